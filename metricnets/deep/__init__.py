@@ -1,0 +1,1 @@
+"""Deep metric learners: one file a method."""

@@ -1,0 +1,48 @@
+"""Greedy layer-wise denoising autoencoders: an initialisation of the weights."""
+
+import torch
+from torch import nn
+
+from metricnets.deep._training import Rows, train
+from metricnets.samplers import Shuffled
+
+
+def pretrain(network, X, rng, *, noise=0.2, max_epochs=10, lr=1e-3, batch_size=128):
+    """Train every layer of ``network`` in turn to help restore its own input.
+
+    Layer m sees h⁽ᵐ⁻¹⁾ with a share ``noise`` of its entries set to 0, and a linear decoder, thrown
+    away afterwards, restores h⁽ᵐ⁻¹⁾ from h⁽ᵐ⁾ with the least mean squared error.
+
+    Parameters
+    ----------
+    network : metricnets.networks.MLP
+        Trained in place.
+    X : tensor of shape (n, n_features)
+    rng : numpy.random.Generator
+    noise : float in [0, 1), default=0.2
+    max_epochs : int, default=10
+        For each layer.
+    lr : float, default=0.001
+    batch_size : int, default=128
+
+    References
+    ----------
+    P. Vincent et al., "Stacked denoising autoencoders", JMLR 2010.
+    """
+    h = X
+    for layer in network:
+        with torch.no_grad():
+            n_out = layer(h[:2]).shape[1]
+        autoencoder = nn.Sequential(nn.Dropout(noise), layer, nn.Linear(n_out, h.shape[1]))
+        train(
+            autoencoder,
+            nn.functional.mse_loss,
+            Rows(h, h),
+            Shuffled(len(h), batch_size, rng),
+            optimizer="adam",
+            lr=lr,
+            weight_decay=0.0,
+            max_epochs=max_epochs,
+        )
+        with torch.no_grad():
+            h = layer(h)  # (n, n_out)

@@ -1,0 +1,236 @@
+"""The shell of the deep metric learners: validation, seeds, training, embedding."""
+
+import copy
+
+import numpy as np
+import torch
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from metricnets._params import (
+    Count,
+    Flag,
+    Function,
+    MaybeFunction,
+    MaybeList,
+    NonNegative,
+    Parametrized,
+    Positive,
+    Seed,
+    Share,
+    Verbosity,
+    checked,
+    one_of,
+)
+from metricnets.base import MetricMixin
+from metricnets.deep._training import Rows, quiet_randomness, train
+from metricnets.networks import as_numpy
+
+FLOATS = [np.float64, np.float32]
+CHUNK = 4096  # rows embedded at a time
+
+
+class DeepMetric(MetricMixin, Parametrized):
+    """A metric d(x, x') = ‖f(x) − f(x')‖₂ whose f is a neural network.
+
+    All about training is here.  Subclasses give a ``_network`` and a ``fit`` that calls ``_train``.
+
+    Parameters
+    ----------
+    optimizer : {'adamw', 'adam', 'sgd'} or callable, default='adamw'
+        A callable takes the parameters, ``lr=`` and ``weight_decay=``.  'sgd' has momentum 0.9.
+    lr : float > 0, default=0.001
+        Learning rate.
+    lr_schedule : {'cosine', 'linear'}, callable or None, default='cosine'
+        How the learning rate falls, to 0 at the last epoch.  A callable takes the optimiser and
+        returns a scheduler of PyTorch, stepped once an epoch.  None keeps it constant.
+    weight_decay : float >= 0, default=0.0001
+        Strength of λ‖θ‖²; with 'adamw' it is decoupled from the gradient.
+    max_epochs : int >= 1, default=50
+        Passes over the data.
+    batch_size : int >= 1, default=128
+        Rows of a batch, about.
+    early_stopping : bool, default=False
+        Whether to hold back a part of the rows, stop when the loss on it does not improve, and
+        keep the best epoch.
+    validation_fraction : float in (0, 1), default=0.1
+        The part held back.
+    n_iter_no_change : int >= 1, default=10
+        Epochs without improvement after which training stops.
+    callbacks : list or None, default=None
+        Callbacks of skorch.
+    device : str, default='auto'
+        'auto' is 'cuda' where there is one, otherwise 'cpu'.
+    random_state : int, RandomState instance or None, default=None
+        An int gives the same result in every call; the global generators are never used.
+    verbose : int, default=0
+        1 shows a progress bar with the loss; 2 also prints the loss of every epoch.
+
+    Attributes
+    ----------
+    module_ : torch.nn.Module
+        The trained network, on the CPU.
+    history_ : list of dict
+        epoch, train_loss, dur (seconds) and, with early stopping, valid_loss of every epoch.
+    """
+
+    optimizer: one_of("adamw", "adam", "sgd", or_else=Function) = "adamw"
+    lr: Positive = 1e-3
+    lr_schedule: one_of("cosine", "linear", or_else=MaybeFunction) = "cosine"
+    weight_decay: NonNegative = 1e-4
+    max_epochs: Count = 50
+    batch_size: Count = 128
+    early_stopping: Flag = False
+    validation_fraction: Share = 0.1
+    n_iter_no_change: Count = 10
+    callbacks: MaybeList = None
+    device: checked(str, str) = "auto"
+    random_state: Seed = None
+    verbose: Verbosity = 0
+
+    _any_shape = False  # whether points may be more than vectors: the network is the user's own
+
+    def transform(self, X):
+        """Embed points.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components)
+            Of X's precision.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=FLOATS, allow_nd=self._any_shape)
+        return self._points(X)
+
+    def _validated(self, X, y):
+        X, y = validate_data(
+            self, X, y, dtype=FLOATS, allow_nd=self._any_shape, multi_output=True, ensure_min_samples=2
+        )
+        if not self._any_shape and X.ndim > 2:
+            raise ValueError(f"X has shape {X.shape}; give a module= that takes points of shape {X.shape[1:]}.")
+        return X, y
+
+    def _train(self, X, targets, criterion, batches, *, rows=Rows, strata=None, wrap=None):
+        """Train a new network on ``rows(X, targets)``; sets ``module_`` and ``history_``.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, ...)
+        targets : ndarray of shape (n_rows, ...)
+        criterion : callable or torch.nn.Module
+            ``(network output, targets of a batch) -> loss``.
+        batches : callable
+            ``(targets, rng) -> sampler``: index lists for these targets.
+        rows : callable, default=Rows
+            ``(X, targets) -> Dataset``, of tensors.
+        strata : ndarray of shape (n_rows,) or None
+            Classes that the part held back should have in proportion.
+        wrap : callable or None
+            From the network to the module whose output ``criterion`` reads.
+        """
+        seed, device = self._seed(), self._device()
+        rng = np.random.default_rng(seed)
+        dataset = rows(torch.as_tensor(X, dtype=torch.float32), torch.as_tensor(targets))
+        kept, held_back = self._split(len(targets), strata, seed)
+        parts = [_Within(part, batches(targets[part], rng)) for part in (kept, held_back) if len(part)]
+        with quiet_randomness(seed, device):
+            module = self._built(dataset.X)
+            _, self.history_ = train(
+                module if wrap is None else wrap(module),
+                criterion,
+                dataset,
+                parts[0],
+                valid_batches=parts[1] if self.early_stopping else None,
+                patience=self.n_iter_no_change,
+                optimizer=self.optimizer,
+                lr=self.lr,
+                lr_schedule=self.lr_schedule,
+                weight_decay=self.weight_decay,
+                max_epochs=self.max_epochs,
+                callbacks=self.callbacks,
+                device=device,
+                verbose=self.verbose,
+            )
+        self.module_ = module.cpu().eval()
+        return self
+
+    def _built(self, X):
+        """Build the network and see that it embeds: rows in, rows out."""
+        shape = tuple(X.shape[1:])
+        module = self._network(shape)
+        self._initialize(module, X)
+        with torch.no_grad():
+            z = module.eval()(X[:2])
+        if not isinstance(z, torch.Tensor) or z.ndim != 2 or len(z) != len(X[:2]):
+            got = tuple(z.shape) if isinstance(z, torch.Tensor) else type(z).__name__
+            raise ValueError(f"module should turn {len(X[:2])} points into an array (2, n_components); got {got}.")
+        self._n_features_out = z.shape[1]
+        self._point_shape = shape
+        return module
+
+    def _network(self, shape):
+        """Hook: a new network for points of this shape."""
+        raise NotImplementedError
+
+    def _initialize(self, module, X):
+        """Hook: set the weights from the data."""
+
+    def _split(self, n, strata, seed):
+        """Indices of the rows to train on and of those held back for early stopping."""
+        if not self.early_stopping:
+            return np.arange(n), np.arange(0)
+        if strata is not None and np.unique(strata, return_counts=True)[1].min() < 2:
+            strata = None
+        return train_test_split(np.arange(n), test_size=self.validation_fraction, stratify=strata, random_state=seed)
+
+    def _seed(self):
+        if isinstance(self.random_state, np.random.RandomState):
+            return int(self.random_state.randint(2**31 - 1))
+        return int(np.random.default_rng(self.random_state).integers(2**31 - 1))
+
+    def _device(self):
+        if self.device == "auto":
+            return "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            torch.empty(0, device=self.device)
+        except (RuntimeError, AssertionError) as error:
+            raise ValueError(f"device={self.device!r} is not to be had: {error}") from None
+        return self.device
+
+    def _embed(self, X):
+        """Embed an array (n, ...); networks of ours in X's precision, others in their own."""
+        precision = np.float32 if self._any_shape else X.dtype
+        device, dtype = self._device(), torch.float64 if precision == np.float64 else torch.float32
+        module = self.module_
+        if device != "cpu" or dtype != torch.float32:
+            module = copy.deepcopy(module).to(device, dtype)
+        with torch.inference_mode():
+            parts = [module(torch.as_tensor(part, dtype=dtype, device=device)).cpu() for part in _chunks(X)]
+        return torch.cat(parts).numpy().astype(X.dtype, copy=False)
+
+    def _shape(self):
+        return self._point_shape
+
+    def _frozen(self):
+        return as_numpy(self.module_)
+
+
+class _Within:
+    """A sampler of the rows of a part of the table."""
+
+    def __init__(self, part, sampler):
+        self.part, self.sampler = part, sampler
+
+    def __len__(self):
+        return len(self.sampler)
+
+    def __iter__(self):
+        return (torch.from_numpy(self.part[indices]) for indices in self.sampler)
+
+
+def _chunks(X):
+    return (X[start : start + CHUNK] for start in range(0, len(X), CHUNK))

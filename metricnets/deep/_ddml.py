@@ -1,0 +1,170 @@
+"""DDML: discriminative deep metric learning, on labelled points and on pairs."""
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_array, column_or_1d
+
+from metricnets import calibration
+from metricnets._params import Flag, MaybeDict, MaybeSource, Positive, fitting, one_of
+from metricnets.base import PairsMixin, check_tuples, fetch
+from metricnets.deep._autoencoder import pretrain
+from metricnets.deep._base import FLOATS
+from metricnets.deep._network import NetworkMetric
+from metricnets.deep._supervised import Supervised
+from metricnets.deep._training import Rows
+from metricnets.losses import logistic_pair
+from metricnets.samplers import Shuffled
+
+
+class _DDML(NetworkMetric):
+    """What both forms of DDML share.
+
+    Parameters
+    ----------
+    margin : float > 0, default=3.0
+        τ: squared distances should be below τ − 1 in similar pairs, above τ + 1 in dissimilar ones.
+    sharpness : float > 0, default=1.0
+        β of the generalised logistic g(x) = log(1 + exp(βx)) / β.
+    balanced : bool, default=True
+        Whether similar and dissimilar pairs have equal weight, however many there are of each.
+    init : {'glorot', 'uniform', 'dae'}, default='glorot'
+        As everywhere; 'dae' is the paper's greedy layer-wise denoising autoencoders.
+    """
+
+    margin: Positive = 3.0
+    sharpness: Positive = 1.0
+    balanced: Flag = True
+    init: one_of("glorot", "uniform", "dae") = "glorot"
+
+    def _loss(self, z, r):
+        return logistic_pair(z, r, margin=self.margin, sharpness=self.sharpness, balanced=self.balanced)
+
+    def _initialize(self, module, X):
+        if self.init == "dae":
+            if self.module is not None:
+                raise ValueError("init='dae' is for the built-in perceptron; leave init at 'glorot' with module=.")
+            pretrain(module, X, np.random.default_rng(torch.initial_seed()))
+
+
+class DDML(_DDML, Supervised):
+    """Discriminative deep metric learning on labelled points.
+
+    Squared distances of similar pairs are pushed below τ − 1 and those of dissimilar pairs above
+    τ + 1, through a smooth hinge: minimise ½ mean g(1 − ℓ(τ − d²)), where ℓ is +1 for similar and
+    −1 for dissimilar pairs.
+
+    Deviations from the paper: all pairs of a batch are used instead of a fixed list, and the
+    weights are penalised by AdamW's decoupled decay.  The paper's own setting is
+    ``DDML(hidden=(400,), n_components=300, activate_output=True, init="dae", sampler="pairs",
+    optimizer="sgd", lr_schedule=None, weight_decay=1e-2)``.
+
+    References
+    ----------
+    J. Hu, J. Lu, Y.-P. Tan, "Discriminative deep metric learning for face verification in the
+    wild", CVPR 2014.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from metricnets import DDML
+    >>> X, y = load_iris(return_X_y=True)
+    >>> ddml = DDML(random_state=0).fit(X, y)
+    >>> ddml.transform(X[:2]).shape
+    (2, 32)
+    """
+
+
+class DDMLPairs(PairsMixin, _DDML):
+    """Discriminative deep metric learning on pairs that are known to be similar or not.
+
+    The method is that of :class:`DDML`; pairs are given instead of classes, and the estimator is a
+    classifier of pairs.
+
+    Parameters
+    ----------
+    preprocessor : array-like, callable or None, default=None
+        What pairs given as indicators are looked up in: an array of points, or a function from a
+        1-D array of indicators to their points.
+
+    Attributes
+    ----------
+    threshold_ : float
+        Greatest distance that counts as similar, calibrated on the training pairs.
+    classes_ : ndarray of shape (2,)
+        −1 and +1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from metricnets import DDMLPairs
+    >>> rng = np.random.default_rng(0)
+    >>> pairs, y = rng.normal(size=(40, 2, 3)), np.tile([-1, 1], 20)
+    >>> pairs[y == 1, 1] = pairs[y == 1, 0] + 0.1
+    >>> DDMLPairs(random_state=0).fit(pairs, y).score(pairs, y) > 0.9
+    True
+    """
+
+    preprocessor: MaybeSource = None
+
+    @fitting
+    def fit(self, pairs, y, calibration_params: MaybeDict = None):
+        """Learn the metric from pairs, then calibrate ``threshold_`` on them.
+
+        Parameters
+        ----------
+        pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
+            Indicators cost memory for each point once, however many pairs there are.
+        y : array-like of shape (n_pairs,)
+            +1 for similar, −1 for dissimilar.
+        calibration_params : dict or None, default=None
+            Keyword arguments of ``calibrate_threshold``.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If the pairs or y are not of this form, or y has only one kind of pair.
+        """
+        calibration.check_strategy(**(calibration_params or {}))
+        X, members = self._points_of(pairs)
+        y = check_pair_labels(y, len(members))
+        self.n_features_in_, self.classes_ = X.shape[1], np.array([-1, 1])
+
+        def rows(X, targets):
+            return Rows(X, targets, members=torch.as_tensor(members))
+
+        self._train(X, y, self._pair_loss, self._batches, rows=rows, strata=y)
+        return self.calibrate_threshold(pairs, y, **(calibration_params or {}))
+
+    def _points_of(self, pairs):
+        """Every point once, and the two rows of each pair."""
+        pairs = np.asarray(pairs)
+        if pairs.ndim == 2 and pairs.shape[1] == 2 and self.preprocessor is not None:
+            used, members = np.unique(pairs, return_inverse=True)
+            X = check_array(fetch(used, self.preprocessor), dtype=FLOATS, allow_nd=True, input_name="preprocessor")
+            return X, members.reshape(pairs.shape)
+        pairs = check_tuples(pairs, 2)
+        return pairs.reshape(-1, *pairs.shape[2:]), np.arange(2 * len(pairs)).reshape(-1, 2)
+
+    def _pair_loss(self, z, y):
+        n = len(y)
+        k = torch.arange(n)
+        r = torch.full((2 * n, 2 * n), torch.nan, dtype=z.dtype)
+        r[k, k + n] = r[k + n, k] = (y > 0).to(z.dtype)
+        return self._loss(z, r)
+
+    def _batches(self, y, rng):
+        return Shuffled(len(y), self.batch_size, rng)
+
+
+def check_pair_labels(y, n_pairs):
+    """Validate the labels of pairs: +1 and −1, and both."""
+    y = column_or_1d(y)
+    if len(y) != n_pairs:
+        raise ValueError(f"there are {n_pairs} pairs and {len(y)} labels in y.")
+    if not np.array_equal(np.unique(y), [-1, 1]):
+        raise ValueError(f"y should hold +1 and -1, both of them; it holds {np.unique(y)[:5]}.")
+    return y.astype(np.int64)

@@ -1,0 +1,21 @@
+"""EmbeddingNet: any loss, any relation, any sampler."""
+
+from metricnets.deep._network import NetworkMetric
+from metricnets.deep._supervised import AnyLoss
+
+
+class EmbeddingNet(AnyLoss, NetworkMetric):
+    """A neural network embedding trained with any loss on any relation of the targets.
+
+    Contrastive, triplet and the other losses of the literature differ in a formula only; this is
+    the estimator for all of them.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from metricnets import EmbeddingNet
+    >>> X, y = load_iris(return_X_y=True)
+    >>> net = EmbeddingNet(loss="triplet", loss_params={"margin": 0.3}, random_state=0)
+    >>> net.fit_transform(X, y).shape
+    (150, 32)
+    """

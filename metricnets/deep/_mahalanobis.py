@@ -1,0 +1,74 @@
+"""Mahalanobis: one linear layer, trained by any loss of the catalogue."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from metricnets._params import MaybeCount
+from metricnets.deep._supervised import AnyLoss
+
+
+class Mahalanobis(AnyLoss):
+    """A Mahalanobis metric, d²(x, x') = (x − x')ᵀ M (x − x') with M = LᵀL, trained with any loss.
+
+    The network is one linear layer without bias, f(x) = Lx.  Training starts at the Euclidean
+    metric, at its principal components if there are fewer components than features, scaled so that
+    the mean squared distance of two points is 2.
+
+    Parameters
+    ----------
+    n_components : int >= 1 or None, default=None
+        Rows of L; None takes the number of features, and more is not possible.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_features)
+        L.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from metricnets import Mahalanobis
+    >>> X, y = load_iris(return_X_y=True)
+    >>> Mahalanobis(loss="contrastive", random_state=0).fit(X, y).get_mahalanobis_matrix().shape
+    (4, 4)
+    """
+
+    n_components: MaybeCount = None
+
+    def get_mahalanobis_matrix(self):
+        """Return M = LᵀL, of shape (n_features, n_features)."""
+        return self.components_.T @ self.components_
+
+    @property
+    def components_(self):
+        """L, of shape (n_components, n_features)."""
+        return self.module_.weight.detach().numpy().astype(float)
+
+    def _network(self, shape):
+        n_features = shape[0]
+        n_components = self.n_components or n_features
+        if n_components > n_features:
+            raise ValueError(f"n_components={n_components} is more than the {n_features} features of X.")
+        return nn.Linear(n_features, n_components, bias=False)
+
+    @torch.no_grad()
+    def _initialize(self, module, X):
+        module.weight.copy_(torch.from_numpy(principal_start(X.numpy(), module.out_features)))
+
+
+def principal_start(X, n_components):
+    """The identity, or the first principal components, so scaled that mean ‖L(x − x')‖² = 2.
+
+    Returns
+    -------
+    L : ndarray of shape (n_components, n_features)
+    """
+    centered = (X - X.mean(axis=0)).astype(float)
+    if n_components == X.shape[1]:
+        L = np.eye(n_components)
+    else:
+        L = np.linalg.svd(centered, full_matrices=False)[2]
+        L = np.vstack([L, np.zeros((n_components, X.shape[1]))])[:n_components]
+    spread = ((centered @ L.T) ** 2).sum(axis=1).mean()  # half of the mean squared distance
+    return L / np.sqrt(spread) if spread > 0 else L

@@ -1,0 +1,76 @@
+"""The networks of the deep metric learners: a perceptron, or one of the user's own."""
+
+import inspect
+import copy
+
+from torch import nn
+
+from metricnets._params import Count, Flag, MaybeObject, RateBelowOne, Sizes, one_of
+from metricnets.deep._base import DeepMetric
+from metricnets.networks import ACTIVATIONS, UnitNorm, mlp
+
+
+class NetworkMetric(DeepMetric):
+    """A deep metric whose network is a multilayer perceptron, or the user's own ``module``.
+
+    Parameters
+    ----------
+    n_components : int >= 1, default=32
+        Width of the embedding.
+    hidden : tuple of int, default=(128,)
+        Widths of the hidden layers; () for a linear map.
+    activation : {'tanh', 'sigmoid', 'nonsaturating', 'relu', 'gelu', 'identity'}, default='tanh'
+        Non-linearity of the layers.
+    activate_output : bool, default=False
+        Whether the top layer has the activation too.
+    dropout : float in [0, 1), default=0.0
+        Share of the hidden units dropped in training.
+    normalize : bool, default=False
+        Whether embeddings are scaled to unit norm, so that distances are at most 2.
+    module : torch.nn.Module, class, callable or None, default=None
+        A network of your own in place of the perceptron, from a batch to (n, k) embeddings: an
+        instance, which is copied; or a class or function, called with the shape of a point if it
+        has a required argument.  With it X may have more than two dimensions.
+    init : {'glorot', 'uniform'}, default='glorot'
+        How weights are drawn: Glorot and Bengio's distribution, or U[−0.2, 0.2].
+    """
+
+    n_components: Count = 32
+    hidden: Sizes = (128,)
+    activation: one_of(*ACTIVATIONS) = "tanh"
+    activate_output: Flag = False
+    dropout: RateBelowOne = 0.0
+    normalize: Flag = False
+    module: MaybeObject = None
+    init: one_of("glorot", "uniform") = "glorot"
+
+    @property
+    def _any_shape(self):
+        return self.module is not None
+
+    def _network(self, shape):
+        if self.module is None:
+            return mlp(
+                *shape,
+                self.n_components,
+                hidden=self.hidden,
+                activation=self.activation,
+                dropout=self.dropout,
+                activate_output=self.activate_output,
+                normalize=self.normalize,
+                init=self.init,
+            )
+        module = _own_module(self.module, shape)
+        return nn.Sequential(module, UnitNorm()) if self.normalize else module
+
+
+def _own_module(module, shape):
+    """A fresh network from what the user gave: an instance, a class or a function of the shape."""
+    if isinstance(module, nn.Module):
+        return copy.deepcopy(module)
+    required = [p for p in inspect.signature(module).parameters.values() if p.default is p.empty]
+    positional = [p for p in required if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    built = module(shape) if positional else module()
+    if not isinstance(built, nn.Module):
+        raise ValueError(f"module={module!r} made a {type(built).__name__}; a torch.nn.Module is needed.")
+    return built

@@ -1,0 +1,183 @@
+"""Shells of the deep metric learners that learn from targets: relation, sampler, loss."""
+
+import copy
+import inspect
+
+import numpy as np
+import torch
+from torch import nn
+
+from metricnets import losses, relations
+from metricnets._params import Count, Function, MaybeDict, MaybeFunction, fitting, one_of
+from metricnets.deep._base import DeepMetric
+from metricnets.losses.miners import halves
+from metricnets.samplers import ClassBalanced, ClassPairs, Shuffled
+from metricnets.targets import resolve
+
+
+class Supervised(DeepMetric):
+    """A deep metric learned from targets: all pairs of a batch, related by their targets.
+
+    Hooks: ``_relation_name``, and ``_loss(z, r)`` or ``_criterion(relation)``.
+
+    Parameters
+    ----------
+    sampler : {'shuffled', 'balanced', 'pairs'} or callable, default='balanced'
+        What a batch is.  'shuffled': rows in random order.  'balanced': the same number of rows
+        from each of several classes.  'pairs': pairs drawn at random, half of them similar where
+        there are classes, and only these pairs count.  A callable takes the encoded targets, the
+        batch size and a random generator, and returns an iterable of index lists.
+    n_per_class : int >= 1, default=8
+        Rows of a class in a 'balanced' batch, at least.
+    """
+
+    sampler: one_of("shuffled", "balanced", "pairs", or_else=Function) = "balanced"
+    n_per_class: Count = 8
+
+    _graded = False  # whether the loss learns from relations without a similar pair
+
+    @fitting
+    def fit(self, X, y):
+        """Learn the metric.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or (n_samples, ...) with ``module``
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Classes, label sets, distributions or real values, as the relation asks.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If X or y are not what the parameters ask for, or the loss is no longer a number.
+        """
+        X, y = self._validated(X, y)
+        relation, targets, classes = resolve(y, self._relation_name())
+        if classes is not None and len(classes) < 2:
+            raise ValueError(f"y has one class only, {classes[0]!r}; a metric needs at least two to tell apart.")
+
+        def batches(targets, rng):
+            sampler = self._batches(targets, rng)
+            if not self._graded:
+                _check_positive(relation, targets, sampler)
+            return sampler
+
+        strata = targets if targets.ndim == 1 and classes is not None else None
+        return self._train(X, targets, self._criterion(relation), batches, strata=strata)
+
+    def _relation_name(self):
+        """Hook: the relation of two targets, by name, or a function."""
+        return "same_class"
+
+    def _criterion(self, relation):
+        """Hook: ``(embeddings, targets) -> loss``."""
+
+        def criterion(z, targets):
+            return self._loss(z, self._related(relation, z, targets))
+
+        return criterion
+
+    def _related(self, relation, z, targets):
+        r = relation(targets, targets).to(z.dtype).fill_diagonal_(torch.nan)
+        return halves(z, r) if self.sampler == "pairs" else r
+
+    def _batches(self, targets, rng):
+        if callable(self.sampler):
+            return self.sampler(targets, self.batch_size, rng)
+        if self.sampler == "shuffled" or targets.dtype != np.int64:
+            return Shuffled(len(targets), self.batch_size, rng)
+        if self.sampler == "pairs":
+            return ClassPairs(targets, self.batch_size, rng)
+        return ClassBalanced(targets, self.batch_size, rng, n_per_class=self.n_per_class)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+
+class AnyLoss(Supervised):
+    """A deep metric with a loss from the catalogue, or any other.
+
+    Parameters
+    ----------
+    loss : str or callable, default='triplet'
+        A name of :mod:`metricnets.losses`; a function ``(z, r) -> scalar`` of embeddings and
+        relation; or a ``torch.nn.Module``, called with embeddings and class codes, as those of
+        pytorch-metric-learning are.  Parameters of a module are trained too.
+    loss_params : dict or None, default=None
+        Keyword arguments of the loss.
+    relation : str or callable, default='auto'
+        A name of :mod:`metricnets.relations`, or a function ``(y_a, y_b) -> r``.  'auto' takes the
+        one that suits y; see :func:`metricnets.targets.resolve`.
+    miner : callable or None, default=None
+        A function ``(z, r) -> r`` that puts NaN on pairs not worth learning from; with a module as
+        loss, a miner of pytorch-metric-learning.
+    """
+
+    loss: one_of(*losses.RELATIONAL, or_else=Function) = "triplet"
+    loss_params: MaybeDict = None
+    relation: one_of("auto", *relations.__all__, or_else=Function) = "auto"
+    miner: MaybeFunction = None
+
+    def _relation_name(self):
+        return self.relation
+
+    @property
+    def _graded(self):
+        return self.loss == "alignment" or callable(self.loss)
+
+    def _criterion(self, relation):
+        loss, params = self._checked_loss()
+        if isinstance(loss, nn.Module):
+            return _OnLabels(copy.deepcopy(loss), copy.deepcopy(self.miner))
+
+        def criterion(z, targets):
+            r = self._related(relation, z, targets)
+            return loss(z, r if self.miner is None else self.miner(z, r), **params)
+
+        return criterion
+
+    def _checked_loss(self):
+        loss = self.loss if callable(self.loss) else getattr(losses, self.loss)
+        params = self.loss_params or {}
+        taken = inspect.signature(loss).parameters
+        unknown = [name for name in params if name not in taken]
+        if unknown and not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
+            known = ", ".join(name for name in taken if name not in ("z", "r"))
+            raise ValueError(
+                f"loss_params has {unknown[0]!r}, which loss={self.loss!r} does not take; it takes {known}."
+            )
+        if isinstance(loss, type):
+            return loss(**params), {}
+        return loss, params
+
+
+class _OnLabels(nn.Module):
+    """A loss of embeddings and class codes, with its miner."""
+
+    def __init__(self, loss, miner):
+        super().__init__()
+        self.loss, self.miner = loss, miner
+
+    def forward(self, z, codes):
+        mined = () if self.miner is None else (self.miner(z, codes),)
+        return self.loss(z, codes, *mined)
+
+
+def _check_positive(relation, targets, sampler):
+    """Some batch must hold a similar pair."""
+    for indices in sampler:
+        batch = targets[indices]
+        r = relation(batch, batch)
+        np.fill_diagonal(r, np.nan)
+        if (r > 0.5).any():
+            return
+    raise ValueError(
+        "there is no similar pair in any batch; y needs classes with two rows or more, or set "
+        "sampler='balanced' or a greater batch_size."
+    )

@@ -1,0 +1,207 @@
+"""Training a network: the only file that knows skorch.
+
+skorch drives the epochs, the schedule, the early stopping and the callbacks.  What is set here is
+what makes it fast: a batch is one indexing of the whole table, and the optimiser is fused.
+"""
+
+import contextlib
+import math
+import threading
+import warnings
+
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EarlyStopping, EpochTimer, LRScheduler, PassthroughScoring
+from skorch.helper import predefined_split
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR
+from torch.utils.data import Dataset
+from tqdm.auto import tqdm
+
+OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+LOSSES = ("train_loss", "valid_loss")
+_one_at_a_time = threading.RLock()  # PyTorch has one generator for all threads
+
+
+class Rows(Dataset):
+    """A table and its targets; ``rows[indices]``, a tensor of indices, is a batch.
+
+    With ``members`` (n, t) the rows are tuples of points of the table: a batch is the first points
+    of all its tuples, then the second points, and so on.
+    """
+
+    def __init__(self, X, targets, members=None):
+        self.X, self.targets, self.members = X, targets, members
+
+    def __len__(self):
+        return len(self.targets)
+
+    def __getitem__(self, indices):
+        points = indices if self.members is None else self.members[indices].T.reshape(-1)
+        return self.X[points], self.targets[indices]
+
+
+class _Watch(Callback):
+    """Stop at a loss that is not a number, and show how far the training has got."""
+
+    def __init__(self, lr, max_epochs, verbose):
+        self.lr, self.verbose = lr, verbose
+        self.bar = tqdm(total=max_epochs, unit="epoch", disable=not verbose)
+
+    def on_epoch_end(self, net, **kwargs):
+        losses = {name: net.history[-1].get(name) for name in ("train_loss", "valid_loss")}
+        if not math.isfinite(losses["train_loss"]):
+            raise ValueError(
+                f"the loss became {losses['train_loss']} in epoch {len(net.history)}; lower lr (lr={self.lr})."
+            )
+        shown = {name: f"{loss:.4g}" for name, loss in losses.items() if loss is not None}
+        if self.verbose > 1:
+            tqdm.write(f"epoch {len(net.history):4d}  " + "  ".join(f"{k} {v}" for k, v in shown.items()))
+        self.bar.set_postfix(shown)
+        self.bar.update()
+
+    def close(self):
+        self.bar.close()
+
+
+class _Net(NeuralNet):
+    """skorch's loop, which records the losses and prints nothing."""
+
+    @property
+    def _default_callbacks(self):
+        losses = [(name, PassthroughScoring(name, on_train=name == "train_loss")) for name in LOSSES]
+        return [("epoch_timer", EpochTimer()), *losses]
+
+
+def train(
+    module,
+    criterion,
+    rows,
+    batches,
+    *,
+    optimizer,
+    lr,
+    weight_decay,
+    max_epochs,
+    lr_schedule=None,
+    valid_batches=None,
+    patience=10,
+    callbacks=None,
+    device="cpu",
+    verbose=0,
+):
+    """Minimise ``criterion(module(x), targets)`` over batches; returns (module, history).
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Trained in place.
+    criterion : callable or torch.nn.Module
+        A module's parameters are trained too.
+    rows : Dataset
+        ``rows[indices]`` is ``(x, targets)``.
+    batches : iterable of index arrays
+    optimizer : str, class of torch.optim, or callable
+    lr, weight_decay : float
+    lr_schedule : str, callable or None
+        A callable takes the optimiser and returns its scheduler.
+    max_epochs : int
+    valid_batches : iterable of index arrays or None
+        With them training stops after ``patience`` epochs without a lower loss on these batches,
+        and the best epoch is kept.
+    callbacks : list or None
+    device : str
+    verbose : int
+
+    Returns
+    -------
+    module : torch.nn.Module
+        On the CPU, in evaluation mode.
+    history : list of dict
+        epoch, train_loss, valid_loss and dur (seconds) of every epoch.
+    """
+    watch = _Watch(lr, max_epochs, verbose)
+    callbacks = [watch, *(callbacks or [])]
+    if lr_schedule is not None:
+        callbacks.append(_schedule(lr_schedule, max_epochs))
+    if valid_batches is not None:
+        callbacks.append(EarlyStopping("valid_loss", patience=patience, load_best=True, sink=_silent))
+    net = _Net(
+        lambda: module,
+        criterion=lambda: criterion,
+        optimizer=_optimizer(optimizer),
+        optimizer__lr=lr,
+        optimizer__weight_decay=weight_decay,
+        max_epochs=max_epochs,
+        iterator_train__sampler=batches,
+        iterator_train__batch_size=None,
+        iterator_valid__sampler=valid_batches,
+        iterator_valid__batch_size=None,
+        train_split=valid_batches and predefined_split(rows),
+        callbacks=callbacks,
+        device=device,
+        verbose=0,
+    )
+    try:
+        net.fit(rows)
+    finally:
+        watch.close()
+    history = [_epoch(record) for record in net.history if "train_loss" in record]
+    if len(history) < len(net.history):
+        _interrupted(len(history), max_epochs)
+    return net.module_.cpu().eval(), history
+
+
+def _epoch(record):
+    known = {name: float(record[name]) for name in (*LOSSES, "dur") if name in record}
+    return {"epoch": record["epoch"], **known}
+
+
+def _interrupted(n_done, max_epochs):
+    if not n_done:
+        raise KeyboardInterrupt
+    warnings.warn(
+        f"training was interrupted; the estimator keeps the {n_done} of {max_epochs} epochs that were done.",
+        stacklevel=2,
+    )
+
+
+def _silent(message):
+    pass
+
+
+def _optimizer(optimizer):
+    if callable(optimizer):
+        return optimizer
+    cls = OPTIMIZERS[optimizer]
+
+    def build(params, **kwargs):
+        momentum = {"momentum": 0.9} if optimizer == "sgd" else {}
+        return cls(params, fused=True, **momentum, **kwargs)
+
+    return build
+
+
+def _schedule(lr_schedule, max_epochs):
+    if lr_schedule == "cosine":
+        return LRScheduler(CosineAnnealingLR, T_max=max_epochs)
+    if lr_schedule == "linear":
+        return LRScheduler(LinearLR, start_factor=1.0, end_factor=0.0, total_iters=max_epochs)
+    return LRScheduler(lambda optimizer, last_epoch: lr_schedule(optimizer))
+
+
+@contextlib.contextmanager
+def quiet_randomness(seed, device):
+    """Run with PyTorch's generators seeded; afterwards they are as they were.
+
+    On the CPU one thread does the work: on small networks a second makes it slower, and the
+    number of threads would change the last bits of the result.
+    """
+    cuda = [torch.device(device)] if torch.device(device).type == "cuda" else []
+    n_threads = torch.get_num_threads()
+    with _one_at_a_time, torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(seed)
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(n_threads)

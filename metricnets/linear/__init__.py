@@ -1,0 +1,1 @@
+"""Linear metric learners: NumPy and SciPy only, one file a method."""

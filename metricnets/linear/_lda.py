@@ -1,0 +1,92 @@
+"""LDA: Fisher's discriminant analysis as a metric learner."""
+
+import numpy as np
+from scipy.linalg import eigh
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.utils.multiclass import check_classification_targets
+
+from metricnets._linalg import inverse_root
+from metricnets._params import MaybeArray, MaybeCount, MaybeObject, MaybeShare, NonNegative, one_of
+from metricnets.linear._base import LinearMetric
+
+
+class LDA(LinearMetric):
+    """Linear discriminant analysis: classes become round, and as far apart as can be.
+
+    Maximise tr(L S_b Lᵀ) subject to L S_w Lᵀ = I, with the scatters S_w within and S_b between
+    classes.  Scikit-learn's ``LinearDiscriminantAnalysis`` does the work.  If S_w is singular the
+    discriminants are sought where it is not.
+
+    Parameters
+    ----------
+    n_components : int >= 1 or None, default=None
+        At most ``min(n_classes - 1, n_features)``, which None takes.
+    solver : {'svd', 'eigen', 'lsqr'}, default='svd'
+        'svd' forms no scatter matrix; the others take ``shrinkage``, and differ in nothing here.
+    shrinkage : float in [0, 1], 'auto' or None, default=None
+        Share of a multiple of the identity in S_w; 'auto' is Ledoit and Wolf's.
+    priors : array-like of shape (n_classes,) or None, default=None
+        Weights of the classes; None counts them.
+    covariance_estimator : estimator or None, default=None
+        A covariance estimator in place of ``shrinkage``; not with 'svd'.
+    tol : float >= 0, default=0.0001
+        Singular values below this are zero, for 'svd'.
+
+    References
+    ----------
+    R. A. Fisher, "The use of multiple measurements in taxonomic problems", 1936.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from metricnets import LDA
+    >>> X, y = load_iris(return_X_y=True)
+    >>> LDA().fit(X, y).components_.shape
+    (2, 4)
+    """
+
+    n_components: MaybeCount = None
+    solver: one_of("svd", "eigen", "lsqr") = "svd"
+    shrinkage: MaybeShare = None
+    priors: MaybeArray = None
+    covariance_estimator: MaybeObject = None
+    tol: NonNegative = 1e-4
+
+    def _solve(self, X, y):
+        check_classification_targets(y)
+        classes = np.unique(y)
+        most = min(len(classes) - 1, X.shape[1])
+        if most < 1:
+            raise ValueError(f"y has one class only, {classes[0]!r}; LDA needs at least two to tell apart.")
+        if self.n_components is not None and self.n_components > most:
+            raise ValueError(f"n_components={self.n_components} is more than min(n_classes - 1, n_features) = {most}.")
+        analysis = LinearDiscriminantAnalysis(
+            solver="svd" if self.solver == "svd" else "lsqr",
+            shrinkage=self.shrinkage,
+            priors=self.priors,
+            covariance_estimator=self.covariance_estimator,
+            tol=self.tol,
+        ).fit(X, y)
+        if self.solver == "svd":
+            return analysis.scalings_.T[: self.n_components or most]
+        return discriminants(analysis.covariance_, analysis.means_, analysis.priors_)[: self.n_components or most]
+
+
+def discriminants(within, means, priors):
+    """Directions of the greatest scatter of the class means, once the scatter within is white.
+
+    Parameters
+    ----------
+    within : ndarray of shape (d, d)
+    means : ndarray of shape (n_classes, d)
+    priors : ndarray of shape (n_classes,)
+
+    Returns
+    -------
+    L : ndarray of shape (rank, d)
+        The most discriminating row first; L @ within @ L.T is the identity.
+    """
+    W = inverse_root(within)  # (d, rank)
+    centered = np.sqrt(priors)[:, None] * (means - priors @ means) @ W
+    _, vectors = eigh(centered.T @ centered)
+    return (W @ vectors[:, ::-1]).T

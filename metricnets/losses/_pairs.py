@@ -1,0 +1,113 @@
+"""Losses that are a mean over pairs: contrastive, logistic (DDML), alignment (HRAML)."""
+
+import torch
+from torch.nn import functional as F
+
+from metricnets.losses._ops import dist, masked_mean, sqdist
+
+
+def contrastive(z, r, *, positive_margin=0.0, margin=1.0, squared=False):
+    """Hinges on the distances of similar and of dissimilar pairs.
+
+    mean over similar pairs of h(d − τ₁) + mean over dissimilar pairs of h(τ₂ − d), where
+    h(x) = max(0, x), or its square.
+
+    Parameters
+    ----------
+    z : tensor of shape (n, n_components)
+        Embeddings.
+    r : tensor of shape (n, n)
+        Relation; > 0.5 is similar, NaN is unknown.
+    positive_margin : float, default=0.0
+        τ₁: similar pairs nearer than this are left alone.
+    margin : float, default=1.0
+        τ₂ > τ₁: dissimilar pairs further apart than this are left alone.
+    squared : bool, default=False
+        False: equation (4) of Lu et al.  True: the squared hinges of DrLIM.
+
+    Returns
+    -------
+    loss : tensor of shape ()
+
+    References
+    ----------
+    J. Lu, J. Hu, J. Zhou, "Deep metric learning for visual understanding", IEEE SPM 2017;
+    R. Hadsell, S. Chopra, Y. LeCun, "Dimensionality reduction by learning an invariant
+    mapping", CVPR 2006.
+
+    Examples
+    --------
+    >>> z, r = torch.tensor([[0.0], [0.25]]), torch.tensor([[float("nan"), 1.0], [1.0, float("nan")]])
+    >>> contrastive(z, r)
+    tensor(0.2500)
+    """
+    d = dist(z)
+    power = 2 if squared else 1
+    pull = (d - positive_margin).clamp_min(0) ** power
+    push = (margin - d).clamp_min(0) ** power
+    return masked_mean(pull, r > 0.5) + masked_mean(push, r <= 0.5)
+
+
+def logistic_pair(z, r, *, margin=3.0, sharpness=1.0, balanced=True):
+    """The loss of DDML: ½ mean g(1 − ℓ (τ − d²)) with g(x) = log(1 + exp(βx)) / β.
+
+    ℓ = +1 for similar pairs, whose d² should be below τ − 1, and −1 for dissimilar ones, whose
+    d² should be above τ + 1.
+
+    Parameters
+    ----------
+    z : tensor of shape (n, n_components)
+    r : tensor of shape (n, n)
+        Relation; > 0.5 is similar, NaN is unknown.
+    margin : float, default=3.0
+        τ > 1.
+    sharpness : float, default=1.0
+        β; the greater, the more g is like a hinge.
+    balanced : bool, default=True
+        Whether similar and dissimilar pairs have equal weight, however many there are of each,
+        as in the paper's training sets.  False: the plain mean over all pairs.
+
+    References
+    ----------
+    J. Hu, J. Lu, Y.-P. Tan, "Discriminative deep metric learning for face verification in the
+    wild", CVPR 2014, equation (4).
+
+    Examples
+    --------
+    >>> z, r = torch.tensor([[0.0], [0.0]]), torch.tensor([[float("nan"), 1.0], [1.0, float("nan")]])
+    >>> logistic_pair(z, r, margin=3.0, balanced=False)  # log(1 + exp(-2)) / 2
+    tensor(0.0635)
+    """
+    pos, neg = r > 0.5, r <= 0.5
+    sign = torch.where(pos, 1.0, -1.0).to(z.dtype)
+    terms = F.softplus(1 - sign * (margin - sqdist(z)), beta=sharpness) / 2
+    if not balanced:
+        return masked_mean(terms, pos | neg)
+    return (masked_mean(terms, pos) + masked_mean(terms, neg)) / 2
+
+
+def alignment(z, r, *, scale=2.0):
+    """The loss of HRAML: ¼ mean (d² − g)², with the wanted squared distance g = ``scale`` · (1 − r).
+
+    Parameters
+    ----------
+    z : tensor of shape (n, n_components)
+    r : tensor of shape (n, n)
+        Relation in [0, 1]; NaN is unknown.
+    scale : float, default=2.0
+        Squared distance wanted of the least alike.  Embeddings of unit norm can reach 4; for
+        many classes, which cannot all be opposite each other, 2 (orthogonal) is within reach.
+
+    References
+    ----------
+    L. Gu, "Hierarchical relationship alignment metric learning", equation (5).
+
+    Examples
+    --------
+    >>> z, r = torch.tensor([[0.0], [2.0]]), torch.tensor([[float("nan"), 0.0], [0.0, float("nan")]])
+    >>> alignment(z, r)
+    tensor(1.)
+    """
+    known = r == r
+    error = torch.where(known, sqdist(z) - scale * (1 - r), 0)
+    return masked_mean(error**2, known) / 4

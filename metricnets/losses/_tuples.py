@@ -1,0 +1,55 @@
+"""Losses on triplets of embeddings."""
+
+import torch
+
+from metricnets.losses._ops import dist, masked_mean, sqdist
+
+
+def triplet(z, r, *, margin=0.2, select="all", squared=False, reduction="active"):
+    """Hinge on the difference of two distances: [τ + d(a, p) − d(a, n)]₊, equation (5) of Lu et al.
+
+    Triplets are indexed by one row for every positive pair (a, p): memory n_positive_pairs × n.
+
+    Parameters
+    ----------
+    z : tensor of shape (n, n_components)
+    r : tensor of shape (n, n)
+        Relation; > 0.5 is similar, NaN is unknown.
+    margin : float, default=0.2
+        τ.
+    select : {'all', 'hard', 'semihard'}, default='all'
+        'all' takes every triplet; 'hard', for every anchor, its furthest positive and its nearest
+        negative; 'semihard', for every positive pair, the negatives with
+        d(a, p) < d(a, n) < d(a, p) + τ.
+    squared : bool, default=False
+        Whether d is the squared distance.
+    reduction : {'active', 'all'}, default='active'
+        The mean over the triplets with a loss above 0, or over all selected ones.
+
+    References
+    ----------
+    F. Schroff, D. Kalenichenko, J. Philbin, "FaceNet", CVPR 2015; A. Hermans, L. Beyer,
+    B. Leibe, "In defense of the triplet loss for person re-identification", 2017.
+
+    Examples
+    --------
+    >>> z = torch.tensor([[0.0], [1.0], [3.0]])
+    >>> r = torch.tensor([[float("nan"), 1, 0], [1, float("nan"), 0], [0, 0, float("nan")]])
+    >>> triplet(z, r, margin=1.5)  # of (0, 1, 3) and (1, 0, 3) only the second violates
+    tensor(0.5000)
+    """
+    d = sqdist(z) if squared else dist(z)
+    pos, neg = r > 0.5, r <= 0.5
+    if select == "hard":
+        furthest = torch.where(pos, d, -torch.inf).amax(1)
+        nearest = torch.where(neg, d, torch.inf).amin(1)
+        chosen = pos.any(1) & neg.any(1)  # (n,)
+        terms = margin + torch.where(chosen, furthest, 0) - torch.where(chosen, nearest, 0)
+    else:
+        a, p = pos.nonzero(as_tuple=True)
+        terms, chosen = margin + d[a, p][:, None] - d[a], neg[a]  # (n_positive_pairs, n)
+        if select == "semihard":
+            chosen = chosen & (terms > 0) & (terms < margin)
+    if reduction == "active":
+        chosen = chosen & (terms > 0)
+    return masked_mean(terms.clamp_min(0), chosen)

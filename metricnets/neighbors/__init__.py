@@ -1,0 +1,1 @@
+"""Estimators that read a learned metric, or stand beside one."""

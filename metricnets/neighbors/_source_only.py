@@ -1,0 +1,122 @@
+"""SourceOnly: a predictor beside a metric that was adapted to unlabelled rows."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, column_or_1d
+
+from metricnets._params import MaybeObject, Parametrized, fitting
+
+
+def _inner_has(name):
+    return available_if(lambda self: hasattr(self._inner(), name))
+
+
+class SourceOnly(MetaEstimatorMixin, Parametrized, BaseEstimator):
+    """Fit a predictor on the labelled rows alone, and score it on labelled rows alone.
+
+    In a pipeline behind :class:`DTML`, which learns from target rows without labels too, the last
+    step must not take the mask of those rows for a class.
+
+    Parameters
+    ----------
+    estimator : estimator or None, default=None
+        Fitted on the labelled rows; None takes 1-nearest-neighbour.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from metricnets import SourceOnly
+    >>> X, y = np.array([[0.0], [1.0], [0.9]]), np.array([3, 5, -1])  # -1: not known
+    >>> SourceOnly().fit(X, y).predict(X)
+    array([3, 5, 5])
+    """
+
+    __metadata_request__fit = {"sample_domain": True}
+    __metadata_request__score = {"sample_domain": True}
+
+    estimator: MaybeObject = None
+
+    @fitting
+    def fit(self, X, y, sample_domain=None):
+        """Fit the predictor.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            −1, NaN or None where the label is not known.
+        sample_domain : array-like of shape (n_samples,) or None, default=None
+            Rows with a negative value are target rows, whatever their y.
+
+        Returns
+        -------
+        self : object
+        """
+        self.estimator_ = clone(self._inner()).fit(*_labelled(X, y, sample_domain))
+        return self
+
+    def predict(self, X):
+        """Predict with the fitted estimator."""
+        check_is_fitted(self)
+        return self.estimator_.predict(X)
+
+    @_inner_has("predict_proba")
+    def predict_proba(self, X):
+        """Class probabilities of the fitted estimator."""
+        check_is_fitted(self)
+        return self.estimator_.predict_proba(X)
+
+    @_inner_has("decision_function")
+    def decision_function(self, X):
+        """Decision values of the fitted estimator."""
+        check_is_fitted(self)
+        return self.estimator_.decision_function(X)
+
+    def score(self, X, y, sample_domain=None):
+        """Score of the fitted estimator on the labelled rows; arguments as in `fit`."""
+        check_is_fitted(self)
+        return self.estimator_.score(*_labelled(X, y, sample_domain))
+
+    @property
+    def classes_(self):
+        """Classes of the fitted estimator."""
+        return self.estimator_.classes_
+
+    @property
+    def n_features_in_(self):
+        """Number of features of the fitted estimator."""
+        return self.estimator_.n_features_in_
+
+    def _inner(self):
+        return KNeighborsClassifier(n_neighbors=1) if self.estimator is None else self.estimator
+
+    def __sklearn_tags__(self):
+        inner = get_tags(self._inner())
+        tags = super().__sklearn_tags__()
+        tags.estimator_type, tags.classifier_tags = inner.estimator_type, inner.classifier_tags
+        tags.regressor_tags, tags.target_tags = inner.regressor_tags, inner.target_tags
+        tags.input_tags = inner.input_tags
+        return tags
+
+
+def _labelled(X, y, sample_domain):
+    """The rows of X and y that have a label."""
+    labels = column_or_1d(np.asarray(y, dtype=object) if isinstance(y, list) else y)
+    if sample_domain is None:
+        known = [label is not None and label == label and label != -1 for label in labels.tolist()]
+    else:
+        known = check_array(sample_domain, ensure_2d=False, input_name="sample_domain") >= 0
+    check_consistent_length(X, labels, known)
+    rows = np.flatnonzero(known)
+    if not len(rows):
+        raise ValueError("no row has a label: every y is masked, or every sample_domain is negative.")
+    X = X.iloc[rows] if hasattr(X, "iloc") else np.asarray(X)[rows]
+    return X, np.array(labels[rows].tolist())

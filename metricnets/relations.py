@@ -1,0 +1,144 @@
+"""What two targets have to do with each other: ``relation(y_a, y_b) -> r``.
+
+A relation takes two arrays of targets and returns a matrix of shape (n_a, n_b) with entries in
+[0, 1], where 1 means alike.  NaN means "nothing known".  Only operators that NumPy and PyTorch
+share are used, so that one function serves both: tensors in, a tensor out.
+
+Label sets are rows of 0 and 1; distributions are non-negative rows that sum to 1.  ``l1``,
+``overlap`` and ``absolute`` take memory ``n_a * n_b * n_labels``; the others ``n_a * n_b``.
+"""
+
+import numpy as np
+
+__all__ = [
+    "absolute",
+    "cosine",
+    "hamming",
+    "hellinger",
+    "jaccard",
+    "known_class",
+    "l1",
+    "overlap",
+    "same_class",
+    "symmetric_kl",
+]
+
+TINY = 1e-12
+
+
+def same_class(y_a, y_b):
+    """1 for equal class codes, 0 for others.  Shapes (n_a,) and (n_b,).
+
+    >>> same_class(np.array([0, 1]), np.array([1, 1, 0]))
+    array([[0., 0., 1.],
+           [1., 1., 0.]])
+    """
+    return (y_a[:, None] == y_b[None, :]) * 1.0  # (n_a, n_b)
+
+
+def known_class(y_a, y_b):
+    """As `same_class`, where a negative class code means that the class is not known.
+
+    >>> known_class(np.array([0, -1]), np.array([0, 1]))
+    array([[ 1.,  0.],
+           [nan, nan]])
+    """
+    unknown = (y_a[:, None] < 0) | (y_b[None, :] < 0)
+    r = same_class(y_a, y_b)
+    r[unknown] = float("nan")
+    return r
+
+
+def hamming(y_a, y_b):
+    """Share of labels on which two label sets agree: 1 − ‖a − b‖₁ / L.
+
+    >>> hamming(np.array([[1, 0, 1, 0]]), np.array([[1, 1, 1, 0]]))
+    array([[0.75]])
+    """
+    y_a, y_b = y_a * 1.0, y_b * 1.0
+    different = y_a.sum(1)[:, None] + y_b.sum(1)[None, :] - 2 * y_a @ y_b.T
+    return 1 - different / y_a.shape[1]
+
+
+def jaccard(y_a, y_b):
+    """Labels in both over labels in either; two empty sets are alike.
+
+    >>> jaccard(np.array([[1, 0, 1, 0]]), np.array([[1, 1, 0, 0], [0, 0, 0, 0]]))
+    array([[0.33333333, 0.        ]])
+    """
+    y_a, y_b = y_a * 1.0, y_b * 1.0
+    both = y_a @ y_b.T
+    either = y_a.sum(1)[:, None] + y_b.sum(1)[None, :] - both
+    return (both + (either == 0)) / (either + (either == 0))
+
+
+def cosine(y_a, y_b):
+    """Cosine of the angle between two non-negative rows; 0 if one of them is all zero.
+
+    >>> cosine(np.array([[3.0, 4.0]]), np.array([[3.0, 4.0], [1.0, 0.0]]))
+    array([[1. , 0.6]])
+    """
+    y_a, y_b = y_a * 1.0, y_b * 1.0
+    norm_a = (y_a * y_a).sum(1)[:, None] ** 0.5
+    norm_b = (y_b * y_b).sum(1)[None, :] ** 0.5
+    return ((y_a @ y_b.T) / (norm_a * norm_b + TINY)).clip(0, 1)
+
+
+def hellinger(y_a, y_b):
+    """1 minus the Hellinger distance of two distributions, √(1 − Σ √(a b)).
+
+    >>> hellinger(np.array([[1.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 1.0]]))
+    array([[1., 0.]])
+    """
+    return 1 - (1 - y_a**0.5 @ (y_b**0.5).T).clip(0, 1) ** 0.5
+
+
+def symmetric_kl(y_a, y_b):
+    """1 / (1 + J), with the symmetric Kullback–Leibler divergence J = Σ (a − b)(log a − log b).
+
+    Entries are raised by 1e-12, so J is finite.
+
+    >>> symmetric_kl(np.array([[0.5, 0.5]]), np.array([[0.5, 0.5]]))
+    array([[1.]])
+    """
+    y_a, y_b = y_a + TINY, y_b + TINY
+    log_a, log_b = _log(y_a), _log(y_b)
+    own = (y_a * log_a).sum(1)[:, None] + (y_b * log_b).sum(1)[None, :]
+    divergence = own - y_a @ log_b.T - log_a @ y_b.T
+    return 1 / (1 + divergence.clip(0, None))
+
+
+def l1(y_a, y_b, span=2.0):
+    """1 − ‖a − b‖₁ / ``span``, equation (11) of HRAML; ``span`` is the greatest ‖a − b‖₁.
+
+    For distributions and one-hot rows that is 2, for label sets the number of labels.
+
+    >>> l1(np.array([[0.5, 0.5]]), np.array([[0.5, 0.5], [1.0, 0.0]]))
+    array([[1. , 0.5]])
+    """
+    return 1 - abs(y_a[:, None] - y_b[None, :]).sum(2) / span  # (n_a, n_b)
+
+
+def overlap(y_a, y_b):
+    """Mass that two distributions share, Σ min(a, b).
+
+    >>> overlap(np.array([[0.2, 0.8]]), np.array([[0.5, 0.5]]))
+    array([[0.7]])
+    """
+    y_a, y_b = y_a[:, None] * 1.0, y_b[None, :] * 1.0
+    return (y_a + y_b - abs(y_a - y_b)).sum(2).clip(0, 2) / 2
+
+
+def absolute(y_a, y_b):
+    """1 − |a − b| for real targets scaled to [0, 1]; for rows, the mean over their columns.
+
+    >>> absolute(np.array([0.0, 0.25]), np.array([1.0]))
+    array([[0.  ],
+           [0.25]])
+    """
+    y_a, y_b = y_a.reshape(len(y_a), -1), y_b.reshape(len(y_b), -1)
+    return 1 - abs(y_a[:, None] - y_b[None, :]).mean(2)
+
+
+def _log(a):
+    return a.log() if hasattr(a, "log") else np.log(a)

@@ -1,0 +1,110 @@
+"""Targets as the relations read them: class codes, rows of numbers, scaled real values."""
+
+from functools import partial
+
+import numpy as np
+from sklearn.preprocessing import label_binarize, minmax_scale
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from metricnets import relations
+
+CLASSES = ("same_class", "known_class")
+LABEL_SETS = ("hamming", "jaccard")
+DISTRIBUTIONS = ("hellinger", "overlap", "symmetric_kl")
+
+
+def resolve(y, relation="auto"):
+    """Encode the targets for a relation, and choose the relation if that is 'auto'.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,) or (n, L)
+        Classes, label sets, distributions or real values, already known to be finite.
+    relation : str or callable, default='auto'
+        A name of :mod:`metricnets.relations`, or ``(y_a, y_b) -> r``.  'auto' takes
+        `same_class` for classes, `jaccard` for label sets, `overlap` for distributions
+        and `absolute` for real values.
+
+    Returns
+    -------
+    relation : callable
+        ``(y_a, y_b) -> r`` for rows of the encoded targets, arrays or tensors.
+    targets : ndarray of shape (n,) or (n, L)
+        int64 codes for classes, float32 for everything else.
+    classes : ndarray of shape (n_classes,) or None
+        What the codes stand for.
+
+    Raises
+    ------
+    ValueError
+        If the relation is not one for targets of this kind.
+    """
+    y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if relation == "auto":
+        relation = _suitable(y)
+    if callable(relation):
+        numeric = y.dtype.kind in "fiub"
+        return (relation, y.astype(np.float32), None) if numeric else (relation, *_codes(y)[::-1])
+    if relation in CLASSES:
+        classes, codes = _codes(y, unknown=relation == "known_class")
+        return getattr(relations, relation), codes, classes
+    if relation == "absolute":
+        if y.dtype.kind not in "fiub":
+            raise ValueError(f"relation='absolute' needs numbers in y; y holds {y.dtype}.")
+        return relations.absolute, minmax_scale(y).astype(np.float32), None
+    rows, classes = (y, None) if y.ndim == 2 else _one_hot(y)
+    _check_rows(rows, relation)
+    chosen = getattr(relations, relation)
+    if relation == "l1" and not _sum_to_one(rows):
+        chosen = partial(relations.l1, span=float(max(2, rows.shape[1])))
+    return chosen, rows.astype(np.float32), classes
+
+
+def _suitable(y):
+    kind = type_of_target(y, input_name="y")
+    if kind in ("binary", "multiclass"):
+        return "same_class"
+    if kind == "multilabel-indicator":
+        return "jaccard"
+    if kind == "continuous-multioutput" and y.min() >= 0 and _sum_to_one(y):
+        return "overlap"
+    if kind.startswith("continuous"):
+        return "absolute"
+    raise ValueError(
+        f"relation='auto' does not know what to do with y of the kind {kind!r}; name a relation, "
+        "such as 'absolute', or give a function."
+    )
+
+
+def _codes(y, unknown=False):
+    """Number the classes; with ``unknown``, negative numbers stay −1."""
+    if y.ndim != 1:
+        raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead.")
+    check_classification_targets(y)
+    known = y >= 0 if unknown and y.dtype.kind in "fi" else np.ones(len(y), bool)
+    codes = np.full(len(y), -1, dtype=np.int64)
+    classes, codes[known] = np.unique(y[known], return_inverse=True)
+    return classes, codes
+
+
+def _one_hot(y):
+    classes, codes = _codes(y)
+    rows = label_binarize(codes, classes=np.arange(len(classes)))
+    return (rows if rows.shape[1] > 1 else np.hstack([1 - rows, rows])), classes
+
+
+def _sum_to_one(rows):
+    return np.allclose(rows.sum(axis=1), 1, atol=1e-3)
+
+
+def _check_rows(rows, relation):
+    if rows.dtype.kind not in "fiub":
+        raise ValueError(f"relation={relation!r} needs numbers in y; y holds {rows.dtype}.")
+    if relation in LABEL_SETS and not np.isin(rows, (0, 1)).all():
+        raise ValueError(f"relation={relation!r} needs label sets, y with entries 0 and 1.")
+    if relation != "l1" and rows.min() < 0:
+        raise ValueError(f"relation={relation!r} needs y without negative entries.")
+    if relation in DISTRIBUTIONS and not _sum_to_one(rows):
+        raise ValueError(f"relation={relation!r} needs distributions, rows of y that sum to 1.")
