@@ -28,7 +28,7 @@ class Distance:
         """Distance of two points; ValueError if one of them has not the right size."""
         u, v = np.asarray(u, dtype=float), np.asarray(v, dtype=float)
         try:
-            z = self.embed(np.concatenate([u.ravel(), v.ravel()]).reshape(2, *self.shape))
+            z = self.embed(np.array([u.ravel(), v.ravel()]).reshape(2, *self.shape))
         except ValueError:
             raise ValueError(
                 f"two points of shape {self.shape} are needed; got u of shape {u.shape} and v of shape {v.shape}."
@@ -179,9 +179,9 @@ class PairsMixin(ClassifierMixin):
             raise AttributeError("no threshold has been set; call set_threshold or calibrate_threshold.")
         return np.where(self.pair_distance(pairs) <= self.threshold_, 1, -1)
 
-    def score(self, pairs, y):
+    def score(self, pairs, y, sample_weight=None):
         """Area under the ROC curve of ``decision_function``, for y in {−1, +1}."""
-        return roc_auc_score(y, self.decision_function(pairs))
+        return roc_auc_score(y, self.decision_function(pairs), sample_weight=sample_weight)
 
     def set_threshold(self, threshold):
         """Let pairs at a distance of at most ``threshold`` count as similar; returns self."""

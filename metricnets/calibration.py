@@ -66,7 +66,7 @@ def threshold(scores, y, *, strategy="accuracy", min_rate=None, beta=1.0):
     cuts[0] = scores.max() + 1.0  # rejects all: scikit-learn says inf
     gain, allowed = {
         "accuracy": (tpr * np.mean(y == 1) - fpr * np.mean(y == -1), fpr >= 0),
-        "max_tpr": (tpr, 1 - fpr >= (min_rate or 0)),
+        "max_tpr": (tpr, 1 - fpr >= (min_rate or 0) - 1e-12),  # 1 - 0.9 is a little less than 0.1
         "max_tnr": (1 - fpr, tpr >= (min_rate or 0)),
     }[strategy]
     return float(cuts[np.argmax(np.where(allowed, gain, -np.inf))])

@@ -228,12 +228,12 @@ def as_numpy(module):
         Picklable: (n, ...) array in, (n, n_components) array out.
     """
     steps = []
-    for layer in module.modules():
-        if isinstance(layer, nn.Linear):
+    for _, layer in module.named_modules(remove_duplicate=False):  # one activation may serve twice
+        if type(layer) is nn.Linear:
             bias = 0.0 if layer.bias is None else layer.bias.detach().numpy()
             steps.append(Affine(layer.weight.detach().numpy(), bias))
-        elif type(layer) in TWINS:
+        elif type(layer) in TWINS and getattr(layer, "approximate", "none") == "none":  # GELU has two forms
             steps.append(TWINS[type(layer)])
-        elif not isinstance(layer, (MLP, nn.Dropout, nn.Identity)) and type(layer) is not nn.Sequential:
+        elif type(layer) not in (MLP, nn.Sequential, nn.Dropout, nn.Identity):
             return TorchEmbedding(module)
     return Chain(steps)

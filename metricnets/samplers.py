@@ -75,14 +75,28 @@ class ClassBalanced:
         return self.n_batches
 
     def __iter__(self):
-        rows = [_Deck(rows, self.rng) for rows in self.rows_of]
-        classes = _Deck(np.arange(len(rows)), self.rng)
-        for _ in range(self.n_batches):
-            yield np.concatenate([rows[c].draw(self.n_per_class) for c in classes.draw(self.n_classes)])
+        classes = self._dealt(np.arange(len(self.rows_of)), self.n_batches, self.n_classes)  # (n_batches, P)
+        rows = np.empty((*classes.shape, self.n_per_class), int)
+        for code, own in enumerate(self.rows_of):
+            chosen = classes == code
+            rows[chosen] = self._dealt(own, chosen.sum(), self.n_per_class)
+        full = rows.min() >= 0
+        return (batch.ravel() if full else batch[batch >= 0] for batch in rows)
+
+    def _dealt(self, cards, n_hands, size):
+        """Hands of different cards, the deck shuffled when it has run out; short hands end in −1."""
+        if len(cards) < size:
+            cards = np.concatenate([cards, np.full(size - len(cards), -1)])
+            return np.tile(cards, (n_hands, 1))
+        per_deck = len(cards) // size
+        decks = [self.rng.permutation(cards)[: per_deck * size] for _ in range(-(-n_hands // per_deck))]
+        return np.concatenate([cards[:0], *decks]).reshape(-1, size)[:n_hands]
 
 
 class ClassPairs:
     """Random pairs, half of them similar: row k of a batch belongs with row k + len(batch) / 2.
+
+    Where the classes allow but one kind of pair, all pairs are of that kind.
 
     Parameters
     ----------
@@ -115,11 +129,11 @@ class ClassPairs:
 
     def __iter__(self):
         n, size = len(self.order), self.stop - self.start
-        in_pairs, in_contrast = np.flatnonzero(size > 1), np.flatnonzero(size < n)
+        able = np.flatnonzero(size > 1), np.flatnonzero(size < n)  # with a row of its class, of another
         for _ in range(self.n_batches):
-            a, b = (self.rng.choice(places, self.n_similar) for places in (in_pairs, in_contrast))
-            steps_a = 1 + (self.rng.random(self.n_similar) * (size[a] - 1)).astype(int)
-            steps_b = (self.rng.random(self.n_similar) * (n - size[b])).astype(int)
+            a, b = (self.rng.choice(rows, self.n_similar if len(rows) else 0) for rows in able)
+            steps_a = 1 + (self.rng.random(len(a)) * (size[a] - 1)).astype(int)
+            steps_b = (self.rng.random(len(b)) * (n - size[b])).astype(int)
             same = self.start[a] + (a - self.start[a] + steps_a) % size[a]
             other = (self.stop[b] + steps_b) % n
             yield self.order[np.concatenate([a, b, same, other])]
@@ -168,7 +182,8 @@ class _Deck:
         if n >= len(self.cards):
             return self.cards
         if len(self.left) < n:
-            held = np.isin(self.cards, self.left)
-            self.left = np.concatenate([self.left, self.rng.permutation(self.cards[~held])])
+            held = np.isin(self.cards, self.left)  # last again in the next round: no hand has a card twice
+            new = (self.rng.permutation(cards) for cards in (self.cards[~held], self.cards[held]))
+            self.left = np.concatenate([self.left, *new])
         drawn, self.left = self.left[:n], self.left[n:]
         return drawn

@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 from sklearn.preprocessing import label_binarize, minmax_scale
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import type_of_target
 
 from metricnets import relations
 
@@ -63,9 +63,9 @@ def resolve(y, relation="auto"):
 
 
 def _suitable(y):
-    kind = type_of_target(y, input_name="y")
-    if kind in ("binary", "multiclass"):
+    if y.ndim == 1 and _are_classes(y):
         return "same_class"
+    kind = type_of_target(y, input_name="y")
     if kind == "multilabel-indicator":
         return "jaccard"
     if kind == "continuous-multioutput" and y.min() >= 0 and _sum_to_one(y):
@@ -73,8 +73,8 @@ def _suitable(y):
     if kind.startswith("continuous"):
         return "absolute"
     raise ValueError(
-        f"relation='auto' does not know what to do with y of the kind {kind!r}; name a relation, "
-        "such as 'absolute', or give a function."
+        f"Unknown label type: relation='auto' does not know what to do with y of the kind {kind!r}; "
+        "name a relation, such as 'absolute', or give a function."
     )
 
 
@@ -82,11 +82,21 @@ def _codes(y, unknown=False):
     """Number the classes; with ``unknown``, negative numbers stay −1."""
     if y.ndim != 1:
         raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead.")
-    check_classification_targets(y)
+    if not _are_classes(y):
+        raise ValueError(f"Unknown label type: y should hold classes (whole numbers or strings), not {y[:3]} ....")
     known = y >= 0 if unknown and y.dtype.kind in "fi" else np.ones(len(y), bool)
+    if not known.any():
+        raise ValueError("y has no known class: all its codes are negative.")
     codes = np.full(len(y), -1, dtype=np.int64)
     classes, codes[known] = np.unique(y[known], return_inverse=True)
     return classes, codes
+
+
+def _are_classes(y):
+    """Whole numbers or strings, however many: scikit-learn's test warns of many small classes."""
+    if y.dtype.kind == "O":
+        return all(isinstance(label, str) for label in y)
+    return y.dtype.kind != "f" or np.array_equal(y, np.trunc(y))
 
 
 def _one_hot(y):

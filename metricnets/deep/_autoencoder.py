@@ -7,7 +7,7 @@ from metricnets.deep._training import Rows, train
 from metricnets.samplers import Shuffled
 
 
-def pretrain(network, X, rng, *, noise=0.2, max_epochs=10, lr=1e-3, batch_size=128):
+def pretrain(network, X, rng, *, noise=0.2, max_epochs=30, lr=3e-3, batch_size=128):
     """Train every layer of ``network`` in turn to help restore its own input.
 
     Layer m sees h⁽ᵐ⁻¹⁾ with a share ``noise`` of its entries set to 0, and a linear decoder, thrown
@@ -20,9 +20,9 @@ def pretrain(network, X, rng, *, noise=0.2, max_epochs=10, lr=1e-3, batch_size=1
     X : tensor of shape (n, n_features)
     rng : numpy.random.Generator
     noise : float in [0, 1), default=0.2
-    max_epochs : int, default=10
+    max_epochs : int, default=30
         For each layer.
-    lr : float, default=0.001
+    lr : float, default=0.003
     batch_size : int, default=128
 
     References

@@ -39,14 +39,16 @@ class DeepMetric(MetricMixin, Parametrized):
     ----------
     optimizer : {'adamw', 'adam', 'sgd'} or callable, default='adamw'
         A callable takes the parameters, ``lr=`` and ``weight_decay=``.  'sgd' has momentum 0.9.
-    lr : float > 0, default=0.001
+    lr : float > 0, default=0.01
         Learning rate.
     lr_schedule : {'cosine', 'linear'}, callable or None, default='cosine'
         How the learning rate falls, to 0 at the last epoch.  A callable takes the optimiser and
         returns a scheduler of PyTorch, stepped once an epoch.  None keeps it constant.
-    weight_decay : float >= 0, default=0.0001
-        Strength of λ‖θ‖²; with 'adamw' it is decoupled from the gradient.
-    max_epochs : int >= 1, default=50
+    weight_decay : float >= 0, default=1.0
+        Strength of λ‖θ‖².  With 'adamw' it is decoupled from the gradient: weights shrink by
+        ``lr * weight_decay`` a step.  With the other optimisers, where it is added to the gradient,
+        1.0 is much too strong.
+    max_epochs : int >= 1, default=100
         Passes over the data.
     batch_size : int >= 1, default=128
         Rows of a batch, about.
@@ -75,10 +77,10 @@ class DeepMetric(MetricMixin, Parametrized):
     """
 
     optimizer: one_of("adamw", "adam", "sgd", or_else=Function) = "adamw"
-    lr: Positive = 1e-3
+    lr: Positive = 0.01
     lr_schedule: one_of("cosine", "linear", or_else=MaybeFunction) = "cosine"
-    weight_decay: NonNegative = 1e-4
-    max_epochs: Count = 50
+    weight_decay: NonNegative = 1.0
+    max_epochs: Count = 100
     batch_size: Count = 128
     early_stopping: Flag = False
     validation_fraction: Share = 0.1
@@ -103,13 +105,11 @@ class DeepMetric(MetricMixin, Parametrized):
             Of X's precision.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=FLOATS, allow_nd=self._any_shape)
+        X = validate_data(self, X, reset=False, dtype=FLOATS, allow_nd=True)
         return self._points(X)
 
     def _validated(self, X, y):
-        X, y = validate_data(
-            self, X, y, dtype=FLOATS, allow_nd=self._any_shape, multi_output=True, ensure_min_samples=2
-        )
+        X, y = validate_data(self, X, y, dtype=FLOATS, allow_nd=True, multi_output=True, ensure_min_samples=2)
         if not self._any_shape and X.ndim > 2:
             raise ValueError(f"X has shape {X.shape}; give a module= that takes points of shape {X.shape[1:]}.")
         return X, y
@@ -134,7 +134,7 @@ class DeepMetric(MetricMixin, Parametrized):
         """
         seed, device = self._seed(), self._device()
         rng = np.random.default_rng(seed)
-        dataset = rows(torch.as_tensor(X, dtype=torch.float32), torch.as_tensor(targets))
+        dataset = rows(_tensor(X, torch.float32), _tensor(targets))
         kept, held_back = self._split(len(targets), strata, seed)
         parts = [_Within(part, batches(targets[part], rng)) for part in (kept, held_back) if len(part)]
         with quiet_randomness(seed, device):
@@ -170,7 +170,7 @@ class DeepMetric(MetricMixin, Parametrized):
             raise ValueError(f"module should turn {len(X[:2])} points into an array (2, n_components); got {got}.")
         self._n_features_out = z.shape[1]
         self._point_shape = shape
-        return module
+        return module.train()
 
     def _network(self, shape):
         """Hook: a new network for points of this shape."""
@@ -209,7 +209,7 @@ class DeepMetric(MetricMixin, Parametrized):
         if device != "cpu" or dtype != torch.float32:
             module = copy.deepcopy(module).to(device, dtype)
         with torch.inference_mode():
-            parts = [module(torch.as_tensor(part, dtype=dtype, device=device)).cpu() for part in _chunks(X)]
+            parts = [module(_tensor(part, dtype).to(device)).cpu() for part in _chunks(X)]
         return torch.cat(parts).numpy().astype(X.dtype, copy=False)
 
     def _shape(self):
@@ -234,3 +234,8 @@ class _Within:
 
 def _chunks(X):
     return (X[start : start + CHUNK] for start in range(0, len(X), CHUNK))
+
+
+def _tensor(array, dtype=None):
+    """A tensor of the array, copied if it is read-only or runs backwards, which PyTorch cannot share."""
+    return torch.as_tensor(np.require(array, requirements=["C", "W"]), dtype=dtype)

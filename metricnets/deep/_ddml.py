@@ -12,7 +12,7 @@ from metricnets.deep._base import FLOATS
 from metricnets.deep._network import NetworkMetric
 from metricnets.deep._supervised import Supervised
 from metricnets.deep._training import Rows
-from metricnets.losses import logistic_pair
+from metricnets.losses._pairs import logistic, logistic_pair
 from metricnets.samplers import Shuffled
 
 
@@ -25,7 +25,7 @@ class _DDML(NetworkMetric):
         τ: squared distances should be below τ − 1 in similar pairs, above τ + 1 in dissimilar ones.
     sharpness : float > 0, default=1.0
         β of the generalised logistic g(x) = log(1 + exp(βx)) / β.
-    balanced : bool, default=True
+    balanced : bool, default=False
         Whether similar and dissimilar pairs have equal weight, however many there are of each.
     init : {'glorot', 'uniform', 'dae'}, default='glorot'
         As everywhere; 'dae' is the paper's greedy layer-wise denoising autoencoders.
@@ -33,11 +33,14 @@ class _DDML(NetworkMetric):
 
     margin: Positive = 3.0
     sharpness: Positive = 1.0
-    balanced: Flag = True
+    balanced: Flag = False
     init: one_of("glorot", "uniform", "dae") = "glorot"
 
     def _loss(self, z, r):
-        return logistic_pair(z, r, margin=self.margin, sharpness=self.sharpness, balanced=self.balanced)
+        return logistic_pair(z, r, **self._margins())
+
+    def _margins(self):
+        return {"margin": self.margin, "sharpness": self.sharpness, "balanced": self.balanced}
 
     def _initialize(self, module, X):
         if self.init == "dae":
@@ -150,11 +153,9 @@ class DDMLPairs(PairsMixin, _DDML):
         return pairs.reshape(-1, *pairs.shape[2:]), np.arange(2 * len(pairs)).reshape(-1, 2)
 
     def _pair_loss(self, z, y):
-        n = len(y)
-        k = torch.arange(n)
-        r = torch.full((2 * n, 2 * n), torch.nan, dtype=z.dtype)
-        r[k, k + n] = r[k + n, k] = (y > 0).to(z.dtype)
-        return self._loss(z, r)
+        left, right = z.chunk(2)
+        pos = (y > 0).to(z.dtype)
+        return logistic(((left - right) ** 2).sum(1), pos, 1 - pos, **self._margins())
 
     def _batches(self, y, rng):
         return Shuffled(len(y), self.batch_size, rng)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from metricnets._params import MaybeCount
@@ -38,6 +39,7 @@ class Mahalanobis(AnyLoss):
 
     def get_mahalanobis_matrix(self):
         """Return M = LᵀL, of shape (n_features, n_features)."""
+        check_is_fitted(self)
         return self.components_.T @ self.components_
 
     @property

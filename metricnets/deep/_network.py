@@ -17,7 +17,7 @@ class NetworkMetric(DeepMetric):
     ----------
     n_components : int >= 1, default=32
         Width of the embedding.
-    hidden : tuple of int, default=(128,)
+    hidden : tuple of int, default=(256,)
         Widths of the hidden layers; () for a linear map.
     activation : {'tanh', 'sigmoid', 'nonsaturating', 'relu', 'gelu', 'identity'}, default='tanh'
         Non-linearity of the layers.
@@ -36,7 +36,7 @@ class NetworkMetric(DeepMetric):
     """
 
     n_components: Count = 32
-    hidden: Sizes = (128,)
+    hidden: Sizes = (256,)
     activation: one_of(*ACTIVATIONS) = "tanh"
     activate_output: Flag = False
     dropout: RateBelowOne = 0.0

@@ -60,14 +60,10 @@ class Supervised(DeepMetric):
         if classes is not None and len(classes) < 2:
             raise ValueError(f"y has one class only, {classes[0]!r}; a metric needs at least two to tell apart.")
 
-        def batches(targets, rng):
-            sampler = self._batches(targets, rng)
-            if not self._graded:
-                _check_positive(relation, targets, sampler)
-            return sampler
-
+        if not self._graded:
+            _check_positive(relation, targets, self._batches(targets, np.random.default_rng(0)))
         strata = targets if targets.ndim == 1 and classes is not None else None
-        return self._train(X, targets, self._criterion(relation), batches, strata=strata)
+        return self._train(X, targets, self._criterion(relation), self._batches, strata=strata)
 
     def _relation_name(self):
         """Hook: the relation of two targets, by name, or a function."""
@@ -174,7 +170,7 @@ def _check_positive(relation, targets, sampler):
     for indices in sampler:
         batch = targets[indices]
         r = relation(batch, batch)
-        np.fill_diagonal(r, np.nan)
+        r[np.equal.outer(indices, indices)] = np.nan  # a row is no pair with itself, even if drawn twice
         if (r > 0.5).any():
             return
     raise ValueError(

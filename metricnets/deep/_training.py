@@ -40,6 +40,16 @@ class Rows(Dataset):
         return self.X[points], self.targets[indices]
 
 
+class _Batches:
+    """The batches of a pass, in place of PyTorch's loader, which is made for one row at a time."""
+
+    def __init__(self, dataset, sampler):
+        self.dataset, self.sampler = dataset, sampler
+
+    def __iter__(self):
+        return (self.dataset[indices] for indices in self.sampler)
+
+
 class _Watch(Callback):
     """Stop at a loss that is not a number, and show how far the training has got."""
 
@@ -64,7 +74,14 @@ class _Watch(Callback):
 
 
 class _Net(NeuralNet):
-    """skorch's loop, which records the losses and prints nothing."""
+    """skorch's loop, which records the losses, prints nothing, and wastes no time between steps."""
+
+    def get_iterator(self, dataset, training=False):
+        return _Batches(dataset, self.iterator_train__sampler if training else self.iterator_valid__sampler)
+
+    def _set_training(self, training=True):
+        if self.module_.training != training:  # a walk through all layers
+            super()._set_training(training)
 
     @property
     def _default_callbacks(self):
@@ -133,9 +150,7 @@ def train(
         optimizer__weight_decay=weight_decay,
         max_epochs=max_epochs,
         iterator_train__sampler=batches,
-        iterator_train__batch_size=None,
         iterator_valid__sampler=valid_batches,
-        iterator_valid__batch_size=None,
         train_split=valid_batches and predefined_split(rows),
         callbacks=callbacks,
         device=device,

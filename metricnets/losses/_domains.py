@@ -2,6 +2,8 @@
 
 import torch
 
+from metricnets.losses._ops import EPS, sqdist
+
 
 def linear_mmd(z_a, z_b):
     """Squared distance of the two means, ‖mean(z_a) − mean(z_b)‖².
@@ -42,10 +44,8 @@ def multi_kernel_mmd(z_a, z_b, *, widths=(0.25, 0.5, 1.0, 2.0, 4.0)):
     >>> multi_kernel_mmd(z, z)
     tensor(0.)
     """
-    z = torch.cat([z_a, z_b])
-    norms = (z * z).sum(1)
-    d2 = (norms[:, None] + norms[None, :] - 2 * z @ z.T).clamp_min(0)
-    scale = d2.detach().mean().clamp_min(torch.finfo(z.dtype).tiny)
+    d2 = sqdist(torch.cat([z_a, z_b]))
+    scale = d2.detach().mean().clamp_min(EPS)
     kernel = sum(torch.exp(-d2 / (w * scale)) for w in widths) / len(widths)
     n = len(z_a)
     return kernel[:n, :n].mean() + kernel[n:, n:].mean() - 2 * kernel[:n, n:].mean()

@@ -1,14 +1,30 @@
-"""Distances and means that the losses share."""
+"""Distances, masks and means that the losses share."""
 
 import torch
 
 EPS = 1e-12
 
 
+class _SquaredDistances(torch.autograd.Function):
+    """‖z_i − z_j‖² for all rows, with the gradient Σ_j (g_ij + g_ji) · 2 (z_i − z_j) in two products."""
+
+    @staticmethod
+    def forward(ctx, z):
+        z = z - z.mean(0)  # far from 0 the digits of small distances would be lost
+        ctx.save_for_backward(z)
+        norms = (z * z).sum(1)  # (n,)
+        return torch.addmm(norms + norms[:, None], z, z.T, alpha=-2).clamp_min_(0)  # (n, n)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (z,) = ctx.saved_tensors
+        both = gradient + gradient.T
+        return 2 * (both.sum(1, keepdim=True) * z - both @ z)
+
+
 def sqdist(z):
     """Squared Euclidean distances of all rows, (n, n), at least 0."""
-    norms = (z * z).sum(1)  # (n,)
-    return torch.addmm(norms[None, :] + norms[:, None], z, z.T, alpha=-2).clamp_min(0)
+    return _SquaredDistances.apply(z)
 
 
 def dist(z):
@@ -16,6 +32,19 @@ def dist(z):
     return (sqdist(z) + EPS).sqrt()
 
 
+def similar(r):
+    """1.0 where ``r`` > 0.5, and 0.0 where it is not, or not known.
+
+    Masks are floats because arithmetic on them is several times faster than on booleans.
+    """
+    return r.round().nan_to_num(0.0)  # 0.5 rounds to 0
+
+
+def dissimilar(r):
+    """1.0 where ``r`` <= 0.5, and 0.0 where it is not, or not known."""
+    return (1 - r.round()).nan_to_num(0.0)
+
+
 def masked_mean(values, mask):
-    """Mean of ``values`` where ``mask``; 0, with a graph, where there are none."""
-    return torch.where(mask, values, 0).sum() / mask.sum().clamp_min(1)
+    """Mean of finite ``values`` where ``mask`` is 1.0; 0, with a graph, where it nowhere is."""
+    return torch.dot(values.reshape(-1), mask.reshape(-1)) / mask.sum().clamp_min(1)

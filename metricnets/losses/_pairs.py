@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from metricnets.losses._ops import dist, masked_mean, sqdist
+from metricnets.losses._ops import dissimilar, dist, masked_mean, similar, sqdist
 
 
 def contrastive(z, r, *, positive_margin=0.0, margin=1.0, squared=False):
@@ -45,7 +45,7 @@ def contrastive(z, r, *, positive_margin=0.0, margin=1.0, squared=False):
     power = 2 if squared else 1
     pull = (d - positive_margin).clamp_min(0) ** power
     push = (margin - d).clamp_min(0) ** power
-    return masked_mean(pull, r > 0.5) + masked_mean(push, r <= 0.5)
+    return masked_mean(pull, similar(r)) + masked_mean(push, dissimilar(r))
 
 
 def logistic_pair(z, r, *, margin=3.0, sharpness=1.0, balanced=True):
@@ -78,12 +78,16 @@ def logistic_pair(z, r, *, margin=3.0, sharpness=1.0, balanced=True):
     >>> logistic_pair(z, r, margin=3.0, balanced=False)  # log(1 + exp(-2)) / 2
     tensor(0.0635)
     """
-    pos, neg = r > 0.5, r <= 0.5
-    sign = torch.where(pos, 1.0, -1.0).to(z.dtype)
-    terms = F.softplus(1 - sign * (margin - sqdist(z)), beta=sharpness) / 2
+    return logistic(sqdist(z), similar(r), dissimilar(r), margin=margin, sharpness=sharpness, balanced=balanced)
+
+
+def logistic(d2, pos, neg, *, margin, sharpness, balanced):
+    """`logistic_pair` of squared distances ``d2`` and masks of the same shape, 1.0 or 0.0."""
+    sign = pos - neg  # ℓ
+    terms = F.softplus(torch.addcmul(1 - margin * sign, sign, d2), beta=sharpness)
     if not balanced:
-        return masked_mean(terms, pos | neg)
-    return (masked_mean(terms, pos) + masked_mean(terms, neg)) / 2
+        return masked_mean(terms, pos + neg) / 2
+    return (masked_mean(terms, pos) + masked_mean(terms, neg)) / 4
 
 
 def alignment(z, r, *, scale=2.0):
@@ -108,6 +112,6 @@ def alignment(z, r, *, scale=2.0):
     >>> alignment(z, r)
     tensor(1.)
     """
-    known = r == r
-    error = torch.where(known, sqdist(z) - scale * (1 - r), 0)
+    known = similar(r) + dissimilar(r)
+    error = sqdist(z) - (scale * (1 - r)).nan_to_num(0.0)
     return masked_mean(error**2, known) / 4

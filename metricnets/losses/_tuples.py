@@ -44,7 +44,7 @@ def triplet(z, r, *, margin=0.2, select="all", squared=False, reduction="active"
         furthest = torch.where(pos, d, -torch.inf).amax(1)
         nearest = torch.where(neg, d, torch.inf).amin(1)
         chosen = pos.any(1) & neg.any(1)  # (n,)
-        terms = margin + torch.where(chosen, furthest, 0) - torch.where(chosen, nearest, 0)
+        terms = (margin + furthest - nearest).masked_fill(~chosen, 0)
     else:
         a, p = pos.nonzero(as_tuple=True)
         terms, chosen = margin + d[a, p][:, None] - d[a], neg[a]  # (n_positive_pairs, n)
@@ -52,4 +52,4 @@ def triplet(z, r, *, margin=0.2, select="all", squared=False, reduction="active"
             chosen = chosen & (terms > 0) & (terms < margin)
     if reduction == "active":
         chosen = chosen & (terms > 0)
-    return masked_mean(terms.clamp_min(0), chosen)
+    return masked_mean(terms.clamp_min(0), chosen.to(z.dtype))

@@ -1,7 +1,8 @@
 """SourceOnly: a predictor beside a metric that was adapted to unlabelled rows."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from scipy.sparse import issparse
+from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
@@ -14,7 +15,7 @@ def _inner_has(name):
     return available_if(lambda self: hasattr(self._inner(), name))
 
 
-class SourceOnly(MetaEstimatorMixin, Parametrized, BaseEstimator):
+class SourceOnly(MetaEstimatorMixin, Parametrized):
     """Fit a predictor on the labelled rows alone, and score it on labelled rows alone.
 
     In a pipeline behind :class:`DTML`, which learns from target rows without labels too, the last
@@ -52,7 +53,8 @@ class SourceOnly(MetaEstimatorMixin, Parametrized, BaseEstimator):
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
-            −1, NaN or None where the label is not known.
+            −1, NaN or None where the label is not known.  Where only one other label occurs −1 is a
+            class, as in {−1, 1}.
         sample_domain : array-like of shape (n_samples,) or None, default=None
             Rows with a negative value are target rows, whatever their y.
 
@@ -60,7 +62,8 @@ class SourceOnly(MetaEstimatorMixin, Parametrized, BaseEstimator):
         -------
         self : object
         """
-        self.estimator_ = clone(self._inner()).fit(*_labelled(X, y, sample_domain))
+        X, y, _ = _labelled(X, y, sample_domain)
+        self.estimator_ = clone(self._inner()).fit(X, y)
         return self
 
     def predict(self, X):
@@ -80,15 +83,17 @@ class SourceOnly(MetaEstimatorMixin, Parametrized, BaseEstimator):
         check_is_fitted(self)
         return self.estimator_.decision_function(X)
 
-    def score(self, X, y, sample_domain=None):
+    def score(self, X, y, sample_domain=None, sample_weight=None):
         """Score of the fitted estimator on the labelled rows; arguments as in `fit`."""
         check_is_fitted(self)
-        return self.estimator_.score(*_labelled(X, y, sample_domain))
+        X, y, rows = _labelled(X, y, sample_domain, classes=self.classes_)
+        weights = {} if sample_weight is None else {"sample_weight": np.asarray(sample_weight)[rows]}
+        return self.estimator_.score(X, y, **weights)
 
     @property
     def classes_(self):
-        """Classes of the fitted estimator."""
-        return self.estimator_.classes_
+        """Classes of the fitted estimator; none for a regressor."""
+        return getattr(self.estimator_, "classes_", ())
 
     @property
     def n_features_in_(self):
@@ -103,20 +108,29 @@ class SourceOnly(MetaEstimatorMixin, Parametrized, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.estimator_type, tags.classifier_tags = inner.estimator_type, inner.classifier_tags
         tags.regressor_tags, tags.target_tags = inner.regressor_tags, inner.target_tags
-        tags.input_tags = inner.input_tags
+        tags.input_tags, tags.target_tags.multi_output = inner.input_tags, False
+        if tags.classifier_tags is not None:
+            tags.classifier_tags.multi_label = False
         return tags
 
 
-def _labelled(X, y, sample_domain):
-    """The rows of X and y that have a label."""
-    labels = column_or_1d(np.asarray(y, dtype=object) if isinstance(y, list) else y)
+def _labelled(X, y, sample_domain, classes=()):
+    """X and y of the rows that have a label, and which these are."""
+    labels = column_or_1d(np.asarray(y, dtype=object) if isinstance(y, list) else y, warn=True)
+    check_consistent_length(X, labels, sample_domain)
     if sample_domain is None:
-        known = [label is not None and label == label and label != -1 for label in labels.tolist()]
+        rows = np.flatnonzero(_known(labels, classes))
     else:
-        known = check_array(sample_domain, ensure_2d=False, input_name="sample_domain") >= 0
-    check_consistent_length(X, labels, known)
-    rows = np.flatnonzero(known)
-    if not len(rows):
+        rows = np.flatnonzero(check_array(sample_domain, ensure_2d=False, input_name="sample_domain") >= 0)
+    if not len(rows) and len(labels):
         raise ValueError("no row has a label: every y is masked, or every sample_domain is negative.")
-    X = X.iloc[rows] if hasattr(X, "iloc") else np.asarray(X)[rows]
-    return X, np.array(labels[rows].tolist())
+    table = X.iloc if hasattr(X, "iloc") else X.tocsr() if issparse(X) else np.asarray(X)
+    return table[rows], np.array(labels[rows].tolist()), rows
+
+
+def _known(labels, classes):
+    """Mask of labels that are not None, NaN or −1; −1 is a class if there is but one other."""
+    others = {label for label in labels.tolist() if label is not None and label == label and label != -1}
+    if len(others) < 2 or -1 in classes:
+        others.add(-1)
+    return [label in others for label in labels.tolist()]

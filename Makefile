@@ -1,0 +1,47 @@
+# Every target sets up what it needs in .venv; a fresh clone needs only make and Python 3.11 or newer.
+PYTHON ?= python3
+BIN := .venv/bin
+export OMP_NUM_THREADS := 1
+
+.PHONY: help demo test lint bench doc test-oldest clean
+.NOTPARALLEL:
+
+help:         ## list the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1\t/p' Makefile | expand -t 20
+
+demo: .venv/with-plot          ## compare the methods on the digits: a table and figures/embedding.png
+	$(BIN)/python examples/demo.py
+
+test: .venv/with-test          ## run the tests and the examples of the docstrings
+	$(BIN)/pytest -q -n 2
+
+lint: .venv/with-lint          ## check the style and the spelling; change nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+
+bench: .venv/with-test         ## run the benchmarks, on small problems
+	for script in examples/benchmarks/bench_*.py; do $(BIN)/python $$script --quick || exit 1; done
+
+doc: .venv/with-doc            ## build the documentation: doc/_build/html/index.html
+	$(BIN)/sphinx-build -q -W --keep-going -b html doc doc/_build/html
+
+test-oldest: .venv-oldest/done ## run the tests, without examples, with the oldest supported versions
+	.venv-oldest/bin/pytest -q -n 2 tests
+
+clean:                         ## remove the environments and everything that was built
+	rm -rf .venv .venv-oldest build dist figures doc/_build *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -r {} +
+
+# .venv/with-plot is the package, editable, with the extra "plot" of setup.cfg; and so on.
+.venv/with-%: setup.cfg pyproject.toml .ci/constraints.txt
+	@echo "Setting up .venv [$*]: this takes a minute or two the first time."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c .ci/constraints.txt -e '.[$*]'
+	@touch $@
+
+.venv-oldest/done: setup.cfg pyproject.toml .ci/constraints-oldest.txt
+	@echo "Setting up .venv-oldest: this takes a minute or two the first time."
+	@test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
+	@.venv-oldest/bin/python -m pip install -qq --disable-pip-version-check -c .ci/constraints-oldest.txt -e '.[test]'
+	@touch $@

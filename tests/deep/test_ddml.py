@@ -1,0 +1,183 @@
+"""DDML and DDMLPairs: the loss is the paper's, both forms learn, thresholds, initialisation."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import is_classifier
+from sklearn.datasets import load_digits, make_moons
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import accuracy_score, roc_auc_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict, cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
+
+from metricnets import DDML, DDMLPairs
+from metricnets.deep._autoencoder import pretrain
+from metricnets.networks import mlp
+
+QUICK = {"max_epochs": 5, "random_state": 0}
+
+
+@pytest.fixture
+def points():
+    X, y = load_digits(return_X_y=True)
+    return X[:300] / 16, y[:300]
+
+
+@pytest.fixture
+def indexed(points):
+    """Balanced pairs of digits, as indices, and their labels."""
+    X, digit = points
+    rng = np.random.default_rng(0)
+    pairs = rng.integers(len(X), size=(4000, 2))
+    y = np.where(digit[pairs[:, 0]] == digit[pairs[:, 1]], 1, -1)
+    kept = np.concatenate([np.flatnonzero(y == 1)[:200], np.flatnonzero(y == -1)[:200]])
+    return pairs[kept], y[kept]
+
+
+def test_distances_end_on_their_sides_of_the_margin():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], 30)
+    X = rng.normal(size=(90, 5)) / 4 + 4 * np.eye(5)[y]
+    ddml = DDML(margin=3.0, max_epochs=200, random_state=0).fit(X, y)
+    i, j = np.triu_indices(len(X), k=1)
+    squared = ddml.pair_distance(np.stack([X[i], X[j]], axis=1)) ** 2
+    similar = y[i] == y[j]
+    assert np.mean(squared[similar] < 3 - 1) > 0.99
+    assert np.mean(squared[~similar] > 3 + 1) > 0.99
+
+
+def test_beats_euclid_where_noise_drowns_the_shape():
+    X, y = make_moons(600, noise=0.1, random_state=0)
+    X = np.hstack([X, np.random.default_rng(0).normal(size=(600, 10))])
+    knn = KNeighborsClassifier(3)
+    raw = knn.fit(X[:400], y[:400]).score(X[400:], y[400:])
+    ddml = DDML(random_state=0).fit(X[:400], y[:400])
+    learned = knn.fit(ddml.transform(X[:400]), y[:400]).score(ddml.transform(X[400:]), y[400:])
+    assert learned > raw + 0.05
+
+
+@pytest.mark.parametrize("change", [{"margin": 6.0}, {"sharpness": 5.0}, {"balanced": False}, {"sampler": "pairs"}])
+def test_every_parameter_matters(points, change):
+    plain, changed = DDML(**QUICK).fit(*points), DDML(**QUICK, **change).fit(*points)
+    assert not np.allclose(plain.transform(points[0]), changed.transform(points[0]))
+
+
+def test_denoising_autoencoders_restore_their_input_better_than_random_layers(points):
+    X = torch.as_tensor(points[0], dtype=torch.float32)
+
+    def best_reconstruction(network):
+        """Mean squared error of the best linear decoder, by least squares."""
+        with torch.no_grad():
+            h = torch.cat([network(X), torch.ones(len(X), 1)], dim=1)
+        decoder = torch.linalg.lstsq(h, X).solution
+        return float(((h @ decoder - X) ** 2).mean())
+
+    torch.manual_seed(0)
+    network = mlp(64, 16, hidden=(32,))
+    before = best_reconstruction(network)
+    pretrain(network, X, np.random.default_rng(0), max_epochs=300)
+    assert best_reconstruction(network) < 0.8 * before
+
+
+def test_dae_changes_the_start(points):
+    glorot, dae = (DDML(init=init, **QUICK).fit(*points) for init in ("glorot", "dae"))
+    assert not np.allclose(glorot.transform(points[0]), dae.transform(points[0]))
+    with pytest.raises(ValueError, match="init='dae'"):
+        DDML(init="dae", module=torch.nn.Linear(64, 2), **QUICK).fit(*points)
+
+
+# --- pairs
+
+
+def test_pairs_and_indices_give_the_same_bits(points, indexed):
+    X, (pairs, y) = points[0], indexed
+    formed = DDMLPairs(**QUICK).fit(X[pairs], y)
+    by_array = DDMLPairs(preprocessor=X, **QUICK).fit(pairs, y)
+    by_function = DDMLPairs(preprocessor=lambda rows: X[rows], **QUICK).fit(pairs, y)
+    expected = formed.transform(X)
+    assert_array_equal(by_array.transform(X), expected)
+    assert_array_equal(by_function.transform(X), expected)
+    assert_array_equal(by_array.decision_function(pairs), formed.decision_function(X[pairs]))
+    assert by_array.n_features_in_ == formed.n_features_in_ == 64
+
+
+def test_preprocessor_of_names(points, indexed):
+    X, (pairs, y) = points[0], indexed
+    names = np.array([f"digit-{i}.png" for i in range(len(X))])
+    row_of = {name: row for row, name in enumerate(names)}
+    by_name = DDMLPairs(preprocessor=lambda asked: X[[row_of[name] for name in asked]], **QUICK).fit(names[pairs], y)
+    assert by_name.score(names[pairs], y) > 0.9
+
+
+def test_learns_pairs_that_euclid_cannot_tell(indexed, points):
+    X, (pairs, y) = points[0], indexed
+    scaled = np.hstack([X, np.random.default_rng(0).normal(size=(len(X), 16)) / 2])[pairs]
+    raw = roc_auc_score(y[::2], -np.linalg.norm(scaled[::2, 0] - scaled[::2, 1], axis=1))
+    learned = DDMLPairs(random_state=0).fit(scaled[1::2], y[1::2]).score(scaled[::2], y[::2])
+    assert learned > raw + 0.02
+
+
+def test_prediction_is_the_threshold_on_the_distance(points, indexed):
+    X, (pairs, y) = points[0], indexed
+    learner = DDMLPairs(preprocessor=X, **QUICK).fit(pairs, y)
+    distances = learner.pair_distance(pairs)
+    assert_array_equal(learner.decision_function(pairs), -distances)
+    assert_array_equal(learner.predict(pairs), np.where(distances <= learner.threshold_, 1, -1))
+    assert learner.score(pairs, y) == roc_auc_score(y, -distances)
+    accuracies = [accuracy_score(y, np.where(distances <= cut, 1, -1)) for cut in distances]
+    assert accuracy_score(y, learner.predict(pairs)) == max(accuracies)
+    assert_array_equal(learner.set_threshold(0.0).predict(pairs), np.where(distances == 0, 1, -1))
+    learner.calibrate_threshold(pairs, y, strategy="max_tpr", min_rate=0.9)
+    assert np.mean(learner.predict(pairs)[y == -1] == -1) >= 0.9
+
+
+def test_calibration_params_are_checked_before_fitting(points, indexed):
+    X, (pairs, y) = points[0], indexed
+    learner = DDMLPairs(preprocessor=X, **QUICK)
+    with pytest.raises(ValueError, match="strategy='best'"):
+        learner.fit(pairs, y, calibration_params={"strategy": "best"})
+    with pytest.raises(NotFittedError):
+        learner.predict(pairs)
+    learner.fit(pairs, y, calibration_params={"strategy": "max_tnr", "min_rate": 0.95})
+    assert np.mean(learner.predict(pairs)[y == 1] == 1) >= 0.95
+
+
+def test_model_selection(points, indexed):
+    X, (pairs, y) = points[0], indexed
+    learner = DDMLPairs(preprocessor=X, **QUICK)
+    folds = KFold(3, shuffle=True, random_state=0)
+    scores = cross_val_score(learner, pairs, y, cv=folds)
+    manual = [learner.fit(pairs[a], y[a]).score(pairs[b], y[b]) for a, b in folds.split(pairs)]
+    assert_allclose(scores, manual)
+    assert set(cross_val_predict(learner, pairs, y, cv=folds)) == {-1, 1}
+    for scoring in ("accuracy", "f1", "roc_auc", "average_precision", "precision", "recall"):
+        assert np.isfinite(cross_val_score(learner, pairs, y, cv=folds, scoring=scoring)).all()
+    search = GridSearchCV(learner, {"margin": [2.0, 4.0]}, cv=2).fit(pairs, y)
+    assert search.best_score_ > 0.5
+    assert is_classifier(learner)
+    assert_array_equal(learner.classes_, [-1, 1])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda pairs, y: (pairs[:, 0], y), "tuples of 2 points"),
+        (lambda pairs, y: (pairs[:, [0, 1, 0]], y), "tuples of 2 points"),
+        (lambda pairs, y: (np.where(np.arange(64) == 3, np.nan, pairs), y), "NaN"),
+        (lambda pairs, y: (pairs, y[:-1]), "400 pairs and 399 labels"),
+        (lambda pairs, y: (pairs, np.ones_like(y)), r"\+1 and -1, both"),
+        (lambda pairs, y: (pairs, (y + 1) / 2), r"\+1 and -1, both"),
+        (lambda pairs, y: (np.ones((400, 2), int), y), "no preprocessor"),
+    ],
+)
+def test_bad_pairs(points, indexed, spoil, message):
+    X, (pairs, y) = points[0], indexed
+    with pytest.raises(ValueError, match=message):
+        DDMLPairs(**QUICK).fit(*spoil(X[pairs], y))
+
+
+@pytest.mark.parametrize("pairs", [np.array([[0, 5]]), np.array([[0.0, 1.0]])])
+def test_bad_indices(points, pairs):
+    with pytest.raises(ValueError, match="indices"):
+        DDMLPairs(preprocessor=points[0][:3], **QUICK).fit(np.repeat(pairs, 2, axis=0), [1, -1])

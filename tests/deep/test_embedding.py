@@ -1,0 +1,132 @@
+"""EmbeddingNet and Mahalanobis: any loss, any sampler, any miner; a linear map."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from sklearn.datasets import load_iris
+from sklearn.neighbors import KNeighborsClassifier
+
+from metricnets import EmbeddingNet, Mahalanobis, losses
+from metricnets.deep._mahalanobis import principal_start
+
+QUICK = {"max_epochs": 5, "random_state": 0}
+
+
+@pytest.fixture
+def iris():
+    return load_iris(return_X_y=True)
+
+
+@pytest.fixture
+def noisy():
+    """Three classes in three coordinates, and nine coordinates of noise."""
+    rng = np.random.default_rng(0)
+    y = np.tile([0, 1, 2], 60)
+    return np.hstack([rng.normal(size=(180, 3)) / 2 + 2 * np.eye(3)[y], rng.normal(size=(180, 9)) * 2]), y
+
+
+def accuracy(learner, X, y):
+    learner.fit(X[:120], y[:120])
+    return KNeighborsClassifier(3).fit(learner.transform(X[:120]), y[:120]).score(learner.transform(X[120:]), y[120:])
+
+
+@pytest.mark.parametrize("learner", [EmbeddingNet, Mahalanobis])
+@pytest.mark.parametrize("loss", losses.RELATIONAL)
+def test_every_loss_beats_euclid_where_there_is_noise(noisy, learner, loss):
+    X, y = noisy
+    raw = KNeighborsClassifier(3).fit(X[:120], y[:120]).score(X[120:], y[120:])
+    assert accuracy(learner(loss=loss, random_state=0), X, y) > raw + 0.05
+
+
+@pytest.mark.parametrize("sampler", ["shuffled", "balanced", "pairs"])
+def test_every_sampler(noisy, sampler):
+    assert accuracy(EmbeddingNet(loss="contrastive", sampler=sampler, max_epochs=100, random_state=0), *noisy) > 0.7
+
+
+def test_loss_by_name_and_as_a_function_are_the_same(iris):
+    named = EmbeddingNet(loss="triplet", loss_params={"margin": 0.5}, **QUICK).fit(*iris)
+    own = EmbeddingNet(loss=lambda z, r: losses.triplet(z, r, margin=0.5), **QUICK).fit(*iris)
+    assert_allclose(named.transform(iris[0]), own.transform(iris[0]))
+
+
+def test_miner_masks_pairs(iris):
+    def nothing(z, r):
+        return torch.full_like(r, torch.nan)
+
+    untrained = EmbeddingNet(miner=nothing, weight_decay=0.0, **QUICK).fit(*iris)
+    assert all(record["train_loss"] == 0 for record in untrained.history_)
+
+
+class Centers(torch.nn.Module):
+    """Squared distance to a learnt centre of the class."""
+
+    def __init__(self, n_classes=3, n_components=2):
+        super().__init__()
+        self.centers = torch.nn.Parameter(torch.zeros(n_classes, n_components))
+
+    def forward(self, z, codes):
+        return ((z - self.centers[codes]) ** 2).mean() + ((1 - torch.pdist(self.centers)).clamp_min(0) ** 2).mean()
+
+
+def test_parameters_of_a_loss_are_trained_and_the_instance_is_not(iris):
+    loss = Centers()
+    by_instance = EmbeddingNet(loss=loss, n_components=2, **QUICK).fit(*iris)
+    assert not loss.centers.any()
+    by_class = EmbeddingNet(loss=Centers, loss_params={"n_classes": 3}, n_components=2, **QUICK).fit(*iris)
+    assert_allclose(by_instance.transform(iris[0]), by_class.transform(iris[0]))
+    assert by_instance.history_[-1]["train_loss"] < by_instance.history_[0]["train_loss"]
+
+
+def test_losses_and_miners_of_pytorch_metric_learning(noisy):
+    pml_losses = pytest.importorskip("pytorch_metric_learning.losses", reason="an optional peer")
+    pml_miners = pytest.importorskip("pytorch_metric_learning.miners", reason="an optional peer")
+    X, y = noisy
+    names = np.array(["a", "b", "c"])[y]
+    settings = [
+        {"loss": pml_losses.TripletMarginLoss(margin=0.2)},
+        {"loss": pml_losses.TripletMarginLoss(margin=0.2), "miner": pml_miners.BatchHardMiner()},
+        {"loss": pml_losses.ContrastiveLoss},
+        {"loss": pml_losses.ProxyAnchorLoss(num_classes=3, embedding_size=32)},
+        {"loss": pml_losses.MultiSimilarityLoss(), "miner": pml_miners.MultiSimilarityMiner()},
+    ]
+    raw = KNeighborsClassifier(3).fit(X[:120], y[:120]).score(X[120:], y[120:])
+    for setting in settings:
+        assert accuracy(EmbeddingNet(random_state=0, **setting), X, names) > raw, setting
+
+
+# --- Mahalanobis
+
+
+def test_transform_is_the_linear_map(iris):
+    X, y = iris
+    mahalanobis = Mahalanobis(n_components=2, **QUICK).fit(X, y)
+    assert mahalanobis.components_.shape == (2, 4)
+    assert_allclose(mahalanobis.transform(X), X @ mahalanobis.components_.T)
+    difference = X[0] - X[70]
+    assert_allclose(
+        difference @ mahalanobis.get_mahalanobis_matrix() @ difference,
+        mahalanobis.get_metric()(X[0], X[70], squared=True),
+    )
+
+
+@pytest.mark.parametrize("n_components", [1, 2, 4])
+def test_start_keeps_the_metric_up_to_scale(iris, n_components):
+    X = iris[0]
+    Z = X @ principal_start(X, n_components).T
+    assert_allclose(((Z[:, None] - Z[None]) ** 2).sum(2).mean(), 2)
+    if n_components == 4:
+        assert_allclose(
+            np.ptp(np.linalg.norm(Z - Z[0], axis=1)[1:] / np.linalg.norm(X - X[0], axis=1)[1:]), 0, atol=1e-12
+        )
+
+
+def test_start_of_hostile_data():
+    assert np.isfinite(principal_start(np.ones((5, 3)), 2)).all()
+    assert principal_start(np.eye(3)[:2], 3).shape == (3, 3)
+    assert principal_start(np.arange(6.0).reshape(2, 3), 2).shape == (2, 3)
+
+
+def test_more_components_than_features(iris):
+    with pytest.raises(ValueError, match="n_components=5 is more than the 4 features"):
+        Mahalanobis(n_components=5, **QUICK).fit(*iris)

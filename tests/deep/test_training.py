@@ -1,0 +1,276 @@
+"""What can go wrong in training, and what a user then sees; devices, schedules, early stopping, callbacks."""
+
+import inspect
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+from skorch.callbacks import Callback
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from torch import nn
+
+from metricnets import DDML, HRAML, EmbeddingNet, Mahalanobis
+from metricnets.networks import small_conv
+
+QUICK = {"max_epochs": 3, "random_state": 0}
+
+
+@pytest.fixture
+def blobs():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], 20)
+    return rng.normal(size=(60, 4)) + 3 * np.eye(4)[y], y
+
+
+class Recorder(Callback):
+    """Count the epochs, and raise ``error`` after ``after`` of them, in the middle of the next."""
+
+    def __init__(self, after=None, error=None):
+        self.after, self.error, self.n_epochs = after, error, 0
+
+    def on_epoch_end(self, net, **kwargs):
+        self.n_epochs += 1
+
+    def on_batch_end(self, net, **kwargs):
+        if self.error is not None and self.n_epochs == self.after:
+            raise self.error
+
+
+# --- failures
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_nan_and_infinite_input(blobs, bad):
+    X, y = blobs
+    X = X.copy()
+    X[3, 2] = bad
+    with pytest.raises(ValueError, match="NaN|infinity"):
+        DDML(**QUICK).fit(X, y)
+
+
+@pytest.mark.parametrize("learner", [DDML, HRAML, EmbeddingNet, Mahalanobis])
+def test_one_class(blobs, learner):
+    X, y = blobs
+    with pytest.raises(ValueError, match="one class"):
+        learner(**QUICK).fit(X, np.zeros_like(y))
+
+
+def test_no_similar_pair(blobs):
+    X, y = blobs
+    with pytest.raises(ValueError, match="no similar pair"):
+        DDML(**QUICK).fit(X, np.arange(len(y)))
+
+
+def test_no_similar_pair_in_any_batch_of_an_own_sampler(blobs):
+    X, y = blobs
+
+    def one_of_each(codes, batch_size, rng):
+        return np.arange(len(codes)).reshape(3, -1).T.tolist()
+
+    with pytest.raises(ValueError, match="no similar pair"):
+        DDML(sampler=one_of_each, **QUICK).fit(X, y)
+
+
+def test_diverging_loss_names_lr(blobs):
+    X, y = blobs
+    net = EmbeddingNet(loss=lambda z, r: (z * torch.inf).sum(), lr=0.5, **QUICK)
+    with pytest.raises(ValueError, match=r"lower lr \(lr=0.5\)"):
+        net.fit(X, y)
+
+
+class Flat(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.linear(x).flatten()
+
+
+def test_network_with_a_wrong_output(blobs):
+    with pytest.raises(ValueError, match=r"module should turn 2 points into an array \(2, n_components\)"):
+        DDML(module=Flat, **QUICK).fit(*blobs)
+
+
+def test_module_that_makes_no_module(blobs):
+    with pytest.raises(ValueError, match=r"torch\.nn\.Module"):
+        DDML(module=lambda shape: None, **QUICK).fit(*blobs)
+
+
+def test_images_need_a_module(blobs):
+    X, y = blobs
+    with pytest.raises(ValueError, match="module="):
+        DDML(**QUICK).fit(X.reshape(-1, 1, 2, 2), y)
+
+
+def test_unknown_device(blobs):
+    with pytest.raises(ValueError, match="device='abacus'"):
+        DDML(device="abacus", **QUICK).fit(*blobs)
+
+
+def test_loss_params_that_the_loss_does_not_take(blobs):
+    with pytest.raises(ValueError, match=r"loss_params has 'marginn'.*it takes margin"):
+        EmbeddingNet(loss_params={"marginn": 1.0}, **QUICK).fit(*blobs)
+
+
+def test_scale_out_of_reach(blobs):
+    with pytest.raises(ValueError, match=r"scale=5\.0 is out of reach"):
+        HRAML(scale=5.0, **QUICK).fit(*blobs)
+
+
+@pytest.mark.parametrize(
+    "refit",
+    [
+        lambda net, X, y: net.fit(X[:, :2], np.zeros(len(X))),
+        lambda net, X, y: net.set_params(callbacks=[Recorder(1, RuntimeError("mine"))]).fit(X[:, :2], y),
+        lambda net, X, y: net.set_params(max_epochs=-1).fit(X, y),
+    ],
+    ids=["one class", "a callback raises in the second epoch", "a parameter out of range"],
+)
+def test_a_failed_fit_leaves_a_fitted_estimator_as_it_was(blobs, refit):
+    X, y = blobs
+    net = DDML(**QUICK).fit(X, y)
+    embedded, fitted = net.transform(X), {name for name in vars(net) if name.endswith("_")}
+    with pytest.raises((ValueError, RuntimeError)):
+        refit(net, X, y)
+    assert_array_equal(net.transform(X), embedded)
+    assert {name for name in vars(net) if name.endswith("_")} == fitted
+    assert net.n_features_in_ == 4
+
+
+def test_a_failed_first_fit_leaves_an_unfitted_estimator(blobs):
+    X, y = blobs
+    net = DDML(callbacks=[Recorder(0, RuntimeError("mine"))], **QUICK)
+    with pytest.raises(RuntimeError, match="mine"):
+        net.fit(X, y)
+    with pytest.raises(NotFittedError):
+        net.transform(X)
+
+
+def test_interrupt_keeps_the_epochs_done(blobs):
+    X, y = blobs
+    net = DDML(max_epochs=10, lr_schedule=None, random_state=0, callbacks=[Recorder(4, KeyboardInterrupt())])
+    with pytest.warns(UserWarning, match="keeps the 4 of 10 epochs"):
+        net.fit(X, y)
+    assert len(net.history_) == 4
+    assert net.transform(X).shape == (60, 32)
+
+
+def test_interrupt_before_the_first_epoch_is_done(blobs):
+    net = DDML(callbacks=[Recorder(0, KeyboardInterrupt())], **QUICK)
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(*blobs)
+    assert not hasattr(net, "module_")
+
+
+# --- options
+
+
+def test_history(blobs):
+    history = DDML(**QUICK).fit(*blobs).history_
+    assert [record["epoch"] for record in history] == [1, 2, 3]
+    assert all(np.isfinite(record["train_loss"]) and record["dur"] > 0 for record in history)
+
+
+def test_early_stopping_keeps_the_best_epoch(blobs):
+    X, y = blobs
+    net = DDML(max_epochs=200, lr=0.05, early_stopping=True, n_iter_no_change=3, lr_schedule=None, random_state=0)
+    losses = [record["valid_loss"] for record in net.fit(X, y).history_]
+    assert len(losses) < 200
+    assert np.argmin(losses) == len(losses) - 1 - 3
+    again = clone(net).set_params(max_epochs=int(np.argmin(losses)) + 1).fit(X, y)
+    np.testing.assert_allclose(again.transform(X), net.transform(X))
+
+
+def test_verbose_shows_the_loss_of_every_epoch(blobs, capsys):
+    DDML(verbose=2, **QUICK).fit(*blobs)
+    captured = capsys.readouterr()
+    assert captured.out.count("train_loss") + captured.err.count("epoch ") >= 3
+    DDML(**QUICK).fit(*blobs)
+    captured = capsys.readouterr()
+    assert captured.out + captured.err == ""
+
+
+def test_schedules_change_the_result(blobs):
+    X, y = blobs
+    schedules = [None, "cosine", "linear", lambda opt: torch.optim.lr_scheduler.ExponentialLR(opt, 0.5)]
+    embedded = [DDML(lr_schedule=s, **QUICK).fit(X, y).transform(X) for s in schedules]
+    assert len({e.tobytes() for e in embedded}) == 4
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd", torch.optim.RMSprop])
+def test_every_optimizer_lowers_the_loss(blobs, optimizer):
+    history = DDML(optimizer=optimizer, max_epochs=20, random_state=0).fit(*blobs).history_
+    assert history[-1]["train_loss"] < history[0]["train_loss"]
+
+
+def test_callbacks_see_every_epoch(blobs):
+    recorder = Recorder()
+    DDML(callbacks=[recorder], **QUICK).fit(*blobs)
+    assert recorder.n_epochs == 3
+
+
+# --- networks of one's own
+
+
+class Net(nn.Module):
+    def __init__(self, n_out=3):
+        super().__init__()
+        self.linear = nn.Linear(4, n_out)
+
+    def forward(self, x):
+        return torch.tanh(self.linear(x))
+
+
+class OfShape(nn.Module):
+    def __init__(self, shape):
+        super().__init__()
+        self.linear = nn.Linear(*shape, 3)
+
+    def forward(self, x):
+        return self.linear(x)
+
+
+@pytest.mark.parametrize("module", [Net, OfShape, Net(), lambda shape: nn.Linear(*shape, 3)])
+def test_own_module(blobs, module):
+    X, y = blobs
+    before = {k: v.clone() for k, v in module.state_dict().items()} if isinstance(module, nn.Module) else {}
+    net = EmbeddingNet(module=module, **QUICK).fit(X, y)
+    assert net.transform(X).shape == (60, 3)
+    assert list(net.get_feature_names_out()) == ["embeddingnet0", "embeddingnet1", "embeddingnet2"]
+    assert all(torch.equal(before[name], module.state_dict()[name]) for name in before)
+    np.testing.assert_allclose(net.get_metric()(X[0], X[1]), net.pair_distance([X[:2]])[0], rtol=1e-5)
+    unit = EmbeddingNet(module=module, normalize=True, **QUICK).fit(X, y).transform(X)
+    np.testing.assert_allclose(np.linalg.norm(unit, axis=1), 1, rtol=1e-5)
+
+
+def test_images_in_a_pipeline():
+    rng = np.random.default_rng(0)
+    y = np.tile([0, 1], 20)
+    X = rng.normal(size=(40, 1, 8, 8)).astype(np.float32)
+    X[y == 1, :, :4] += 1.0
+    net = EmbeddingNet(module=small_conv, max_epochs=10, random_state=0)
+    assert cross_val_score(make_pipeline(net, KNeighborsClassifier(3)), X, y, cv=2).mean() > 0.9
+    net.fit(X, y)
+    assert net.pair_distance(np.stack([X[:2], X[2:4]], axis=1)).shape == (2,)
+    assert net.get_metric()(X[0], X[1]) > 0
+    with pytest.raises(ValueError, match="8, 8"):
+        net.transform(X[:, :, :4])
+
+
+def test_nothing_warns_and_nothing_is_left_behind(blobs):
+    X, y = blobs
+    net = DDML(**QUICK)
+    params = net.get_params()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net.fit(X, y).transform(X)
+    assert net.get_params() == params
+    kept = {name for name in vars(net) if name not in inspect.signature(DDML).parameters}
+    assert kept == {"module_", "history_", "n_features_in_", "_n_features_out", "_point_shape"}

@@ -1,0 +1,43 @@
+"""The public estimators, found by name, each with parameters that make it quick and data to fit.
+
+``quick(name).fit(*training_data(name))`` fits any of ``METRICS``.
+"""
+
+import numpy as np
+
+import metricnets
+from metricnets.base import MetricMixin, PairsMixin
+
+ESTIMATORS = {name: getattr(metricnets, name) for name in metricnets.__all__}
+METRICS = [name for name, cls in ESTIMATORS.items() if issubclass(cls, MetricMixin)]
+PAIR_LEARNERS = [name for name in METRICS if issubclass(ESTIMATORS[name], PairsMixin)]
+POINT_LEARNERS = [name for name in METRICS if name not in PAIR_LEARNERS]
+
+# A parameter of this name gets this value, in whatever estimator it occurs.
+QUICK = {"max_epochs": 3, "hidden": (8,), "device": "cpu", "random_state": 0}
+
+
+def quick(name, **params):
+    """Make the estimator of this public name, quick unless ``params`` say otherwise."""
+    cls = ESTIMATORS[name]
+    known = cls._get_param_names()
+    return cls(**{key: value for key, value in QUICK.items() if key in known} | params)
+
+
+def tiny_points(seed=0):
+    """45 points of three overlapping classes in four dimensions, shuffled: X float64, y int."""
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.repeat([0, 1, 2], 15))
+    return rng.normal(size=(45, 4)) * [1, 2, 0.5, 1] + np.eye(3, 4)[y] * 2, y
+
+
+def tiny_pairs(seed=0, n_pairs=40):
+    """Pairs (n_pairs, 2, 4) of these points and y in {-1, +1}, +1 for those of one class."""
+    X, classes = tiny_points(seed)
+    rows = np.random.default_rng(seed).integers(len(X), size=(n_pairs, 2))
+    return X[rows], np.where(classes[rows[:, 0]] == classes[rows[:, 1]], 1, -1)
+
+
+def training_data(name):
+    """Return the arguments of ``fit``: points and classes, or pairs and -1 or +1."""
+    return tiny_pairs() if name in PAIR_LEARNERS else tiny_points()

@@ -1,0 +1,143 @@
+"""The layers of the package: what may import what, read from the source."""
+
+import ast
+import graphlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import metricnets
+
+ROOT = Path(metricnets.__file__).parent
+FILES = {
+    ".".join(["metricnets", *path.relative_to(ROOT).with_suffix("").parts]).removesuffix(".__init__"): path
+    for path in sorted(ROOT.rglob("*.py"))
+}
+
+# Imports point downwards: from a layer to one with a smaller number, or within a package.
+LAYERS = {
+    "_params": 0,
+    "_linalg": 0,
+    "relations": 1,
+    "constraints": 1,
+    "initial": 1,
+    "losses": 1,
+    "samplers": 1,
+    "networks": 1,
+    "metrics": 1,
+    "datasets": 1,
+    "calibration": 1,
+    "targets": 2,
+    "base": 2,
+    "linear": 3,
+    "deep": 3,
+    "neighbors": 3,
+    "displays": 4,
+    "protocols": 4,
+}
+TORCH = {"losses", "networks", "deep"}
+SKORCH = {"metricnets.deep._training"}
+PRIVATE_SCIKIT_LEARN = {"metricnets._params"}
+
+# The files of a package that its other files may import.
+SHELLS = {
+    "deep": {"_base", "_network", "_supervised", "_training", "_autoencoder"},
+    "linear": {"_base"},
+    "neighbors": set(),
+    "losses": {"_ops"},
+}
+
+every_file = pytest.mark.parametrize("module", FILES)
+
+
+def imports(module):
+    """Full names that a file imports, and of ``from`` imports the name in its module."""
+    for node in ast.walk(ast.parse(FILES[module].read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def own(module):
+    """The modules of the package that a file imports."""
+    for name in imports(module):
+        if name.startswith("metricnets."):
+            yield name if name in FILES else name.rpartition(".")[0]
+
+
+def part(module):
+    """The file or package directly below metricnets."""
+    return module.split(".")[1] if "." in module else None
+
+
+@every_file
+def test_imports_are_absolute_and_of_modules_that_exist(module):
+    assert set(own(module)) <= set(FILES)
+
+
+@every_file
+def test_imports_point_downwards(module):
+    if module == "metricnets":
+        assert list(own(module)) == []
+        return
+    for imported in own(module):
+        assert imported != "metricnets", "import the file where a name lives"
+        same = part(imported) == part(module)
+        assert same or LAYERS[part(imported)] < LAYERS[part(module)], f"{module} imports {imported}"
+
+
+def test_there_are_no_cycles():
+    graphlib.TopologicalSorter({module: set(own(module)) - {module} for module in FILES}).prepare()
+
+
+@pytest.mark.parametrize("module", [name for name in FILES if name.count(".") == 2])
+def test_methods_import_shells_and_never_a_sibling(module):
+    _, package, own_name = module.split(".")
+    siblings = {name.split(".")[2] for name in own(module) if name.startswith(f"metricnets.{package}.")}
+    assert siblings <= SHELLS.get(package, set()), own_name
+
+
+@every_file
+def test_heavy_and_private_imports_are_where_they_belong(module):
+    tops = {name.split(".")[0] for name in imports(module)}
+    assert "torch" not in tops or part(module) in TORCH
+    assert "skorch" not in tops or module in SKORCH
+    private = [
+        name for name in imports(module) if name.startswith("sklearn.") and any(p[0] == "_" for p in name.split("."))
+    ]
+    assert not private or module in PRIVATE_SCIKIT_LEARN, private
+
+
+@every_file
+def test_nothing_is_printed(module):
+    calls = [node.func for node in ast.walk(ast.parse(FILES[module].read_text())) if isinstance(node, ast.Call)]
+    assert "print" not in [call.id for call in calls if isinstance(call, ast.Name)]
+
+
+def test_public_names_are_found_and_listed():
+    assert metricnets.__all__ == sorted(metricnets.__all__)
+    assert set(metricnets.__all__) <= set(dir(metricnets))
+    for name in metricnets.__all__:
+        assert getattr(metricnets, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):
+        metricnets.Nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        ("import metricnets", ["sklearn", "torch", "numpy"]),
+        ("from metricnets import LDA, Covariance; LDA(), Covariance()", ["torch", "skorch"]),
+        ("from metricnets import SourceOnly; SourceOnly()", ["torch", "skorch"]),
+        ("import metricnets.relations, metricnets.samplers", ["sklearn", "torch"]),
+        ("import metricnets.calibration, metricnets.targets, metricnets.base", ["torch", "skorch"]),
+    ],
+)
+def test_what_an_import_leaves_out(code, absent):
+    check = f"import sys; {code}; print([name for name in {absent} if name in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, cwd=ROOT.parent, check=True)
+    assert run.stdout.strip() == "[]"

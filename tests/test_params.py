@@ -1,0 +1,244 @@
+"""Parameters as typed fields: constructors, range checks, documentation; and the promise of a failing fit."""
+
+import ast
+import inspect
+import re
+from dataclasses import fields
+from typing import get_args
+
+import numpy as np
+import pytest
+from discovery import ESTIMATORS, METRICS, quick, training_data
+from sklearn.base import clone
+from sklearn.utils._param_validation import InvalidParameterError
+
+from metricnets._params import Count, Flag, MaybeCount, MaybeObject, Parametrized, Positive, fitting, one_of
+
+# Parameters that may be any object, with the reason; every other rejects a bare object().
+ANYTHING = {
+    "covariance_estimator": "duck-typed, as in scikit-learn",
+    "estimator": "duck-typed, as in scikit-learn",
+    "module": "an instance, a class or a function",
+}
+PARAMETERS = [
+    pytest.param(cls, field, id=f"{name}-{field.name}") for name, cls in ESTIMATORS.items() for field in fields(cls)
+]
+every = pytest.mark.parametrize("cls", ESTIMATORS.values(), ids=ESTIMATORS)
+every_parameter = pytest.mark.parametrize(("cls", "field"), PARAMETERS)
+
+
+# ------------------------------------------------------------------------------------------------
+# Every public estimator.
+
+
+@every
+def test_constructor_is_keyword_only_with_plain_types(cls):
+    parameters = list(inspect.signature(cls).parameters.values())
+    assert [p.name for p in parameters] == [field.name for field in fields(cls)]
+    assert {p.kind for p in parameters} <= {inspect.Parameter.KEYWORD_ONLY}
+    for parameter in parameters:
+        assert parameter.default is not parameter.empty
+        assert not hasattr(parameter.annotation, "__metadata__")
+
+
+@every
+def test_parameters_are_those_that_scikit_learn_sees_and_can_be_cloned(cls):
+    given = {field.name: field.default for field in fields(cls)}
+    assert cls().get_params(deep=False) == given
+    changed = {name: object() for name in given}
+    estimator = cls(**changed)
+    assert vars(estimator) == changed
+    assert vars(cls().set_params(**changed)) == changed
+    assert clone(cls()).get_params(deep=False) == given
+
+
+@every_parameter
+def test_every_parameter_has_a_check(cls, field):
+    checks = cls._parameter_constraints[field.name]
+    assert checks == list(get_args(field.type)[1])
+    assert checks
+    cls()._validate_params()
+    wrong = object()
+    estimator = cls(**{field.name: wrong})
+    if field.name in ANYTHING:
+        estimator._validate_params()
+        return
+    with pytest.raises(InvalidParameterError) as raised:
+        estimator._validate_params()
+    assert f"'{field.name}'" in str(raised.value)
+    assert repr(wrong) in str(raised.value)
+
+
+@every_parameter
+def test_every_parameter_is_documented_with_its_default(cls, field):
+    entry = re.search(rf"^{field.name} : (.+)\n    \S", cls.__init__.__doc__, flags=re.MULTILINE)
+    assert entry, f"{field.name} is described neither in {cls.__name__} nor in an ancestor"
+    written = re.search(r"default=(.+)$", entry[1])
+    assert written, entry[0]
+    assert written[1] == repr(field.default) or ast.literal_eval(written[1]) == field.default
+
+
+@every
+def test_no_documented_parameter_is_unknown(cls):
+    names = {field.name for field in fields(cls)}
+    for ancestor in (c for c in cls.__mro__ if c.__module__.startswith("metricnets")):
+        doc = inspect.cleandoc(ancestor.__doc__ or "")
+        section = doc.partition("Parameters\n----------\n")[2].partition("\n\n")[0]
+        assert set(re.findall(r"^(\w+) : ", section, flags=re.MULTILINE)) <= names, ancestor
+
+
+OUT_OF_RANGE = {
+    "n_components": 0,
+    "max_epochs": 1.5,
+    "batch_size": -3,
+    "lr": 0.0,
+    "weight_decay": -1e-3,
+    "dropout": 1.0,
+    "validation_fraction": 1.0,
+    "n_iter_no_change": "3",
+    "optimizer": "newton",
+    "activation": "step",
+    "normalize": 1,
+    "random_state": -1,
+    "verbose": -1,
+    "hidden": 8,
+    "margin": "wide",
+    "hard_fraction": 0.0,
+    "shrinkage": 1.01,
+    "relation": "friendship",
+    "loss": "regret",
+    "sampler": "fair",
+    "loss_params": [],
+    "tol": -1.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter"),
+    [(name, key) for name in METRICS for key in ESTIMATORS[name]().get_params() if key in OUT_OF_RANGE],
+)
+def test_fit_names_the_parameter_and_the_value_out_of_range(name, parameter):
+    value = OUT_OF_RANGE[parameter]
+    with pytest.raises(InvalidParameterError, match=rf"'{parameter}' parameter.*Got {re.escape(repr(value))}"):
+        quick(name, **{parameter: value}).fit(*training_data(name))
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_failing_fit_leaves_the_estimator_as_it_was(name):
+    X, y = training_data(name)
+    broken = X.copy()
+    broken[-1] = np.nan
+    estimator = quick(name)
+    before = dict(vars(estimator))
+    for _ in range(2):  # not yet fitted, then fitted
+        for data in [(broken, y), (X[:0], y[:0]), (np.full(X.shape, "a"), y)]:
+            with pytest.raises(ValueError):  # noqa: PT011
+                estimator.fit(*data)
+            assert list(vars(estimator)) == list(before)
+            assert all(vars(estimator)[key] is value for key, value in before.items())
+        estimator.fit(X, y)
+        before = dict(vars(estimator))
+
+
+# ------------------------------------------------------------------------------------------------
+# The machinery, on estimators of our own.
+
+
+class Base(Parametrized):
+    """A base.
+
+    Parameters
+    ----------
+    margin : float > 0, default=1.0
+        From the base.
+    n_rows : int or None, default=None
+        Said
+        in two lines.
+    """
+
+    margin: Positive = 1.0
+    n_rows: MaybeCount = None
+
+    def fit(self, fails):
+        self.before_ = True
+        if fails:
+            raise KeyboardInterrupt
+        self.after_ = True
+        return self
+
+    fit = fitting(fit)
+
+
+class Child(Base):
+    """A child.
+
+    Parameters
+    ----------
+    kind : {'a', 'b'}, default='a'
+    margin : float > 0, default=2.0
+        From the child.
+    """
+
+    kind: one_of("a", "b") = "a"
+    margin: Positive = 2.0
+    flag: Flag = False
+
+
+def test_a_child_inherits_parameters_and_may_change_them():
+    assert Child().get_params() == {"margin": 2.0, "n_rows": None, "kind": "a", "flag": False}
+    assert Base().get_params() == {"margin": 1.0, "n_rows": None}
+    assert inspect.signature(Child).parameters["margin"].annotation is float
+    assert repr(Child(kind="b")) == "Child(kind='b')"
+    assert Child() != Child()
+    assert len({Child(), Child()}) == 2
+
+
+def test_the_documentation_is_that_of_the_nearest_class():
+    doc = Child.__init__.__doc__
+    assert "From the child." in doc
+    assert "From the base." not in doc
+    assert "Said\n    in two lines." in doc
+    assert "From the base." in Base.__init__.__doc__
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"margin": 0}, "'margin' parameter of Child .* Got 0 "),
+        ({"n_rows": 0}, "'n_rows' parameter of Child .* Got 0 "),
+        ({"n_rows": 2.5}, "'n_rows' parameter of Child .* Got 2.5 "),
+        ({"kind": "c"}, "'kind' parameter of Child .* Got 'c' "),
+        ({"flag": "yes"}, "'flag' parameter of Child .* Got 'yes' "),
+    ],
+    ids=str,
+)
+def test_wrong_values_are_named_when_fitting(wrong, message):
+    with pytest.raises(InvalidParameterError, match=message):
+        Child(**wrong).fit(fails=False)
+
+
+def test_a_fit_that_fails_changes_nothing():
+    estimator = Child()
+    with pytest.raises(KeyboardInterrupt):
+        estimator.fit(fails=True)
+    assert vars(estimator) == Child().get_params()
+    estimator.fit(fails=False)
+    with pytest.raises(KeyboardInterrupt):
+        estimator.fit(fails=True)
+    assert estimator.before_
+    assert estimator.after_
+
+
+def test_an_option_may_be_a_name_or_something_else():
+    class Choice(Parametrized):
+        """A choice."""
+
+        several: one_of("few", or_else=Count) = 3
+        anything: one_of("few", or_else=MaybeObject) = None
+
+    for value in ("few", 1, 7):
+        Choice(several=value)._validate_params()
+    for value in ("many", 0, 1.5, None):
+        with pytest.raises(InvalidParameterError, match="several"):
+            Choice(several=value)._validate_params()
+    Choice(anything=object())._validate_params()
