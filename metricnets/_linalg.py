@@ -11,9 +11,9 @@ def positive_part(M):
 
 
 def components_from_metric(M):
-    """Factor a positive semi-definite ``M = L.T @ L``; returns ``L`` (d, d)."""
+    """Factor a positive semi-definite ``M = L.T @ L``; returns the symmetric ``L`` (d, d), which is unique."""
     values, vectors = eigh(M)
-    return np.sqrt(np.clip(values, 0, None))[:, None] * vectors.T
+    return (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
 
 
 def inverse_root(M):

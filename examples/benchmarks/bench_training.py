@@ -96,7 +96,9 @@ def time_steps(rounds):
         median = {variant: statistics.median(values) for variant, values in times.items()}
         for variant, value in median.items():
             print(f"{name:18s} {variant:18s} {value:7.3f} ms  {value / median['by hand']:5.2f} x")
-        print(f"{name:18s} DDML.fit is {median['DDML.fit'] / median['by hand, our loss']:.2f} x the loop around our loss\n")
+        print(
+            f"{name:18s} DDML.fit is {median['DDML.fit'] / median['by hand, our loss']:.2f} x the loop around our loss\n"
+        )
 
 
 PROBE = """
@@ -120,7 +122,9 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 
 def peak(n_rows, n_pairs=0):
     """MB that ``fit`` adds to the peak memory of a new process."""
-    done = subprocess.run([sys.executable, "-c", PROBE, str(n_rows), str(n_pairs)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, str(n_rows), str(n_pairs)], capture_output=True, text=True, check=True
+    )
     return float(done.stdout)
 
 
@@ -128,7 +132,9 @@ def measure_memory(quick):
     print("MB that fit adds to the peak memory; the data are float32 with 50 features\n")
     for n_rows in (2_000, 20_000) if quick else (2_000, 20_000, 200_000):
         n_pairs = n_rows * (n_rows - 1) // 2
-        print(f"DDML, {n_rows:7d} rows: all {n_pairs:14,d} pairs  {peak(n_rows):8.1f} MB (the rows: {n_rows * 200 / 2**20:.1f} MB)")
+        print(
+            f"DDML, {n_rows:7d} rows: all {n_pairs:14,d} pairs  {peak(n_rows):8.1f} MB (the rows: {n_rows * 200 / 2**20:.1f} MB)"
+        )
     for n_pairs in (10_000, 100_000) if quick else (10_000, 100_000, 1_000_000):
         print(f"DDMLPairs, 5000 rows: {n_pairs:14,d} pairs as indices {peak(5_000, n_pairs):8.1f} MB")
 

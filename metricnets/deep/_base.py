@@ -44,10 +44,10 @@ class DeepMetric(MetricMixin, Parametrized):
     lr_schedule : {'cosine', 'linear'}, callable or None, default='cosine'
         How the learning rate falls, to 0 at the last epoch.  A callable takes the optimiser and
         returns a scheduler of PyTorch, stepped once an epoch.  None keeps it constant.
-    weight_decay : float >= 0, default=1.0
-        Strength of λ‖θ‖².  With 'adamw' it is decoupled from the gradient: weights shrink by
-        ``lr * weight_decay`` a step.  With the other optimisers, where it is added to the gradient,
-        1.0 is much too strong.
+    weight_decay : float >= 0 or 'auto', default='auto'
+        Strength of λ‖θ‖², on the weights and biases of the network.  With 'adamw' it is decoupled
+        from the gradient: weights shrink by ``lr * weight_decay`` a step.  'auto' is 1.0 there, and
+        0.0001 with the other optimisers, which add it to the gradient.
     max_epochs : int >= 1, default=100
         Passes over the data.
     batch_size : int >= 1, default=128
@@ -79,7 +79,7 @@ class DeepMetric(MetricMixin, Parametrized):
     optimizer: one_of("adamw", "adam", "sgd", or_else=Function) = "adamw"
     lr: Positive = 0.01
     lr_schedule: one_of("cosine", "linear", or_else=MaybeFunction) = "cosine"
-    weight_decay: NonNegative = 1.0
+    weight_decay: one_of("auto", or_else=NonNegative) = "auto"
     max_epochs: Count = 100
     batch_size: Count = 128
     early_stopping: Flag = False
@@ -149,7 +149,7 @@ class DeepMetric(MetricMixin, Parametrized):
                 optimizer=self.optimizer,
                 lr=self.lr,
                 lr_schedule=self.lr_schedule,
-                weight_decay=self.weight_decay,
+                weight_decay=self._decay(),
                 max_epochs=self.max_epochs,
                 callbacks=self.callbacks,
                 device=device,
@@ -183,14 +183,20 @@ class DeepMetric(MetricMixin, Parametrized):
         """Indices of the rows to train on and of those held back for early stopping."""
         if not self.early_stopping:
             return np.arange(n), np.arange(0)
-        if strata is not None and np.unique(strata, return_counts=True)[1].min() < 2:
-            strata = None
+        if strata is not None:
+            counts = np.unique(strata, return_counts=True)[1]
+            if counts.min() < 2 or self.validation_fraction * n < len(counts):
+                strata = None  # there are too many classes, or too small ones, to have some of each
         return train_test_split(np.arange(n), test_size=self.validation_fraction, stratify=strata, random_state=seed)
 
     def _seed(self):
         if isinstance(self.random_state, np.random.RandomState):
             return int(self.random_state.randint(2**31 - 1))
         return int(np.random.default_rng(self.random_state).integers(2**31 - 1))
+
+    def _decay(self):
+        automatic = 1.0 if self.optimizer == "adamw" else 1e-4
+        return automatic if self.weight_decay == "auto" else self.weight_decay
 
     def _device(self):
         if self.device == "auto":

@@ -1,133 +1,238 @@
 """DTML and DSTML: deep transfer metric learning."""
 
 import warnings
+from typing import get_args
 
 import numpy as np
 import torch
+from scipy.stats import entropy
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils.validation import check_consistent_length, column_or_1d
+from sklearn.semi_supervised import LabelSpreading
+from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 from torch import nn
 
-from metricnets._params import Count, Flag, NonNegative, Positive, fitting, one_of
+from metricnets._params import Count, Flag, NonNegative, Positive, Sizes, Whole, checked, fitting, one_of
 from metricnets.deep._network import NetworkMetric
 from metricnets.losses import linear_mmd, multi_kernel_mmd
-from metricnets.networks import BOUNDED
+from metricnets.losses._ops import masked_mean
+from metricnets.networks import BOUNDED, MLP
 from metricnets.samplers import DomainBalanced, Shuffled
 from metricnets.targets import resolve
 
 DIVERGENCES = {"linear": linear_mmd, "gaussian": multi_kernel_mmd}
+UNKNOWN = -1  # code of a row without a label
+MaybePositive = checked(float | None, *get_args(Positive)[1], None)
 
 
 class DTML(NetworkMetric):
-    """Learn a metric on a labelled source that holds on an unlabelled target.
+    """Deep transfer metric learning: a metric from a labelled source, for an unlabelled target.
+
+    Points of the source are drawn to their nearest neighbours of the same class and pushed from
+    those of other classes, and the two domains are made alike as distributions: every layer has
+    J = S_c − α S_b + β D, see :func:`objective`, and the network minimises that of its top layer.
+    With ``deep_supervision`` ω > 0 it is DSTML, which adds Σ ω [J − θ]₊ over the other layers.
+
+    Deviations from the paper, each with a parameter.  (1) A pair of S_b counts up to ``margin``:
+    S_b is then bounded whatever the network is, and the classes all part instead of falling into a
+    few heaps that are as far apart as can be.  (2) After a first training the target rows are
+    labelled by spreading the labels of the source along the nearest neighbours of the embedding, the
+    surest first, and training is repeated ``n_rounds`` times: labelled target rows have an S_c − α S_b
+    of their own, and D compares the classes too, as in joint distribution adaptation.  (3) A
+    Gaussian discrepancy.  (4) The network starts at the principal components, and its output has
+    unit norm.  Neighbours are those of the input space, as in the paper, but a step draws one of the
+    k of each row.  The paper's own setting is ``DTML(alpha=0.1, beta=10.0, margin=None,
+    mmd="linear", n_rounds=0, hidden=(200,), n_components=200, normalize=False, activate_output=True,
+    init="glorot", optimizer="sgd", lr_schedule=None, weight_decay=0.2)``, and with
+    ``deep_supervision=1.0`` that of DSTML; weight_decay is 2γ.
 
     Parameters
     ----------
-    alpha : float >= 0, default=0.1
+    alpha : float >= 0, default=1.0
+        α, weight of the separation of classes.
+    beta : float >= 0, default=1.0
+        β, weight of the discrepancy of the domains; 0 leaves the target rows aside.
+    margin : float > 0 or None, default=1.0
+        Squared distance above which a pair of different classes counts no more.  None has no such
+        bound, and needs ``normalize=True``, or a bounded activation and ``activate_output=True``.
+    n_neighbors_within : int >= 1, default=5
+        k₁, neighbours of the same class.
+    n_neighbors_between : int >= 1, default=10
+        k₂, neighbours of other classes.
+    mmd : {'linear', 'gaussian'}, default='gaussian'
+        Discrepancy of the domains: squared distance of the means, or maximum mean discrepancy
+        with several Gaussian kernels.
+    n_rounds : int >= 0, default=4
+        Trainings after the first with labels that were spread to target rows; the r-th takes the
+        surest r / n_rounds of the rows of every class.  0 is the paper's method.
+    deep_supervision : float >= 0, default=0.0
+        ω, weight of the layers below the top.
+    threshold : float >= 0, default=0.0
+        θ: a layer below the top with an objective of at most this is left in peace.
+    hidden : tuple of int, default=()
+        Widths of the hidden layers; () for a linear map.
+    n_components : int >= 1, default=64
+        Width of the embedding.
+    normalize : bool, default=True
+        Whether embeddings are scaled to unit norm, so that distances are at most 2.
+    init : {'pca', 'glorot', 'uniform'}, default='pca'
+        How weights are drawn: 'pca' starts the first layer at the principal components of all rows
+        and the others at the identity; the others as everywhere.
+    lr : float > 0, default=0.0003
+        Learning rate.
+    max_epochs : int >= 1, default=20
+        Passes over the larger domain, in every round.
+    batch_size : int >= 1, default=128
+        Rows of a batch, half from each domain; each brings two neighbours with it.
+
+    Attributes
+    ----------
+    history_ : list of dict
+        epoch, train_loss, dur (seconds), with early stopping valid_loss, and round.
+
+    References
+    ----------
+    J. Hu, J. Lu, Y.-P. Tan, "Deep transfer metric learning", CVPR 2015; M. Long et al., "Transfer
+    feature learning with joint distribution adaptation", ICCV 2013; A. Iscen et al., "Label
+    propagation for deep semi-supervised learning", CVPR 2019; Q. Wang, T. Breckon, "Unsupervised
+    domain adaptation via structured prediction based selective pseudo-labeling", AAAI 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from metricnets import DTML
+    >>> X, y = load_iris(return_X_y=True)
+    >>> X[::2] += 1.0  # every other flower was measured elsewhere, and not named
+    >>> dtml = DTML(max_epochs=5, random_state=0).fit(X, y, sample_domain=np.tile([-1, 1], 75))
+    >>> dtml.transform(X).shape
+    (150, 64)
     """
 
     __metadata_request__fit = {"sample_domain": True}
 
-    alpha: NonNegative = 0.1
-    beta: NonNegative = 10.0
-    conditional: NonNegative = 0.0
-    cluster: NonNegative = 0.0
-    mmd: one_of(*DIVERGENCES) = "linear"
+    alpha: NonNegative = 1.0
+    beta: NonNegative = 1.0
+    margin: MaybePositive = 1.0
     n_neighbors_within: Count = 5
     n_neighbors_between: Count = 10
+    mmd: one_of(*DIVERGENCES) = "gaussian"
+    n_rounds: Whole = 4
     deep_supervision: NonNegative = 0.0
     threshold: NonNegative = 0.0
-    activate_output: Flag = True
-    init: one_of("glorot", "uniform", "pca") = "glorot"
-    margin: Positive = float("inf")
-    init_scale: NonNegative = 1.0
-
-    @torch.no_grad()
-    def _initialize(self, module, X):
-        if self.init == "pca":
-            first = module[0][0]
-            Xc = (X - X.mean(0)).double()
-            _, sv, v = torch.linalg.svd(Xc, full_matrices=False)
-            k = min(len(v), first.out_features)
-            std = sv[:k] / len(X) ** 0.5
-            first.weight[:k] = (v[:k] * (self.init_scale / (std**2).mean() ** 0.5)).float()
-            first.bias.copy_(-(first.weight @ X.mean(0)))
+    hidden: Sizes = ()
+    n_components: Count = 64
+    normalize: Flag = True
+    init: one_of("pca", "glorot", "uniform") = "pca"
+    lr: Positive = 3e-4
+    max_epochs: Count = 20
 
     @fitting
     def fit(self, X, y, sample_domain=None):
-        """Learn the metric."""
+        """Learn the metric.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or (n_samples, ...) with ``module``
+            Rows of the source and of the target.
+        y : array-like of shape (n_samples,)
+            Classes; those of target rows are ignored, whatever they are: −1, NaN, None, or true.
+        sample_domain : array-like of shape (n_samples,) or None, default=None
+            At least 0 for rows of the source, negative for rows of the target.  None: all rows
+            are of the source, and nothing is adapted.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If there is no source row or only one class among them, nothing bounds S_b, X, y or
+            sample_domain are not of this form, or the loss is no longer a number.
+        """
         self._check_bounded()
         X, y, source = self._validated_domains(X, y, sample_domain)
         _, codes, classes = resolve(y[source], "same_class")
         if len(classes) < 2:
-            raise ValueError(f"the source has one class only, {classes[0]!r}; a metric needs two to tell apart.")
-        known = np.full(len(X), -1)
-        known[source] = codes
-        targets = np.column_stack([known, np.arange(len(X))])
+            raise ValueError(f"y has one class only in the source, {classes[0]!r}; a metric needs at least two.")
+        if self.beta:
+            known = np.full(len(X), UNKNOWN)
+            known[source] = codes
+            return self._self_train(X, known, source)
+        return self._self_train(X[source], codes, source[source])
+
+    def _self_train(self, X, codes, source):
+        """Train; then label more and more of the target rows, and train again, ``n_rounds`` times."""
+        mean, scale = (0.0, 1.0) if self._any_shape else center_and_scale(X)
+        X, labels, history = (X - mean) / scale, codes, []
+        n_rounds = 0 if source.all() else self.n_rounds
 
         def batches(targets, rng):
-            return self._batches(X[targets[:, 1]], targets[:, 0], rng, adapt=not source.all())
+            return self._batches(X[targets[:, 2]], targets[:, 0], targets[:, 1] > 0, rng, adapt=not source.all())
 
-        return self._train(X, targets, self._criterion(len(classes)), batches, strata=known, wrap=_Layers)
+        for r in range(n_rounds + 1):
+            if r:
+                labels = spread_labels(self._embed(X), codes, share=r / n_rounds)
+            targets = np.column_stack([labels, source, np.arange(len(X))])
+            self._train(X, targets, self._criterion, batches, strata=codes, wrap=_AllLayers)
+            history += [{**record, "round": r} for record in self.history_]
+        self.history_ = history
+        if not self._any_shape:
+            fold(self.module_[0][0], mean, scale)
+        return self
 
     def _check_bounded(self):
-        if self.deep_supervision and self.module is not None:
+        if self.module is not None and self.deep_supervision:
             raise ValueError(
                 f"deep_supervision={self.deep_supervision} needs the layers of the built-in perceptron; "
                 "set it to 0 with module=."
             )
-        bounded = self.module is None and self.activate_output and self.activation in BOUNDED
-        if self.alpha and self.margin == np.inf and not bounded and not self.normalize:
-            output = (
-                "module="
-                if self.module is not None
-                else f"activation={self.activation!r} with activate_output={self.activate_output}"
-            )
+        if not self.alpha or self.margin is not None or self.normalize:
+            return
+        if self.module is not None or not (self.activate_output and self.activation in BOUNDED):
+            output = f"activation={self.activation!r} with activate_output={self.activate_output}"
             raise ValueError(
-                f"alpha={self.alpha} rewards distances without end, and {output} does not bound them: set "
-                f"normalize=True, or one of activation={BOUNDED} with activate_output=True, or alpha=0."
+                f"with margin=None and alpha={self.alpha} distances grow without end, for "
+                f"{output if self.module is None else 'module='} does not bound them; give a margin, or set "
+                f"normalize=True, or activate_output=True and activation to one of {BOUNDED}."
             )
 
     def _validated_domains(self, X, y, sample_domain):
+        """X, y without the labels of target rows, and the mask of source rows."""
         if sample_domain is None or y is None:
             X, y = self._validated(X, y)
             return X, y, np.ones(len(X), bool)
-        source = source_mask(sample_domain)
-        check_consistent_length(X, y, source)
-        y = column_or_1d(np.asarray(y, dtype=object), warn=True).copy()
-        y[~source] = y[source][0]  # whatever it was: nobody may know
-        X, y = self._validated(X, np.array(y.tolist()))
+        check_consistent_length(X, y)
+        source = source_rows(sample_domain, len(y))
+        labels = column_or_1d(np.asarray(y, dtype=object), warn=True).copy()
+        labels[~source] = labels[source][0]  # whatever they were
+        X, y = self._validated(X, np.array(labels.tolist()))
         return X, y, source
 
-    def _batches(self, X, codes, rng, adapt):
-        source = np.flatnonzero(codes >= 0)
-        neighbors = neighborhoods(X[source], codes[source], self.n_neighbors_within, self.n_neighbors_between)
-        within, between = (np.full((len(X), places.shape[1]), -1) for places in neighbors)
-        within[source], between[source] = source[neighbors[0]], source[neighbors[1]]
-        sampler = DomainBalanced(codes, self.batch_size, rng) if adapt else Shuffled(len(X), self.batch_size // 2, rng)
-        return Anchored(sampler, within, between, len(source) and (codes >= 0), rng)
+    def _initialize(self, module, X):
+        if self.init == "pca" and self.module is None:
+            principal_start(module, X.numpy())
 
-    def _criterion(self, n_classes):
-        def criterion(layers, targets):
-            codes = targets[:, 0]
-            *middle, top = (
-                self._objective(z, codes, n_classes) for z in (layers if self.deep_supervision else layers[-1:])
+    def _batches(self, X, codes, source, rng, adapt):
+        if len(np.unique(codes[source])) < 2 or (adapt and source.all()):
+            raise ValueError(
+                "early_stopping=True leaves one part of the rows without two classes of the source, or without "
+                f"the target; change validation_fraction={self.validation_fraction}, or give more rows."
             )
-            return top + self.deep_supervision * sum((j - self.threshold).clamp_min(0) for j in middle)
+        neighbors = neighborhoods(X, codes, source, self.n_neighbors_within, self.n_neighbors_between)
+        half = max(1, self.batch_size // 2)
+        sampler = DomainBalanced(source - 0.5, 2 * half, rng) if adapt else Shuffled(len(X), half, rng)
+        return WithNeighbors(sampler, *neighbors, rng)
 
-        return criterion
-
-    def _objective(self, z, codes, n_classes):
-        n_target = int((codes < 0).sum())
-        n = (len(z) - n_target) // 3
-        anchors, target, within, between = z.split([n, n_target, n, n])
-        loss = mean_sqdist(anchors, within) - self.alpha * mean_sqdist(anchors, between, self.margin)
-        if n_target and self.beta:
-            loss = loss + self.beta * DIVERGENCES[self.mmd](anchors, target)
-        if n_target and (self.conditional or self.cluster):
-            cond, clus = conditional(z[codes >= 0], codes[codes >= 0], target, n_classes)
-            loss = loss + self.conditional * cond + self.cluster * clus
-        return loss
+    def _criterion(self, layers, targets):
+        codes, source = targets.chunk(3)[0][:, 0], targets.chunk(3)[0][:, 1] > 0
+        margin = torch.inf if self.margin is None else self.margin
+        weights = {"alpha": self.alpha, "beta": self.beta, "margin": margin, "mmd": DIVERGENCES[self.mmd]}
+        *below, top = layers if self.deep_supervision else layers[-1:]
+        excess = sum((objective(z, codes, source, **weights) - self.threshold).clamp_min(0) for z in below)
+        return objective(top, codes, source, **weights) + self.deep_supervision * excess
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -135,73 +240,164 @@ class DTML(NetworkMetric):
         return tags
 
 
-class _Layers(nn.Module):
+class _AllLayers(nn.Module):
+    """A network whose output is the list of the outputs of its layers, the top last."""
+
     def __init__(self, module):
         super().__init__()
         self.module = module
 
     def forward(self, x):
-        return self.module.layers(x) if hasattr(self.module, "layers") else [self.module(x)]
+        return self.module.layers(x) if isinstance(self.module, MLP) else [self.module(x)]
 
 
-class Anchored:
-    def __init__(self, sampler, within, between, source, rng):
-        self.sampler, self.within, self.between, self.source, self.rng = sampler, within, between, source, rng
+class WithNeighbors:
+    """Batches of rows, then as many neighbours of the same class, then as many of other classes.
+
+    One neighbour of each kind is drawn for every row.
+
+    Parameters
+    ----------
+    sampler : iterable of index arrays
+    within, between : ndarray of shape (n_rows, k)
+    rng : numpy.random.Generator
+    """
+
+    def __init__(self, sampler, within, between, rng):
+        self.sampler, self.neighbors, self.rng = sampler, (within, between), rng
 
     def __len__(self):
         return len(self.sampler)
 
     def __iter__(self):
         for rows in self.sampler:
-            a, t = rows[self.source[rows]], rows[~self.source[rows]]
-            yield np.concatenate([a, t, _pick(self.within[a], self.rng), _pick(self.between[a], self.rng)])
+            drawn = [near[rows, self.rng.integers(near.shape[1], size=len(rows))] for near in self.neighbors]
+            yield np.concatenate([rows, *drawn])
 
 
-def _pick(places, rng):
-    return places[np.arange(len(places)), rng.integers(places.shape[1], size=len(places))]
+def objective(z, codes, source, *, alpha, beta, margin, mmd):
+    """J = S_c − α S_b + β D of one layer.
+
+    S_c is the mean of ‖z − z_within‖², and S_b that of min(‖z − z_between‖², margin), over the source
+    rows and, beside it, over the target rows, where rows without a label count 0.  D is
+    ``mmd(source, target)`` plus that of the classes, :func:`class_discrepancy`.
+
+    Parameters
+    ----------
+    z : tensor of shape (3 n, n_components)
+        Rows, one neighbour of each in its own class, one in another; a row that has none, itself.
+    codes : tensor of shape (n,)
+        Classes of the rows, −1 where it is not known.
+    source : tensor of bool of shape (n,)
+    alpha, beta, margin : float
+    mmd : callable
+    """
+    z, within, between = z.chunk(3)
+    terms = ((z - within) ** 2).sum(1) - alpha * ((z - between) ** 2).sum(1).clamp_max(margin)  # (n,)
+    loss = terms[source].mean()
+    if source.all():
+        return loss
+    discrepancy = mmd(z[source], z[~source]) + class_discrepancy(z, codes, source)
+    return loss + terms[~source].mean() + beta * discrepancy
 
 
-def mean_sqdist(z_a, z_b, most=torch.inf):
-    return ((z_a - z_b) ** 2).sum(1).clamp_max(most).mean()
+def class_discrepancy(z, codes, source):
+    """Mean over classes of ‖mean(z, source) − mean(z, target)‖²; 0 where no class is in both."""
+    classes = torch.arange(max(1, int(codes.max()) + 1), device=z.device)
+    member = (codes[:, None] == classes).to(z.dtype)  # (n, n_classes)
+    in_source, in_target = member * source[:, None], member * ~source[:, None]
+    means = [part.T @ z / part.sum(0).clamp_min(1)[:, None] for part in (in_source, in_target)]
+    both = in_source.any(0) & in_target.any(0)
+    return masked_mean(((means[0] - means[1]) ** 2).sum(1), both.to(z.dtype))
 
 
-def conditional(z_s, codes, z_t, n_classes):
-    present = torch.bincount(codes, minlength=n_classes) > 0
-    onehot = torch.nn.functional.one_hot(codes, n_classes).to(z_s.dtype)[:, present]
-    means = (onehot.T @ z_s) / onehot.sum(0)[:, None]
-    d2 = torch.cdist(z_t.detach(), means.detach()) ** 2
-    near = torch.nn.functional.one_hot(d2.argmin(1), means.shape[0]).to(z_s.dtype)
-    count = near.sum(0)
-    tmeans = (near.T @ z_t) / count.clamp_min(1)[:, None]
-    cond = (((means - tmeans) ** 2).sum(1) * (count > 0)).sum() / (count > 0).sum()
-    clus = ((z_t - near @ means.detach()) ** 2).sum(1).mean()
-    return cond, clus
+def neighborhoods(X, codes, source, n_within, n_between):
+    """Nearest neighbours of every row in its domain: of the same class, and of other classes.
 
+    Where there are fewer than asked for, or the class is not known, a row stands in for them.
 
-def neighborhoods(X, codes, n_within, n_between):
-    flat = X.reshape(len(X), -1)
+    Returns
+    -------
+    within : ndarray of shape (n, n_within)
+    between : ndarray of shape (n, n_between)
+    """
+    X = X.reshape(len(X), -1)
     within, between = (np.repeat(np.arange(len(X))[:, None], k, axis=1) for k in (n_within, n_between))
-    for code in np.unique(codes):
-        own, other = np.flatnonzero(codes == code), np.flatnonzero(codes != code)
-        k = min(n_within, len(own) - 1)
-        if k:
-            within[own, :k] = own[NearestNeighbors(n_neighbors=k).fit(flat[own]).kneighbors(return_distance=False)]
-        k = min(n_between, len(other))
-        between[own, :k] = (
-            other[NearestNeighbors(n_neighbors=k).fit(flat[other]).kneighbors(flat[own], return_distance=False)]
-            if k
-            else between[own, :k]
-        )
+    known = codes != UNKNOWN
+    for domain in (source & known, ~source & known):
+        for code in np.unique(codes[domain]):
+            own, other = np.flatnonzero(domain & (codes == code)), np.flatnonzero(domain & (codes != code))
+            k = min(n_within, len(own) - 1)
+            if k:
+                within[own, :k] = own[NearestNeighbors(n_neighbors=k).fit(X[own]).kneighbors(None, k, False)]
+            k = min(n_between, len(other))
+            if k:
+                between[own, :k] = other[NearestNeighbors(n_neighbors=k).fit(X[other]).kneighbors(X[own], k, False)]
     return within, between
 
 
-def source_mask(sample_domain):
-    domain = column_or_1d(sample_domain)
-    source = np.asarray(domain) >= 0
+def spread_labels(z, codes, share=1.0, n_neighbors=10):
+    """Label rows by spreading the known labels along nearest neighbours.
+
+    Parameters
+    ----------
+    z : ndarray of shape (n, n_components)
+    codes : ndarray of shape (n,)
+        −1 where it is not known.
+    share : float in (0, 1], default=1.0
+        How many of the unknown rows of each class found are labelled: those of least entropy.
+    n_neighbors : int, default=10
+
+    Returns
+    -------
+    codes : ndarray of shape (n,)
+    """
+    spreading = LabelSpreading(kernel="knn", n_neighbors=min(n_neighbors, len(z)), alpha=0.99, max_iter=100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # 100 steps are enough for the order
+        shares = spreading.fit(z, codes).label_distributions_  # (n, n_classes)
+    uncertain = entropy(shares + np.finfo(float).tiny, axis=1)
+    labels, found = codes.copy(), shares.argmax(axis=1)
+    for code in range(shares.shape[1]):
+        rows = np.flatnonzero((codes == UNKNOWN) & (found == code))
+        labels[rows[np.argsort(uncertain[rows], kind="stable")][: int(np.ceil(share * len(rows)))]] = code
+    return labels
+
+
+@torch.no_grad()
+def principal_start(module, X):
+    """Set a perceptron to the principal components of X, scaled to a mean variance of 1."""
+    first, *others = (block[0] for block in module)
+    pca = PCA(min(*X.shape, first.out_features), random_state=0).fit(X)
+    components = torch.from_numpy(pca.components_ / np.sqrt(pca.explained_variance_.mean()))
+    first.weight[: len(components)] = components
+    first.bias.copy_(-first.weight @ torch.from_numpy(pca.mean_))
+    for layer in others:
+        nn.init.eye_(layer.weight)
+
+
+def center_and_scale(X):
+    """Mean of each feature, and one standard deviation for all."""
+    scale = np.sqrt(X.var(axis=0).mean())
+    return X.mean(axis=0), scale if scale > 0 else 1.0
+
+
+@torch.no_grad()
+def fold(linear, mean, scale):
+    """Let a layer that was trained on (x − mean) / scale take x."""
+    linear.weight /= float(scale)
+    linear.bias -= linear.weight @ torch.as_tensor(mean, dtype=linear.weight.dtype)
+
+
+def source_rows(sample_domain, n):
+    """Mask of source rows; ValueError for a ``sample_domain`` not of n numbers, one of them >= 0."""
+    domain = check_array(sample_domain, ensure_2d=False, input_name="sample_domain")
+    if domain.shape != (n,):
+        raise ValueError(f"sample_domain has shape {domain.shape}; with {n} samples it should be ({n},).")
+    source = domain >= 0
     if not source.any():
-        raise ValueError("sample_domain has target rows only (all are negative): there is nothing to learn from.")
+        raise ValueError("sample_domain is negative in all rows: without a source row there is no label to learn from.")
     if source.all():
-        warnings.warn(
-            "sample_domain has no target row (none is negative): nothing is adapted.", UserWarning, stacklevel=4
-        )
+        message = "sample_domain is negative in no row: without a target row nothing is adapted."
+        warnings.warn(message, UserWarning, stacklevel=5)
     return source

@@ -23,8 +23,7 @@ class HRAML(Supervised, NetworkMetric):
 
     Deviations from the paper, each with a parameter: Glorot weights instead of U[−0.2, 0.2], AdamW
     instead of plain gradient descent, and all pairs of a batch.  The paper's own setting is
-    ``HRAML(activation="tanh", activate_output=True, init="uniform", relation="l1",
-    sampler="pairs", optimizer="sgd", lr_schedule=None)``.
+    ``HRAML(init="uniform", relation="l1", sampler="pairs", optimizer="sgd", lr_schedule=None)``.
 
     Parameters
     ----------
@@ -36,6 +35,8 @@ class HRAML(Supervised, NetworkMetric):
     hard_fraction : float in (0, 1], default=1.0
         Online hard example mining: the share of the pairs of a batch, those with the greatest
         loss, that is learned from.  1 takes all.
+    activate_output : bool, default=True
+        Whether the top layer has the activation too, as in the paper.
     normalize : bool, default=True
         Whether embeddings are scaled to unit norm, equation (10).
 
@@ -57,6 +58,7 @@ class HRAML(Supervised, NetworkMetric):
     relation: one_of("auto", *relations.__all__, or_else=Function) = "auto"
     scale: Positive = 2.0
     hard_fraction: UpToOne = 1.0
+    activate_output: Flag = True
     normalize: Flag = True
 
     _graded = True

@@ -60,10 +60,13 @@ class Supervised(DeepMetric):
         if classes is not None and len(classes) < 2:
             raise ValueError(f"y has one class only, {classes[0]!r}; a metric needs at least two to tell apart.")
 
-        if not self._graded:
-            _check_positive(relation, targets, self._batches(targets, np.random.default_rng(0)))
+        def batches(targets, rng):
+            if not self._graded:
+                _check_positive(relation, targets, self._batches(targets, np.random.default_rng(0)))
+            return self._batches(targets, rng)
+
         strata = targets if targets.ndim == 1 and classes is not None else None
-        return self._train(X, targets, self._criterion(relation), self._batches, strata=strata)
+        return self._train(X, targets, self._criterion(relation), batches, strata=strata)
 
     def _relation_name(self):
         """Hook: the relation of two targets, by name, or a function."""
@@ -168,12 +171,12 @@ class _OnLabels(nn.Module):
 def _check_positive(relation, targets, sampler):
     """Some batch must hold a similar pair."""
     for indices in sampler:
-        batch = targets[indices]
-        r = relation(batch, batch)
-        r[np.equal.outer(indices, indices)] = np.nan  # a row is no pair with itself, even if drawn twice
-        if (r > 0.5).any():
+        indices = torch.as_tensor(indices)
+        batch = torch.as_tensor(targets[indices])
+        different = indices[:, None] != indices[None, :]  # a row is no pair with itself, even if drawn twice
+        if ((relation(batch, batch) > 0.5) & different).any():
             return
     raise ValueError(
-        "there is no similar pair in any batch; y needs classes with two rows or more, or set "
-        "sampler='balanced' or a greater batch_size."
+        "there is no similar pair in any batch; y needs classes with two rows or more. Set sampler='balanced', "
+        "or a greater batch_size or, with early_stopping, validation_fraction."
     )

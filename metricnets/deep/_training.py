@@ -148,6 +148,7 @@ def train(
         optimizer=_optimizer(optimizer),
         optimizer__lr=lr,
         optimizer__weight_decay=weight_decay,
+        optimizer__param_groups=[("criterion.*", {"weight_decay": 0.0})],
         max_epochs=max_epochs,
         iterator_train__sampler=batches,
         iterator_valid__sampler=valid_batches,
@@ -191,7 +192,8 @@ def _optimizer(optimizer):
 
     def build(params, **kwargs):
         momentum = {"momentum": 0.9} if optimizer == "sgd" else {}
-        return cls(params, fused=True, **momentum, **kwargs)
+        fused = torch.__version__ >= (2, 4)  # the first to have them on the CPU
+        return cls(params, fused=fused, **momentum, **kwargs)
 
     return build
 

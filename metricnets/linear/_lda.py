@@ -14,8 +14,8 @@ class LDA(LinearMetric):
     """Linear discriminant analysis: classes become round, and as far apart as can be.
 
     Maximise tr(L S_b Lᵀ) subject to L S_w Lᵀ = I, with the scatters S_w within and S_b between
-    classes.  Scikit-learn's ``LinearDiscriminantAnalysis`` does the work.  If S_w is singular the
-    discriminants are sought where it is not.
+    classes.  Scikit-learn's ``LinearDiscriminantAnalysis`` estimates the scatters and, for 'svd',
+    the discriminants.  If S_w is singular the discriminants are sought where it is not.
 
     Parameters
     ----------

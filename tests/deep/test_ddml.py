@@ -57,7 +57,7 @@ def test_beats_euclid_where_noise_drowns_the_shape():
     assert learned > raw + 0.05
 
 
-@pytest.mark.parametrize("change", [{"margin": 6.0}, {"sharpness": 5.0}, {"balanced": False}, {"sampler": "pairs"}])
+@pytest.mark.parametrize("change", [{"margin": 6.0}, {"sharpness": 5.0}, {"balanced": True}, {"sampler": "pairs"}])
 def test_every_parameter_matters(points, change):
     plain, changed = DDML(**QUICK).fit(*points), DDML(**QUICK, **change).fit(*points)
     assert not np.allclose(plain.transform(points[0]), changed.transform(points[0]))

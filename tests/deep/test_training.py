@@ -188,6 +188,14 @@ def test_early_stopping_keeps_the_best_epoch(blobs):
     np.testing.assert_allclose(again.transform(X), net.transform(X))
 
 
+def test_early_stopping_with_many_small_classes(blobs):
+    X, y = blobs
+    options = {"early_stopping": True, "max_epochs": 3, "random_state": 0}
+    with pytest.raises(ValueError, match="no similar pair.*validation_fraction"):
+        DDML(validation_fraction=0.05, **options).fit(X, np.repeat(np.arange(30), 2))
+    assert DDML(validation_fraction=0.5, **options).fit(X, np.arange(60) // 4).history_[0]["valid_loss"] > 0
+
+
 def test_verbose_shows_the_loss_of_every_epoch(blobs, capsys):
     DDML(verbose=2, **QUICK).fit(*blobs)
     captured = capsys.readouterr()
