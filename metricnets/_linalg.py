@@ -1,13 +1,22 @@
 """Symmetric matrices: every clip of an eigenvalue in the package is in this file."""
 
+import functools
+
 import numpy as np
 from scipy.linalg import eigh
+from threadpoolctl import ThreadpoolController
+
+controller = functools.cache(ThreadpoolController)
 
 
-def positive_part(M):
-    """Project a symmetric matrix (d, d) on the positive semi-definite cone."""
-    values, vectors = eigh(M)
-    return (vectors * np.clip(values, 0, None)) @ vectors.T
+def one_thread(user_api="blas"):
+    """Context in which NumPy and SciPy, or scikit-learn with 'openmp', compute in one thread.
+
+    The number of threads changes the last bits of a product, and which of two neighbours at the
+    same distance is found; so that the same seed gives the same bits, alone and in a search with
+    ``n_jobs``, where a process has one thread, it is always one.
+    """
+    return controller().limit(limits=1, user_api=user_api)
 
 
 def components_from_metric(M):

@@ -15,6 +15,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
+from metricnets._linalg import one_thread
+
 
 def checked(plain, *constraints):
     """Annotate the ``plain`` type with scikit-learn's parameter ``constraints``."""
@@ -86,14 +88,18 @@ def _parameters_section(cls):
 
 
 def fitting(fit):
-    """Decorate ``fit``: check the parameters first, and change nothing unless it succeeds."""
+    """Decorate ``fit``: check the parameters first, and change nothing unless it succeeds.
+
+    NumPy works in one thread meanwhile; see `metricnets._linalg.one_thread`.
+    """
 
     @functools.wraps(fit)
     def wrapper(self, *args, **kwargs):
         self._validate_params()
         before = vars(self).copy()
         try:
-            return fit(self, *args, **kwargs)
+            with one_thread():
+                return fit(self, *args, **kwargs)
         except BaseException:
             vars(self).clear()
             vars(self).update(before)

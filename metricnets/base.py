@@ -143,7 +143,7 @@ def fetch(indicators, preprocessor):
         raise ValueError(f"indices into the array preprocessor must be integers; got {indicators.dtype}.")
     if len(indicators) and not -len(preprocessor) <= indicators.min() <= indicators.max() < len(preprocessor):
         raise ValueError(
-            f"indices run from {indicators.min()} to {indicators.max()}, but preprocessor has {len(preprocessor)} points."
+            f"indices run from {indicators.min()} to {indicators.max()}; preprocessor has {len(preprocessor)} points."
         )
     return preprocessor[indicators]
 

@@ -23,7 +23,7 @@ from metricnets._params import (
     one_of,
 )
 from metricnets.base import MetricMixin
-from metricnets.deep._training import Rows, quiet_randomness, train
+from metricnets.deep._training import Rows, quiet_randomness, threads, train
 from metricnets.networks import as_numpy
 
 FLOATS = [np.float64, np.float32]
@@ -137,7 +137,7 @@ class DeepMetric(MetricMixin, Parametrized):
         dataset = rows(_tensor(X, torch.float32), _tensor(targets))
         kept, held_back = self._split(len(targets), strata, seed)
         parts = [_Within(part, batches(targets[part], rng)) for part in (kept, held_back) if len(part)]
-        with quiet_randomness(seed, device):
+        with quiet_randomness(seed, device), threads(None if self._any_shape else 1):
             module = self._built(dataset.X)
             _, self.history_ = train(
                 module if wrap is None else wrap(module),
@@ -214,7 +214,7 @@ class DeepMetric(MetricMixin, Parametrized):
         module = self.module_
         if device != "cpu" or dtype != torch.float32:
             module = copy.deepcopy(module).to(device, dtype)
-        with torch.inference_mode():
+        with torch.inference_mode(), threads(None if self._any_shape else 1):
             parts = [module(_tensor(part, dtype).to(device)).cpu() for part in _chunks(X)]
         return torch.cat(parts).numpy().astype(X.dtype, copy=False)
 

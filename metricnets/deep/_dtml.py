@@ -36,16 +36,19 @@ class DTML(NetworkMetric):
 
     Deviations from the paper, each with a parameter.  (1) A pair of S_b counts up to ``margin``:
     S_b is then bounded whatever the network is, and the classes all part instead of falling into a
-    few heaps that are as far apart as can be.  (2) After a first training the target rows are
-    labelled by spreading the labels of the source along the nearest neighbours of the embedding, the
-    surest first, and training is repeated ``n_rounds`` times: labelled target rows have an S_c − α S_b
-    of their own, and D compares the classes too, as in joint distribution adaptation.  (3) A
-    Gaussian discrepancy.  (4) The network starts at the principal components, and its output has
-    unit norm.  Neighbours are those of the input space, as in the paper, but a step draws one of the
-    k of each row.  The paper's own setting is ``DTML(alpha=0.1, beta=10.0, margin=None,
-    mmd="linear", n_rounds=0, hidden=(200,), n_components=200, normalize=False, activate_output=True,
-    init="glorot", optimizer="sgd", lr_schedule=None, weight_decay=0.2)``, and with
-    ``deep_supervision=1.0`` that of DSTML; weight_decay is 2γ.
+    few heaps as far apart as can be.  (2) After a first training the target rows are labelled by
+    spreading the labels of the source along the nearest neighbours of the embedding, the surest
+    first, and training is repeated, ``n_rounds`` times: labelled target rows have an S_c − α S_b of
+    their own, and D compares the classes too, as in joint distribution adaptation.  (3) A Gaussian
+    discrepancy.  (4) A linear map that starts at the principal components and has unit-norm output;
+    tables of some thousand rows are too small for hidden layers.  And without one: a step draws one
+    of the k neighbours of each row, neighbours being those of the input space as in the paper, and
+    the perceptron sees points centred and divided by one scale, which its first layer then absorbs.
+
+    The paper's own setting is ``DTML(alpha=0.1, beta=10.0, margin=None, mmd="linear", n_rounds=0,
+    hidden=(200,), n_components=200, normalize=False, activate_output=True, init="glorot",
+    optimizer="sgd", lr_schedule=None, weight_decay=0.2)``, weight_decay being 2γ; with
+    ``deep_supervision=1.0`` it is that of DSTML.
 
     Parameters
     ----------
@@ -77,8 +80,8 @@ class DTML(NetworkMetric):
     normalize : bool, default=True
         Whether embeddings are scaled to unit norm, so that distances are at most 2.
     init : {'pca', 'glorot', 'uniform'}, default='pca'
-        How weights are drawn: 'pca' starts the first layer at the principal components of all rows
-        and the others at the identity; the others as everywhere.
+        How the weights of the perceptron start: 'pca' is the principal components of all rows in
+        the first layer and the identity in others; 'glorot' and 'uniform' are as everywhere.
     lr : float > 0, default=0.0003
         Learning rate.
     max_epochs : int >= 1, default=20
@@ -178,16 +181,18 @@ class DTML(NetworkMetric):
             targets = np.column_stack([labels, source, np.arange(len(X))])
             self._train(X, targets, self._criterion, batches, strata=codes, wrap=_AllLayers)
             history += [{**record, "round": r} for record in self.history_]
+            if len(self.history_) < self.max_epochs and not self.early_stopping:  # interrupted
+                break
         self.history_ = history
         if not self._any_shape:
             fold(self.module_[0][0], mean, scale)
         return self
 
     def _check_bounded(self):
-        if self.module is not None and self.deep_supervision:
+        if self.deep_supervision and (self.module is not None or not self.hidden):
             raise ValueError(
-                f"deep_supervision={self.deep_supervision} needs the layers of the built-in perceptron; "
-                "set it to 0 with module=."
+                f"deep_supervision={self.deep_supervision} needs layers below the top, in the built-in perceptron: "
+                "give hidden=, without module=, or set it to 0."
             )
         if not self.alpha or self.margin is not None or self.normalize:
             return

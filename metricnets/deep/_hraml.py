@@ -2,8 +2,8 @@
 
 import torch
 
-from metricnets._params import Flag, Function, Positive, UpToOne, one_of
 from metricnets import relations
+from metricnets._params import Flag, Function, Positive, UpToOne, one_of
 from metricnets.deep._network import NetworkMetric
 from metricnets.deep._supervised import Supervised
 from metricnets.losses import alignment

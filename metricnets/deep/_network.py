@@ -1,7 +1,7 @@
 """The networks of the deep metric learners: a perceptron, or one of the user's own."""
 
-import inspect
 import copy
+import inspect
 
 from torch import nn
 

@@ -207,18 +207,24 @@ def _schedule(lr_schedule, max_epochs):
 
 
 @contextlib.contextmanager
-def quiet_randomness(seed, device):
-    """Run with PyTorch's generators seeded; afterwards they are as they were.
+def threads(n_threads):
+    """Context in which PyTorch computes in ``n_threads`` threads; None leaves it as it is.
 
-    On the CPU one thread does the work: on small networks a second makes it slower, and the
-    number of threads would change the last bits of the result.
+    Small networks are slower in two threads than in one, and the number of threads changes the
+    last bits of the result.
     """
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def quiet_randomness(seed, device):
+    """Context in which PyTorch's generators are seeded; afterwards they are as they were."""
     cuda = [torch.device(device)] if torch.device(device).type == "cuda" else []
-    n_threads = torch.get_num_threads()
     with _one_at_a_time, torch.random.fork_rng(devices=cuda):
         torch.manual_seed(seed)
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(n_threads)
+        yield

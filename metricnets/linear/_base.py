@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from metricnets._linalg import one_thread
 from metricnets._params import Parametrized, fitting
 from metricnets.base import MetricMixin
 
@@ -65,7 +66,8 @@ class LinearMetric(MetricMixin, Parametrized):
         return self.components_.T @ self.components_
 
     def _embed(self, X):
-        return X @ self.components_.T.astype(X.dtype, copy=False)
+        with one_thread():
+            return X @ self.components_.T.astype(X.dtype, copy=False)
 
     def _shape(self):
         return (self.components_.shape[1],)
