@@ -59,14 +59,14 @@ Learner = checked(object, HasMethods(["fit", "predict"]))
 class Parametrized(BaseEstimator):
     """An estimator whose class body lists its parameters, ``margin: Positive = 1.0``.
 
-    Subclassing makes a keyword-only dataclass, whose fields become scikit-learn's parameters,
+    Subclassing makes a dataclass, keyword-only unless told otherwise, whose fields become scikit-learn's parameters,
     and reads the range checks from the annotations.  ``help`` shows every parameter, inherited
     ones included, with the text of the class that declares it.
     """
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, kw_only=True, **kwargs):
         super().__init_subclass__(**kwargs)
-        dataclass(kw_only=True, eq=False, repr=False)(cls)
+        dataclass(kw_only=kw_only, eq=False, repr=False)(cls)
         metadata = {field.name: get_args(field.type) for field in fields(cls)}
         cls._parameter_constraints = {name: list(args[1]) for name, args in metadata.items()}
         cls.__init__.__annotations__ = {name: args[0] for name, args in metadata.items()}

@@ -7,6 +7,8 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from metricnets import calibration
 
+CHUNK = 4096  # pairs whose points are in memory at a time
+
 
 class Distance:
     """A learned distance, ``(u, v, squared=False) -> float``: small, picklable, NumPy only.
@@ -59,6 +61,11 @@ class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             At least 0.
         """
         check_is_fitted(self)
+        pairs = np.asarray(pairs)
+        starts = range(0, max(1, len(pairs) if pairs.ndim else 1), CHUNK)
+        return np.concatenate([self._distances(pairs[start : start + CHUNK]) for start in starts])
+
+    def _distances(self, pairs):
         pairs = check_tuples(pairs, 2, getattr(self, "preprocessor", None))
         left, right = self._points(pairs[:, 0]), self._points(pairs[:, 1])
         return np.sqrt(((left - right) ** 2).sum(axis=1))

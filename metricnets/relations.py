@@ -130,7 +130,7 @@ def overlap(y_a, y_b):
 
 
 def absolute(y_a, y_b):
-    """1 − |a − b| for real targets scaled to [0, 1]; for rows, the mean over their columns.
+    """1 − ``|a − b|`` for real targets scaled to [0, 1]; for rows, the mean over their columns.
 
     >>> absolute(np.array([0.0, 0.25]), np.array([1.0]))
     array([[0.  ],

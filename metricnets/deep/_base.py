@@ -131,6 +131,11 @@ class DeepMetric(MetricMixin, Parametrized):
             Classes that the part held back should have in proportion.
         wrap : callable or None
             From the network to the module whose output ``criterion`` reads.
+
+        Returns
+        -------
+        held_back : ndarray
+            Indices of the rows that were held back, none without early stopping.
         """
         seed, device = self._seed(), self._device()
         rng = np.random.default_rng(seed)
@@ -156,7 +161,7 @@ class DeepMetric(MetricMixin, Parametrized):
                 verbose=self.verbose,
             )
         self.module_ = module.cpu().eval()
-        return self
+        return held_back
 
     def _built(self, X):
         """Build the network and see that it embeds: rows in, rows out."""

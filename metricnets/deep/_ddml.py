@@ -85,6 +85,9 @@ class DDMLPairs(PairsMixin, _DDML):
 
     Parameters
     ----------
+    early_stopping : bool, default=True
+        Whether to hold back a part of the pairs, stop when the loss on it does not improve, keep
+        the best epoch, and calibrate ``threshold_`` on that part.
     preprocessor : array-like, callable or None, default=None
         What pairs given as indicators are looked up in: an array of points, or a function from a
         1-D array of indicators to their points.
@@ -92,7 +95,7 @@ class DDMLPairs(PairsMixin, _DDML):
     Attributes
     ----------
     threshold_ : float
-        Greatest distance that counts as similar, calibrated on the training pairs.
+        Greatest distance that counts as similar.
     classes_ : ndarray of shape (2,)
         −1 and +1.
 
@@ -107,11 +110,15 @@ class DDMLPairs(PairsMixin, _DDML):
     True
     """
 
+    early_stopping: Flag = True
     preprocessor: MaybeSource = None
 
     @fitting
     def fit(self, pairs, y, calibration_params: MaybeDict = None):
-        """Learn the metric from pairs, then calibrate ``threshold_`` on them.
+        """Learn the metric from pairs, then calibrate ``threshold_``.
+
+        With early stopping it is calibrated on the pairs held back, otherwise on all: networks
+        learn pairs by heart, so that a threshold for those seen in training rejects new ones.
 
         Parameters
         ----------
@@ -132,6 +139,7 @@ class DDMLPairs(PairsMixin, _DDML):
             If the pairs or y are not of this form, or y has only one kind of pair.
         """
         calibration.check_strategy(**(calibration_params or {}))
+        pairs = np.asarray(pairs)
         X, members = self._points_of(pairs)
         y = check_pair_labels(y, len(members))
         self.n_features_in_, self.classes_ = X.shape[1], np.array([-1, 1])
@@ -139,16 +147,16 @@ class DDMLPairs(PairsMixin, _DDML):
         def rows(X, targets):
             return Rows(X, targets, members=torch.as_tensor(members))
 
-        self._train(X, y, self._pair_loss, self._batches, rows=rows, strata=y)
-        return self.calibrate_threshold(pairs, y, **(calibration_params or {}))
+        held_back = self._train(X, y, self._pair_loss, self._batches, rows=rows, strata=y)
+        seen = held_back if len(np.unique(y[held_back])) == 2 else slice(None)
+        return self.calibrate_threshold(pairs[seen], y[seen], **(calibration_params or {}))
 
     def _points_of(self, pairs):
         """Every point once, and the two rows of each pair."""
-        pairs = np.asarray(pairs)
         if pairs.ndim == 2 and pairs.shape[1] == 2 and self.preprocessor is not None:
             used, members = np.unique(pairs, return_inverse=True)
             X = check_array(fetch(used, self.preprocessor), dtype=FLOATS, allow_nd=True, input_name="preprocessor")
-            return X, members.reshape(pairs.shape)
+            return X, members.reshape(pairs.shape).astype(np.int32)
         pairs = check_tuples(pairs, 2)
         return pairs.reshape(-1, *pairs.shape[2:]), np.arange(2 * len(pairs)).reshape(-1, 2)
 

@@ -85,7 +85,7 @@ class DTML(NetworkMetric):
     lr : float > 0, default=0.0003
         Learning rate.
     max_epochs : int >= 1, default=20
-        Passes over the larger domain, in every round.
+        Passes over the larger domain, in every round; tables of a few hundred rows need more.
     batch_size : int >= 1, default=128
         Rows of a batch, half from each domain; each brings two neighbours with it.
 
@@ -217,7 +217,7 @@ class DTML(NetworkMetric):
         return X, y, source
 
     def _initialize(self, module, X):
-        if self.init == "pca" and self.module is None:
+        if self.init == "pca" and self.module is None and X.any():  # all 0: every row is the same
             principal_start(module, X.numpy())
 
     def _batches(self, X, codes, source, rng, adapt):
@@ -396,6 +396,8 @@ def fold(linear, mean, scale):
 
 def source_rows(sample_domain, n):
     """Mask of source rows; ValueError for a ``sample_domain`` not of n numbers, one of them >= 0."""
+    if np.asarray(sample_domain).dtype.kind in "bSU":
+        raise ValueError("sample_domain should hold numbers, at least 0 for the source and negative for the target.")
     domain = check_array(sample_domain, ensure_2d=False, input_name="sample_domain")
     if domain.shape != (n,):
         raise ValueError(f"sample_domain has shape {domain.shape}; with {n} samples it should be ({n},).")

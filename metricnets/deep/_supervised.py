@@ -66,7 +66,8 @@ class Supervised(DeepMetric):
             return self._batches(targets, rng)
 
         strata = targets if targets.ndim == 1 and classes is not None else None
-        return self._train(X, targets, self._criterion(relation), batches, strata=strata)
+        self._train(X, targets, self._criterion(relation), batches, strata=strata)
+        return self
 
     def _relation_name(self):
         """Hook: the relation of two targets, by name, or a function."""

@@ -120,7 +120,7 @@ def test_learns_pairs_that_euclid_cannot_tell(indexed, points):
 
 def test_prediction_is_the_threshold_on_the_distance(points, indexed):
     X, (pairs, y) = points[0], indexed
-    learner = DDMLPairs(preprocessor=X, **QUICK).fit(pairs, y)
+    learner = DDMLPairs(preprocessor=X, early_stopping=False, **QUICK).fit(pairs, y)
     distances = learner.pair_distance(pairs)
     assert_array_equal(learner.decision_function(pairs), -distances)
     assert_array_equal(learner.predict(pairs), np.where(distances <= learner.threshold_, 1, -1))
@@ -134,13 +134,24 @@ def test_prediction_is_the_threshold_on_the_distance(points, indexed):
 
 def test_calibration_params_are_checked_before_fitting(points, indexed):
     X, (pairs, y) = points[0], indexed
-    learner = DDMLPairs(preprocessor=X, **QUICK)
+    learner = DDMLPairs(preprocessor=X, early_stopping=False, **QUICK)
     with pytest.raises(ValueError, match="strategy='best'"):
         learner.fit(pairs, y, calibration_params={"strategy": "best"})
     with pytest.raises(NotFittedError):
         learner.predict(pairs)
     learner.fit(pairs, y, calibration_params={"strategy": "max_tnr", "min_rate": 0.95})
     assert np.mean(learner.predict(pairs)[y == 1] == 1) >= 0.95
+
+
+def test_threshold_holds_for_new_pairs_of_random_points():
+    """Nothing can be learned of random pairs: a threshold for those learned by heart would reject all new ones."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(600, 2, 20)), np.tile([-1, 1], 300)
+    X[y == 1, 1] += 2 * X[y == 1, 0]
+    learner = DDMLPairs(random_state=0).fit(X[:400], y[:400])
+    by_heart = DDMLPairs(early_stopping=False, random_state=0).fit(X[:400], y[:400])
+    assert by_heart.threshold_ < learner.threshold_
+    assert accuracy_score(y[400:], learner.predict(X[400:])) > accuracy_score(y[400:], by_heart.predict(X[400:]))
 
 
 def test_model_selection(points, indexed):

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_array_equal
-from skorch.callbacks import Callback
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
+from skorch.callbacks import Callback
 from torch import nn
 
 from metricnets import DDML, HRAML, EmbeddingNet, Mahalanobis
@@ -189,7 +189,7 @@ def test_early_stopping_keeps_the_best_epoch(blobs):
 
 
 def test_early_stopping_with_many_small_classes(blobs):
-    X, y = blobs
+    X, _ = blobs
     options = {"early_stopping": True, "max_epochs": 3, "random_state": 0}
     with pytest.raises(ValueError, match="no similar pair.*validation_fraction"):
         DDML(validation_fraction=0.05, **options).fit(X, np.repeat(np.arange(30), 2))
