@@ -78,9 +78,9 @@ def variants():
 
 def problems():
     X, y = load_digits(return_X_y=True)
-    yield "digits 1797 x 64", StandardScaler().fit_transform(X), y, 40
+    yield "digits 1797 x 64", StandardScaler().fit_transform(X), y, 100
     X, y = make_classification(20_000, 100, n_informative=30, n_classes=10, random_state=0)
-    yield "made 20000 x 100", X, y, 4
+    yield "made 20000 x 100", X, y, 10
 
 
 def time_steps(rounds):
