@@ -1,14 +1,12 @@
-"""Embedding networks: multilayer perceptrons, a small convolutional net, and their NumPy twins."""
-
-import copy
+"""Embedding networks: multilayer perceptrons and a small convolutional net."""
 
 import numpy as np
 import torch
-from scipy.special import erf, expit
+from sklearn.decomposition import PCA
 from torch import nn
 from torch.nn import functional as F
 
-__all__ = ["MLP", "NonSaturatingSigmoid", "UnitNorm", "as_numpy", "mlp", "small_conv"]
+__all__ = ["MLP", "NonSaturatingSigmoid", "UnitNorm", "mlp", "small_conv"]
 
 
 class NonSaturatingSigmoid(nn.Module):
@@ -156,84 +154,13 @@ def small_conv(input_shape, n_components=32, channels=(16, 32), normalize=False)
     return nn.Sequential(*stages, nn.Flatten(), top, *([UnitNorm()] if normalize else []))
 
 
-# ----------------------------------------------------------------------------------------------
-# NumPy twins: a few microseconds a point, where PyTorch takes tens.
-
-
-class Affine:
-    """x ↦ x Wᵀ + b on rows."""
-
-    def __init__(self, weight, bias=0.0):
-        self.weight, self.bias = np.asarray(weight, dtype=float), np.asarray(bias, dtype=float)
-
-    def __call__(self, x):
-        return x @ self.weight.T + self.bias
-
-
-class Chain:
-    """Functions applied one after the other."""
-
-    def __init__(self, steps):
-        self.steps = steps
-
-    def __call__(self, x):
-        for step in self.steps:
-            x = step(x)
-        return x
-
-
-class TorchEmbedding:
-    """Any other network, frozen: NumPy in, NumPy out."""
-
-    def __init__(self, module):
-        self.module = copy.deepcopy(module).cpu().eval()
-
-    def __call__(self, x):
-        with torch.inference_mode():
-            return self.module(torch.as_tensor(x, dtype=torch.float32)).numpy()
-
-
-def _nonsaturating(z):
-    return 2 * np.sinh(np.arcsinh(1.5 * z) / 3)
-
-
-def _relu(z):
-    return np.maximum(z, 0)
-
-
-def _gelu(z):
-    return 0.5 * z * (1 + erf(z / np.sqrt(2)))
-
-
-def _unit_norm(z):
-    return z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
-
-
-TWINS = {
-    nn.Tanh: np.tanh,
-    nn.Sigmoid: expit,
-    NonSaturatingSigmoid: _nonsaturating,
-    nn.ReLU: _relu,
-    nn.GELU: _gelu,
-    UnitNorm: _unit_norm,
-}
-
-
-def as_numpy(module):
-    """Translate a network to NumPy, in float64; a network it has no twin for stays as it is.
-
-    Returns
-    -------
-    embed : callable
-        Picklable: (n, ...) array in, (n, n_components) array out.
-    """
-    steps = []
-    for _, layer in module.named_modules(remove_duplicate=False):  # one activation may serve twice
-        if type(layer) is nn.Linear:
-            bias = 0.0 if layer.bias is None else layer.bias.detach().numpy()
-            steps.append(Affine(layer.weight.detach().numpy(), bias))
-        elif type(layer) in TWINS and getattr(layer, "approximate", "none") == "none":  # GELU has two forms
-            steps.append(TWINS[type(layer)])
-        elif type(layer) not in (MLP, nn.Sequential, nn.Dropout, nn.Identity):
-            return TorchEmbedding(module)
-    return Chain(steps)
+@torch.no_grad()
+def principal_start(module, X):
+    """Set a perceptron to the principal components of X, scaled to a mean variance of 1."""
+    first, *others = (block[0] for block in module)
+    pca = PCA(min(*X.shape, first.out_features), random_state=0).fit(X)
+    components = torch.from_numpy(pca.components_ / np.sqrt(pca.explained_variance_.mean()))
+    first.weight[: len(components)] = components
+    first.bias.copy_(-first.weight @ torch.from_numpy(pca.mean_))
+    for layer in others:
+        nn.init.eye_(layer.weight)

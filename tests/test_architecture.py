@@ -18,26 +18,28 @@ FILES = {
 
 # Imports point downwards: from a layer to one with a smaller number, or within a package.
 LAYERS = {
-    "_params": 0,
     "_linalg": 0,
-    "relations": 1,
-    "constraints": 1,
-    "initial": 1,
-    "losses": 1,
-    "samplers": 1,
-    "networks": 1,
-    "metrics": 1,
-    "datasets": 1,
-    "calibration": 1,
-    "targets": 2,
-    "base": 2,
-    "linear": 3,
-    "deep": 3,
-    "neighbors": 3,
-    "displays": 4,
-    "protocols": 4,
+    "_params": 1,
+    "relations": 2,
+    "constraints": 2,
+    "initial": 2,
+    "losses": 2,
+    "samplers": 2,
+    "neighborhoods": 2,
+    "networks": 2,
+    "metrics": 2,
+    "datasets": 2,
+    "calibration": 2,
+    "targets": 3,
+    "twins": 3,
+    "base": 3,
+    "linear": 4,
+    "deep": 4,
+    "neighbors": 4,
+    "displays": 5,
+    "protocols": 5,
 }
-TORCH = {"losses", "networks", "deep"}
+TORCH = {"losses", "networks", "twins", "deep"}
 SKORCH = {"metricnets.deep._training"}
 PRIVATE_SCIKIT_LEARN = {"metricnets._params"}
 

@@ -322,6 +322,7 @@ def test_predictions_are_distances_up_to_the_threshold(name):
 def test_the_threshold_may_be_set_and_is_calibrated_as_well_as_can_be(name):
     estimator = copy.deepcopy(fitted(name))
     pairs, y = training_data(name)
+    estimator.calibrate_threshold(pairs, y)
     accuracy = np.mean(estimator.predict(pairs) == y)
     for threshold in [*estimator.pair_distance(pairs), -1.0]:
         assert np.mean(estimator.set_threshold(threshold).predict(pairs) == y) <= accuracy

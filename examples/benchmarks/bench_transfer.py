@@ -77,7 +77,8 @@ def arguments():
 def main():
     options = arguments()
     if options.data is None:
-        sys.exit(f"say where {' and '.join(FILES.values())} are: --data DIR, or METRICNETS_DATA.")
+        print(f"Nothing was measured: give --data DIR or METRICNETS_DATA, with {' and '.join(FILES.values())}.")
+        return
     tasks = read(Path(options.data))
     if not tasks:
         sys.exit(f"nothing to do: {options.data} has none of the files.")

@@ -24,7 +24,7 @@ from metricnets._params import (
 )
 from metricnets.base import MetricMixin
 from metricnets.deep._training import Rows, quiet_randomness, threads, train
-from metricnets.networks import as_numpy
+from metricnets.twins import as_numpy
 
 FLOATS = [np.float64, np.float32]
 CHUNK = 4096  # rows embedded at a time

@@ -5,24 +5,18 @@ from typing import get_args
 
 import numpy as np
 import torch
-from scipy.stats import entropy
-from sklearn.decomposition import PCA
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.neighbors import NearestNeighbors
-from sklearn.semi_supervised import LabelSpreading
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 from torch import nn
 
 from metricnets._params import Count, Flag, NonNegative, Positive, Sizes, Whole, checked, fitting, one_of
 from metricnets.deep._network import NetworkMetric
-from metricnets.losses import linear_mmd, multi_kernel_mmd
-from metricnets.losses._ops import masked_mean
-from metricnets.networks import BOUNDED, MLP
+from metricnets.losses._domains import class_discrepancy, linear_mmd, multi_kernel_mmd
+from metricnets.neighborhoods import UNKNOWN, WithNeighbors, neighborhoods, spread_labels
+from metricnets.networks import BOUNDED, MLP, principal_start
 from metricnets.samplers import DomainBalanced, Shuffled
 from metricnets.targets import resolve
 
 DIVERGENCES = {"linear": linear_mmd, "gaussian": multi_kernel_mmd}
-UNKNOWN = -1  # code of a row without a label
 MaybePositive = checked(float | None, *get_args(Positive)[1], None)
 
 
@@ -256,30 +250,6 @@ class _AllLayers(nn.Module):
         return self.module.layers(x) if isinstance(self.module, MLP) else [self.module(x)]
 
 
-class WithNeighbors:
-    """Batches of rows, then as many neighbours of the same class, then as many of other classes.
-
-    One neighbour of each kind is drawn for every row.
-
-    Parameters
-    ----------
-    sampler : iterable of index arrays
-    within, between : ndarray of shape (n_rows, k)
-    rng : numpy.random.Generator
-    """
-
-    def __init__(self, sampler, within, between, rng):
-        self.sampler, self.neighbors, self.rng = sampler, (within, between), rng
-
-    def __len__(self):
-        return len(self.sampler)
-
-    def __iter__(self):
-        for rows in self.sampler:
-            drawn = [near[rows, self.rng.integers(near.shape[1], size=len(rows))] for near in self.neighbors]
-            yield np.concatenate([rows, *drawn])
-
-
 def objective(z, codes, source, *, alpha, beta, margin, mmd):
     """J = S_c − α S_b + β D of one layer.
 
@@ -304,81 +274,6 @@ def objective(z, codes, source, *, alpha, beta, margin, mmd):
         return loss
     discrepancy = mmd(z[source], z[~source]) + class_discrepancy(z, codes, source)
     return loss + terms[~source].mean() + beta * discrepancy
-
-
-def class_discrepancy(z, codes, source):
-    """Mean over classes of ‖mean(z, source) − mean(z, target)‖²; 0 where no class is in both."""
-    classes = torch.arange(max(1, int(codes.max()) + 1), device=z.device)
-    member = (codes[:, None] == classes).to(z.dtype)  # (n, n_classes)
-    in_source, in_target = member * source[:, None], member * ~source[:, None]
-    means = [part.T @ z / part.sum(0).clamp_min(1)[:, None] for part in (in_source, in_target)]
-    both = in_source.any(0) & in_target.any(0)
-    return masked_mean(((means[0] - means[1]) ** 2).sum(1), both.to(z.dtype))
-
-
-def neighborhoods(X, codes, source, n_within, n_between):
-    """Nearest neighbours of every row in its domain: of the same class, and of other classes.
-
-    Where there are fewer than asked for, or the class is not known, a row stands in for them.
-
-    Returns
-    -------
-    within : ndarray of shape (n, n_within)
-    between : ndarray of shape (n, n_between)
-    """
-    X = X.reshape(len(X), -1)
-    within, between = (np.repeat(np.arange(len(X))[:, None], k, axis=1) for k in (n_within, n_between))
-    known = codes != UNKNOWN
-    for domain in (source & known, ~source & known):
-        for code in np.unique(codes[domain]):
-            own, other = np.flatnonzero(domain & (codes == code)), np.flatnonzero(domain & (codes != code))
-            k = min(n_within, len(own) - 1)
-            if k:
-                within[own, :k] = own[NearestNeighbors(n_neighbors=k).fit(X[own]).kneighbors(None, k, False)]
-            k = min(n_between, len(other))
-            if k:
-                between[own, :k] = other[NearestNeighbors(n_neighbors=k).fit(X[other]).kneighbors(X[own], k, False)]
-    return within, between
-
-
-def spread_labels(z, codes, share=1.0, n_neighbors=10):
-    """Label rows by spreading the known labels along nearest neighbours.
-
-    Parameters
-    ----------
-    z : ndarray of shape (n, n_components)
-    codes : ndarray of shape (n,)
-        −1 where it is not known.
-    share : float in (0, 1], default=1.0
-        How many of the unknown rows of each class found are labelled: those of least entropy.
-    n_neighbors : int, default=10
-
-    Returns
-    -------
-    codes : ndarray of shape (n,)
-    """
-    spreading = LabelSpreading(kernel="knn", n_neighbors=min(n_neighbors, len(z)), alpha=0.99, max_iter=100)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # 100 steps are enough for the order
-        shares = spreading.fit(z, codes).label_distributions_  # (n, n_classes)
-    uncertain = entropy(shares + np.finfo(float).tiny, axis=1)
-    labels, found = codes.copy(), shares.argmax(axis=1)
-    for code in range(shares.shape[1]):
-        rows = np.flatnonzero((codes == UNKNOWN) & (found == code))
-        labels[rows[np.argsort(uncertain[rows], kind="stable")][: int(np.ceil(share * len(rows)))]] = code
-    return labels
-
-
-@torch.no_grad()
-def principal_start(module, X):
-    """Set a perceptron to the principal components of X, scaled to a mean variance of 1."""
-    first, *others = (block[0] for block in module)
-    pca = PCA(min(*X.shape, first.out_features), random_state=0).fit(X)
-    components = torch.from_numpy(pca.components_ / np.sqrt(pca.explained_variance_.mean()))
-    first.weight[: len(components)] = components
-    first.bias.copy_(-first.weight @ torch.from_numpy(pca.mean_))
-    for layer in others:
-        nn.init.eye_(layer.weight)
 
 
 def center_and_scale(X):

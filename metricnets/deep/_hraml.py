@@ -22,21 +22,20 @@ class HRAML(Supervised, NetworkMetric):
     distributions: that is ``scale=2.0``.
 
     Deviations from the paper, each with a parameter: Glorot weights instead of U[−0.2, 0.2], AdamW
-    instead of plain gradient descent, and all pairs of a batch.  The paper's own setting is
-    ``HRAML(init="uniform", relation="l1", sampler="pairs", optimizer="sgd", lr_schedule=None)``.
+    instead of plain gradient descent, all pairs of a batch, and a smaller scale.  The paper's own
+    setting is ``HRAML(activate_output=True, init="uniform", relation="l1", scale=2.0,
+    sampler="pairs", optimizer="sgd", lr_schedule=None)``.
 
     Parameters
     ----------
     relation : str or callable, default='auto'
         g in the space of the targets: a name of :mod:`metricnets.relations`, or a function
         ``(y_a, y_b) -> r``.  'auto' takes the one that suits y.
-    scale : float > 0, default=2.0
+    scale : float > 0, default=1.0
         Squared distance wanted of pairs with relation 0; at most 4 with ``normalize=True``.
     hard_fraction : float in (0, 1], default=1.0
         Online hard example mining: the share of the pairs of a batch, those with the greatest
         loss, that is learned from.  1 takes all.
-    activate_output : bool, default=True
-        Whether the top layer has the activation too, as in the paper.
     normalize : bool, default=True
         Whether embeddings are scaled to unit norm, equation (10).
 
@@ -56,9 +55,8 @@ class HRAML(Supervised, NetworkMetric):
     """
 
     relation: one_of("auto", *relations.__all__, or_else=Function) = "auto"
-    scale: Positive = 2.0
+    scale: Positive = 1.0
     hard_fraction: UpToOne = 1.0
-    activate_output: Flag = True
     normalize: Flag = True
 
     _graded = True

@@ -2,7 +2,7 @@
 
 import torch
 
-from metricnets.losses._ops import EPS, sqdist
+from metricnets.losses._ops import EPS, masked_mean, sqdist
 
 
 def linear_mmd(z_a, z_b):
@@ -49,3 +49,13 @@ def multi_kernel_mmd(z_a, z_b, *, widths=(0.25, 0.5, 1.0, 2.0, 4.0)):
     kernel = sum(torch.exp(-d2 / (w * scale)) for w in widths) / len(widths)
     n = len(z_a)
     return kernel[:n, :n].mean() + kernel[n:, n:].mean() - 2 * kernel[:n, n:].mean()
+
+
+def class_discrepancy(z, codes, source):
+    """Mean over classes of ‖mean(z, source) − mean(z, target)‖²; 0 where no class is in both."""
+    classes = torch.arange(max(1, int(codes.max()) + 1), device=z.device)
+    member = (codes[:, None] == classes).to(z.dtype)  # (n, n_classes)
+    in_source, in_target = member * source[:, None], member * ~source[:, None]
+    means = [part.T @ z / part.sum(0).clamp_min(1)[:, None] for part in (in_source, in_target)]
+    both = in_source.any(0) & in_target.any(0)
+    return masked_mean(((means[0] - means[1]) ** 2).sum(1), both.to(z.dtype))

@@ -1,0 +1,96 @@
+"""Neighbours of the same class and of other classes, batches that bring them, labels that spread to them."""
+
+import warnings
+
+import numpy as np
+from scipy.stats import entropy
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neighbors import NearestNeighbors
+from sklearn.semi_supervised import LabelSpreading
+
+from metricnets._linalg import one_thread
+
+UNKNOWN = -1  # code of a row without a label
+
+
+def neighborhoods(X, codes, source, n_within, n_between):
+    """Nearest neighbours of every row in its domain: of the same class, and of other classes.
+
+    Where there are fewer than asked for, or the class is not known, a row stands in for them.
+
+    Returns
+    -------
+    within : ndarray of shape (n, n_within)
+    between : ndarray of shape (n, n_between)
+    """
+    X = X.reshape(len(X), -1)
+    within, between = (np.repeat(np.arange(len(X))[:, None], k, axis=1) for k in (n_within, n_between))
+    known = codes != UNKNOWN
+    for domain in (source & known, ~source & known):
+        for code in np.unique(codes[domain]):
+            own, other = np.flatnonzero(domain & (codes == code)), np.flatnonzero(domain & (codes != code))
+            k = min(n_within, len(own) - 1)
+            if k:
+                within[own, :k] = own[_nearest(X[own], None, k)]
+            k = min(n_between, len(other))
+            if k:
+                between[own, :k] = other[_nearest(X[other], X[own], k)]
+    return within, between
+
+
+def _nearest(X, queries, k):
+    """Indices of the k rows of X nearest to each query; None asks for those nearest to each row of X, but itself."""
+    with one_thread("openmp"):
+        return NearestNeighbors(n_neighbors=k).fit(X).kneighbors(queries, k, return_distance=False)
+
+
+def spread_labels(z, codes, share=1.0, n_neighbors=10):
+    """Label rows by spreading the known labels along nearest neighbours.
+
+    Parameters
+    ----------
+    z : ndarray of shape (n, n_components)
+    codes : ndarray of shape (n,)
+        −1 where it is not known.
+    share : float in (0, 1], default=1.0
+        How many of the unknown rows of each class found are labelled: those of least entropy.
+    n_neighbors : int, default=10
+
+    Returns
+    -------
+    codes : ndarray of shape (n,)
+    """
+    spreading = LabelSpreading(kernel="knn", n_neighbors=min(n_neighbors, len(z)), alpha=0.99, max_iter=100)
+    with warnings.catch_warnings(), one_thread("openmp"):
+        warnings.simplefilter("ignore", ConvergenceWarning)  # 100 steps are enough for the order
+        shares = spreading.fit(z, codes).label_distributions_  # (n, n_classes)
+    uncertain = entropy(shares + np.finfo(float).tiny, axis=1)
+    labels, found = codes.copy(), shares.argmax(axis=1)
+    for code in range(shares.shape[1]):
+        rows = np.flatnonzero((codes == UNKNOWN) & (found == code))
+        labels[rows[np.argsort(uncertain[rows], kind="stable")][: int(np.ceil(share * len(rows)))]] = code
+    return labels
+
+
+class WithNeighbors:
+    """Batches of rows, then as many neighbours of the same class, then as many of other classes.
+
+    One neighbour of each kind is drawn for every row.
+
+    Parameters
+    ----------
+    sampler : iterable of index arrays
+    within, between : ndarray of shape (n_rows, k)
+    rng : numpy.random.Generator
+    """
+
+    def __init__(self, sampler, within, between, rng):
+        self.sampler, self.neighbors, self.rng = sampler, (within, between), rng
+
+    def __len__(self):
+        return len(self.sampler)
+
+    def __iter__(self):
+        for rows in self.sampler:
+            drawn = [near[rows, self.rng.integers(near.shape[1], size=len(rows))] for near in self.neighbors]
+            yield np.concatenate([rows, *drawn])
