@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
-from typing import Annotated, Any, get_args
+from typing import Annotated, get_args
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from metricnets._linalg import one_thread
 
@@ -37,6 +37,7 @@ Count = checked(int, Interval(Integral, 1, None, closed="left"))
 Whole = checked(int, Interval(Integral, 0, None, closed="left"))
 MaybeCount = checked(int | None, Interval(Integral, 1, None, closed="left"), None)
 Positive = checked(float, Interval(Real, 0, None, closed="neither"))
+AboveOne = checked(float, Interval(Real, 1, None, closed="neither"))
 NonNegative = checked(float, Interval(Real, 0, None, closed="left"))
 Share = checked(float, Interval(Real, 0, 1, closed="neither"))
 RateBelowOne = checked(float, Interval(Real, 0, 1, closed="left"))
@@ -53,15 +54,14 @@ MaybeSource = checked(np.ndarray | Callable | None, "array-like", callable, None
 MaybeObject = checked(object, object, None)
 Function = checked(Callable, callable)
 MaybeFunction = checked(Callable | None, callable, None)
-Learner = checked(object, HasMethods(["fit", "predict"]))
 
 
 class Parametrized(BaseEstimator):
     """An estimator whose class body lists its parameters, ``margin: Positive = 1.0``.
 
-    Subclassing makes a dataclass, keyword-only unless told otherwise, whose fields become scikit-learn's parameters,
-    and reads the range checks from the annotations.  ``help`` shows every parameter, inherited
-    ones included, with the text of the class that declares it.
+    Subclassing makes a dataclass, keyword-only unless told otherwise, whose fields become
+    scikit-learn's parameters, and reads the range checks from the annotations.  ``help`` shows
+    every parameter, inherited ones included, with the text of the class that declares it.
     """
 
     def __init_subclass__(cls, kw_only=True, **kwargs):
@@ -106,8 +106,3 @@ def fitting(fit):
             raise
 
     return wrapper
-
-
-def parameter_types(cls: type) -> dict[str, Any]:
-    """Return the checks of every parameter of ``cls``, by name."""
-    return dict(cls._parameter_constraints)

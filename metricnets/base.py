@@ -144,7 +144,11 @@ def check_tuples(tuples, size, preprocessor=None):
 def fetch(indicators, preprocessor):
     """Look up the points of a 1-D array of indicators; see `check_tuples`."""
     if callable(preprocessor):
-        return np.asarray(preprocessor(indicators))
+        points = np.asarray(preprocessor(indicators))
+        if points.ndim < 2 or len(points) != len(indicators):
+            shape = f"({len(indicators)}, n_features)"
+            raise ValueError(f"preprocessor should return points of shape {shape}; it returned {points.shape}.")
+        return points
     preprocessor = np.asarray(preprocessor)
     if indicators.dtype.kind not in "iu":
         raise ValueError(f"indices into the array preprocessor must be integers; got {indicators.dtype}.")

@@ -26,7 +26,8 @@ class UnitNorm(nn.Module):
     """Divide rows by their Euclidean norm; equation (10) of HRAML."""
 
     def forward(self, z):
-        return F.normalize(z, dim=1)
+        is_table = isinstance(z, torch.Tensor) and z.ndim == 2
+        return F.normalize(z, dim=1) if is_table else z  # what is no table of embeddings is refused later
 
 
 ACTIVATIONS = {

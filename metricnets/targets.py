@@ -1,6 +1,7 @@
 """Targets as the relations read them: class codes, rows of numbers, scaled real values."""
 
 from functools import partial
+from numbers import Integral
 
 import numpy as np
 from sklearn.preprocessing import label_binarize, minmax_scale
@@ -23,14 +24,15 @@ def resolve(y, relation="auto"):
     relation : str or callable, default='auto'
         A name of :mod:`metricnets.relations`, or ``(y_a, y_b) -> r``.  'auto' takes
         `same_class` for classes, `jaccard` for label sets, `overlap` for distributions
-        and `absolute` for real values.
+        and `absolute` for real values.  Whole numbers are classes, as everywhere in
+        scikit-learn: name 'absolute' if they are counts or prices.
 
     Returns
     -------
     relation : callable
         ``(y_a, y_b) -> r`` for rows of the encoded targets, arrays or tensors.
     targets : ndarray of shape (n,) or (n, L)
-        int64 codes for classes, float32 for everything else.
+        int64 codes for classes, float32 for everything else; numbers as they are for a callable.
     classes : ndarray of shape (n_classes,) or None
         What the codes stand for.
 
@@ -45,8 +47,9 @@ def resolve(y, relation="auto"):
     if relation == "auto":
         relation = _suitable(y)
     if callable(relation):
-        numeric = y.dtype.kind in "fiub"
-        return (relation, y.astype(np.float32), None) if numeric else (relation, *_codes(y)[::-1])
+        if y.dtype.kind not in "fiub":
+            return relation, *_codes(y)[::-1]
+        return relation, y.astype(np.float32 if y.dtype.kind == "f" else np.int64), None
     if relation in CLASSES:
         classes, codes = _codes(y, unknown=relation == "known_class")
         return getattr(relations, relation), codes, classes
@@ -83,7 +86,9 @@ def _codes(y, unknown=False):
     if y.ndim != 1:
         raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead.")
     if not _are_classes(y):
-        raise ValueError(f"Unknown label type: y should hold classes (whole numbers or strings), not {y[:3]} ....")
+        raise ValueError(
+            f"Unknown label type: y should hold classes, whole numbers or strings, not such as {y[:3].tolist()}."
+        )
     known = y >= 0 if unknown and y.dtype.kind in "fi" else np.ones(len(y), bool)
     if not known.any():
         raise ValueError("y has no known class: all its codes are negative.")
@@ -95,7 +100,7 @@ def _codes(y, unknown=False):
 def _are_classes(y):
     """Whole numbers or strings, however many: scikit-learn's test warns of many small classes."""
     if y.dtype.kind == "O":
-        return all(isinstance(label, str) for label in y)
+        return all(isinstance(label, str) for label in y) or all(isinstance(label, Integral) for label in y)
     return y.dtype.kind != "f" or np.array_equal(y, np.trunc(y))
 
 
@@ -114,7 +119,9 @@ def _check_rows(rows, relation):
         raise ValueError(f"relation={relation!r} needs numbers in y; y holds {rows.dtype}.")
     if relation in LABEL_SETS and not np.isin(rows, (0, 1)).all():
         raise ValueError(f"relation={relation!r} needs label sets, y with entries 0 and 1.")
-    if relation != "l1" and rows.min() < 0:
+    if rows.min() < 0:
         raise ValueError(f"relation={relation!r} needs y without negative entries.")
+    if relation == "l1" and rows.max() > 1:
+        raise ValueError(f"relation='l1' needs y with entries in [0, 1]; they reach {rows.max():.3g}.")
     if relation in DISTRIBUTIONS and not _sum_to_one(rows):
         raise ValueError(f"relation={relation!r} needs distributions, rows of y that sum to 1.")

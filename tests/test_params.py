@@ -18,7 +18,6 @@ from metricnets._params import Count, Flag, MaybeCount, MaybeObject, Parametrize
 ANYTHING = {
     "covariance_estimator": "duck-typed, as in scikit-learn",
     "estimator": "duck-typed, as in scikit-learn",
-    "module": "an instance, a class or a function",
 }
 PARAMETERS = [
     pytest.param(cls, field, id=f"{name}-{field.name}") for name, cls in ESTIMATORS.items() for field in fields(cls)

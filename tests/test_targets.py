@@ -53,14 +53,18 @@ def test_known_class_leaves_negative_codes_unknown():
 
 
 def test_a_function_gets_numbers_as_they_are_and_names_as_codes():
-    for y, expected, dtype in [([4, 9], [4, 9], np.float32), (["x", "w"], [1, 0], np.int64)]:
+    for y, expected, dtype in [
+        ([4, 9], [4, 9], np.int64),
+        ([0.5, 1.0], [0.5, 1.0], np.float32),
+        (["x", "w"], [1, 0], np.int64),
+    ]:
         relation, targets, _ = resolve(np.array(y), np.subtract)
         assert relation is np.subtract
         np.testing.assert_array_equal(targets, expected)
         assert targets.dtype == dtype
 
 
-@pytest.mark.parametrize(("y", "span"), [(SETS, 3), (DISTRIBUTIONS, 2), ([0, 1, 2, 1], 2), ([[3.0, 0, 1, 0]], 4)])
+@pytest.mark.parametrize(("y", "span"), [(SETS, 3), (DISTRIBUTIONS, 2), ([0, 1, 2, 1], 2), ([[0.5, 0, 1, 0]], 4)])
 def test_l1_is_scaled_by_the_greatest_distance_of_such_rows(y, span):
     relation, rows, _ = resolve(np.array(y), "l1")
     np.testing.assert_allclose(relation(rows, rows), relations.l1(rows, rows, span=span))

@@ -34,7 +34,7 @@ def pretrain(network, X, rng, *, noise=0.2, max_epochs=30, lr=3e-3, batch_size=1
         with torch.no_grad():
             n_out = layer(h[:2]).shape[1]
         autoencoder = nn.Sequential(nn.Dropout(noise), layer, nn.Linear(n_out, h.shape[1]))
-        train(
+        _, interrupted = train(
             autoencoder,
             nn.functional.mse_loss,
             Rows(h, h),
@@ -44,5 +44,7 @@ def pretrain(network, X, rng, *, noise=0.2, max_epochs=30, lr=3e-3, batch_size=1
             weight_decay=0.0,
             max_epochs=max_epochs,
         )
+        if interrupted:
+            raise KeyboardInterrupt
         with torch.no_grad():
             h = layer(h)  # (n, n_out)

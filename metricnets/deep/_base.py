@@ -1,5 +1,6 @@
 """The shell of the deep metric learners: validation, seeds, training, embedding."""
 
+import contextlib
 import copy
 
 import numpy as np
@@ -23,7 +24,7 @@ from metricnets._params import (
     one_of,
 )
 from metricnets.base import MetricMixin
-from metricnets.deep._training import Rows, quiet_randomness, threads, train
+from metricnets.deep._training import Rows, one_torch_thread, quiet_randomness, train
 from metricnets.twins import as_numpy
 
 FLOATS = [np.float64, np.float32]
@@ -109,10 +110,14 @@ class DeepMetric(MetricMixin, Parametrized):
         return self._points(X)
 
     def _validated(self, X, y):
-        X, y = validate_data(self, X, y, dtype=FLOATS, allow_nd=True, multi_output=True, ensure_min_samples=2)
+        dtype = FLOATS[::-1] if self._any_shape else FLOATS  # what is not floating point becomes the first
+        X, y = validate_data(self, X, y, dtype=dtype, allow_nd=True, multi_output=True, ensure_min_samples=2)
+        return self._checked_shape(X), y
+
+    def _checked_shape(self, X):
         if not self._any_shape and X.ndim > 2:
-            raise ValueError(f"X has shape {X.shape}; give a module= that takes points of shape {X.shape[1:]}.")
-        return X, y
+            raise ValueError(f"points have shape {X.shape[1:]}; give a module= that takes such points.")
+        return X
 
     def _train(self, X, targets, criterion, batches, *, rows=Rows, strata=None, wrap=None):
         """Train a new network on ``rows(X, targets)``; sets ``module_`` and ``history_``.
@@ -121,7 +126,8 @@ class DeepMetric(MetricMixin, Parametrized):
         ----------
         X : ndarray of shape (n, ...)
         targets : ndarray of shape (n_rows, ...)
-        criterion : callable or torch.nn.Module
+        criterion : callable
+            Called without arguments, once PyTorch is seeded; returns a function, or a module,
             ``(network output, targets of a batch) -> loss``.
         batches : callable
             ``(targets, rng) -> sampler``: index lists for these targets.
@@ -136,17 +142,23 @@ class DeepMetric(MetricMixin, Parametrized):
         -------
         held_back : ndarray
             Indices of the rows that were held back, none without early stopping.
+        interrupted : bool
+            Whether the user interrupted the training.
         """
+        if np.abs(X).max() > np.finfo(np.float32).max:
+            raise ValueError(
+                f"X has values up to {np.abs(X).max():.3g}, which networks in float32 cannot take; scale it."
+            )
         seed, device = self._seed(), self._device()
         rng = np.random.default_rng(seed)
         dataset = rows(_tensor(X, torch.float32), _tensor(targets))
         kept, held_back = self._split(len(targets), strata, seed)
         parts = [_Within(part, batches(targets[part], rng)) for part in (kept, held_back) if len(part)]
-        with quiet_randomness(seed, device), threads(None if self._any_shape else 1):
+        with quiet_randomness(seed, device), self._threads():
             module = self._built(dataset.X)
-            _, self.history_ = train(
+            self.history_, interrupted = train(
                 module if wrap is None else wrap(module),
-                criterion,
+                criterion(),
                 dataset,
                 parts[0],
                 valid_batches=parts[1] if self.early_stopping else None,
@@ -160,8 +172,12 @@ class DeepMetric(MetricMixin, Parametrized):
                 device=device,
                 verbose=self.verbose,
             )
-        self.module_ = module.cpu().eval()
-        return held_back
+            with torch.no_grad():
+                finite = torch.isfinite(module(dataset.X[:256])).all()
+        if not finite:
+            raise ValueError(f"embeddings are no longer finite numbers after training; lower lr (lr={self.lr}).")
+        self.module_ = module
+        return held_back, interrupted
 
     def _built(self, X):
         """Build the network and see that it embeds: rows in, rows out."""
@@ -170,11 +186,13 @@ class DeepMetric(MetricMixin, Parametrized):
         self._initialize(module, X)
         with torch.no_grad():
             z = module.eval()(X[:2])
+        if not any(p.requires_grad for p in module.parameters()):
+            raise ValueError("module has no parameter that could be trained.")
         if not isinstance(z, torch.Tensor) or z.ndim != 2 or len(z) != len(X[:2]):
             got = tuple(z.shape) if isinstance(z, torch.Tensor) else type(z).__name__
             raise ValueError(f"module should turn {len(X[:2])} points into an array (2, n_components); got {got}.")
         self._n_features_out = z.shape[1]
-        self._point_shape = shape
+        self._point_shape, self._own_precision = shape, self._any_shape
         return module.train()
 
     def _network(self, shape):
@@ -214,14 +232,17 @@ class DeepMetric(MetricMixin, Parametrized):
 
     def _embed(self, X):
         """Embed an array (n, ...); networks of ours in X's precision, others in their own."""
-        precision = np.float32 if self._any_shape else X.dtype
+        precision = np.float32 if self._own_precision else X.dtype
         device, dtype = self._device(), torch.float64 if precision == np.float64 else torch.float32
         module = self.module_
         if device != "cpu" or dtype != torch.float32:
             module = copy.deepcopy(module).to(device, dtype)
-        with torch.inference_mode(), threads(None if self._any_shape else 1):
+        with torch.inference_mode(), self._threads():
             parts = [module(_tensor(part, dtype).to(device)).cpu() for part in _chunks(X)]
         return torch.cat(parts).numpy().astype(X.dtype, copy=False)
+
+    def _threads(self):
+        return contextlib.nullcontext() if self._any_shape else one_torch_thread
 
     def _shape(self):
         return self._point_shape

@@ -5,7 +5,7 @@ import torch
 from sklearn.utils.validation import check_array, column_or_1d
 
 from metricnets import calibration
-from metricnets._params import Flag, MaybeDict, MaybeSource, Positive, fitting, one_of
+from metricnets._params import AboveOne, Flag, MaybeDict, MaybeSource, Positive, fitting, one_of
 from metricnets.base import PairsMixin, check_tuples, fetch
 from metricnets.deep._autoencoder import pretrain
 from metricnets.deep._base import FLOATS
@@ -21,7 +21,7 @@ class _DDML(NetworkMetric):
 
     Parameters
     ----------
-    margin : float > 0, default=3.0
+    margin : float > 1, default=3.0
         τ: squared distances should be below τ − 1 in similar pairs, above τ + 1 in dissimilar ones.
     sharpness : float > 0, default=1.0
         β of the generalised logistic g(x) = log(1 + exp(βx)) / β.
@@ -31,7 +31,7 @@ class _DDML(NetworkMetric):
         As everywhere; 'dae' is the paper's greedy layer-wise denoising autoencoders.
     """
 
-    margin: Positive = 3.0
+    margin: AboveOne = 3.0
     sharpness: Positive = 1.0
     balanced: Flag = False
     init: one_of("glorot", "uniform", "dae") = "glorot"
@@ -142,12 +142,13 @@ class DDMLPairs(PairsMixin, _DDML):
         pairs = np.asarray(pairs)
         X, members = self._points_of(pairs)
         y = check_pair_labels(y, len(members))
+        self._checked_shape(X)
         self.n_features_in_, self.classes_ = X.shape[1], np.array([-1, 1])
 
         def rows(X, targets):
             return Rows(X, targets, members=torch.as_tensor(members))
 
-        held_back = self._train(X, y, self._pair_loss, self._batches, rows=rows, strata=y)
+        held_back, _ = self._train(X, y, lambda: self._pair_loss, self._batches, rows=rows, strata=y)
         seen = held_back if len(np.unique(y[held_back])) == 2 else slice(None)
         return self.calibrate_threshold(pairs[seen], y[seen], **(calibration_params or {}))
 

@@ -173,9 +173,9 @@ class DTML(NetworkMetric):
             if r:
                 labels = spread_labels(self._embed(X), codes, share=r / n_rounds)
             targets = np.column_stack([labels, source, np.arange(len(X))])
-            self._train(X, targets, self._criterion, batches, strata=codes, wrap=_AllLayers)
+            _, interrupted = self._train(X, targets, lambda: self._criterion, batches, strata=codes, wrap=_AllLayers)
             history += [{**record, "round": r} for record in self.history_]
-            if len(self.history_) < self.max_epochs and not self.early_stopping:  # interrupted
+            if interrupted:
                 break
         self.history_ = history
         if not self._any_shape:

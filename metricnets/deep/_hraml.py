@@ -23,19 +23,21 @@ class HRAML(Supervised, NetworkMetric):
 
     Deviations from the paper, each with a parameter: Glorot weights instead of U[−0.2, 0.2], AdamW
     instead of plain gradient descent, all pairs of a batch, and a smaller scale.  The paper's own
-    setting is ``HRAML(activate_output=True, init="uniform", relation="l1", scale=2.0,
-    sampler="pairs", optimizer="sgd", lr_schedule=None)``.
+    setting is ``HRAML(init="uniform", scale=2.0, sampler="pairs", optimizer="sgd", lr_schedule=None)``,
+    for ℓ1 of one-hot rows is 2 (1 − r) with r `same_class`.
 
     Parameters
     ----------
     relation : str or callable, default='auto'
         g in the space of the targets: a name of :mod:`metricnets.relations`, or a function
         ``(y_a, y_b) -> r``.  'auto' takes the one that suits y.
-    scale : float > 0, default=1.0
+    scale : float > 0, default=1.5
         Squared distance wanted of pairs with relation 0; at most 4 with ``normalize=True``.
     hard_fraction : float in (0, 1], default=1.0
         Online hard example mining: the share of the pairs of a batch, those with the greatest
         loss, that is learned from.  1 takes all.
+    activate_output : bool, default=True
+        Whether the top layer has the activation too, as in the paper.
     normalize : bool, default=True
         Whether embeddings are scaled to unit norm, equation (10).
 
@@ -49,14 +51,15 @@ class HRAML(Supervised, NetworkMetric):
     --------
     >>> from sklearn.datasets import load_diabetes
     >>> from metricnets import HRAML
-    >>> X, y = load_diabetes(return_X_y=True)  # y is a real number
-    >>> HRAML(random_state=0).fit(X, y).transform(X).shape
+    >>> X, y = load_diabetes(return_X_y=True)  # y is a quantity
+    >>> HRAML(relation="absolute", random_state=0).fit(X, y).transform(X).shape
     (442, 32)
     """
 
     relation: one_of("auto", *relations.__all__, or_else=Function) = "auto"
-    scale: Positive = 1.0
+    scale: Positive = 1.5
     hard_fraction: UpToOne = 1.0
+    activate_output: Flag = True
     normalize: Flag = True
 
     _graded = True

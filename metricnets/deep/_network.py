@@ -2,10 +2,11 @@
 
 import copy
 import inspect
+from numbers import Integral
 
 from torch import nn
 
-from metricnets._params import Count, Flag, MaybeObject, RateBelowOne, Sizes, one_of
+from metricnets._params import Count, Flag, MaybeFunction, RateBelowOne, Sizes, one_of
 from metricnets.deep._base import DeepMetric
 from metricnets.networks import ACTIVATIONS, UnitNorm, mlp
 
@@ -41,7 +42,7 @@ class NetworkMetric(DeepMetric):
     activate_output: Flag = False
     dropout: RateBelowOne = 0.0
     normalize: Flag = False
-    module: MaybeObject = None
+    module: MaybeFunction = None
     init: one_of("glorot", "uniform") = "glorot"
 
     @property
@@ -50,6 +51,8 @@ class NetworkMetric(DeepMetric):
 
     def _network(self, shape):
         if self.module is None:
+            if not all(isinstance(width, Integral) and width > 0 for width in self.hidden):
+                raise ValueError(f"hidden={self.hidden!r} should hold whole numbers above 0, the widths of the layers.")
             return mlp(
                 *shape,
                 self.n_components,
@@ -67,10 +70,10 @@ class NetworkMetric(DeepMetric):
 def _own_module(module, shape):
     """A fresh network from what the user gave: an instance, a class or a function of the shape."""
     if isinstance(module, nn.Module):
-        return copy.deepcopy(module)
+        return copy.deepcopy(module).cpu().float()
     required = [p for p in inspect.signature(module).parameters.values() if p.default is p.empty]
     positional = [p for p in required if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     built = module(shape) if positional else module()
     if not isinstance(built, nn.Module):
         raise ValueError(f"module={module!r} made a {type(built).__name__}; a torch.nn.Module is needed.")
-    return built
+    return built.cpu().float()

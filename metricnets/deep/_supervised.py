@@ -24,11 +24,12 @@ class Supervised(DeepMetric):
     ----------
     sampler : {'shuffled', 'balanced', 'pairs'} or callable, default='balanced'
         What a batch is.  'shuffled': rows in random order.  'balanced': the same number of rows
-        from each of several classes.  'pairs': pairs drawn at random, half of them similar where
-        there are classes, and only these pairs count.  A callable takes the encoded targets, the
-        batch size and a random generator, and returns an iterable of index lists.
+        from each of several classes.  'pairs': pairs drawn at random, half of them similar, and
+        only these pairs count.  With targets that are no class codes, such as label sets, rows are
+        shuffled, and 'pairs' are random ones.  A callable takes the encoded targets, the batch
+        size and a random generator, and returns an iterable of index lists, anew for every pass.
     n_per_class : int >= 1, default=8
-        Rows of a class in a 'balanced' batch, at least.
+        Rows of a class in a 'balanced' batch, at least; from two classes or more.
     """
 
     sampler: one_of("shuffled", "balanced", "pairs", or_else=Function) = "balanced"
@@ -65,8 +66,9 @@ class Supervised(DeepMetric):
                 _check_positive(relation, targets, self._batches(targets, np.random.default_rng(0)))
             return self._batches(targets, rng)
 
+        check_relation(relation, targets)
         strata = targets if targets.ndim == 1 and classes is not None else None
-        self._train(X, targets, self._criterion(relation), batches, strata=strata)
+        self._train(X, targets, lambda: self._criterion(relation), batches, strata=strata)
         return self
 
     def _relation_name(self):
@@ -134,7 +136,7 @@ class AnyLoss(Supervised):
     def _criterion(self, relation):
         loss, params = self._checked_loss()
         if isinstance(loss, nn.Module):
-            return _OnLabels(copy.deepcopy(loss), copy.deepcopy(self.miner))
+            return _OnLabels(loss, copy.deepcopy(self.miner))
 
         def criterion(z, targets):
             r = self._related(relation, z, targets)
@@ -145,6 +147,12 @@ class AnyLoss(Supervised):
     def _checked_loss(self):
         loss = self.loss if callable(self.loss) else getattr(losses, self.loss)
         params = self.loss_params or {}
+        if isinstance(loss, nn.Module):
+            if params:
+                raise ValueError(
+                    f"loss_params={params} is for a function or a class, and loss={loss!r} is an instance."
+                )
+            return copy.deepcopy(loss), {}
         taken = inspect.signature(loss).parameters
         unknown = [name for name in params if name not in taken]
         if unknown and not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
@@ -165,8 +173,21 @@ class _OnLabels(nn.Module):
         self.loss, self.miner = loss, miner
 
     def forward(self, z, codes):
+        if codes.dtype != torch.int64:
+            raise ValueError("a module as loss needs classes in y, read by relation='same_class'.")
         mined = () if self.miner is None else (self.miner(z, codes),)
         return self.loss(z, codes, *mined)
+
+
+def check_relation(relation, targets):
+    """Raise ValueError unless a relation gives a matrix with entries in [0, 1], or NaN, for some targets."""
+    some = torch.as_tensor(targets[:50])
+    r = relation(some, some)
+    if not isinstance(r, torch.Tensor) or r.shape != (len(some), len(some)):
+        got = tuple(r.shape) if isinstance(r, torch.Tensor) else type(r).__name__
+        raise ValueError(f"relation should turn targets of n and m rows, tensors, into an n x m tensor; got {got}.")
+    if ((r < 0) | (r > 1 + 1e-5)).any():
+        raise ValueError(f"relation should lie in [0, 1]; it reaches from {r.min():.3g} to {r.max():.3g} on this y.")
 
 
 def _check_positive(relation, targets, sampler):

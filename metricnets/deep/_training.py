@@ -19,6 +19,8 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
+from metricnets._linalg import Shared
+
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 _one_at_a_time = threading.RLock()  # PyTorch has one generator for all threads
 
@@ -57,7 +59,7 @@ class _Watch(Callback):
     """Record the losses, stop at one that is not a number, and show how far the training has got."""
 
     def __init__(self, lr, max_epochs, verbose):
-        self.lr, self.verbose = lr, verbose
+        self.lr, self.verbose, self.best = lr, verbose, {}
         self.bar = tqdm(total=max_epochs, unit="epoch", disable=not verbose)
 
     def on_epoch_begin(self, net, **kwargs):
@@ -66,11 +68,15 @@ class _Watch(Callback):
     def on_epoch_end(self, net, **kwargs):
         losses = {f"{part}_loss": _mean_loss(net.history[-1]["batches"], part) for part in ("train", "valid")}
         losses = {name: loss for name, loss in losses.items() if loss is not None}
-        for name, value in {**losses, "dur": time.perf_counter() - self.start}.items():
-            net.history.record(name, value)
-        if not math.isfinite(losses["train_loss"]):
-            epoch = len(net.history)
-            raise ValueError(f"the loss became {losses['train_loss']} in epoch {epoch}; lower lr (lr={self.lr}).")
+        if not losses:
+            raise ValueError("the sampler gave no batch in this pass; it should be iterable anew, not a generator.")
+        for name, loss in losses.items():
+            if not math.isfinite(loss):
+                raise ValueError(f"the loss became {loss} in epoch {len(net.history)}; lower lr (lr={self.lr}).")
+            self.best[name] = min(loss, self.best.get(name, math.inf))
+            net.history.record(name, loss)
+            net.history.record(f"{name}_best", loss == self.best[name])
+        net.history.record("dur", time.perf_counter() - self.start)
         if self.verbose:
             self.show(len(net.history), {name: f"{loss:.4g}" for name, loss in losses.items()})
 
@@ -133,7 +139,7 @@ def train(
     device="cpu",
     verbose=0,
 ):
-    """Minimise ``criterion(module(x), targets)`` over batches; returns (module, history).
+    """Minimise ``criterion(module(x), targets)`` over batches.
 
     Parameters
     ----------
@@ -158,10 +164,17 @@ def train(
 
     Returns
     -------
-    module : torch.nn.Module
-        On the CPU, in evaluation mode.
     history : list of dict
         epoch, train_loss, valid_loss and dur (seconds) of every epoch.
+    interrupted : bool
+        Whether the user interrupted it, after the first epoch at least.
+
+    Raises
+    ------
+    ValueError
+        If a loss is no longer a finite number.
+    KeyboardInterrupt
+        If the user interrupted it in the first epoch.
     """
     watch = _Watch(lr, max_epochs, verbose)
     callbacks = [watch, *(callbacks or [])]
@@ -172,14 +185,13 @@ def train(
     net = _Net(
         lambda: module,
         criterion=lambda: criterion,
-        optimizer=_optimizer(optimizer),
+        optimizer=_optimizer(optimizer, criterion),
         optimizer__lr=lr,
         optimizer__weight_decay=weight_decay,
-        optimizer__param_groups=[("criterion.*", {"weight_decay": 0.0})],
         max_epochs=max_epochs,
         iterator_train__sampler=batches,
         iterator_valid__sampler=valid_batches,
-        train_split=valid_batches and predefined_split(rows),
+        train_split=None if valid_batches is None else predefined_split(rows),
         callbacks=callbacks,
         device=device,
         verbose=0,
@@ -190,33 +202,36 @@ def train(
         watch.bar.close()
     kept = ("epoch", "train_loss", "valid_loss", "dur")
     history = [{name: record[name] for name in kept if name in record} for record in net.history if "dur" in record]
-    if len(history) < len(net.history):
-        _interrupted(len(history), max_epochs)
-    return net.module_.cpu().eval(), history
-
-
-def _interrupted(n_done, max_epochs):
-    if not n_done:
+    interrupted = len(history) < len(net.history)
+    if interrupted and not history:
         raise KeyboardInterrupt
-    warnings.warn(
-        f"training was interrupted; the estimator keeps the {n_done} of {max_epochs} epochs that were done.",
-        stacklevel=2,
-    )
+    if interrupted:
+        message = (
+            f"training was interrupted; the estimator keeps what it learned, {len(history)} of {max_epochs} epochs."
+        )
+        warnings.warn(message, stacklevel=6)
+    module.zero_grad(set_to_none=True)
+    module.cpu().eval()
+    return history, interrupted
 
 
 def _silent(message):
     pass
 
 
-def _optimizer(optimizer):
-    if callable(optimizer):
-        return optimizer
-    cls = OPTIMIZERS[optimizer]
+def _optimizer(optimizer, criterion):
+    """``(parameter groups, **options) -> optimiser``, without decay of the parameters of the loss."""
+    momentum = {"momentum": 0.9} if optimizer == "sgd" else {}
+    fused = {"fused": torch.__version__ >= (2, 4)}  # the first to have them on the CPU
+    named = {} if callable(optimizer) else momentum | fused
+    of_loss = {id(p) for p in criterion.parameters()} if isinstance(criterion, torch.nn.Module) else set()
 
-    def build(params, **kwargs):
-        momentum = {"momentum": 0.9} if optimizer == "sgd" else {}
-        fused = torch.__version__ >= (2, 4)  # the first to have them on the CPU
-        return cls(params, fused=fused, **momentum, **kwargs)
+    def build(groups, **options):
+        parameters = [p for group in groups for p in group["params"]]
+        decayed = {"params": [p for p in parameters if id(p) not in of_loss]}
+        others = {"params": [p for p in parameters if id(p) in of_loss], "weight_decay": 0.0}
+        groups = [group for group in (decayed, others) if group["params"]]
+        return OPTIMIZERS.get(optimizer, optimizer)(groups, **named, **options)
 
     return build
 
@@ -230,24 +245,30 @@ def _schedule(lr_schedule, max_epochs):
 
 
 @contextlib.contextmanager
-def threads(n_threads):
-    """Context in which PyTorch computes in ``n_threads`` threads; None leaves it as it is.
-
-    Small networks are slower in two threads than in one, and the number of threads changes the
-    last bits of the result.
-    """
+def _one_torch_thread():
     before = torch.get_num_threads()
-    torch.set_num_threads(n_threads or before)
+    torch.set_num_threads(1)
     try:
         yield
     finally:
         torch.set_num_threads(before)
 
 
+one_torch_thread = Shared(_one_torch_thread, each=lambda: torch.set_num_threads(1))
+"""Context in which PyTorch computes in one thread.
+
+Small networks are slower in two threads than in one, and the number of threads changes the last
+bits of the result.
+"""
+
+
 @contextlib.contextmanager
 def quiet_randomness(seed, device):
-    """Context in which PyTorch's generators are seeded; afterwards they are as they were."""
-    cuda = [torch.device(device)] if torch.device(device).type == "cuda" else []
-    with _one_at_a_time, torch.random.fork_rng(devices=cuda):
-        torch.manual_seed(seed)
+    """Context in which the generators of PyTorch that are used are seeded; then they are as they were."""
+    device = torch.device(device)
+    with _one_at_a_time, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed all devices there are
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
         yield

@@ -1,6 +1,7 @@
 """Distances, masks and means that the losses share."""
 
 import torch
+from torch.autograd.function import once_differentiable
 
 EPS = 1e-12
 
@@ -16,6 +17,7 @@ class _SquaredDistances(torch.autograd.Function):
         return torch.addmm(norms + norms[:, None], z, z.T, alpha=-2).clamp_min_(0)  # (n, n)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, gradient):
         (z,) = ctx.saved_tensors
         both = gradient + gradient.T

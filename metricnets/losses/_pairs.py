@@ -41,6 +41,8 @@ def contrastive(z, r, *, positive_margin=0.0, margin=1.0, squared=False):
     >>> contrastive(z, r)
     tensor(0.2500)
     """
+    if not 0 <= positive_margin < margin:
+        raise ValueError(f"0 <= positive_margin < margin is needed; got {positive_margin} and {margin}.")
     d = dist(z)
     power = 2 if squared else 1
     pull = (d - positive_margin).clamp_min(0) ** power
@@ -48,7 +50,7 @@ def contrastive(z, r, *, positive_margin=0.0, margin=1.0, squared=False):
     return masked_mean(pull, similar(r)) + masked_mean(push, dissimilar(r))
 
 
-def logistic_pair(z, r, *, margin=3.0, sharpness=1.0, balanced=True):
+def logistic_pair(z, r, *, margin=3.0, sharpness=1.0, balanced=False):
     """The loss of DDML: ½ mean g(1 − ℓ (τ − d²)) with g(x) = log(1 + exp(βx)) / β.
 
     ℓ = +1 for similar pairs, whose d² should be below τ − 1, and −1 for dissimilar ones, whose
@@ -63,9 +65,9 @@ def logistic_pair(z, r, *, margin=3.0, sharpness=1.0, balanced=True):
         τ > 1.
     sharpness : float, default=1.0
         β; the greater, the more g is like a hinge.
-    balanced : bool, default=True
-        Whether similar and dissimilar pairs have equal weight, however many there are of each,
-        as in the paper's training sets.  False: the plain mean over all pairs.
+    balanced : bool, default=False
+        The plain mean over all pairs, or one in which similar and dissimilar pairs have equal
+        weight, however many there are of each, as in the paper's training sets.
 
     References
     ----------
@@ -75,7 +77,7 @@ def logistic_pair(z, r, *, margin=3.0, sharpness=1.0, balanced=True):
     Examples
     --------
     >>> z, r = torch.tensor([[0.0], [0.0]]), torch.tensor([[float("nan"), 1.0], [1.0, float("nan")]])
-    >>> logistic_pair(z, r, margin=3.0, balanced=False)  # log(1 + exp(-2)) / 2
+    >>> logistic_pair(z, r, margin=3.0)  # log(1 + exp(-2)) / 2
     tensor(0.0635)
     """
     return logistic(sqdist(z), similar(r), dissimilar(r), margin=margin, sharpness=sharpness, balanced=balanced)

@@ -38,6 +38,8 @@ def triplet(z, r, *, margin=0.2, select="all", squared=False, reduction="active"
     >>> triplet(z, r, margin=1.5)  # of (0, 1, 3) and (1, 0, 3) only the second violates
     tensor(0.5000)
     """
+    if select not in ("all", "hard", "semihard") or reduction not in ("active", "all"):
+        raise ValueError(f"select={select!r} or reduction={reduction!r} is unknown; see the documentation of triplet.")
     d = sqdist(z) if squared else dist(z)
     pos, neg = r > 0.5, r <= 0.5
     if select == "hard":

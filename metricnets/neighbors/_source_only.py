@@ -130,7 +130,12 @@ def _labelled(X, y, sample_domain, classes=()):
 
 def _known(labels, classes):
     """Mask of labels that are not None, NaN or −1; −1 is a class if there is but one other."""
-    others = {label for label in labels.tolist() if label is not None and label == label and label != -1}
+    others = {label for label in labels.tolist() if not _missing(label) and label != -1}
     if len(others) < 2 or -1 in classes:
         others.add(-1)
-    return [label in others for label in labels.tolist()]
+    return [not _missing(label) and label in others for label in labels.tolist()]
+
+
+def _missing(label):
+    """Whether a label is None, pandas' NA or NaN."""
+    return label is None or type(label).__name__ == "NAType" or label != label

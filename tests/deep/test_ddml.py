@@ -80,6 +80,17 @@ def test_denoising_autoencoders_restore_their_input_better_than_random_layers(po
     assert best_reconstruction(network) < 0.8 * before
 
 
+def test_noise_of_the_autoencoders_matters(points):
+    X = torch.as_tensor(points[0], dtype=torch.float32)
+    weights = []
+    for noise in (0.0, 0.5):
+        torch.manual_seed(0)
+        network = mlp(64, 16, hidden=())
+        pretrain(network, X, np.random.default_rng(0), noise=noise, max_epochs=3)
+        weights.append(network[0][0].weight.detach())
+    assert not torch.allclose(*weights)
+
+
 def test_dae_changes_the_start(points):
     glorot, dae = (DDML(init=init, **QUICK).fit(*points) for init in ("glorot", "dae"))
     assert not np.allclose(glorot.transform(points[0]), dae.transform(points[0]))
@@ -149,6 +160,8 @@ def test_threshold_holds_for_new_pairs_of_random_points():
     X, y = rng.normal(size=(600, 2, 20)), np.tile([-1, 1], 300)
     X[y == 1, 1] += 2 * X[y == 1, 0]
     learner = DDMLPairs(random_state=0).fit(X[:400], y[:400])
+    held_back = learner._split(400, y[:400], learner._seed())[1]
+    assert learner.threshold_ == learner.calibrate_threshold(X[held_back], y[held_back]).threshold_
     by_heart = DDMLPairs(early_stopping=False, random_state=0).fit(X[:400], y[:400])
     assert by_heart.threshold_ < learner.threshold_
     assert accuracy_score(y[400:], learner.predict(X[400:])) > accuracy_score(y[400:], by_heart.predict(X[400:]))

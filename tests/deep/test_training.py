@@ -156,7 +156,7 @@ def test_a_failed_first_fit_leaves_an_unfitted_estimator(blobs):
 def test_interrupt_keeps_the_epochs_done(blobs):
     X, y = blobs
     net = DDML(max_epochs=10, lr_schedule=None, random_state=0, callbacks=[Recorder(4, KeyboardInterrupt())])
-    with pytest.warns(UserWarning, match="keeps the 4 of 10 epochs"):
+    with pytest.warns(UserWarning, match="keeps what it learned, 4 of 10 epochs"):
         net.fit(X, y)
     assert len(net.history_) == 4
     assert net.transform(X).shape == (60, 32)
@@ -224,6 +224,100 @@ def test_callbacks_see_every_epoch(blobs):
     assert recorder.n_epochs == 3
 
 
+def test_the_schedule_ends_at_zero_and_the_seed_matters(blobs):
+    X, y = blobs
+    rates = []
+
+    class Rates(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            rates.append(net.optimizer_.param_groups[0]["lr"])
+
+    a = DDML(max_epochs=20, lr=0.1, callbacks=[Rates()], random_state=0).fit(X, y)
+    assert 0.1 == rates[0] > rates[10] > rates[-1] > -1e-9
+    assert rates[-1] < 0.001
+    b = DDML(max_epochs=20, lr=0.1, random_state=1).fit(X, y)
+    assert not np.allclose(a.transform(X), b.transform(X))
+
+
+def test_held_back_rows_are_of_every_class(blobs):
+    _, held_back = DDML(early_stopping=True, **QUICK)._split(60, blobs[1], 0)
+    assert sorted(blobs[1][held_back]) == [0, 0, 1, 1, 2, 2]
+
+
+class Decayed(nn.Module):
+    """A loss whose own parameter has no gradient to speak of."""
+
+    def __init__(self):
+        super().__init__()
+        self.center = nn.Parameter(torch.rand(3))
+
+    def forward(self, z, codes):
+        return (z**2).mean() + 0 * self.center.sum()
+
+
+def test_parameters_of_a_loss_are_seeded_and_not_decayed(blobs):
+    found = []
+
+    class Keep(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            found.append(net.criterion_.loss.center.detach().clone())
+
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        EmbeddingNet(loss=Decayed, callbacks=[Keep()], **QUICK).fit(*blobs)
+        assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(center, found[0]) for center in found)
+
+
+def test_embeddings_that_are_no_longer_numbers(blobs):
+    net = DDML(activation="relu", optimizer="sgd", lr=1e30, max_epochs=1, random_state=0)
+    with pytest.raises(ValueError, match="lower lr"):
+        net.fit(*blobs)
+
+
+def test_values_beyond_single_precision(blobs):
+    with pytest.raises(ValueError, match="scale it"):
+        DDML(**QUICK).fit(blobs[0] * 1e39, blobs[1])
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"hidden": (0,)}, "hidden=\\(0,\\)"),
+        ({"module": nn.Identity()}, "no parameter"),
+        ({"loss": Decayed(), "loss_params": {"a": 1}}, "instance"),
+        ({"loss_params": {"select": "semi-hard"}}, "select='semi-hard'"),
+        ({"loss": "contrastive", "loss_params": {"positive_margin": 2.0}}, "positive_margin"),
+        ({"relation": lambda a, b: 2.0 * (a[:, None] == b) - 1}, r"should lie in \[0, 1\]"),
+        ({"relation": lambda a, b: a * 1.0}, r"n x m tensor; got \(50,\)"),
+        ({"relation": "l1", "sampler": "shuffled"}, None),
+        ({"sampler": lambda codes, batch_size, rng: iter([np.arange(60)])}, "iterable anew"),
+    ],
+)
+def test_parameters_that_do_not_go_together(blobs, params, message):
+    net = EmbeddingNet(**params, **QUICK)
+    if message is None:
+        net.fit(*blobs)
+    else:
+        with pytest.raises(ValueError, match=message):
+            net.fit(*blobs)
+
+
+def test_what_was_fitted_decides_after_set_params(blobs):
+    net = EmbeddingNet(module=Net, **QUICK).fit(*blobs)
+    before = net.transform(blobs[0])
+    assert_array_equal(net.set_params(module=None).transform(blobs[0]), before)
+
+
+def test_interrupt_while_the_weights_are_initialised(blobs, monkeypatch):
+    import metricnets.deep._autoencoder as autoencoder
+
+    monkeypatch.setattr(autoencoder, "train", lambda *args, **kwargs: ([], True))
+    with pytest.raises(KeyboardInterrupt):
+        DDML(init="dae", **QUICK).fit(*blobs)
+
+
 # --- networks of one's own
 
 
@@ -281,4 +375,4 @@ def test_nothing_warns_and_nothing_is_left_behind(blobs):
         net.fit(X, y).transform(X)
     assert net.get_params() == params
     kept = {name for name in vars(net) if name not in inspect.signature(DDML).parameters}
-    assert kept == {"module_", "history_", "n_features_in_", "_n_features_out", "_point_shape"}
+    assert kept == {"module_", "history_", "n_features_in_", "_n_features_out", "_point_shape", "_own_precision"}
