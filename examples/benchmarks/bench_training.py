@@ -1,12 +1,14 @@
 """Milliseconds per training step of DDML beside loops written by hand, and its peak memory.
 
-All train the same network (64 or 100 → 128 → 32, tanh) on all pairs of batches of about 128 rows,
-for the same number of steps, one thread, in turns; the median of the rounds counts.
+All train the same network (64 or 100 → 128 → 32, tanh) with the loss of DDML on all pairs of batches
+of about 128 rows, for the same number of steps, one thread, in turns; the median of the rounds counts.
+Around them is all that ``fit`` does, validation included.
 
-- "by hand": PyTorch's AdamW and the formula of the loss, written down as one would.
-- "by hand, our loss": the same loop around ``metricnets.losses.logistic_pair`` with a fused AdamW,
-  so that the difference to DDML is skorch, the sampler and nothing else.
-- "by hand, PML": the same loop around pytorch-metric-learning's ContrastiveLoss, if installed.
+- "by hand": AdamW as PyTorch makes it, and the formula of the loss written down as one would.
+- "by hand, fused": the same with ``AdamW(fused=True)``.
+- "by hand, our loss": fused, and around ``metricnets.losses.logistic_pair``, so that the difference to
+  DDML is validation, the sampler and skorch, and nothing else.
+- "by hand, PML": AdamW and pytorch-metric-learning's ContrastiveLoss, if installed.
 """
 
 import argparse
@@ -31,12 +33,12 @@ NETWORK = {"hidden": (128,), "n_components": 32}
 
 
 def formula(z, y, margin=3.0):
-    """½ of the mean of softplus(1 − ℓ(τ − d²)) over similar, and over dissimilar, pairs; and their mean."""
+    """½ of the mean of softplus(1 − ℓ(τ − d²)) over all pairs."""
     norms = (z * z).sum(1)
     d2 = (norms[:, None] + norms[None, :] - 2 * z @ z.T).clamp_min(0)
-    same, other = y[:, None] == y[None, :], ~torch.eye(len(y), dtype=torch.bool)
-    terms = F.softplus(1 - torch.where(same, 1.0, -1.0) * (margin - d2)) / 2
-    return (terms[same & other].mean() + terms[~same].mean()) / 2
+    sign = torch.where(y[:, None] == y[None, :], 1.0, -1.0)
+    terms = F.softplus(1 - sign * (margin - d2)).fill_diagonal_(0)
+    return terms.sum() / (2 * len(z) * (len(z) - 1))
 
 
 def ours(z, y):
@@ -66,6 +68,7 @@ def by_ddml(X, y, n_epochs):
 def variants():
     found = {
         "by hand": by_hand(formula),
+        "by hand, fused": by_hand(formula, fused=True),
         "by hand, our loss": by_hand(ours, fused=True),
         "DDML.fit": by_ddml,
     }
@@ -96,7 +99,8 @@ def time_steps(rounds):
         median = {variant: statistics.median(values) for variant, values in times.items()}
         for variant, value in median.items():
             print(f"{name:18s} {variant:18s} {value:7.3f} ms  {value / median['by hand']:5.2f} x")
-        print(f"{name:18s} DDML.fit, to 'our loss'      {median['DDML.fit'] / median['by hand, our loss']:8.2f} x\n")
+        strict = median["DDML.fit"] / min(median["by hand, fused"], median["by hand, our loss"])
+        print(f"{name:18s} DDML.fit, to the fastest loop  {strict:6.2f} x\n")
 
 
 PROBE = """

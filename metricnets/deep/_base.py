@@ -145,9 +145,9 @@ class DeepMetric(MetricMixin, Parametrized):
         interrupted : bool
             Whether the user interrupted the training.
         """
-        if np.abs(X).max() > np.finfo(np.float32).max:
+        if max(X.max(), -X.min()) > np.finfo(np.float32).max:
             raise ValueError(
-                f"X has values up to {np.abs(X).max():.3g}, which networks in float32 cannot take; scale it."
+                f"X has values up to {max(X.max(), -X.min()):.3g}, which networks in float32 cannot take; scale it."
             )
         seed, device = self._seed(), self._device()
         rng = np.random.default_rng(seed)
