@@ -1,32 +1,39 @@
-"""Same seed, same bits: in this process with all its threads, and in two others with one each."""
+"""Same seed, same bits: with one job and with two, with one thread and with two."""
 
-import joblib
 import numpy as np
+import pytest
 import torch
-from discovery import METRICS, quick, training_data
+from discovery import METRICS, PAIR_LEARNERS, quick, training_data
 from sklearn.datasets import load_digits
-
-from metricnets.base import PairsMixin
-
-
-def embedding(name):
-    """Of the digits, so that products are large enough to be shared among threads."""
-    learner = quick(name)
-    if isinstance(learner, PairsMixin):
-        return learner.fit(*training_data(name)).transform(training_data(name)[0][:, 0])
-    X, y = load_digits(return_X_y=True)
-    return learner.fit(X[:, X.std(axis=0) > 1], y).transform(X[:, X.std(axis=0) > 1])
+from sklearn.model_selection import cross_validate
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 
 
-def test_same_bits_whatever_the_number_of_jobs_and_threads():
-    here = [embedding(name) for name in METRICS]
+def embeddings(name, n_jobs):
+    """Of two folds of the digits, so that products are large enough to be shared among threads."""
+    if name in PAIR_LEARNERS:
+        (X, y), model = training_data(name), quick(name)
+        points = X[:, 0]
+    else:
+        X, y = load_digits(return_X_y=True)
+        X = points = X[:, X.std(axis=0) > 2]
+        model = make_pipeline(quick(name), KNeighborsClassifier(1))
+    found = cross_validate(model, X, y, cv=2, n_jobs=n_jobs, return_estimator=True)
+    learners = [model if name in PAIR_LEARNERS else model[0] for model in found["estimator"]]
+    return np.stack([learner.transform(points) for learner in learners]), found["test_score"]
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_same_bits_whatever_the_number_of_jobs_and_threads(name):
+    embedded, scores = embeddings(name, n_jobs=1)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        in_two_threads = [embedding(name) for name in METRICS]
+        in_two_threads, _ = embeddings(name, n_jobs=1)
     finally:
         torch.set_num_threads(before)
-    elsewhere = joblib.Parallel(n_jobs=2)(joblib.delayed(embedding)(name) for name in METRICS)
-    for name, a, b, c in zip(METRICS, here, in_two_threads, elsewhere):
-        np.testing.assert_array_equal(a, b, err_msg=name)
-        np.testing.assert_array_equal(a, c, err_msg=name)
+    in_two_jobs, scores_of_two = embeddings(name, n_jobs=2)
+    np.testing.assert_array_equal(embedded, in_two_threads)
+    np.testing.assert_array_equal(embedded, in_two_jobs)
+    np.testing.assert_array_equal(scores, scores_of_two)
