@@ -30,6 +30,7 @@ LAYERS = {
     "metrics": 2,
     "datasets": 2,
     "calibration": 2,
+    "tuples": 2,
     "targets": 3,
     "twins": 3,
     "base": 3,
@@ -45,7 +46,7 @@ PRIVATE_SCIKIT_LEARN = {"metricnets._params"}
 
 # The files of a package that its other files may import.
 SHELLS = {
-    "deep": {"_base", "_network", "_supervised", "_training", "_autoencoder"},
+    "deep": {"_base", "_network", "_supervised", "_training", "_context", "_autoencoder"},
     "linear": {"_base"},
     "neighbors": set(),
     "losses": {"_ops"},

@@ -24,7 +24,8 @@ from metricnets._params import (
     one_of,
 )
 from metricnets.base import MetricMixin
-from metricnets.deep._training import Rows, one_torch_thread, quiet_randomness, train
+from metricnets.deep._context import one_torch_thread, quiet_randomness
+from metricnets.deep._training import Rows, train
 from metricnets.twins import as_numpy
 
 FLOATS = [np.float64, np.float32]

@@ -6,7 +6,7 @@ from sklearn.utils.validation import check_array, column_or_1d
 
 from metricnets import calibration
 from metricnets._params import AboveOne, Flag, MaybeDict, MaybeSource, Positive, fitting, one_of
-from metricnets.base import PairsMixin, check_tuples, fetch
+from metricnets.base import PairsMixin
 from metricnets.deep._autoencoder import pretrain
 from metricnets.deep._base import FLOATS
 from metricnets.deep._network import NetworkMetric
@@ -14,6 +14,7 @@ from metricnets.deep._supervised import Supervised
 from metricnets.deep._training import Rows
 from metricnets.losses._pairs import logistic, logistic_pair
 from metricnets.samplers import Shuffled
+from metricnets.tuples import check_tuples, fetch
 
 
 class _DDML(NetworkMetric):

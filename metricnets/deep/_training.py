@@ -4,9 +4,7 @@ skorch drives the epochs, the schedule, the early stopping and the callbacks.  W
 what makes it fast: a batch is one indexing of the whole table, and the optimiser is fused.
 """
 
-import contextlib
 import math
-import threading
 import time
 import warnings
 
@@ -19,10 +17,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
-from metricnets._linalg import Shared
-
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
-_one_at_a_time = threading.RLock()  # PyTorch has one generator for all threads
 
 
 class Rows(Dataset):
@@ -242,33 +237,3 @@ def _schedule(lr_schedule, max_epochs):
     if lr_schedule == "linear":
         return LRScheduler(LinearLR, start_factor=1.0, end_factor=0.0, total_iters=max_epochs)
     return LRScheduler(lambda optimizer, last_epoch: lr_schedule(optimizer))
-
-
-@contextlib.contextmanager
-def _one_torch_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-one_torch_thread = Shared(_one_torch_thread, each=lambda: torch.set_num_threads(1))
-"""Context in which PyTorch computes in one thread.
-
-Small networks are slower in two threads than in one, and the number of threads changes the last
-bits of the result.
-"""
-
-
-@contextlib.contextmanager
-def quiet_randomness(seed, device):
-    """Context in which the generators of PyTorch that are used are seeded; then they are as they were."""
-    device = torch.device(device)
-    with _one_at_a_time, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed all devices there are
-        if device.type == "cuda":
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
-        yield
