@@ -155,6 +155,23 @@ def small_conv(input_shape, n_components=32, channels=(16, 32), normalize=False)
     return nn.Sequential(*stages, nn.Flatten(), top, *([UnitNorm()] if normalize else []))
 
 
+def center_and_scale(X, weights=None):
+    """Mean of each feature of an array (n, d), and one standard deviation for all, over rows of these weights.
+
+    Both are in single precision, so that they do not depend on the order in which rows were summed.
+    """
+    mean = np.average(X.astype(float), axis=0, weights=weights).astype(np.float32)
+    scale = np.float32(np.average(((X - mean) ** 2).mean(axis=1, dtype=float), weights=weights) ** 0.5)
+    return mean, scale if scale > 0 else np.float32(1)
+
+
+@torch.no_grad()
+def fold(linear, mean, scale):
+    """Let a layer that was trained on (x − mean) / scale take x."""
+    linear.weight /= float(scale)
+    linear.bias -= linear.weight @ torch.as_tensor(mean, dtype=linear.weight.dtype)
+
+
 @torch.no_grad()
 def principal_start(module, X):
     """Set a perceptron to the principal components of X, scaled to a mean variance of 1."""

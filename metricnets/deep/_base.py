@@ -26,6 +26,7 @@ from metricnets._params import (
 from metricnets.base import MetricMixin
 from metricnets.deep._context import one_torch_thread, quiet_randomness
 from metricnets.deep._training import Rows, train
+from metricnets.networks import center_and_scale, fold
 from metricnets.twins import as_numpy
 
 FLOATS = [np.float64, np.float32]
@@ -92,6 +93,7 @@ class DeepMetric(MetricMixin, Parametrized):
     random_state: Seed = None
     verbose: Verbosity = 0
 
+    _standardizes = False  # whether the network is trained on centred points of unit scale
     _any_shape = False  # whether points may be more than vectors: the network is the user's own
 
     def transform(self, X):
@@ -120,7 +122,7 @@ class DeepMetric(MetricMixin, Parametrized):
             raise ValueError(f"points have shape {X.shape[1:]}; give a module= that takes such points.")
         return X
 
-    def _train(self, X, targets, criterion, batches, *, rows=Rows, strata=None, wrap=None):
+    def _train(self, X, targets, criterion, batches, *, rows=Rows, weights=None, strata=None, wrap=None):
         """Train a new network on ``rows(X, targets)``; sets ``module_`` and ``history_``.
 
         Parameters
@@ -134,6 +136,8 @@ class DeepMetric(MetricMixin, Parametrized):
             ``(targets, rng) -> sampler``: index lists for these targets.
         rows : callable, default=Rows
             ``(X, targets) -> Dataset``, of tensors.
+        weights : ndarray of shape (n,) or None
+            How often each point occurs.
         strata : ndarray of shape (n_rows,) or None
             Classes that the part held back should have in proportion.
         wrap : callable or None
@@ -152,7 +156,8 @@ class DeepMetric(MetricMixin, Parametrized):
             )
         seed, device = self._seed(), self._device()
         rng = np.random.default_rng(seed)
-        dataset = rows(_tensor(X, torch.float32), _tensor(targets))
+        mean, scale = center_and_scale(X, weights) if self._standardizes else (0.0, 1.0)
+        dataset = rows(_tensor((X - mean) / scale, torch.float32), _tensor(targets))
         kept, held_back = self._split(len(targets), strata, seed)
         parts = [_Within(part, batches(targets[part], rng)) for part in (kept, held_back) if len(part)]
         with quiet_randomness(seed, device), self._threads():
@@ -177,6 +182,8 @@ class DeepMetric(MetricMixin, Parametrized):
                 finite = torch.isfinite(module(dataset.X[:256])).all()
         if not finite:
             raise ValueError(f"embeddings are no longer finite numbers after training; lower lr (lr={self.lr}).")
+        if self._standardizes:
+            fold(module[0][0], mean, scale)
         self.module_ = module
         return held_back, interrupted
 
@@ -211,6 +218,8 @@ class DeepMetric(MetricMixin, Parametrized):
             counts = np.unique(strata, return_counts=True)[1]
             if counts.min() < 2 or self.validation_fraction * n < len(counts):
                 strata = None  # there are too many classes, or too small ones, to have some of each
+        if min(self.validation_fraction, 1 - self.validation_fraction) * n < 1:
+            raise ValueError(f"validation_fraction={self.validation_fraction} leaves one part of {n} rows empty.")
         return train_test_split(np.arange(n), test_size=self.validation_fraction, stratify=strata, random_state=seed)
 
     def _seed(self):

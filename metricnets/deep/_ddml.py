@@ -82,7 +82,7 @@ class DDMLPairs(PairsMixin, _DDML):
     """Discriminative deep metric learning on pairs that are known to be similar or not.
 
     The method is that of :class:`DDML`; pairs are given instead of classes, and the estimator is a
-    classifier of pairs.
+    classifier of pairs, whose ``score`` is the area under the ROC curve.
 
     Parameters
     ----------
@@ -149,7 +149,8 @@ class DDMLPairs(PairsMixin, _DDML):
         def rows(X, targets):
             return Rows(X, targets, members=torch.as_tensor(members))
 
-        held_back, _ = self._train(X, y, lambda: self._pair_loss, self._batches, rows=rows, strata=y)
+        weights = np.bincount(members.ravel(), minlength=len(X))
+        held_back, _ = self._train(X, y, lambda: self._pair_loss, self._batches, rows=rows, weights=weights, strata=y)
         seen = held_back if len(np.unique(y[held_back])) == 2 else slice(None)
         return self.calibrate_threshold(pairs[seen], y[seen], **(calibration_params or {}))
 

@@ -12,7 +12,7 @@ from metricnets._params import Count, Flag, NonNegative, Positive, Sizes, Whole,
 from metricnets.deep._network import NetworkMetric
 from metricnets.losses._domains import class_discrepancy, linear_mmd, multi_kernel_mmd
 from metricnets.neighborhoods import UNKNOWN, WithNeighbors, neighborhoods, spread_labels
-from metricnets.networks import BOUNDED, MLP, principal_start
+from metricnets.networks import BOUNDED, MLP, center_and_scale, fold, principal_start
 from metricnets.samplers import DomainBalanced, Shuffled
 from metricnets.targets import resolve
 
@@ -125,6 +125,8 @@ class DTML(NetworkMetric):
     lr: Positive = 3e-4
     max_epochs: Count = 20
 
+    _standardizes = False  # once for all rounds, in `_self_train`
+
     @fitting
     def fit(self, X, y, sample_domain=None):
         """Learn the metric.
@@ -153,7 +155,7 @@ class DTML(NetworkMetric):
         X, y, source = self._validated_domains(X, y, sample_domain)
         _, codes, classes = resolve(y[source], "same_class")
         if len(classes) < 2:
-            raise ValueError(f"y has one class only in the source, {classes[0]!r}; a metric needs at least two.")
+            raise ValueError(f"y has one class only in the source, {classes[0]!s}; a metric needs at least two.")
         if self.beta:
             known = np.full(len(X), UNKNOWN)
             known[source] = codes
@@ -274,19 +276,6 @@ def objective(z, codes, source, *, alpha, beta, margin, mmd):
         return loss
     discrepancy = mmd(z[source], z[~source]) + class_discrepancy(z, codes, source)
     return loss + terms[~source].mean() + beta * discrepancy
-
-
-def center_and_scale(X):
-    """Mean of each feature, and one standard deviation for all."""
-    scale = np.sqrt(X.var(axis=0).mean())
-    return X.mean(axis=0), scale if scale > 0 else 1.0
-
-
-@torch.no_grad()
-def fold(linear, mean, scale):
-    """Let a layer that was trained on (x − mean) / scale take x."""
-    linear.weight /= float(scale)
-    linear.bias -= linear.weight @ torch.as_tensor(mean, dtype=linear.weight.dtype)
 
 
 def source_rows(sample_domain, n):

@@ -14,6 +14,9 @@ from metricnets.networks import ACTIVATIONS, UnitNorm, mlp
 class NetworkMetric(DeepMetric):
     """A deep metric whose network is a multilayer perceptron, or the user's own ``module``.
 
+    The perceptron is trained on centred points divided by one scale, which its first layer then
+    takes in; a module sees the points as they are.
+
     Parameters
     ----------
     n_components : int >= 1, default=32
@@ -48,6 +51,10 @@ class NetworkMetric(DeepMetric):
     @property
     def _any_shape(self):
         return self.module is not None
+
+    @property
+    def _standardizes(self):
+        return self.module is None
 
     def _network(self, shape):
         if self.module is None:

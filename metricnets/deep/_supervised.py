@@ -59,7 +59,7 @@ class Supervised(DeepMetric):
         X, y = self._validated(X, y)
         relation, targets, classes = resolve(y, self._relation_name())
         if classes is not None and len(classes) < 2:
-            raise ValueError(f"y has one class only, {classes[0]!r}; a metric needs at least two to tell apart.")
+            raise ValueError(f"y has one class only, {classes[0]!s}; a metric needs at least two to tell apart.")
 
         def batches(targets, rng):
             if not self._graded:
@@ -109,8 +109,10 @@ class AnyLoss(Supervised):
     ----------
     loss : str or callable, default='triplet'
         A name of :mod:`metricnets.losses`; a function ``(z, r) -> scalar`` of embeddings and
-        relation; or a ``torch.nn.Module``, called with embeddings and class codes, as those of
-        pytorch-metric-learning are.  Parameters of a module are trained too.
+        relation, where r is NaN on the diagonal and wherever nothing is known: mask before you
+        compute, for ``r > 0.5`` and ``r <= 0.5`` are False there; or a ``torch.nn.Module``,
+        called with embeddings and class codes, as those of pytorch-metric-learning are.
+        Parameters of a module are trained too.
     loss_params : dict or None, default=None
         Keyword arguments of the loss.
     relation : str or callable, default='auto'

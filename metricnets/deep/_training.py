@@ -67,7 +67,10 @@ class _Watch(Callback):
             raise ValueError("the sampler gave no batch in this pass; it should be iterable anew, not a generator.")
         for name, loss in losses.items():
             if not math.isfinite(loss):
-                raise ValueError(f"the loss became {loss} in epoch {len(net.history)}; lower lr (lr={self.lr}).")
+                raise ValueError(
+                    f"the loss became {loss} in epoch {len(net.history)}; lower lr (lr={self.lr:g}), or, if the "
+                    "loss is your own, mask the pairs where r is NaN, the diagonal among them."
+                )
             self.best[name] = min(loss, self.best.get(name, math.inf))
             net.history.record(name, loss)
             net.history.record(f"{name}_best", loss == self.best[name])

@@ -318,6 +318,13 @@ def test_interrupt_while_the_weights_are_initialised(blobs, monkeypatch):
         DDML(init="dae", **QUICK).fit(*blobs)
 
 
+@pytest.mark.parametrize("learner", [DDML, HRAML, EmbeddingNet])
+def test_origin_and_unit_of_the_points_do_not_matter(blobs, learner):
+    X, y = blobs
+    plain, moved = learner(**QUICK).fit(X, y), learner(**QUICK).fit(1000 * X - 5000, y)
+    np.testing.assert_allclose(moved.transform(1000 * X - 5000), plain.transform(X), rtol=1e-3, atol=1e-3)
+
+
 # --- networks of one's own
 
 
