@@ -321,7 +321,8 @@ def test_interrupt_while_the_weights_are_initialised(blobs, monkeypatch):
 @pytest.mark.parametrize("learner", [DDML, HRAML, EmbeddingNet])
 def test_origin_and_unit_of_the_points_do_not_matter(blobs, learner):
     X, y = blobs
-    plain, moved = learner(**QUICK).fit(X, y), learner(**QUICK).fit(1000 * X - 5000, y)
+    net = learner(optimizer="sgd", **QUICK)  # Adam makes steps of a full lr out of rounding errors
+    plain, moved = clone(net).fit(X, y), clone(net).fit(1000 * X - 5000, y)
     np.testing.assert_allclose(moved.transform(1000 * X - 5000), plain.transform(X), rtol=1e-3, atol=1e-3)
 
 
