@@ -159,10 +159,27 @@ def center_and_scale(X, weights=None):
     """Mean of each feature of an array (n, d), and one standard deviation for all, over rows of these weights.
 
     Both are in single precision, so that they do not depend on the order in which rows were summed.
+    A chunk of rows is copied at a time.
     """
-    mean = np.average(X.astype(float), axis=0, weights=weights).astype(np.float32)
-    scale = np.float32(np.average(((X - mean) ** 2).mean(axis=1, dtype=float), weights=weights) ** 0.5)
+    weights = np.ones(len(X)) if weights is None else weights
+    mean = sum(w @ rows.astype(float) for rows, w in _chunks(X, weights)) / weights.sum()
+    mean = mean.astype(np.float32)
+    squares = sum(w @ ((rows - mean) ** 2).mean(axis=1, dtype=float) for rows, w in _chunks(X, weights))
+    scale = np.float32((squares / weights.sum()) ** 0.5)
     return mean, scale if scale > 0 else np.float32(1)
+
+
+def standardized(X, mean, scale):
+    """(X − mean) / scale in single precision, a chunk of rows at a time."""
+    Z = np.empty(X.shape, np.float32)
+    for rows, out in _chunks(X, Z):
+        out[:] = (rows - mean) / scale
+    return Z
+
+
+def _chunks(*arrays, n_rows=4096):
+    starts = range(0, len(arrays[0]), n_rows)
+    return (tuple(array[start : start + n_rows] for array in arrays) for start in starts)
 
 
 @torch.no_grad()

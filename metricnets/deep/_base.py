@@ -26,7 +26,7 @@ from metricnets._params import (
 from metricnets.base import MetricMixin
 from metricnets.deep._context import one_torch_thread, quiet_randomness
 from metricnets.deep._training import Rows, train
-from metricnets.networks import center_and_scale, fold
+from metricnets.networks import center_and_scale, fold, standardized
 from metricnets.twins import as_numpy
 
 FLOATS = [np.float64, np.float32]
@@ -156,8 +156,10 @@ class DeepMetric(MetricMixin, Parametrized):
             )
         seed, device = self._seed(), self._device()
         rng = np.random.default_rng(seed)
-        mean, scale = center_and_scale(X, weights) if self._standardizes else (0.0, 1.0)
-        dataset = rows(_tensor((X - mean) / scale, torch.float32), _tensor(targets))
+        if self._standardizes:
+            mean, scale = center_and_scale(X, weights)
+            X = standardized(X, mean, scale)
+        dataset = rows(_tensor(X, torch.float32), _tensor(targets))
         kept, held_back = self._split(len(targets), strata, seed)
         parts = [_Within(part, batches(targets[part], rng)) for part in (kept, held_back) if len(part)]
         with quiet_randomness(seed, device), self._threads():
