@@ -156,7 +156,9 @@ def small_conv(input_shape, n_components=32, channels=(16, 32), normalize=False)
 
 
 def center_and_scale(X, weights=None):
-    """Mean of each feature of an array (n, d), and one standard deviation for all, over rows of these weights.
+    """Mean of each feature of an array (n, d), and one standard deviation for all that vary.
+
+    ``weights`` say how often a row counts.  Standardised features are left as they are.
 
     Both are in single precision, so that they do not depend on the order in which rows were summed.
     A chunk of rows is copied at a time.
@@ -164,8 +166,8 @@ def center_and_scale(X, weights=None):
     weights = np.ones(len(X)) if weights is None else weights
     mean = sum(w @ rows.astype(float) for rows, w in _chunks(X, weights)) / weights.sum()
     mean = mean.astype(np.float32)
-    squares = sum(w @ ((rows - mean) ** 2).mean(axis=1, dtype=float) for rows, w in _chunks(X, weights))
-    scale = np.float32((squares / weights.sum()) ** 0.5)
+    variance = sum(w @ ((rows - mean) ** 2).astype(float) for rows, w in _chunks(X, weights)) / weights.sum()
+    scale = np.float32(np.mean(variance[variance > 1e-10 * variance.max()]) ** 0.5) if variance.any() else np.float32(0)
     return mean, scale if scale > 0 else np.float32(1)
 
 
