@@ -48,10 +48,32 @@ def one_thread(user_api="blas"):
     return Shared(lambda: controller().limit(limits=1, user_api=user_api))
 
 
-def components_from_metric(M):
-    """Factor a positive semi-definite ``M = L.T @ L``; returns the symmetric ``L`` (d, d), which is unique."""
+def components_from_metric(M, n_components=None):
+    """Factor a positive semi-definite ``M = L.T @ L``.
+
+    Returns
+    -------
+    L : ndarray of shape (n_components, d)
+        The leading eigenvectors times the roots of their eigenvalues, the greatest first; for None
+        the symmetric root, which is unique.
+    """
     values, vectors = eigh(M)
-    return (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
+    roots = vectors * np.sqrt(np.clip(values, 0, None))
+    if n_components is None:
+        return roots @ vectors.T
+    return with_fixed_signs(roots.T[::-1][:n_components])
+
+
+def with_fixed_signs(L):
+    """Turn the rows so that the entry of greatest size is positive: an eigenvector has no sign of its own."""
+    greatest = np.abs(L).argmax(axis=1)[:, None]
+    return L * np.where(np.take_along_axis(L, greatest, axis=1) < 0, -1.0, 1.0)
+
+
+def project_psd(M):
+    """Project a symmetric matrix onto the positive semi-definite ones, the nearest in the Frobenius norm."""
+    values, vectors = eigh(M)
+    return (vectors * np.clip(values, 0, None)) @ vectors.T
 
 
 def inverse_root(M):

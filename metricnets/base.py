@@ -3,10 +3,11 @@
 import numpy as np
 from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.metrics import roc_auc_score
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets import calibration
-from metricnets.tuples import check_tuples
+from metricnets.tuples import as_tuples, check_tuples
 
 CHUNK = 4096  # pairs whose points are in memory at a time
 
@@ -22,21 +23,26 @@ class Distance:
         Takes a batch of points, returns their embeddings (n, k).
     shape : tuple
         Shape of one point.
+    linear : bool
+        Whether the difference of embeddings is the embedding of the difference.
     """
 
-    def __init__(self, embed, shape):
-        self.embed, self.shape = embed, shape
+    def __init__(self, embed, shape, linear):
+        self.embed, self.shape, self.linear = embed, shape, linear
+        self.size = int(np.prod(shape))
 
     def __call__(self, u, v, squared=False):
         """Distance of two points; ValueError if one of them has not the right size."""
         u, v = np.asarray(u, dtype=float), np.asarray(v, dtype=float)
-        try:
-            z = self.embed(np.array([u.ravel(), v.ravel()]).reshape(2, *self.shape))
-        except ValueError:
+        if not u.size == v.size == self.size:
             raise ValueError(
                 f"two points of shape {self.shape} are needed; got u of shape {u.shape} and v of shape {v.shape}."
-            ) from None
-        difference = z[0] - z[1]
+            )
+        if self.linear:
+            difference = self.embed(u.ravel() - v.ravel())
+        else:
+            z = self.embed(np.array([u.ravel(), v.ravel()]).reshape(2, *self.shape))
+            difference = z[0] - z[1]
         total = float(difference @ difference)
         return total if squared else total**0.5
 
@@ -47,6 +53,8 @@ class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     A shell has ``transform``, ``_shape()``, the shape of one point, and ``_frozen()``, a NumPy
     function equal to ``transform`` that does not know the estimator.
     """
+
+    _linear = False  # whether the difference of embeddings is the embedding of the difference
 
     def pair_distance(self, pairs):
         """Distances of pairs of points.
@@ -62,14 +70,15 @@ class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             At least 0.
         """
         check_is_fitted(self)
-        pairs = np.asarray(pairs)
-        starts = range(0, max(1, len(pairs) if pairs.ndim else 1), CHUNK)
+        pairs = as_tuples(pairs, 2, getattr(self, "preprocessor", None))
+        starts = range(0, max(1, len(pairs)), CHUNK)
         return np.concatenate([self._distances(pairs[start : start + CHUNK]) for start in starts])
 
     def _distances(self, pairs):
         pairs = check_tuples(pairs, 2, getattr(self, "preprocessor", None))
-        left, right = self._points(pairs[:, 0]), self._points(pairs[:, 1])
-        return np.sqrt(((left - right) ** 2).sum(axis=1))
+        left, right = pairs[:, 0], pairs[:, 1]
+        difference = self._points(left - right) if self._linear else self._points(left) - self._points(right)
+        return np.sqrt((difference**2).sum(axis=1))
 
     def pair_score(self, pairs):
         """Similarities of pairs of points, the negative distances; arguments as `pair_distance`."""
@@ -87,7 +96,7 @@ class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             Picklable, and independent of the estimator from here on.
         """
         check_is_fitted(self)
-        return Distance(self._frozen(), self._shape())
+        return Distance(self._frozen(), self._shape(), self._linear)
 
     def _points(self, X):
         """Embed validated points; ValueError if their shape is not that of the fitted ones."""
@@ -103,11 +112,22 @@ class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return tags
 
 
-class PairsMixin(ClassifierMixin):
+class TuplesMixin(ClassifierMixin):
+    """A metric learner whose ``fit`` takes tuples: ``fit_transform`` of them makes no sense."""
+
+    @available_if(lambda self: False)
+    def fit_transform(self, X, y=None):
+        """Not there: learn from tuples with ``fit``, and then ``transform`` points."""
+
+
+class PairsMixin(TuplesMixin):
     """Say of pairs whether they are similar, +1, or not, −1.
 
     ``threshold_`` is the greatest distance that counts as similar.
     """
+
+    _tuple_size = 2
+    _validate_calibration_params = staticmethod(calibration.check_strategy)
 
     def decision_function(self, pairs):
         """Similarities of pairs, the greater the more similar; the same as ``pair_score``."""
@@ -163,3 +183,53 @@ class PairsMixin(ClassifierMixin):
         scores = self.decision_function(pairs_valid)
         self.threshold_ = -calibration.threshold(scores, y_valid, strategy=strategy, min_rate=min_rate, beta=beta)
         return self
+
+
+class TripletsMixin(TuplesMixin):
+    """Say of triplets (a, b, c) whether a is nearer to b than to c, +1, or not, −1."""
+
+    _tuple_size = 3
+
+    def decision_function(self, triplets):
+        """Distance of a and c less that of a and b, for triplets (n, 3, n_features) or (n, 3) indicators."""
+        check_is_fitted(self)
+        triplets = as_tuples(triplets, 3, getattr(self, "preprocessor", None))
+        return self.pair_score(triplets[:, :2]) - self.pair_score(triplets[:, ::2])
+
+    def predict(self, triplets):
+        """Return +1 where a is nearer to b than to c, otherwise −1; int of shape (n_triplets,)."""
+        return np.where(self.decision_function(triplets) > 0, 1, -1)
+
+    def score(self, triplets, y=None):
+        """Share of the triplets whose a is nearer to b than to c; ``y`` is not used."""
+        return float(np.mean(self.predict(triplets) == 1))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = False
+        return tags
+
+
+class QuadrupletsMixin(TuplesMixin):
+    """Say of quadruplets (a, b, c, d) whether a and b are nearer than c and d, +1, or not, −1."""
+
+    _tuple_size = 4
+
+    def decision_function(self, quadruplets):
+        """Distance of c and d less that of a and b, for quadruplets (n, 4, n_features) or (n, 4) indicators."""
+        check_is_fitted(self)
+        quadruplets = as_tuples(quadruplets, 4, getattr(self, "preprocessor", None))
+        return self.pair_score(quadruplets[:, :2]) - self.pair_score(quadruplets[:, 2:])
+
+    def predict(self, quadruplets):
+        """Return +1 where a and b are nearer than c and d, −1 where further, 0 for ties; float of shape (n,)."""
+        return np.sign(self.decision_function(quadruplets))
+
+    def score(self, quadruplets, y=None):
+        """Share of the quadruplets that are ordered as they should be, ties for a half; ``y`` is not used."""
+        return float(np.mean(self.predict(quadruplets)) / 2 + 0.5)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = False
+        return tags

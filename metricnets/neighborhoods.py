@@ -31,14 +31,14 @@ def neighborhoods(X, codes, source, n_within, n_between):
             own, other = np.flatnonzero(domain & (codes == code)), np.flatnonzero(domain & (codes != code))
             k = min(n_within, len(own) - 1)
             if k:
-                within[own, :k] = own[_nearest(X[own], None, k)]
+                within[own, :k] = own[nearest(X[own], None, k)]
             k = min(n_between, len(other))
             if k:
-                between[own, :k] = other[_nearest(X[other], X[own], k)]
+                between[own, :k] = other[nearest(X[other], X[own], k)]
     return within, between
 
 
-def _nearest(X, queries, k):
+def nearest(X, queries, k):
     """Indices of the k rows of X nearest to each query; None asks for those nearest to each row of X, but itself."""
     with one_thread("openmp"):
         return NearestNeighbors(n_neighbors=k).fit(X).kneighbors(queries, k, return_distance=False)

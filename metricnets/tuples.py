@@ -1,7 +1,88 @@
-"""Pairs and other tuples of points, formed or as indicators to look up."""
+"""Points and tuples of points, formed or as indicators to look up."""
 
 import numpy as np
-from sklearn.utils.validation import check_array
+from sklearn.utils.validation import check_array, column_or_1d
+
+from metricnets.exceptions import PreprocessorError
+
+FLOATS = [np.float64, np.float32]
+
+
+class ArrayIndexer:
+    """A ``preprocessor`` that looks integers up in an array of points.
+
+    Parameters
+    ----------
+    X : array-like of shape (n, ...)
+    """
+
+    def __init__(self, X):
+        self.X = np.asarray(X)
+
+    def __call__(self, indices):
+        """Points of a 1-D array of indices; ValueError if one is no index of the array."""
+        if indices.dtype.kind not in "iu":
+            raise ValueError(f"indices into the array preprocessor must be integers; got {indices.dtype}.")
+        if len(indices) and not -len(self.X) <= indices.min() <= indices.max() < len(self.X):
+            raise ValueError(
+                f"indices run from {indices.min()} to {indices.max()}; preprocessor has {len(self.X)} points."
+            )
+        return self.X[indices]
+
+
+def as_function(preprocessor):
+    """Return the preprocessor as a function from indicators to points; None stays None."""
+    return preprocessor if preprocessor is None or callable(preprocessor) else ArrayIndexer(preprocessor)
+
+
+def fetch(indicators, preprocessor):
+    """Look up the points of a 1-D array of indicators; a function is asked once about each.
+
+    Raises
+    ------
+    PreprocessorError
+        If the preprocessor is a function and fails.
+    ValueError
+        If it does not return a point for each indicator, or an index is out of range.
+    """
+    look_up = as_function(preprocessor)
+    if isinstance(look_up, ArrayIndexer):
+        return look_up(indicators)
+    distinct, places = np.unique(indicators, return_inverse=True)
+    try:
+        points = np.asarray(look_up(distinct))
+    except Exception as error:
+        raise PreprocessorError(
+            f"preprocessor={preprocessor!r} failed on {len(distinct)} indicators, such as {distinct[:3].tolist()}: "
+            f"{error!r}"
+        ) from error
+    if points.ndim < 2 or len(points) != len(distinct):
+        shape = f"({len(distinct)}, n_features)"
+        raise ValueError(f"preprocessor should return points of shape {shape}; it returned {points.shape}.")
+    return points[places]
+
+
+def points_of(X, preprocessor):
+    """Look up points that are given as indicators, a 1-D array; anything else is returned as it is."""
+    if preprocessor is None or np.ndim(X) != 1:
+        return X
+    return fetch(np.asarray(X), preprocessor)
+
+
+def as_tuples(tuples, size, preprocessor=None):
+    """Make an array of tuples, formed or indicators, of ``size``; ValueError if the shape is another."""
+    tuples = np.asarray(tuples)
+    if tuples.ndim < 2 or tuples.shape[1] != size:
+        raise ValueError(
+            f"tuples of {size} points are needed, an array of shape (n_tuples, {size}, n_features); "
+            f"got an array of shape {tuples.shape}."
+        )
+    if tuples.ndim == 2 and preprocessor is None:
+        raise ValueError(
+            f"got indicators, an array of shape {tuples.shape}, and no preprocessor to look them up in; "
+            f"give preprocessor=, or points, an array of shape (n_tuples, {size}, n_features)."
+        )
+    return tuples
 
 
 def check_tuples(tuples, size, preprocessor=None):
@@ -26,36 +107,64 @@ def check_tuples(tuples, size, preprocessor=None):
     ValueError
         If the shape is not that of tuples, or the points are not finite numbers.
     """
-    tuples = np.asarray(tuples) if not hasattr(tuples, "dtype") else tuples
-    if tuples.ndim < 2 or tuples.shape[1] != size:
-        raise ValueError(
-            f"tuples of {size} points are needed, an array of shape (n_tuples, {size}, n_features); "
-            f"got an array of shape {tuples.shape}."
-        )
+    tuples = as_tuples(tuples, size, preprocessor)
     if tuples.ndim == 2:
-        if preprocessor is None:
-            raise ValueError(
-                f"got indicators, an array of shape {tuples.shape}, and no preprocessor to look them up in; "
-                f"give preprocessor=, or points, an array of shape (n_tuples, {size}, n_features)."
-            )
         points = fetch(tuples.ravel(), preprocessor)
         tuples = points.reshape(len(tuples), size, *points.shape[1:])
-    return check_array(tuples, dtype=[np.float64, np.float32], allow_nd=True, input_name="tuples")
+    return check_array(tuples, dtype=FLOATS, allow_nd=True, input_name="tuples")
 
 
-def fetch(indicators, preprocessor):
-    """Look up the points of a 1-D array of indicators; see `check_tuples`."""
-    if callable(preprocessor):
-        points = np.asarray(preprocessor(indicators))
-        if points.ndim < 2 or len(points) != len(indicators):
-            shape = f"({len(indicators)}, n_features)"
-            raise ValueError(f"preprocessor should return points of shape {shape}; it returned {points.shape}.")
-        return points
-    preprocessor = np.asarray(preprocessor)
-    if indicators.dtype.kind not in "iu":
-        raise ValueError(f"indices into the array preprocessor must be integers; got {indicators.dtype}.")
-    if len(indicators) and not -len(preprocessor) <= indicators.min() <= indicators.max() < len(preprocessor):
-        raise ValueError(
-            f"indices run from {indicators.min()} to {indicators.max()}; preprocessor has {len(preprocessor)} points."
-        )
-    return preprocessor[indicators]
+def points_and_members(tuples, size, preprocessor=None):
+    """Points, and the rows of them that make each tuple; a point given by its indicator is there once.
+
+    Returns
+    -------
+    X : ndarray of shape (n_points, ...)
+        As `check_tuples` validates them.
+    members : ndarray of int32 of shape (n_tuples, size)
+    """
+    tuples = as_tuples(tuples, size, preprocessor)
+    if tuples.ndim == 2:
+        used, members = np.unique(tuples, return_inverse=True)
+        X = check_array(fetch(used, preprocessor), dtype=FLOATS, allow_nd=True, input_name="preprocessor")
+        return X, members.reshape(tuples.shape).astype(np.int32)
+    tuples = check_array(tuples, dtype=FLOATS, allow_nd=True, input_name="tuples")
+    return tuples.reshape(-1, *tuples.shape[2:]), np.arange(size * len(tuples), dtype=np.int32).reshape(-1, size)
+
+
+def distinct(X, members):
+    """Keep each point once, in an order that does not depend on how the tuples were given.
+
+    Returns
+    -------
+    X : ndarray of shape (n_distinct, d)
+        Only points that are in a tuple.
+    members : ndarray of int of the same shape as before
+    """
+    used, members_of_used = np.unique(members, return_inverse=True)
+    X = np.ascontiguousarray(X[used] + 0.0)  # -0.0 becomes 0.0, so that equal points have equal bytes
+    as_bytes = X.view(np.dtype((np.void, X.dtype.itemsize * X.shape[1]))).ravel()
+    _, first, place = np.unique(as_bytes, return_index=True, return_inverse=True)
+    return X[first], place.ravel()[members_of_used.ravel()].reshape(members.shape)
+
+
+def check_pair_labels(y, n_pairs):
+    """Validate the labels of pairs: +1 and −1, and both."""
+    y = column_or_1d(y)
+    if len(y) != n_pairs:
+        raise ValueError(f"there are {n_pairs} pairs and {len(y)} labels in y.")
+    if not np.array_equal(np.unique(y), [-1, 1]):
+        raise ValueError(f"y should hold +1 and -1, both of them; it holds {np.unique(y)[:5]}.")
+    return y.astype(np.int64)
+
+
+def check_weights(weights, n_tuples):
+    """Validate the weights of tuples: None, or one for each, none negative and not all 0; returns a new array."""
+    if weights is None:
+        return None
+    weights = column_or_1d(weights).astype(float)
+    if len(weights) != n_tuples:
+        raise ValueError(f"there are {n_tuples} tuples and {len(weights)} weights.")
+    if not np.isfinite(weights).all() or weights.min() < 0 or weights.max() == 0:
+        raise ValueError(f"weights should be finite, none negative, and not all 0; got {weights[:5]}...")
+    return weights

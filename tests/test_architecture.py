@@ -19,9 +19,10 @@ FILES = {
 # Imports point downwards: from a layer to one with a smaller number, or within a package.
 LAYERS = {
     "_linalg": 0,
+    "_progress": 0,
+    "exceptions": 0,
     "_params": 1,
     "relations": 2,
-    "constraints": 2,
     "initial": 2,
     "losses": 2,
     "samplers": 2,
@@ -31,6 +32,7 @@ LAYERS = {
     "datasets": 2,
     "calibration": 2,
     "tuples": 2,
+    "constraints": 3,
     "targets": 3,
     "twins": 3,
     "base": 3,
@@ -47,7 +49,7 @@ PRIVATE_SCIKIT_LEARN = {"metricnets._params"}
 # The files of a package that its other files may import.
 SHELLS = {
     "deep": {"_base", "_network", "_supervised", "_training", "_context", "_autoencoder"},
-    "linear": {"_base"},
+    "linear": {"_base", "_tuples"},
     "neighbors": set(),
     "losses": {"_ops"},
 }

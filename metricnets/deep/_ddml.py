@@ -2,19 +2,17 @@
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_array, column_or_1d
 
 from metricnets import calibration
 from metricnets._params import AboveOne, Flag, MaybeDict, MaybeSource, Positive, fitting, one_of
 from metricnets.base import PairsMixin
 from metricnets.deep._autoencoder import pretrain
-from metricnets.deep._base import FLOATS
 from metricnets.deep._network import NetworkMetric
 from metricnets.deep._supervised import Supervised
 from metricnets.deep._training import Rows
 from metricnets.losses._pairs import logistic, logistic_pair
 from metricnets.samplers import Shuffled
-from metricnets.tuples import check_tuples, fetch
+from metricnets.tuples import check_pair_labels, points_and_members
 
 
 class _DDML(NetworkMetric):
@@ -141,7 +139,7 @@ class DDMLPairs(PairsMixin, _DDML):
         """
         calibration.check_strategy(**(calibration_params or {}))
         pairs = np.asarray(pairs)
-        X, members = self._points_of(pairs)
+        X, members = points_and_members(pairs, 2, self.preprocessor)
         y = check_pair_labels(y, len(members))
         self._checked_shape(X)
         self.n_features_in_, self.classes_ = X.shape[1], np.array([-1, 1])
@@ -154,15 +152,6 @@ class DDMLPairs(PairsMixin, _DDML):
         seen = held_back if len(np.unique(y[held_back])) == 2 else slice(None)
         return self.calibrate_threshold(pairs[seen], y[seen], **(calibration_params or {}))
 
-    def _points_of(self, pairs):
-        """Every point once, and the two rows of each pair."""
-        if pairs.ndim == 2 and pairs.shape[1] == 2 and self.preprocessor is not None:
-            used, members = np.unique(pairs, return_inverse=True)
-            X = check_array(fetch(used, self.preprocessor), dtype=FLOATS, allow_nd=True, input_name="preprocessor")
-            return X, members.reshape(pairs.shape).astype(np.int32)
-        pairs = check_tuples(pairs, 2)
-        return pairs.reshape(-1, *pairs.shape[2:]), np.arange(2 * len(pairs)).reshape(-1, 2)
-
     def _pair_loss(self, z, y):
         left, right = z.chunk(2)
         pos = (y > 0).to(z.dtype)
@@ -170,13 +159,3 @@ class DDMLPairs(PairsMixin, _DDML):
 
     def _batches(self, y, rng):
         return Shuffled(len(y), self.batch_size, rng)
-
-
-def check_pair_labels(y, n_pairs):
-    """Validate the labels of pairs: +1 and −1, and both."""
-    y = column_or_1d(y)
-    if len(y) != n_pairs:
-        raise ValueError(f"there are {n_pairs} pairs and {len(y)} labels in y.")
-    if not np.array_equal(np.unique(y), [-1, 1]):
-        raise ValueError(f"y should hold +1 and -1, both of them; it holds {np.unique(y)[:5]}.")
-    return y.astype(np.int64)

@@ -1,24 +1,106 @@
 """The shells of the linear metric learners: all that is not the method is here."""
 
 import numpy as np
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from metricnets._linalg import one_thread
-from metricnets._params import Parametrized, fitting
+from metricnets._params import MaybeCount, MaybeSource, Parametrized, fitting
 from metricnets.base import MetricMixin
+from metricnets.exceptions import warn
+from metricnets.tuples import FLOATS, as_function, points_of
 
-FLOATS = [np.float64, np.float32]
+LARGEST = 1e75  # of the features: their fourth powers are numbers still
 
 
-class LinearMetric(MetricMixin, Parametrized):
-    """A Mahalanobis metric d(x, x') = ‖L(x − x')‖₂ learned from points.
+class MahalanobisMetric(MetricMixin, Parametrized):
+    """A Mahalanobis metric d(x, x') = ‖L(x − x')‖₂, whatever it is learned from.
 
-    Hook: ``_solve(X, y) -> L``.
+    Parameters
+    ----------
+    n_components : int >= 1 or None, default=None
+        Rows of L, at most the number of features, which None takes.
+    preprocessor : array-like, callable or None, default=None
+        What points given as indicators are looked up in: an array of points, or a function from a
+        1-D array of indicators (integers, strings, paths) to their points.
 
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_features)
         L.
+    n_features_in_ : int
+        Features of a point.
+    preprocessor_ : callable or None
+        The preprocessor as a function.
+    """
+
+    n_components: MaybeCount = None
+    preprocessor: MaybeSource = None
+
+    _linear = True
+    _own_precision = False  # whether `_solve` gets float32 as it is, and not in double precision
+
+    def _keep(self, L, dtype):
+        self.components_ = np.ascontiguousarray(L, dtype=dtype)
+        self._n_features_out = len(self.components_)
+        self.preprocessor_ = as_function(self.preprocessor)
+        return self
+
+    def _ready(self, X):
+        """Points as the solvers want them, once their size makes sense."""
+        if self.n_components is not None and self.n_components > X.shape[1]:
+            raise ValueError(f"n_components={self.n_components} is more than the {X.shape[1]} features.")
+        if np.abs(X).max() > LARGEST:
+            raise ValueError(f"the features reach {np.abs(X).max():.3g}, beyond {LARGEST:.0e}: scale them first.")
+        return np.ascontiguousarray(X, dtype=X.dtype if self._own_precision else np.float64)
+
+    def transform(self, X):
+        """Embed points as X Lᵀ.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features), or (n_samples,) indicators
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components)
+            Of X's precision.
+        """
+        check_is_fitted(self)
+        X = points_of(X, self.preprocessor)
+        return self._points(validate_data(self, X, reset=False, dtype=FLOATS, accept_sparse=True))
+
+    def get_mahalanobis_matrix(self):
+        """Return M = LᵀL, of shape (n_features, n_features)."""
+        check_is_fitted(self)
+        return self.components_.T @ self.components_
+
+    def score_pairs(self, pairs):
+        """Do the same as ``pair_distance``, with a FutureWarning: its name says the opposite of what it does."""
+        check_is_fitted(self)
+        warn(
+            "score_pairs will be deprecated in release 0.7.0. Use pair_score to compute similarity scores, "
+            "or pair_distances to compute distances.",
+            FutureWarning,
+        )
+        return self.pair_distance(pairs)
+
+    def _embed(self, X):
+        components = self.components_.astype(X.dtype, copy=False)
+        with one_thread():
+            return np.asarray(X @ components.T)
+
+    def _shape(self):
+        return (self.components_.shape[1],)
+
+    def _frozen(self):
+        return Linear(self.components_.astype(float))
+
+
+class LinearMetric(MahalanobisMetric):
+    """A Mahalanobis metric learned from points.
+
+    Hook: ``_solve(X, y) -> L``.
     """
 
     _supervised = True  # whether y is needed
@@ -29,51 +111,26 @@ class LinearMetric(MetricMixin, Parametrized):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
         y : array-like of shape (n_samples,)
-            Classes; not used, and not needed, by unsupervised learners.
+            Classes, or what the learner takes; not used, and not needed, by unsupervised learners.
 
         Returns
         -------
         self : object
         """
+        return self._fit(X, y)
+
+    def _fit(self, X, y, *extra):
+        X = points_of(X, self.preprocessor)
         if self._supervised:
             X, y = validate_data(self, X, y, dtype=FLOATS, ensure_min_samples=2)
         else:
             X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
-        self.components_ = np.ascontiguousarray(self._solve(X, y), dtype=X.dtype)
-        self._n_features_out = len(self.components_)
-        return self
+        return self._keep(self._learned(self._ready(X), y, *extra), X.dtype)
 
-    def transform(self, X):
-        """Embed points as X Lᵀ.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        Z : ndarray of shape (n_samples, n_components)
-            Of X's precision.
-        """
-        check_is_fitted(self)
-        return self._points(validate_data(self, X, reset=False, dtype=FLOATS))
-
-    def get_mahalanobis_matrix(self):
-        """Return M = LᵀL, of shape (n_features, n_features)."""
-        check_is_fitted(self)
-        return self.components_.T @ self.components_
-
-    def _embed(self, X):
-        with one_thread():
-            return X @ self.components_.T.astype(X.dtype, copy=False)
-
-    def _shape(self):
-        return (self.components_.shape[1],)
-
-    def _frozen(self):
-        return Linear(self.components_.astype(float))
+    def _learned(self, X, y, *extra):
+        return self._solve(X, y, *extra)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -89,3 +146,9 @@ class Linear:
 
     def __call__(self, X):
         return X @ self.components.T
+
+
+def class_codes(y):
+    """Number the classes of ``y`` from 0; ValueError if they are not classes."""
+    check_classification_targets(y)
+    return np.unique(y, return_inverse=True)[1]

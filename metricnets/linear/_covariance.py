@@ -1,18 +1,22 @@
 """Covariance: the Mahalanobis metric in its first meaning."""
 
-import warnings
-
 import numpy as np
 
-from metricnets._linalg import components_from_metric, inverse_root
+from metricnets._linalg import components_from_metric, inverse_root, with_fixed_signs
+from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 
 
-class Covariance(LinearMetric):
+class Covariance(LinearMetric, positional="preprocessor"):
     """The metric M = Σ⁻¹, the inverse covariance of the points; labels are not used.
 
     After the transform the points are white.  Where Σ is singular its pseudo-inverse serves, with a
     warning.
+
+    Parameters
+    ----------
+    n_components : int >= 1 or None, default=None
+        Directions to keep, those of the greatest variance of the points.
 
     References
     ----------
@@ -29,10 +33,15 @@ class Covariance(LinearMetric):
     """
 
     _supervised = False
+    _own_precision = True
 
     def _solve(self, X, y):
-        W = inverse_root(np.atleast_2d(np.cov(X, rowvar=False)))  # (d, rank)
+        W = inverse_root(np.atleast_2d(np.cov(X, rowvar=False)))  # (d, rank), the least variance first
         d, rank = W.shape
         if rank < d:
-            warnings.warn(f"the covariance of X has rank {rank} < {d}; its pseudo-inverse is used.", stacklevel=4)
-        return components_from_metric(W @ W.T)
+            warn(f"the covariance of X has rank {rank} < {d}; its pseudo-inverse is used.")
+        if self.n_components is None:
+            return components_from_metric(W @ W.T)
+        L = np.zeros((self.n_components, d))
+        L[:rank] = with_fixed_signs(W.T[::-1][: self.n_components])
+        return L

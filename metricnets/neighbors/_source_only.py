@@ -15,7 +15,7 @@ def _inner_has(name):
     return available_if(lambda self: hasattr(self._inner(), name))
 
 
-class SourceOnly(MetaEstimatorMixin, Parametrized, kw_only=False):
+class SourceOnly(MetaEstimatorMixin, Parametrized, positional="estimator"):
     """Fit a predictor on the labelled rows alone, and score it on labelled rows alone.
 
     In a pipeline behind :class:`DTML`, which learns from target rows without labels too, the last

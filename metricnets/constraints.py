@@ -1,0 +1,231 @@
+"""Pairs, triplets and chunks drawn from labels, for learners that take those."""
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.random import sample_without_replacement
+from sklearn.utils.validation import check_array, column_or_1d
+
+from metricnets.exceptions import warn
+from metricnets.neighborhoods import nearest
+
+__all__ = ["Constraints", "chunks", "knn_triplets", "negative_pairs", "partial_codes", "positive_pairs", "wrap_pairs"]
+
+UNKNOWN = -1
+
+
+def partial_codes(y):
+    """Number the classes of ``y`` from 0; −1 where the label is not known: a negative number, NaN or None.
+
+    >>> partial_codes(["b", "a", None, "b"])
+    array([ 1,  0, -1,  1])
+    >>> partial_codes([7, -1, 9])
+    array([ 0, -1,  1])
+    """
+    y = column_or_1d(y)
+    if y.dtype.kind in "fiub":
+        known = np.ones(len(y), bool) if y.dtype.kind == "b" else y >= 0  # NaN is not
+    else:
+        known = np.array([label is not None and label == label for label in y], bool)
+    codes = np.full(len(y), UNKNOWN, dtype=np.int64)
+    codes[known] = np.unique(y[known], return_inverse=True)[1]
+    return codes
+
+
+def positive_pairs(codes, n_pairs, rng):
+    """Draw different pairs of rows of one class, all pairs equally likely.
+
+    Parameters
+    ----------
+    codes : ndarray of int of shape (n,)
+        Negative where the class is not known.
+    n_pairs : int
+    rng : numpy.random.RandomState
+
+    Returns
+    -------
+    pairs : ndarray of int of shape (min(n_pairs, n_possible), 2)
+    """
+    rows, ends = _sorted_by_class(codes)
+    return _draw(rows, np.arange(len(rows)) + 1, ends, n_pairs, rng)
+
+
+def negative_pairs(codes, n_pairs, rng):
+    """Draw different pairs of rows of two classes, all pairs equally likely; arguments as `positive_pairs`."""
+    rows, ends = _sorted_by_class(codes)
+    return _draw(rows, ends, np.full(len(rows), len(rows)), n_pairs, rng)
+
+
+def _sorted_by_class(codes):
+    """The rows of known class, class by class, and for each where in this order its class ends."""
+    rows = np.flatnonzero(codes >= 0)
+    rows = rows[np.argsort(codes[rows], kind="stable")]
+    return rows, np.searchsorted(codes[rows], codes[rows], side="right")
+
+
+def _draw(rows, first, last, n_pairs, rng):
+    """Draw pairs of ``rows[i]`` and ``rows[j]``, first[i] <= j < last[i], by their number in the list of all."""
+    below = np.concatenate([[0], np.cumsum(last - first)])  # number of the first pair of each i
+    n_drawn = min(n_pairs, int(below[-1]))
+    numbers = rng.permutation(sample_without_replacement(int(below[-1]), n_drawn, random_state=rng))
+    i = np.searchsorted(below, numbers, side="right") - 1
+    pairs = np.column_stack([rows[i], rows[first[i] + numbers - below[i]]])
+    swapped = rng.randint(2, size=n_drawn) == 1
+    pairs[swapped] = pairs[swapped][:, ::-1]
+    return pairs
+
+
+def knn_triplets(X, codes, k_genuine, k_impostor):
+    """Triplets of a row, one of its nearest in its class, and one of its nearest in other classes.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    codes : ndarray of int of shape (n,)
+        Negative where the class is not known.
+    k_genuine, k_impostor : int
+        How many of each; all combinations are triplets.  Where there are fewer, those are taken,
+        with a warning.
+
+    Returns
+    -------
+    triplets : ndarray of int of shape (n_triplets, 3)
+    """
+    found = [np.empty((0, 3), np.intp)]
+    for code in np.unique(codes[codes >= 0]):
+        own, other = np.flatnonzero(codes == code), np.flatnonzero((codes >= 0) & (codes != code))
+        n_genuine, n_impostor = min(k_genuine, len(own) - 1), min(k_impostor, len(other))
+        if n_genuine < k_genuine:
+            warn(
+                f"The class {code} has {len(own)} elements, which is not sufficient to generate {k_genuine} genuine "
+                f"neighbors as specified by k_genuine. Will generate {n_genuine} genuine neighbors instead.\n"
+            )
+        if n_impostor < k_impostor:
+            warn(
+                f"The class {code} has {len(other)} elements of other classes, which is not sufficient to generate "
+                f"{k_impostor} impostor neighbors as specified by k_impostor. Will generate {n_impostor} impostor "
+                "neighbors instead.\n"
+            )
+        if n_genuine and n_impostor:
+            genuine = own[nearest(X[own], None, n_genuine)][:, :, None]  # (n_own, n_genuine, 1)
+            impostor = other[nearest(X[other], X[own], n_impostor)][:, None, :]  # (n_own, 1, n_impostor)
+            combined = np.broadcast_arrays(own[:, None, None], genuine, impostor)
+            found.append(np.stack(combined, axis=-1).reshape(-1, 3))
+    return np.concatenate(found)
+
+
+def chunks(codes, n_chunks, chunk_size, rng):
+    """Draw chunks, disjoint sets of ``chunk_size`` rows of one class.
+
+    Parameters
+    ----------
+    codes : ndarray of int of shape (n,)
+        Negative where the class is not known.
+    n_chunks : int
+        Every possible one if that is fewer.
+    chunk_size : int
+    rng : numpy.random.RandomState
+
+    Returns
+    -------
+    chunks : ndarray of int of shape (n,)
+        Number of the chunk of each row, −1 for none.
+    """
+    possible = [np.empty((0, chunk_size), np.intp)]
+    for code in np.unique(codes[codes >= 0]):
+        own = rng.permutation(np.flatnonzero(codes == code))
+        possible.append(own[: len(own) // chunk_size * chunk_size].reshape(-1, chunk_size))
+    possible = rng.permutation(np.concatenate(possible))[:n_chunks]
+    numbers = np.full(len(codes), -1, dtype=np.int64)
+    numbers[possible] = np.arange(len(possible))[:, None]
+    return numbers
+
+
+def wrap_pairs(X, constraints):
+    """Form the pairs of points of ``(a, b, c, d)``, rows of similar (a, b) and dissimilar (c, d) points.
+
+    Returns
+    -------
+    pairs : ndarray of shape (n_pairs, 2, d)
+    y : ndarray of int of shape (n_pairs,)
+        +1 for the similar ones, which come first, and −1.
+    """
+    X, (a, b, c, d) = np.asarray(X), constraints
+    pairs = np.concatenate([np.stack([X[a], X[b]], axis=1), np.stack([X[c], X[d]], axis=1)])
+    return pairs, np.repeat([1, -1], [len(a), len(c)])
+
+
+class Constraints:
+    """Pairs, triplets and chunks from labels of which some may be unknown.
+
+    Parameters
+    ----------
+    partial_labels : array-like of shape (n,)
+        Classes; a negative number, NaN or None where it is not known.
+
+    Examples
+    --------
+    >>> from metricnets import Constraints
+    >>> a, b, c, d = Constraints([0, 0, 1, 1, -1]).positive_negative_pairs(2, random_state=0)
+    >>> sorted(sorted(pair) for pair in zip(a.tolist(), b.tolist()))
+    [[0, 1], [2, 3]]
+    """
+
+    def __init__(self, partial_labels):
+        y = column_or_1d(partial_labels)
+        self.partial_labels = y if y.dtype.kind in "iu" else partial_codes(y)
+
+    def positive_negative_pairs(self, n_constraints, same_length=False, random_state=None):
+        """Draw pairs of rows of one class and pairs of rows of two classes.
+
+        Parameters
+        ----------
+        n_constraints : int
+            How many of each kind; where there are fewer all are returned, with a warning.
+        same_length : bool, default=False
+            Whether to return equally many of both kinds.
+        random_state : int, RandomState or None, default=None
+
+        Returns
+        -------
+        a, b, c, d : ndarrays of int
+            Rows: a and b are of one class, c and d of two.
+        """
+        codes, rng = partial_codes(self.partial_labels), check_random_state(random_state)
+        drawn = {
+            "positive": positive_pairs(codes, n_constraints, rng),
+            "negative": negative_pairs(codes, n_constraints, rng),
+        }
+        for kind, pairs in drawn.items():
+            if len(pairs) < n_constraints:
+                warn(f"Only generated {len(pairs)} {kind} constraints (requested {n_constraints})")
+        positive, negative = drawn.values()
+        if same_length:
+            n = min(len(positive), len(negative))
+            positive, negative = positive[:n], negative[:n]
+        return *positive.T, *negative.T
+
+    def generate_knntriplets(self, X, k_genuine, k_impostor):
+        """Triplets of nearest neighbours (n_triplets, 3), see :func:`metricnets.constraints.knn_triplets`."""
+        return knn_triplets(check_array(X, dtype=float), partial_codes(self.partial_labels), k_genuine, k_impostor)
+
+    def chunks(self, n_chunks=100, chunk_size=2, random_state=None):
+        """Draw chunks, disjoint sets of rows of one class.
+
+        Returns
+        -------
+        chunks : ndarray of int of shape (n,)
+            Number of the chunk of each row, −1 for none.
+
+        Raises
+        ------
+        ValueError
+            If the classes are too small for so many chunks.
+        """
+        codes = partial_codes(self.partial_labels)
+        numbers = chunks(codes, n_chunks, chunk_size, check_random_state(random_state))
+        if numbers.max() + 1 < n_chunks:
+            raise ValueError(
+                f"Not enough possible chunks of {chunk_size} elements in each class to form expected {n_chunks} "
+                f"chunks - maximum number of chunks is {numbers.max() + 1}"
+            )
+        return numbers

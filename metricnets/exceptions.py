@@ -1,0 +1,25 @@
+"""Errors that the caller may want to tell from others, and warnings that point at the caller."""
+
+import os
+import sys
+import warnings
+
+from numpy.linalg import LinAlgError
+
+PACKAGE = os.path.dirname(__file__) + os.sep
+
+
+class PreprocessorError(Exception):
+    """A callable ``preprocessor`` failed; its own error is the cause, ``__cause__``."""
+
+
+class NonPSDError(LinAlgError):
+    """A matrix that should be positive semi-definite is not."""
+
+
+def warn(message, category=UserWarning):
+    """Warn, naming the line outside of this package that led here."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)

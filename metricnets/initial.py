@@ -1,0 +1,132 @@
+"""Where learning begins: linear maps and metrics by name, or given."""
+
+import numpy as np
+from scipy.linalg import LinAlgError, eigvalsh
+from sklearn.datasets import make_spd_matrix
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.utils.validation import check_array
+
+from metricnets._linalg import inverse_root
+from metricnets.exceptions import NonPSDError, warn
+
+
+def initial_metric(prior, X, rng, *, name="prior", definite=True):
+    """Make a metric M from its name, or check the one given.
+
+    Parameters
+    ----------
+    prior : {'identity', 'covariance', 'random'} or array-like of shape (d, d)
+        'covariance' is the inverse covariance of X, 'random' a random positive definite matrix.
+    X : ndarray of shape (n, d)
+    rng : numpy.random.RandomState
+    name : str
+        Name of the parameter, for messages.
+    definite : bool, default=True
+        Whether M has to be positive definite; otherwise positive semi-definite.
+
+    Returns
+    -------
+    M : ndarray of shape (d, d)
+
+    Raises
+    ------
+    ValueError
+        If an array is not symmetric and of shape (d, d).
+    NonPSDError
+        If it has a negative eigenvalue.
+    LinAlgError
+        If it should be definite and is not, or the covariance of X is singular then.
+    """
+    d = X.shape[1]
+    if isinstance(prior, str):
+        if prior == "covariance":
+            return _inverse_covariance(X, name, definite)
+        return np.eye(d) if prior == "identity" else make_spd_matrix(d, random_state=rng)
+    M = check_array(prior, dtype=float, input_name=name)
+    if M.shape != (d, d):
+        raise ValueError(f"{name} has shape {M.shape}; points of {d} features need a matrix of shape ({d}, {d}).")
+    if not np.allclose(M, M.T, rtol=1e-6, atol=1e-8 * np.abs(M).max()):
+        raise ValueError(f"{name} is not symmetric; a metric is.")
+    M = (M + M.T) / 2
+    values = eigvalsh(M)
+    rounding = d * np.finfo(float).eps * np.abs(values).max()
+    if values[0] < -rounding:
+        raise NonPSDError(f"{name} should be positive semi-definite; its least eigenvalue is {values[0]:.3g}.")
+    if definite and values[0] <= rounding:
+        raise LinAlgError(f"{name} should be positive definite; its least eigenvalue is {values[0]:.3g}.")
+    return M
+
+
+def _inverse_covariance(X, name, definite):
+    W = inverse_root(np.atleast_2d(np.cov(X, rowvar=False)))  # (d, rank)
+    d, rank = W.shape
+    if rank < d:
+        if definite:
+            raise LinAlgError(
+                f"{name}='covariance' needs an invertible covariance; that of the points has rank {rank} < {d}. "
+                f"Use {name}='identity', or remove features that are constant or combinations of others."
+            )
+        warn(f"the covariance of the points has rank {rank} < {d}; its pseudo-inverse is used.")
+    return W @ W.T
+
+
+def initial_components(init, n_components, X, codes, rng):
+    """Make a linear map L from its name, or check the one given.
+
+    Parameters
+    ----------
+    init : {'auto', 'pca', 'lda', 'identity', 'random'} or array-like of shape (n_components, d)
+        'auto' is 'lda' where there are classes and enough of them for ``n_components``, else 'pca'
+        where that reduces the dimension, else 'identity'.
+    n_components : int or None
+        None takes the rows of an array, otherwise d.
+    X : ndarray of shape (n, d)
+    codes : ndarray of shape (n,) or None
+        Classes; None if there are none.
+    rng : numpy.random.RandomState
+
+    Returns
+    -------
+    L : ndarray of shape (n_components, d)
+
+    Raises
+    ------
+    ValueError
+        If the array is not of this shape, or there are too few classes or rows for 'lda' or 'pca'.
+    """
+    n, d = X.shape
+    if not isinstance(init, str):
+        return _given(init, n_components, d)
+    k = n_components or d
+    n_classes = 0 if codes is None else len(np.unique(codes))
+    if init == "auto":
+        init = "lda" if k < n_classes < n and k <= d else "pca" if k < min(n, d) else "identity"
+    if init == "lda":
+        if not k < n_classes < n:
+            raise ValueError(
+                f"init='lda' needs n_components below the number of classes, and rows enough to see their scatter; "
+                f"n_components is {k}, for {n_classes} classes in {n} rows. Use init='pca' or lower n_components."
+            )
+        return _discriminants(X, codes, k)
+    if init == "pca":
+        if k > min(n, d):
+            raise ValueError(f"init='pca' has at most {min(n, d)} components here; n_components is {k}.")
+        return PCA(k, svd_solver="full").fit(X).components_ if np.ptp(X, axis=0).any() else np.eye(k, d)
+    return np.eye(k, d) if init == "identity" else rng.standard_normal((k, d))
+
+
+def _given(init, n_components, d):
+    L = check_array(init, dtype=float, input_name="init")
+    if L.shape[1] != d or len(L) > d or n_components not in (None, len(L)):
+        rows = f"at most {d}" if n_components is None else n_components
+        raise ValueError(f"init has shape {L.shape}; it needs n_components rows ({rows}) and n_features={d} columns.")
+    return L
+
+
+def _discriminants(X, codes, k):
+    """The k leading discriminants, with principal components in place of those that scatter leaves undefined."""
+    if not any(np.ptp(X[codes == code], axis=0).any() for code in np.unique(codes)):
+        return np.eye(k, X.shape[1])
+    found = LinearDiscriminantAnalysis().fit(X, codes).scalings_.T[:k]  # (at most k, d)
+    return np.vstack([found, np.eye(k, X.shape[1])[len(found) :]])

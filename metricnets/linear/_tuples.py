@@ -1,0 +1,175 @@
+"""The shells of the linear learners from tuples, and from labels that become tuples."""
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+
+from metricnets import calibration
+from metricnets._params import MaybeArray, MaybeCount, MaybeDict, Seed, fitting
+from metricnets.base import PairsMixin, QuadrupletsMixin, TripletsMixin
+from metricnets.constraints import negative_pairs, partial_codes, positive_pairs
+from metricnets.exceptions import warn
+from metricnets.linear._base import LinearMetric, MahalanobisMetric
+from metricnets.tuples import check_pair_labels, check_weights, distinct, points_and_members
+
+
+class TuplesLearner(MahalanobisMetric):
+    """A Mahalanobis metric learned from tuples.
+
+    Hook: ``_solve(X, members, labels) -> L``, with the distinct points X, the rows of X that make
+    each tuple, and a label or weight of each tuple, or None.
+    """
+
+    def _rows(self, tuples):
+        X, members = points_and_members(tuples, self._tuple_size, self.preprocessor)
+        if X.ndim != 2:
+            raise ValueError(f"points should be rows of features; those of the tuples have shape {X.shape[1:]}.")
+        return X, members
+
+    def _learn(self, X, members, labels, *extra):
+        self.n_features_in_, self.classes_ = X.shape[1], np.array([-1, 1])
+        points, members = distinct(X, members)
+        return self._keep(self._solve(self._ready(points), members, labels, *extra), X.dtype)
+
+
+class PairsLearner(PairsMixin, TuplesLearner):
+    """A Mahalanobis metric learned from pairs that are similar or not; a classifier of pairs.
+
+    Attributes
+    ----------
+    threshold_ : float
+        Greatest distance that counts as similar.
+    classes_ : ndarray of shape (2,)
+        −1 and +1.
+    """
+
+    @fitting
+    def fit(self, pairs, y, calibration_params: MaybeDict = None):
+        """Learn the metric from pairs, then calibrate ``threshold_`` on them.
+
+        Parameters
+        ----------
+        pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
+        y : array-like of shape (n_pairs,)
+            +1 for similar, −1 for dissimilar.
+        calibration_params : dict or None, default=None
+            Keyword arguments of ``calibrate_threshold``.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If the pairs or y are not of this form, or y has only one kind of pair.
+        """
+        return self._fit(pairs, y, calibration_params)
+
+    def _fit(self, pairs, y, calibration_params, *extra):
+        calibration.check_strategy(**(calibration_params or {}))
+        X, members = self._rows(pairs)
+        y = check_pair_labels(y, len(members))
+        self._learn(X, members, y, *extra)
+        return self.calibrate_threshold(pairs, y, **(calibration_params or {}))
+
+
+class TripletsLearner(TripletsMixin, TuplesLearner):
+    """A Mahalanobis metric learned from triplets (a, b, c): a should be nearer to b than to c."""
+
+    @fitting
+    def fit(self, triplets, y=None):
+        """Learn the metric from triplets; ``y`` is not used.
+
+        Parameters
+        ----------
+        triplets : array-like of shape (n_triplets, 3, n_features), or (n_triplets, 3) indicators
+
+        Returns
+        -------
+        self : object
+        """
+        return self._learn(*self._rows(triplets), None)
+
+
+class QuadrupletsLearner(QuadrupletsMixin, TuplesLearner):
+    """A Mahalanobis metric learned from quadruplets (a, b, c, d): a and b should be nearer than c and d."""
+
+    @fitting
+    def fit(self, quadruplets, weights=None):
+        """Learn the metric from quadruplets.
+
+        Parameters
+        ----------
+        quadruplets : array-like of shape (n_quadruplets, 4, n_features), or (n_quadruplets, 4) indicators
+        weights : array-like of shape (n_quadruplets,) or None, default=None
+            How much each counts; only their proportions matter.  None: all the same.
+
+        Returns
+        -------
+        self : object
+        """
+        X, members = self._rows(quadruplets)
+        return self._learn(X, members, check_weights(weights, len(members)))
+
+
+class FromLabels(LinearMetric):
+    """A learner from tuples that draws them from classes.
+
+    Labels that are negative numbers, NaN or None are not known: their rows are in no tuple.  Hooks:
+    ``_tuples(codes, rng) -> members, labels``, and ``_solve`` of the learner from tuples.
+
+    Parameters
+    ----------
+    n_constraints : int >= 1 or None, default=None
+        Similar and dissimilar pairs to draw, so many of each.  None takes 20 times the squared
+        number of classes.  All there are if there are fewer: with a warning, unless None.
+    random_state : int, RandomState or None, default=None
+        What they are drawn with.
+    """
+
+    n_constraints: MaybeCount = None
+    random_state: Seed = None
+
+    def _learned(self, X, y, *extra):
+        codes = partial_codes(y)
+        check_classification_targets(y[codes >= 0])
+        members, labels = self._tuples(codes, check_random_state(self.random_state))
+        points, members = distinct(X, members)
+        return self._solve(points, members, labels, *extra)
+
+    def _drawn(self, codes, rng):
+        """Similar and dissimilar pairs (n, 2), at least one of each."""
+        n_pairs = self.n_constraints or 20 * (codes.max(initial=-1) + 1) ** 2
+        drawn = {"similar": positive_pairs(codes, n_pairs, rng), "dissimilar": negative_pairs(codes, n_pairs, rng)}
+        for kind, pairs in drawn.items():
+            if len(pairs) == 0:
+                raise ValueError(f"y gives no {kind} pairs; it needs two classes, and two rows in one of them.")
+            if self.n_constraints is not None and len(pairs) < n_pairs:
+                warn(f"only {len(pairs)} {kind} pairs drawn, for n_constraints={n_pairs}.")
+        return drawn.values()
+
+
+class PairsFromLabels(FromLabels):
+    """A learner from pairs that draws them from classes."""
+
+    def _tuples(self, codes, rng):
+        similar, dissimilar = self._drawn(codes, rng)
+        return np.concatenate([similar, dissimilar]), np.repeat([1, -1], [len(similar), len(dissimilar)])
+
+
+class QuadrupletsFromLabels(FromLabels):
+    """A learner from quadruplets that draws them from classes: a similar pair, then a dissimilar one.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_constraints,) or None, default=None
+        How much each quadruplet counts; only their proportions matter.  None: all the same.
+    """
+
+    weights: MaybeArray = None
+
+    def _tuples(self, codes, rng):
+        similar, dissimilar = self._drawn(codes, rng)
+        n = min(len(similar), len(dissimilar))
+        return np.hstack([similar[:n], dissimilar[:n]]), check_weights(self.weights, n)
