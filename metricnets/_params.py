@@ -13,7 +13,7 @@ from typing import Annotated, get_args
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from metricnets._linalg import one_thread
 
@@ -43,6 +43,7 @@ Share = checked(float, Interval(Real, 0, 1, closed="neither"))
 RateBelowOne = checked(float, Interval(Real, 0, 1, closed="left"))
 UpToOne = checked(float, Interval(Real, 0, 1, closed="right"))
 MaybeShare = checked(float | str | None, Interval(Real, 0, 1, closed="both"), StrOptions({"auto"}), None)
+MaybeRate = checked(float | None, Interval(Real, 0, 1, closed="both"), None)
 Flag = checked(bool, "boolean")
 Verbosity = checked(int, "verbose")
 Seed = checked(int | np.random.RandomState | None, "random_state")
@@ -52,6 +53,7 @@ MaybeDict = checked(dict | None, dict, None)
 MaybeArray = checked(np.ndarray | None, "array-like", None)
 MaybeSource = checked(np.ndarray | Callable | None, "array-like", callable, None)
 MaybeObject = checked(object, object, None)
+MaybeMetric = checked(object, HasMethods("pair_distance"), None)
 Prior = one_of("identity", "covariance", "random", or_else=checked(np.ndarray, "array-like"))
 Function = checked(Callable, callable)
 MaybeFunction = checked(Callable | None, callable, None)

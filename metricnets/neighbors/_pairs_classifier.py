@@ -1,0 +1,91 @@
+"""PairsClassifier: same or different, from any learned metric."""
+
+import numpy as np
+from sklearn.base import MetaEstimatorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from metricnets._params import MaybeMetric, MaybeRate, Parametrized, Positive, fitting, one_of
+from metricnets.base import PairsMixin
+from metricnets.calibration import STRATEGIES, check_strategy
+from metricnets.tuples import check_pair_labels, check_tuples
+
+
+class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized, positional="metric strategy min_rate beta"):
+    """Say of pairs of points whether they are similar, by the distance of a fitted metric learner.
+
+    Any learner of this package serves, from points, triplets or labels, linear or deep.  ``fit``
+    only chooses the threshold; the metric stays as it is, in copies made by ``clone`` and by
+    searches too, so that pairs held back for validation say nothing to it.
+
+    Parameters
+    ----------
+    metric : fitted metric learner or None, default=None
+        What has ``pair_distance``; None is the Euclidean distance.  Among the values of a search,
+        wrap it in scikit-learn's ``FrozenEstimator``.
+    strategy : {'accuracy', 'f_beta', 'max_tpr', 'max_tnr'}, default='accuracy'
+        How ``threshold_`` is chosen, see :func:`metricnets.calibration.threshold`.
+    min_rate : float in [0, 1] or None, default=None
+        The least rate kept by 'max_tpr' and 'max_tnr'.
+    beta : float > 0, default=1.0
+        Weight of recall in 'f_beta'.
+
+    Attributes
+    ----------
+    threshold_ : float
+        Greatest distance that counts as similar.
+    classes_ : ndarray of shape (2,)
+        −1 and +1.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from metricnets import LDA, PairsClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> pairs, same = X[[[0, 1], [0, 60], [60, 61], [60, 120]]], [1, -1, 1, -1]
+    >>> PairsClassifier(LDA().fit(X, y)).fit(pairs, same).predict(pairs)
+    array([ 1, -1,  1, -1])
+    """
+
+    metric: MaybeMetric = None
+    strategy: one_of(*STRATEGIES) = "accuracy"
+    min_rate: MaybeRate = None
+    beta: Positive = 1.0
+
+    @fitting
+    def fit(self, pairs, y):
+        """Choose the threshold.
+
+        Parameters
+        ----------
+        pairs : array-like of shape (n_pairs, 2, n_features), or indicators if ``metric`` looks them up
+        y : array-like of shape (n_pairs,)
+            +1 for similar, −1 for dissimilar.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        NotFittedError
+            If ``metric`` is not fitted.
+        """
+        check_strategy(self.strategy, self.min_rate, self.beta)
+        y = check_pair_labels(y, len(pairs))
+        self.classes_ = np.array([-1, 1])
+        return self.calibrate_threshold(pairs, y, self.strategy, self.min_rate, self.beta)
+
+    def pair_distance(self, pairs):
+        """Distances of pairs in the metric, shape (n_pairs,)."""
+        check_is_fitted(self, "classes_")
+        if self.metric is not None:
+            return self.metric.pair_distance(pairs)
+        pairs = check_tuples(pairs, 2)
+        return np.sqrt(((pairs[:, 0] - pairs[:, 1]) ** 2).reshape(len(pairs), -1).sum(axis=1))
+
+    def pair_score(self, pairs):
+        """Similarities of pairs of points, the negative distances."""
+        return -self.pair_distance(pairs)
+
+    def __sklearn_clone__(self):
+        return type(self)(**self.get_params(deep=False))

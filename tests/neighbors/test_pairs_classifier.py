@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV, cross_val_score
+
+from metricnets import DDML, LDA, PairsClassifier
+
+
+@pytest.fixture
+def lda(points):
+    return LDA().fit(*points)
+
+
+def test_pairs_up_to_the_threshold_are_similar(lda, pairs):
+    X, y = pairs
+    model = PairsClassifier(lda).fit(X, y)
+    d = lda.pair_distance(X)
+    np.testing.assert_array_equal(model.predict(X), np.where(d <= model.threshold_, 1, -1))
+    np.testing.assert_array_equal(model.decision_function(X), -d)
+    best = max(np.mean(np.where(d <= cut, 1, -1) == y) for cut in [-1, *d])
+    assert np.mean(model.predict(X) == y) == best
+
+
+def test_the_strategy_is_that_of_calibration(lda, pairs):
+    X, y = pairs
+    model = PairsClassifier(lda, "max_tpr", 0.8).fit(X, y)
+    assert np.mean(model.predict(X)[y == -1] == -1) >= 0.8
+    with pytest.raises(ValueError, match="min_rate"):
+        PairsClassifier(lda, "max_tpr").fit(X, y)
+
+
+def test_none_is_the_euclidean_distance(pairs):
+    X, y = pairs
+    np.testing.assert_allclose(PairsClassifier().fit(X, y).pair_distance(X), np.linalg.norm(X[:, 0] - X[:, 1], axis=1))
+
+
+def test_the_metric_is_kept_by_clone_and_in_searches(lda, pairs):
+    X, y = pairs
+    assert clone(PairsClassifier(lda)).metric is lda
+    assert np.isfinite(cross_val_score(PairsClassifier(lda), X, y, cv=3)).all()
+    search = GridSearchCV(PairsClassifier(), {"metric": [None, FrozenEstimator(lda)]}, cv=3).fit(X, y)
+    assert search.best_estimator_.threshold_ > 0
+
+
+def test_deep_metrics_serve_too(points, pairs):
+    ddml = DDML(max_epochs=2, random_state=0).fit(*points)
+    assert PairsClassifier(ddml).fit(*pairs).score(*pairs) > 0.5
+
+
+def test_what_is_missing_is_named(lda, pairs):
+    X, y = pairs
+    with pytest.raises(NotFittedError, match="LDA"):
+        PairsClassifier(LDA()).fit(X, y)
+    with pytest.raises(NotFittedError, match="PairsClassifier"):
+        PairsClassifier(lda).predict(X)
+    with pytest.raises(ValueError, match=r"\by\b"):
+        PairsClassifier(lda).fit(X, y * 2)
