@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 
-.PHONY: help demo test lint bench doc test-oldest clean
+.PHONY: help demo test lint bench bench-linear doc test-oldest clean
 .NOTPARALLEL:
 
 help:         ## list the targets
@@ -23,6 +23,9 @@ lint: .venv/with-lint          ## check the style and the spelling; change nothi
 bench: .venv/with-test         ## run the benchmarks, on small problems
 	for script in examples/benchmarks/bench_*.py; do $(BIN)/python $$script --quick || exit 1; done
 
+bench-linear: .venv/with-test .venv-metric-learn/done ## the linear learners beside metric-learn: ten minutes or more
+	$(BIN)/python examples/benchmarks/bench_linear.py --peer .venv-metric-learn/bin/python
+
 doc: .venv/with-doc            ## build the documentation: doc/_build/html/index.html
 	$(BIN)/sphinx-build -q -W --keep-going -b html doc doc/_build/html
 
@@ -30,7 +33,7 @@ test-oldest: .venv-oldest/done ## run the tests, without examples, with the olde
 	.venv-oldest/bin/pytest -q -n 2 tests
 
 clean:                         ## remove the environments and everything that was built
-	rm -rf .venv .venv-oldest build dist figures doc/_build *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv .venv-oldest .venv-metric-learn build dist figures doc/_build *.egg-info .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -r {} +
 
 # .venv/with-plot is the package, editable, with the extra "plot" of setup.cfg; and so on.
@@ -44,4 +47,10 @@ clean:                         ## remove the environments and everything that wa
 	@echo "Setting up .venv-oldest: this takes a minute or two the first time."
 	@test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
 	@.venv-oldest/bin/python -m pip install -qq --disable-pip-version-check -c .ci/constraints-oldest.txt -e '.[test]'
+	@touch $@
+
+.venv-metric-learn/done: .ci/constraints-metric-learn.txt
+	@echo "Setting up .venv-metric-learn: this takes a minute or two the first time."
+	@test -x .venv-metric-learn/bin/python || $(PYTHON) -m venv .venv-metric-learn
+	@.venv-metric-learn/bin/python -m pip install -qq --disable-pip-version-check -r .ci/constraints-metric-learn.txt
 	@touch $@

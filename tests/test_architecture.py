@@ -39,6 +39,7 @@ LAYERS = {
     "linear": 4,
     "deep": 4,
     "neighbors": 4,
+    "_metric_learn": 5,
     "displays": 5,
     "protocols": 5,
 }
@@ -49,7 +50,7 @@ PRIVATE_SCIKIT_LEARN = {"metricnets._params"}
 # The files of a package that its other files may import.
 SHELLS = {
     "deep": {"_base", "_network", "_supervised", "_training", "_context", "_autoencoder"},
-    "linear": {"_base", "_tuples"},
+    "linear": {"_base", "_tuples", "_logdet"},
     "neighbors": set(),
     "losses": {"_ops"},
 }

@@ -38,7 +38,6 @@ class MahalanobisMetric(MetricMixin, Parametrized):
     preprocessor: MaybeSource = None
 
     _linear = True
-    _own_precision = False  # whether `_solve` gets float32 as it is, and not in double precision
 
     def _keep(self, L, dtype):
         self.components_ = np.ascontiguousarray(L, dtype=dtype)
@@ -50,9 +49,10 @@ class MahalanobisMetric(MetricMixin, Parametrized):
         """Points as the solvers want them, once their size makes sense."""
         if self.n_components is not None and self.n_components > X.shape[1]:
             raise ValueError(f"n_components={self.n_components} is more than the {X.shape[1]} features.")
-        if np.abs(X).max() > LARGEST:
-            raise ValueError(f"the features reach {np.abs(X).max():.3g}, beyond {LARGEST:.0e}: scale them first.")
-        return np.ascontiguousarray(X, dtype=X.dtype if self._own_precision else np.float64)
+        greatest = float(np.abs(X).max())
+        if greatest > LARGEST:
+            raise ValueError(f"the features reach {greatest:.3g}, beyond {LARGEST:.0e}: scale them first.")
+        return np.ascontiguousarray(X, dtype=np.float64)
 
     def transform(self, X):
         """Embed points as X Lᵀ.

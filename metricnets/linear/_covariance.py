@@ -33,7 +33,6 @@ class Covariance(LinearMetric, positional="preprocessor"):
     """
 
     _supervised = False
-    _own_precision = True
 
     def _solve(self, X, y):
         W = inverse_root(np.atleast_2d(np.cov(X, rowvar=False)))  # (d, rank), the least variance first

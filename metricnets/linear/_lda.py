@@ -45,8 +45,6 @@ class LDA(LinearMetric):
     (2, 4)
     """
 
-    _own_precision = True
-
     n_components: MaybeCount = None
     solver: one_of("svd", "eigen", "lsqr") = "svd"
     shrinkage: MaybeShare = None

@@ -1,0 +1,257 @@
+"""Fit time and memory of the linear learners beside metric-learn 0.7.0: same data, same settings.
+
+Each fit runs in a process of its own, in one thread; shown are CPU seconds, the memory that ``fit``
+adds to the peak, and the objective of the paper, computed by one naive function on the metric that each
+of the two found.  Settings are the defaults of both, which are the same.  metric-learn needs an
+environment of its own, as it cannot fit on scikit-learn 1.8 or later: ``make bench-linear`` sets up
+.venv-metric-learn and runs this script with ``--peer .venv-metric-learn/bin/python``.  Without a peer
+our own figures are shown.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from sklearn.datasets import load_digits, make_classification
+from sklearn.preprocessing import StandardScaler
+
+DATA = ["digits 1797 x 64", "made 5000 x 100"]
+# learner -> what it is fitted to
+LEARNERS = {
+    "Covariance": "labels",
+    "RCA_Supervised": "labels",
+    "LFDA": "labels",
+    "NCA": "labels",
+    "MLKR": "labels",
+    "LMNN": "labels",
+    "SCML_Supervised": "labels",
+    "ITML": "pairs",
+    "ITML_Supervised": "labels",
+    "LSML": "quadruplets",
+    "LSML_Supervised": "labels",
+    "MMC": "pairs",
+    "MMC_Supervised": "labels",
+    "SDML": "pairs",
+}
+SETTINGS = {"SDML": {"balance_param": 1e-5}}  # with the default metric-learn fails
+
+
+def load(name, share=1.0):
+    """Points and classes; with any scikit-learn from 1.0 on."""
+    if name.startswith("digits"):
+        X, y = load_digits(return_X_y=True)
+    else:
+        n, d = int(name.split()[1]), int(name.split()[3])
+        parts = {"n_informative": min(20, d // 2), "n_redundant": min(10, d // 4), "n_classes": 10}
+        X, y = make_classification(n, d, **parts, random_state=0)
+    n = int(share * len(X))
+    return StandardScaler().fit_transform(X)[:n], y[:n]
+
+
+def drawn_pairs(y):
+    """As many similar and dissimilar pairs as the supervised learners draw by default: rows (m, 2) each."""
+    rng = np.random.default_rng(0)
+    rows = rng.integers(len(y), size=(60_000, 2))
+    rows, same = rows[rows[:, 0] != rows[:, 1]], lambda rows: y[rows[:, 0]] == y[rows[:, 1]]
+    n = 20 * len(np.unique(y)) ** 2
+    return rows[same(rows)][:n], rows[~same(rows)][:n]
+
+
+def training_data(kind, X, y):
+    if kind == "labels":
+        return X, y
+    similar, dissimilar = drawn_pairs(y)
+    if kind == "quadruplets":
+        return (X[np.hstack([similar, dissimilar])],)
+    return X[np.vstack([similar, dissimilar])], np.repeat([1, -1], [len(similar), len(dissimilar)])
+
+
+def peak():
+    """Peak memory of this process in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+# ------------------------------------------------------------------------------------------------
+# Objectives, by the letter of the papers: functions of the map L, the points and the classes.
+
+
+def squares(z, rows):
+    return ((z[rows[:, 0]] - z[rows[:, 1]]) ** 2).sum(axis=1)
+
+
+def softmax_rows(z, shift):
+    """Blocks of rows and their normalised Gaussian weights; a row has none for itself."""
+    norms = (z**2).sum(axis=1)
+    for start in range(0, len(z), 500):
+        d = norms[start : start + 500, None] + norms - 2 * z[start : start + 500] @ z.T
+        d[np.arange(len(d)), start + np.arange(len(d))] = np.inf
+        p = np.exp(d.min(axis=1, keepdims=True) * shift - d)
+        yield slice(start, start + 500), p / np.maximum(p.sum(axis=1, keepdims=True), 1e-300)
+
+
+def nca(L, X, y):
+    return sum(p[y[rows][:, None] == y].sum() for rows, p in softmax_rows(X @ L.T, 1)) / len(X)
+
+
+def mlkr(L, X, y):
+    return sum(((p @ y - y[rows]) ** 2).sum() for rows, p in softmax_rows(X @ L.T, 1))
+
+
+def lmnn(L, X, y, n_neighbors=3, weight=0.5):
+    z, total = X @ L.T, 0.0
+    for c in np.unique(y):
+        own, other = np.flatnonzero(y == c), np.flatnonzero(y != c)
+        within = ((X[own] ** 2).sum(1)[:, None] + (X[own] ** 2).sum(1) - 2 * X[own] @ X[own].T) + np.diag(
+            [np.inf] * len(own)
+        )
+        targets = own[np.argsort(within, axis=1, kind="stable")[:, :n_neighbors]]
+        between = (z[own] ** 2).sum(1)[:, None] + (z[other] ** 2).sum(1) - 2 * z[own] @ z[other].T
+        for k in range(n_neighbors):
+            d = ((z[own] - z[targets[:, k]]) ** 2).sum(axis=1)
+            total += (1 - weight) * d.sum() + weight * np.maximum(0, 1 + d[:, None] - between).sum()
+    return total
+
+
+def scml(L, X, y):
+    """Mean hinge over the triplets of 3 nearest of the class and 10 nearest of others."""
+    z, total, n = X @ L.T, 0.0, 0
+    for c in np.unique(y):
+        own, other = np.flatnonzero(y == c), np.flatnonzero(y != c)
+        apart = [np.linalg.norm(X[own][:, None] - X[rows], axis=2) for rows in (own, other)]
+        near, far = (own[np.argsort(apart[0])[:, 1:4]], other[np.argsort(apart[1])[:, :10]])
+        d = [((z[own][:, None] - z[rows]) ** 2).sum(axis=2) for rows in (near, far)]
+        total, n = total + np.maximum(0, 1 + d[0][:, :, None] - d[1][:, None, :]).sum(), n + len(own) * 30
+    return total / n
+
+
+def divergence(M):
+    """LogDet divergence of M from the identity."""
+    return np.trace(M) - np.linalg.slogdet(M)[1] - len(M)
+
+
+def itml(L, X, y):
+    similar, dissimilar = drawn_pairs(y)
+    points = np.unique(X[np.vstack([similar, dissimilar]).ravel()], axis=0)
+    gram = points @ points.T
+    apart = np.sqrt(np.maximum(0, np.diag(gram)[:, None] + np.diag(gram) - 2 * gram))[np.triu_indices(len(points), 1)]
+    near, far = np.percentile(apart, [5, 95])
+    slack = np.concatenate(
+        [np.maximum(1, squares(X @ L.T, similar) / near), np.minimum(1, squares(X @ L.T, dissimilar) / far)]
+    )
+    return divergence(L.T @ L) + (slack - np.log(slack) - 1).sum()
+
+
+def lsml(L, X, y):
+    near, far = (np.sqrt(squares(X @ L.T, rows)) for rows in drawn_pairs(y))
+    return (np.maximum(0, near - far) ** 2).mean() + np.trace(L.T @ L) - np.linalg.slogdet(L.T @ L)[1]
+
+
+def mmc(L, X, y):
+    near, far = (squares(X @ L.T, rows) for rows in drawn_pairs(y))
+    return np.sqrt(far).sum() / np.sqrt(near.sum())
+
+
+def sdml(L, X, y):
+    M, (similar, dissimilar) = L.T @ L, drawn_pairs(y)
+    loss = squares(X @ L.T, similar).sum() - squares(X @ L.T, dissimilar).sum()
+    off = np.abs(M).sum() - np.trace(M)
+    return np.trace(M) + SETTINGS["SDML"]["balance_param"] * loss - np.linalg.slogdet(M)[1] + 0.01 * off
+
+
+OBJECTIVES = {  # and whether more is better
+    "NCA": (nca, True),
+    "MLKR": (mlkr, False),
+    "LMNN": (lmnn, False),
+    "SCML_Supervised": (scml, False),
+    "ITML": (itml, False),
+    "LSML": (lsml, False),
+    "MMC": (mmc, True),
+    "SDML": (sdml, False),
+}
+
+
+# ------------------------------------------------------------------------------------------------
+
+
+def work(package, learner, data, share, repeats, settings, out):
+    """Fit in this process, keep the map that was learned, and print what it took."""
+    cls, settings = getattr(__import__(package), learner), json.loads(settings)
+    if "random_state" in cls().get_params():
+        settings["random_state"] = 0
+    warnings.simplefilter("ignore")
+    given = training_data(LEARNERS.get(learner, "labels"), *load(data, float(share)))
+    small = training_data(LEARNERS.get(learner, "labels"), *load("digits", 0.2))
+    cls(**settings).fit(*small)  # what is imported on first use is not timed
+    before, times = peak(), []
+    while len(times) < int(repeats) and sum(times) < 10:
+        start = time.process_time()
+        fitted = cls(**settings).fit(*given)
+        times.append(time.process_time() - start)
+    np.save(out, fitted.components_)
+    print(json.dumps({"seconds": min(times), "MB": peak() - before, "n_iter": getattr(fitted, "n_iter_", None)}))
+
+
+def measured(
+    learner, data, *, python=sys.executable, package="metricnets", share=1, repeats=3, settings=None, timeout=900
+):
+    """Run `work` in a process of its own; its figures and the map that was found, or why there is none."""
+    settings = json.dumps(SETTINGS.get(learner, {}) | (settings or {}))
+    with tempfile.TemporaryDirectory() as folder:
+        out = str(Path(folder) / "L.npy")
+        command = [python, __file__, "--work", package, learner, data, str(share), str(repeats), settings, out]
+        one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        try:
+            run = subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=os.environ | one_thread)
+        except subprocess.TimeoutExpired:
+            return {"error": f"over {timeout:.0f} s"}
+        if run.returncode:
+            return {"error": run.stderr.strip().splitlines()[-1].split(":")[0]}
+        return json.loads(run.stdout.splitlines()[-1]) | {"L": np.load(out)}
+
+
+def cells(figures, objective, X, y):
+    if "error" in figures:
+        return f"{figures['error']:>24s}{'':12s}"
+    value = f"{objective(figures['L'], X, y):12.5g}" if objective else f"{'':12s}"
+    return f"{figures['seconds']:8.3f} s {figures['n_iter'] or '':>5} {figures['MB']:6.0f} MB{value}"
+
+
+def show(learner, data, options):
+    """Print a row: ours, the peer's, and how many times the peer takes."""
+    share = 0.2 if options.quick else 1.0
+    X, y = load(data, share)
+    objective, more = OBJECTIVES.get(learner, (None, None))
+    ours = measured(learner, data, share=share, timeout=options.timeout)
+    row = f"{learner:16s}" + cells(ours, objective, X, y)
+    if options.peer:
+        peer = {"python": options.peer, "package": "metric_learn"}
+        peers = measured(learner, data, share=share, timeout=options.timeout, **peer)
+        row += "  " + cells(peers, objective, X, y)
+        if not {"error"} & (set(ours) | set(peers)):
+            row += f"{peers['seconds'] / ours['seconds']:8.1f} x {peers['MB'] / max(ours['MB'], 1):6.1f} x"
+    print(row + ("" if more is None else "   more is better" if more else "   less is better"), flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--work"]:
+        work(*sys.argv[2:])
+        sys.exit()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a fifth of the rows")
+    parser.add_argument("--peer", help="a Python that has metric-learn 0.7.0 and scikit-learn 1.2 to 1.5")
+    parser.add_argument("--only", nargs="+", choices=LEARNERS, default=list(LEARNERS), metavar="LEARNER")
+    parser.add_argument("--timeout", type=float, default=900, help="seconds for a fit (default: 900)")
+    options = parser.parse_args()
+    for data in DATA:
+        print(f"\n{data}, of 10 classes{', a fifth of the rows' if options.quick else ''}")
+        print(f"{'':16s}{'metricnets':>10s}  iter  added  objective  {'metric-learn' if options.peer else ''}")
+        for learner in options.only:
+            show(learner, data, options)
