@@ -13,6 +13,7 @@ from typing import Annotated, get_args
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from metricnets._linalg import one_thread
@@ -57,6 +58,11 @@ MaybeMetric = checked(object, HasMethods("pair_distance"), None)
 Prior = one_of("identity", "covariance", "random", or_else=checked(np.ndarray, "array-like"))
 Function = checked(Callable, callable)
 MaybeFunction = checked(Callable | None, callable, None)
+
+
+def random_state_of(seed):
+    """Make the generator of a ``random_state``; NumPy's global one, which None means elsewhere, is left alone."""
+    return np.random.RandomState() if seed is None else check_random_state(seed)
 
 
 class Parametrized(BaseEstimator):

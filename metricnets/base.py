@@ -200,9 +200,9 @@ class TripletsMixin(TuplesMixin):
         """Return +1 where a is nearer to b than to c, otherwise −1; int of shape (n_triplets,)."""
         return np.where(self.decision_function(triplets) > 0, 1, -1)
 
-    def score(self, triplets, y=None):
-        """Share of the triplets whose a is nearer to b than to c; ``y`` is not used."""
-        return float(np.mean(self.predict(triplets) == 1))
+    def score(self, triplets, y=None, sample_weight=None):
+        """Share of the triplets, by weight, whose a is nearer to b than to c; ``y`` is not used."""
+        return float(np.average(self.predict(triplets) == 1, weights=sample_weight))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -225,9 +225,9 @@ class QuadrupletsMixin(TuplesMixin):
         """Return +1 where a and b are nearer than c and d, −1 where further, 0 for ties; float of shape (n,)."""
         return np.sign(self.decision_function(quadruplets))
 
-    def score(self, quadruplets, y=None):
-        """Share of the quadruplets that are ordered as they should be, ties for a half; ``y`` is not used."""
-        return float(np.mean(self.predict(quadruplets)) / 2 + 0.5)
+    def score(self, quadruplets, y=None, sample_weight=None):
+        """Share of the quadruplets, by weight, that are ordered right, ties for a half; ``y`` is not used."""
+        return float(np.average(self.predict(quadruplets), weights=sample_weight) / 2 + 0.5)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

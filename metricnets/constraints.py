@@ -1,10 +1,10 @@
 """Pairs, triplets and chunks drawn from labels, for learners that take those."""
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import check_array, column_or_1d
 
+from metricnets._params import random_state_of
 from metricnets.exceptions import warn
 from metricnets.neighborhoods import nearest
 
@@ -190,7 +190,7 @@ class Constraints:
         a, b, c, d : ndarrays of int
             Rows: a and b are of one class, c and d of two.
         """
-        codes, rng = partial_codes(self.partial_labels), check_random_state(random_state)
+        codes, rng = partial_codes(self.partial_labels), random_state_of(random_state)
         drawn = {
             "positive": positive_pairs(codes, n_constraints, rng),
             "negative": negative_pairs(codes, n_constraints, rng),
@@ -222,7 +222,7 @@ class Constraints:
             If the classes are too small for so many chunks.
         """
         codes = partial_codes(self.partial_labels)
-        numbers = chunks(codes, n_chunks, chunk_size, check_random_state(random_state))
+        numbers = chunks(codes, n_chunks, chunk_size, random_state_of(random_state))
         if numbers.max() + 1 < n_chunks:
             raise ValueError(
                 f"Not enough possible chunks of {chunk_size} elements in each class to form expected {n_chunks} "

@@ -71,7 +71,8 @@ def check_unfitted(learner, tuples, y):
 def check_input_is_not_changed(learner, tuples, y):
     tuples_before, y_before = tuples.copy(), copy.copy(y)
     tuples.setflags(write=False)
-    y.setflags(write=False)
+    if y is not None:
+        y.setflags(write=False)
     learner.fit(tuples, y).predict(tuples)
     assert_array_equal(tuples, tuples_before)
     assert_array_equal(y, y_before)

@@ -1,11 +1,10 @@
 """The shells of the linear learners from tuples, and from labels that become tuples."""
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 
 from metricnets import calibration
-from metricnets._params import MaybeArray, MaybeCount, MaybeDict, Seed, fitting
+from metricnets._params import MaybeArray, MaybeCount, MaybeDict, Seed, fitting, random_state_of
 from metricnets.base import PairsMixin, QuadrupletsMixin, TripletsMixin
 from metricnets.constraints import negative_pairs, partial_codes, positive_pairs
 from metricnets.exceptions import warn
@@ -134,7 +133,7 @@ class FromLabels(LinearMetric):
     def _learned(self, X, y, *extra):
         codes = partial_codes(y)
         check_classification_targets(y[codes >= 0])
-        members, labels = self._tuples(codes, check_random_state(self.random_state))
+        members, labels = self._tuples(codes, random_state_of(self.random_state))
         points, members = distinct(X, members)
         return self._solve(points, members, labels, *extra)
 
