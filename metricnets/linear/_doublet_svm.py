@@ -1,0 +1,182 @@
+"""DoubletSVM: a metric from a support vector machine that tells pairs apart."""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.svm import SVC
+
+from metricnets._linalg import components_from_metric
+from metricnets._params import Count, Parametrized, Positive
+from metricnets.linear._base import LinearMetric, class_codes
+from metricnets.linear._tuples import PairsLearner
+from metricnets.neighborhoods import neighborhoods
+
+
+class _BaseDoubletSVM(Parametrized):
+    """What both forms of DoubletSVM share.
+
+    Parameters
+    ----------
+    C : float > 0, default=1.0
+        Weight of the pairs on the wrong side of the margin, the mean squared distance of all being 1.
+    max_iter : int >= 1, default=100000
+        Most steps of the solver; a step changes two coefficients.
+    tol : float > 0, default=0.001
+        By how much the conditions of the optimum may be violated.
+    """
+
+    C: Positive = 1.0
+    max_iter: Count = 100_000
+    tol: Positive = 1e-3
+
+    def _solve(self, X, pairs, y):
+        differences = X[pairs[:, 0]] - X[pairs[:, 1]]  # (n_pairs, d)
+        if not differences[y < 0].any():
+            raise ValueError("no dissimilar pair has two different points; there is nothing to tell apart.")
+        greatest = np.abs(differences).max()  # first, so that no square is beyond the range of numbers
+        unit = greatest * np.sqrt(((differences / greatest) ** 2).sum(axis=1).mean())
+        M, self.bias_, self.n_iter_, converged = separating_matrix(
+            differences / unit, y, C=self.C, max_iter=self.max_iter, tol=self.tol
+        )
+        if not converged:
+            warnings.warn(
+                f"{type(self).__name__} did not converge in max_iter={self.max_iter} steps; raise max_iter or lower C.",
+                ConvergenceWarning,
+                stacklevel=6,
+            )
+        L = components_from_metric(M, self.n_components)
+        if (L**2).sum() <= len(M) * np.finfo(float).eps * np.abs(M).sum():
+            warnings.warn(
+                "dissimilar pairs are not farther apart than similar ones in any direction; the metric is 0.",
+                stacklevel=6,
+            )
+        return L / unit
+
+
+class DoubletSVM(PairsLearner, _BaseDoubletSVM):
+    """A support vector machine that tells dissimilar pairs, "doublets", from similar ones.
+
+    A pair of difference τ = x − x' is on the side of the dissimilar if τᵀMτ > b.  M and b minimise
+
+        ½ ‖M‖² + C Σ over pairs of max(0, 1 − y (b − τᵀMτ)),    y ∈ {−1, +1},
+
+    the support vector machine with the kernel K(τ, τ') = (τᵀτ')² on the differences; then
+    M = Σ −y α ττᵀ is projected onto the positive semi-definite matrices.
+
+    Scikit-learn's ``SVC`` solves it.  A step costs O(n_pairs d) operations where the kernel is not
+    at hand, and there are some n_pairs steps and more; memory is O(n_pairs d + d²) and SVC's cache.
+    Deviation from the paper: differences are divided by the root of their mean square, so that
+    ``C`` means the same whatever the units.  Features of great units drown the others: scale them first.
+
+    Attributes
+    ----------
+    bias_ : float
+        b, the squared distance at the border before the projection.  ``threshold_``, which ``predict``
+        uses, is calibrated instead, as it is for all learners from pairs.
+    n_iter_ : int
+        Steps of the solver.
+
+    References
+    ----------
+    F. Wang, W. Zuo, L. Zhang, D. Meng, D. Zhang, "A kernel classification framework for metric
+    learning", IEEE Transactions on Neural Networks and Learning Systems 26(9), 2015.
+
+    Examples
+    --------
+    >>> from metricnets import DoubletSVM
+    >>> pairs = [[[0, 0], [0, 3]], [[1, 1], [1, 4]], [[0, 0], [1, 0]], [[1, 3], [0, 3]]]
+    >>> svm = DoubletSVM(C=100.0).fit(pairs, [1, 1, -1, -1])
+    >>> svm.predict([[[5, 5], [5, 7]], [[5, 5], [6, 5]]])
+    array([ 1, -1])
+    """
+
+
+class DoubletSVM_Supervised(LinearMetric, _BaseDoubletSVM):  # noqa: N801
+    """DoubletSVM from classes: `DoubletSVM` on pairs of nearest neighbours.
+
+    Every row makes a similar pair with each of its nearest neighbours in its class, and a dissimilar
+    one with each of its nearest in other classes.  A pair that two rows make counts once.
+
+    Parameters
+    ----------
+    k_genuine : int >= 1, default=2
+        Neighbours of every row in its class; all there are if there are fewer.
+    k_impostor : int >= 1, default=2
+        Neighbours of every row in other classes; all there are if there are fewer.
+
+    Attributes
+    ----------
+    bias_ : float
+        The squared distance at the border between similar and dissimilar, before the projection.
+    n_iter_ : int
+        Steps of the solver.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from metricnets import DoubletSVM_Supervised
+    >>> X, y = load_iris(return_X_y=True)
+    >>> DoubletSVM_Supervised().fit_transform(X, y).shape
+    (150, 4)
+    """
+
+    k_genuine: Count = 2
+    k_impostor: Count = 2
+
+    def _learned(self, X, y):
+        similar, dissimilar = doublets(X, class_codes(y), self.k_genuine, self.k_impostor)
+        for kind, pairs in {"similar": similar, "dissimilar": dissimilar}.items():
+            if len(pairs) == 0:
+                raise ValueError(f"y gives no {kind} pairs; it needs two classes, and two rows in one of them.")
+        labels = np.repeat([1, -1], [len(similar), len(dissimilar)])
+        return self._solve(X, np.concatenate([similar, dissimilar]), labels)
+
+
+def doublets(X, codes, k_genuine, k_impostor):
+    """Pairs of rows that are neighbours, of one class and of two.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    codes : ndarray of int of shape (n,)
+    k_genuine, k_impostor : int
+
+    Returns
+    -------
+    similar : ndarray of int of shape (n_similar, 2)
+    dissimilar : ndarray of int of shape (n_dissimilar, 2)
+    """
+    both = neighborhoods(X, codes, np.ones(len(X), bool), min(k_genuine, len(X)), min(k_impostor, len(X)))
+    return tuple(_once(np.repeat(np.arange(len(X)), near.shape[1]), near.ravel()) for near in both)
+
+
+def _once(left, right):
+    pairs = np.unique(np.sort(np.column_stack([left, right]), axis=1), axis=0)
+    return pairs[pairs[:, 0] != pairs[:, 1]]  # a row stands in for a neighbour that is not there
+
+
+def separating_matrix(differences, y, *, C, max_iter, tol):
+    """Solve the support vector machine of `DoubletSVM`.
+
+    Parameters
+    ----------
+    differences : ndarray of shape (n, d)
+    y : ndarray of shape (n,)
+        −1 or +1.
+
+    Returns
+    -------
+    M : ndarray of shape (d, d)
+        Symmetric, not yet projected.
+    b : float
+    n_iter : int
+    converged : bool
+    """
+    svc = SVC(C=C, kernel="poly", degree=2, gamma=1.0, coef0=0.0, max_iter=max_iter, tol=tol)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the caller's to say
+        svc.fit(differences, -y)
+    supports = differences[svc.support_]
+    M = (supports.T * svc.dual_coef_[0]) @ supports
+    return (M + M.T) / 2, -float(svc.intercept_[0]), int(svc.n_iter_[0]), svc.fit_status_ == 0

@@ -1,0 +1,164 @@
+"""LFDA: local Fisher discriminant analysis."""
+
+import numpy as np
+from scipy.linalg import eigh, qr
+
+from metricnets._linalg import with_fixed_signs
+from metricnets._params import MaybeCount, one_of
+from metricnets.exceptions import warn
+from metricnets.linear._base import LinearMetric, class_codes
+
+N_BLOCK = 2**20  # affinities computed at once
+LEAST_SHARE = 1e-6  # of the scatter in a direction that is within the classes
+SINGULAR = 1e-12  # scatter in a direction, over the greatest, that may be rounding alone
+
+
+class LFDA(LinearMetric, positional="n_components k embedding_type preprocessor"):
+    """Local Fisher discriminant analysis: rows of a class that are near stay near, other classes get far.
+
+    Fisher's scatters with weights: within a class of n_c rows a pair counts by its affinity
+    A_ij = exp(−‖x_i − x_j‖²/(σ_i σ_j)), where σ_i is the distance to the k-th neighbour of the same
+    class, so that a class may lie in several clusters.  With d_ij = x_i − x_j,
+
+    S_w = ½ Σ_same (A_ij/n_c) d_ij d_ijᵀ,   S_b = ½ Σ_same A_ij (1/n − 1/n_c) d_ij d_ijᵀ + ½ Σ_other (1/n) d_ij d_ijᵀ,
+
+    and the rows of L solve S_b v = λ S_w v, vᵀ S_w v = 1, the greatest λ first.  One eigenproblem of
+    S_w v = μ (S_w + S_b) v, λ = 1/μ − 1, is solved, which is well posed where S_w is singular: shares μ below
+    a millionth count as a millionth, and directions without any scatter are zero.  O(Σ n_c² d + d³) operations;
+    affinities are computed in blocks, 8 MB each, so the memory is that of X.
+
+    Unlike in metric-learn, σ_i is the distance to the k-th neighbour, as in the paper, whatever the
+    number of features, and a small class does not change k for others.
+
+    Parameters
+    ----------
+    k : int >= 1 or None, default=None
+        The neighbour whose distance is the local scale.  None takes min(7, n_features − 1), at least
+        1.  Classes with fewer rows take their last neighbour, with a warning unless k is None.
+    embedding_type : {'weighted', 'orthonormalized', 'plain'}, default='weighted'
+        'plain' takes the eigenvectors v as they are, 'weighted' multiplies them by √λ, and
+        'orthonormalized' makes the rows of L orthonormal.
+
+    References
+    ----------
+    M. Sugiyama, "Dimensionality reduction of multimodal labeled data by local Fisher discriminant
+    analysis", JMLR 2007.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from metricnets import LFDA
+    >>> X, y = load_wine(return_X_y=True)
+    >>> LFDA(n_components=2).fit_transform(X, y).shape
+    (178, 2)
+    """
+
+    k: MaybeCount = None
+    embedding_type: one_of("weighted", "orthonormalized", "plain") = "weighted"
+
+    def _solve(self, X, y):
+        codes = class_codes(y)
+        X = centered(X)
+        sizes = np.bincount(codes)
+        if len(sizes) < 2:
+            raise ValueError("y has one class only; LFDA needs at least two to tell apart.")
+        if not any(np.ptp(X[codes == code], axis=0).any() for code in range(len(sizes))):
+            raise ValueError("no class has two different rows; LFDA needs some scatter within the classes.")
+        if self.k is not None and sizes.min() <= self.k:
+            warn(
+                f"k={self.k} is too much for {np.count_nonzero(sizes <= self.k)} of {len(sizes)} classes, the smallest "
+                f"of which has {sizes.min()} rows; the last neighbour in such a class gives the scale."
+            )
+        within, between = local_scatters(X, codes, self.k or max(1, min(7, X.shape[1] - 1)))
+        V, eigenvalues = directions(within, between)
+        if self.embedding_type == "weighted":
+            V *= np.sqrt(eigenvalues)
+        elif self.embedding_type == "orthonormalized":
+            V = qr(V)[0]  # (d, d), completed by directions without scatter
+        L = np.zeros(X.shape[1:] * 2)
+        L[: V.shape[1]] = V.T
+        return with_fixed_signs(L[: self.n_components])
+
+
+def centered(X):
+    """X without its mean; columns that are constant but for rounding become 0."""
+    constant = np.ptp(X, axis=0) <= 1e-13 * np.abs(X).max(axis=0)
+    return np.where(constant, 0, X - X.mean(axis=0))
+
+
+def local_scatters(X, codes, k):
+    """S_w and S_b of centred X, as in `LFDA`; both are sums of positive semi-definite terms.
+
+    S_b is the scatter of the class means, and of each class (1 − n_c/n) times what its scatter is
+    beyond the local one.
+
+    Returns
+    -------
+    within, between : ndarrays of shape (d, d)
+    """
+    within, between = np.zeros((2, X.shape[1], X.shape[1]))
+    for code in range(codes.max() + 1):
+        rows = X[codes == code]
+        center = rows.mean(axis=0)
+        rows = rows - center
+        local = local_scatter(rows, min(k, len(rows) - 1)) / len(rows)
+        within += local
+        between += len(rows) * np.outer(center, center) + (1 - len(rows) / len(X)) * (rows.T @ rows - local)
+    return within, between
+
+
+def local_scatter(X, k):
+    """½ Σ A_ij (x_i − x_j)(x_i − x_j)ᵀ over all pairs of centred rows, (d, d), by blocks of rows.
+
+    Where the k-th neighbour is at distance 0, up to rounding, the affinity is its limit, 0 for
+    different rows.
+    """
+    scatter, n_rows = np.zeros((X.shape[1], X.shape[1])), max(1, N_BLOCK // len(X))
+    squares = np.einsum("ij,ij->i", X, X)
+    if k == 0 or not squares.any():
+        return scatter
+    blocks = [slice(start, start + n_rows) for start in range(0, len(X), n_rows)]
+    kth = np.concatenate([np.partition(squared_distances(X, squares, block), k, axis=1)[:, k] for block in blocks])
+    narrow = kth <= 1e-14 * squares
+    steepness = 1 / np.sqrt(np.where(narrow, np.inf, kth))  # 1/σ
+    for block in blocks:
+        A = squared_distances(X, squares, block)
+        A *= -steepness[block, None]
+        A *= steepness
+        np.exp(A, out=A)
+        A[narrow[block]] = 0
+        A[:, narrow] = 0
+        scatter += X[block].T @ (A.sum(axis=1)[:, None] * X[block] - A @ X)
+    return (scatter + scatter.T) / 2
+
+
+def squared_distances(X, squares, block):
+    """‖x_i − x_j‖² of the rows in a block and all, (n_block, n)."""
+    d = (-2 * X[block]) @ X.T
+    d += squares[block, None]
+    d += squares
+    return d.clip(0, out=d)
+
+
+def directions(within, between):
+    """Solve S_b v = λ S_w v with vᵀ S_w v = 1, in the space where there is any scatter.
+
+    Features are brought to one scale first, so that it does not matter in what units they are.
+
+    Returns
+    -------
+    V : ndarray of shape (d, rank)
+        The columns are v, that of the greatest λ first.
+    eigenvalues : ndarray of shape (rank,)
+        λ.
+    """
+    total = within + between
+    scale = np.sqrt(np.diag(total))
+    scale[scale == 0] = 1
+    units = np.outer(scale, scale)
+    values, axes = eigh(total / units)
+    kept = values > SINGULAR * values[-1]
+    W = axes[:, kept] / np.sqrt(values[kept])  # (d, rank)
+    shares, vectors = eigh(W.T @ (within / units) @ W)
+    shares = shares.clip(LEAST_SHARE, 1)
+    return W @ vectors / np.sqrt(shares) / scale[:, None], 1 / shares - 1

@@ -1,0 +1,435 @@
+"""LMNN: large margin nearest neighbour."""
+
+from collections import deque
+
+import numpy as np
+from scipy.linalg import eigh
+from scipy.sparse import csr_matrix
+from scipy.spatial.distance import cdist
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+
+from metricnets._params import Count, Flag, NonNegative, Positive, Seed, UpToOne, Whole, checked, one_of
+from metricnets._progress import progress
+from metricnets.exceptions import warn
+from metricnets.initial import initial_components
+from metricnets.linear._base import LinearMetric, class_codes
+from metricnets.neighborhoods import neighborhoods
+
+N_BLOCK = 2**19  # distances in one block of the search, and pairs in one batch of the loss
+N_KEPT = 2**23  # pairs found that are kept for the next evaluations
+N_CHUNK = 2**15  # numbers in one chunk of the differences between rows, which should stay in the cache
+N_DENSE = 256  # rows up to which a graph is a matrix, as sparse ones take long to set up
+MEMORY = 10  # steps that the curvature is learned from, and over which convergence is judged
+
+
+class LMNN(
+    LinearMetric,
+    positional="init n_neighbors min_iter max_iter learn_rate regularization convergence_tol verbose preprocessor "
+    "n_components random_state",
+):
+    """Large margin nearest neighbour: neighbours of the same class come close, other classes keep a margin.
+
+    The targets N(i) of a row are its nearest neighbours of the same class in the space of the
+    input.  They pull, and every row of another class that comes closer than a target plus a margin
+    of 1, an impostor, is pushed away:
+
+    (1 − μ) Σ_{i, j ∈ N(i)} d²_ij + μ Σ_{i, j ∈ N(i), l: y_l ≠ y_i} [1 + d²_ij − d²_il]₊,   μ = ``regularization``.
+
+    Solved by L-BFGS on L, in coordinates where the covariance of X is nearly the identity, starting
+    from ``init`` at the scale that is best for it.  The sum is over all impostors at every step: a
+    search in blocks finds the pairs near enough, a little more than needed, and is repeated only
+    when rows have moved so far that a pair might be missing.  A search takes O(n² n_components)
+    in single precision, the remainder of an iteration O((n d + n_pairs) n_components); the memory
+    is that of X and of the pairs found, some 100 MB, beyond which they are searched at every step.
+
+    Rows of a class with no more than ``n_neighbors`` rows have fewer targets, with a warning.  If no
+    map is better than zero, as where the pull outweighs all margins, ``init`` is kept, with a warning.
+
+    Parameters
+    ----------
+    init : {'auto', 'pca', 'lda', 'identity', 'random'} or array-like of shape (n_components, n_features), \
+default='auto'
+        Where L starts, but for its scale.  'auto' is 'lda' where there are enough classes for
+        ``n_components``, else 'pca' where that reduces the dimension, else 'identity'.  With all
+        components the problem is convex in LᵀL, and ``init`` only saves time.
+    n_neighbors : int >= 1, default=3
+        Targets of a row.
+    min_iter : int >= 0, default=50
+        Iterations before which convergence is not judged.
+    max_iter : int >= 1, default=1000
+        Greatest number of iterations.
+    learn_rate : float > 0, default=1e-7
+        For metric-learn's sake only, and not used: the line search finds the steps.
+    regularization : float in (0, 1], default=0.5
+        μ, the share of the push.
+    convergence_tol : float >= 0, default=0.001
+        Iterations stop when the last ten lowered the objective by no more than this share of it.
+    verbose : bool, default=False
+        Whether to show the progress.
+    random_state : int, RandomState or None, default=None
+        For ``init='random'``.
+
+    Attributes
+    ----------
+    n_iter_ : int
+        Iterations done.
+    labels_ : ndarray of shape (n_classes,)
+        Numbers of the classes, from 0.
+
+    References
+    ----------
+    K. Q. Weinberger, L. K. Saul, "Distance metric learning for large margin nearest neighbor classification",
+    JMLR 2009.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from metricnets import LMNN
+    >>> X, y = load_iris(return_X_y=True)
+    >>> make_pipeline(LMNN(), KNeighborsClassifier(3)).fit(X, y).score(X, y) > 0.95
+    True
+    """
+
+    init: one_of("auto", "pca", "lda", "identity", "random", or_else=checked(np.ndarray, "array-like")) = "auto"
+    n_neighbors: Count = 3
+    min_iter: Whole = 50
+    max_iter: Count = 1000
+    learn_rate: Positive = 1e-7
+    regularization: UpToOne = 0.5
+    convergence_tol: NonNegative = 1e-3
+    verbose: Flag = False
+    random_state: Seed = None
+
+    def _solve(self, X, y):
+        codes = class_codes(y)
+        check_sizes(np.bincount(codes), self.n_neighbors)
+        X = centered(X)
+        L = initial_components(self.init, self.n_components, X, codes, check_random_state(self.random_state))
+        self.labels_, self.n_iter_ = np.arange(codes.max() + 1), 1
+        if not X.any():
+            return L  # rows all equal teach nothing
+        order = np.argsort(codes, kind="stable")  # classes together, so that the search goes from one to another
+        X, codes = X[order], codes[order]
+        near, _ = neighborhoods(X, codes, np.ones(len(X), bool), min(self.n_neighbors, np.bincount(codes).max() - 1), 0)
+        P, back = whitening(X)
+        A, XP = L @ back.T, X @ P
+        if not (XP @ A.T).any():
+            raise ValueError("init maps all rows to one point, where no direction is better than another; use 'auto'.")
+        A *= np.sqrt(best_scale(XP @ A.T, near, codes, self.regularization))
+        loss = LargeMargins(XP, near, codes, self.regularization)
+        with progress("LMNN", self.verbose, self.max_iter) as report:
+            A, objective, self.n_iter_, converged = minimize(
+                loss, A, min_iter=self.min_iter, max_iter=self.max_iter, tol=self.convergence_tol, report=report
+            )
+        if not converged:
+            warn(
+                f"LMNN did not converge in max_iter={self.max_iter} iterations; raise it or convergence_tol.",
+                ConvergenceWarning,
+            )
+        if objective >= (1 - 1e-6) * loss.at_zero:
+            warn(
+                "no map is better for LMNN than zero, as the targets are further than other classes; init is kept. "
+                f"Raise regularization={self.regularization} or lower n_neighbors={self.n_neighbors}."
+            )
+            return L
+        return A @ P.T
+
+
+def check_sizes(sizes, n_neighbors):
+    """Complain where classes have too few rows for ``n_neighbors`` targets."""
+    if len(sizes) < 2:
+        raise ValueError("y has one class only; LMNN needs at least two to tell apart.")
+    if sizes.max() < 2:
+        raise ValueError(f"no class has two rows; n_neighbors={n_neighbors} targets of the same class are wanted.")
+    n_small = np.count_nonzero(sizes <= n_neighbors)
+    if n_small > 0:
+        warn(
+            f"n_neighbors={n_neighbors} is too many for {n_small} of {len(sizes)} classes, the smallest of which has "
+            f"{sizes.min()} rows; all other rows of such a class are the targets of a row then."
+        )
+
+
+def centered(X):
+    """X without its mean; columns that are constant but for rounding become 0."""
+    constant = np.ptp(X, axis=0) <= 1e-13 * np.abs(X).max(axis=0)
+    return np.where(constant, 0, X - X.mean(axis=0))
+
+
+def whitening(X):
+    """Coordinates in which the covariance of centred X is nearly the identity.
+
+    Once columns are brought to one scale, variances below a millionth of the greatest count as
+    that: what there is in such directions, rounding maybe, is not blown up further.
+
+    Returns
+    -------
+    P, back : ndarrays of shape (d, d)
+        X @ P are the coordinates, and ``back`` is the inverse of P.
+    """
+    scale = X.std(axis=0)
+    scale[scale == 0] = 1
+    scaled = X / scale
+    values, vectors = eigh(scaled.T @ scaled / len(X))
+    roots = np.sqrt(np.maximum(values, 1e-6 * values[-1]))
+    return vectors / roots / scale[:, None], (vectors * roots).T * scale
+
+
+def best_scale(z, near, codes, mu, n_rows=64, n_columns=4096):
+    """Scale s of squared distances at which the objective is least, exactly so for a sample of rows and impostors.
+
+    The objective is convex and piecewise linear in s: where its slope changes sign a hinge opens.
+    """
+    rows = np.flatnonzero(near[:, 0] != np.arange(len(z)))
+    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), n_rows)).astype(int)]
+    columns = np.linspace(0, len(z) - 1, min(len(z), n_columns)).astype(int)
+    pull = ((z[rows, None] - z[near[rows]]) ** 2).sum(axis=2)  # (n_rows, n_near)
+    away = cdist(z[rows], z[columns], "sqeuclidean")[codes[rows, None] != codes[columns]]
+    of = np.nonzero(codes[rows, None] != codes[columns])[0]
+    excess = (pull[of] - away[:, None])[near[rows[of]] != rows[of, None]]  # (n_triplets,)
+    weight = mu * len(z) / len(columns)
+    closing = np.sort(excess[excess < 0])  # hinges that close at s = -1/excess, the first first
+    slopes = (1 - mu) * pull.sum() + weight * (excess[excess > 0].sum() + closing[::-1].cumsum()[::-1])
+    if len(closing) == 0 or slopes[0] >= 0:
+        return len(z) / np.square(z).sum()
+    n_closed = np.searchsorted(slopes, 1e-6 * slopes[0])
+    return -1 / closing[max(n_closed - 1, 0)]
+
+
+class LargeMargins:
+    """The objective of L and its gradient, exact at every L.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Rows of one class follow one another.
+    near : ndarray of shape (n, n_near)
+        Targets; the row itself stands for one that is missing.
+    codes : ndarray of shape (n,)
+    mu : float
+    """
+
+    def __init__(self, X, near, codes, mu):
+        self.X, self.near, self.mu = X, near, mu
+        self.rows, self.targets = np.repeat(np.arange(len(X)), near.shape[1]), near.ravel()
+        self.missing = near == np.arange(len(X))[:, None]
+        self.impostors = Impostors(np.searchsorted(codes, np.arange(codes.max() + 2)))
+        others = len(X) - np.bincount(codes)[codes]
+        self.at_zero = mu * np.sum(others[:, None] * ~self.missing)  # the objective of L = 0
+
+    def __call__(self, L):
+        z = self.X @ L.T
+        pull = squared_distances(z, self.rows, self.targets).reshape(self.near.shape)
+        margins = np.where(self.missing, -np.inf, 1 + pull)
+        reach = np.sqrt(margins.max(axis=1).clip(0))
+        push, forces, weights = 0.0, np.zeros_like(z), np.full(pull.shape, 1 - self.mu)
+        for i, j in self.impostors.within(z, reach):
+            d = squared_distances(z, i, j)
+            i, j, d = (values[d < reach[i] ** 2] for values in (i, j, d))
+            hinges = margins[i] - d[:, None]  # (n_pairs, n_near)
+            is_open = hinges > 0
+            push += hinges[is_open].sum()
+            forces -= self.mu * pulled(z, i, j, is_open.sum(axis=1))
+            for column, weight in enumerate(weights.T):
+                weight += self.mu * np.bincount(i, is_open[:, column], len(z))
+        forces += pulled(z, self.rows, self.targets, weights.ravel())
+        return (1 - self.mu) * pull.sum() + self.mu * push, 2 * forces.T @ self.X
+
+
+def squared_distances(z, i, j):
+    """‖z_i − z_j‖² of pairs of rows, (n_pairs,)."""
+    d, n_pairs = np.empty(len(i)), max(1, N_CHUNK // z.shape[1])
+    for start in range(0, len(i), n_pairs):
+        chunk = slice(start, start + n_pairs)
+        difference = z.take(i[chunk], axis=0)
+        difference -= z.take(j[chunk], axis=0)
+        np.einsum("ij,ij->i", difference, difference, out=d[chunk])
+    return d
+
+
+def pulled(z, i, j, weights):
+    """Half the gradient in z of Σ weight ‖z_i − z_j‖² over pairs, the product of a graph's Laplacian and z."""
+    n = len(z)
+    if n <= N_DENSE:
+        W = np.bincount(i * n + j, weights, n * n).reshape(n, n)
+        return (W.sum(axis=0) + W.sum(axis=1))[:, None] * z - (W + W.T) @ z
+    W = csr_matrix((weights.astype(float), (i, j)), shape=(n, n))
+    degrees = np.bincount(i, weights, n) + np.bincount(j, weights, n)
+    return degrees[:, None] * z - W @ z - W.T @ z
+
+
+class Impostors:
+    """Pairs of rows of different classes that are near, found anew only when one might be missing.
+
+    A search finds the pairs with d_ij <= reach_i + slack_i + slack_j.  As long as no row has moved
+    further than its slack, nor its reach grown by more than what is left of it, those are all
+    the pairs with d_ij <= reach_i.
+
+    Parameters
+    ----------
+    starts : ndarray of shape (n_classes + 1,)
+        Where classes begin, and the number of rows.
+    """
+
+    def __init__(self, starts):
+        self.starts, self.last, self.found = starts, None, None
+
+    def within(self, z, reach):
+        """Iterate over pairs (i, j), in batches, that include all with d_ij <= reach_i."""
+        last, self.last = self.last, (z, reach)
+        if self.found is not None and self._covers(z, reach):
+            yield from self.found
+            return
+        slack = np.zeros(len(z))
+        if self.found is not None:
+            slack = slack_for(length(z - last[0]) + abs(reach - last[1]), reach)
+        self.center, self.slack, self.reach = z, slack, reach + slack
+        yield from self._search()
+
+    def _covers(self, z, reach):
+        moved = length(z - self.center)
+        return (moved <= self.slack).all() and (reach + moved <= self.reach).all()
+
+    def _search(self):
+        self.found, n_pairs = [], 0
+        for batch in batches(search(self.center, self.starts, self.reach, self.slack)):
+            n_pairs += len(batch[0])
+            if n_pairs > N_KEPT:
+                self.found = None
+            elif self.found is not None:
+                self.found.append(batch)
+            yield batch
+
+
+def slack_for(moved, reach):
+    """Slack that should last for some steps like the last one; none where these are too long for that."""
+    slack = 5 * np.maximum(moved, moved.mean())
+    return slack if slack.mean() < 0.05 * reach.mean() else np.zeros_like(slack)
+
+
+def length(z):
+    return np.sqrt(np.einsum("ij,ij->i", z, z))
+
+
+def batches(blocks):
+    """Join blocks of pairs (i, j) until they are worth the work, N_BLOCK / 2 at least."""
+    joined, n_pairs = [], 0
+    for block in blocks:
+        joined.append(block)
+        n_pairs += len(block[0])
+        if n_pairs >= N_BLOCK // 2:
+            yield tuple(map(np.concatenate, zip(*joined)))
+            joined, n_pairs = [], 0
+    if joined:
+        yield tuple(map(np.concatenate, zip(*joined)))
+
+
+def search(z, starts, reach, slack):
+    """Iterate over blocks of pairs (i, j) of different classes that include all with d_ij <= reach_i + slack_j.
+
+    The square of this is linear in the products of z_i with z_j and of reach_i with slack_j, so
+    that the sign of one matrix product tells.  It is computed in single precision, and the most that
+    rounding can do is allowed for.
+    """
+    unit = max(np.abs(z).max(), reach.max(), slack.max())
+    z, reach, slack = z / unit, reach / unit, slack / unit
+    squares, rounding = np.einsum("ij,ij->i", z, z), 4 * (z.shape[1] + 8) * np.finfo(np.float32).eps
+    ones = np.ones(len(z))
+    left = [-2 * z, -2 * reach, (1 - rounding) * squares - (1 + rounding) * reach**2, ones]
+    right = [z, slack, ones, (1 - rounding) * squares - (1 + rounding) * slack**2]
+    left, right = (np.column_stack(parts).astype(np.float32) for parts in (left, right))
+    for start, stop in zip(starts, starts[1:]):
+        for others in (slice(0, start), slice(stop, len(z))):
+            yield from _blocks(left[start:stop], right[others], start, others.start)
+
+
+def _blocks(left, right, first_i, first_j):
+    n_rows = max(1, N_BLOCK // max(1, len(right)))
+    for start in range(0, len(left) if len(right) else 0, n_rows):
+        i, j = np.divmod(np.flatnonzero(left[start : start + n_rows] @ right.T <= 0), len(right))
+        yield (i + (first_i + start)).astype(np.int32), (j + first_j).astype(np.int32)
+
+
+def minimize(loss, x, *, min_iter, max_iter, tol, report):
+    """Minimise a function that has kinks by L-BFGS, from x.
+
+    Parameters
+    ----------
+    loss : callable
+        Gives the value and the gradient.
+    x : ndarray
+        Of any shape.
+    min_iter, max_iter : int
+    tol : float
+        Converged when the value fell by no more than this share of it in ten iterations.
+    report : callable
+        Called with the value after every iteration.
+
+    Returns
+    -------
+    x : ndarray
+    value : float
+    n_iter : int
+    converged : bool
+    """
+    value, gradient = loss(x)
+    steps, values = deque(maxlen=MEMORY), deque([value], maxlen=MEMORY + 1)
+    for n_iter in range(1, max_iter + 1):
+        if np.linalg.norm(gradient) * np.linalg.norm(x) <= 1e-14 * value:
+            return x, value, n_iter, True
+        direction = descent(gradient, steps, 0.1 * np.linalg.norm(x))
+        found = line_search(loss, x, value, gradient, direction)
+        if found is None:
+            if not steps:
+                return x, value, n_iter, True
+            steps.clear()  # what was learned of the curvature is of no use at this kink
+            continue
+        step, value, change = found[0] - x, found[1], found[2] - gradient
+        x, gradient = found[0], found[2]
+        if np.vdot(step, change) > 0:
+            steps.append((step, change, 1 / np.vdot(step, change)))
+        values.append(value)
+        report(value)
+        if n_iter >= min_iter and len(values) > MEMORY and values[0] - value <= tol * value:
+            return x, value, n_iter, True
+    return x, value, max_iter, False
+
+
+def descent(gradient, steps, length):
+    """The direction of L-BFGS; without any steps, of steepest descent and the given length."""
+    q = gradient.copy()
+    if not steps:
+        return -q * (length / np.linalg.norm(q))
+    shares = []
+    for step, change, weight in reversed(steps):
+        shares.append(weight * np.vdot(step, q))
+        q -= shares[-1] * change
+    _, change, weight = steps[-1]
+    q /= weight * np.vdot(change, change)
+    for (step, change, weight), share in zip(steps, reversed(shares)):
+        q += (share - weight * np.vdot(change, q)) * step
+    return -q
+
+
+def line_search(loss, x, value, gradient, direction):
+    """Find a point on the way that is lower by enough, and less steep: the weak Wolfe conditions, by bisection.
+
+    Returns
+    -------
+    x, value, gradient : there, or None if there is no such point, up to rounding
+    """
+    slope = np.vdot(gradient, direction)
+    low, high, t, found = 0.0, np.inf, 1.0, None
+    for _ in range(40 if slope < 0 else 0):
+        there = x + t * direction
+        value_there, gradient_there = loss(there)
+        if not value_there < value + 1e-4 * t * slope:
+            high = t
+        else:
+            low, found = t, (there, value_there, gradient_there)
+            if np.vdot(gradient_there, direction) >= 0.9 * slope:
+                break
+        t = (low + high) / 2 if high < np.inf else 2 * low
+    return found

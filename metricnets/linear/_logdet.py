@@ -1,0 +1,208 @@
+"""Log-determinant problems: the convex solver of ITML and LSML.
+
+Newton's method with conjugate gradients, in coordinates where the present metric is the identity.
+The Hessian of the divergence is the identity there, so that neither the scale of the data nor the
+condition of the metric slows it down.
+"""
+
+import numpy as np
+from scipy.linalg import block_diag, cholesky, eigvalsh, qr, solve_triangular
+from scipy.optimize import brentq
+
+TINY = np.finfo(float).tiny
+ROUNDING = 1e-13
+UNIT = 1e-4  # norm of the gradient from which steps have length 1: the slope along them is lost in rounding
+MOST_PRODUCTS = 200  # of conjugate gradients in one step; a few are enough unless the problem is ill-posed
+
+# Where the loss outweighs the divergence, its share grows from one that does not: else iterates
+# hug the boundary of the definite matrices, and steps are short there.
+MODERATE = 3.0  # ratio of the two to begin with
+GROWTH = 5.0  # of the share
+NEAR = 1.0  # norm of the gradient at which it grows
+
+
+def minimize_logdet(V, prior, loss, *, tol, max_iter, report):
+    """Minimise tr(M M₀⁻¹) − log det(M M₀⁻¹) − d + loss(p), p_c = v_cᵀ M v_c, over positive definite M.
+
+    With M = LLᵀ and the gradient G = M₀⁻¹ − M⁻¹ + Σ_c ∂loss/∂p_c v_c v_cᵀ, iterations stop when
+    ‖LᵀGL‖ is at most ``tol``.  That is the distance from M, relative to M, to the metric that its
+    multipliers ∂loss/∂p imply; as the Hessian is nowhere below the divergence's, it bounds the relative
+    error of M to first order, and half its square the duality gap.
+
+    Parameters
+    ----------
+    V : ndarray of shape (m, d)
+        Differences v_c.
+    prior : ndarray of shape (d, d)
+        M₀, positive definite.
+    loss : callable
+        Of p (m,), all positive; convex.  Returns its value, the force p ∂loss/∂p (m,), and a function
+        ``bend(change, rows)`` that takes the relative change of p[rows], those with a force, to the
+        product of p[rows], the Hessian, and the change of p.
+    tol : float
+    max_iter : int
+    report : callable
+        Called once an iteration with the objective.
+
+    Returns
+    -------
+    M : ndarray of shape (d, d)
+    n_iter : int
+    converged : bool
+    """
+    m, d = V.shape
+    if m == 0:
+        return prior, 0, True
+    W = cholesky(prior, lower=True)
+    U = V @ W  # (m, d)
+    if m < d:  # M is M₀ but for the span of the differences
+        Q, R = qr(U.T)
+        W, U = W @ Q, R[:m].T  # (m, m)
+    L, n_iter, converged = _newton(U, loss, tol, max_iter, report)
+    W = W @ block_diag(L, np.eye(d - len(L)))
+    return W @ W.T, n_iter, converged
+
+
+def _newton(U, loss, tol, max_iter, report):
+    """Solve for the prior I; return L (d, d), the number of steps, and whether they were enough."""
+    L, log_det, share = _start(U, loss)
+    U = U @ L  # in the local coordinates from here on
+    for n_iter in range(max_iter + 1):
+        p = np.maximum(_squares(U), TINY)
+        value, force, bend = loss(p)
+        report(value + np.vdot(L, L) - log_det - len(L))
+        rows = np.flatnonzero(force)
+        G, share = _gradient(L, U[rows], (force / p)[rows], share)
+        norm = np.linalg.norm(G)
+        enough = max(tol, ROUNDING * (np.vdot(L, L) + np.abs(force).sum()))
+        if n_iter == max_iter or (share == 1 and norm <= enough):
+            break
+        step = _step(L, U, p, G, rows, bend, loss, share)
+        if np.abs(step).max() <= ROUNDING:
+            break
+        C = cholesky(np.eye(len(L)) + step, lower=True)
+        L, U, log_det = L @ C, U @ C, log_det + 2 * np.log(np.diag(C)).sum()
+    return L, n_iter, share == 1 and norm <= enough
+
+
+def _step(L, U, p, G, rows, bend, loss, share):
+    """Return the change of the metric, as a multiple of itself, in one Newton step."""
+    units = np.empty(U.shape, np.float32)  # a direction needs no more, and products take half as long
+    np.divide(U, np.sqrt(p)[:, None], out=units, casting="same_kind")
+    norm = np.linalg.norm(G)
+    E = _direction(G, units[rows], lambda change: share * bend(change, rows), min(0.1, 0.1 * norm))
+    if norm <= UNIT:
+        return E
+    change = _squares(units @ E.astype(np.float32), units)
+    return E * _length(E, np.vdot(L.T @ L, E), change, lambda ratios: share * loss(p * ratios)[1])
+
+
+def _squares(U, V=None):
+    """Products of the rows of U and V, or U, with themselves, in double precision."""
+    return np.einsum("ij,ij->i", U, U if V is None else V).astype(float)
+
+
+def _start(U, loss):
+    """Return L to start from, log det LLᵀ, and the share of the loss to start with.
+
+    The metric is c (I + Σ_c k_c u_c u_cᵀ)⁻¹, with c the best there is and k_c ∂loss/∂p_c at I, where
+    it is positive, times the share: of the right size even where the data are many orders from it.
+    """
+    d = U.shape[1]
+    p = np.maximum(_squares(U), TINY)
+    rates = loss(p)[1] / p
+    rows = np.flatnonzero(rates > 0)
+    root = qr(np.sqrt(rates[rows])[:, None] * U[rows], mode="r")[0][:d]  # rootᵀ root is the sum
+    c, L, weight = _scaled(U, root, loss, 1.0)
+    share = min(1.0, MODERATE * d / max(weight, 1.0))
+    if share < 1:
+        c, L, _ = _scaled(U, root, loss, share)
+    return np.sqrt(c) * L, d * np.log(c) + 2 * np.log(np.abs(np.diag(L))).sum(), share
+
+
+def _scaled(U, root, loss, share):
+    """Return c and L of `_start`, and the sum of all forces there."""
+    d = U.shape[1]
+    R = qr(np.vstack([np.eye(d), np.sqrt(share) * root]), mode="r")[0][:d]
+    L = solve_triangular(R, np.eye(d))
+    p = np.maximum(_squares(U @ L), TINY)
+    c = _scale(np.vdot(L, L), d, lambda c: share * loss(c * p)[1].sum())
+    return c, L, np.abs(loss(c * p)[1]).sum()
+
+
+def _scale(trace, d, force):
+    """Return c near the minimum of trace c − d log c + loss(c), given c ∂loss/∂c."""
+
+    def slope(x):
+        return trace * np.exp(x) - d + force(np.exp(x))
+
+    start = slope(0.0)
+    if abs(start) <= 0.1 * d:
+        return 1.0
+    end = -np.sign(start)
+    while slope(end) * start > 0:
+        end *= 2
+    return np.exp(brentq(slope, 0.0, end, xtol=0.1))
+
+
+def _gradient(L, U, slopes, share):
+    """Local gradient of the divergence and a share of the loss, a greater one if M is near the optimum of the last."""
+    divergence, loss = L.T @ L - np.eye(len(L)), U.T @ (slopes[:, None] * U)
+    while share < 1 and np.linalg.norm(divergence + share * loss) <= NEAR:
+        share = min(1.0, GROWTH * share)
+    return divergence + share * loss, share
+
+
+def _direction(G, units, bend, accuracy):
+    """Solve for E, symmetric: E + Σ_c (bend(û_cᵀEû_c))_c û_c û_cᵀ = −G, to a relative accuracy."""
+    E, R = np.zeros_like(G), -G
+    D, size = R, np.vdot(R, R)
+    goal = accuracy**2 * size
+    for _ in range(MOST_PRODUCTS):
+        change = _squares(units @ D.astype(np.float32), units)
+        H = D + units.T @ (bend(change).astype(np.float32)[:, None] * units)
+        step = size / np.vdot(D, H)
+        E, R = E + step * D, R - step * H
+        size, before = np.vdot(R, R), size
+        if size <= goal:
+            break
+        D = R + size / before * D
+    return (E + E.T) / 2
+
+
+def _length(E, trace, change, force):
+    """Return t near the minimum of the objective at I + tE, within the definite matrices.
+
+    Parameters
+    ----------
+    E : ndarray of shape (d, d)
+    trace : float
+        Slope of the trace.
+    change : ndarray of shape (m,)
+        Relative change of p at t = 1.
+    force : callable
+        Of the ratios of the new p to the old (m,); returns the new force (m,).
+    """
+    values = eigvalsh(E)
+
+    def slope(t):
+        ratios = np.maximum(1 + t * change, 1e-12)
+        return trace - (values / (1 + t * values)).sum() + force(ratios) @ (change / ratios)
+
+    low, high = 0.0, (1 - 1e-9) / max(-values[0], 1e-9)
+    low_slope, high_slope = slope(0.0), np.inf
+    goal = -0.1 * low_slope
+    if goal <= 0:  # nothing but rounding is left
+        return 0.0
+    t = min(1.0, 0.99 * high)
+    for _ in range(50):
+        now = slope(t)
+        if abs(now) <= goal:
+            break
+        if now < 0:
+            low, low_slope = t, now
+        else:
+            high, high_slope = t, now
+        share = low_slope / (low_slope - high_slope)  # of the way to high, where a straight slope is 0
+        t = low + (high - low) * np.clip(share, 0.1, 0.9) if high_slope < np.inf else min(2 * t, (t + high) / 2)
+    return t

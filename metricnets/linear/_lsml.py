@@ -1,0 +1,158 @@
+"""LSML: metric learning from comparisons of distances, with squared residuals."""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+
+from metricnets._linalg import components_from_metric
+from metricnets._params import Count, Flag, NonNegative, Parametrized, Prior, Seed
+from metricnets._progress import progress
+from metricnets.initial import initial_metric
+from metricnets.linear._logdet import minimize_logdet
+from metricnets.linear._tuples import QuadrupletsFromLabels, QuadrupletsLearner
+
+
+class _BaseLSML(Parametrized):
+    """What LSML from quadruplets and from classes share.
+
+    Parameters
+    ----------
+    tol : float >= 0, default=0.001
+        Relative error of M at which iterations stop: M and the metric that its
+        residuals imply differ by at most this in the norm ‖M^{-½} · M^{-½}‖.
+    max_iter : int >= 1, default=1000
+        Greatest number of Newton steps; about five are usual.
+    prior : {'identity', 'covariance', 'random'} or array-like of shape (n_features, n_features), default='identity'
+        M₀, positive definite; 'covariance' is the inverse covariance of the points.
+    verbose : bool, default=False
+        Whether to show the progress.
+    random_state : int, RandomState or None, default=None
+        For a random prior.
+    """
+
+    tol: NonNegative = 1e-3
+    max_iter: Count = 1000
+    prior: Prior = "identity"
+    verbose: Flag = False
+    random_state: Seed = None
+
+    def _solve(self, X, quadruplets, weights):
+        weights = np.ones(len(quadruplets)) if weights is None else weights / weights.max()
+        self.w_ = weights / weights.sum()
+        prior = initial_metric(self.prior, X, check_random_state(self.random_state))
+        near, far = (X[quadruplets[:, i]] - X[quadruplets[:, i + 1]] for i in (0, 2))  # (m, d) each
+        counted = np.flatnonzero((self.w_ > 0) & near.any(axis=1))
+        with progress("LSML", self.verbose, self.max_iter) as report:
+            M, self.n_iter_, converged = minimize_logdet(
+                np.concatenate([near[counted], far[counted]]),
+                prior,
+                comparison_loss(self.w_[counted]),
+                tol=self.tol,
+                max_iter=self.max_iter,
+                report=report,
+            )
+        if not converged:
+            warnings.warn(
+                f"LSML did not converge in max_iter={self.max_iter} steps; raise max_iter or tol.",
+                ConvergenceWarning,
+                stacklevel=6,
+            )
+        return components_from_metric(M, self.n_components)
+
+
+class LSML(QuadrupletsLearner, _BaseLSML, positional="tol max_iter prior verbose preprocessor random_state"):
+    """Least-squares metric learning: of two distances, the one that should be smaller is, or by a small residual.
+
+    A quadruplet (a, b, c, e) says that a and b should be nearer than c and e; each that is not so costs
+    the square of the difference of its distances, and the metric costs its divergence from a prior.
+
+    min Σ_q w_q (d(a,b) − d(c,e))₊² + tr(M M₀⁻¹) − log det M,   d(a,b)² = (a − b)ᵀ M (a − b),   Σ_q w_q = 1.
+
+    This is convex in M, as −√(p q) is in the squared distances, with one minimum.  Solved by Newton's
+    method with conjugate gradients, not by the paper's gradient descent: a step takes some ten products
+    of O(m d²) for m quadruplets of d features, and O(d³); the memory is O(m d + d²).
+
+    Attributes
+    ----------
+    w_ : ndarray of shape (n_quadruplets,)
+        The weights, of sum 1.
+    n_iter_ : int
+        Newton steps taken.
+
+    References
+    ----------
+    E. Y. Liu, Z. Guo, X. Zhang, V. Jojic, W. Wang, "Metric learning from relative comparisons by minimizing
+    squared residual", ICDM 2012.
+
+    Examples
+    --------
+    >>> from metricnets import LSML
+    >>> quadruplets = [[[0.0, 0.0], [9.0, 0.0], [0.0, 0.0], [0.0, 1.0]]]  # 9 apart, should be less than 1
+    >>> lsml = LSML().fit(quadruplets)
+    >>> lsml.get_mahalanobis_matrix().round(2)
+    array([[0.04, 0.  ],
+           [0.  , 1.68]])
+    """
+
+
+class LSML_Supervised(  # noqa: N801
+    QuadrupletsFromLabels,
+    _BaseLSML,
+    positional="tol max_iter prior n_constraints weights verbose preprocessor random_state",
+):
+    """LSML from classes: two rows of one class should be nearer than two rows of different classes.
+
+    The quadruplets are drawn at random; see `LSML` for what is learned from them, and how.
+
+    Attributes
+    ----------
+    w_ : ndarray of shape (n_quadruplets,)
+        The weights, of sum 1.
+    n_iter_ : int
+        Newton steps taken.
+
+    References
+    ----------
+    E. Y. Liu, Z. Guo, X. Zhang, V. Jojic, W. Wang, "Metric learning from relative comparisons by minimizing
+    squared residual", ICDM 2012.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from metricnets import LSML_Supervised
+    >>> X, y = load_iris(return_X_y=True)
+    >>> LSML_Supervised(random_state=0).fit(X, y).components_.shape
+    (4, 4)
+    """
+
+
+def comparison_loss(weights):
+    """Loss of distances that should be smaller than others and are not, Σ_q w_q (√p_q − √p_{m+q})₊².
+
+    Parameters
+    ----------
+    weights : ndarray of shape (m,)
+
+    Returns
+    -------
+    loss : callable
+        As `minimize_logdet` takes it, of 2m squared distances, the ones that should be smaller first.
+    """
+    m = len(weights)
+
+    def loss(p):
+        near, far = np.sqrt(p[:m]), np.sqrt(p[m:])
+        violated = np.where(near > far, weights, 0.0)
+        pull = violated * (near - far)
+
+        def bend(change, rows):
+            both = np.zeros(2 * m)
+            both[rows] = change
+            bent = violated * near * far * (both[:m] - both[m:]) / 2
+            return np.concatenate([bent, -bent])[rows]
+
+        return pull @ (near - far), np.concatenate([pull * near, -pull * far]), bend
+
+    return loss

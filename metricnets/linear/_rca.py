@@ -1,0 +1,201 @@
+"""RCA: relevant component analysis, which whitens what varies within chunks of points of one class."""
+
+import numpy as np
+from scipy.linalg import eigh, svd
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+
+from metricnets._linalg import with_fixed_signs
+from metricnets._params import Count, Parametrized, Seed, fitting
+from metricnets.constraints import chunks as drawn_chunks
+from metricnets.constraints import partial_codes
+from metricnets.exceptions import warn
+from metricnets.linear._base import LinearMetric
+
+
+class _BaseRCA(Parametrized):
+    """Relevant component analysis, whatever the chunks come from.
+
+    Parameters
+    ----------
+    n_components : int >= 1 or None, default=None
+        Directions to keep, those of the greatest ratio of the variance of X to that within chunks.
+    """
+
+    def _whiten(self, X, codes):
+        """L from the number of each row's chunk, −1 for none."""
+        d, k = X.shape[1], self.n_components
+        A, rank, rank_total = relevant_components(X, codes)
+        if rank < rank_total:
+            warn(
+                f"the covariance within chunks has rank {rank} < {rank_total}, that of X; as its inverse would drop "
+                "or blow up the rest it is shrunk towards the covariance of X. More or larger chunks help."
+            )
+        elif rank < d:
+            warn(f"the covariance within chunks has rank {rank} < {d}, as has that of X; its pseudo-inverse is used.")
+        if k is None:
+            _, roots, vectors = svd(A, full_matrices=False)  # not of A.T @ A: that squares the ratios of units
+            return (vectors.T * roots) @ vectors
+        L = np.zeros((k, d))
+        L[: len(A)] = with_fixed_signs(A[:k])
+        return L
+
+
+class RCA(_BaseRCA, LinearMetric, positional="n_components preprocessor"):
+    """Relevant component analysis: directions that vary within chunks do not matter.
+
+    A chunk is a set of points known to be of one class, whichever that is.  The metric is the
+    inverse of the covariance within chunks,
+
+        M = C⁻¹,  C = 1/n Σ_j Σ_{i in chunk j} (xᵢ − mⱼ)(xᵢ − mⱼ)ᵀ,
+
+    with the mean mⱼ of chunk j and the number n of points in chunks; it minimises the sum of squared
+    distances to these means among all M of its determinant.  The solution is closed: O(n d² + d³)
+    time, O(n d + d²) memory.
+
+    With ``n_components`` the rows of L are those aᵀ for which aᵀ S a / aᵀ C a is greatest, with the
+    covariance S of all points, scaled so that L C Lᵀ = I: the reduction of the paper, then the whitening.
+
+    Where C is singular there is a UserWarning.  Directions in which X does not vary count for
+    nothing.  If there are others in which the points of chunks do not vary, and be it for want of
+    points, a pseudo-inverse would drop what may tell the classes apart best.  Then C is shrunk
+    towards S, as if there were as many more differences as features: C becomes
+    (f C + r t S) / (f + r), with the degrees of freedom f of C, the rank r of S, and t the mean
+    variance within chunks once that of X is one, or 1 if there is none at all.
+
+    References
+    ----------
+    A. Bar-Hillel, T. Hertz, N. Shental and D. Weinshall, "Learning a Mahalanobis metric from equivalence
+    constraints", JMLR 2005.
+
+    Examples
+    --------
+    >>> from metricnets import RCA
+    >>> X = [[0, 0], [4, 0], [0, 9], [4, 9], [0, 4], [0, 5], [7, 7]]
+    >>> rca = RCA().fit(X, chunks=[0, 0, 1, 1, 2, 2, -1])
+    >>> rca.pair_distance([[[0, 0], [4, 0]], [[0, 0], [0, 4]]]).round(2)
+    array([ 2.45, 13.86])
+    """
+
+    @fitting
+    def fit(self, X, chunks):
+        """Learn the metric from chunks.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
+        chunks : array-like of int of shape (n_samples,)
+            Which chunk each point is in; −1 for none.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If no chunk has two points.
+        """
+        return self._fit(X, chunks)
+
+    def _solve(self, X, chunks):
+        codes = partial_codes(chunks)
+        if chunks.dtype.kind == "f" and (chunks[codes >= 0] % 1).any():
+            raise ValueError("chunks should be whole numbers, the same for the points of a chunk, and -1 for no chunk.")
+        if codes.max() + 1 == (codes >= 0).sum():
+            raise ValueError("no chunk has two points; chunks should give points of one class the same number.")
+        return self._whiten(X, codes)
+
+
+class RCA_Supervised(  # noqa: N801
+    _BaseRCA, LinearMetric, positional="n_components n_chunks chunk_size preprocessor random_state"
+):
+    """Relevant component analysis of chunks drawn from classes; see `RCA`.
+
+    Labels that are negative numbers, NaN or None are not known: their rows are in no chunk.
+
+    Parameters
+    ----------
+    n_chunks : int >= 1, default=100
+        Chunks to draw at most; every one there can be if the classes have fewer.
+    chunk_size : int >= 2, default=2
+        Points of a chunk.
+    random_state : int, RandomState or None, default=None
+        What they are drawn with.
+
+    References
+    ----------
+    A. Bar-Hillel, T. Hertz, N. Shental and D. Weinshall, "Learning a Mahalanobis metric from equivalence
+    constraints", JMLR 2005.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from metricnets import RCA_Supervised
+    >>> X, y = load_iris(return_X_y=True)
+    >>> RCA_Supervised(n_components=2, random_state=0).fit_transform(X, y).shape
+    (150, 2)
+    """
+
+    n_chunks: Count = 100
+    chunk_size: Count = 2
+    random_state: Seed = None
+
+    def _solve(self, X, y):
+        codes = partial_codes(y)
+        check_classification_targets(y[codes >= 0])
+        if self.chunk_size < 2:
+            raise ValueError(f"chunk_size={self.chunk_size}; a chunk should have two points at least.")
+        codes = drawn_chunks(codes, self.n_chunks, self.chunk_size, check_random_state(self.random_state))
+        if codes.max() < 0:
+            raise ValueError(f"chunk_size={self.chunk_size} is more than any class has; it should be at most that.")
+        return self._whiten(X, codes)
+
+
+def relevant_components(X, codes):
+    """Directions A, the most relevant first, with A C Aᵀ = I and A S Aᵀ diagonal.
+
+    C is the covariance within chunks, S that of X; where A C Aᵀ would have zeros it is shrunk towards S.
+    All is computed where S = I, so that the units of the features do not matter.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    codes : ndarray of int of shape (n,)
+        Negative for rows in no chunk.
+
+    Returns
+    -------
+    A : ndarray of shape (rank_total, d)
+    rank, rank_total : int
+        Of C and of S.
+    """
+    centered = X - X.mean(axis=0)
+    W = whitening(centered, np.maximum(X.max(axis=0), -X.min(axis=0)))  # (d, rank_total)
+    z = centered[codes >= 0] @ W
+    z = z[np.argsort(codes[codes >= 0], kind="stable")]
+    sizes = np.unique(codes[codes >= 0], return_counts=True)[1]
+    means = np.add.reduceat(z, np.cumsum(sizes) - sizes) / sizes[:, None]
+    z = z - np.repeat(means, sizes, axis=0)
+    variances, Q = eigh(z.T @ z / len(z)) if z.size else (np.empty(0), np.empty((0, 0)))
+    n_free, r = len(z) - len(sizes), len(variances)
+    singular = variances <= 10 * r * np.finfo(float).eps * max(variances.max(initial=0), 1)
+    if singular.any():
+        variances = np.where(singular, 0, variances)
+        variances = (n_free * variances + r * (variances.mean() or 1)) / (n_free + r)
+    return (W @ (Q / np.sqrt(variances))).T, int((~singular).sum()), r
+
+
+def whitening(centered, sizes):
+    """W (d, rank) such that the rows of ``centered @ W`` have the identity as covariance, whatever their units.
+
+    Features that vary by no more than the rounding errors of their greatest sizes (d,), and such
+    combinations of features, are left out.
+    """
+    S, eps = centered.T @ centered / len(centered), np.finfo(float).eps
+    deviations = np.sqrt(S.diagonal())
+    varies = deviations > np.maximum(10 * eps * sizes, 1e-100)
+    units = varies / np.where(varies, deviations, 1)
+    values, vectors = eigh(S * units * units[:, None])
+    kept = values > 1000 * len(S) * eps * values[-1]
+    return vectors[:, kept] / np.sqrt(values[kept]) * units[:, None]

@@ -1,0 +1,375 @@
+"""SCML: a metric that is a sparse combination of rank-one metrics, from triplets."""
+
+import warnings
+
+import numpy as np
+from scipy.optimize import Bounds, minimize
+from scipy.sparse import csr_matrix
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_array
+
+from metricnets._linalg import components_from_metric, one_thread
+from metricnets._params import Count, Flag, MaybeCount, NonNegative, Parametrized, Positive, Seed, checked, one_of
+from metricnets._progress import progress
+from metricnets.constraints import knn_triplets, partial_codes
+from metricnets.exceptions import warn
+from metricnets.linear._base import LinearMetric
+from metricnets.linear._tuples import TripletsLearner
+from metricnets.neighborhoods import nearest
+
+SCALES = 20, 50  # rows of each class in a local discriminant analysis
+ROWS_PER_CENTER = 20  # of the sample in which the centres of those analyses are found
+BLOCK = 2**15  # numbers gathered at a time: they stay in the cache
+GAIN = 1e-5  # an iteration that lowers the objective, which is 1 for M = 0, by less is the last
+Array = checked(np.ndarray, "array-like")
+
+
+class _BaseSCML(Parametrized):
+    """Sparse compositional metric learning, whatever the triplets come from.
+
+    Parameters
+    ----------
+    beta : float >= 0, default=1e-5
+        Weight of the sum of the weights.  As the margin is 1, it depends on the scale of the points.
+    n_basis : int >= 1 or None, default=None
+        How many bases to make, at most; not used if ``basis`` is an array.  None takes ``80 *
+        n_features`` for 'triplet_diffs' and ``20 * n_features`` for 'lda'.
+    gamma : float > 0, default=0.005
+        Width of the rounding of the hinge at its corner, which changes the objective by gamma / 2
+        at most.  In metric-learn it is the step size; here too, smaller is slower and finer.
+    max_iter : int >= 1, default=10000
+        Iterations at most; some 50 are usual.
+    output_iter : int >= 1, default=500
+        Has no effect, and is there for code written for metric-learn: the objective is known at every
+        iteration.
+    batch_size : int >= 1, default=10
+        Has no effect, likewise: every iteration sees all triplets.
+    verbose : bool, default=False
+        Whether to show a progress bar.
+    random_state : int, RandomState or None, default=None
+        What the bases are drawn with.
+
+    Attributes
+    ----------
+    n_iter_ : int
+        Iterations of the solver.
+    """
+
+    beta: NonNegative = 1e-5
+    n_basis: MaybeCount = None
+    gamma: Positive = 5e-3
+    max_iter: Count = 10000
+    output_iter: Count = 500
+    batch_size: Count = 10
+    verbose: Flag = False
+    random_state: Seed = None
+
+    def _given_basis(self, X):
+        """The basis if it is an array, without its rows of zeros; otherwise None."""
+        if isinstance(self.basis, str):
+            return None
+        basis = check_array(self.basis, dtype=float, input_name="basis")
+        if basis.shape[1] != X.shape[1] or not basis.any():
+            raise ValueError(
+                f"basis has shape {basis.shape}; it needs {X.shape[1]} columns, and a row that is not zero."
+            )
+        return basis[basis.any(axis=1)]
+
+    def _combine(self, X, basis, triplets, codes):
+        Z, scale = standardized(X)
+        basis, cost = self._priced_basis(Z, scale, basis, triplets, codes)
+        with progress(type(self).__name__, self.verbose, self.max_iter) as report:
+            w, self.n_iter_, converged = sparse_weights(
+                Z, triplets, basis, cost, gamma=self.gamma, max_iter=self.max_iter, report=report
+            )
+        if not converged:
+            warn(
+                f"SCML did not converge in max_iter={self.max_iter} iterations; raise it or gamma.", ConvergenceWarning
+            )
+        if not w.any():
+            warn(f"with beta={self.beta} no basis is worth its weight; all get the same. Lower beta or scale X up.")
+            w = np.full(len(w), 1 / len(w))
+        return components_from_metric((basis.T * w) @ basis / np.outer(scale, scale), self.n_components)
+
+    def _priced_basis(self, Z, scale, basis, triplets, codes):
+        """Unit vectors of the standardised space, and what a weight of one on each adds to the objective."""
+        d = Z.shape[1]
+        if basis is not None:
+            norms = np.linalg.norm(basis * scale, axis=1)
+            return basis * scale / norms[:, None], self.beta / np.maximum(norms**2, np.finfo(float).tiny)
+        rng = check_random_state(self.random_state)
+        if self.basis == "lda":
+            basis = local_discriminants(Z[codes >= 0], codes[codes >= 0], self.n_basis or 20 * d, rng)
+        else:
+            basis = triplet_directions(Z, triplets, self.n_basis or 80 * d, rng)
+        return basis, self.beta * ((basis / scale) ** 2).sum(axis=1)
+
+
+class SCML(
+    TripletsLearner,
+    _BaseSCML,
+    positional="beta basis n_basis gamma max_iter output_iter batch_size verbose preprocessor random_state",
+):
+    """Sparse compositional metric learning: M is a sparse combination of rank-one metrics.
+
+    The directions of these, the bases b, are made beforehand; only their weights w are learned, so
+    that M is positive semi-definite without any projection.  Minimise
+
+        1/T Σ_t [1 + d²(a_t, b_t) − d²(a_t, c_t)]₊ + beta ‖w‖₁  over w >= 0,  M = Σ_b w_b b bᵀ.
+
+    The paper takes stochastic steps; here L-BFGS-B minimises the whole objective, with the corner of
+    the hinge rounded, until an iteration gains less than 1e-5.  M is formed from w, so that an
+    iteration takes O(p d + (n + n_basis) d²) time, with p the number of different pairs in the triplets,
+    and memory is O((n + n_basis) d + n_triplets): no array of triplets by bases.  If
+    even the best basis is not worth beta, w = 0, which no one can use: then there is a warning, and
+    all bases get the same weight.
+
+    Parameters
+    ----------
+    basis : 'triplet_diffs' or array-like of shape (n_basis, n_features), default='triplet_diffs'
+        'triplet_diffs' takes, for triplets that are drawn, the direction along which d²(a, c) − d²(a, b)
+        is greatest, of unit norm.
+
+    References
+    ----------
+    Y. Shi, A. Bellet and F. Sha, "Sparse compositional metric learning", AAAI 2014.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from metricnets import SCML
+    >>> triplets = np.array([[[0, 0], [0, 5], [2, 0]], [[3, 9], [3, 1], [1, 8]]])
+    >>> SCML(random_state=0).fit(triplets).predict(triplets)
+    array([1, 1])
+    """
+
+    basis: one_of("triplet_diffs", or_else=Array) = "triplet_diffs"
+
+    def _solve(self, X, triplets, labels):
+        return self._combine(X, self._given_basis(X), triplets, None)
+
+
+class SCML_Supervised(  # noqa: N801
+    LinearMetric,
+    _BaseSCML,
+    positional="k_genuine k_impostor beta basis n_basis gamma max_iter output_iter batch_size verbose preprocessor "
+    "random_state",
+):
+    """Sparse compositional metric learning from labels: triplets are made of nearest neighbours.
+
+    Each row, each of its nearest rows in its class, and each of its nearest rows in other classes are
+    a triplet; objective and solver are those of `SCML`.  Labels that are negative numbers, NaN or
+    None are not known: their rows are in no triplet.
+
+    Parameters
+    ----------
+    k_genuine : int >= 1, default=3
+        Neighbours of the same class; fewer, with a warning, where there are not so many.
+    k_impostor : int >= 1, default=10
+        Neighbours of other classes, likewise.
+    basis : {'lda', 'triplet_diffs'} or array-like of shape (n_basis, n_features), default='lda'
+        'lda' takes the discriminants, of unit norm, of the 20 and of the 50 rows of each class that
+        are nearest to each of some centres, which k-means finds; for 'triplet_diffs' see `SCML`.
+
+    References
+    ----------
+    Y. Shi, A. Bellet and F. Sha, "Sparse compositional metric learning", AAAI 2014.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from metricnets import SCML_Supervised
+    >>> X, y = load_iris(return_X_y=True)
+    >>> SCML_Supervised(n_components=2, random_state=0).fit_transform(X, y).shape
+    (150, 2)
+    """
+
+    k_genuine: Count = 3
+    k_impostor: Count = 10
+    basis: one_of("lda", "triplet_diffs", or_else=Array) = "lda"
+
+    def _solve(self, X, y):
+        basis, codes = self._given_basis(X), partial_codes(y)
+        check_classification_targets(y[codes >= 0])
+        counts = np.bincount(codes[codes >= 0])
+        if len(counts) < 2 or counts.max() < 2:
+            raise ValueError("y gives no triplets; it needs two classes, and two rows in one of them.")
+        return self._combine(X, basis, knn_triplets(X, codes, self.k_genuine, self.k_impostor), codes)
+
+
+def standardized(X):
+    """Centre the columns and divide by their deviations; those that are constant become 0, and their scale 1."""
+    mean, scale = X.mean(axis=0), X.std(axis=0)
+    varies = scale > np.maximum(10 * np.finfo(float).eps * np.abs(X).max(axis=0), 1e-100)
+    scale = np.where(varies, scale, 1.0)
+    return np.where(varies, (X - mean) / scale, 0.0), scale
+
+
+def local_discriminants(Z, codes, n_basis, rng):
+    """Discriminants of the classes' rows nearest to each of some centres: directions that matter somewhere.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n, d)
+    codes : ndarray of int of shape (n,)
+    n_basis : int
+        At most so many.
+    rng : numpy.random.RandomState
+
+    Returns
+    -------
+    basis : ndarray of shape (n_basis, d)
+        Rows of unit norm.
+    """
+    n, d = Z.shape
+    n_directions = min(codes.max(), d)
+    n_centers = min(n, -(-n_basis // (n_directions * len(SCALES))))
+    sample = Z[rng.permutation(n)[: ROWS_PER_CENTER * n_centers]]
+    with warnings.catch_warnings(), one_thread("openmp"):
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of rows that are all the same
+        centers = KMeans(n_centers, n_init=1, max_iter=10, random_state=rng).fit(sample).cluster_centers_
+    members = [np.flatnonzero(codes == code) for code in range(codes.max() + 1)]
+    near = [own[nearest(Z[own], centers, min(SCALES[-1], len(own)))] for own in members]  # each (n_centers, k)
+    step = max(1, 2**21 // (d * sum(rows.shape[1] for rows in near)))  # centres at a time
+    found = [
+        discriminants(Z, [rows[start : start + step, :k] for rows in near], n_directions)
+        for k in SCALES
+        for start in range(0, n_centers, step)
+    ]
+    basis = np.concatenate(found)[:n_basis]
+    return basis if len(basis) else np.eye(d)[:n_basis]
+
+
+def discriminants(Z, groups, n_directions):
+    """Unit vectors that tell groups of rows apart, for many cases of as many groups.
+
+    They are uᵀ S_b u / uᵀ S_w u at its greatest; S_w counts d / 4 more rows, alike in all directions.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n, d)
+    groups : list of ndarrays of int, each of shape (n_cases, size of the group)
+    n_directions : int
+
+    Returns
+    -------
+    directions : ndarray of shape (n_found, d)
+        At most n_directions for each case, case by case and the best first.
+    """
+    d, sizes = Z.shape[1], np.array([rows.shape[1] for rows in groups])
+    rows = Z[np.concatenate(groups, axis=1)]  # (n_cases, n_rows, d)
+    means = np.add.reduceat(rows, np.cumsum(sizes) - sizes, axis=1) / sizes[:, None]  # (n_cases, n_groups, d)
+    rows -= np.repeat(means, sizes, axis=1)
+    within = rows.transpose(0, 2, 1) @ rows
+    ridge = np.maximum(np.trace(within, axis1=1, axis2=2) / sizes.sum() / 4, 1e-6)
+    root = np.linalg.cholesky(within + ridge[:, None, None] * np.eye(d))
+    between = np.linalg.solve(root, (means - means.mean(axis=1, keepdims=True)).transpose(0, 2, 1))
+    U, s, _ = np.linalg.svd(between, full_matrices=False)
+    V = np.linalg.solve(root.transpose(0, 2, 1), U[:, :, :n_directions]).transpose(0, 2, 1)
+    V = V[s[:, :n_directions] > 1e-7 * s[:, :1]]
+    return V / np.linalg.norm(V, axis=1, keepdims=True)
+
+
+def triplet_directions(Z, triplets, n_basis, rng):
+    """Unit vectors along which c is further from a than b is, by the most, for triplets that are drawn.
+
+    With v = a − c and u = a − b it is the leading eigenvector of v vᵀ − u uᵀ.
+
+    Returns
+    -------
+    basis : ndarray of shape (n_basis, d)
+        Fewer if there are fewer triplets for which there is such a direction.
+    """
+    a, b, c = Z[triplets[rng.permutation(len(triplets))[:n_basis]].T]
+    v, u = a - c, a - b
+    vv, uu, uv = (np.einsum("ij,ij->i", p, q)[:, None] for p, q in ((v, v), (u, u), (u, v)))
+    value = (vv - uu + np.sqrt(np.maximum((vv + uu) ** 2 - 4 * uv**2, 0))) / 2
+    found = (value + uu) * v - uv * u
+    norms = np.linalg.norm(found, axis=1, keepdims=True)
+    kept = norms[:, 0] > 1e-7 * ((value + uu) * np.sqrt(vv))[:, 0]
+    return found[kept] / norms[kept] if kept.any() else np.eye(Z.shape[1])[:n_basis]
+
+
+def sparse_weights(Z, triplets, basis, cost, *, gamma, max_iter, report):
+    """Minimise mean_t h(1 + d²(a, b) − d²(a, c)) + Σ cost_b w_b over w >= 0, by L-BFGS-B.
+
+    d² is that of M = Σ_b w_b basis_b basis_bᵀ and h the hinge, rounded as in `rounded_hinge`.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n, d)
+    triplets : ndarray of int of shape (n_triplets, 3)
+    basis : ndarray of shape (n_basis, d)
+    cost : ndarray of shape (n_basis,)
+    gamma : float
+    max_iter : int
+    report : callable
+        Called with the objective once an iteration.
+
+    Returns
+    -------
+    w : ndarray of shape (n_basis,)
+    n_iter : int
+    converged : bool
+    """
+    a, b, near, far = shared_pairs(triplets, len(Z))
+    cost = np.minimum(cost, 8 * (Z**2).sum(axis=1).max())  # as good as infinite: no d² is as much
+    objective = 0.0
+
+    def evaluate(w):
+        nonlocal objective
+        used = w > 0
+        d2 = squared_distances(Z, (basis[used].T * w[used]) @ basis[used], a, b)
+        losses, slopes = rounded_hinge(1 + d2[near] - d2[far], gamma)
+        pull = np.bincount(near, slopes, len(a)) - np.bincount(far, slopes, len(a))
+        G = weighted_scatter(Z, pull / len(triplets), a, b)
+        objective = losses.mean() + cost @ w
+        return objective, np.einsum("ij,ij->i", basis @ G, basis) + cost
+
+    found = minimize(
+        evaluate,
+        np.zeros(len(basis)),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=Bounds(0, np.inf),
+        callback=lambda w: report(objective),
+        options={"maxiter": max_iter, "maxfun": 20 * max_iter, "ftol": GAIN, "gtol": 0},
+    )
+    return found.x, found.nit, found.status != 1
+
+
+def shared_pairs(triplets, n):
+    """Pairs of rows that the triplets are made of, each once: a <= b, sorted, and the two of every triplet."""
+    a, others = triplets[:, :1].astype(np.int64), triplets[:, 1:]
+    keys, places = np.unique(np.minimum(a, others) * n + np.maximum(a, others), return_inverse=True)
+    near, far = places.reshape(-1, 2).T
+    return keys // n, keys % n, np.ascontiguousarray(near), np.ascontiguousarray(far)
+
+
+def squared_distances(Z, M, a, b):
+    """(Z[a] − Z[b])ᵀ M (Z[a] − Z[b]) of each pair; the memory is that of Z."""
+    ZM = Z @ M
+    squares, products = np.einsum("ij,ij->i", ZM, Z), np.empty(len(a))
+    step = max(1, BLOCK // Z.shape[1])
+    for start in range(0, len(a), step):
+        pairs = slice(start, start + step)
+        products[pairs] = (ZM.take(a[pairs], axis=0)[:, None] @ Z.take(b[pairs], axis=0)[:, :, None])[:, 0, 0]
+    return squares[a] + squares[b] - 2 * products
+
+
+def rounded_hinge(margins, gamma):
+    """[t]₊, but t²/2γ for t in [0, γ] and t − γ/2 beyond, and its slope."""
+    slopes = np.clip(margins / gamma, 0, 1)
+    return slopes * (margins - gamma * slopes / 2), slopes
+
+
+def weighted_scatter(Z, weights, a, b):
+    """Σ_p weights_p (Z[a_p] − Z[b_p]) (Z[a_p] − Z[b_p])ᵀ up to a skew part, for sorted a; the memory is that of Z."""
+    n, p = len(Z), np.flatnonzero(weights)
+    weights, a, b = weights[p], a[p], b[p]
+    W = csr_matrix((weights, b, np.searchsorted(a, np.arange(n + 1))), shape=(n, n))
+    degrees = np.bincount(a, weights, n) + np.bincount(b, weights, n)
+    return Z.T @ (degrees[:, None] * Z - 2 * (W @ Z))
