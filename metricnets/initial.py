@@ -59,7 +59,8 @@ def initial_metric(prior, X, rng, *, name="prior", definite=True):
 
 
 def _inverse_covariance(X, name, definite):
-    W = inverse_root(np.atleast_2d(np.cov(X, rowvar=False)))  # (d, rank)
+    scatter = np.cov(X, rowvar=False) if len(X) > 1 else np.zeros((X.shape[1], X.shape[1]))
+    W = inverse_root(np.atleast_2d(scatter))  # (d, rank)
     d, rank = W.shape
     if rank < d:
         if definite:

@@ -173,7 +173,7 @@ def separating_matrix(differences, y, *, C, max_iter, tol):
     n_iter : int
     converged : bool
     """
-    svc = SVC(C=C, kernel="poly", degree=2, gamma=1.0, coef0=0.0, max_iter=max_iter, tol=tol)
+    svc = SVC(C=C, kernel="poly", degree=2, gamma=1.0, coef0=0.0, max_iter=max_iter, tol=tol, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the caller's to say
         svc.fit(differences, -y)

@@ -2,10 +2,9 @@
 
 import numpy as np
 from scipy.linalg import cholesky, eigvalsh, solve_triangular, svd
-from sklearn.utils import check_random_state
 
 from metricnets._linalg import components_from_metric, inverse_root
-from metricnets._params import Interval, NonNegative, Parametrized, Prior, Real, Seed, checked
+from metricnets._params import Interval, NonNegative, Parametrized, Prior, Real, Seed, checked, random_state_of
 from metricnets.initial import initial_metric
 from metricnets.linear._tuples import PairsFromLabels, PairsLearner
 
@@ -35,7 +34,7 @@ class _BaseGMML(Parametrized):
     random_state: Seed = None
 
     def _solve(self, X, pairs, y):
-        prior = initial_metric(self.prior, X, check_random_state(self.random_state))
+        prior = initial_metric(self.prior, X, random_state_of(self.random_state))
         differences = X[pairs[:, 0]] - X[pairs[:, 1]]  # (n_pairs, d)
         S, D = regularized(scatter(differences[y > 0]), scatter(differences[y < 0]), prior, self.regularization)
         for kind, M in {"similar": S, "dissimilar": D}.items():

@@ -102,7 +102,7 @@ class ITML(PairsLearner, _BaseITML, positional="gamma max_iter tol prior verbose
     bounds_ : ndarray of shape (2,)
         u and l.
     n_iter_ : int
-        Newton steps taken.
+        Newton steps taken, at least 1.
 
     References
     ----------
@@ -153,7 +153,7 @@ class ITML_Supervised(  # noqa: N801
     bounds_ : ndarray of shape (2,)
         Upper bound of similar and lower bound of dissimilar squared distances.
     n_iter_ : int
-        Newton steps taken.
+        Newton steps taken, at least 1.
 
     References
     ----------

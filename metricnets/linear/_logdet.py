@@ -48,11 +48,12 @@ def minimize_logdet(V, prior, loss, *, tol, max_iter, report):
     -------
     M : ndarray of shape (d, d)
     n_iter : int
+        At least 1, as scikit-learn has it, even if no step was needed.
     converged : bool
     """
     m, d = V.shape
     if m == 0:
-        return prior, 0, True
+        return prior, 1, True
     W = cholesky(prior, lower=True)
     U = V @ W  # (m, d)
     if m < d:  # M is M₀ but for the span of the differences
@@ -60,13 +61,12 @@ def minimize_logdet(V, prior, loss, *, tol, max_iter, report):
         W, U = W @ Q, R[:m].T  # (m, m)
     L, n_iter, converged = _newton(U, loss, tol, max_iter, report)
     W = W @ block_diag(L, np.eye(d - len(L)))
-    return W @ W.T, n_iter, converged
+    return W @ W.T, max(n_iter, 1), converged
 
 
 def _newton(U, loss, tol, max_iter, report):
     """Solve for the prior I; return L (d, d), the number of steps, and whether they were enough."""
-    L, log_det, share = _start(U, loss)
-    U = U @ L  # in the local coordinates from here on
+    L, U, log_det, share = _start(U, loss)
     for n_iter in range(max_iter + 1):
         p = np.maximum(_squares(U), TINY)
         value, force, bend = loss(p)
@@ -103,7 +103,7 @@ def _squares(U, V=None):
 
 
 def _start(U, loss):
-    """Return L to start from, log det LLᵀ, and the share of the loss to start with.
+    """Return L to start from, U @ L, log det LLᵀ, and the share of the loss to start with.
 
     The metric is c (I + Σ_c k_c u_c u_cᵀ)⁻¹, with c the best there is and k_c ∂loss/∂p_c at I, where
     it is positive, times the share: of the right size even where the data are many orders from it.
@@ -113,21 +113,22 @@ def _start(U, loss):
     rates = loss(p)[1] / p
     rows = np.flatnonzero(rates > 0)
     root = qr(np.sqrt(rates[rows])[:, None] * U[rows], mode="r")[0][:d]  # rootᵀ root is the sum
-    c, L, weight = _scaled(U, root, loss, 1.0)
+    L, local, weight = _scaled(U, root, loss, 1.0)
     share = min(1.0, MODERATE * d / max(weight, 1.0))
     if share < 1:
-        c, L, _ = _scaled(U, root, loss, share)
-    return np.sqrt(c) * L, d * np.log(c) + 2 * np.log(np.abs(np.diag(L))).sum(), share
+        L, local, _ = _scaled(U, root, loss, share)
+    return L, local, 2 * np.log(np.abs(np.diag(L))).sum(), share
 
 
 def _scaled(U, root, loss, share):
-    """Return c and L of `_start`, and the sum of all forces there."""
+    """Return L and U @ L of `_start` for a share of the loss, and the sum of all forces there."""
     d = U.shape[1]
     R = qr(np.vstack([np.eye(d), np.sqrt(share) * root]), mode="r")[0][:d]
     L = solve_triangular(R, np.eye(d))
-    p = np.maximum(_squares(U @ L), TINY)
+    U = U @ L
+    p = np.maximum(_squares(U), TINY)
     c = _scale(np.vdot(L, L), d, lambda c: share * loss(c * p)[1].sum())
-    return c, L, np.abs(loss(c * p)[1]).sum()
+    return np.sqrt(c) * L, np.sqrt(c) * U, np.abs(loss(c * p)[1]).sum()
 
 
 def _scale(trace, d, force):

@@ -79,7 +79,7 @@ class LSML(QuadrupletsLearner, _BaseLSML, positional="tol max_iter prior verbose
     w_ : ndarray of shape (n_quadruplets,)
         The weights, of sum 1.
     n_iter_ : int
-        Newton steps taken.
+        Newton steps taken, at least 1.
 
     References
     ----------
@@ -111,7 +111,7 @@ class LSML_Supervised(  # noqa: N801
     w_ : ndarray of shape (n_quadruplets,)
         The weights, of sum 1.
     n_iter_ : int
-        Newton steps taken.
+        Newton steps taken, at least 1.
 
     References
     ----------

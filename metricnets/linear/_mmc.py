@@ -5,10 +5,19 @@ from scipy.linalg import eigh, eigvalsh
 from scipy.optimize import minimize
 from sklearn.covariance import ledoit_wolf_shrinkage
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 
 from metricnets._linalg import components_from_metric
-from metricnets._params import Count, Flag, MaybeShare, NonNegative, Parametrized, Positive, Prior, Seed
+from metricnets._params import (
+    Count,
+    Flag,
+    MaybeShare,
+    NonNegative,
+    Parametrized,
+    Positive,
+    Prior,
+    Seed,
+    random_state_of,
+)
 from metricnets._progress import progress
 from metricnets.exceptions import warn
 from metricnets.initial import initial_metric
@@ -59,7 +68,7 @@ class _BaseMMC(Parametrized):
     random_state: Seed = None
 
     def _solve(self, X, pairs, y):
-        prior = initial_metric(self.init, X, check_random_state(self.random_state), name="init", definite=False)
+        prior = initial_metric(self.init, X, random_state_of(self.random_state), name="init", definite=False)
         V = X[pairs[:, 0]] - X[pairs[:, 1]]  # (m, d)
         unit = np.abs(V).max(axis=0)
         unit[unit == 0] = 1.0
@@ -73,7 +82,8 @@ class _BaseMMC(Parametrized):
             )
         if not self.converged_:
             warn(
-                f"MMC did not converge in max_iter={self.max_iter} iterations; raise max_iter or tol.",
+                f"MMC stopped after {self.n_iter_} of max_iter={self.max_iter} iterations, short of tol={self.tol}; "
+                "raise max_iter or tol.",
                 ConvergenceWarning,
             )
         L = L @ W.T
@@ -94,13 +104,14 @@ class MMC(
     max Σ_dissimilar d_M(x, x')   subject to   tr(C M) = Σ_similar d_M(x, x')² ≤ 1,   M ⪰ 0;
 
     for a diagonal M, min Σ_similar d_M² − c log Σ_dissimilar d_M, which is the same up to scale.
-    Where C is the identity, M = LᵀL has trace 1, and Σ ‖Le‖ / ‖L‖ is maximised by L-BFGS; every
-    stationary point with a gap of 0 is the optimum, and the Frank-Wolfe gap tells how far it is.
-    For m pairs of d features an iteration costs O(m d² + d³), with a diagonal M O(m d), and the memory
-    is O(m d + d²).
+    In coordinates where C is the identity, Σ ‖Le‖ / ‖L‖ is maximised over L, M = LᵀL, by L-BFGS, until
+    the Frank-Wolfe gap of the convex problem in M certifies that the optimum is near; there are no
+    projections.  For m pairs of d features an iteration costs O(m d² + d³), with a diagonal M O(m d),
+    and the memory is O(m d + d²).
 
     Deviations from the paper: its optimum has a low rank, often 1 to 3, and fits C to the pairs at
-    hand, so that ``shrinkage`` mixes in what was known before; ``shrinkage=None`` does not.  A
+    hand, which harms neighbours in new data; therefore C and M are mixed with what is assumed by
+    default, and the constraint is of the mixed C.  ``shrinkage=None`` solves the paper's problem.  A
     direction without similar scatter, where the optimum would be infinite, gets 10⁻⁴ of the scatter of
     all pairs there, and one without any scatter keeps its share of M₀ only.
 

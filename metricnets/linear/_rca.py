@@ -59,7 +59,7 @@ class RCA(_BaseRCA, LinearMetric, positional="n_components preprocessor"):
     Where C is singular there is a UserWarning.  Directions in which X does not vary count for
     nothing.  If there are others in which the points of chunks do not vary, and be it for want of
     points, a pseudo-inverse would drop what may tell the classes apart best.  Then C is shrunk
-    towards S, as if there were as many more differences as features: C becomes
+    towards S, as if there were as many more differences as S has rank: C becomes
     (f C + r t S) / (f + r), with the degrees of freedom f of C, the rank r of S, and t the mean
     variance within chunks once that of X is one, or 1 if there is none at all.
 
@@ -172,11 +172,12 @@ def relevant_components(X, codes):
     """
     centered = X - X.mean(axis=0)
     W = whitening(centered, np.maximum(X.max(axis=0), -X.min(axis=0)))  # (d, rank_total)
-    z = centered[codes >= 0] @ W
-    z = z[np.argsort(codes[codes >= 0], kind="stable")]
-    sizes = np.unique(codes[codes >= 0], return_counts=True)[1]
+    rows = np.flatnonzero(codes >= 0)
+    rows = rows[np.argsort(codes[rows], kind="stable")]
+    z = centered[rows] @ W
+    sizes = np.unique(codes[rows], return_counts=True)[1]
     means = np.add.reduceat(z, np.cumsum(sizes) - sizes) / sizes[:, None]
-    z = z - np.repeat(means, sizes, axis=0)
+    z -= np.repeat(means, sizes, axis=0)
     variances, Q = eigh(z.T @ z / len(z)) if z.size else (np.empty(0), np.empty((0, 0)))
     n_free, r = len(z) - len(sizes), len(variances)
     singular = variances <= 10 * r * np.finfo(float).eps * max(variances.max(initial=0), 1)

@@ -3,10 +3,9 @@
 import numpy as np
 from scipy.linalg import LinAlgError, cho_solve, cholesky, eigh, eigvalsh
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 
 from metricnets._linalg import components_from_metric, inverse_root
-from metricnets._params import Flag, NonNegative, Parametrized, Prior, Seed
+from metricnets._params import Flag, NonNegative, Parametrized, Prior, Seed, random_state_of
 from metricnets._progress import progress
 from metricnets.exceptions import warn
 from metricnets.initial import initial_metric
@@ -46,7 +45,7 @@ class _BaseSDML(Parametrized):
     random_state: Seed = None
 
     def _solve(self, X, pairs, y):
-        prior = initial_metric(self.prior, X, check_random_state(self.random_state))
+        prior = initial_metric(self.prior, X, random_state_of(self.random_state))
         V = X[pairs[:, 0]] - X[pairs[:, 1]]  # (m, d)
         P, self.balance_ = balanced(prior, V[y > 0], V[y < 0], self.balance_param)
         with progress("SDML", self.verbose, None) as report:
