@@ -2,11 +2,10 @@
 
 import numpy as np
 from scipy.linalg import eigh, svd
-from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 
 from metricnets._linalg import with_fixed_signs
-from metricnets._params import Count, Parametrized, Seed, fitting
+from metricnets._params import Count, Parametrized, Seed, fitting, random_state_of
 from metricnets.constraints import chunks as drawn_chunks
 from metricnets.constraints import partial_codes
 from metricnets.exceptions import warn
@@ -78,14 +77,16 @@ class RCA(_BaseRCA, LinearMetric, positional="n_components preprocessor"):
     """
 
     @fitting
-    def fit(self, X, chunks):
+    def fit(self, X, y=None, *, chunks=None):
         """Learn the metric from chunks.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
-        chunks : array-like of int of shape (n_samples,)
+        y : array-like of int of shape (n_samples,)
             Which chunk each point is in; −1 for none.
+        chunks : array-like of int of shape (n_samples,) or None, default=None
+            metric-learn's name of ``y``, which it is taken for.
 
         Returns
         -------
@@ -96,7 +97,7 @@ class RCA(_BaseRCA, LinearMetric, positional="n_components preprocessor"):
         ValueError
             If no chunk has two points.
         """
-        return self._fit(X, chunks)
+        return self._fit(X, y if chunks is None else chunks)
 
     def _solve(self, X, chunks):
         codes = partial_codes(chunks)
@@ -146,7 +147,7 @@ class RCA_Supervised(  # noqa: N801
         check_classification_targets(y[codes >= 0])
         if self.chunk_size < 2:
             raise ValueError(f"chunk_size={self.chunk_size}; a chunk should have two points at least.")
-        codes = drawn_chunks(codes, self.n_chunks, self.chunk_size, check_random_state(self.random_state))
+        codes = drawn_chunks(codes, self.n_chunks, self.chunk_size, random_state_of(self.random_state))
         if codes.max() < 0:
             raise ValueError(f"chunk_size={self.chunk_size} is more than any class has; it should be at most that.")
         return self._whiten(X, codes)

@@ -7,12 +7,22 @@ from scipy.optimize import Bounds, minimize
 from scipy.sparse import csr_matrix
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array
 
 from metricnets._linalg import components_from_metric, one_thread
-from metricnets._params import Count, Flag, MaybeCount, NonNegative, Parametrized, Positive, Seed, checked, one_of
+from metricnets._params import (
+    Count,
+    Flag,
+    MaybeCount,
+    NonNegative,
+    Parametrized,
+    Positive,
+    Seed,
+    checked,
+    one_of,
+    random_state_of,
+)
 from metricnets._progress import progress
 from metricnets.constraints import knn_triplets, partial_codes
 from metricnets.exceptions import warn
@@ -100,7 +110,7 @@ class _BaseSCML(Parametrized):
         if basis is not None:
             norms = np.linalg.norm(basis * scale, axis=1)
             return basis * scale / norms[:, None], self.beta / np.maximum(norms**2, np.finfo(float).tiny)
-        rng = check_random_state(self.random_state)
+        rng = random_state_of(self.random_state)
         if self.basis == "lda":
             basis = local_discriminants(Z[codes >= 0], codes[codes >= 0], self.n_basis or 20 * d, rng)
         else:

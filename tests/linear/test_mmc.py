@@ -186,7 +186,9 @@ def test_where_dissimilar_pairs_are_of_equal_points_init_remains():
 
 
 def test_it_says_when_it_did_not_converge():
-    with pytest.warns(ConvergenceWarning, match="after 1 of max_iter=1 iterations, short of tol=1e-09; raise max_iter or tol"):
+    with pytest.warns(
+        ConvergenceWarning, match="after 1 of max_iter=1 iterations, short of tol=1e-09; raise max_iter or tol"
+    ):
         mmc = MMC(max_iter=1, tol=1e-9).fit(pairs, y)
     assert (mmc.n_iter_, mmc.converged_) == (1, False)
     mmc = MMC(max_iter=1000, tol=1e-9).fit(pairs, y)
