@@ -8,17 +8,7 @@ from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils import check_random_state
 
 from metricnets._linalg import components_from_metric
-from metricnets._params import (
-    Count,
-    Flag,
-    MaybeDict,
-    NonNegative,
-    Parametrized,
-    Positive,
-    Prior,
-    Seed,
-    fitting,
-)
+from metricnets._params import Count, Flag, MaybeDict, NonNegative, Parametrized, Positive, Prior, Seed, fitting
 from metricnets._progress import progress
 from metricnets.initial import initial_metric
 from metricnets.linear._logdet import minimize_logdet

@@ -107,35 +107,56 @@ default='auto'
         codes = class_codes(y)
         check_sizes(np.bincount(codes), self.n_neighbors)
         X = centered(X)
-        L = initial_components(self.init, self.n_components, X, codes, check_random_state(self.random_state))
-        self.labels_, self.n_iter_ = np.arange(codes.max() + 1), 1
-        if not X.any():
-            return L  # rows all equal teach nothing
-        order = np.argsort(codes, kind="stable")  # classes together, so that the search goes from one to another
-        X, codes = X[order], codes[order]
-        near, _ = neighborhoods(X, codes, np.ones(len(X), bool), min(self.n_neighbors, np.bincount(codes).max() - 1), 0)
-        P, back = whitening(X)
-        A, XP = L @ back.T, X @ P
-        if not (XP @ A.T).any():
-            raise ValueError("init maps all rows to one point, where no direction is better than another; use 'auto'.")
-        A *= np.sqrt(best_scale(XP @ A.T, near, codes, self.regularization))
-        loss = LargeMargins(XP, near, codes, self.regularization)
+        init = initial_components(self.init, self.n_components, X, codes, check_random_state(self.random_state))
+        self.labels_ = np.arange(codes.max() + 1)
         with progress("LMNN", self.verbose, self.max_iter) as report:
-            A, objective, self.n_iter_, converged = minimize(
-                loss, A, min_iter=self.min_iter, max_iter=self.max_iter, tol=self.convergence_tol, report=report
+            L, self.n_iter_, converged = widen_margins(
+                init,
+                X,
+                codes,
+                n_neighbors=self.n_neighbors,
+                mu=self.regularization,
+                min_iter=min(self.min_iter, self.max_iter),
+                max_iter=self.max_iter,
+                tol=self.convergence_tol,
+                report=report,
             )
         if not converged:
             warn(
                 f"LMNN did not converge in max_iter={self.max_iter} iterations; raise it or convergence_tol.",
                 ConvergenceWarning,
             )
-        if objective >= (1 - 1e-6) * loss.at_zero:
+        if L is None:
             warn(
                 "no map is better for LMNN than zero, as the targets are further than other classes; init is kept. "
                 f"Raise regularization={self.regularization} or lower n_neighbors={self.n_neighbors}."
             )
-            return L
-        return A @ P.T
+        return init if L is None else L
+
+
+def widen_margins(L, X, codes, *, n_neighbors, mu, min_iter, max_iter, tol, report):
+    """Minimise the objective of `LMNN` from L on centred rows.
+
+    Returns
+    -------
+    L : ndarray of shape (n_components, d), or None
+        None if zero is no worse than the best map found.
+    n_iter : int
+    converged : bool
+    """
+    if not X.any():
+        return L, 1, True  # rows all equal teach nothing
+    order = np.argsort(codes, kind="stable")  # classes together, so that the search goes from one to another
+    X, codes = X[order], codes[order]
+    near, _ = neighborhoods(X, codes, np.ones(len(X), bool), min(n_neighbors, np.bincount(codes).max() - 1), 0)
+    P, back = whitening(X)
+    L, X = L @ back.T, X @ P
+    if not (X @ L.T).any():
+        raise ValueError("init maps all rows to one point, where no direction is better than another; use 'auto'.")
+    L *= np.sqrt(best_scale(X @ L.T, near, codes, mu))
+    loss = LargeMargins(X, near, codes, mu)
+    L, objective, n_iter, converged = minimize(loss, L, min_iter=min_iter, max_iter=max_iter, tol=tol, report=report)
+    return None if objective >= (1 - 1e-6) * loss.at_zero else L @ P.T, n_iter, converged
 
 
 def check_sizes(sizes, n_neighbors):
@@ -227,7 +248,8 @@ class LargeMargins:
         push, forces, weights = 0.0, np.zeros_like(z), np.full(pull.shape, 1 - self.mu)
         for i, j in self.impostors.within(z, reach):
             d = squared_distances(z, i, j)
-            i, j, d = (values[d < reach[i] ** 2] for values in (i, j, d))
+            close = d < reach[i] ** 2
+            i, j, d = i[close], j[close], d[close]
             hinges = margins[i] - d[:, None]  # (n_pairs, n_near)
             is_open = hinges > 0
             push += hinges[is_open].sum()

@@ -12,6 +12,7 @@ from scipy.optimize import brentq
 TINY = np.finfo(float).tiny
 ROUNDING = 1e-13
 UNIT = 1e-4  # norm of the gradient from which steps have length 1: the slope along them is lost in rounding
+STIFF = 1e30  # greatest curvature of the loss, for single precision; greater ones are walls all the same
 MOST_PRODUCTS = 200  # of conjugate gradients in one step; a few are enough unless the problem is ill-posed
 
 # Where the loss outweighs the divergence, its share grows from one that does not: else iterates
@@ -90,10 +91,11 @@ def _step(L, U, p, G, rows, bend, loss, share):
     units = np.empty(U.shape, np.float32)  # a direction needs no more, and products take half as long
     np.divide(U, np.sqrt(p)[:, None], out=units, casting="same_kind")
     norm = np.linalg.norm(G)
-    E = _direction(G, units[rows], lambda change: share * bend(change, rows), min(0.1, 0.1 * norm))
+    E = _direction(G / norm, units[rows], lambda change: share * bend(change, rows), min(0.1, 0.1 * norm))
+    change = norm * _squares(units @ E.astype(np.float32), units)
+    E *= norm
     if norm <= UNIT:
         return E
-    change = _squares(units @ E.astype(np.float32), units)
     return E * _length(E, np.vdot(L.T @ L, E), change, lambda ratios: share * loss(p * ratios)[1])
 
 
@@ -161,7 +163,8 @@ def _direction(G, units, bend, accuracy):
     goal = accuracy**2 * size
     for _ in range(MOST_PRODUCTS):
         change = _squares(units @ D.astype(np.float32), units)
-        H = D + units.T @ (bend(change).astype(np.float32)[:, None] * units)
+        bent = np.clip(bend(change), -STIFF, STIFF).astype(np.float32)
+        H = D + units.T @ (bent[:, None] * units)
         step = size / np.vdot(D, H)
         E, R = E + step * D, R - step * H
         size, before = np.vdot(R, R), size

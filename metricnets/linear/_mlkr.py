@@ -20,7 +20,7 @@ START = 4.0  # mean squared distance to begin with, over log(n)
 NEGLIGIBLE = 1e-10  # share of its row's weight that may be left out
 REACH = 1.15  # how far a search looks, of what it must
 FAR = 700.0  # squared distance whose weight is still a normal number
-TILE = 2**19  # numbers of an array that are worked on at once
+TILE = 2**18  # numbers of an array that are worked on at once
 
 
 class MLKR(
@@ -34,18 +34,18 @@ class MLKR(
 
         minimise  sum_i (y_i - sum_{j != i} p_ij y_j)^2,   p_ij = softmax over j != i of -||L x_i - L x_j||^2.
 
-    L-BFGS solves it, on centred features and targets in units of their standard deviations, which changes
-    the path and not the problem.  Cost of an iteration: where the weights of most pairs are negligible
-    (as they soon are), a search in single precision for the others, n^2 k flops and no exponentials,
-    or, as long as the map has moved too little for any to be missed, only their distances, O(m k)
-    for m pairs; else 3 n^2 k flops and n^2 exponentials.  Then O(n d k).  Memory: O(n (d + k)), tiles of a few
-    MiB, and at most max(2^20, 128 n) pairs, never n x n.
+    L-BFGS solves it, on centred features and targets in units of their standard deviations, which changes the
+    path and not the problem.  Cost of an iteration: where the weights of most pairs are negligible, as they
+    soon are in many dimensions, a search for the others in single precision, 2 n^2 k flops and no exponential, or, as
+    long as the map has moved too little to miss any, the distances of the m pairs found last, O(m k);
+    elsewhere 2 n^2 (k + d) flops and n^2 exponentials.  To this comes O(n d k).  Memory: O(n (d + k)), a few
+    tiles of at most 2 MiB (or a row), and at most max(2^20, 128 n) pairs; never n x n.
 
     Deviations from the paper: the kernel is exp(-d^2), its width being part of L; it needs no floor, as the
-    softmax is computed from the nearest neighbour on.  Pairs that weigh less than 1e-10 / n of
-    their row are left out, so that predictions are right to 1e-10 of the range of the targets.  An ``init`` by name that is so
-    sharp that each row has one neighbour, or so flat that it has all, gives no gradient to follow: if the mean squared
-    distance is not in [1, 8] log(n), the map is multiplied to make it 4 log(n).
+    softmax is computed from the nearest neighbour on.  Pairs that weigh less than 1e-10 / n of their row are left out:
+    predictions are right to 1e-10 of the range of the targets.  An ``init`` by name
+    may be so sharp that each row has one neighbour, or so flat that it has all, with no gradient to
+    follow: if its mean squared distance is not in [1, 8] log(n), it is multiplied to make it 4 log(n).
 
     Parameters
     ----------
@@ -53,8 +53,8 @@ class MLKR(
         Where L begins.  'auto' is 'pca' if ``n_components`` reduces the dimension, else 'identity'.
         An array is taken as it is.
     tol : float >= 0 or None, default=None
-        Of ``scipy.optimize.minimize``: relative change of the objective, or the greatest entry of its gradient,
-        at which to stop; None takes its defaults, 2.2e-9 and 1e-5.
+        Of ``scipy.optimize.minimize``: change of the objective, or the greatest entry of its gradient, at which
+        to stop, for the mean squared error over the variance of y; None takes its defaults, 2.2e-9 and 1e-5.
     max_iter : int >= 1, default=1000
         Greatest number of iterations; ConvergenceWarning if they do not suffice.
     verbose : bool, default=False
@@ -109,14 +109,14 @@ class MLKR(
 
 
 def regression_loss(y):
-    """Sum of the squared errors of the expected targets; see `soft_loss`."""
+    """Mean of the squared errors of the expected targets; see `soft_loss`."""
 
     def value(i, j):
         return np.broadcast_to(y[j], np.broadcast_shapes(i.shape, j.shape))
 
     def total(e, i):
         errors = e - y[i]
-        return errors @ errors, 2 * errors
+        return errors @ errors / len(y), 2 * errors / len(y)
 
     return value, total
 
@@ -144,7 +144,7 @@ def soften(loss, L, X, *, rescale, max_iter, tol, report):
     """
     X, units = in_units(X)
     L = L * units
-    sharpness = 2 * (X @ L.T).var(axis=0).sum() / np.log(len(X))  # mean squared distance, of that at which all count
+    sharpness = 2 * (X @ L.T).var(axis=0).sum() / np.log(len(X))  # mean squared distance over log(n)
     if rescale and sharpness > 0 and not 1 <= sharpness <= 2 * START:
         L *= np.sqrt(START / sharpness)
     near, losses = NearPairs(len(X)), []
@@ -217,10 +217,10 @@ def sparse_loss(loss, X, Z, i, j, log_p):
 def dense_loss(loss, L, X, Z):
     """Compute `soft_loss` from all pairs, in tiles of rows."""
     value, total = loss
-    n, d = X.shape
+    n = len(X)
     left, right = bilinear(Z)
     columns = np.arange(n)
-    objective, scatter, pulls = 0.0, np.zeros((d, d)), np.zeros(n)
+    objective, gradient, pulls = 0.0, np.zeros_like(L), np.zeros(n)
     for rows in tiles(n):
         i = columns[rows]
         P = left[rows] @ right
@@ -238,9 +238,10 @@ def dense_loss(loss, L, X, Z):
         objective += part
         P *= v - e[:, None]
         slopes /= weights
-        scatter += (slopes[:, None] * X[rows]).T @ (P @ X)
+        ends = slopes[:, None] * (P @ X)  # (rows, d)
+        gradient += Z[rows].T @ ends + L @ ends.T @ X[rows]
         pulls += slopes @ P
-    return objective, 2 * (L @ (scatter + scatter.T) - (pulls[:, None] * Z).T @ X)
+    return objective, 2 * (gradient - (pulls[:, None] * Z).T @ X)
 
 
 class NearPairs:
@@ -260,13 +261,20 @@ class NearPairs:
         self.most = min(n_rows**2 // 16, max(2**20, 128 * n_rows))
         self.reach = 1.0
         self.searched = None
+        self.n_failures = self.rest = 0  # a search that failed is not tried again at once
 
     def __call__(self, Z):
         """Return i, j and the logarithm of the weights (up to a constant for each i), sorted by i, or None."""
         d = self._remembered(Z)
         if d is None:
-            if not self._search(Z):
+            if self.rest > 0:
+                self.rest -= 1
                 return None
+            if not self._search(Z):
+                self.n_failures += 1
+                self.rest = min(2**self.n_failures, 8) - 1
+                return None
+            self.n_failures = 0
             d = distances(Z, *self.once)[self.place]
         nearest = np.minimum.reduceat(d, self.starts)
         log_p = nearest[self.i] - d

@@ -219,9 +219,8 @@ def whitening(scatter, dissimilar, diagonal):
 def widest(E, diagonal, *, tol, max_iter, report):
     """Maximise Σ ‖L e‖ over ‖L‖ = 1, L square or diagonal, for the rows e of E.
 
-    In M = LᵀL this is concave on the matrices of trace 1.  With the slope G = Σ eeᵀ / ‖Le‖, of which
-    the optimum has no eigenvalue greater than tr(G M) = Σ ‖Le‖, the optimum is at most
-    (λ_max(G) + tr(G M)) / 2.
+    In M = LᵀL the sum is concave on the matrices of trace 1, with the slope G / 2, G = Σ eeᵀ / ‖Le‖, so
+    that no sum is greater than Σ ‖Le‖ + (λ_max(G) − tr(G M)) / 2, where tr(G M) = Σ ‖Le‖ itself.
 
     Parameters
     ----------

@@ -26,8 +26,8 @@ class _BaseSDML(Parametrized):
     Parameters
     ----------
     balance_param : float >= 0, default=0.5
-        Weight η of the pairs.  It is lowered to the greatest one that makes sense, see `SDML`,
-        which is 1 over some multiple of the number of pairs unless most of them are similar.
+        Weight η of the pairs, over which the objective sums.  Where it is so great that the problem
+        has no solution it is lowered, see `SDML`.
     sparsity_param : float >= 0, default=0.01
         Weight λ of the ℓ₁ norm: the greater, the more entries of M are 0 off the diagonal.
     prior : {'identity', 'covariance', 'random'} or array-like of shape (n_features, n_features), default='identity'
@@ -52,7 +52,7 @@ class _BaseSDML(Parametrized):
             M, self.n_iter_, converged = sparse_inverse(P, self.sparsity_param, report)
         if not converged:
             warn(
-                "SDML did not converge; scale the features, lower balance_param or change sparsity_param.",
+                "SDML did not converge: the problem is ill-conditioned. Scale the features, or lower balance_param.",
                 ConvergenceWarning,
             )
         return components_from_metric(M, self.n_components)
@@ -71,19 +71,20 @@ class SDML(
     min tr(P M) − log det M + λ Σ_{i≠j} |M_ij|,   P = M₀⁻¹ + η Σ y (x − x')(x − x')ᵀ.
 
     This is the graphical lasso, solved to a known duality gap by Newton's method on the entries that
-    are not 0, with conjugate gradients.  An iteration costs some ten products of O(d³), all of them
-    O(m d²) for m pairs of d features; the memory is O(m d + d²).
+    are not 0, with conjugate gradients, and by ADMM if that does not converge.  P costs O(m d²) for m
+    pairs of d features, an iteration some ten or twenty products of O(d³); the memory is O(m d + d²).
 
     Deviation from the paper: dissimilar pairs make P indefinite for all but small η, and the
     problem unbounded.  Then η is lowered until P ⪰ M₀⁻¹ / 10, so that it is the paper's problem
-    for ``balance_``; where P is positive definite nothing is changed.
+    for ``balance_``; where P is positive definite nothing is changed.  With a unit diagonal P needs
+    eigenvalues above 10⁻⁸; lower ones are raised.
 
     Attributes
     ----------
     balance_ : float
         η, at most ``balance_param``.
     n_iter_ : int
-        Newton steps taken.
+        Iterations taken.
 
     References
     ----------
@@ -119,7 +120,7 @@ class SDML_Supervised(  # noqa: N801
     balance_ : float
         η, at most ``balance_param``.
     n_iter_ : int
-        Newton steps taken.
+        Iterations taken.
 
     Examples
     --------
