@@ -1,7 +1,5 @@
 """DML-eig: the nearest dissimilar pair as far as can be, an eigenvalue optimisation."""
 
-import warnings
-
 import numpy as np
 from scipy.linalg import eigh
 from scipy.optimize import minimize, minimize_scalar
@@ -11,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from metricnets._linalg import components_from_metric, inverse_root
 from metricnets._params import Count, Flag, NonNegative, Parametrized, Positive
 from metricnets._progress import progress
+from metricnets.exceptions import warn
 from metricnets.linear._tuples import PairsFromLabels, PairsLearner
 
 
@@ -54,11 +53,10 @@ class _BaseDMLEig(Parametrized):
         with progress(type(self).__name__, self.verbose, self.max_iter) as report:
             L, self.n_iter_, gap = widest(T, mu=self.mu, max_iter=self.max_iter, tol=self.tol, report=report)
         if gap > self.tol:
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} did not converge in max_iter={self.max_iter} iterations, the relative "
                 f"duality gap is {gap:.2g}; raise max_iter, tol or mu.",
                 ConvergenceWarning,
-                stacklevel=6,
             )
         L = L @ W.T
         return components_from_metric(L.T @ L, self.n_components) / units

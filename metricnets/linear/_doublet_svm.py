@@ -8,6 +8,7 @@ from sklearn.svm import SVC
 
 from metricnets._linalg import components_from_metric
 from metricnets._params import Count, Parametrized, Positive
+from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric, class_codes
 from metricnets.linear._tuples import PairsLearner
 from metricnets.neighborhoods import neighborhoods
@@ -40,16 +41,14 @@ class _BaseDoubletSVM(Parametrized):
             differences / unit, y, C=self.C, max_iter=self.max_iter, tol=self.tol
         )
         if not converged:
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} did not converge in max_iter={self.max_iter} steps; raise max_iter or lower C.",
                 ConvergenceWarning,
-                stacklevel=6,
             )
         L = components_from_metric(M, self.n_components)
         if (L**2).sum() <= len(M) * np.finfo(float).eps * np.abs(M).sum():
-            warnings.warn(
+            warn(
                 "dissimilar pairs are not farther apart than similar ones in any direction; the metric is 0.",
-                stacklevel=6,
             )
         return L / unit
 

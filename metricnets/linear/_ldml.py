@@ -1,7 +1,5 @@
 """LDML: logistic discriminant metric learning, the maximum likelihood of pairs' labels."""
 
-import warnings
-
 import numpy as np
 from scipy.linalg import eigh
 from scipy.optimize import minimize
@@ -11,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from metricnets._linalg import components_from_metric
 from metricnets._params import Count, Flag, NonNegative, Parametrized
 from metricnets._progress import progress
+from metricnets.exceptions import warn
 from metricnets.linear._tuples import PairsFromLabels, PairsLearner
 
 
@@ -53,11 +52,10 @@ class _BaseLDML(Parametrized):
                 report=report,
             )
         if not converged:
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} did not converge in max_iter={self.max_iter} iterations; "
                 "raise max_iter or tol.",
                 ConvergenceWarning,
-                stacklevel=6,
             )
         return components_from_metric(L.T @ L, self.n_components) / units
 
