@@ -88,3 +88,9 @@ def inverse_root(M):
     values, vectors = eigh(M)
     kept = values > len(M) * np.finfo(M.dtype).eps * max(values[-1], 0)
     return vectors[:, kept] / np.sqrt(values[kept])
+
+
+def centered(X):
+    """X without its mean; columns that are constant but for rounding become 0."""
+    constant = np.ptp(X, axis=0) <= 1e-13 * np.abs(X).max(axis=0)
+    return np.where(constant, 0, X - X.mean(axis=0))

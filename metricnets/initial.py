@@ -7,7 +7,7 @@ from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.utils.validation import check_array
 
-from metricnets._linalg import inverse_root
+from metricnets._linalg import centered, inverse_root
 from metricnets.exceptions import NonPSDError, warn
 
 
@@ -96,7 +96,7 @@ def initial_components(init, n_components, X, codes, rng):
     ValueError
         If the array is not of this shape, or there are too few classes or rows for 'lda' or 'pca'.
     """
-    n, d = X.shape
+    X, (n, d) = centered(X), X.shape
     if not isinstance(init, str):
         return _given(init, n_components, d)
     k = n_components or d

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.linalg import eigh, qr
 
-from metricnets._linalg import with_fixed_signs
+from metricnets._linalg import centered, with_fixed_signs
 from metricnets._params import MaybeCount, one_of
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric, class_codes
@@ -78,12 +78,6 @@ class LFDA(LinearMetric, positional="n_components k embedding_type preprocessor"
         L = np.zeros(X.shape[1:] * 2)
         L[: V.shape[1]] = V.T
         return with_fixed_signs(L[: self.n_components])
-
-
-def centered(X):
-    """X without its mean; columns that are constant but for rounding become 0."""
-    constant = np.ptp(X, axis=0) <= 1e-13 * np.abs(X).max(axis=0)
-    return np.where(constant, 0, X - X.mean(axis=0))
 
 
 def local_scatters(X, codes, k):

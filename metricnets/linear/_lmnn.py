@@ -1,7 +1,5 @@
 """LMNN: large margin nearest neighbour."""
 
-from collections import deque
-
 import numpy as np
 from scipy.linalg import eigh
 from scipy.sparse import csr_matrix
@@ -9,18 +7,18 @@ from scipy.spatial.distance import cdist
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
+from metricnets._linalg import centered
 from metricnets._params import Count, Flag, NonNegative, Positive, Seed, UpToOne, Whole, checked, one_of
 from metricnets._progress import progress
 from metricnets.exceptions import warn
 from metricnets.initial import initial_components
 from metricnets.linear._base import LinearMetric, class_codes
+from metricnets.linear._descent import minimize
+from metricnets.linear._impostors import Impostors
 from metricnets.neighborhoods import neighborhoods
 
-N_BLOCK = 2**19  # distances in one block of the search, and pairs in one batch of the loss
-N_KEPT = 2**23  # pairs found that are kept for the next evaluations
 N_CHUNK = 2**15  # numbers in one chunk of the differences between rows, which should stay in the cache
 N_DENSE = 256  # rows up to which a graph is a matrix, as sparse ones take long to set up
-MEMORY = 10  # steps that the curvature is learned from, and over which convergence is judged
 
 
 class LMNN(
@@ -173,12 +171,6 @@ def check_sizes(sizes, n_neighbors):
         )
 
 
-def centered(X):
-    """X without its mean; columns that are constant but for rounding become 0."""
-    constant = np.ptp(X, axis=0) <= 1e-13 * np.abs(X).max(axis=0)
-    return np.where(constant, 0, X - X.mean(axis=0))
-
-
 def whitening(X):
     """Coordinates in which the covariance of centred X is nearly the identity.
 
@@ -280,178 +272,3 @@ def pulled(z, i, j, weights):
     W = csr_matrix((weights.astype(float), (i, j)), shape=(n, n))
     degrees = np.bincount(i, weights, n) + np.bincount(j, weights, n)
     return degrees[:, None] * z - W @ z - W.T @ z
-
-
-class Impostors:
-    """Pairs of rows of different classes that are near, found anew only when one might be missing.
-
-    A search finds the pairs with d_ij <= reach_i + slack_i + slack_j.  As long as no row has moved
-    further than its slack, nor its reach grown by more than what is left of it, those are all
-    the pairs with d_ij <= reach_i.
-
-    Parameters
-    ----------
-    starts : ndarray of shape (n_classes + 1,)
-        Where classes begin, and the number of rows.
-    """
-
-    def __init__(self, starts):
-        self.starts, self.last, self.found = starts, None, None
-
-    def within(self, z, reach):
-        """Iterate over pairs (i, j), in batches, that include all with d_ij <= reach_i."""
-        last, self.last = self.last, (z, reach)
-        if self.found is not None and self._covers(z, reach):
-            yield from self.found
-            return
-        slack = np.zeros(len(z))
-        if self.found is not None:
-            slack = slack_for(length(z - last[0]) + abs(reach - last[1]), reach)
-        self.center, self.slack, self.reach = z, slack, reach + slack
-        yield from self._search()
-
-    def _covers(self, z, reach):
-        moved = length(z - self.center)
-        return (moved <= self.slack).all() and (reach + moved <= self.reach).all()
-
-    def _search(self):
-        self.found, n_pairs = [], 0
-        for batch in batches(search(self.center, self.starts, self.reach, self.slack)):
-            n_pairs += len(batch[0])
-            if n_pairs > N_KEPT:
-                self.found = None
-            elif self.found is not None:
-                self.found.append(batch)
-            yield batch
-
-
-def slack_for(moved, reach):
-    """Slack that should last for some steps like the last one; none where these are too long for that."""
-    slack = 5 * np.maximum(moved, moved.mean())
-    return slack if slack.mean() < 0.05 * reach.mean() else np.zeros_like(slack)
-
-
-def length(z):
-    return np.sqrt(np.einsum("ij,ij->i", z, z))
-
-
-def batches(blocks):
-    """Join blocks of pairs (i, j) until they are worth the work, N_BLOCK / 2 at least."""
-    joined, n_pairs = [], 0
-    for block in blocks:
-        joined.append(block)
-        n_pairs += len(block[0])
-        if n_pairs >= N_BLOCK // 2:
-            yield tuple(map(np.concatenate, zip(*joined)))
-            joined, n_pairs = [], 0
-    if joined:
-        yield tuple(map(np.concatenate, zip(*joined)))
-
-
-def search(z, starts, reach, slack):
-    """Iterate over blocks of pairs (i, j) of different classes that include all with d_ij <= reach_i + slack_j.
-
-    The square of this is linear in the products of z_i with z_j and of reach_i with slack_j, so
-    that the sign of one matrix product tells.  It is computed in single precision, and the most that
-    rounding can do is allowed for.
-    """
-    unit = max(np.abs(z).max(), reach.max(), slack.max())
-    z, reach, slack = z / unit, reach / unit, slack / unit
-    squares, rounding = np.einsum("ij,ij->i", z, z), 4 * (z.shape[1] + 8) * np.finfo(np.float32).eps
-    ones = np.ones(len(z))
-    left = [-2 * z, -2 * reach, (1 - rounding) * squares - (1 + rounding) * reach**2, ones]
-    right = [z, slack, ones, (1 - rounding) * squares - (1 + rounding) * slack**2]
-    left, right = (np.column_stack(parts).astype(np.float32) for parts in (left, right))
-    for start, stop in zip(starts, starts[1:]):
-        for others in (slice(0, start), slice(stop, len(z))):
-            yield from _blocks(left[start:stop], right[others], start, others.start)
-
-
-def _blocks(left, right, first_i, first_j):
-    n_rows = max(1, N_BLOCK // max(1, len(right)))
-    for start in range(0, len(left) if len(right) else 0, n_rows):
-        i, j = np.divmod(np.flatnonzero(left[start : start + n_rows] @ right.T <= 0), len(right))
-        yield (i + (first_i + start)).astype(np.int32), (j + first_j).astype(np.int32)
-
-
-def minimize(loss, x, *, min_iter, max_iter, tol, report):
-    """Minimise a function that has kinks by L-BFGS, from x.
-
-    Parameters
-    ----------
-    loss : callable
-        Gives the value and the gradient.
-    x : ndarray
-        Of any shape.
-    min_iter, max_iter : int
-    tol : float
-        Converged when the value fell by no more than this share of it in ten iterations.
-    report : callable
-        Called with the value after every iteration.
-
-    Returns
-    -------
-    x : ndarray
-    value : float
-    n_iter : int
-    converged : bool
-    """
-    value, gradient = loss(x)
-    steps, values = deque(maxlen=MEMORY), deque([value], maxlen=MEMORY + 1)
-    for n_iter in range(1, max_iter + 1):
-        if np.linalg.norm(gradient) * np.linalg.norm(x) <= 1e-14 * value:
-            return x, value, n_iter, True
-        direction = descent(gradient, steps, 0.1 * np.linalg.norm(x))
-        found = line_search(loss, x, value, gradient, direction)
-        if found is None:
-            if not steps:
-                return x, value, n_iter, True
-            steps.clear()  # what was learned of the curvature is of no use at this kink
-            continue
-        step, value, change = found[0] - x, found[1], found[2] - gradient
-        x, gradient = found[0], found[2]
-        if np.vdot(step, change) > 0:
-            steps.append((step, change, 1 / np.vdot(step, change)))
-        values.append(value)
-        report(value)
-        if n_iter >= min_iter and len(values) > MEMORY and values[0] - value <= tol * value:
-            return x, value, n_iter, True
-    return x, value, max_iter, False
-
-
-def descent(gradient, steps, length):
-    """The direction of L-BFGS; without any steps, of steepest descent and the given length."""
-    q = gradient.copy()
-    if not steps:
-        return -q * (length / np.linalg.norm(q))
-    shares = []
-    for step, change, weight in reversed(steps):
-        shares.append(weight * np.vdot(step, q))
-        q -= shares[-1] * change
-    _, change, weight = steps[-1]
-    q /= weight * np.vdot(change, change)
-    for (step, change, weight), share in zip(steps, reversed(shares)):
-        q += (share - weight * np.vdot(change, q)) * step
-    return -q
-
-
-def line_search(loss, x, value, gradient, direction):
-    """Find a point on the way that is lower by enough, and less steep: the weak Wolfe conditions, by bisection.
-
-    Returns
-    -------
-    x, value, gradient : there, or None if there is no such point, up to rounding
-    """
-    slope = np.vdot(gradient, direction)
-    low, high, t, found = 0.0, np.inf, 1.0, None
-    for _ in range(40 if slope < 0 else 0):
-        there = x + t * direction
-        value_there, gradient_there = loss(there)
-        if not value_there < value + 1e-4 * t * slope:
-            high = t
-        else:
-            low, found = t, (there, value_there, gradient_there)
-            if np.vdot(gradient_there, direction) >= 0.9 * slope:
-                break
-        t = (low + high) / 2 if high < np.inf else 2 * low
-    return found

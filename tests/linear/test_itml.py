@@ -250,6 +250,13 @@ def test_classes_come_apart(load, scale):
     assert spread(itml.transform(X)) < 0.8 * spread(X)
 
 
+@pytest.mark.parametrize("scale", [1e-8, 1e-3, 1e4, 1e8])
+def test_points_of_any_scale(scale):
+    X, y = load_wine(return_X_y=True)
+    itml = ITML_Supervised(random_state=0).fit(scale * X, y)  # without a warning
+    assert itml.n_iter_ < 100
+
+
 def test_labels_may_be_names():
     X, y = tiny_points()
     expected = ITML_Supervised(random_state=0).fit(X, y).components_

@@ -204,6 +204,13 @@ def test_weights_of_drawn_quadruplets():
     np.testing.assert_array_equal(weights, np.arange(1.0, 41))
 
 
+@pytest.mark.parametrize("scale", [1e-8, 1e-3, 1e4, 1e8])
+def test_points_of_any_scale(scale):
+    X, y = load_wine(return_X_y=True)
+    lsml = LSML_Supervised(random_state=0).fit(scale * X, y)  # without a warning
+    assert lsml.n_iter_ < 100
+
+
 def test_labels_may_be_names():
     expected = LSML_Supervised(random_state=0).fit(X, CLASSES).components_
     named = LSML_Supervised(random_state=0).fit(X, np.array(["a", "b", "c"])[CLASSES])

@@ -1,0 +1,90 @@
+"""L-BFGS for functions with kinks, such as sums of hinges: SciPy's line search asks for more than there is at one."""
+
+from collections import deque
+
+import numpy as np
+
+MEMORY = 10  # steps that the curvature is learned from, and over which convergence is judged
+
+
+def minimize(loss, x, *, min_iter, max_iter, tol, report):
+    """Minimise a function that has kinks by L-BFGS, from x.
+
+    Parameters
+    ----------
+    loss : callable
+        Gives the value and the gradient.
+    x : ndarray
+        Of any shape.
+    min_iter, max_iter : int
+    tol : float
+        Converged when the value fell by no more than this share of it in ten iterations.
+    report : callable
+        Called with the value after every iteration.
+
+    Returns
+    -------
+    x : ndarray
+    value : float
+    n_iter : int
+    converged : bool
+    """
+    value, gradient = loss(x)
+    steps, values = deque(maxlen=MEMORY), deque([value], maxlen=MEMORY + 1)
+    for n_iter in range(1, max_iter + 1):
+        if np.linalg.norm(gradient) * np.linalg.norm(x) <= 1e-14 * value:
+            return x, value, n_iter, True
+        direction = descent(gradient, steps, 0.1 * np.linalg.norm(x))
+        found = line_search(loss, x, value, gradient, direction)
+        if found is None:
+            if not steps:
+                return x, value, n_iter, True
+            steps.clear()  # what was learned of the curvature is of no use at this kink
+            continue
+        step, value, change = found[0] - x, found[1], found[2] - gradient
+        x, gradient = found[0], found[2]
+        if np.vdot(step, change) > 0:
+            steps.append((step, change, 1 / np.vdot(step, change)))
+        values.append(value)
+        report(value)
+        if n_iter >= min_iter and len(values) > MEMORY and values[0] - value <= tol * value:
+            return x, value, n_iter, True
+    return x, value, max_iter, False
+
+
+def descent(gradient, steps, length):
+    """The direction of L-BFGS; without any steps, of steepest descent and the given length."""
+    q = gradient.copy()
+    if not steps:
+        return -q * (length / np.linalg.norm(q))
+    shares = []
+    for step, change, weight in reversed(steps):
+        shares.append(weight * np.vdot(step, q))
+        q -= shares[-1] * change
+    _, change, weight = steps[-1]
+    q /= weight * np.vdot(change, change)
+    for (step, change, weight), share in zip(steps, reversed(shares)):
+        q += (share - weight * np.vdot(change, q)) * step
+    return -q
+
+
+def line_search(loss, x, value, gradient, direction):
+    """Find a point on the way that is lower by enough, and less steep: the weak Wolfe conditions, by bisection.
+
+    Returns
+    -------
+    x, value, gradient : there, or None if there is no such point, up to rounding
+    """
+    slope = np.vdot(gradient, direction)
+    low, high, t, found = 0.0, np.inf, 1.0, None
+    for _ in range(40 if slope < 0 else 0):
+        there = x + t * direction
+        value_there, gradient_there = loss(there)
+        if not value_there < value + 1e-4 * t * slope:
+            high = t
+        else:
+            low, found = t, (there, value_there, gradient_there)
+            if np.vdot(gradient_there, direction) >= 0.9 * slope:
+                break
+        t = (low + high) / 2 if high < np.inf else 2 * low
+    return found

@@ -1,0 +1,98 @@
+"""Rows of other classes that are near, found by blocks and remembered while rows move little."""
+
+import numpy as np
+
+N_BLOCK = 2**19  # distances in one block of the search, and pairs in one batch
+N_KEPT = 2**23  # pairs found that are kept for the next evaluations
+
+
+class Impostors:
+    """Pairs of rows of different classes that are near, found anew only when one might be missing.
+
+    A search finds the pairs with d_ij <= reach_i + slack_i + slack_j.  As long as no row has moved
+    further than its slack, nor its reach grown by more than what is left of it, those are all
+    the pairs with d_ij <= reach_i.
+
+    Parameters
+    ----------
+    starts : ndarray of shape (n_classes + 1,)
+        Where classes begin, and the number of rows.
+    """
+
+    def __init__(self, starts):
+        self.starts, self.last, self.found = starts, None, None
+
+    def within(self, z, reach):
+        """Iterate over pairs (i, j), in batches, that include all with d_ij <= reach_i."""
+        last, self.last = self.last, (z, reach)
+        if self.found is not None and self._covers(z, reach):
+            yield from self.found
+            return
+        slack = np.zeros(len(z))
+        if self.found is not None:
+            slack = slack_for(length(z - last[0]) + abs(reach - last[1]), reach)
+        self.center, self.slack, self.reach = z, slack, reach + slack
+        yield from self._search()
+
+    def _covers(self, z, reach):
+        moved = length(z - self.center)
+        return (moved <= self.slack).all() and (reach + moved <= self.reach).all()
+
+    def _search(self):
+        self.found, n_pairs = [], 0
+        for batch in batches(search(self.center, self.starts, self.reach, self.slack)):
+            n_pairs += len(batch[0])
+            if n_pairs > N_KEPT:
+                self.found = None
+            elif self.found is not None:
+                self.found.append(batch)
+            yield batch
+
+
+def slack_for(moved, reach):
+    """Slack that should last for some steps like the last one; none where these are too long for that."""
+    slack = 5 * np.maximum(moved, moved.mean())
+    return slack if slack.mean() < 0.05 * reach.mean() else np.zeros_like(slack)
+
+
+def length(z):
+    return np.sqrt(np.einsum("ij,ij->i", z, z))
+
+
+def batches(blocks):
+    """Join blocks of pairs (i, j) until they are worth the work, N_BLOCK / 2 at least."""
+    joined, n_pairs = [], 0
+    for block in blocks:
+        joined.append(block)
+        n_pairs += len(block[0])
+        if n_pairs >= N_BLOCK // 2:
+            yield tuple(map(np.concatenate, zip(*joined)))
+            joined, n_pairs = [], 0
+    if joined:
+        yield tuple(map(np.concatenate, zip(*joined)))
+
+
+def search(z, starts, reach, slack):
+    """Iterate over blocks of pairs (i, j) of different classes that include all with d_ij <= reach_i + slack_j.
+
+    The square of this is linear in the products of z_i with z_j and of reach_i with slack_j, so
+    that the sign of one matrix product tells.  It is computed in single precision, and the most that
+    rounding can do is allowed for.
+    """
+    unit = max(np.abs(z).max(), reach.max(), slack.max())
+    z, reach, slack = z / unit, reach / unit, slack / unit
+    squares, rounding = np.einsum("ij,ij->i", z, z), 4 * (z.shape[1] + 8) * np.finfo(np.float32).eps
+    ones = np.ones(len(z))
+    left = [-2 * z, -2 * reach, (1 - rounding) * squares - (1 + rounding) * reach**2, ones]
+    right = [z, slack, ones, (1 - rounding) * squares - (1 + rounding) * slack**2]
+    left, right = (np.column_stack(parts).astype(np.float32) for parts in (left, right))
+    for start, stop in zip(starts, starts[1:]):
+        for others in (slice(0, start), slice(stop, len(z))):
+            yield from _blocks(left[start:stop], right[others], start, others.start)
+
+
+def _blocks(left, right, first_i, first_j):
+    n_rows = max(1, N_BLOCK // max(1, len(right)))
+    for start in range(0, len(left) if len(right) else 0, n_rows):
+        i, j = np.divmod(np.flatnonzero(left[start : start + n_rows] @ right.T <= 0), len(right))
+        yield (i + (first_i + start)).astype(np.int32), (j + first_j).astype(np.int32)
