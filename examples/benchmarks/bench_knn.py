@@ -65,14 +65,15 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one seed")
     parser.add_argument("--seeds", type=int, default=5, help="seeds of the learners (default: 5)")
+    parser.add_argument("--only", nargs="+", choices=LEARNERS, default=list(LEARNERS), metavar="LEARNER")
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
     seeds = range(1 if options.quick else options.seeds)
-    tasks = [(learner, load, seed) for learner in LEARNERS for load in SETS.values() for seed in seeds]
+    tasks = [(learner, load, seed) for learner in options.only for load in SETS.values() for seed in seeds]
     runs = Parallel(options.jobs, return_as="generator")(delayed(accuracy)(*task) for task in tasks)
-    found = np.array(list(tqdm(runs, total=len(tasks)))).reshape(len(LEARNERS), len(SETS), len(seeds))
+    found = np.array(list(tqdm(runs, total=len(tasks)))).reshape(len(options.only), len(SETS), len(seeds))
     print(f"{'':24s}" + "  ".join(f"{name:14s}" for name in [*SETS, "mean"]))
-    for learner, scores in zip(LEARNERS, found):
+    for learner, scores in zip(options.only, found):
         show(learner, np.vstack([scores, scores.mean(axis=0)]).T)
     print("metric-learn 0.7.0")
     for learner, scores in METRIC_LEARN.items():

@@ -1,15 +1,24 @@
 """ITML: information-theoretic metric learning."""
 
-import warnings
-
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics.pairwise import euclidean_distances
-from sklearn.utils import check_random_state
 
 from metricnets._linalg import components_from_metric
-from metricnets._params import Count, Flag, MaybeDict, NonNegative, Parametrized, Positive, Prior, Seed, fitting
+from metricnets._params import (
+    Count,
+    Flag,
+    MaybeDict,
+    NonNegative,
+    Parametrized,
+    Positive,
+    Prior,
+    Seed,
+    fitting,
+    random_state_of,
+)
 from metricnets._progress import progress
+from metricnets.exceptions import warn
 from metricnets.initial import initial_metric
 from metricnets.linear._logdet import minimize_logdet
 from metricnets.linear._tuples import PairsFromLabels, PairsLearner
@@ -48,12 +57,12 @@ class _BaseITML(Parametrized):
 
     def _solve(self, X, pairs, y, bounds=None):
         self.bounds_ = default_bounds(X) if bounds is None else check_bounds(bounds)
-        prior = initial_metric(self.prior, X, check_random_state(self.random_state))
+        prior = initial_metric(self.prior, X, random_state_of(self.random_state))
         V = X[pairs[:, 0]] - X[pairs[:, 1]]  # (m, d)
         V /= np.sqrt(np.where(y > 0, *self.bounds_))[:, None]
         same = np.einsum("ij,ij->i", V, V) == 0
         if (n_lost := np.count_nonzero(same & (y < 0))) > 0:
-            warnings.warn(f"{n_lost} dissimilar pairs are of identical points; they are left out.", stacklevel=6)
+            warn(f"{n_lost} dissimilar pairs are of identical points; they are left out.")
         with progress("ITML", self.verbose, self.max_iter) as report:
             M, self.n_iter_, converged = minimize_logdet(
                 V[~same],
@@ -64,10 +73,10 @@ class _BaseITML(Parametrized):
                 report=report,
             )
         if not converged:
-            warnings.warn(
-                f"ITML did not converge in max_iter={self.max_iter} steps; raise max_iter or tol.",
+            warn(
+                f"ITML did not converge in {self.n_iter_} steps, of max_iter={self.max_iter}; raise max_iter or tol, "
+                "or scale the features.",
                 ConvergenceWarning,
-                stacklevel=6,
             )
         return components_from_metric(M, self.n_components)
 

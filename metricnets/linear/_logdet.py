@@ -11,15 +11,16 @@ from scipy.optimize import brentq
 
 TINY = np.finfo(float).tiny
 ROUNDING = 1e-13
+PATIENCE = 8  # steps that lower nothing: the loss is too steep for the precision of p
 UNIT = 1e-4  # norm of the gradient from which steps have length 1: the slope along them is lost in rounding
 STIFF = 1e30  # greatest curvature of the loss, for single precision; greater ones are walls all the same
 MOST_PRODUCTS = 200  # of conjugate gradients in one step; a few are enough unless the problem is ill-posed
 
 # Where the loss outweighs the divergence, its share grows from one that does not: else iterates
 # hug the boundary of the definite matrices, and steps are short there.
-MODERATE = 3.0  # ratio of the two to begin with
-GROWTH = 5.0  # of the share
-NEAR = 1.0  # norm of the gradient at which it grows
+MODERATE = 10.0  # ratio of the two to begin with
+GROWTH = 10.0  # of the share
+NEAR = 2.0  # norm of the gradient at which it grows
 
 
 def minimize_logdet(V, prior, loss, *, tol, max_iter, report):
@@ -68,15 +69,20 @@ def minimize_logdet(V, prior, loss, *, tol, max_iter, report):
 def _newton(U, loss, tol, max_iter, report):
     """Solve for the prior I; return L (d, d), the number of steps, and whether they were enough."""
     L, U, log_det, share = _start(U, loss)
+    least, n_stalled = np.inf, 0
     for n_iter in range(max_iter + 1):
         p = np.maximum(_squares(U), TINY)
         value, force, bend = loss(p)
-        report(value + np.vdot(L, L) - log_det - len(L))
+        objective = value + np.vdot(L, L) - log_det - len(L)
+        report(objective)
         rows = np.flatnonzero(force)
         G, share = _gradient(L, U[rows], (force / p)[rows], share)
         norm = np.linalg.norm(G)
         enough = max(tol, ROUNDING * (np.vdot(L, L) + np.abs(force).sum()))
-        if n_iter == max_iter or (share == 1 and norm <= enough):
+        if share == 1:
+            n_stalled = 0 if objective < least - ROUNDING * abs(objective) else n_stalled + 1
+            least = min(least, objective)
+        if n_iter == max_iter or n_stalled == PATIENCE or (share == 1 and norm <= enough):
             break
         step = _step(L, U, p, G, rows, bend, loss, share)
         if np.abs(step).max() <= ROUNDING:
@@ -107,30 +113,22 @@ def _squares(U, V=None):
 def _start(U, loss):
     """Return L to start from, U @ L, log det LLᵀ, and the share of the loss to start with.
 
-    The metric is c (I + Σ_c k_c u_c u_cᵀ)⁻¹, with c the best there is and k_c ∂loss/∂p_c at I, where
-    it is positive, times the share: of the right size even where the data are many orders from it.
+    The metric is c (I + Σ_c k_c u_c u_cᵀ)⁻¹, with c the best there is, and k_c the share of
+    ∂loss/∂p_c at I, where it is positive: of the right size even if the data are many orders from it.
     """
     d = U.shape[1]
     p = np.maximum(_squares(U), TINY)
-    rates = loss(p)[1] / p
+    force = loss(p)[1]
+    share = min(1.0, MODERATE * d / max(np.abs(force).sum(), 1.0))
+    rates = force / p
     rows = np.flatnonzero(rates > 0)
-    root = qr(np.sqrt(rates[rows])[:, None] * U[rows], mode="r")[0][:d]  # rootᵀ root is the sum
-    L, local, weight = _scaled(U, root, loss, 1.0)
-    share = min(1.0, MODERATE * d / max(weight, 1.0))
-    if share < 1:
-        L, local, _ = _scaled(U, root, loss, share)
-    return L, local, 2 * np.log(np.abs(np.diag(L))).sum(), share
-
-
-def _scaled(U, root, loss, share):
-    """Return L and U @ L of `_start` for a share of the loss, and the sum of all forces there."""
-    d = U.shape[1]
-    R = qr(np.vstack([np.eye(d), np.sqrt(share) * root]), mode="r")[0][:d]
+    stacked = np.vstack([np.eye(d), np.sqrt(share * rates[rows])[:, None] * U[rows]])
+    R = qr(stacked, mode="r")[0][:d]  # RᵀR is the inverse, but for c
     L = solve_triangular(R, np.eye(d))
     U = U @ L
     p = np.maximum(_squares(U), TINY)
     c = _scale(np.vdot(L, L), d, lambda c: share * loss(c * p)[1].sum())
-    return np.sqrt(c) * L, np.sqrt(c) * U, np.abs(loss(c * p)[1]).sum()
+    return np.sqrt(c) * L, np.sqrt(c) * U, d * np.log(c) - 2 * np.log(np.abs(np.diag(R))).sum(), share
 
 
 def _scale(trace, d, force):

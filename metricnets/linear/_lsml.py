@@ -1,14 +1,12 @@
 """LSML: metric learning from comparisons of distances, with squared residuals."""
 
-import warnings
-
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 
 from metricnets._linalg import components_from_metric
-from metricnets._params import Count, Flag, NonNegative, Parametrized, Prior, Seed
+from metricnets._params import Count, Flag, NonNegative, Parametrized, Prior, Seed, random_state_of
 from metricnets._progress import progress
+from metricnets.exceptions import warn
 from metricnets.initial import initial_metric
 from metricnets.linear._logdet import minimize_logdet
 from metricnets.linear._tuples import QuadrupletsFromLabels, QuadrupletsLearner
@@ -41,7 +39,7 @@ class _BaseLSML(Parametrized):
     def _solve(self, X, quadruplets, weights):
         weights = np.ones(len(quadruplets)) if weights is None else weights / weights.max()
         self.w_ = weights / weights.sum()
-        prior = initial_metric(self.prior, X, check_random_state(self.random_state))
+        prior = initial_metric(self.prior, X, random_state_of(self.random_state))
         near, far = (X[quadruplets[:, i]] - X[quadruplets[:, i + 1]] for i in (0, 2))  # (m, d) each
         counted = np.flatnonzero((self.w_ > 0) & near.any(axis=1))
         with progress("LSML", self.verbose, self.max_iter) as report:
@@ -54,10 +52,10 @@ class _BaseLSML(Parametrized):
                 report=report,
             )
         if not converged:
-            warnings.warn(
-                f"LSML did not converge in max_iter={self.max_iter} steps; raise max_iter or tol.",
+            warn(
+                f"LSML did not converge in {self.n_iter_} steps, of max_iter={self.max_iter}; raise max_iter or tol, "
+                "or scale the features.",
                 ConvergenceWarning,
-                stacklevel=6,
             )
         return components_from_metric(M, self.n_components)
 

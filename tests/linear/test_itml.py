@@ -162,7 +162,7 @@ def test_tol_bounds_the_relative_error():
 
 
 def test_unfinished_work_is_reported():
-    with pytest.warns(ConvergenceWarning, match=r"ITML did not converge in max_iter=1 steps"):
+    with pytest.warns(ConvergenceWarning, match=r"ITML did not converge in 1 steps, of max_iter=1; raise"):
         itml = ITML(max_iter=1, gamma=50.0).fit(PAIRS, Y, bounds=BOUNDS)
     assert itml.n_iter_ == 1
     assert 1 < ITML().fit(PAIRS, Y, bounds=BOUNDS).n_iter_ < 30
