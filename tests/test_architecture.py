@@ -50,7 +50,17 @@ PRIVATE_SCIKIT_LEARN = {"metricnets._params"}
 # The files of a package that its other files may import.
 SHELLS = {
     "deep": {"_base", "_network", "_supervised", "_training", "_context", "_autoencoder"},
-    "linear": {"_base", "_tuples", "_descent", "_impostors", "_logdet", "_near_pairs", "_soft_neighbors"},
+    "linear": {
+        "_base",
+        "_tuples",
+        "_bases",
+        "_descent",
+        "_impostors",
+        "_logdet",
+        "_near_pairs",
+        "_soft_neighbors",
+        "_sparse_inverse",
+    },
     "neighbors": set(),
     "losses": {"_ops"},
 }

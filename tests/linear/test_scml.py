@@ -12,7 +12,7 @@ from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
 
 from metricnets.constraints import knn_triplets
-from metricnets.linear import _scml
+from metricnets.linear import _bases, _scml
 from metricnets.linear._scml import SCML, SCML_Supervised
 
 X, y = tiny_points()
@@ -132,7 +132,7 @@ def test_rounded_hinge():
 
 
 def test_triplet_directions_lead_to_the_greatest_gain():
-    found = _scml.triplet_directions(X, triplets[:30], 30, np.random.RandomState(0))
+    found = _bases.triplet_directions(X, triplets[:30], 30, np.random.RandomState(0))
     expected = []
     for a, b, c in triplets[:30]:
         values, vectors = eigh(np.outer(X[a] - X[c], X[a] - X[c]) - np.outer(X[a] - X[b], X[a] - X[b]))
@@ -145,7 +145,7 @@ def test_triplet_directions_lead_to_the_greatest_gain():
 def test_discriminants_are_those_of_fisher_but_for_the_ridge():
     own = [np.flatnonzero(y == c)[:9] for c in range(3)]
     groups = [np.array([rows, rows[::-1]]) for rows in own]  # two cases, of the same rows
-    found = _scml.discriminants(X, groups, 2)
+    found = _bases.discriminants(X, groups, 2)
     rows = [X[g] for g in own]
     within = sum(np.cov(r.T, ddof=0) * 9 for r in rows)
     within += np.trace(within) / 27 / 4 * np.eye(4)
@@ -158,13 +158,13 @@ def test_discriminants_are_those_of_fisher_but_for_the_ridge():
 
 def test_discriminants_of_groups_of_different_sizes():
     groups = [np.flatnonzero(y == c)[None, : 5 + 3 * c] for c in range(3)]
-    assert_allclose(np.linalg.norm(_scml.discriminants(X, groups, 2), axis=1), 1)
-    assert _scml.discriminants(np.ones((45, 4)), groups, 2).shape == (0, 4)
+    assert_allclose(np.linalg.norm(_bases.discriminants(X, groups, 2), axis=1), 1)
+    assert _bases.discriminants(np.ones((45, 4)), groups, 2).shape == (0, 4)
 
 
 @pytest.mark.parametrize(("n_classes", "n_basis"), [(2, 7), (3, 50), (9, 100)])
 def test_local_discriminants_are_unit_vectors_of_the_number_asked_for(n_classes, n_basis):
-    basis = _scml.local_discriminants(X, np.arange(45) % n_classes, n_basis, np.random.RandomState(0))
+    basis = _bases.local_discriminants(X, np.arange(45) % n_classes, n_basis, np.random.RandomState(0))
     assert basis.shape == (n_basis, 4)
     assert_allclose(np.linalg.norm(basis, axis=1), 1)
 

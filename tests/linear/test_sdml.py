@@ -15,8 +15,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from metricnets.linear import _sdml
-from metricnets.linear._sdml import SDML, SDML_Supervised, _direction, _newton, _split, sparse_inverse
+from metricnets.linear import _sparse_inverse
+from metricnets.linear._sdml import SDML, SDML_Supervised
+from metricnets.linear._sparse_inverse import _direction, _newton, _split, sparse_inverse
 
 X, classes = tiny_points()
 pairs, y = tiny_pairs()
@@ -177,12 +178,12 @@ def test_a_greater_penalty_leaves_more_zeros():
 def test_ill_conditioned_problems_are_solved_too():
     data, target = load_breast_cancer(return_X_y=True)
     sdml = SDML_Supervised(prior="covariance", random_state=0).fit(StandardScaler().fit_transform(data), target)
-    assert sdml.n_iter_ > _sdml.MAX_ITER  # so that both solvers were at work
+    assert sdml.n_iter_ > _sparse_inverse.MAX_ITER  # so that both solvers were at work
 
 
 def test_it_says_when_it_did_not_converge(monkeypatch):
-    monkeypatch.setattr(_sdml, "MAX_ITER", 1)
-    monkeypatch.setattr(_sdml, "MAX_SPLITS", 1)
+    monkeypatch.setattr(_sparse_inverse, "MAX_ITER", 1)
+    monkeypatch.setattr(_sparse_inverse, "MAX_SPLITS", 1)
     with pytest.warns(ConvergenceWarning, match="SDML did not converge.*Scale the features"):
         SDML(balance_param=SMALL, sparsity_param=0.1, prior=np.diag([1.0, 2, 3, 4]) + 0.9).fit(pairs, y)
 

@@ -1,0 +1,98 @@
+"""Directions that single parts of the data ask for: the bases of SCML."""
+
+import warnings
+
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+
+from metricnets._linalg import one_thread
+from metricnets.neighborhoods import nearest
+
+SCALES = 20, 50  # rows of each class in a local discriminant analysis
+ROWS_PER_CENTER = 20  # of the sample in which the centres of those analyses are found
+
+
+def local_discriminants(Z, codes, n_basis, rng):
+    """Discriminants of the classes' rows nearest to each of some centres: directions that matter somewhere.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n, d)
+    codes : ndarray of int of shape (n,)
+    n_basis : int
+        At most so many.
+    rng : numpy.random.RandomState
+
+    Returns
+    -------
+    basis : ndarray of shape (n_basis, d)
+        Rows of unit norm.
+    """
+    n, d = Z.shape
+    n_directions = min(codes.max(), d)
+    n_centers = min(n, -(-n_basis // (n_directions * len(SCALES))))
+    sample = Z[rng.permutation(n)[: ROWS_PER_CENTER * n_centers]]
+    with warnings.catch_warnings(), one_thread("openmp"):
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of rows that are all the same
+        centers = KMeans(n_centers, n_init=1, max_iter=10, random_state=rng).fit(sample).cluster_centers_
+    members = [np.flatnonzero(codes == code) for code in range(codes.max() + 1)]
+    near = [own[nearest(Z[own], centers, min(SCALES[-1], len(own)))] for own in members]  # each (n_centers, k)
+    step = max(1, 2**21 // (d * sum(rows.shape[1] for rows in near)))  # centres at a time
+    found = [
+        discriminants(Z, [rows[start : start + step, :k] for rows in near], n_directions)
+        for k in SCALES
+        for start in range(0, n_centers, step)
+    ]
+    basis = np.concatenate(found)[:n_basis]
+    return basis if len(basis) else np.eye(d)[:n_basis]
+
+
+def discriminants(Z, groups, n_directions):
+    """Unit vectors that tell groups of rows apart, for many cases of as many groups.
+
+    They are uᵀ S_b u / uᵀ S_w u at its greatest; S_w counts d / 4 more rows, alike in all directions.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n, d)
+    groups : list of ndarrays of int, each of shape (n_cases, size of the group)
+    n_directions : int
+
+    Returns
+    -------
+    directions : ndarray of shape (n_found, d)
+        At most n_directions for each case, case by case and the best first.
+    """
+    d, sizes = Z.shape[1], np.array([rows.shape[1] for rows in groups])
+    rows = Z[np.concatenate(groups, axis=1)]  # (n_cases, n_rows, d)
+    means = np.add.reduceat(rows, np.cumsum(sizes) - sizes, axis=1) / sizes[:, None]  # (n_cases, n_groups, d)
+    rows -= np.repeat(means, sizes, axis=1)
+    within = rows.transpose(0, 2, 1) @ rows
+    ridge = np.maximum(np.trace(within, axis1=1, axis2=2) / sizes.sum() / 4, 1e-6)
+    root = np.linalg.cholesky(within + ridge[:, None, None] * np.eye(d))
+    between = np.linalg.solve(root, (means - means.mean(axis=1, keepdims=True)).transpose(0, 2, 1))
+    U, s, _ = np.linalg.svd(between, full_matrices=False)
+    V = np.linalg.solve(root.transpose(0, 2, 1), U[:, :, :n_directions]).transpose(0, 2, 1)
+    V = V[s[:, :n_directions] > 1e-7 * s[:, :1]]
+    return V / np.linalg.norm(V, axis=1, keepdims=True)
+
+
+def triplet_directions(Z, triplets, n_basis, rng):
+    """Unit vectors along which c is further from a than b is, by the most, for triplets that are drawn.
+
+    With v = a − c and u = a − b it is the leading eigenvector of v vᵀ − u uᵀ.
+
+    Returns
+    -------
+    basis : ndarray of shape (n_basis, d)
+        Fewer if there are fewer triplets for which there is such a direction.
+    """
+    a, b, c = Z[triplets[rng.permutation(len(triplets))[:n_basis]].T]
+    v, u = a - c, a - b
+    vv, uu, uv = (np.einsum("ij,ij->i", p, q)[:, None] for p, q in ((v, v), (u, u), (u, v)))
+    value = (vv - uu + np.sqrt(np.maximum((vv + uu) ** 2 - 4 * uv**2, 0))) / 2
+    found = (value + uu) * v - uv * u
+    norms = np.linalg.norm(found, axis=1, keepdims=True)
+    kept = norms[:, 0] > 1e-7 * ((value + uu) * np.sqrt(vv))[:, 0]
+    return found[kept] / norms[kept] if kept.any() else np.eye(Z.shape[1])[:n_basis]
