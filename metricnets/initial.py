@@ -43,7 +43,7 @@ def initial_metric(prior, X, rng, *, name="prior", definite=True):
         if prior == "covariance":
             return _inverse_covariance(X, name, definite)
         return np.eye(d) if prior == "identity" else make_spd_matrix(d, random_state=rng)
-    M = check_array(prior, dtype=float, input_name=name)
+    M = as_matrix(prior, name)
     if M.shape != (d, d):
         raise ValueError(f"{name} has shape {M.shape}; points of {d} features need a matrix of shape ({d}, {d}).")
     if not np.allclose(M, M.T, rtol=1e-6, atol=1e-8 * np.abs(M).max()):
@@ -118,7 +118,7 @@ def initial_components(init, n_components, X, codes, rng):
 
 
 def _given(init, n_components, d):
-    L = check_array(init, dtype=float, input_name="init")
+    L = as_matrix(init, "init")
     if L.shape[1] != d or len(L) > d or n_components not in (None, len(L)):
         rows = f"at most {d}" if n_components is None else n_components
         raise ValueError(f"init has shape {L.shape}; it needs n_components rows ({rows}) and n_features={d} columns.")
@@ -131,3 +131,10 @@ def _discriminants(X, codes, k):
         return np.eye(k, X.shape[1])
     found = LinearDiscriminantAnalysis().fit(X, codes).scalings_.T[:k]  # (at most k, d)
     return np.vstack([found, np.eye(k, X.shape[1])[len(found) :]])
+
+
+def as_matrix(values, name):
+    """Validate a matrix that the user gave; ValueError that says ``name`` if it is none, or not finite."""
+    if np.ndim(values) != 2:
+        raise ValueError(f"{name} should be a matrix, with 2 dimensions; got {np.ndim(values)}.")
+    return check_array(values, dtype=float, input_name=name)

@@ -5,7 +5,6 @@ from scipy.optimize import Bounds, minimize
 from scipy.sparse import csr_matrix
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array
 
 from metricnets._linalg import components_from_metric
 from metricnets._params import (
@@ -23,6 +22,7 @@ from metricnets._params import (
 from metricnets._progress import progress
 from metricnets.constraints import knn_triplets, partial_codes
 from metricnets.exceptions import warn
+from metricnets.initial import as_matrix
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._bases import local_discriminants, triplet_directions
 from metricnets.linear._tuples import TripletsLearner
@@ -76,7 +76,7 @@ class _BaseSCML(Parametrized):
         """The basis if it is an array, without its rows of zeros; otherwise None."""
         if isinstance(self.basis, str):
             return None
-        basis = check_array(self.basis, dtype=float, input_name="basis")
+        basis = as_matrix(self.basis, "basis")
         if basis.shape[1] != X.shape[1] or not basis.any():
             raise ValueError(
                 f"basis has shape {basis.shape}; it needs {X.shape[1]} columns, and a row that is not zero."

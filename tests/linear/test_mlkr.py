@@ -8,15 +8,17 @@ from discovery import tiny_points
 from scipy.optimize import approx_fprime, minimize
 from sklearn.exceptions import ConvergenceWarning
 
-from metricnets.linear import _mlkr as module
-from metricnets.linear._mlkr import MLKR
+from metricnets.linear import _near_pairs
+from metricnets.linear._mlkr import MLKR, regression_loss
+from metricnets.linear._near_pairs import NearPairs
+from metricnets.linear._soft_neighbors import dense_loss, soft_loss
 
 X, y = tiny_points()
 REGRESSION, SIGN, INITS = True, 1, ["auto", "pca", "identity", "random"]
 
 
 def LOSS(y):  # noqa: N802, the sum where the solver has the mean
-    value, total = module.regression_loss(y.astype(float))
+    value, total = regression_loss(y.astype(float))
     return value, lambda e, i: tuple(len(y) * part for part in total(e, i))
 
 
@@ -41,8 +43,8 @@ def quiet_fit(X, y, **params):
 
 
 def loss_and_gradient(L, X, y):
-    near = module.NearPairs(len(X))
-    return module.soft_loss(LOSS(y), L, X, near), near
+    near = NearPairs(len(X))
+    return soft_loss(LOSS(y), L, X, near), near
 
 
 @pytest.mark.parametrize("scale", [0.03, 1, 100])
@@ -62,12 +64,12 @@ def test_loss_is_the_naive_one_and_so_is_its_gradient(scale, k):
 def test_remembered_pairs_give_what_a_new_search_gives():
     rng = np.random.default_rng(0)
     many, targets = rng.normal(size=(300, 12)), rng.integers(3, size=300)
-    L, near, n_searches = 4 * np.eye(12), module.NearPairs(300), 0
+    L, near, n_searches = 4 * np.eye(12), NearPairs(300), 0
     for _ in range(30):
         before = near.searched
-        found = module.soft_loss(LOSS(targets), L, many, near)
+        found = soft_loss(LOSS(targets), L, many, near)
         n_searches += near.searched is not before
-        expected = module.dense_loss(LOSS(targets), L, many, many @ L.T)
+        expected = dense_loss(LOSS(targets), L, many, many @ L.T)
         assert found[0] == pytest.approx(expected[0], rel=1e-9)
         np.testing.assert_allclose(found[1], expected[1], rtol=1e-6, atol=1e-7 * np.abs(expected[1]).max())
         L = L + 0.002 * rng.normal(size=L.shape)
@@ -76,9 +78,9 @@ def test_remembered_pairs_give_what_a_new_search_gives():
 
 def test_tiles_of_any_size_give_the_same(monkeypatch):
     L = np.random.default_rng(0).normal(size=(3, 4))
-    whole = module.dense_loss(LOSS(y), L, X, X @ L.T)
-    monkeypatch.setattr(module, "TILE", 7 * len(X))
-    parts = module.dense_loss(LOSS(y), L, X, X @ L.T)
+    whole = dense_loss(LOSS(y), L, X, X @ L.T)
+    monkeypatch.setattr(_near_pairs, "TILE", 7 * len(X))
+    parts = dense_loss(LOSS(y), L, X, X @ L.T)
     assert parts[0] == pytest.approx(whole[0], rel=1e-12)
     np.testing.assert_allclose(parts[1], whole[1], rtol=1e-10, atol=1e-12)
 

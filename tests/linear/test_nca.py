@@ -8,11 +8,13 @@ from discovery import tiny_points
 from scipy.optimize import approx_fprime, minimize
 from sklearn.exceptions import ConvergenceWarning
 
-from metricnets.linear import _nca as module
-from metricnets.linear._nca import NCA
+from metricnets.linear import _near_pairs
+from metricnets.linear._nca import NCA, class_loss
+from metricnets.linear._near_pairs import NearPairs
+from metricnets.linear._soft_neighbors import dense_loss, soft_loss
 
 X, y = tiny_points()
-LOSS, SIGN, REGRESSION = module.class_loss, -1, False
+LOSS, SIGN, REGRESSION = class_loss, -1, False
 INITS = ["auto", "pca", "lda", "identity", "random"]
 
 
@@ -37,8 +39,8 @@ def quiet_fit(X, y, **params):
 
 
 def loss_and_gradient(L, X, y):
-    near = module.NearPairs(len(X))
-    return module.soft_loss(LOSS(y), L, X, near), near
+    near = NearPairs(len(X))
+    return soft_loss(LOSS(y), L, X, near), near
 
 
 @pytest.mark.parametrize("scale", [0.03, 1, 100])
@@ -58,12 +60,12 @@ def test_loss_is_the_naive_one_and_so_is_its_gradient(scale, k):
 def test_remembered_pairs_give_what_a_new_search_gives():
     rng = np.random.default_rng(0)
     many, targets = rng.normal(size=(300, 12)), rng.integers(3, size=300)
-    L, near, n_searches = 4 * np.eye(12), module.NearPairs(300), 0
+    L, near, n_searches = 4 * np.eye(12), NearPairs(300), 0
     for _ in range(30):
         before = near.searched
-        found = module.soft_loss(LOSS(targets), L, many, near)
+        found = soft_loss(LOSS(targets), L, many, near)
         n_searches += near.searched is not before
-        expected = module.dense_loss(LOSS(targets), L, many, many @ L.T)
+        expected = dense_loss(LOSS(targets), L, many, many @ L.T)
         assert found[0] == pytest.approx(expected[0], rel=1e-9)
         np.testing.assert_allclose(found[1], expected[1], rtol=1e-6, atol=1e-7 * np.abs(expected[1]).max())
         L = L + 0.002 * rng.normal(size=L.shape)
@@ -72,9 +74,9 @@ def test_remembered_pairs_give_what_a_new_search_gives():
 
 def test_tiles_of_any_size_give_the_same(monkeypatch):
     L = np.random.default_rng(0).normal(size=(3, 4))
-    whole = module.dense_loss(LOSS(y), L, X, X @ L.T)
-    monkeypatch.setattr(module, "TILE", 7 * len(X))
-    parts = module.dense_loss(LOSS(y), L, X, X @ L.T)
+    whole = dense_loss(LOSS(y), L, X, X @ L.T)
+    monkeypatch.setattr(_near_pairs, "TILE", 7 * len(X))
+    parts = dense_loss(LOSS(y), L, X, X @ L.T)
     assert parts[0] == pytest.approx(whole[0], rel=1e-12)
     np.testing.assert_allclose(parts[1], whole[1], rtol=1e-10, atol=1e-12)
 

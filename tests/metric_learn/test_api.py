@@ -60,7 +60,7 @@ CONSTRUCTORS = {
 }
 FIT = {  # the arguments of fit, and what is learned besides components_, preprocessor_ and n_features_in_
     "Covariance": ("X y", ""),
-    "RCA": ("X chunks", ""),
+    "RCA": ("X y", ""),  # the second is there for pipelines, and takes the chunks; as a keyword they are `chunks`
     "RCA_Supervised": ("X y", ""),
     "LFDA": ("X y", ""),
     "NCA": ("X y", "n_iter_"),
@@ -370,6 +370,11 @@ LEARNED = {
 )
 def test_learned_attributes_are_of_their_kind(name, attribute):
     assert LEARNED[attribute](fitted(name))
+
+
+def test_chunks_may_be_a_keyword():
+    assert_array_equal(make("RCA").fit(X, chunks=CHUNKS).components_, make("RCA").fit(X, CHUNKS).components_)
+    assert_array_equal(make("RCA").fit_transform(X, CHUNKS), fitted("RCA").transform(X))
 
 
 @pytest.mark.parametrize("name", ["ITML", "ITML_Supervised"])

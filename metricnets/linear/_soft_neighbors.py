@@ -1,0 +1,138 @@
+"""Soft neighbours: what NCA and MLKR minimise, by L-BFGS, without n x n arrays."""
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.sparse import csr_array
+
+from metricnets.linear._near_pairs import NearPairs, bilinear, tiles
+
+START = 4.0  # mean squared distance to begin with, over log(n)
+FAR = 700.0  # squared distance whose weight is still a normal number
+
+
+def soften(loss, L, X, *, rescale, max_iter, ftol, gtol, report):
+    """Minimise the loss of the soft neighbours of ``X @ L.T`` over L, by L-BFGS.
+
+    Parameters
+    ----------
+    loss : (value, total)
+        See `soft_loss`.
+    L : ndarray of shape (k, d)
+        The start.
+    X : ndarray of shape (n, d)
+    rescale : bool
+        Whether to multiply L, where the mean squared distance is not in [1, 8] log(n), to make it 4 log(n).
+    ftol, gtol : float
+        Change of the loss, relative to the loss or 1, and greatest entry of its gradient, at which to stop.
+    report : callable
+        Called with the loss after every iteration.
+
+    Returns
+    -------
+    L : ndarray of shape (k, d)
+    n_iter : int
+    converged : bool
+    """
+    X, units = in_units(X)
+    L = L * units
+    sharpness = 2 * (X @ L.T).var(axis=0).sum() / np.log(len(X))  # mean squared distance over log(n)
+    if rescale and sharpness > 0 and not 1 <= sharpness <= 2 * START:
+        L *= np.sqrt(START / sharpness)
+    near, losses = NearPairs(len(X)), []
+
+    def objective(flat):
+        value, gradient = soft_loss(loss, flat.reshape(L.shape), X, near)
+        losses.append(value)
+        return value, gradient.ravel()
+
+    result = minimize(
+        objective,
+        L.ravel(),
+        method="L-BFGS-B",
+        jac=True,
+        options={"maxiter": max_iter, "maxfun": 100 * max_iter, "ftol": ftol, "gtol": gtol},
+        callback=lambda flat: report(losses[-1]),
+    )
+    return (
+        result.x.reshape(L.shape) / units,
+        max(result.nit, 1),
+        result.status != 1,
+    )  # to look at the start is an iteration
+
+
+def in_units(X):
+    """Centre features and divide them by their standard deviations; those that do not vary become 0, their unit 1."""
+    centered = X - X.mean(axis=0)
+    units = centered.std(axis=0)
+    constant = units <= 100 * np.finfo(float).eps * np.abs(X).max(axis=0)
+    units = np.where(constant, 1, units)
+    return np.where(constant, 0, centered) / units, units
+
+
+def soft_loss(loss, L, X, near):
+    """Loss of the expected values e of soft neighbours, and its gradient with respect to L.
+
+    e_i = sum_j p_ij v_ij, p_ij = softmax over j != i of -|z_i - z_j|^2, Z = X L^T.
+
+    Parameters
+    ----------
+    loss : (value, total)
+        ``value(i, j)`` gives v_ij for arrays of rows that broadcast; ``total(e, i)`` the loss of the rows i with
+        the expected values e, and its derivatives with respect to them.
+    L : ndarray of shape (k, d)
+    X : ndarray of shape (n, d)
+    near : NearPairs
+
+    Returns
+    -------
+    loss : float
+    gradient : ndarray of shape (k, d)
+    """
+    Z = X @ L.T
+    pairs = near(Z)
+    return dense_loss(loss, L, X, Z) if pairs is None else sparse_loss(loss, X, Z, *pairs)
+
+
+def sparse_loss(loss, X, Z, i, j, log_p):
+    """Compute `soft_loss` from the pairs whose weights count."""
+    value, total = loss
+    n = len(Z)
+    p = np.exp(log_p)
+    p /= np.bincount(i, p, n)[i]
+    v = value(i, j)
+    e = np.bincount(i, p * v, n)
+    objective, slopes = total(e, np.arange(n))
+    w = slopes[i] * p * (v - e[i])  # derivatives with respect to -d^2; their sum over j is 0
+    W = csr_array((w, (i, j)), shape=(n, n))
+    forces = W @ Z + W.T @ Z - np.bincount(j, w, n)[:, None] * Z
+    return objective, 2 * forces.T @ X
+
+
+def dense_loss(loss, L, X, Z):
+    """Compute `soft_loss` from all pairs, in tiles of rows."""
+    value, total = loss
+    n = len(X)
+    left, right = bilinear(Z)
+    columns = np.arange(n)
+    objective, gradient, pulls = 0.0, np.zeros_like(L), np.zeros(n)
+    for rows in tiles(n):
+        i = columns[rows]
+        P = left[rows] @ right
+        P[i - i[0], i] = -np.inf
+        P -= P.max(axis=1, keepdims=True)
+        P[i - i[0], i] = 0
+        if P.min() < -FAR:
+            np.maximum(P, -FAR, out=P)  # the exponential of less is no weight, but may be subnormal, hence slow
+        np.exp(P, out=P)
+        P[i - i[0], i] = 0
+        v = value(i[:, None], columns)
+        weights = P.sum(axis=1)
+        e = np.einsum("ij,ij->i", P, v) / weights
+        part, slopes = total(e, i)
+        objective += part
+        P *= v - e[:, None]
+        slopes /= weights
+        ends = slopes[:, None] * (P @ X)  # (rows, d)
+        gradient += Z[rows].T @ ends + L @ ends.T @ X[rows]
+        pulls += slopes @ P
+    return objective, 2 * (gradient - (pulls[:, None] * Z).T @ X)
