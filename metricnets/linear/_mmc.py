@@ -75,7 +75,7 @@ class _BaseMMC(Parametrized):
         V /= unit
         similar, dissimilar = V[y > 0], V[y < 0]
         scatter, share = shrunk_scatter(similar, dissimilar, self.shrinkage)
-        W = whitening(scatter, dissimilar, self.diagonal)
+        W = whitening(scatter, dissimilar, self.diagonal, exact=share == 0)
         with progress("MMC", self.verbose, self.max_iter) as report:
             L, self.n_iter_, self.converged_ = widest(
                 dissimilar @ W, self.diagonal, tol=self.tol, max_iter=self.max_iter, report=report
@@ -202,18 +202,24 @@ def shrunk_scatter(similar, dissimilar, shrinkage):
     return (1 - share) * C + share * np.diag(variances), share
 
 
-def whitening(scatter, dissimilar, diagonal):
-    """Return W (d, rank) with Wᵀ C W = I for the scatter C, raised where it is hardly any of all scatter."""
+def raised(similar, total, exact):
+    """Similar scatter along some directions, raised where it is none or, unless ``exact``, hardly any of the total."""
+    least = NO_SCATTER if exact else LEAST_SIMILAR
+    return np.where(similar > least * total, similar, LEAST_SIMILAR * total)
+
+
+def whitening(scatter, dissimilar, diagonal, exact):
+    """Return W (d, rank) with Wᵀ C W = I for the scatter C, `raised`."""
     total = scatter + dissimilar.T @ dissimilar
     if diagonal:
-        own = np.maximum(np.diag(scatter), LEAST_SIMILAR * np.diag(total))
+        own = raised(np.diag(scatter), np.diag(total), exact)
         kept = own > 0
         return np.eye(len(own))[:, kept] / np.sqrt(own[kept])
     values, vectors = eigh(total)
     kept = values > NO_SCATTER * max(values[-1], np.finfo(float).tiny)
     R = vectors[:, kept] / np.sqrt(values[kept])
     values, vectors = eigh(R.T @ scatter @ R) if kept.any() else (np.ones(0), np.ones((0, 0)))
-    return R @ vectors / np.sqrt(np.maximum(values, LEAST_SIMILAR))
+    return R @ vectors / np.sqrt(raised(values, 1.0, exact))
 
 
 def widest(E, diagonal, *, tol, max_iter, report):
