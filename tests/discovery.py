@@ -9,12 +9,7 @@ from sklearn.base import BaseEstimator
 import metricnets
 from metricnets.base import MetricMixin, PairsMixin, QuadrupletsMixin, TripletsMixin, TuplesMixin
 
-PUBLIC = {}
-for _name in metricnets.__all__:  # TEMPORARY
-    try:
-        PUBLIC[_name] = getattr(metricnets, _name)
-    except (ImportError, AttributeError, SyntaxError):
-        continue
+PUBLIC = {name: getattr(metricnets, name) for name in metricnets.__all__}
 ESTIMATORS = {name: cls for name, cls in PUBLIC.items() if issubclass(cls, BaseEstimator)}
 METRICS = [name for name, cls in ESTIMATORS.items() if issubclass(cls, MetricMixin)]
 
@@ -26,11 +21,8 @@ def of_kind(mixin):
 PAIR_LEARNERS, TUPLE_LEARNERS = of_kind(PairsMixin), of_kind(TuplesMixin)
 POINT_LEARNERS = [name for name in METRICS if name not in TUPLE_LEARNERS]
 REGRESSION = ["MLKR"]
-# Negative labels are unknown ones
-PARTIAL = [
-    "RCA",
-    *(name for name in POINT_LEARNERS if name.endswith("_Supervised") and name != "DoubletSVM_Supervised"),
-]
+# To these a negative label says that the class is not known
+PARTIAL = ["RCA", *(name for name in POINT_LEARNERS if name.endswith("_Supervised"))]
 
 # A parameter of this name gets this value, in whatever estimator it occurs.
 QUICK = {"max_epochs": 3, "hidden": (8,), "device": "cpu", "random_state": 0}

@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from metricnets._linalg import one_thread
 from metricnets._params import MaybeCount, MaybeSource, Parametrized, fitting
 from metricnets.base import MetricMixin
+from metricnets.constraints import partial_codes
 from metricnets.exceptions import warn
 from metricnets.tuples import FLOATS, as_function, points_of
 
@@ -152,3 +153,10 @@ def class_codes(y):
     """Number the classes of ``y`` from 0; ValueError if they are not classes."""
     check_classification_targets(y)
     return np.unique(y, return_inverse=True)[1]
+
+
+def known_codes(y):
+    """Do as `class_codes`, with −1 for labels that are not known: negative numbers, NaN and None."""
+    codes = partial_codes(y)
+    check_classification_targets(y[codes >= 0])
+    return codes

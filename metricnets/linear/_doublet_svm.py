@@ -9,7 +9,7 @@ from sklearn.svm import SVC
 from metricnets._linalg import components_from_metric
 from metricnets._params import Count, Parametrized, Positive
 from metricnets.exceptions import warn
-from metricnets.linear._base import LinearMetric, class_codes
+from metricnets.linear._base import LinearMetric, known_codes
 from metricnets.linear._tuples import PairsLearner
 from metricnets.neighborhoods import neighborhoods
 
@@ -95,7 +95,8 @@ class DoubletSVM_Supervised(LinearMetric, _BaseDoubletSVM):  # noqa: N801
     """DoubletSVM from classes: `DoubletSVM` on pairs of nearest neighbours.
 
     Every row makes a similar pair with each of its nearest neighbours in its class, and a dissimilar
-    one with each of its nearest in other classes.  A pair that two rows make counts once.
+    one with each of its nearest in other classes.  A pair that two rows make counts once.  Labels that are
+    negative numbers, NaN or None are not known: their rows are in no pair.
 
     Parameters
     ----------
@@ -124,7 +125,7 @@ class DoubletSVM_Supervised(LinearMetric, _BaseDoubletSVM):  # noqa: N801
     k_impostor: Count = 2
 
     def _learned(self, X, y):
-        similar, dissimilar = doublets(X, class_codes(y), self.k_genuine, self.k_impostor)
+        similar, dissimilar = doublets(X, known_codes(y), self.k_genuine, self.k_impostor)
         for kind, pairs in {"similar": similar, "dissimilar": dissimilar}.items():
             if len(pairs) == 0:
                 raise ValueError(f"y gives no {kind} pairs; it needs two classes, and two rows in one of them.")
@@ -139,6 +140,7 @@ def doublets(X, codes, k_genuine, k_impostor):
     ----------
     X : ndarray of shape (n, d)
     codes : ndarray of int of shape (n,)
+        −1 where the class is not known.
     k_genuine, k_impostor : int
 
     Returns

@@ -2,14 +2,13 @@
 
 import numpy as np
 from scipy.linalg import eigh, svd
-from sklearn.utils.multiclass import check_classification_targets
 
 from metricnets._linalg import with_fixed_signs
 from metricnets._params import Count, Parametrized, Seed, fitting, random_state_of
 from metricnets.constraints import chunks as drawn_chunks
 from metricnets.constraints import partial_codes
 from metricnets.exceptions import warn
-from metricnets.linear._base import LinearMetric
+from metricnets.linear._base import LinearMetric, known_codes
 
 
 class _BaseRCA(Parametrized):
@@ -143,8 +142,7 @@ class RCA_Supervised(  # noqa: N801
     random_state: Seed = None
 
     def _solve(self, X, y):
-        codes = partial_codes(y)
-        check_classification_targets(y[codes >= 0])
+        codes = known_codes(y)
         if self.chunk_size < 2:
             raise ValueError(f"chunk_size={self.chunk_size}; a chunk should have two points at least.")
         codes = drawn_chunks(codes, self.n_chunks, self.chunk_size, random_state_of(self.random_state))

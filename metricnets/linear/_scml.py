@@ -4,7 +4,6 @@ import numpy as np
 from scipy.optimize import Bounds, minimize
 from scipy.sparse import csr_matrix
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.multiclass import check_classification_targets
 
 from metricnets._linalg import components_from_metric
 from metricnets._params import (
@@ -20,7 +19,7 @@ from metricnets._params import (
     random_state_of,
 )
 from metricnets._progress import progress
-from metricnets.constraints import knn_triplets, partial_codes
+from metricnets.constraints import knn_triplets
 from metricnets.exceptions import warn
 from metricnets.initial import as_matrix
 from metricnets.linear._base import LinearMetric
@@ -197,8 +196,7 @@ class SCML_Supervised(  # noqa: N801
     basis: one_of("lda", "triplet_diffs", or_else=Array) = "lda"
 
     def _solve(self, X, y):
-        basis, codes = self._given_basis(X), partial_codes(y)
-        check_classification_targets(y[codes >= 0])
+        basis, codes = self._given_basis(X), known_codes(y)
         counts = np.bincount(codes[codes >= 0])
         if len(counts) < 2 or counts.max() < 2:
             raise ValueError("y gives no triplets; it needs two classes, and two rows in one of them.")

@@ -1,14 +1,13 @@
 """The shells of the linear learners from tuples, and from labels that become tuples."""
 
 import numpy as np
-from sklearn.utils.multiclass import check_classification_targets
 
 from metricnets import calibration
 from metricnets._params import MaybeArray, MaybeCount, MaybeDict, Seed, fitting, random_state_of
 from metricnets.base import PairsMixin, QuadrupletsMixin, TripletsMixin
-from metricnets.constraints import negative_pairs, partial_codes, positive_pairs
+from metricnets.constraints import negative_pairs, positive_pairs
 from metricnets.exceptions import warn
-from metricnets.linear._base import LinearMetric, MahalanobisMetric
+from metricnets.linear._base import LinearMetric, MahalanobisMetric, known_codes
 from metricnets.tuples import check_pair_labels, check_weights, distinct, points_and_members
 
 
@@ -131,8 +130,7 @@ class FromLabels(LinearMetric):
     random_state: Seed = None
 
     def _learned(self, X, y, *extra):
-        codes = partial_codes(y)
-        check_classification_targets(y[codes >= 0])
+        codes = known_codes(y)
         members, labels = self._tuples(codes, random_state_of(self.random_state))
         points, members = distinct(X, members)
         return self._solve(points, members, labels, *extra)
