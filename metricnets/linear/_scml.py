@@ -22,7 +22,7 @@ from metricnets._progress import progress
 from metricnets.constraints import knn_triplets
 from metricnets.exceptions import warn
 from metricnets.initial import as_matrix
-from metricnets.linear._base import LinearMetric
+from metricnets.linear._base import LinearMetric, known_codes
 from metricnets.linear._bases import local_discriminants, triplet_directions
 from metricnets.linear._tuples import TripletsLearner
 
