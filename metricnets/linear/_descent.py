@@ -1,10 +1,52 @@
-"""L-BFGS for functions with kinks, such as sums of hinges: SciPy's line search asks for more than there is at one."""
+"""L-BFGS: SciPy's for smooth functions, and one for sums of hinges, at whose kinks SciPy's line search gives up."""
 
 from collections import deque
 
 import numpy as np
+from scipy import optimize
 
 MEMORY = 10  # steps that the curvature is learned from, and over which convergence is judged
+
+
+def minimize_smooth(objective, start, *, ftol, gtol, max_iter, report, bounds=None):
+    """Minimise a smooth function by SciPy's L-BFGS-B.
+
+    Parameters
+    ----------
+    objective : callable
+        Of an array of the shape of ``start``; gives the value and the gradient.
+    start : ndarray
+    ftol, gtol : float
+        Decrease, relative to the value or 1, and greatest entry of the gradient, at which to stop.
+    max_iter : int
+    report : callable
+        Called with the value after every iteration.
+    bounds : scipy.optimize.Bounds or None
+
+    Returns
+    -------
+    x : ndarray of the shape of ``start``
+    n_iter : int
+        At least 1: to look at the start is an iteration.
+    converged : bool
+    """
+    last = None
+
+    def flat(x):
+        nonlocal last
+        last, gradient = objective(x.reshape(start.shape))
+        return last, gradient.ravel()
+
+    found = optimize.minimize(
+        flat,
+        start.ravel(),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        callback=lambda x: report(last),
+        options={"maxiter": max_iter, "maxfun": 100 * max_iter, "ftol": ftol, "gtol": gtol},
+    )
+    return found.x.reshape(start.shape), max(int(found.nit), 1), found.status != 1
 
 
 def minimize(loss, x, *, min_iter, max_iter, tol, report):

@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp, softmax
 from sklearn.exceptions import ConvergenceWarning
 
@@ -10,6 +10,7 @@ from metricnets._linalg import components_from_metric, inverse_root
 from metricnets._params import Count, Flag, NonNegative, Parametrized, Positive
 from metricnets._progress import progress
 from metricnets.exceptions import warn
+from metricnets.linear._descent import minimize_smooth
 from metricnets.linear._tuples import PairsFromLabels, PairsLearner
 
 
@@ -160,19 +161,14 @@ def least_and_gradient(L, T, mu):
 def climb(L, T, *, mu, max_iter, tol, report):
     """Maximise `least_and_gradient` from L on; returns L of norm 1 and the number of iterations."""
 
-    def flat(parameters):
-        least, by_L = least_and_gradient(parameters.reshape(L.shape), T, mu)
-        return -least, -by_L.ravel()
+    def objective(L):
+        least, by_L = least_and_gradient(L, T, mu)
+        return -least, -by_L
 
-    found = minimize(
-        flat,
-        L.ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol, "ftol": 0.0},
-        callback=lambda intermediate_result: report(-intermediate_result.fun),
+    found, n_iter, _ = minimize_smooth(
+        objective, L, ftol=0.0, gtol=tol, max_iter=max_iter, report=lambda value: report(-value)
     )
-    return found.x.reshape(L.shape) / np.linalg.norm(found.x), int(found.nit)
+    return found / np.linalg.norm(found), n_iter
 
 
 def widest(T, *, mu, max_iter, tol, report):

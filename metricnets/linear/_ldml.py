@@ -2,7 +2,6 @@
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.exceptions import ConvergenceWarning
 
@@ -10,6 +9,7 @@ from metricnets._linalg import components_from_metric
 from metricnets._params import Count, Flag, NonNegative, Parametrized
 from metricnets._progress import progress
 from metricnets.exceptions import warn
+from metricnets.linear._descent import minimize_smooth
 from metricnets.linear._tuples import PairsFromLabels, PairsLearner
 
 
@@ -172,18 +172,13 @@ def maximize_likelihood(differences, y, L, *, regularization, max_iter, tol, rep
     converged : bool
     """
 
-    def flat(parameters):
+    def objective(parameters):
         loss, by_L, by_b = loss_and_gradient(
             parameters[:-1].reshape(L.shape), parameters[-1], differences, y, regularization
         )
         return loss, np.append(by_L, by_b)
 
-    found = minimize(
-        flat,
-        np.append(L, 1.0),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol, "ftol": 0.0},
-        callback=lambda intermediate_result: report(intermediate_result.fun),
+    found, n_iter, converged = minimize_smooth(
+        objective, np.append(L, 1.0), ftol=0.0, gtol=tol, max_iter=max_iter, report=report
     )
-    return found.x[:-1].reshape(L.shape), float(found.x[-1]), int(found.nit), found.status != 1
+    return found[:-1].reshape(L.shape), float(found[-1]), n_iter, converged

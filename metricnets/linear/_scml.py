@@ -1,7 +1,7 @@
 """SCML: a metric that is a sparse combination of rank-one metrics, from triplets."""
 
 import numpy as np
-from scipy.optimize import Bounds, minimize
+from scipy.optimize import Bounds
 from scipy.sparse import csr_matrix
 from sklearn.exceptions import ConvergenceWarning
 
@@ -24,6 +24,7 @@ from metricnets.exceptions import warn
 from metricnets.initial import as_matrix
 from metricnets.linear._base import LinearMetric, known_codes
 from metricnets.linear._bases import local_discriminants, triplet_directions
+from metricnets.linear._descent import minimize_smooth
 from metricnets.linear._tuples import TripletsLearner
 
 BLOCK = 2**15  # numbers gathered at a time: they stay in the cache
@@ -235,28 +236,17 @@ def sparse_weights(Z, triplets, basis, cost, *, gamma, max_iter, report):
     """
     a, b, near, far = shared_pairs(triplets, len(Z))
     cost = np.minimum(cost, 8 * (Z**2).sum(axis=1).max())  # as good as infinite: no d² is as much
-    objective = 0.0
 
-    def evaluate(w):
-        nonlocal objective
+    def objective(w):
         used = w > 0
         d2 = squared_distances(Z, (basis[used].T * w[used]) @ basis[used], a, b)
         losses, slopes = rounded_hinge(1 + d2[near] - d2[far], gamma)
         pull = np.bincount(near, slopes, len(a)) - np.bincount(far, slopes, len(a))
         G = weighted_scatter(Z, pull / len(triplets), a, b)
-        objective = losses.mean() + cost @ w
-        return objective, np.einsum("ij,ij->i", basis @ G, basis) + cost
+        return losses.mean() + cost @ w, np.einsum("ij,ij->i", basis @ G, basis) + cost
 
-    found = minimize(
-        evaluate,
-        np.zeros(len(basis)),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=Bounds(0, np.inf),
-        callback=lambda w: report(objective),
-        options={"maxiter": max_iter, "maxfun": 20 * max_iter, "ftol": GAIN, "gtol": 0},
-    )
-    return found.x, found.nit, found.status != 1
+    nothing, above = np.zeros(len(basis)), Bounds(0, np.inf)
+    return minimize_smooth(objective, nothing, bounds=above, ftol=GAIN, gtol=0, max_iter=max_iter, report=report)
 
 
 def shared_pairs(triplets, n):

@@ -1,9 +1,9 @@
 """Soft neighbours: what NCA and MLKR minimise, by L-BFGS, without n x n arrays."""
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.sparse import csr_array
 
+from metricnets.linear._descent import minimize_smooth
 from metricnets.linear._near_pairs import NearPairs, bilinear, tiles
 
 START = 4.0  # mean squared distance to begin with, over log(n)
@@ -38,26 +38,11 @@ def soften(loss, L, X, *, rescale, max_iter, ftol, gtol, report):
     sharpness = 2 * (X @ L.T).var(axis=0).sum() / np.log(len(X))  # mean squared distance over log(n)
     if rescale and sharpness > 0 and not 1 <= sharpness <= 2 * START:
         L *= np.sqrt(START / sharpness)
-    near, losses = NearPairs(len(X)), []
-
-    def objective(flat):
-        value, gradient = soft_loss(loss, flat.reshape(L.shape), X, near)
-        losses.append(value)
-        return value, gradient.ravel()
-
-    result = minimize(
-        objective,
-        L.ravel(),
-        method="L-BFGS-B",
-        jac=True,
-        options={"maxiter": max_iter, "maxfun": 100 * max_iter, "ftol": ftol, "gtol": gtol},
-        callback=lambda flat: report(losses[-1]),
+    near = NearPairs(len(X))
+    L, n_iter, converged = minimize_smooth(
+        lambda L: soft_loss(loss, L, X, near), L, ftol=ftol, gtol=gtol, max_iter=max_iter, report=report
     )
-    return (
-        result.x.reshape(L.shape) / units,
-        max(result.nit, 1),
-        result.status != 1,
-    )  # to look at the start is an iteration
+    return L / units, n_iter, converged
 
 
 def in_units(X):
