@@ -5,9 +5,10 @@ import functools
 import threading
 
 import numpy as np
-from scipy.linalg import eigh
+from scipy.linalg import eigh, qr
 from threadpoolctl import ThreadpoolController
 
+COLLINEAR = 1e-11  # least variance, of columns of variance one, that is not from rounding, in single precision too
 controller = functools.cache(ThreadpoolController)
 
 
@@ -79,15 +80,21 @@ def project_psd(M):
 def inverse_root(M):
     """Factor the pseudo-inverse of a positive semi-definite matrix as ``W @ W.T``.
 
-    Eigenvalues below d times the rounding error of the greatest one count as zero.
+    The rank is that of the correlations, which do not depend on units: eigenvalues of these below
+    COLLINEAR count as zero.
 
     Returns
     -------
     W : ndarray of shape (d, rank)
+        The directions of the least values of M come first.
     """
-    values, vectors = eigh(M)
-    kept = values > len(M) * np.finfo(M.dtype).eps * max(values[-1], 0)
-    return vectors[:, kept] / np.sqrt(values[kept])
+    units = np.sqrt(np.diag(M))
+    units[units == 0] = 1
+    values, vectors = eigh(M / np.outer(units, units))
+    kept = values > max(COLLINEAR, len(M) * np.finfo(float).eps) * max(values[-1], 0)
+    Q, _ = qr(units[:, None] * vectors[:, kept], mode="economic")  # (d, rank), the range of M
+    values, vectors = eigh(Q.T @ M @ Q) if kept.any() else (np.ones(0), np.ones((0, 0)))
+    return Q @ vectors / np.sqrt(values)
 
 
 def centered(X):

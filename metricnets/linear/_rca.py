@@ -1,7 +1,7 @@
 """RCA: relevant component analysis, which whitens what varies within chunks of points of one class."""
 
 import numpy as np
-from scipy.linalg import eigh, svd
+from scipy.linalg import eigh
 
 from metricnets._linalg import with_fixed_signs
 from metricnets._params import Count, Parametrized, Seed, fitting, random_state_of
@@ -27,12 +27,12 @@ class _BaseRCA(Parametrized):
         if rank < rank_total:
             warn(
                 f"the covariance within chunks has rank {rank} < {rank_total}, that of X; as its inverse would drop "
-                "or blow up the rest it is shrunk towards the covariance of X. More or larger chunks help."
+                "or blow up the rest it is shrunk towards a diagonal matrix. More or larger chunks help, or fewer features."
             )
         elif rank < d:
             warn(f"the covariance within chunks has rank {rank} < {d}, as has that of X; its pseudo-inverse is used.")
         if k is None:
-            _, roots, vectors = svd(A, full_matrices=False)  # not of A.T @ A: that squares the ratios of units
+            _, roots, vectors = np.linalg.svd(A, full_matrices=False)  # not of A.T @ A: that squares the ratios of units
             return (vectors.T * roots) @ vectors
         L = np.zeros((k, d))
         L[: len(A)] = with_fixed_signs(A[:k])
@@ -57,9 +57,9 @@ class RCA(_BaseRCA, LinearMetric, positional="n_components preprocessor"):
     Where C is singular there is a UserWarning.  Directions in which X does not vary count for
     nothing.  If there are others in which the points of chunks do not vary, and be it for want of
     points, a pseudo-inverse would drop what may tell the classes apart best.  Then C is shrunk
-    towards S, as if there were as many more differences as S has rank: C becomes
-    (f C + r t S) / (f + r), with the degrees of freedom f of C, the rank r of S, and t the mean
-    variance within chunks once that of X is one, or 1 if there is none at all.
+    towards a multiple of the diagonal D of S, as if there were as many more differences as S has
+    rank: C becomes (f C + r t D) / (f + r), with the degrees of freedom f of C, the rank r of S, and t
+    the mean variance within chunks once each feature of X has variance one, or 1 if there is none.
 
     References
     ----------
@@ -154,7 +154,7 @@ class RCA_Supervised(  # noqa: N801
 def relevant_components(X, codes):
     """Directions A, the most relevant first, with A C Aᵀ = I and A S Aᵀ diagonal.
 
-    C is the covariance within chunks, S that of X; where A C Aᵀ would have zeros it is shrunk towards S.
+    C is the covariance within chunks, S that of X; where A C Aᵀ would have zeros C is shrunk as in `RCA`.
     All is computed where S = I, so that the units of the features do not matter.
 
     Parameters
@@ -170,7 +170,7 @@ def relevant_components(X, codes):
         Of C and of S.
     """
     centered = X - X.mean(axis=0)
-    W = whitening(centered, np.maximum(X.max(axis=0), -X.min(axis=0)))  # (d, rank_total)
+    W, scales = whitening(centered, np.maximum(X.max(axis=0), -X.min(axis=0)))  # (d, rank_total)
     rows = np.flatnonzero(codes >= 0)
     rows = rows[np.argsort(codes[rows], kind="stable")]
     z = centered[rows] @ W
@@ -181,15 +181,16 @@ def relevant_components(X, codes):
     n_free, r = len(z) - len(sizes), len(variances)
     singular = variances <= 10 * r * np.finfo(float).eps * max(variances.max(initial=0), 1)
     if singular.any():
-        variances = np.where(singular, 0, variances)
-        variances = (n_free * variances + r * (variances.mean() or 1)) / (n_free + r)
+        C = z.T @ z / len(z)
+        share = (C.diagonal() @ scales / r) or 1.0
+        variances, Q = eigh((n_free * C + r * share * np.diag(1 / scales)) / (n_free + r))
     return (W @ (Q / np.sqrt(variances))).T, int((~singular).sum()), r
 
 
 def whitening(centered, sizes):
     """W (d, rank) such that the rows of ``centered @ W`` have the identity as covariance, whatever their units.
 
-    Features that vary by no more than the rounding errors of their greatest sizes (d,), and such
+    Also the variances (rank,) that these columns had before, once each feature had variance one.  Features that vary by no more than the rounding errors of their greatest sizes (d,), and such
     combinations of features, are left out.
     """
     S, eps = centered.T @ centered / len(centered), np.finfo(float).eps
@@ -198,4 +199,4 @@ def whitening(centered, sizes):
     units = varies / np.where(varies, deviations, 1)
     values, vectors = eigh(S * units * units[:, None])
     kept = values > 1000 * len(S) * eps * values[-1]
-    return vectors[:, kept] / np.sqrt(values[kept]) * units[:, None]
+    return vectors[:, kept] / np.sqrt(values[kept]) * units[:, None], values[kept]
