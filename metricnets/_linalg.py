@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import threading
+import warnings
 
 import numpy as np
 from scipy.linalg import eigh, qr
@@ -47,6 +48,27 @@ def one_thread(user_api="blas"):
     ``n_jobs``, where a process has one thread, it is always one.
     """
     return Shared(lambda: controller().limit(limits=1, user_api=user_api))
+
+
+@functools.cache
+def quiet(category):
+    """Context in which warnings of this category are not shown."""
+
+    @contextlib.contextmanager
+    def ignoring():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", category)
+            yield
+
+    return Shared(ignoring)
+
+
+def standardized(X):
+    """Columns of mean 0 and variance 1, or 0 if they do not vary; and what they were divided by, 1 for those."""
+    X = centered(X)
+    scale = X.std(axis=0)
+    scale[scale == 0] = 1
+    return X / scale, scale
 
 
 def components_from_metric(M, n_components=None):

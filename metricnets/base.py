@@ -1,5 +1,7 @@
 """What every learned metric can do, whatever learned it: the mixins of the estimators."""
 
+from numbers import Real
+
 import numpy as np
 from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.metrics import roc_auc_score
@@ -7,7 +9,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets import calibration
-from metricnets.tuples import as_tuples, check_tuples
+from metricnets.tuples import as_tuples, check_pair_labels, check_tuples, points_and_members
 
 CHUNK = 4096  # pairs whose points are in memory at a time
 
@@ -34,7 +36,8 @@ class Distance:
     def __call__(self, u, v, squared=False):
         """Distance of two points; ValueError if one of them has not the right size."""
         u, v = np.asarray(u, dtype=float), np.asarray(v, dtype=float)
-        if not u.size == v.size == self.size:
+        several = len(self.shape) == 1 and max(u.squeeze().ndim, v.squeeze().ndim) > 1
+        if several or not u.size == v.size == self.size:
             raise ValueError(
                 f"two points of shape {self.shape} are needed; got u of shape {u.shape} and v of shape {v.shape}."
             )
@@ -70,12 +73,15 @@ class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             At least 0.
         """
         check_is_fitted(self)
-        pairs = as_tuples(pairs, 2, getattr(self, "preprocessor", None))
-        starts = range(0, max(1, len(pairs)), CHUNK)
-        return np.concatenate([self._distances(pairs[start : start + CHUNK]) for start in starts])
+        preprocessor = getattr(self, "preprocessor", None)
+        pairs, points = as_tuples(pairs, 2, preprocessor), None
+        if pairs.ndim == 2:  # every point is looked up once
+            points, pairs = points_and_members(pairs, 2, preprocessor)
+        chunks = (pairs[start : start + CHUNK] for start in range(0, max(1, len(pairs)), CHUNK))
+        return np.concatenate([self._distances(chunk if points is None else points[chunk]) for chunk in chunks])
 
     def _distances(self, pairs):
-        pairs = check_tuples(pairs, 2, getattr(self, "preprocessor", None))
+        pairs = check_tuples(pairs, 2)
         left, right = pairs[:, 0], pairs[:, 1]
         difference = self._points(left - right) if self._linear else self._points(left) - self._points(right)
         return np.sqrt((difference**2).sum(axis=1))
@@ -161,10 +167,9 @@ class PairsMixin(TuplesMixin):
     def set_threshold(self, threshold):
         """Let pairs at a distance of at most ``threshold`` count as similar; returns self."""
         check_is_fitted(self)
-        try:
-            self.threshold_ = float(threshold)
-        except (TypeError, ValueError):
-            raise ValueError(f"threshold={threshold!r} is not a number.") from None
+        if not isinstance(threshold, Real) or np.isnan(threshold):
+            raise ValueError(f"threshold={threshold!r} is not a number.")
+        self.threshold_ = float(threshold)
         return self
 
     def calibrate_threshold(self, pairs_valid, y_valid, strategy="accuracy", min_rate=None, beta=1.0):
@@ -180,6 +185,7 @@ class PairsMixin(TuplesMixin):
         """
         check_is_fitted(self)
         calibration.check_strategy(strategy, min_rate, beta)
+        y_valid = check_pair_labels(y_valid, len(pairs_valid))
         scores = self.decision_function(pairs_valid)
         self.threshold_ = -calibration.threshold(scores, y_valid, strategy=strategy, min_rate=min_rate, beta=beta)
         return self

@@ -8,6 +8,16 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 STRATEGIES = ("accuracy", "f_beta", "max_tpr", "max_tnr")
 
 
+def check_params(params):
+    """Validate ``calibration_params``, None or keyword arguments of `check_strategy`; returns a dictionary."""
+    params = {} if params is None else params
+    known = ("strategy", "min_rate", "beta")
+    if not isinstance(params, dict) or not set(params) <= set(known):
+        raise ValueError(f"calibration_params={params!r} should be a dictionary with keys among {', '.join(known)}.")
+    check_strategy(**params)
+    return params
+
+
 def check_strategy(strategy="accuracy", min_rate=None, beta=1.0):
     """Raise ValueError unless the arguments of :func:`threshold` make sense together."""
     if strategy not in STRATEGIES:
@@ -63,7 +73,7 @@ def threshold(scores, y, *, strategy="accuracy", min_rate=None, beta=1.0):
         gain = (precision * recall / denominator)[:-1]
         return float(cuts[np.argmax(gain)])
     fpr, tpr, cuts = roc_curve(y, scores, drop_intermediate=False)
-    cuts[0] = scores.max() + 1.0  # rejects all: scikit-learn says inf
+    cuts[0] = max(scores.max() + 1.0, np.nextafter(scores.max(), np.inf))  # rejects all: scikit-learn says inf
     gain, allowed = {
         "accuracy": (tpr * np.mean(y == 1) - fpr * np.mean(y == -1), fpr >= 0),
         "max_tpr": (tpr, 1 - fpr >= (min_rate or 0) - 1e-12),  # 1 - 0.9 is a little less than 0.1

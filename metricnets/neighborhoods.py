@@ -1,14 +1,12 @@
 """Neighbours of the same class and of other classes, batches that bring them, labels that spread to them."""
 
-import warnings
-
 import numpy as np
 from scipy.stats import entropy
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
 from sklearn.semi_supervised import LabelSpreading
 
-from metricnets._linalg import one_thread
+from metricnets._linalg import one_thread, quiet
 
 UNKNOWN = -1  # code of a row without a label
 
@@ -61,8 +59,7 @@ def spread_labels(z, codes, share=1.0, n_neighbors=10):
     codes : ndarray of shape (n,)
     """
     spreading = LabelSpreading(kernel="knn", n_neighbors=min(n_neighbors, len(z)), alpha=0.99, max_iter=100)
-    with warnings.catch_warnings(), one_thread("openmp"):
-        warnings.simplefilter("ignore", ConvergenceWarning)  # 100 steps are enough for the order
+    with quiet(ConvergenceWarning), one_thread("openmp"):  # 100 steps are enough for the order
         shares = spreading.fit(z, codes).label_distributions_  # (n, n_classes)
     uncertain = entropy(shares + np.finfo(float).tiny, axis=1)
     labels, found = codes.copy(), shares.argmax(axis=1)

@@ -1,6 +1,7 @@
 """Points and tuples of points, formed or as indicators to look up."""
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils.validation import check_array, column_or_1d
 
 from metricnets.exceptions import PreprocessorError
@@ -71,6 +72,8 @@ def points_of(X, preprocessor):
 
 def as_tuples(tuples, size, preprocessor=None):
     """Make an array of tuples, formed or indicators, of ``size``; ValueError if the shape is another."""
+    if issparse(tuples):
+        raise TypeError("tuples of points cannot be a sparse matrix; give an array, or indices and preprocessor=.")
     tuples = np.asarray(tuples)
     if tuples.ndim < 2 or tuples.shape[1] != size:
         raise ValueError(

@@ -116,7 +116,7 @@ def test_metric_function_outlives_its_estimator(name):
     metric = estimator.get_metric()
     before = metric(X[0], X[1])
     data, y = training_data(name)
-    estimator.fit(data * 3 + 1, y)
+    estimator.fit(data * [3, 1, 2, 1] + 1, y)
     assert metric(X[0], X[1]) == before
     assert estimator.get_metric()(X[0], X[1]) != before
     assert pickle.loads(pickle.dumps(metric))(X[0], X[1]) == before

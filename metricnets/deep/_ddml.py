@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from metricnets import calibration
-from metricnets._params import AboveOne, Flag, MaybeDict, MaybeSource, Positive, fitting, one_of
+from metricnets._params import AboveOne, Flag, MaybeSource, Positive, fitting, one_of
 from metricnets.base import PairsMixin
 from metricnets.deep._autoencoder import pretrain
 from metricnets.deep._network import NetworkMetric
@@ -113,7 +113,7 @@ class DDMLPairs(PairsMixin, _DDML):
     preprocessor: MaybeSource = None
 
     @fitting
-    def fit(self, pairs, y, calibration_params: MaybeDict = None):
+    def fit(self, pairs, y, calibration_params=None):
         """Learn the metric from pairs, then calibrate ``threshold_``.
 
         With early stopping it is calibrated on the pairs held back, otherwise on all: networks
@@ -137,7 +137,7 @@ class DDMLPairs(PairsMixin, _DDML):
         ValueError
             If the pairs or y are not of this form, or y has only one kind of pair.
         """
-        calibration.check_strategy(**(calibration_params or {}))
+        calibration_params = calibration.check_params(calibration_params)
         pairs = np.asarray(pairs)
         X, members = points_and_members(pairs, 2, self.preprocessor)
         y = check_pair_labels(y, len(members))
@@ -150,7 +150,7 @@ class DDMLPairs(PairsMixin, _DDML):
         weights = np.bincount(members.ravel(), minlength=len(X))
         held_back, _ = self._train(X, y, lambda: self._pair_loss, self._batches, rows=rows, weights=weights, strata=y)
         seen = held_back if len(np.unique(y[held_back])) == 2 else slice(None)
-        return self.calibrate_threshold(pairs[seen], y[seen], **(calibration_params or {}))
+        return self.calibrate_threshold(pairs[seen], y[seen], **calibration_params)
 
     def _pair_loss(self, z, y):
         left, right = z.chunk(2)

@@ -50,7 +50,7 @@ class MahalanobisMetric(MetricMixin, Parametrized):
         """Points as the solvers want them, once their size makes sense."""
         if self.n_components is not None and self.n_components > X.shape[1]:
             raise ValueError(f"n_components={self.n_components} is more than the {X.shape[1]} features.")
-        greatest = float(np.abs(X).max())
+        greatest = float(max(X.max(), -X.min()))
         if greatest > LARGEST:
             raise ValueError(f"the features reach {greatest:.3g}, beyond {LARGEST:.0e}: scale them first.")
         return np.ascontiguousarray(X, dtype=np.float64)
@@ -74,7 +74,8 @@ class MahalanobisMetric(MetricMixin, Parametrized):
     def get_mahalanobis_matrix(self):
         """Return M = LᵀL, of shape (n_features, n_features)."""
         check_is_fitted(self)
-        return self.components_.T @ self.components_
+        L = self.components_.astype(float, copy=False)  # squares of single precision might not be numbers
+        return L.T @ L
 
     def score_pairs(self, pairs):
         """Do the same as ``pair_distance``, with a FutureWarning: its name says the opposite of what it does."""
@@ -156,7 +157,13 @@ def class_codes(y):
 
 
 def known_codes(y):
-    """Do as `class_codes`, with −1 for labels that are not known: negative numbers, NaN and None."""
+    """Do as `class_codes`, with −1 for labels that are not known: negative numbers and None."""
     codes = partial_codes(y)
     check_classification_targets(y[codes >= 0])
+    n_unknown = np.count_nonzero(codes < 0)
+    if n_unknown and codes.max() < 1:
+        raise ValueError(
+            f"y has {codes.max() + 1} known class only, as its {n_unknown} labels that are negative or None count as "
+            "not known; number the classes from 0, as scikit-learn's LabelEncoder does."
+        )
     return codes

@@ -1,12 +1,10 @@
 """Directions that single parts of the data ask for: the bases of SCML."""
 
-import warnings
-
 import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
-from metricnets._linalg import one_thread
+from metricnets._linalg import one_thread, quiet
 from metricnets.neighborhoods import nearest
 
 SCALES = 20, 50  # rows of each class in a local discriminant analysis
@@ -33,8 +31,7 @@ def local_discriminants(Z, codes, n_basis, rng):
     n_directions = min(codes.max(), d)
     n_centers = min(n, -(-n_basis // (n_directions * len(SCALES))))
     sample = Z[rng.permutation(n)[: ROWS_PER_CENTER * n_centers]]
-    with warnings.catch_warnings(), one_thread("openmp"):
-        warnings.simplefilter("ignore", ConvergenceWarning)  # of rows that are all the same
+    with quiet(ConvergenceWarning), one_thread("openmp"):  # which comes of rows that are all the same
         centers = KMeans(n_centers, n_init=1, max_iter=10, random_state=rng).fit(sample).cluster_centers_
     members = [np.flatnonzero(codes == code) for code in range(codes.max() + 1)]
     near = [own[nearest(Z[own], centers, min(SCALES[-1], len(own)))] for own in members]  # each (n_centers, k)

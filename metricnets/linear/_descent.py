@@ -1,10 +1,12 @@
 """L-BFGS: SciPy's for smooth functions, and one for sums of hinges, at whose kinks SciPy's line search gives up."""
 
 from collections import deque
+from operator import itemgetter
 
 import numpy as np
 from scipy import optimize
 
+NUDGE, MOST_NUDGES = 1e-3, 3  # relative changes of x where no step is found, and how many of them
 MEMORY = 10  # steps that the curvature is learned from, and over which convergence is judged
 
 
@@ -72,6 +74,7 @@ def minimize(loss, x, *, min_iter, max_iter, tol, report):
     converged : bool
     """
     value, gradient = loss(x)
+    best, n_nudges = (x, value), 0
     steps, values = deque(maxlen=MEMORY), deque([value], maxlen=MEMORY + 1)
     for n_iter in range(1, max_iter + 1):
         if np.linalg.norm(gradient) * np.linalg.norm(x) <= 1e-14 * value:
@@ -79,8 +82,12 @@ def minimize(loss, x, *, min_iter, max_iter, tol, report):
         direction = descent(gradient, steps, 0.1 * np.linalg.norm(x))
         found = line_search(loss, x, value, gradient, direction)
         if found is None:
-            if not steps:
-                return x, value, n_iter, True
+            if not steps and n_nudges == MOST_NUDGES:
+                return *lowest((x, value), best), n_iter, True
+            if not steps:  # off the kink, though it costs a little
+                best, n_nudges = lowest((x, value), best), n_nudges + 1
+                x = x * (1 + NUDGE)
+                value, gradient = loss(x)
             steps.clear()  # what was learned of the curvature is of no use at this kink
             continue
         step, value, change = found[0] - x, found[1], found[2] - gradient
@@ -90,8 +97,13 @@ def minimize(loss, x, *, min_iter, max_iter, tol, report):
         values.append(value)
         report(value)
         if n_iter >= min_iter and len(values) > MEMORY and values[0] - value <= tol * value:
-            return x, value, n_iter, True
-    return x, value, max_iter, False
+            return *lowest((x, value), best), n_iter, True
+    return *lowest((x, value), best), max_iter, False
+
+
+def lowest(*found):
+    """Of pairs (x, value), the one of the least value."""
+    return min(found, key=itemgetter(1))
 
 
 def descent(gradient, steps, length):

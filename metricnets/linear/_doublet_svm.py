@@ -1,12 +1,10 @@
 """DoubletSVM: a metric from a support vector machine that tells pairs apart."""
 
-import warnings
-
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import SVC
 
-from metricnets._linalg import components_from_metric
+from metricnets._linalg import components_from_metric, quiet
 from metricnets._params import Count, Parametrized, Positive
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric, known_codes
@@ -96,7 +94,7 @@ class DoubletSVM_Supervised(LinearMetric, _BaseDoubletSVM):  # noqa: N801
 
     Every row makes a similar pair with each of its nearest neighbours in its class, and a dissimilar
     one with each of its nearest in other classes.  A pair that two rows make counts once.  Labels that are
-    negative numbers, NaN or None are not known: their rows are in no pair.
+    negative numbers or None are not known: their rows are in no pair.
 
     Parameters
     ----------
@@ -175,8 +173,7 @@ def separating_matrix(differences, y, *, C, max_iter, tol):
     converged : bool
     """
     svc = SVC(C=C, kernel="poly", degree=2, gamma=1.0, coef0=0.0, max_iter=max_iter, tol=tol, random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the caller's to say
+    with quiet(ConvergenceWarning):  # the caller's to say
         svc.fit(differences, -y)
     supports = differences[svc.support_]
     M = (supports.T * svc.dual_coef_[0]) @ supports

@@ -8,7 +8,6 @@ from metricnets._linalg import components_from_metric
 from metricnets._params import (
     Count,
     Flag,
-    MaybeDict,
     NonNegative,
     Parametrized,
     Positive,
@@ -36,7 +35,8 @@ class _BaseITML(Parametrized):
         Weight of the slack: the greater, the closer distances are to their bounds, and the further M
         from the prior.
     max_iter : int >= 1, default=1000
-        Greatest number of Newton steps; ten or twenty are usual.
+        Greatest number of Newton steps; ten or twenty are usual for features of one scale and a gamma
+        up to 10, hundreds for great ones on raw features.
     tol : float >= 0, default=0.001
         Relative error of M at which iterations stop: M and the metric that its multipliers imply
         differ by at most this in the norm ‖M^{-½} · M^{-½}‖, and the duality gap is at most about tol²/2.
@@ -117,7 +117,7 @@ class ITML(PairsLearner, _BaseITML, positional="gamma max_iter tol prior verbose
     """
 
     @fitting
-    def fit(self, pairs, y, bounds=None, calibration_params: MaybeDict = None):
+    def fit(self, pairs, y, bounds=None, calibration_params=None):
         """Learn the metric from pairs, then calibrate ``threshold_`` on them.
 
         Parameters
@@ -175,7 +175,7 @@ class ITML_Supervised(  # noqa: N801
         ----------
         X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
         y : array-like of shape (n_samples,)
-            Classes; negative numbers, NaN and None are not known.
+            Classes; negative numbers and None are not known.
         bounds : array-like of shape (2,) or None, default=None
             Upper bound of similar and lower bound of dissimilar squared distances, positive.  None
             takes the 5th and the 95th percentile of the distances between the points of the pairs,

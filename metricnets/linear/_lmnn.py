@@ -5,10 +5,20 @@ from scipy.linalg import eigh
 from scipy.sparse import csr_matrix
 from scipy.spatial.distance import cdist
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 
 from metricnets._linalg import centered
-from metricnets._params import Count, Flag, NonNegative, Positive, Seed, UpToOne, Whole, checked, one_of
+from metricnets._params import (
+    Count,
+    Flag,
+    NonNegative,
+    Positive,
+    Seed,
+    UpToOne,
+    Whole,
+    checked,
+    one_of,
+    random_state_of,
+)
 from metricnets._progress import progress
 from metricnets.exceptions import warn
 from metricnets.initial import initial_components
@@ -105,7 +115,7 @@ default='auto'
         codes = class_codes(y)
         check_sizes(np.bincount(codes), self.n_neighbors)
         X = centered(X)
-        init = initial_components(self.init, self.n_components, X, codes, check_random_state(self.random_state))
+        init = initial_components(self.init, self.n_components, X, codes, random_state_of(self.random_state))
         self.labels_ = np.arange(codes.max() + 1)
         with progress("LMNN", self.verbose, self.max_iter) as report:
             L, self.n_iter_, converged = widen_margins(

@@ -4,12 +4,13 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 
+from metricnets._linalg import standardized
 from metricnets._params import Count, Flag, Interval, Real, Seed, checked, one_of, random_state_of
 from metricnets._progress import progress
 from metricnets.exceptions import warn
 from metricnets.initial import initial_components
 from metricnets.linear._base import LinearMetric
-from metricnets.linear._soft_neighbors import in_units, soften
+from metricnets.linear._soft_neighbors import soften
 
 Map = checked(np.ndarray, "array-like")
 MaybeTolerance = checked(float | None, Interval(Real, 0, None, closed="left"), None)
@@ -83,7 +84,7 @@ class MLKR(
         L = initial_components(self.init, self.n_components, X, None, random_state_of(self.random_state))
         with progress("MLKR", self.verbose, self.max_iter) as report:
             L, self.n_iter_, converged = soften(
-                regression_loss(in_units(y)[0]),
+                regression_loss(standardized(y[:, None])[0].ravel()),
                 L,
                 X,
                 rescale=isinstance(self.init, str),
@@ -94,7 +95,7 @@ class MLKR(
             )
         if not converged:
             warn(
-                f"MLKR did not converge in max_iter={self.max_iter} iterations; raise max_iter or tol.",
+                f"MLKR did not converge in max_iter={self.max_iter} iterations; raise tol, 1e-4 say, or max_iter.",
                 ConvergenceWarning,
             )
         return L

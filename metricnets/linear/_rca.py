@@ -27,12 +27,12 @@ class _BaseRCA(Parametrized):
         if rank < rank_total:
             warn(
                 f"the covariance within chunks has rank {rank} < {rank_total}, that of X; as its inverse would drop "
-                "or blow up the rest it is shrunk towards a diagonal matrix. More or larger chunks help, or fewer features."
+                "or blow up the rest it is shrunk towards a diagonal one. More chunks or fewer features help."
             )
         elif rank < d:
             warn(f"the covariance within chunks has rank {rank} < {d}, as has that of X; its pseudo-inverse is used.")
         if k is None:
-            _, roots, vectors = np.linalg.svd(A, full_matrices=False)  # not of A.T @ A: that squares the ratios of units
+            _, roots, vectors = np.linalg.svd(A, full_matrices=False)  # not of A.T @ A: it squares the ratios of units
             return (vectors.T * roots) @ vectors
         L = np.zeros((k, d))
         L[: len(A)] = with_fixed_signs(A[:k])
@@ -112,7 +112,7 @@ class RCA_Supervised(  # noqa: N801
 ):
     """Relevant component analysis of chunks drawn from classes; see `RCA`.
 
-    Labels that are negative numbers, NaN or None are not known: their rows are in no chunk.
+    Labels that are negative numbers or None are not known: their rows are in no chunk.
 
     Parameters
     ----------
@@ -190,7 +190,8 @@ def relevant_components(X, codes):
 def whitening(centered, sizes):
     """W (d, rank) such that the rows of ``centered @ W`` have the identity as covariance, whatever their units.
 
-    Also the variances (rank,) that these columns had before, once each feature had variance one.  Features that vary by no more than the rounding errors of their greatest sizes (d,), and such
+    Also the variances (rank,) that these columns had before, once each feature had variance one.
+    Features that vary by no more than the rounding errors of their greatest sizes (d,), and such
     combinations of features, are left out.
     """
     S, eps = centered.T @ centered / len(centered), np.finfo(float).eps

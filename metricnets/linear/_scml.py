@@ -5,7 +5,7 @@ from scipy.optimize import Bounds
 from scipy.sparse import csr_matrix
 from sklearn.exceptions import ConvergenceWarning
 
-from metricnets._linalg import components_from_metric
+from metricnets._linalg import components_from_metric, standardized
 from metricnets._params import (
     Count,
     Flag,
@@ -166,7 +166,7 @@ class SCML_Supervised(  # noqa: N801
     """Sparse compositional metric learning from labels: triplets are made of nearest neighbours.
 
     Each row, each of its nearest rows in its class, and each of its nearest rows in other classes are
-    a triplet; objective and solver are those of `SCML`.  Labels that are negative numbers, NaN or
+    a triplet; objective and solver are those of `SCML`.  Labels that are negative numbers or
     None are not known: their rows are in no triplet.
 
     Parameters
@@ -202,14 +202,6 @@ class SCML_Supervised(  # noqa: N801
         if len(counts) < 2 or counts.max() < 2:
             raise ValueError("y gives no triplets; it needs two classes, and two rows in one of them.")
         return self._combine(X, basis, knn_triplets(X, codes, self.k_genuine, self.k_impostor), codes)
-
-
-def standardized(X):
-    """Centre the columns and divide by their deviations; those that are constant become 0, and their scale 1."""
-    mean, scale = X.mean(axis=0), X.std(axis=0)
-    varies = scale > np.maximum(10 * np.finfo(float).eps * np.abs(X).max(axis=0), 1e-100)
-    scale = np.where(varies, scale, 1.0)
-    return np.where(varies, (X - mean) / scale, 0.0), scale
 
 
 def sparse_weights(Z, triplets, basis, cost, *, gamma, max_iter, report):

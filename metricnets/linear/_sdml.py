@@ -9,7 +9,7 @@ from metricnets._params import Flag, NonNegative, Parametrized, Prior, Seed, ran
 from metricnets._progress import progress
 from metricnets.exceptions import warn
 from metricnets.initial import initial_metric
-from metricnets.linear._sparse_inverse import definite, sparse_inverse
+from metricnets.linear._sparse_inverse import sparse_inverse
 from metricnets.linear._tuples import PairsFromLabels, PairsLearner
 
 LEFT = 0.1  # of the prior's part of P, whatever dissimilar pairs take away
@@ -70,8 +70,8 @@ class SDML(
     pairs of d features, an iteration some ten or twenty products of O(d³); the memory is O(m d + d²).
 
     Deviation from the paper: dissimilar pairs make P indefinite for all but small η, and the
-    problem unbounded.  Then η is lowered until P ⪰ M₀⁻¹ / 10, so that it is the paper's problem
-    for ``balance_``; where P is positive definite nothing is changed.  With a unit diagonal P needs
+    problem unbounded.  So η is lowered where P ⪰ M₀⁻¹ / 10 would not hold, as it is for the default of
+    0.5 on most data: it is the paper's problem for ``balance_``.  With a unit diagonal P needs
     eigenvalues above 10⁻⁸; lower ones are raised.
 
     Attributes
@@ -142,14 +142,11 @@ def balanced(prior, similar, dissimilar, balance):
     -------
     P : ndarray of shape (d, d)
     balance : float
-        The η given if that makes P positive definite, otherwise the greatest with P ⪰ LEFT M₀⁻¹.
+        The η given, or the greatest with P ⪰ LEFT M₀⁻¹ if that is less.
     """
     W = inverse_root(prior)
     K, inverse = similar.T @ similar - dissimilar.T @ dissimilar, W @ W.T
-    P = inverse + balance * K
-    if not definite(P):
-        root = components_from_metric(prior)
-        least = eigvalsh(root @ K @ root)[0]
-        balance = min(balance, (1 - LEFT) / max(-least, np.finfo(float).tiny))
-        P = inverse + balance * K
-    return P, balance
+    root = components_from_metric(prior)
+    least = eigvalsh(root @ K @ root)[0]
+    balance = min(balance, (1 - LEFT) / max(-least, np.finfo(float).tiny))
+    return inverse + balance * K, balance

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.sparse import csr_array
 
+from metricnets._linalg import standardized
 from metricnets.linear._descent import minimize_smooth
 from metricnets.linear._near_pairs import NearPairs, bilinear, tiles
 
@@ -33,7 +34,7 @@ def soften(loss, L, X, *, rescale, max_iter, ftol, gtol, report):
     n_iter : int
     converged : bool
     """
-    X, units = in_units(X)
+    X, units = standardized(X)
     L = L * units
     sharpness = 2 * (X @ L.T).var(axis=0).sum() / np.log(len(X))  # mean squared distance over log(n)
     if rescale and sharpness > 0 and not 1 <= sharpness <= 2 * START:
@@ -43,15 +44,6 @@ def soften(loss, L, X, *, rescale, max_iter, ftol, gtol, report):
         lambda L: soft_loss(loss, L, X, near), L, ftol=ftol, gtol=gtol, max_iter=max_iter, report=report
     )
     return L / units, n_iter, converged
-
-
-def in_units(X):
-    """Centre features and divide them by their standard deviations; those that do not vary become 0, their unit 1."""
-    centered = X - X.mean(axis=0)
-    units = centered.std(axis=0)
-    constant = units <= 100 * np.finfo(float).eps * np.abs(X).max(axis=0)
-    units = np.where(constant, 1, units)
-    return np.where(constant, 0, centered) / units, units
 
 
 def soft_loss(loss, L, X, near):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from metricnets import calibration
-from metricnets._params import MaybeArray, MaybeCount, MaybeDict, Seed, fitting, random_state_of
+from metricnets._params import MaybeArray, MaybeCount, Seed, fitting, random_state_of
 from metricnets.base import PairsMixin, QuadrupletsMixin, TripletsMixin
 from metricnets.constraints import negative_pairs, positive_pairs
 from metricnets.exceptions import warn
@@ -42,7 +42,7 @@ class PairsLearner(PairsMixin, TuplesLearner):
     """
 
     @fitting
-    def fit(self, pairs, y, calibration_params: MaybeDict = None):
+    def fit(self, pairs, y, calibration_params=None):
         """Learn the metric from pairs, then calibrate ``threshold_`` on them.
 
         Parameters
@@ -65,11 +65,11 @@ class PairsLearner(PairsMixin, TuplesLearner):
         return self._fit(pairs, y, calibration_params)
 
     def _fit(self, pairs, y, calibration_params, *extra):
-        calibration.check_strategy(**(calibration_params or {}))
+        calibration_params = calibration.check_params(calibration_params)
         X, members = self._rows(pairs)
         y = check_pair_labels(y, len(members))
         self._learn(X, members, y, *extra)
-        return self.calibrate_threshold(pairs, y, **(calibration_params or {}))
+        return self.calibrate_threshold(pairs, y, **calibration_params)
 
 
 class TripletsLearner(TripletsMixin, TuplesLearner):
@@ -114,7 +114,7 @@ class QuadrupletsLearner(QuadrupletsMixin, TuplesLearner):
 class FromLabels(LinearMetric):
     """A learner from tuples that draws them from classes.
 
-    Labels that are negative numbers, NaN or None are not known: their rows are in no tuple.  Hooks:
+    Labels that are negative numbers or None are not known: their rows are in no tuple.  Hooks:
     ``_tuples(codes, rng) -> members, labels``, and ``_solve`` of the learner from tuples.
 
     Parameters
@@ -169,4 +169,6 @@ class QuadrupletsFromLabels(FromLabels):
     def _tuples(self, codes, rng):
         similar, dissimilar = self._drawn(codes, rng)
         n = min(len(similar), len(dissimilar))
-        return np.hstack([similar[:n], dissimilar[:n]]), check_weights(self.weights, n)
+        return np.hstack([similar[:n], dissimilar[:n]]), check_weights(
+            self.weights if self.weights is None else self.weights[:n], n
+        )

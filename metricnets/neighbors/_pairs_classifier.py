@@ -20,8 +20,9 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized, positional="
     Parameters
     ----------
     metric : fitted metric learner or None, default=None
-        What has ``pair_distance``; None is the Euclidean distance.  Among the values of a search,
-        wrap it in scikit-learn's ``FrozenEstimator``.
+        What has ``pair_distance``, or ``transform``, such as a pipeline that ends with a metric
+        learner: the Euclidean distance is then that of transformed points.  None transforms nothing.
+        Among the values of a search, wrap it in scikit-learn's ``FrozenEstimator``.
     strategy : {'accuracy', 'f_beta', 'max_tpr', 'max_tnr'}, default='accuracy'
         How ``threshold_`` is chosen, see :func:`metricnets.calibration.threshold`.
     min_rate : float in [0, 1] or None, default=None
@@ -78,10 +79,12 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized, positional="
     def pair_distance(self, pairs):
         """Distances of pairs in the metric, shape (n_pairs,)."""
         check_is_fitted(self, "classes_")
-        if self.metric is not None:
+        if hasattr(self.metric, "pair_distance"):
             return self.metric.pair_distance(pairs)
-        pairs = check_tuples(pairs, 2)
-        return np.sqrt(((pairs[:, 0] - pairs[:, 1]) ** 2).reshape(len(pairs), -1).sum(axis=1))
+        left, right = np.swapaxes(check_tuples(pairs, 2), 0, 1)
+        if self.metric is not None:
+            left, right = (np.asarray(self.metric.transform(points)) for points in (left, right))
+        return np.sqrt(((left - right) ** 2).reshape(len(left), -1).sum(axis=1))
 
     def pair_score(self, pairs):
         """Similarities of pairs of points, the negative distances."""

@@ -11,6 +11,7 @@ from scipy.optimize import approx_fprime, linprog
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
 
+from metricnets._linalg import standardized
 from metricnets.constraints import knn_triplets
 from metricnets.linear import _bases, _scml
 from metricnets.linear._scml import SCML, SCML_Supervised
@@ -61,7 +62,7 @@ def test_the_objective_is_within_the_rounding_of_its_least_value(beta):
 @pytest.mark.parametrize("gamma", [5e-3, 0.1])
 def test_it_is_for_bases_that_are_made_too(basis, gamma):
     learner = SCML_Supervised(k_impostor=4, basis=basis, n_basis=40, gamma=gamma, beta=1e-3, random_state=0)
-    Z, scale = _scml.standardized(X)
+    Z, scale = standardized(X)
     made, _ = learner._priced_basis(Z, scale, None, triplets, y)
     M = learner.fit(X, y).get_mahalanobis_matrix()
     value = objective(M, X, triplets) + 1e-3 * np.trace(M)  # the bases are of unit norm
@@ -87,7 +88,7 @@ def test_a_smaller_gamma_is_finer():
 
 
 def test_much_beta_makes_few_and_small_weights():
-    Z, _ = _scml.standardized(X)
+    Z, _ = standardized(X)
     n_used, sums = [], []
     for beta in (1e-5, 1e-2, 0.3):
         w, _, _ = _scml.sparse_weights(
