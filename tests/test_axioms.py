@@ -22,6 +22,8 @@ from discovery import (
 from sklearn.exceptions import NotFittedError
 from sklearn.neighbors import KNeighborsClassifier
 
+from metricnets import base
+
 every = pytest.mark.parametrize("name", METRICS)
 of_points = pytest.mark.parametrize("name", POINT_LEARNERS)
 FITTED = {}
@@ -225,6 +227,19 @@ def test_global_random_states_are_untouched(name, seed):
         np.testing.assert_array_equal(after, before)
 
 
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [(name, key) for name in METRICS for key in ("init", "prior") if key in quick(name).get_params()],
+)
+def test_random_starts_do_not_touch_the_global_random_state(name, start):
+    if ESTIMATORS[name].__module__.startswith("metricnets.deep"):
+        pytest.skip("has no start of this name")
+    before = np.random.get_state()
+    quick(name, **{start: "random", "random_state": None}).fit(*training_data(name))
+    for now, then in zip(np.random.get_state(), before):
+        np.testing.assert_array_equal(now, then)
+
+
 LAYOUTS = {
     "read-only": lambda a: a,
     "columns first": np.asfortranarray,
@@ -325,7 +340,41 @@ def test_without_randomness_the_order_of_rows_does_not_matter(name):
 
 
 # ------------------------------------------------------------------------------------------------
-# Learners of pairs.
+# Learners of tuples.
+
+
+@every
+def test_distances_of_many_pairs_are_those_of_a_few(name, monkeypatch):
+    pairs = pairs_of(X[:-1], X[1:])
+    expected = fitted(name).pair_distance(pairs)
+    monkeypatch.setattr(base, "CHUNK", 7)
+    np.testing.assert_allclose(fitted(name).pair_distance(pairs), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", TUPLE_LEARNERS)
+def test_a_weighted_score_is_that_of_tuples_repeated(name):
+    data, y = training_data(name)
+    weights = np.arange(len(data)) % 3
+    repeated = np.repeat(data, weights, axis=0), None if y is None else np.repeat(y, weights)
+    found = fitted(name).score(data, y, sample_weight=weights)
+    assert found == pytest.approx(fitted(name).score(*repeated))
+    assert found != pytest.approx(fitted(name).score(data, y), abs=1e-12)
+
+
+@pytest.mark.parametrize("name", TUPLE_LEARNERS)
+def test_a_preprocessor_is_asked_once_about_each_point(name):
+    data, y = training_data(name)
+    table, rows = np.unique(data.reshape(-1, 4), axis=0, return_inverse=True)
+    asked = []
+
+    def look_up(indicators):
+        asked.extend(indicators)
+        return table[indicators]
+
+    estimator = quick(name, preprocessor=look_up).fit(rows.reshape(data.shape[:2]), y)
+    asked.clear()
+    estimator.pair_distance(rows.reshape(data.shape[:2])[:, :2])
+    assert len(asked) == len(set(asked))
 
 
 @pytest.mark.parametrize("name", PAIR_LEARNERS)
@@ -348,7 +397,7 @@ def test_the_threshold_may_be_set_and_is_calibrated_as_well_as_can_be(name):
     accuracy = np.mean(estimator.predict(pairs) == y)
     for threshold in [*estimator.pair_distance(pairs), -1.0]:
         assert np.mean(estimator.set_threshold(threshold).predict(pairs) == y) <= accuracy
-    for wrong in ("far", None, [1.0, 2.0]):
+    for wrong in ("far", None, [1.0, 2.0], np.nan):
         with pytest.raises(ValueError, match="is not a number"):
             estimator.set_threshold(wrong)
 

@@ -1,10 +1,14 @@
 """Same seed, same bits: with one job and with two, with one thread and with two."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
 from discovery import METRICS, TUPLE_LEARNERS, quick, training_data
+from joblib import Parallel, delayed
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import cross_validate
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -37,3 +41,10 @@ def test_same_bits_whatever_the_number_of_jobs_and_threads(name):
     np.testing.assert_array_equal(embedded, in_two_threads)
     np.testing.assert_array_equal(embedded, in_two_jobs)
     np.testing.assert_array_equal(scores, scores_of_two)
+
+
+@pytest.mark.parametrize("name", ["DoubletSVM_Supervised", "SCML_Supervised", "DTML"])
+def test_fits_in_threads_leave_the_filters_of_warnings(name):
+    fits = (delayed(quick(name).fit)(*training_data(name)) for _ in range(8))
+    Parallel(n_jobs=4, prefer="threads")(fits)
+    assert ConvergenceWarning not in [category for _, _, category, *_ in warnings.filters]

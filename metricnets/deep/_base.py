@@ -27,6 +27,7 @@ from metricnets.base import MetricMixin
 from metricnets.deep._context import one_torch_thread, quiet_randomness
 from metricnets.deep._training import Rows, train
 from metricnets.networks import center_and_scale, fold, standardized
+from metricnets.tuples import points_of
 from metricnets.twins import as_numpy
 
 FLOATS = [np.float64, np.float32]
@@ -109,8 +110,8 @@ class DeepMetric(MetricMixin, Parametrized):
             Of X's precision.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=FLOATS, allow_nd=True)
-        return self._points(X)
+        X = points_of(X, getattr(self, "preprocessor", None))
+        return self._points(validate_data(self, X, reset=False, dtype=FLOATS, allow_nd=True))
 
     def _validated(self, X, y):
         dtype = FLOATS[::-1] if self._any_shape else FLOATS  # what is not floating point becomes the first

@@ -4,6 +4,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from metricnets import DDML, LDA, PairsClassifier
 
@@ -47,6 +49,13 @@ def test_the_metric_is_kept_by_clone_and_in_searches(lda, pairs):
 def test_deep_metrics_serve_too(points, pairs):
     ddml = DDML(max_epochs=2, random_state=0).fit(*points)
     assert PairsClassifier(ddml).fit(*pairs).score(*pairs) > 0.5
+
+
+def test_a_pipeline_is_a_metric_by_what_it_transforms_to(points, pairs):
+    pipeline = make_pipeline(StandardScaler(), LDA()).fit(*points)
+    X, y = pairs
+    expected = np.linalg.norm(pipeline.transform(X[:, 0]) - pipeline.transform(X[:, 1]), axis=1)
+    np.testing.assert_allclose(PairsClassifier(pipeline).fit(X, y).pair_distance(X), expected)
 
 
 def test_what_is_missing_is_named(lda, pairs):
