@@ -2,9 +2,8 @@
 
 import numpy as np
 from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 
-from metricnets._linalg import one_thread, quiet
+from metricnets._linalg import one_thread
 from metricnets.neighborhoods import nearest
 
 SCALES = 20, 50  # rows of each class in a local discriminant analysis
@@ -31,7 +30,8 @@ def local_discriminants(Z, codes, n_basis, rng):
     n_directions = min(codes.max(), d)
     n_centers = min(n, -(-n_basis // (n_directions * len(SCALES))))
     sample = Z[rng.permutation(n)[: ROWS_PER_CENTER * n_centers]]
-    with quiet(ConvergenceWarning), one_thread("openmp"):  # which comes of rows that are all the same
+    n_centers = min(n_centers, len(np.unique(sample, axis=0)))
+    with one_thread("openmp"):
         centers = KMeans(n_centers, n_init=1, max_iter=10, random_state=rng).fit(sample).cluster_centers_
     members = [np.flatnonzero(codes == code) for code in range(codes.max() + 1)]
     near = [own[nearest(Z[own], centers, min(SCALES[-1], len(own)))] for own in members]  # each (n_centers, k)

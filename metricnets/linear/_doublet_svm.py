@@ -1,10 +1,9 @@
 """DoubletSVM: a metric from a support vector machine that tells pairs apart."""
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import SVC
 
-from metricnets._linalg import components_from_metric, quiet
+from metricnets._linalg import components_from_metric
 from metricnets._params import Count, Parametrized, Positive
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric, known_codes
@@ -35,19 +34,12 @@ class _BaseDoubletSVM(Parametrized):
             raise ValueError("no dissimilar pair has two different points; there is nothing to tell apart.")
         greatest = np.abs(differences).max()  # first, so that no square is beyond the range of numbers
         unit = greatest * np.sqrt(((differences / greatest) ** 2).sum(axis=1).mean())
-        M, self.bias_, self.n_iter_, converged = separating_matrix(
+        M, self.bias_, self.n_iter_ = separating_matrix(
             differences / unit, y, C=self.C, max_iter=self.max_iter, tol=self.tol
         )
-        if not converged:
-            warn(
-                f"{type(self).__name__} did not converge in max_iter={self.max_iter} steps; raise max_iter or lower C.",
-                ConvergenceWarning,
-            )
         L = components_from_metric(M, self.n_components)
         if (L**2).sum() <= len(M) * np.finfo(float).eps * np.abs(M).sum():
-            warn(
-                "dissimilar pairs are not farther apart than similar ones in any direction; the metric is 0.",
-            )
+            warn("dissimilar pairs are not farther apart than similar ones in any direction; the metric is 0.")
         return L / unit
 
 
@@ -170,11 +162,9 @@ def separating_matrix(differences, y, *, C, max_iter, tol):
         Symmetric, not yet projected.
     b : float
     n_iter : int
-    converged : bool
     """
     svc = SVC(C=C, kernel="poly", degree=2, gamma=1.0, coef0=0.0, max_iter=max_iter, tol=tol, random_state=0)
-    with quiet(ConvergenceWarning):  # the caller's to say
-        svc.fit(differences, -y)
+    svc.fit(differences, -y)  # which says if it did not converge
     supports = differences[svc.support_]
     M = (supports.T * svc.dual_coef_[0]) @ supports
-    return (M + M.T) / 2, -float(svc.intercept_[0]), int(svc.n_iter_[0]), svc.fit_status_ == 0
+    return (M + M.T) / 2, -float(svc.intercept_[0]), int(svc.n_iter_[0])
