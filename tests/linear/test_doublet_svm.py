@@ -54,7 +54,7 @@ def test_the_machine_minimises_the_objective(C):
 
 @pytest.mark.parametrize("C", [0.1, 1.0, 100.0])
 def test_the_metric_is_the_projection(C):
-    M, b, n_iter, _ = separating_matrix(TAUS, y, C=C, max_iter=100_000, tol=1e-3)
+    M, b, n_iter = separating_matrix(TAUS, y, C=C, max_iter=100_000, tol=1e-3)
     values, vectors = np.linalg.eigh(M)
     unit = np.sqrt(((pairs[:, 0] - pairs[:, 1]) ** 2).sum(axis=1).mean())
     svm = fit(C=C)
@@ -114,7 +114,7 @@ def test_classes_become_pairs():
     similar, dissimilar = doublets(X, classes, 2, 2)
     both = np.concatenate([similar, dissimilar])
     labels = np.repeat([1, -1], [len(similar), len(dissimilar)])
-    M, b, n_iter, _ = separating_matrix(
+    M, b, n_iter = separating_matrix(
         (X[both[:, 0]] - X[both[:, 1]]) / np.sqrt(((X[both[:, 0]] - X[both[:, 1]]) ** 2).sum(axis=1).mean()),
         labels, C=1.0, max_iter=100_000, tol=1e-3,
     )  # fmt: skip
