@@ -108,15 +108,16 @@ def inverse_root(M):
     Returns
     -------
     W : ndarray of shape (d, rank)
-        The directions of the least values of M come first.
     """
     units = np.sqrt(np.diag(M))
     units[units == 0] = 1
     values, vectors = eigh(M / np.outer(units, units))
     kept = values > max(COLLINEAR, len(M) * np.finfo(float).eps) * max(values[-1], 0)
-    Q, _ = qr(units[:, None] * vectors[:, kept], mode="economic")  # (d, rank), the range of M
-    values, vectors = eigh(Q.T @ M @ Q) if kept.any() else (np.ones(0), np.ones((0, 0)))
-    return Q @ vectors / np.sqrt(values)
+    W = vectors[:, kept] / np.sqrt(values[kept]) / units[:, None]
+    if kept.all():
+        return W
+    Q, _ = qr(units[:, None] * vectors[:, kept], mode="economic")  # the range of M
+    return Q @ (Q.T @ W)
 
 
 def centered(X):

@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 import warnings
 from pathlib import Path
 
@@ -102,13 +103,19 @@ def arguments(name, X, y, rng):
     return X, y * 1.0 if name in REGRESSION else y
 
 
+# All that may be wrong with such data: there is nothing to tell apart, or nothing to be alike.
+ALLOWED = re.compile(
+    "gives no (similar|dissimilar) pairs|gives no triplets|should hold .1 and -1, both of them|one class only|"
+    "no class has two|no chunk has two|chunk_size=2 is more than any class has|no dissimilar pair"
+)
+
+
 def came_from_us(error):
-    """Whether the error was raised by a check of the package, or of scikit-learn's for input."""
+    """Whether the error was raised in the package."""
     traceback = error.__traceback__
     while traceback.tb_next is not None:
         traceback = traceback.tb_next
-    file = traceback.tb_frame.f_code.co_filename
-    return file.startswith(OWN) or "sklearn/utils/" in file.replace("\\", "/")
+    return traceback.tb_frame.f_code.co_filename.startswith(OWN)
 
 
 @pytest.mark.parametrize("seed", range(0, N_CASES, 4), ids=lambda seed: f"cases {seed} to {seed + 3}")
@@ -125,7 +132,7 @@ def test_hostile_data_give_a_finite_metric_or_a_clear_error(name, seed):
             try:
                 learner.fit(*arguments(name, X, y, rng))
             except ValueError as error:
-                if isinstance(error, LinAlgError) or not came_from_us(error):
+                if isinstance(error, LinAlgError) or not came_from_us(error) or not ALLOWED.search(str(error)):
                     raise AssertionError((case, how)) from error
                 continue
         z, M = learner.transform(X), learner.get_mahalanobis_matrix()

@@ -1,6 +1,7 @@
 """Covariance: the Mahalanobis metric in its first meaning."""
 
 import numpy as np
+from scipy.linalg import eigh
 
 from metricnets._linalg import components_from_metric, inverse_root, with_fixed_signs
 from metricnets.exceptions import warn
@@ -35,12 +36,15 @@ class Covariance(LinearMetric, positional="preprocessor"):
     _supervised = False
 
     def _solve(self, X, y):
-        W = inverse_root(np.atleast_2d(np.cov(X, rowvar=False)))  # (d, rank), the least variance first
+        covariance = np.atleast_2d(np.cov(X, rowvar=False))
+        W = inverse_root(covariance)  # (d, rank)
         d, rank = W.shape
         if rank < d:
             warn(f"the covariance of X has rank {rank} < {d}; its pseudo-inverse is used.")
         if self.n_components is None:
             return components_from_metric(W @ W.T)
+        k = min(self.n_components, rank)
+        values, vectors = eigh(covariance)
         L = np.zeros((self.n_components, d))
-        L[:rank] = with_fixed_signs(W.T[::-1][: self.n_components])
+        L[:k] = with_fixed_signs((vectors[:, d - k :] / np.sqrt(values[d - k :])).T[::-1])
         return L
