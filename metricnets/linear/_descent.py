@@ -51,7 +51,7 @@ def minimize_smooth(objective, start, *, ftol, gtol, max_iter, report, bounds=No
     return found.x.reshape(start.shape), max(int(found.nit), 1), found.status != 1
 
 
-def minimize(loss, x, *, min_iter, max_iter, tol, report):
+def minimize(loss, x, *, max_iter, tol, report):
     """Minimise a function that has kinks by L-BFGS, from x.
 
     Parameters
@@ -60,7 +60,7 @@ def minimize(loss, x, *, min_iter, max_iter, tol, report):
         Gives the value and the gradient.
     x : ndarray
         Of any shape.
-    min_iter, max_iter : int
+    max_iter : int
     tol : float
         Converged when the value fell by no more than this share of it in ten iterations.
     report : callable
@@ -96,7 +96,7 @@ def minimize(loss, x, *, min_iter, max_iter, tol, report):
             steps.append((step, change, 1 / np.vdot(step, change)))
         values.append(value)
         report(value)
-        if n_iter >= min_iter and len(values) > MEMORY and values[0] - value <= tol * value:
+        if len(values) > MEMORY and values[0] - value <= tol * value:
             return *lowest((x, value), best), n_iter, True
     return *lowest((x, value), best), max_iter, False
 

@@ -64,7 +64,8 @@ default='auto'
     n_neighbors : int >= 1, default=3
         Targets of a row.
     min_iter : int >= 0, default=50
-        Iterations before which convergence is not judged.
+        For metric-learn's sake only, and not used: convergence is judged over ten iterations, so that
+        there are never fewer, and fifty would be more than L-BFGS mostly needs.
     max_iter : int >= 1, default=1000
         Greatest number of iterations.
     learn_rate : float > 0, default=1e-7
@@ -124,7 +125,6 @@ default='auto'
                 codes,
                 n_neighbors=self.n_neighbors,
                 mu=self.regularization,
-                min_iter=min(self.min_iter, self.max_iter),
                 max_iter=self.max_iter,
                 tol=self.convergence_tol,
                 report=report,
@@ -142,7 +142,7 @@ default='auto'
         return init if L is None else L
 
 
-def widen_margins(L, X, codes, *, n_neighbors, mu, min_iter, max_iter, tol, report):
+def widen_margins(L, X, codes, *, n_neighbors, mu, max_iter, tol, report):
     """Minimise the objective of `LMNN` from L on centred rows.
 
     Returns
@@ -163,7 +163,7 @@ def widen_margins(L, X, codes, *, n_neighbors, mu, min_iter, max_iter, tol, repo
         raise ValueError("init maps all rows to one point, where no direction is better than another; use 'auto'.")
     L *= np.sqrt(best_scale(X @ L.T, near, codes, mu))
     loss = LargeMargins(X, near, codes, mu)
-    L, objective, n_iter, converged = minimize(loss, L, min_iter=min_iter, max_iter=max_iter, tol=tol, report=report)
+    L, objective, n_iter, converged = minimize(loss, L, max_iter=max_iter, tol=tol, report=report)
     return None if objective >= (1 - 1e-6) * loss.at_zero else L @ P.T, n_iter, converged
 
 

@@ -63,7 +63,7 @@ class SDML(
     The pairs' squared distances, y = +1 for similar and −1 for dissimilar ones, are added to the
     log-determinant divergence from M₀ and the ℓ₁ norm off the diagonal:
 
-    min tr(P M) − log det M + λ Σ_{i≠j} |M_ij|,   P = M₀⁻¹ + η Σ y (x − x')(x − x')ᵀ.
+    min tr(P M) − log det M + λ Σ_{i≠j} abs(M_ij),   P = M₀⁻¹ + η Σ y (x − x')(x − x')ᵀ.
 
     This is the graphical lasso, solved to a known duality gap by Newton's method on the entries that
     are not 0, with conjugate gradients, and by ADMM if that does not converge.  P costs O(m d²) for m
