@@ -114,7 +114,7 @@ def inverse_root(M):
     values, vectors = eigh(M / np.outer(units, units))
     kept = values > max(COLLINEAR, len(M) * np.finfo(float).eps) * max(values[-1], 0)
     W = vectors[:, kept] / np.sqrt(values[kept]) / units[:, None]
-    if kept.all():
+    if kept.all() or not kept.any():
         return W
     Q, _ = qr(units[:, None] * vectors[:, kept], mode="economic")  # the range of M
     return Q @ (Q.T @ W)
