@@ -90,15 +90,20 @@ def dense_loss(loss, L, X, Z):
     value, total = loss
     n = len(X)
     left, right = bilinear(Z)
-    columns = np.arange(n)
+    squares, columns = right[-1], np.arange(n)
+    left, right = np.hstack([left, -squares[:, None]]), np.vstack([right, np.ones(n)])  # whose product is -d^2
+    within_range = 4 * squares.max() < FAR
     objective, gradient, pulls = 0.0, np.zeros_like(L), np.zeros(n)
-    for rows in tiles(n):
+    pieces = tiles(n)
+    memory = np.empty((2, pieces[0].stop, n))  # used again and again: new memory costs more than the sums in it
+    for rows in pieces:
         i = columns[rows]
-        P = left[rows] @ right
-        P[i - i[0], i] = -np.inf
-        P -= P.max(axis=1, keepdims=True)
-        P[i - i[0], i] = 0
-        if P.min() < -FAR:
+        P, W = memory[:, : len(i)]
+        np.matmul(left[rows], right, out=P)
+        if not within_range:
+            P[i - i[0], i] = -np.inf
+            P -= P.max(axis=1, keepdims=True)
+            P[i - i[0], i] = 0
             np.maximum(P, -FAR, out=P)  # the exponential of less is no weight, but may be subnormal, hence slow
         np.exp(P, out=P)
         P[i - i[0], i] = 0
@@ -107,9 +112,10 @@ def dense_loss(loss, L, X, Z):
         e = np.einsum("ij,ij->i", P, v) / weights
         part, slopes = total(e, i)
         objective += part
-        P *= v - e[:, None]
+        np.subtract(v, e[:, None], out=W)
+        W *= P
         slopes /= weights
-        ends = slopes[:, None] * (P @ X)  # (rows, d)
+        ends = slopes[:, None] * (W @ X)  # (rows, d)
         gradient += Z[rows].T @ ends + L @ ends.T @ X[rows]
-        pulls += slopes @ P
+        pulls += slopes @ W
     return objective, 2 * (gradient - (pulls[:, None] * Z).T @ X)
