@@ -173,7 +173,7 @@ def _direction(G, units, bend, accuracy):
 
 
 def _length(E, trace, change, force):
-    """Return t near the minimum of the objective at I + tE, within the definite matrices.
+    """Return t near the minimum of the objective at I + t E, within the definite matrices.
 
     Parameters
     ----------

@@ -95,8 +95,8 @@ class NearPairs:
         found = csr_array((np.ones(len(i)), (i, j)), shape=(n, n))
         once = triu(found + found.T, format="csr")
         once.data = np.arange(1.0, once.nnz + 1)
-        coo = once.tocoo()
-        self.once = coo.row, coo.col
+        entries = once.tocoo()
+        self.once = entries.row, entries.col
         both = (once + once.T).tocsr()
         self.place = both.data.astype(np.intp) - 1
         self.starts, self.j = both.indptr[:-1], both.indices
