@@ -1,10 +1,8 @@
 """ITML: information-theoretic metric learning."""
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics.pairwise import euclidean_distances
 
-from metricnets._linalg import components_from_metric
 from metricnets._params import (
     Count,
     Flag,
@@ -16,10 +14,9 @@ from metricnets._params import (
     fitting,
     random_state_of,
 )
-from metricnets._progress import progress
 from metricnets.exceptions import warn
 from metricnets.initial import initial_metric
-from metricnets.linear._logdet import minimize_logdet
+from metricnets.linear._logdet import learn_metric
 from metricnets.linear._tuples import PairsFromLabels, PairsLearner
 
 MOST_POINTS = 2000  # that the default bounds look at
@@ -63,22 +60,7 @@ class _BaseITML(Parametrized):
         same = np.einsum("ij,ij->i", V, V) == 0
         if (n_lost := np.count_nonzero(same & (y < 0))) > 0:
             warn(f"{n_lost} dissimilar pairs are of identical points; they are left out.")
-        with progress("ITML", self.verbose, self.max_iter) as report:
-            M, self.n_iter_, converged = minimize_logdet(
-                V[~same],
-                prior,
-                slack_loss(y[~same] > 0, self.gamma),
-                tol=self.tol,
-                max_iter=self.max_iter,
-                report=report,
-            )
-        if not converged:
-            warn(
-                f"ITML did not converge in {self.n_iter_} steps, of max_iter={self.max_iter}; raise max_iter or tol, "
-                "or scale the features.",
-                ConvergenceWarning,
-            )
-        return components_from_metric(M, self.n_components)
+        return learn_metric(self, V[~same], prior, slack_loss(y[~same] > 0, self.gamma))
 
 
 class ITML(PairsLearner, _BaseITML, positional="gamma max_iter tol prior verbose preprocessor random_state"):

@@ -8,6 +8,11 @@ it down; a loss that far outweighs the divergence does.
 import numpy as np
 from scipy.linalg import block_diag, cholesky, eigvalsh, qr, solve_triangular
 from scipy.optimize import brentq
+from sklearn.exceptions import ConvergenceWarning
+
+from metricnets._linalg import components_from_metric
+from metricnets._progress import progress
+from metricnets.exceptions import warn
 
 TINY = np.finfo(float).tiny
 ROUNDING = 1e-13
@@ -21,6 +26,22 @@ MOST_PRODUCTS = 200  # of conjugate gradients in one step; a few are enough unle
 MODERATE = 10.0  # ratio of the two to begin with
 GROWTH = 10.0  # of the share
 NEAR = 2.0  # norm of the gradient at which it grows
+
+
+def learn_metric(learner, V, prior, loss):
+    """Solve `minimize_logdet` with the parameters of ITML or LSML, set its ``n_iter_``, and return L."""
+    name = type(learner).__name__
+    with progress(name, learner.verbose, learner.max_iter) as report:
+        M, learner.n_iter_, converged = minimize_logdet(
+            V, prior, loss, tol=learner.tol, max_iter=learner.max_iter, report=report
+        )
+    if not converged:
+        warn(
+            f"{name} did not converge in {learner.n_iter_} steps, of max_iter={learner.max_iter}; raise max_iter or "
+            "tol, or scale the features.",
+            ConvergenceWarning,
+        )
+    return components_from_metric(M, learner.n_components)
 
 
 def minimize_logdet(V, prior, loss, *, tol, max_iter, report):

@@ -1,14 +1,10 @@
 """LSML: metric learning from comparisons of distances, with squared residuals."""
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
-from metricnets._linalg import components_from_metric
 from metricnets._params import Count, Flag, NonNegative, Parametrized, Prior, Seed, random_state_of
-from metricnets._progress import progress
-from metricnets.exceptions import warn
 from metricnets.initial import initial_metric
-from metricnets.linear._logdet import minimize_logdet
+from metricnets.linear._logdet import learn_metric
 from metricnets.linear._tuples import QuadrupletsFromLabels, QuadrupletsLearner
 
 
@@ -42,22 +38,9 @@ class _BaseLSML(Parametrized):
         prior = initial_metric(self.prior, X, random_state_of(self.random_state))
         near, far = (X[quadruplets[:, i]] - X[quadruplets[:, i + 1]] for i in (0, 2))  # (m, d) each
         counted = np.flatnonzero((self.w_ > 0) & near.any(axis=1))
-        with progress("LSML", self.verbose, self.max_iter) as report:
-            M, self.n_iter_, converged = minimize_logdet(
-                np.concatenate([near[counted], far[counted]]),
-                prior,
-                comparison_loss(self.w_[counted]),
-                tol=self.tol,
-                max_iter=self.max_iter,
-                report=report,
-            )
-        if not converged:
-            warn(
-                f"LSML did not converge in {self.n_iter_} steps, of max_iter={self.max_iter}; raise max_iter or tol, "
-                "or scale the features.",
-                ConvergenceWarning,
-            )
-        return components_from_metric(M, self.n_components)
+        return learn_metric(
+            self, np.concatenate([near[counted], far[counted]]), prior, comparison_loss(self.w_[counted])
+        )
 
 
 class LSML(QuadrupletsLearner, _BaseLSML, positional="tol max_iter prior verbose preprocessor random_state"):

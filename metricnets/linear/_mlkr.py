@@ -5,15 +5,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 
 from metricnets._linalg import standardized
-from metricnets._params import Count, Flag, Interval, Real, Seed, checked, one_of, random_state_of
+from metricnets._params import Array, Count, Flag, MaybeTolerance, Seed, one_of, random_state_of
 from metricnets._progress import progress
 from metricnets.exceptions import warn
 from metricnets.initial import initial_components
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._soft_neighbors import soften
-
-Map = checked(np.ndarray, "array-like")
-MaybeTolerance = checked(float | None, Interval(Real, 0, None, closed="left"), None)
 
 
 class MLKR(
@@ -73,7 +70,7 @@ class MLKR(
     (442, 2)
     """
 
-    init: one_of("auto", "pca", "identity", "random", or_else=Map) = "auto"
+    init: one_of("auto", "pca", "identity", "random", or_else=Array) = "auto"
     tol: MaybeTolerance = None
     max_iter: Count = 1000
     verbose: Flag = False

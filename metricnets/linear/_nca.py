@@ -3,15 +3,12 @@
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from metricnets._params import Count, Flag, Interval, Real, Seed, checked, one_of, random_state_of
+from metricnets._params import Array, Count, Flag, MaybeTolerance, Seed, one_of, random_state_of
 from metricnets._progress import progress
 from metricnets.exceptions import warn
 from metricnets.initial import initial_components
 from metricnets.linear._base import LinearMetric, class_codes
 from metricnets.linear._soft_neighbors import soften
-
-Map = checked(np.ndarray, "array-like")
-MaybeTolerance = checked(float | None, Interval(Real, 0, None, closed="left"), None)
 
 
 class NCA(
@@ -71,7 +68,7 @@ default='auto'
     (150, 2)
     """
 
-    init: one_of("auto", "pca", "lda", "identity", "random", or_else=Map) = "auto"
+    init: one_of("auto", "pca", "lda", "identity", "random", or_else=Array) = "auto"
     max_iter: Count = 100
     tol: MaybeTolerance = None
     verbose: Flag = False

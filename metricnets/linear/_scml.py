@@ -7,6 +7,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from metricnets._linalg import components_from_metric, standardized
 from metricnets._params import (
+    Array,
     Count,
     Flag,
     MaybeCount,
@@ -14,7 +15,6 @@ from metricnets._params import (
     Parametrized,
     Positive,
     Seed,
-    checked,
     one_of,
     random_state_of,
 )
@@ -29,7 +29,6 @@ from metricnets.linear._tuples import TripletsLearner
 
 BLOCK = 2**15  # numbers gathered at a time: they stay in the cache
 GAIN = 1e-5  # an iteration that lowers the objective, which is 1 for M = 0, by less is the last
-Array = checked(np.ndarray, "array-like")
 
 
 class _BaseSCML(Parametrized):
