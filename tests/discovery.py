@@ -65,3 +65,18 @@ def training_data(name):
     if issubclass(ESTIMATORS[name], QuadrupletsMixin):
         return tiny_tuples(4), None
     return tiny_pairs() if name in PAIR_LEARNERS else tiny_points()
+
+
+# What may be wrong with the 45 points of four features: each takes X and spoils it.
+SPOILS = {
+    "a constant column": lambda X: X * [1, 1, 1, 0] + 0.1,
+    "a column twice": lambda X: X[:, [0, 1, 0, 2]],
+    "duplicate rows": lambda X: X[np.arange(45) // 9 * 9],
+    "whole numbers": lambda X: X.round(),
+    "tiny": lambda X: X * 1e-8,
+    "huge": lambda X: X * 1e8,
+    "mixed scales": lambda X: X * [1e-8, 1e-3, 1, 1e8],
+    "far away": lambda X: X + 1e8,
+    "one column": lambda X: X[:, :1],
+    "few rows, many columns": lambda X: np.hstack([X, X[::-1], X**2])[:6],
+}

@@ -25,9 +25,9 @@ from metricnets.initial import initial_components
 from metricnets.linear._base import LinearMetric, class_codes
 from metricnets.linear._descent import minimize
 from metricnets.linear._impostors import Impostors
+from metricnets.linear._near_pairs import squared_distances
 from metricnets.neighborhoods import neighborhoods
 
-N_CHUNK = 2**15  # numbers in one chunk of the differences between rows, which should stay in the cache
 N_DENSE = 256  # rows up to which a graph is a matrix, as sparse ones take long to set up
 
 
@@ -260,17 +260,6 @@ class LargeMargins:
                 weight += self.mu * np.bincount(i, is_open[:, column], len(z))
         forces += pulled(z, self.rows, self.targets, weights.ravel())
         return (1 - self.mu) * pull.sum() + self.mu * push, 2 * forces.T @ self.X
-
-
-def squared_distances(z, i, j):
-    """‖z_i − z_j‖² of pairs of rows, (n_pairs,)."""
-    d, n_pairs = np.empty(len(i)), max(1, N_CHUNK // z.shape[1])
-    for start in range(0, len(i), n_pairs):
-        chunk = slice(start, start + n_pairs)
-        difference = z.take(i[chunk], axis=0)
-        difference -= z.take(j[chunk], axis=0)
-        np.einsum("ij,ij->i", difference, difference, out=d[chunk])
-    return d
 
 
 def pulled(z, i, j, weights):

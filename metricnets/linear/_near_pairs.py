@@ -38,7 +38,7 @@ class NearPairs:
                 self.rest = min(self.n_failures, 3) - 1
                 return None
             self.n_failures = 0
-            d = distances(Z, *self.once)[self.place]
+            d = squared_distances(Z, *self.once)[self.place]
         nearest = np.minimum.reduceat(d, self.starts)
         log_p = nearest[self.i] - d
         kept = np.flatnonzero(log_p >= -self.margin)
@@ -54,7 +54,7 @@ class NearPairs:
         nearest = np.maximum(scale * self.nearest - moved, 0)  # at least
         if np.any(radius < np.sqrt(nearest**2 + self.margin)):
             return None
-        d = distances(Z, *self.once)[self.place]
+        d = squared_distances(Z, *self.once)[self.place]
         if np.any(radius**2 < np.minimum.reduceat(d, self.starts) + self.margin):
             return None
         return d
@@ -110,10 +110,10 @@ def bilinear(Z):
     return left, np.ascontiguousarray(np.hstack([Z, squares[:, None]]).T)
 
 
-def distances(Z, i, j):
+def squared_distances(Z, i, j):
     """Squared distances of pairs of rows, in blocks that stay in the cache."""
     d = np.empty(len(i))
-    size = min(max(2**15 // Z.shape[1], 1), len(i))
+    size = max(min(2**15 // Z.shape[1], len(i)), 1)
     ends = np.empty((2, size, Z.shape[1]))
     for start in range(0, len(i), size):
         block = slice(start, start + size)

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from discovery import tiny_pairs, tiny_points
+from discovery import SPOILS, tiny_pairs, tiny_points
 from scipy.linalg import eigvalsh
 from scipy.optimize import minimize
 
@@ -159,20 +159,6 @@ def test_equal_points_leave_the_prior():
     prior = np.diag([1.0, 2, 3, 4])
     A = fit(np.ones((6, 2, 4)), [1, 1, 1, -1, -1, -1], prior=prior).get_mahalanobis_matrix()
     np.testing.assert_allclose(A / A[0, 0], prior)
-
-
-SPOILS = {
-    "a constant column": lambda X: X * [1, 1, 1, 0] + 0.1,
-    "a column twice": lambda X: X[:, [0, 1, 0, 2]],
-    "duplicate rows": lambda X: X[np.arange(45) // 9 * 9],
-    "whole numbers": lambda X: X.round(),
-    "tiny": lambda X: X * 1e-8,
-    "huge": lambda X: X * 1e8,
-    "mixed scales": lambda X: X * [1e-8, 1e-3, 1, 1e8],
-    "far away": lambda X: X + 1e8,
-    "one column": lambda X: X[:, :1],
-    "few rows, many columns": lambda X: np.hstack([X, X[::-1], X**2])[:6],
-}
 
 
 @pytest.mark.parametrize("params", [{}, {"t": 0.0}, {"t": 1.0}, {"n_components": 1}, {"regularization": 1e-6}], ids=str)

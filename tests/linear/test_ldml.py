@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from discovery import tiny_pairs, tiny_points
+from discovery import SPOILS, tiny_pairs, tiny_points
 from scipy.optimize import check_grad
 from scipy.special import expit
 from sklearn.exceptions import ConvergenceWarning
@@ -159,20 +159,6 @@ def test_dissimilar_pairs_of_equal_points_are_refused():
 def test_progress_is_shown_to_those_who_ask(capsys):
     fit(verbose=True)
     assert "LDML" in capsys.readouterr().err
-
-
-SPOILS = {
-    "a constant column": lambda X: X * [1, 1, 1, 0] + 0.1,
-    "a column twice": lambda X: X[:, [0, 1, 0, 2]],
-    "duplicate rows": lambda X: X[np.arange(45) // 9 * 9],
-    "whole numbers": lambda X: X.round(),
-    "tiny": lambda X: X * 1e-8,
-    "huge": lambda X: X * 1e8,
-    "mixed scales": lambda X: X * [1e-8, 1e-3, 1, 1e8],
-    "far away": lambda X: X + 1e8,
-    "one column": lambda X: X[:, :1],
-    "few rows, many columns": lambda X: np.hstack([X, X[::-1], X**2])[:6],
-}
 
 
 @pytest.mark.parametrize(

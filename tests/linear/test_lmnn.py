@@ -71,13 +71,13 @@ def test_the_gradient_is_that_of_the_objective():
     np.testing.assert_allclose(loss(L)[1].ravel(), numeric, rtol=1e-4, atol=1e-2)
 
 
-@pytest.mark.parametrize("name", ["N_BLOCK", "N_KEPT", "N_CHUNK", "N_DENSE"])
+@pytest.mark.parametrize("name", ["N_BLOCK", "N_KEPT", "N_DENSE"])
 def test_sizes_of_blocks_change_nothing(name, monkeypatch):
     points, classes = make_classification(300, 5, n_informative=3, n_redundant=1, n_classes=3, random_state=0)
     maps = np.random.default_rng(0).normal(size=(4, 3, 5)) * 0.5
     expected = [prepared(points, classes, 3)[0](L) for L in maps]
     module = _impostors if hasattr(_impostors, name) else _lmnn
-    monkeypatch.setattr(module, name, {"N_BLOCK": 1000, "N_CHUNK": 7, "N_KEPT": 100, "N_DENSE": 1000}[name])
+    monkeypatch.setattr(module, name, {"N_BLOCK": 1000, "N_KEPT": 100, "N_DENSE": 1000}[name])
     loss, *_ = prepared(points, classes, 3)
     for L, (value, gradient) in zip(maps, expected):
         assert loss(L)[0] == pytest.approx(value, rel=1e-12)
