@@ -53,6 +53,7 @@ SHELLS = {
     "linear": {
         "_base",
         "_tuples",
+        "_all_pairs",
         "_bases",
         "_descent",
         "_impostors",

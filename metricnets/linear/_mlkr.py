@@ -10,7 +10,7 @@ from metricnets._progress import progress
 from metricnets.exceptions import warn
 from metricnets.initial import initial_components
 from metricnets.linear._base import LinearMetric
-from metricnets.linear._soft_neighbors import soften
+from metricnets.linear._soft_neighbors import SoftLoss, soften
 
 
 class MLKR(
@@ -99,13 +99,15 @@ class MLKR(
 
 
 def regression_loss(y):
-    """Mean of the squared errors of the expected targets; see `soft_loss`."""
+    """Mean of the squared errors of the expected targets."""
+    targets, ones = y[:, None], np.ones((len(y), 1))
 
-    def value(i, j):
-        return np.broadcast_to(y[j], np.broadcast_shapes(i.shape, j.shape))
-
-    def total(e, i):
-        errors = e - y[i]
+    def total(e):
+        errors = e - y
         return errors @ errors / len(y), 2 * errors / len(y)
 
-    return value, total
+    return SoftLoss(
+        value=lambda i, j: y[j],
+        factors=lambda rows, columns: (ones[rows], targets[columns]),
+        total=total,
+    )

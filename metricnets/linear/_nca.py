@@ -8,7 +8,7 @@ from metricnets._progress import progress
 from metricnets.exceptions import warn
 from metricnets.initial import initial_components
 from metricnets.linear._base import LinearMetric, class_codes
-from metricnets.linear._soft_neighbors import soften
+from metricnets.linear._soft_neighbors import SoftLoss, soften
 
 
 class NCA(
@@ -76,6 +76,8 @@ default='auto'
 
     def _solve(self, X, y):
         codes = class_codes(y)
+        order = np.argsort(codes, kind="stable")  # rows of a class stand together
+        X, codes = X[order], codes[order]
         L = initial_components(self.init, self.n_components, X, codes, random_state_of(self.random_state))
         with progress("NCA", self.verbose, self.max_iter) as report:
             L, self.n_iter_, converged = soften(
@@ -97,12 +99,15 @@ default='auto'
 
 
 def class_loss(codes):
-    """Minus the expected number of rows that draw a neighbour of their class; see `soft_loss`."""
+    """Minus the expected number of rows that draw a neighbour of their class; of codes in ascending order."""
 
-    def value(i, j):
-        return np.equal(codes[i], codes[j]).astype(float)
+    def factors(rows, columns):
+        first, last = max(codes[rows][0], codes[columns][0]), min(codes[rows][-1], codes[columns][-1])
+        shared = np.arange(first, last + 1)
+        return np.equal.outer(codes[rows], shared).astype(float), np.equal.outer(codes[columns], shared).astype(float)
 
-    def total(e, i):
-        return -e.sum(), np.full(len(e), -1.0)
-
-    return value, total
+    return SoftLoss(
+        value=lambda i, j: np.equal(codes[i], codes[j]).astype(float),
+        factors=factors,
+        total=lambda e: (-e.sum(), np.full(len(e), -1.0)),
+    )

@@ -1,10 +1,11 @@
 """Pairs of rows that are near enough to count for soft neighbours, without n x n arrays."""
 
 import numpy as np
-from scipy.sparse import csr_array, triu
+from scipy.sparse import csr_array
 
 NEGLIGIBLE = 1e-10  # share of its row's weight that may be left out
-TILE = 2**19  # numbers of an array that are worked on at once
+SIDE = 512  # rows and columns of an array that is worked on at once
+MANY, FEW = 1 / 512, 1 / 1024  # shares of all pairs above and below which to search less far, or further
 
 
 class NearPairs:
@@ -16,98 +17,109 @@ class NearPairs:
     No pair that was left out comes nearer than c (radius of its row) - |z_i - c z'_i| - max_j |z_j - c z'_j|,
     with the embeddings z' of the search and any c > 0; while this is enough, there is no new search,
     and the distances of the pairs are computed one by one, in double precision.  Memory: at most
-    max(2^20, 128 n) pairs, else None is returned.
+    max(2^19, 64 n) pairs, else None is returned.
     """
 
     def __init__(self, n_rows):
         self.margin = np.log(n_rows / NEGLIGIBLE)
-        self.most = min(n_rows**2 // 16, max(2**20, 128 * n_rows))
+        self.most = min(max(n_rows**2 // 32, 4 * n_rows), max(2**19, 64 * n_rows))
         self.reach = 1.1  # how far to search, of what is needed
         self.searched = None
-        self.n_failures = self.rest = 0  # a search that failed is not tried again at once
 
     def __call__(self, Z):
         """Return i, j and the logarithm of the weights (up to a constant for each i), sorted by i, or None."""
-        d = self._remembered(Z)
-        if d is None:
-            if self.rest > 0:
-                self.rest -= 1
-                return None
-            if not self._search(Z):
-                self.n_failures += 1
-                self.rest = min(self.n_failures, 3) - 1
-                return None
-            self.n_failures = 0
-            d = squared_distances(Z, *self.once)[self.place]
+        nearest = None
+        if self.searched is not None:
+            nearest = squared_distances(Z, np.arange(len(Z)), self.neighbor)  # at most, if others came near
+        if (nearest is None or not self._suffice(Z, nearest)) and not self._search(Z, nearest):
+            return None
+        d = squared_distances(Z, *self.once)[self.place]
         nearest = np.minimum.reduceat(d, self.starts)
         log_p = nearest[self.i] - d
+        first = np.flatnonzero(log_p == 0)
+        self.neighbor[self.i[first]] = self.j[first]
         kept = np.flatnonzero(log_p >= -self.margin)
         return self.i[kept], self.j[kept], log_p[kept]
 
-    def _remembered(self, Z):
-        if self.searched is None:
-            return None
+    def _suffice(self, Z, nearest):
+        """Whether the pairs of the last search are still all that count."""
         scale = np.vdot(Z, self.searched) / np.vdot(self.searched, self.searched)
         moved = np.linalg.norm(Z - scale * self.searched, axis=1)
-        moved += moved.max()
-        radius = scale * self.radius - moved
-        nearest = np.maximum(scale * self.nearest - moved, 0)  # at least
-        if np.any(radius < np.sqrt(nearest**2 + self.margin)):
-            return None
-        d = squared_distances(Z, *self.once)[self.place]
-        if np.any(radius**2 < np.minimum.reduceat(d, self.starts) + self.margin):
-            return None
-        return d
+        return np.all(scale * self.radius - moved - moved.max() >= np.sqrt(nearest + self.margin))
 
-    def _search(self, Z):
+    def _search(self, Z, nearest):
+        """Find the pairs; ``nearest``, if known, is at least the squared distance of the nearest neighbour."""
         self.searched = None
         unit = np.sqrt(np.einsum("ij,ij->i", Z, Z).max())
         margin = self.margin / max(unit, 1e-150) ** 2
         if margin > 4:
             return False  # no distance is greater
-        left, right = bilinear((Z / unit).astype(np.float32))
-        slack = (len(right) + 4) * 2.0**-22
-        found, n_found, nearest, radius = [], 0, [], []
-        for rows in tiles(len(Z)):
-            s = left[rows] @ right
-            i = np.arange(len(s))
-            s[i, i + rows.start] = -np.inf
-            square = right[-1, rows].astype(float)
-            nearest.append(np.maximum(square - s.max(axis=1), 0))
-            radius.append(self.reach**2 * (nearest[-1] + slack + margin))
-            far = square - radius[-1] - slack
-            found.append(np.flatnonzero(s > far.astype(np.float32)[:, None]) + rows.start * len(Z))
-            n_found += len(found[-1])
+        left, right = bilinear((Z / unit).astype(np.float32))  # the product is -d^2
+        slack = (len(right) + 4) * np.float32(2.0**-22)
+        if nearest is not None:
+            nearest = nearest / unit**2
+        elif self._too_many(left, right, slack + margin):
+            return False
+        else:
+            nearest = nearest_neighbors(left, right) + slack
+        radius = self.reach**2 * (nearest + slack + margin)
+        least, found, n_found = -(radius + slack).astype(np.float32), [], 0
+        for rows, columns in blocks(len(Z), SIDE):
+            near = left[rows] @ right[:, columns] >= np.minimum.outer(least[rows], least[columns])
+            i, j = np.divmod(np.flatnonzero(np.triu(near, 1) if rows == columns else near), near.shape[1])
+            found.append((i + rows.start, j + columns.start))
+            n_found += len(i)
             if n_found > self.most:
                 return False
-        self._store(*np.divmod(np.concatenate(found), len(Z)), len(Z))
-        self.nearest = unit * np.sqrt(np.maximum(np.concatenate(nearest) - slack, 0))
-        self.radius = unit * np.sqrt(np.concatenate(radius))
-        self.searched = Z
-        if n_found > len(Z) ** 2 / 64:  # more than a new search is worth
+        self._store(*np.concatenate(found, axis=1), len(Z))
+        self.radius, self.searched = unit * np.sqrt(radius), Z
+        if n_found > MANY * len(Z) ** 2:  # more than a new search is worth
             self.reach = 1 + (self.reach - 1) / 2
-        elif n_found < len(Z) ** 2 / 128:
+        elif n_found < FEW * len(Z) ** 2:
             self.reach = min(1 + (self.reach - 1) * 1.5, 1.3)
         return True
 
+    def _too_many(self, left, right, margin):
+        """Whether, judged by some of the rows, the pairs are too many."""
+        some = np.arange(0, len(left), max(len(left) // SIDE, 1))
+        D = left[some] @ right
+        D[np.arange(len(some)), some] = -np.inf
+        n_near = np.count_nonzero(self.reach**2 * (D.max(axis=1, keepdims=True) - margin) <= D)
+        return n_near / len(some) * len(left) > self.most
+
     def _store(self, i, j, n):
-        """Keep pairs in both directions, and every one once with its place in them."""
-        found = csr_array((np.ones(len(i)), (i, j)), shape=(n, n))
-        once = triu(found + found.T, format="csr")
-        once.data = np.arange(1.0, once.nnz + 1)
-        entries = once.tocoo()
-        self.once = entries.row, entries.col
+        """Keep pairs i < j, and both directions with the place of each among them."""
+        self.once = i, j
+        once = csr_array((np.arange(1.0, len(i) + 1), (i, j)), shape=(n, n))
         both = (once + once.T).tocsr()
         self.place = both.data.astype(np.intp) - 1
         self.starts, self.j = both.indptr[:-1], both.indices
         self.i = np.repeat(np.arange(n), np.diff(both.indptr))
+        self.neighbor = np.empty(n, np.intp)
+
+
+def nearest_neighbors(left, right):
+    """Squared distances of the nearest neighbours of all rows."""
+    nearest = np.full(len(left), np.inf, left.dtype)
+    for rows, columns in blocks(len(left), SIDE):
+        D = left[rows] @ right[:, columns]
+        if rows == columns:
+            np.fill_diagonal(D, -np.inf)
+        for these, axis in (rows, 1), (columns, 0):
+            nearest[these] = np.minimum(nearest[these], -D.max(axis=axis))
+    return nearest
+
+
+def blocks(n, side):
+    """Slices of rows and of columns, the blocks of a symmetric array on and above its diagonal."""
+    tiles = [slice(start, min(start + side, n)) for start in range(0, n, side)]
+    return [(rows, columns) for i, rows in enumerate(tiles) for columns in tiles[i:]]
 
 
 def bilinear(Z):
-    """Factor -|z_i - z_j|^2 + |z_i|^2 into a product of (n, k + 1) and (k + 1, n)."""
-    squares = np.einsum("ij,ij->i", Z, Z)
-    left = np.hstack([2 * Z, np.full((len(Z), 1), -1, Z.dtype)])
-    return left, np.ascontiguousarray(np.hstack([Z, squares[:, None]]).T)
+    """Factor -|z_i - z_j|^2 into a product of (n, k + 2) and (k + 2, n)."""
+    squares, ones = np.einsum("ij,ij->i", Z, Z)[:, None], np.ones((len(Z), 1), Z.dtype)
+    return np.hstack([2 * Z, -ones, -squares]), np.ascontiguousarray(np.hstack([Z, squares, ones]).T)
 
 
 def squared_distances(Z, i, j):
@@ -123,9 +135,3 @@ def squared_distances(Z, i, j):
         a -= b
         np.einsum("ij,ij->i", a, a, out=d[block])
     return d
-
-
-def tiles(n):
-    """Slices of rows of n numbers each that stay in the cache."""
-    size = max(TILE // n, 1)
-    return [slice(start, min(start + size, n)) for start in range(0, n, size)]

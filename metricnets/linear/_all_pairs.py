@@ -1,0 +1,62 @@
+"""Weights of all pairs of rows as soft neighbours, in blocks, without n x n arrays."""
+
+import numpy as np
+
+from metricnets.linear._near_pairs import bilinear, blocks, nearest_neighbors
+
+SIDE = 256  # rows and columns of a block, which has to stay in the cache
+KEPT = 256  # blocks that are kept from the first pass to the second; 2^24 numbers
+RANGE = 330.0  # exp(+-RANGE), times what the weights are multiplied by, is a normal number
+NEGLIGIBLE = 45.0  # exp(-NEGLIGIBLE) of a row's weight is below its rounding error, n times too
+
+
+class AllPairs:
+    """Weights exp(c - d^2) of pairs of rows i != j, block by block.
+
+    As they are symmetric, blocks on and above the diagonal suffice.  To iterate gives for every block its rows
+    and its columns, as slices, its weights, and whether it stands for the mirrored block as well.  Where the
+    nearest neighbour of a row is too far for exp(RANGE - d^2), there have to be all blocks, of exp(c_i - d^2).
+    The memory is used again and again: new memory costs more than the sums in it.
+    """
+
+    def __init__(self, n):
+        self.n = n
+        self.above = blocks(n, SIDE)
+        self.memory = None
+
+    def start(self, Z, by_rows=False):
+        """Take the embeddings Z, of shape (n, k)."""
+        self.left, self.right = bilinear(Z)
+        self.far = -4 * self.left[:, -1].min() > 2 * RANGE
+        self.left[:, -1] += nearest_neighbors(self.left, self.right) if by_rows else RANGE
+        self.mirrored, self.n_kept = not by_rows, 0
+        below = [(columns, rows) for rows, columns in self.above if rows != columns]
+        self.blocks = self.above + below if by_rows else self.above
+        if self.memory is None:
+            side = min(SIDE, self.n)
+            self.memory = np.empty((2 + min(len(self.blocks), KEPT), side, side))
+
+    def reaches(self, weights):
+        """Whether the sums of the weights of all rows are so great that what is too small does not count."""
+        return weights.min() > np.exp(NEGLIGIBLE - RANGE)
+
+    def scratch(self, shape):
+        """An array of the shape of a block to write to."""
+        return self.memory[-1, : shape[0], : shape[1]]
+
+    def __iter__(self):
+        for number, (rows, columns) in enumerate(self.blocks):
+            place = min(number, len(self.memory) - 2)
+            P = self.memory[place, : rows.stop - rows.start, : columns.stop - columns.start]
+            if number >= self.n_kept:
+                self._fill(P, rows, columns)
+                self.n_kept = min(number + 1, len(self.memory) - 2)
+            yield rows, columns, P, self.mirrored and rows != columns
+
+    def _fill(self, P, rows, columns):
+        np.matmul(self.left[rows], self.right[:, columns], out=P)
+        if self.far:
+            np.maximum(P, -RANGE, out=P)
+        if rows == columns:
+            np.fill_diagonal(P, -np.inf)
+        np.exp(P, out=P)

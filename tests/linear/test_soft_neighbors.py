@@ -1,0 +1,215 @@
+"""NCA and MLKR: objective and gradient against loops, a search for pairs and blocks against all pairs."""
+
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from discovery import tiny_points
+from scipy.optimize import approx_fprime, minimize
+from sklearn.exceptions import ConvergenceWarning
+
+from metricnets import MLKR, NCA
+from metricnets.linear import _all_pairs
+from metricnets.linear._all_pairs import AllPairs
+from metricnets.linear._mlkr import regression_loss
+from metricnets.linear._nca import class_loss
+from metricnets.linear._near_pairs import NearPairs
+from metricnets.linear._soft_neighbors import dense_loss, soft_loss
+
+X, y = tiny_points()
+X, y = X[np.argsort(y, kind="stable")], np.sort(y)  # as NCA sorts them
+BOTH = [
+    SimpleNamespace(
+        learner=NCA,
+        loss=class_loss,
+        of_row=lambda p, others, own: -(p @ (others == own)),
+        unit=lambda n: 1,
+        targets=y,
+        inits=["auto", "pca", "lda", "identity", "random"],
+    ),
+    SimpleNamespace(
+        learner=MLKR,
+        loss=lambda y: regression_loss(y.astype(float)),
+        of_row=lambda p, others, own: (own - p @ others) ** 2,
+        unit=lambda n: 1 / n,
+        targets=y + 0.1 * X[:, 0],
+        inits=["auto", "pca", "identity", "random"],
+    ),
+]
+both = pytest.mark.parametrize("case", BOTH, ids=lambda case: case.learner.__name__)
+
+
+def naive(case, L, X, y):
+    """The objective, pair by pair."""
+    Z, total = X @ L.T, 0.0
+    for i in range(len(X)):
+        others = np.delete(np.arange(len(X)), i)
+        d = np.sum((Z[i] - Z[others]) ** 2, axis=1)
+        p = np.exp(d.min() - d)
+        total += case.of_row(p / p.sum(), y[others], y[i])
+    return total * case.unit(len(X))
+
+
+def fit(case, X, y, **params):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return case.learner(**params).fit(X, y)
+
+
+def loss_and_gradient(case, L, X, y):
+    near = NearPairs(len(X))
+    return soft_loss(case.loss(y), L, X, near, AllPairs(len(X))), near
+
+
+def numeric_gradient(case, L, X, y):
+    def value(flat):
+        return naive(case, flat.reshape(L.shape), X, y)
+
+    return (approx_fprime(L.ravel(), value, 1e-6) + approx_fprime(L.ravel(), value, -1e-6)).reshape(L.shape) / 2
+
+
+@both
+@pytest.mark.parametrize("scale", [0.03, 1, 100])
+@pytest.mark.parametrize("k", [1, 2, 4])
+def test_loss_is_the_naive_one_and_so_is_its_gradient(case, scale, k):
+    L = scale * np.random.default_rng(k).normal(size=(k, 4))
+    (loss, gradient), near = loss_and_gradient(case, L, X, y)
+    assert loss == pytest.approx(naive(case, L, X, y), rel=1e-9, abs=1e-9)
+    assert (near.searched is not None) == (scale == 100)
+    expected = numeric_gradient(case, L, X, y)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-4 * (np.abs(expected).max() + 1e-4))
+
+
+@both
+@pytest.mark.parametrize("kept", [0, 1, 1000])
+@pytest.mark.parametrize("scale", [0.03, 1, 8, 1000])
+def test_blocks_give_what_loops_give(case, scale, kept, monkeypatch):
+    """Whether or not the weights are symmetric, and all of them are kept."""
+    monkeypatch.setattr(_all_pairs, "SIDE", 7)
+    monkeypatch.setattr(_all_pairs, "KEPT", kept)
+    L = scale * np.random.default_rng(0).normal(size=(3, 4))
+    every = AllPairs(len(X))
+    for _ in range(2):  # in memory that has been used
+        loss, gradient = dense_loss(case.loss(y), L, X, X @ L.T, every)
+    assert loss == pytest.approx(naive(case, L, X, y), rel=1e-9, abs=1e-9)
+    expected = numeric_gradient(case, L, X, y)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-4 * (np.abs(expected).max() + 1e-4))
+    assert every.mirrored == (scale < 1000)
+
+
+@both
+def test_a_row_far_from_all_others_has_neighbours_too(case):
+    far = np.vstack([X, np.full((1, 4), 40.0)])
+    targets = np.append(y, y[-1])
+    loss, gradient = dense_loss(case.loss(targets), np.eye(4), far, far, AllPairs(len(far)))
+    assert loss == pytest.approx(naive(case, np.eye(4), far, targets), rel=1e-9)
+    np.testing.assert_allclose(gradient, numeric_gradient(case, np.eye(4), far, targets), rtol=1e-3, atol=1e-3)
+
+
+@both
+def test_remembered_pairs_give_what_a_new_search_gives(case):
+    rng = np.random.default_rng(0)
+    many, targets = rng.normal(size=(300, 12)), np.sort(rng.integers(3, size=300))
+    L, near, every, n_searches = 8 * np.eye(12), NearPairs(300), AllPairs(300), 0
+    for _ in range(30):
+        before = near.searched
+        found = soft_loss(case.loss(targets), L, many, near, every)
+        n_searches += near.searched is not before
+        expected = dense_loss(case.loss(targets), L, many, many @ L.T, every)
+        assert found[0] == pytest.approx(expected[0], rel=1e-9)
+        np.testing.assert_allclose(found[1], expected[1], rtol=1e-6, atol=1e-7 * np.abs(expected[1]).max())
+        L = L + 0.004 * rng.normal(size=L.shape)
+    assert 1 <= n_searches < 15
+
+
+@both
+def test_optimum_is_as_good_as_a_general_solver_finds(case):
+    few, targets, init = X[::2, :2], y[::2], np.eye(2) / 2
+    found = naive(case, fit(case, few, targets, init=init).components_, few, targets)
+    general = minimize(lambda flat: naive(case, flat.reshape(2, 2), few, targets), init.ravel(), method="BFGS")
+    assert found <= general.fun + 1e-3 * abs(general.fun) + 1e-3 * case.unit(len(few))
+
+
+@both
+def test_gradient_vanishes_where_it_stops(case):
+    fitted = fit(case, X, case.targets, tol=1e-13, max_iter=2000)
+    (loss, gradient), _ = loss_and_gradient(case, fitted.components_, X, case.targets)
+    assert np.abs(gradient).max() < 2e-3 * max(abs(loss), case.unit(len(X)))
+
+
+@both
+def test_it_never_ends_above_its_start(case):
+    init = np.random.default_rng(1).normal(size=(2, 4))
+    for max_iter in (1, 2, 5):
+        L = fit(case, X, y, init=init, max_iter=max_iter).components_
+        assert naive(case, L, X, y) <= naive(case, init, X, y) + 1e-9
+
+
+@both
+def test_origin_and_order_do_not_matter(case):
+    M = fit(case, X, y, max_iter=3).get_mahalanobis_matrix()
+    for points, targets in [(X + 100, y), (X[::-1], y[::-1])]:
+        moved = fit(case, points, targets, max_iter=3).get_mahalanobis_matrix()
+        np.testing.assert_allclose(moved, M, rtol=1e-5, atol=1e-7)
+
+
+@both
+@pytest.mark.parametrize("scale", [1e-8, 1e-3, 1e3, 1e8])
+def test_a_start_by_name_is_never_flat(case, scale):
+    """The unit of the features hardly matters, though the start that was named has no gradient."""
+    fitted = fit(case, scale * X, y)
+    assert fitted.n_iter_ > 3
+    assert naive(case, fitted.components_, scale * X, y) < naive(case, np.eye(4), scale * X, y)
+
+
+@both
+def test_an_array_is_the_start_as_it_is(case):
+    flat = np.full((2, 4), 1e-9)
+    np.testing.assert_allclose(fit(case, X, y, init=flat).components_, flat)
+
+
+@pytest.mark.parametrize("n_components", [1, 2, None])
+@pytest.mark.parametrize(
+    ("case", "init"),
+    [(case, init) for case in BOTH for init in case.inits],
+    ids=lambda value: value if isinstance(value, str) else value.learner.__name__,
+)
+def test_components_have_their_shape(case, init, n_components):
+    if init == "lda" and n_components is None:
+        n_components = 2
+    fitted = fit(case, X, y, init=init, n_components=n_components, random_state=0)
+    assert fitted.components_.shape == (n_components or 4, 4)
+
+
+@both
+def test_same_seed_same_bits_and_inputs_unchanged(case):
+    given, targets, init = X.copy(), y.copy(), np.eye(2, 4)
+    first = fit(case, given, targets, init="random", random_state=3).components_
+    np.testing.assert_array_equal(fit(case, X, y, init="random", random_state=3).components_, first)
+    fit(case, given, targets, init=init)
+    np.testing.assert_array_equal(given, X)
+    np.testing.assert_array_equal(targets, y)
+    np.testing.assert_array_equal(init, np.eye(2, 4))
+
+
+@both
+def test_too_few_iterations_are_said(case):
+    with pytest.warns(ConvergenceWarning, match="max_iter=1 "):
+        assert case.learner(max_iter=1).fit(X, y).n_iter_ == 1
+
+
+@both
+@pytest.mark.parametrize("bad", [{"init": "nowhere"}, {"max_iter": 0}, {"tol": -1.0}, {"init": np.eye(3)}], ids=str)
+def test_bad_parameters_are_refused(case, bad):
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        case.learner(**bad).fit(X, y)
+
+
+@both
+def test_columns_that_do_not_vary_have_no_part(case):
+    wide = np.hstack([X, np.full((45, 1), 0.1)])
+    L = fit(case, wide, y, init="identity").components_
+    np.testing.assert_allclose(L[:4, 4], 0, atol=1e-12)
+    np.testing.assert_allclose(L[4, :4], 0, atol=1e-12)
