@@ -7,6 +7,8 @@ import warnings
 
 import numpy as np
 from scipy.linalg import eigh, qr
+from scipy.sparse import issparse
+from sklearn.utils.sparsefuncs import inplace_column_scale, mean_variance_axis
 from threadpoolctl import ThreadpoolController
 
 COLLINEAR = 1e-11  # least variance, of columns of variance one, that is not from rounding, in single precision too
@@ -64,7 +66,16 @@ def quiet(category):
 
 
 def standardized(X):
-    """Columns of mean 0 and variance 1, or 0 if they do not vary; and what they were divided by, 1 for those."""
+    """Columns of mean 0 and variance 1, or 0 if they do not vary; and what they were divided by, 1 for those.
+
+    Sparse columns keep their mean, so that zeros stay zeros.
+    """
+    if issparse(X):
+        scale = np.sqrt(mean_variance_axis(X, axis=0)[1])
+        scale[scale <= 1e-7 * abs(X).max(axis=0).toarray().ravel()] = 1  # all the same, but for rounding
+        X = X.copy()
+        inplace_column_scale(X, 1 / scale)
+        return X, scale
     X = centered(X)
     scale = X.std(axis=0)
     scale[scale == 0] = 1

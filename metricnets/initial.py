@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy.linalg import LinAlgError, eigvalsh
+from scipy.sparse import issparse
 from sklearn.datasets import make_spd_matrix
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -82,7 +83,7 @@ def initial_components(init, n_components, X, codes, rng):
         where that reduces the dimension, else 'identity'.
     n_components : int or None
         None takes the rows of an array, otherwise d.
-    X : ndarray of shape (n, d)
+    X : ndarray or sparse matrix of shape (n, d)
     codes : ndarray of shape (n,) or None
         Classes; None if there are none.
     rng : numpy.random.RandomState
@@ -96,14 +97,18 @@ def initial_components(init, n_components, X, codes, rng):
     ValueError
         If the array is not of this shape, or there are too few classes or rows for 'lda' or 'pca'.
     """
-    X, (n, d) = centered(X), X.shape
+    n, d = X.shape
+    X = X if issparse(X) else centered(X)
     if not isinstance(init, str):
         return _given(init, n_components, d)
     k = n_components or d
     n_classes = 0 if codes is None else len(np.unique(codes))
     if init == "auto":
-        init = "lda" if k < n_classes < n and k <= d else "pca" if k < min(n, d) else "identity"
+        enough = k < n_classes < n and k <= d and not issparse(X)
+        init = "lda" if enough else "pca" if k < min(n, d) else "identity"
     if init == "lda":
+        if issparse(X):
+            raise ValueError("init='lda' takes no sparse matrix; use init='pca'.")
         if not k < n_classes < n:
             raise ValueError(
                 f"init='lda' needs n_components below the number of classes, and rows enough to see their scatter; "
@@ -113,7 +118,11 @@ def initial_components(init, n_components, X, codes, rng):
     if init == "pca":
         if k > min(n, d):
             raise ValueError(f"init='pca' has at most {min(n, d)} components here; n_components is {k}.")
-        return PCA(k, svd_solver="full").fit(X).components_ if np.ptp(X, axis=0).any() else np.eye(k, d)
+        if (X.max(axis=0) - X.min(axis=0)).max() == 0:
+            return np.eye(k, d)
+        if issparse(X) and k < min(n, d):
+            return PCA(k, svd_solver="arpack", random_state=rng).fit(X).components_
+        return PCA(k, svd_solver="full").fit(X.toarray() if issparse(X) else X).components_
     return np.eye(k, d) if init == "identity" else rng.standard_normal((k, d))
 
 

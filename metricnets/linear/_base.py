@@ -1,6 +1,7 @@
 """The shells of the linear metric learners: all that is not the method is here."""
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -53,7 +54,7 @@ class MahalanobisMetric(MetricMixin, Parametrized):
         greatest = float(max(X.max(), -X.min()))
         if greatest > LARGEST:
             raise ValueError(f"the features reach {greatest:.3g}, beyond {LARGEST:.0e}: scale them first.")
-        return np.ascontiguousarray(X, dtype=np.float64)
+        return X.astype(np.float64) if issparse(X) else np.ascontiguousarray(X, dtype=np.float64)
 
     def transform(self, X):
         """Embed points as X Lᵀ.
@@ -106,6 +107,7 @@ class LinearMetric(MahalanobisMetric):
     """
 
     _supervised = True  # whether y is needed
+    _sparse = False  # or the format of sparse matrices that `_solve` takes
 
     @fitting
     def fit(self, X, y=None):
@@ -126,7 +128,7 @@ class LinearMetric(MahalanobisMetric):
     def _fit(self, X, y, *extra):
         X = points_of(X, self.preprocessor)
         if self._supervised:
-            X, y = validate_data(self, X, y, dtype=FLOATS, ensure_min_samples=2)
+            X, y = validate_data(self, X, y, dtype=FLOATS, accept_sparse=self._sparse, ensure_min_samples=2)
         else:
             X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
         return self._keep(self._learned(self._ready(X), y, *extra), X.dtype)
@@ -137,6 +139,7 @@ class LinearMetric(MahalanobisMetric):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self._supervised
+        tags.input_tags.sparse = bool(self._sparse)
         return tags
 
 

@@ -26,10 +26,11 @@ class MLKR(
 
     L-BFGS solves it, on centred features and targets in units of their standard deviations, which changes the
     path and not the problem.  Cost of an iteration: where the weights of most pairs are negligible, as they
-    soon are in many dimensions, a search for the others in single precision, 2 n^2 k flops and no exponential, or, as
-    long as the map has moved too little to miss any, the distances of the m pairs found last, O(m k);
-    elsewhere 2 n^2 (k + d) flops and n^2 exponentials.  To this comes O(n d k).  Memory: O(n (d + k)), a few
-    tiles of at most 4 MiB (or a row), and at most max(2^20, 128 n) pairs; never n x n.
+    soon are in many dimensions, a search for the others in single precision, n^2 k flops and no exponential, or, as
+    long as the map has moved too little to miss any, none, and the distances of the m pairs found last, O(m k);
+    elsewhere n^2 (k + d) flops and n^2 / 2 exponentials, and as much again as does not fit into the memory.
+    To this comes O(n d k).  Memory: O(n (d + k)), blocks of weights, together at most 130 MiB, and at most
+    max(2^19, 64 n) pairs; never n x n.  ``fit`` takes sparse matrices too; their zeros stay zeros.
 
     Deviations from the paper: the kernel is exp(-d^2), its width being part of L; it needs no floor, as the
     softmax is computed from the nearest neighbour on.  Pairs that weigh less than 1e-10 / n of their row are left out:
@@ -75,6 +76,8 @@ class MLKR(
     max_iter: Count = 1000
     verbose: Flag = False
     random_state: Seed = None
+
+    _sparse = "csr"
 
     def _solve(self, X, y):
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")

@@ -24,10 +24,11 @@ class NCA(
 
     L-BFGS solves it, on centred features in units of their standard deviations, which changes the
     path and not the problem.  Cost of an iteration: where the weights of most pairs are negligible, as they
-    soon are in many dimensions, a search for the others in single precision, 2 n^2 k flops and no exponential, or, as
-    long as the map has moved too little to miss any, the distances of the m pairs found last, O(m k);
-    elsewhere 2 n^2 (k + d) flops and n^2 exponentials.  To this comes O(n d k).  Memory: O(n (d + k)), a few
-    tiles of at most 4 MiB (or a row), and at most max(2^20, 128 n) pairs; never n x n.
+    soon are in many dimensions, a search for the others in single precision, n^2 k flops and no exponential, or, as
+    long as the map has moved too little to miss any, none, and the distances of the m pairs found last, O(m k);
+    elsewhere n^2 (k + d) flops and n^2 / 2 exponentials, and as much again as does not fit into the memory.
+    To this comes O(n d k).  Memory: O(n (d + k)), blocks of weights, together at most 130 MiB, and at most
+    max(2^19, 64 n) pairs; never n x n.  ``fit`` takes sparse matrices too; their zeros stay zeros.
 
     Deviations from the paper: pairs that weigh less than 1e-10 / n of their row are left out:
     the objective is right to 1e-10 of the number of rows.  An ``init`` by name
@@ -73,6 +74,8 @@ default='auto'
     tol: MaybeTolerance = None
     verbose: Flag = False
     random_state: Seed = None
+
+    _sparse = "csr"
 
     def _solve(self, X, y):
         codes = class_codes(y)

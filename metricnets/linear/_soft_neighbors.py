@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse
 
-from metricnets._linalg import standardized
+from metricnets._linalg import centered, standardized
 from metricnets.linear._all_pairs import AllPairs
 from metricnets.linear._descent import minimize_smooth
 from metricnets.linear._near_pairs import NearPairs
@@ -40,7 +40,7 @@ def soften(loss, L, X, *, rescale, max_iter, ftol, gtol, report):
     loss : SoftLoss
     L : ndarray of shape (k, d)
         The start.
-    X : ndarray of shape (n, d)
+    X : ndarray or sparse matrix of shape (n, d)
     rescale : bool
         Whether to multiply L, where the mean squared distance is not in [1, 8] log(n), to make it 4 log(n).
     ftol, gtol : float
@@ -55,11 +55,11 @@ def soften(loss, L, X, *, rescale, max_iter, ftol, gtol, report):
     converged : bool
     """
     X, units = standardized(X)
-    L = L * units
-    sharpness = 2 * (X @ L.T).var(axis=0).sum() / np.log(len(X))  # mean squared distance over log(n)
+    L, n = L * units, X.shape[0]
+    sharpness = 2 * (X @ L.T).var(axis=0).sum() / np.log(n)  # mean squared distance over log(n)
     if rescale and sharpness > 0 and not 1 <= sharpness <= 2 * START:
         L *= np.sqrt(START / sharpness)
-    near, every = NearPairs(len(X)), AllPairs(len(X))
+    near, every = NearPairs(n), AllPairs(n)
     L, n_iter, converged = minimize_smooth(
         lambda L: soft_loss(loss, L, X, near, every), L, ftol=ftol, gtol=gtol, max_iter=max_iter, report=report
     )
@@ -75,7 +75,7 @@ def soft_loss(loss, L, X, near, every):
     ----------
     loss : SoftLoss
     L : ndarray of shape (k, d)
-    X : ndarray of shape (n, d)
+    X : ndarray or sparse matrix of shape (n, d)
     near : NearPairs
     every : AllPairs
 
@@ -84,7 +84,7 @@ def soft_loss(loss, L, X, near, every):
     loss : float
     gradient : ndarray of shape (k, d)
     """
-    Z = X @ L.T
+    Z = centered(X @ L.T)
     pairs = near(Z)
     return dense_loss(loss, L, X, Z, every) if pairs is None else sparse_loss(loss, X, Z, *pairs)
 
@@ -111,25 +111,19 @@ def dense_loss(loss, L, X, Z, every):
         every.start(Z, by_rows=True)
         weights, e = expected_values(loss, every)
     objective, slopes = loss.total(e)
-    shares = (slopes / weights)[:, None]
-    shifts, ones = -shares * e[:, None], np.ones((len(X), 1))
-    ends, pulls = np.zeros_like(X), np.zeros(len(X))
-
-    def w_over_p(rows, columns):  # derivatives with respect to -d^2, over P, are a product of these
-        F, G = loss.factors(rows, columns)
-        return np.hstack([shares[rows] * F, shifts[rows]]), np.hstack([G, ones[columns]])
-
-    for rows, columns, P, mirrored in every:
-        A, B = w_over_p(rows, columns)
-        if mirrored:
-            B2, A2 = w_over_p(columns, rows)
-            A, B = np.hstack([A, A2]), np.hstack([B, B2])
-        W = np.matmul(A, B.T, out=every.scratch(P.shape))
-        W *= P
-        ends[rows] += W @ X[columns]
-        pulls[rows] += W.sum(axis=1)  # the derivatives of a row have the sum 0, in the end
+    embedded = issparse(X) or 2 * Z.shape[1] < X.shape[1]  # two products with Z for one with X
+    Y = Z if embedded else X
+    ends, pulls = np.zeros_like(Y), np.zeros(len(Z))
+    for rows, columns, W in derivatives(loss, e, slopes / weights, every):
+        ends[rows] += W @ Y[columns]
+        if embedded:
+            ends[columns] += W.T @ Y[rows]
+        pulls[rows] += W.sum(axis=1)
         pulls[columns] += W.sum(axis=0)
-    return objective, 2 * (Z.T @ ends + L @ (ends.T @ X) - (pulls[:, None] * Z).T @ X)
+    if embedded:
+        return objective, 2 * (ends - pulls[:, None] * Z).T @ X
+    half = X.T @ (ends - pulls[:, None] / 2 * X)
+    return objective, 2 * L @ (half + half.T)
 
 
 def expected_values(loss, every):
@@ -143,3 +137,25 @@ def expected_values(loss, every):
             sums[0, these] += found[:, 0]
             sums[1, these] += np.einsum("ij,ij->i", F, found[:, 1:])
     return sums[0], sums[1] / sums[0]
+
+
+def derivatives(loss, e, shares, every):
+    """Iterate over blocks: rows, columns and W, the derivatives with respect to -d^2, of both directions together.
+
+    P_ij shares_i (v_ij - e_i) is P_ij times a product of two matrices, and so is the sum with that of the mirrored
+    pair.  All derivatives of a row in one direction have the sum 0.
+    """
+    ones, shares = np.ones((every.n, 1)), shares[:, None]
+
+    def over_p(rows, columns):
+        F, G = loss.factors(rows, columns)
+        return np.hstack([shares[rows] * F, -shares[rows] * e[rows, None]]), np.hstack([G, ones[columns]])
+
+    for rows, columns, P, mirrored in every:
+        A, B = over_p(rows, columns)
+        if mirrored:
+            B_back, A_back = over_p(columns, rows)
+            A, B = np.hstack([A, A_back]), np.hstack([B, B_back])
+        W = np.matmul(A, B.T, out=every.scratch(P.shape))
+        W *= P
+        yield rows, columns, W

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from discovery import tiny_points
 from scipy.optimize import approx_fprime, minimize
+from scipy.sparse import coo_matrix, csr_array
 from sklearn.exceptions import ConvergenceWarning
 
 from metricnets import MLKR, NCA
@@ -192,6 +193,29 @@ def test_same_seed_same_bits_and_inputs_unchanged(case):
     np.testing.assert_array_equal(given, X)
     np.testing.assert_array_equal(targets, y)
     np.testing.assert_array_equal(init, np.eye(2, 4))
+
+
+@both
+@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("as_sparse", [csr_array, coo_matrix], ids=lambda kind: kind.__name__)
+def test_sparse_points_give_what_dense_ones_give(case, as_sparse, k):
+    holes = np.where(np.abs(X) < 0.7, 0, X)
+    fitted = fit(case, as_sparse(holes), y, n_components=k, init="pca", max_iter=5)
+    expected = fit(case, holes, y, n_components=k, init="pca", max_iter=5)
+    found, M = fitted.get_mahalanobis_matrix(), expected.get_mahalanobis_matrix()
+    np.testing.assert_allclose(found, M, rtol=1e-5, atol=1e-7 * M.max())
+    np.testing.assert_allclose(np.abs(fitted.transform(as_sparse(holes))), np.abs(expected.transform(holes)), rtol=1e-4)
+
+
+def test_discriminants_of_sparse_points_are_no_start():
+    with pytest.raises(ValueError, match="init='lda' takes no sparse matrix"):
+        NCA(init="lda", n_components=2).fit(csr_array(X), y)
+
+
+@both
+def test_sparse_points_that_are_all_the_same_leave_the_start(case):
+    same = csr_array(np.tile([0.1, 0.0, 1e8], (len(y), 1)))
+    np.testing.assert_array_equal(fit(case, same, y, n_components=2).components_, np.eye(2, 3))
 
 
 @both
