@@ -926,10 +926,16 @@ def test_integers_become_float64(name):
     assert learner.components_.dtype == np.float64
 
 
-@of_points
+@pytest.mark.parametrize("name", [name for name in POINTS_LEARNERS if name not in ("NCA", "MLKR")])
 def test_sparse_points_are_for_transform_only(name):
     with pytest.raises(TypeError, match="[Ss]parse"):
         make(name).fit(csr_array(X), *GIVEN[name][1:])
+
+
+@pytest.mark.parametrize("name", ["NCA", "MLKR"])
+def test_sparse_points_are_taken_where_products_suffice(name):
+    learner = make(name).fit(csr_array(X), *GIVEN[name][1:])
+    assert learner.components_.shape == fitted(name).components_.shape
 
 
 @pytest.mark.parametrize("name", [*FROM_LABELS, "NCA", "LMNN", "LFDA"])
