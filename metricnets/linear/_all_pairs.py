@@ -4,8 +4,8 @@ import numpy as np
 
 from metricnets.linear._near_pairs import bilinear, blocks, nearest_neighbors
 
-SIDE = 256  # rows and columns of a block, which has to stay in the cache
-KEPT = 256  # blocks that are kept from the first pass to the second; 2^24 numbers
+SIDE = 384  # rows and columns of a block, which has to stay in the cache
+KEPT = 112  # blocks that are kept from the first pass to the second; 126 MiB
 RANGE = 330.0  # exp(+-RANGE), times what the weights are multiplied by, is a normal number
 NEGLIGIBLE = 45.0  # exp(-NEGLIGIBLE) of a row's weight is below its rounding error, n times too
 

@@ -103,7 +103,8 @@ class MLKR(
 
 def regression_loss(y):
     """Mean of the squared errors of the expected targets."""
-    targets, ones = y[:, None], np.ones((len(y), 1))
+    F = np.ones((len(y), 2))
+    G = np.column_stack([y, F[:, 0]])
 
     def total(e):
         errors = e - y
@@ -111,6 +112,6 @@ def regression_loss(y):
 
     return SoftLoss(
         value=lambda i, j: y[j],
-        factors=lambda rows, columns: (ones[rows], targets[columns]),
+        factors=lambda rows, columns: (F[rows], G[columns]),
         total=total,
     )

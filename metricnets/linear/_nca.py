@@ -107,10 +107,17 @@ def class_loss(codes):
     def factors(rows, columns):
         first, last = max(codes[rows][0], codes[columns][0]), min(codes[rows][-1], codes[columns][-1])
         shared = np.arange(first, last + 1)
-        return np.equal.outer(codes[rows], shared).astype(float), np.equal.outer(codes[columns], shared).astype(float)
+        return indicators(codes[rows], shared), indicators(codes[columns], shared)
 
     return SoftLoss(
         value=lambda i, j: np.equal(codes[i], codes[j]).astype(float),
         factors=factors,
         total=lambda e: (-e.sum(), np.full(len(e), -1.0)),
     )
+
+
+def indicators(codes, classes):
+    """Array of shape (n, n_classes + 1) of ones for the class of each row, and in its last column."""
+    found = np.ones((len(codes), len(classes) + 1))
+    np.equal.outer(codes, classes, out=found[:, :-1], casting="unsafe")
+    return found

@@ -22,7 +22,8 @@ class SoftLoss(NamedTuple):
     value : callable
         Of arrays of rows, i and j; gives v_ij, pair by pair.
     factors : callable
-        Of two slices of rows; gives F of shape (n_rows, r) and G of shape (n_columns, r), and v = F G^T.
+        Of two slices of rows; gives F and G, of shapes (n_rows, r + 1) and (n_columns, r + 1), with ones as their
+        last columns; the others give v = F G^T.
     total : callable
         Of e; gives the loss, and its derivatives with respect to e.
     """
@@ -128,14 +129,14 @@ def dense_loss(loss, L, X, Z, every):
 
 def expected_values(loss, every):
     """Sums of the weights of all rows, shape (n,), and the expected values e, shape (n,)."""
-    sums, ones = np.zeros((2, every.n)), np.ones((every.n, 1))
+    sums = np.zeros((2, every.n))
     for rows, columns, P, mirrored in every:
         both = [(rows, columns, P), (columns, rows, P.T)]
         for these, those, weights in both if mirrored else both[:1]:
             F, G = loss.factors(these, those)
-            found = weights @ np.hstack([ones[those], G])
-            sums[0, these] += found[:, 0]
-            sums[1, these] += np.einsum("ij,ij->i", F, found[:, 1:])
+            found = weights @ G
+            sums[0, these] += found[:, -1]
+            sums[1, these] += np.einsum("ij,ij->i", F[:, :-1], found[:, :-1])
     return sums[0], sums[1] / sums[0]
 
 
@@ -145,17 +146,18 @@ def derivatives(loss, e, shares, every):
     P_ij shares_i (v_ij - e_i) is P_ij times a product of two matrices, and so is the sum with that of the mirrored
     pair.  All derivatives of a row in one direction have the sum 0.
     """
-    ones, shares = np.ones((every.n, 1)), shares[:, None]
 
     def over_p(rows, columns):
         F, G = loss.factors(rows, columns)
-        return np.hstack([shares[rows] * F, -shares[rows] * e[rows, None]]), np.hstack([G, ones[columns]])
+        A = shares[rows, None] * F
+        A[:, -1] *= -e[rows]
+        return A, G
 
     for rows, columns, P, mirrored in every:
         A, B = over_p(rows, columns)
         if mirrored:
             B_back, A_back = over_p(columns, rows)
-            A, B = np.hstack([A, A_back]), np.hstack([B, B_back])
+            A, B = np.concatenate([A, A_back], axis=1), np.concatenate([B, B_back], axis=1)
         W = np.matmul(A, B.T, out=every.scratch(P.shape))
         W *= P
         yield rows, columns, W
