@@ -4,7 +4,7 @@ import numpy as np
 
 from metricnets.linear._near_pairs import bilinear, blocks, nearest_neighbors
 
-SIDE = 384  # rows and columns of a block, which has to stay in the cache
+LEAST_SIDE, SIDE = 128, 384  # rows and columns of a block, which has to stay in the cache
 KEPT = 112  # blocks that are kept from the first pass to the second; 126 MiB
 RANGE = 330.0  # exp(+-RANGE), times what the weights are multiplied by, is a normal number
 NEGLIGIBLE = 45.0  # exp(-NEGLIGIBLE) of a row's weight is below its rounding error, n times too
@@ -21,7 +21,8 @@ class AllPairs:
 
     def __init__(self, n):
         self.n = n
-        self.above = blocks(n, SIDE)
+        self.side = min(max(n // 16, LEAST_SIDE), SIDE, n)
+        self.above = blocks(n, self.side)
         self.memory = None
 
     def start(self, Z, by_rows=False):
@@ -33,12 +34,15 @@ class AllPairs:
         below = [(columns, rows) for rows, columns in self.above if rows != columns]
         self.blocks = self.above + below if by_rows else self.above
         if self.memory is None:
-            side = min(SIDE, self.n)
-            self.memory = np.empty((2 + min(len(self.blocks), KEPT), side, side))
+            self.memory = np.empty((2 + min(len(self.blocks), KEPT), self.side, self.side))
 
     def reaches(self, weights):
         """Whether the sums of the weights of all rows are so great that what is too small does not count."""
         return weights.min() > np.exp(NEGLIGIBLE - RANGE)
+
+    def release(self):
+        """Give the memory back, where few pairs count for a while."""
+        self.memory = None
 
     def scratch(self, shape):
         """An array of the shape of a block to write to."""

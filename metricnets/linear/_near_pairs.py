@@ -49,7 +49,7 @@ class NearPairs:
 
     def _search(self, Z, nearest):
         """Find the pairs; ``nearest``, if known, is at least the squared distance of the nearest neighbour."""
-        self.searched = None
+        self.searched = self.once = self.place = self.i = self.j = None  # their memory is wanted
         unit = np.sqrt(np.einsum("ij,ij->i", Z, Z).max())
         margin = self.margin / max(unit, 1e-150) ** 2
         if margin > 4:

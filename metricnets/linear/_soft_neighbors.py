@@ -87,7 +87,10 @@ def soft_loss(loss, L, X, near, every):
     """
     Z = centered(X @ L.T)
     pairs = near(Z)
-    return dense_loss(loss, L, X, Z, every) if pairs is None else sparse_loss(loss, X, Z, *pairs)
+    if pairs is None:
+        return dense_loss(loss, L, X, Z, every)
+    every.release()
+    return sparse_loss(loss, X, Z, *pairs)
 
 
 def sparse_loss(loss, X, Z, i, j, log_p):

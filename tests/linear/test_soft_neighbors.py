@@ -88,7 +88,7 @@ def test_loss_is_the_naive_one_and_so_is_its_gradient(case, scale, k):
 @pytest.mark.parametrize("scale", [0.03, 1, 8, 1000])
 def test_blocks_give_what_loops_give(case, scale, kept, monkeypatch):
     """Whether or not the weights are symmetric, and all of them are kept."""
-    monkeypatch.setattr(_all_pairs, "SIDE", 7)
+    monkeypatch.setattr(_all_pairs, "LEAST_SIDE", 7)
     monkeypatch.setattr(_all_pairs, "KEPT", kept)
     L = scale * np.random.default_rng(0).normal(size=(3, 4))
     every = AllPairs(len(X))
