@@ -36,7 +36,8 @@ class Covariance(LinearMetric, positional="preprocessor"):
     _supervised = False
 
     def _solve(self, X, y):
-        covariance = np.atleast_2d(np.cov(X, rowvar=False))
+        X = X - X.mean(axis=0)
+        covariance = X.T @ X / (len(X) - 1)  # in half of the time of numpy.cov
         W = inverse_root(covariance)  # (d, rank)
         d, rank = W.shape
         if rank < d:
