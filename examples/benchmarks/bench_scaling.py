@@ -62,7 +62,8 @@ def table(data, options):
             figures = measured(learner, name, repeats=1, settings=settings, timeout=options.timeout)
             rows.append((figures.get("seconds", np.nan), figures.get("MB", np.nan)))
         seconds[learner], memory = np.array(rows).T
-        cells = "".join(f"{s:8.2f} s {m:5.0f} MB" for s, m in rows)
+        over = f"over {options.timeout:.0f} s"
+        cells = "".join(f"{s:8.2f} s {m:5.0f} MB" if s < np.inf else f"{over:>18s}" for s, m in rows)
         print(f"{learner:22s}{cells}   {slope(x, seconds[learner]):4.1f} {slope(x, memory):4.1f}", flush=True)
     return x, seconds
 

@@ -5,7 +5,7 @@ import numpy as np
 from metricnets.linear._near_pairs import bilinear, blocks, nearest_neighbors
 
 LEAST_SIDE, SIDE = 128, 384  # rows and columns of a block, which has to stay in the cache
-KEPT = 112  # blocks that are kept from the first pass to the second; 126 MiB
+KEPT = 96  # blocks that are kept from the first pass to the second; 108 MiB
 RANGE = 330.0  # exp(+-RANGE), times what the weights are multiplied by, is a normal number
 NEGLIGIBLE = 45.0  # exp(-NEGLIGIBLE) of a row's weight is below its rounding error, n times too
 

@@ -25,7 +25,7 @@ class LFDA(LinearMetric, positional="n_components k embedding_type preprocessor"
     and the rows of L solve S_b v = λ S_w v, vᵀ S_w v = 1, the greatest λ first.  One eigenproblem of
     S_w v = μ (S_w + S_b) v, λ = 1/μ − 1, is solved, which is well posed where S_w is singular: shares μ below
     a millionth count as a millionth, and directions without any scatter are zero.  O(Σ n_c² d + d³) operations;
-    affinities are computed in blocks, 8 MB each, so the memory is that of X.
+    affinities are computed in blocks, 8 MB each, so the memory is O(n d).
 
     Unlike in metric-learn, σ_i is the distance to the k-th neighbour, as in the paper, whatever the
     number of features, and a small class does not change k for others.

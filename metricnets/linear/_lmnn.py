@@ -49,7 +49,7 @@ class LMNN(
     search in blocks finds the pairs near enough, a little more than needed, and is repeated only
     when rows have moved so far that a pair might be missing.  A search takes O(n² n_components)
     in single precision, the remainder of an iteration O((n d + n_pairs) n_components); the memory
-    is that of X and of the pairs found, some 100 MB, beyond which they are searched at every step.
+    is O(n d) and at most 200 MB of pairs found, beyond which they are searched at every step.
 
     Rows of a class with no more than ``n_neighbors`` rows have fewer targets, with a warning.  If no
     map is better than zero, as where the pull outweighs all margins, ``init`` is kept, with a warning.
