@@ -77,7 +77,7 @@ def draw(panels):
     figure, axes = plt.subplots(1, len(panels), figsize=(13, 6), sharey=True, layout="constrained")
     for axis, (label, (x, seconds)) in zip(axes, panels.items()):
         for k, (learner, values) in enumerate(seconds.items()):
-            axis.loglog(x, values, "o-", color=f"C{k % 10}", ls=("-", "--")[k // 10], label=learner)
+            axis.loglog(x, values, marker="o", color=f"C{k % 10}", ls=("-", "--")[k // 10], label=learner)
         axis.set(xlabel=label, ylabel="CPU seconds of fit")
         axis.grid(alpha=0.3)
     axes[-1].legend(bbox_to_anchor=(1, 1), loc="upper left")
