@@ -72,9 +72,10 @@ def standardized(X):
     """
     if issparse(X):
         scale = np.sqrt(mean_variance_axis(X, axis=0)[1])
-        scale[scale <= 1e-7 * abs(X).max(axis=0).toarray().ravel()] = 1  # all the same, but for rounding
+        constant = scale <= 1e-7 * abs(X).max(axis=0).toarray().ravel()  # but for rounding
+        scale[constant] = 1
         X = X.copy()
-        inplace_column_scale(X, 1 / scale)
+        inplace_column_scale(X, np.where(constant, 0, 1 / scale))
         return X, scale
     X = centered(X)
     scale = X.std(axis=0)

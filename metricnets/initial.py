@@ -121,7 +121,7 @@ def initial_components(init, n_components, X, codes, rng):
         if (X.max(axis=0) - X.min(axis=0)).max() == 0:
             return np.eye(k, d)
         if issparse(X) and k < min(n, d):
-            return PCA(k, svd_solver="arpack", random_state=rng).fit(X).components_
+            return PCA(k, svd_solver="arpack", random_state=0).fit(X).components_
         return PCA(k, svd_solver="full").fit(X.toarray() if issparse(X) else X).components_
     return np.eye(k, d) if init == "identity" else rng.standard_normal((k, d))
 
@@ -131,6 +131,8 @@ def _given(init, n_components, d):
     if L.shape[1] != d or len(L) > d or n_components not in (None, len(L)):
         rows = f"at most {d}" if n_components is None else n_components
         raise ValueError(f"init has shape {L.shape}; it needs n_components rows ({rows}) and n_features={d} columns.")
+    if np.abs(L).max() > 1e75:  # fourth powers of the embeddings are to be numbers still
+        raise ValueError(f"init reaches {np.abs(L).max():.3g}, beyond 1e75.")
     return L
 
 

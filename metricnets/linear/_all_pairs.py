@@ -14,31 +14,36 @@ class AllPairs:
     """Weights exp(c - d^2) of pairs of rows i != j, block by block.
 
     As they are symmetric, blocks on and above the diagonal suffice.  To iterate gives for every block its rows
-    and its columns, as slices, its weights, and whether it stands for the mirrored block as well.  Where the
-    nearest neighbour of a row is too far for exp(RANGE - d^2), there have to be all blocks, of exp(c_i - d^2).
+    and its columns, as slices, its weights, until the next block, and whether it stands for the mirrored block
+    too.  Where the nearest neighbour of a row is too far for exp(RANGE - d^2), there have to be all blocks, of
+    exp(c_i - d^2).
     The memory is used again and again: new memory costs more than the sums in it.
     """
 
     def __init__(self, n):
-        self.n = n
+        self.n, self.lonely = n, False
         self.side = min(max(n // 16, LEAST_SIDE), SIDE, n)
         self.above = blocks(n, self.side)
         self.memory = None
 
-    def start(self, Z, by_rows=False):
+    def start(self, Z):
         """Take the embeddings Z, of shape (n, k)."""
         self.left, self.right = bilinear(Z)
         self.far = -4 * self.left[:, -1].min() > 2 * RANGE
-        self.left[:, -1] += nearest_neighbors(self.left, self.right) if by_rows else RANGE
-        self.mirrored, self.n_kept = not by_rows, 0
+        if self.lonely:  # as the last embeddings were
+            nearest = nearest_neighbors(self.left, self.right)
+            self.lonely = nearest.max() > 2 * RANGE - NEGLIGIBLE
+        self.left[:, -1] += nearest if self.lonely else RANGE
+        self.mirrored, self.n_kept = not self.lonely, 0
         below = [(columns, rows) for rows, columns in self.above if rows != columns]
-        self.blocks = self.above + below if by_rows else self.above
+        self.blocks = self.above + below if self.lonely else self.above
         if self.memory is None:
             self.memory = np.empty((2 + min(len(self.blocks), KEPT), self.side, self.side))
 
-    def reaches(self, weights):
-        """Whether the sums of the weights of all rows are so great that what is too small does not count."""
-        return weights.min() > np.exp(NEGLIGIBLE - RANGE)
+    def miss(self, weights):
+        """Whether the sum of the weights of a row is so small that those too small may count: then start again."""
+        self.lonely = self.lonely or weights.min() <= np.exp(NEGLIGIBLE - RANGE)
+        return self.lonely and self.mirrored
 
     def release(self):
         """Give the memory back, where few pairs count for a while."""
@@ -60,7 +65,7 @@ class AllPairs:
     def _fill(self, P, rows, columns):
         np.matmul(self.left[rows], self.right[:, columns], out=P)
         if self.far:
-            np.maximum(P, -RANGE, out=P)
+            np.clip(P, -RANGE, RANGE, out=P)  # rounding may exceed it above
         if rows == columns:
             np.fill_diagonal(P, -np.inf)
         np.exp(P, out=P)

@@ -51,10 +51,11 @@ class MahalanobisMetric(MetricMixin, Parametrized):
         """Points as the solvers want them, once their size makes sense."""
         if self.n_components is not None and self.n_components > X.shape[1]:
             raise ValueError(f"n_components={self.n_components} is more than the {X.shape[1]} features.")
-        greatest = float(max(X.max(), -X.min()))
+        X = X.astype(np.float64) if issparse(X) else np.ascontiguousarray(X, dtype=np.float64)
+        greatest = float(max(X.max(), -X.min()))  # sorts a sparse matrix, which by now is ours
         if greatest > LARGEST:
             raise ValueError(f"the features reach {greatest:.3g}, beyond {LARGEST:.0e}: scale them first.")
-        return X.astype(np.float64) if issparse(X) else np.ascontiguousarray(X, dtype=np.float64)
+        return X
 
     def transform(self, X):
         """Embed points as X Lᵀ.
@@ -116,6 +117,7 @@ class LinearMetric(MahalanobisMetric):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
+            A sparse matrix too where the learner says so.
         y : array-like of shape (n_samples,)
             Classes, or what the learner takes; not used, and not needed, by unsupervised learners.
 

@@ -48,7 +48,7 @@ def minimize_smooth(objective, start, *, ftol, gtol, max_iter, report, bounds=No
         callback=lambda x: report(last),
         options={"maxiter": max_iter, "maxfun": 100 * max_iter, "ftol": ftol, "gtol": gtol},
     )
-    return found.x.reshape(start.shape), max(int(found.nit), 1), found.status != 1
+    return found.x.reshape(start.shape), max(int(found.nit), 1), found.status != 1 and np.isfinite(found.fun)
 
 
 def minimize(loss, x, *, max_iter, tol, report):

@@ -34,9 +34,10 @@ class MLKR(
 
     Deviations from the paper: the kernel is exp(-d^2), its width being part of L; it needs no floor, as the
     softmax is computed from the nearest neighbour on.  Pairs that weigh less than 1e-10 / n of their row are left out:
-    predictions are right to 1e-10 of the range of the targets.  An ``init`` by name
-    may be so sharp that each row has one neighbour, or so flat that it has all, with no gradient to
-    follow: if its mean squared distance is not in [1, 8] log(n), it is multiplied to make it 4 log(n).
+    predictions are right to 1e-10 of the range of the targets, but for rounding: squared distances are
+    right to 1e-16 of the greatest.  An ``init`` by name may be so sharp that each row has one neighbour, or so flat
+    that it has all, with no gradient to follow: if its mean squared distance is not in [1, 8] log(n), it is
+    multiplied to make it 4 log(n).
 
     Parameters
     ----------

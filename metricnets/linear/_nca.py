@@ -31,9 +31,10 @@ class NCA(
     max(2^19, 64 n) pairs; never n x n.  ``fit`` takes sparse matrices too; their zeros stay zeros.
 
     Deviations from the paper: pairs that weigh less than 1e-10 / n of their row are left out:
-    the objective is right to 1e-10 of the number of rows.  An ``init`` by name
-    may be so sharp that each row has one neighbour, or so flat that it has all, with no gradient to
-    follow: if its mean squared distance is not in [1, 8] log(n), it is multiplied to make it 4 log(n).
+    the objective is right to 1e-10 of the number of rows, but for rounding: squared distances are
+    right to 1e-16 of the greatest.  An ``init`` by name may be so sharp that each row has one neighbour, or so flat
+    that it has all, with no gradient to follow: if its mean squared distance is not in [1, 8] log(n), it is
+    multiplied to make it 4 log(n).
 
     Parameters
     ----------

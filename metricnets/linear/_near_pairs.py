@@ -5,7 +5,7 @@ from scipy.sparse import csr_array
 
 NEGLIGIBLE = 1e-10  # share of its row's weight that may be left out
 SIDE = 512  # rows and columns of an array that is worked on at once
-MANY, FEW = 1 / 512, 1 / 1024  # shares of all pairs above and below which to search less far, or further
+MANY = 1 / 512  # share of all pairs above which to search less far, and below half of which, further
 
 
 class NearPairs:
@@ -30,7 +30,7 @@ class NearPairs:
         """Return i, j and the logarithm of the weights (up to a constant for each i), sorted by i, or None."""
         nearest = None
         if self.searched is not None:
-            nearest = squared_distances(Z, np.arange(len(Z)), self.neighbor)  # at most, if others came near
+            nearest = squared_distances(Z, np.arange(len(Z)), self.neighbor)  # or less, if another came nearer
         if (nearest is None or not self._suffice(Z, nearest)) and not self._search(Z, nearest):
             return None
         d = squared_distances(Z, *self.once)[self.place]
@@ -52,14 +52,14 @@ class NearPairs:
         self.searched = self.once = self.place = self.i = self.j = None  # their memory is wanted
         unit = np.sqrt(np.einsum("ij,ij->i", Z, Z).max())
         margin = self.margin / max(unit, 1e-150) ** 2
-        if margin > 4:
+        if not (margin <= 4 and np.isfinite(unit)):
             return False  # no distance is greater
         left, right = bilinear((Z / unit).astype(np.float32))  # the product is -d^2
         slack = (len(right) + 4) * np.float32(2.0**-22)
         if nearest is not None:
             nearest = nearest / unit**2
         elif self._too_many(left, right, slack + margin):
-            return False
+            return self._give_up()
         else:
             nearest = nearest_neighbors(left, right) + slack
         radius = self.reach**2 * (nearest + slack + margin)
@@ -70,22 +70,27 @@ class NearPairs:
             found.append((i + rows.start, j + columns.start))
             n_found += len(i)
             if n_found > self.most:
-                return False
+                return self._give_up()
         self._store(*np.concatenate(found, axis=1), len(Z))
         self.radius, self.searched = unit * np.sqrt(radius), Z
-        if n_found > MANY * len(Z) ** 2:  # more than a new search is worth
+        many = min(MANY * len(Z) ** 2, self.most / 2)
+        if n_found > many:  # more than a new search is worth
             self.reach = 1 + (self.reach - 1) / 2
-        elif n_found < FEW * len(Z) ** 2:
+        elif n_found < many / 2:
             self.reach = min(1 + (self.reach - 1) * 1.5, 1.3)
         return True
 
+    def _give_up(self):
+        self.reach = 1 + (self.reach - 1) / 2
+        return False
+
     def _too_many(self, left, right, margin):
         """Whether, judged by some of the rows, the pairs are too many."""
-        some = np.arange(0, len(left), max(len(left) // SIDE, 1))
+        some = np.arange(0, len(left), max(len(left) // 64, 1))
         D = left[some] @ right
         D[np.arange(len(some)), some] = -np.inf
         n_near = np.count_nonzero(self.reach**2 * (D.max(axis=1, keepdims=True) - margin) <= D)
-        return n_near / len(some) * len(left) > self.most
+        return 0.75 * n_near / len(some) * len(left) > self.most  # many are found from both ends
 
     def _store(self, i, j, n):
         """Keep pairs i < j, and both directions with the place of each among them."""

@@ -23,7 +23,7 @@ class SoftLoss(NamedTuple):
         Of arrays of rows, i and j; gives v_ij, pair by pair.
     factors : callable
         Of two slices of rows; gives F and G, of shapes (n_rows, r + 1) and (n_columns, r + 1), with ones as their
-        last columns; the others give v = F G^T.
+        last columns; the other columns give v = F G^T.
     total : callable
         Of e; gives the loss, and its derivatives with respect to e.
     """
@@ -111,8 +111,8 @@ def dense_loss(loss, L, X, Z, every):
     """Compute `soft_loss` from all pairs, block by block: products of matrices, and the exponentials."""
     every.start(Z)
     weights, e = expected_values(loss, every)
-    if not every.reaches(weights):
-        every.start(Z, by_rows=True)
+    if every.miss(weights):
+        every.start(Z)
         weights, e = expected_values(loss, every)
     objective, slopes = loss.total(e)
     embedded = issparse(X) or 2 * Z.shape[1] < X.shape[1]  # two products with Z for one with X

@@ -207,6 +207,44 @@ def test_sparse_points_give_what_dense_ones_give(case, as_sparse, k):
     np.testing.assert_allclose(np.abs(fitted.transform(as_sparse(holes))), np.abs(expected.transform(holes)), rtol=1e-4)
 
 
+@both
+def test_sparse_points_stay_as_they_were_given(case):
+    """Neither sorted, nor without duplicates, nor writable."""
+    holes = csr_array(np.where(np.abs(X) < 0.7, 0, X))
+    data, indices = np.repeat(holes.data[::-1] / 2, 2), np.repeat(holes.indices[::-1], 2)
+    indptr = 2 * (holes.nnz - holes.indptr[::-1])
+    given = csr_array((data.copy(), indices.copy(), indptr.copy()), shape=holes.shape)
+    for part in (given.data, given.indices, given.indptr):
+        part.flags.writeable = False
+    M = fit(case, given, y[::-1], max_iter=5).get_mahalanobis_matrix()
+    np.testing.assert_array_equal(given.data, data)
+    np.testing.assert_array_equal(given.indices, indices)
+    expected = fit(case, holes.toarray(), y, max_iter=5).get_mahalanobis_matrix()
+    np.testing.assert_allclose(M, expected, rtol=1e-5, atol=1e-7 * expected.max())
+
+
+@both
+def test_a_sparse_column_that_does_not_vary_has_no_part(case):
+    init = np.random.default_rng(0).normal(size=(2, 5))
+    wide = np.hstack([X, np.full((45, 1), 1e10)])
+    sparse = fit(case, csr_array(wide), y, init=init, max_iter=5).components_
+    np.testing.assert_allclose(sparse, fit(case, wide, y, init=init, max_iter=5).components_, rtol=1e-6)
+    np.testing.assert_array_equal(sparse[:, 4], init[:, 4])
+
+
+@both
+@pytest.mark.parametrize("scale", [1e9, 5e9, 1e12, 1e70])
+def test_a_start_sharp_beyond_measure_is_left_as_it_is(case, scale):
+    same = np.repeat(np.random.default_rng(0).normal(size=(4, 3)), 15, axis=0)
+    L = fit(case, same, np.arange(60) // 20, init=scale * np.eye(3)).components_
+    assert np.isfinite(L).all()
+
+
+def test_a_start_beyond_numbers_is_refused():
+    with pytest.raises(ValueError, match="init reaches 1e"):
+        NCA(init=1e80 * np.eye(4)).fit(X, y)
+
+
 def test_discriminants_of_sparse_points_are_no_start():
     with pytest.raises(ValueError, match="init='lda' takes no sparse matrix"):
         NCA(init="lda", n_components=2).fit(csr_array(X), y)
