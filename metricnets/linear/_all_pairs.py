@@ -5,7 +5,7 @@ import numpy as np
 from metricnets.linear._near_pairs import bilinear, blocks, nearest_neighbors
 
 LEAST_SIDE, SIDE = 128, 384  # rows and columns of a block, which has to stay in the cache
-KEPT = 96  # blocks that are kept from the first pass to the second; 108 MiB
+KEPT = 2**24 - 2**21  # numbers in the blocks that are kept from the first pass to the second
 RANGE = 330.0  # exp(+-RANGE), times what the weights are multiplied by, is a normal number
 NEGLIGIBLE = 45.0  # exp(-NEGLIGIBLE) of a row's weight is below its rounding error, n times too
 
@@ -22,7 +22,8 @@ class AllPairs:
 
     def __init__(self, n):
         self.n, self.lonely = n, False
-        self.side = min(max(n // 16, LEAST_SIDE), SIDE, n)
+        n_tiles = max(-(-n // SIDE), min(16, -(-n // LEAST_SIDE)))
+        self.side = -(-n // n_tiles)
         self.above = blocks(n, self.side)
         self.memory = None
 
@@ -38,7 +39,8 @@ class AllPairs:
         below = [(columns, rows) for rows, columns in self.above if rows != columns]
         self.blocks = self.above + below if self.lonely else self.above
         if self.memory is None:
-            self.memory = np.empty((2 + min(len(self.blocks), KEPT), self.side, self.side))
+            n_kept = min(len(self.blocks), KEPT // self.side**2)
+            self.memory = np.empty((2 + n_kept, self.side, self.side))
 
     def miss(self, weights):
         """Whether the sum of the weights of a row is so small that those too small may count: then start again."""

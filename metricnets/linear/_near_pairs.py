@@ -22,7 +22,7 @@ class NearPairs:
 
     def __init__(self, n_rows):
         self.margin = np.log(n_rows / NEGLIGIBLE)
-        self.most = min(max(n_rows**2 // 32, 4 * n_rows), max(2**19, 64 * n_rows))
+        self.most = min(max(n_rows**2 // 64, 4 * n_rows), max(2**19, 64 * n_rows))
         self.reach = 1.1  # how far to search, of what is needed
         self.searched = None
 

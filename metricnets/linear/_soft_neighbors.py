@@ -64,6 +64,7 @@ def soften(loss, L, X, *, rescale, max_iter, ftol, gtol, report):
     L, n_iter, converged = minimize_smooth(
         lambda L: soft_loss(loss, L, X, near, every), L, ftol=ftol, gtol=gtol, max_iter=max_iter, report=report
     )
+    every.release()  # SciPy keeps the loss in a cycle of references
     return L / units, n_iter, converged
 
 
