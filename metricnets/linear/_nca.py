@@ -28,7 +28,7 @@ class NCA(
     long as the map has moved too little to miss any, none, and the distances of the m pairs found last, O(m k);
     elsewhere n^2 (k + d) flops and n^2 / 2 exponentials, and as much again as does not fit into the memory.
     To this comes O(n d k).  Memory: O(n (d + k)), blocks of weights, together at most 115 MiB, and at most
-    max(2^19, 64 n) pairs; never n x n.  ``fit`` takes sparse matrices too; their zeros stay zeros.
+    max(2^19, 64 n) pairs; beyond 5000 rows never n x n.  ``fit`` takes sparse matrices too; their zeros stay zeros.
 
     Deviations from the paper: pairs that weigh less than 1e-10 / n of their row are left out:
     the objective is right to 1e-10 of the number of rows, but for rounding: squared distances are
