@@ -1,4 +1,4 @@
-"""Weights of all pairs of rows as soft neighbours, in blocks, without n x n arrays."""
+"""Weights of all pairs of rows as soft neighbours, in blocks, of which a fixed memory keeps what it holds."""
 
 import numpy as np
 

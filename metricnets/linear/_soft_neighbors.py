@@ -1,4 +1,4 @@
-"""Soft neighbours: what NCA and MLKR minimise, by L-BFGS, without n x n arrays."""
+"""Soft neighbours: what NCA and MLKR minimise, by L-BFGS, in bounded memory."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from discovery import tiny_pairs, tiny_points
+from discovery import SPOILS, tiny_pairs, tiny_points
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
@@ -171,23 +171,13 @@ def test_parameters_out_of_range_are_refused(params):
         DoubletSVM(**params).fit(pairs, y)
 
 
-SPOILS = {
-    "a constant column": lambda X: X * [1, 1, 1, 0] + 0.1,
-    "a column twice": lambda X: X[:, [0, 1, 0, 2]],
-    "duplicate rows": lambda X: X[np.arange(45) // 2 * 2],
-    "whole numbers": lambda X: X.round(),
-    "tiny": lambda X: X * 1e-8,
-    "huge": lambda X: X * 1e8,
-    "mixed scales": lambda X: X * [1e-8, 1e-3, 1, 1e8],
-    "far away": lambda X: X + 1e8,
-    "one column": lambda X: X[:, :1],
-    "few rows, many columns": lambda X: np.hstack([X, X[::-1], X**2])[:6],
-}
+# With fewer different rows, the nearest row of another class is the same point, which is refused.
+HERE = SPOILS | {"duplicate rows": lambda X: X[np.arange(45) // 2 * 2]}
 
 
 @pytest.mark.filterwarnings("ignore:dissimilar pairs are not farther apart")
 @pytest.mark.parametrize("params", [{}, {"n_components": 1}, {"C": 1e-6}, {"k_genuine": 50, "k_impostor": 5}], ids=str)
-@pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS)
+@pytest.mark.parametrize("spoil", HERE.values(), ids=HERE)
 def test_hostile_data_give_a_finite_metric(spoil, params):
     spoilt = spoil(X)
     svm = DoubletSVM_Supervised(**params).fit(spoilt, classes[: len(spoilt)])
