@@ -7,6 +7,7 @@ __version__ = "0.1.0"
 __path__.append(__path__[0] + "/_metric_learn")  # so that `import metricnets.itml` finds what metric-learn has
 
 _HOME = {
+    "AAKNN": "neighbors._aaknn",
     "Constraints": "constraints",
     "Covariance": "linear._covariance",
     "DDML": "deep._ddml",
@@ -29,12 +30,14 @@ _HOME = {
     "LMNN": "linear._lmnn",
     "LSML": "linear._lsml",
     "LSML_Supervised": "linear._lsml",
+    "MLKNN": "neighbors._mlknn",
     "MLKR": "linear._mlkr",
     "MMC": "linear._mmc",
     "MMC_Supervised": "linear._mmc",
     "Mahalanobis": "deep._mahalanobis",
     "NCA": "linear._nca",
     "PairsClassifier": "neighbors._pairs_classifier",
+    "RAML": "linear._raml",
     "RCA": "linear._rca",
     "RCA_Supervised": "linear._rca",
     "SCML": "linear._scml",

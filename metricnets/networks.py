@@ -6,7 +6,7 @@ from sklearn.decomposition import PCA
 from torch import nn
 from torch.nn import functional as F
 
-__all__ = ["MLP", "NonSaturatingSigmoid", "UnitNorm", "mlp", "small_conv"]
+__all__ = ["MLP", "Committee", "NonSaturatingSigmoid", "UnitNorm", "mlp", "small_conv"]
 
 
 class NonSaturatingSigmoid(nn.Module):
@@ -51,6 +51,17 @@ class MLP(nn.Sequential):
             x = block(x)
             outputs.append(x)
         return outputs
+
+
+class Committee(nn.Module):
+    """Networks side by side: squared distances are the mean of theirs."""
+
+    def __init__(self, members):
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, x):
+        return torch.cat([member(x) for member in self.members], dim=1) / len(self.members) ** 0.5
 
 
 def mlp(

@@ -7,7 +7,7 @@ import torch
 from scipy.special import erf, expit
 from torch import nn
 
-from metricnets.networks import MLP, NonSaturatingSigmoid, UnitNorm
+from metricnets.networks import MLP, Committee, NonSaturatingSigmoid, UnitNorm
 
 
 class Affine:
@@ -30,6 +30,16 @@ class Chain:
         for step in self.steps:
             x = step(x)
         return x
+
+
+class SideBySide:
+    """Outputs of several functions, joined and divided by the root of their number."""
+
+    def __init__(self, members):
+        self.members = members
+
+    def __call__(self, x):
+        return np.hstack([member(x) for member in self.members]) / len(self.members) ** 0.5
 
 
 class TorchEmbedding:
@@ -77,6 +87,8 @@ def as_numpy(module):
     embed : callable
         Picklable: (n, ...) array in, (n, n_components) array out.
     """
+    if type(module) is Committee:
+        return SideBySide([as_numpy(member) for member in module.members])
     steps = []
     for _, layer in module.named_modules(remove_duplicate=False):  # one activation may serve twice
         if type(layer) is nn.Linear:

@@ -25,7 +25,7 @@ REGRESSION = ["MLKR"]
 PARTIAL = ["RCA", *(name for name in POINT_LEARNERS if name.endswith("_Supervised"))]
 
 # A parameter of this name gets this value, in whatever estimator it occurs.
-QUICK = {"max_epochs": 3, "hidden": (8,), "device": "cpu", "random_state": 0}
+QUICK = {"max_epochs": 3, "hidden": (8,), "device": "cpu", "random_state": 0, "n_neighbors": 3}
 
 
 def quick(name, **params):

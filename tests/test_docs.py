@@ -13,7 +13,9 @@ MODULES = [
     "metricnets",
     "metricnets.losses",
     "metricnets.losses.miners",
+    "metricnets.metrics",
     "metricnets.networks",
+    "metricnets.protocols",
     "metricnets.relations",
     "metricnets.samplers",
 ]

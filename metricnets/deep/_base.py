@@ -26,7 +26,7 @@ from metricnets._params import (
 from metricnets.base import MetricMixin
 from metricnets.deep._context import one_torch_thread, quiet_randomness
 from metricnets.deep._training import Rows, train
-from metricnets.networks import center_and_scale, fold, standardized
+from metricnets.networks import Committee, center_and_scale, fold, standardized
 from metricnets.tuples import points_of
 from metricnets.twins import as_numpy
 
@@ -77,7 +77,8 @@ class DeepMetric(MetricMixin, Parametrized):
     module_ : torch.nn.Module
         The trained network, on the CPU.
     history_ : list of dict
-        epoch, train_loss, dur (seconds) and, with early stopping, valid_loss of every epoch.
+        epoch, train_loss, dur (seconds) and, with early stopping, valid_loss of every epoch; of one
+        network after the other where there are several.
     """
 
     optimizer: one_of("adamw", "adam", "sgd", or_else=Function) = "adamw"
@@ -95,6 +96,7 @@ class DeepMetric(MetricMixin, Parametrized):
     verbose: Verbosity = 0
 
     _standardizes = False  # whether the network is trained on centred points of unit scale
+    n_networks = 1  # a parameter where there may be several
     _any_shape = False  # whether points may be more than vectors: the network is the user's own
 
     def transform(self, X):
@@ -164,31 +166,40 @@ class DeepMetric(MetricMixin, Parametrized):
         kept, held_back = self._split(len(targets), strata, seed)
         parts = [_Within(part, batches(targets[part], rng)) for part in (kept, held_back) if len(part)]
         with quiet_randomness(seed, device), self._threads():
-            module = self._built(dataset.X)
-            self.history_, interrupted = train(
-                module if wrap is None else wrap(module),
-                criterion(),
-                dataset,
-                parts[0],
-                valid_batches=parts[1] if self.early_stopping else None,
-                patience=self.n_iter_no_change,
-                optimizer=self.optimizer,
-                lr=self.lr,
-                lr_schedule=self.lr_schedule,
-                weight_decay=self._decay(),
-                max_epochs=self.max_epochs,
-                callbacks=self.callbacks,
-                device=device,
-                verbose=self.verbose,
-            )
+            networks, self.history_, interrupted = [], [], False
+            while len(networks) < self.n_networks and not interrupted:
+                networks.append(self._built(dataset.X))
+                history, interrupted = train(
+                    networks[-1] if wrap is None else wrap(networks[-1]),
+                    criterion(),
+                    dataset,
+                    parts[0],
+                    valid_batches=parts[1] if self.early_stopping else None,
+                    patience=self.n_iter_no_change,
+                    optimizer=self.optimizer,
+                    lr=self.lr,
+                    lr_schedule=self.lr_schedule,
+                    weight_decay=self._decay(),
+                    max_epochs=self.max_epochs,
+                    callbacks=self.callbacks,
+                    device=device,
+                    verbose=self.verbose,
+                )
+                self.history_ += history
+            self.module_ = networks[0] if len(networks) == 1 else Committee(networks).eval()
             with torch.no_grad():
-                finite = torch.isfinite(module(dataset.X[:256])).all()
-        if not finite:
+                z = self.module_(dataset.X[:256])
+        if not torch.isfinite(z).all():
             raise ValueError(f"embeddings are no longer finite numbers after training; lower lr (lr={self.lr}).")
+        self._n_features_out = z.shape[1]
         if self._standardizes:
-            fold(module[0][0], mean, scale)
-        self.module_ = module
+            self._fold(mean, scale)
         return held_back, interrupted
+
+    def _fold(self, mean, scale):
+        """Let perceptrons that were trained on (x − mean) / scale take x."""
+        for network in getattr(self.module_, "members", [self.module_]):
+            fold(network[0][0], mean, scale)
 
     def _built(self, X):
         """Build the network and see that it embeds: rows in, rows out."""
@@ -202,7 +213,6 @@ class DeepMetric(MetricMixin, Parametrized):
         if not isinstance(z, torch.Tensor) or z.ndim != 2 or len(z) != len(X[:2]):
             got = tuple(z.shape) if isinstance(z, torch.Tensor) else type(z).__name__
             raise ValueError(f"module should turn {len(X[:2])} points into an array (2, n_components); got {got}.")
-        self._n_features_out = z.shape[1]
         self._point_shape, self._own_precision = shape, self._any_shape
         return module.train()
 

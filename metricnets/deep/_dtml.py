@@ -12,7 +12,7 @@ from metricnets._params import Count, Flag, NonNegative, Positive, Sizes, Whole,
 from metricnets.deep._network import NetworkMetric
 from metricnets.losses._domains import class_discrepancy, linear_mmd, multi_kernel_mmd
 from metricnets.neighborhoods import UNKNOWN, WithNeighbors, neighborhoods, spread_labels
-from metricnets.networks import BOUNDED, MLP, center_and_scale, fold, principal_start
+from metricnets.networks import BOUNDED, MLP, center_and_scale, principal_start
 from metricnets.samplers import DomainBalanced, Shuffled
 from metricnets.targets import resolve
 
@@ -181,7 +181,7 @@ class DTML(NetworkMetric):
                 break
         self.history_ = history
         if not self._any_shape:
-            fold(self.module_[0][0], mean, scale)
+            self._fold(mean, scale)
         return self
 
     def _check_bounded(self):

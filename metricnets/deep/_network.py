@@ -37,6 +37,10 @@ class NetworkMetric(DeepMetric):
         has a required argument.  With it X may have more than two dimensions.
     init : {'glorot', 'uniform'}, default='glorot'
         How weights are drawn: Glorot and Bengio's distribution, or U[−0.2, 0.2].
+    n_networks : int >= 1, default=1
+        How many networks are trained, one after the other from different weights.  Squared distances
+        are the mean of theirs, and embeddings have ``n_networks * n_components`` columns: where rows
+        are few, several networks agree on what one has learned by chance.
     """
 
     n_components: Count = 32
@@ -47,6 +51,7 @@ class NetworkMetric(DeepMetric):
     normalize: Flag = False
     module: MaybeFunction = None
     init: one_of("glorot", "uniform") = "glorot"
+    n_networks: Count = 1
 
     @property
     def _any_shape(self):

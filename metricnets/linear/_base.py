@@ -108,6 +108,7 @@ class LinearMetric(MahalanobisMetric):
     """
 
     _supervised = True  # whether y is needed
+    _multi_output = False  # whether y may have several columns
     _sparse = False  # or the format of sparse matrices that `_solve` takes
 
     @fitting
@@ -118,7 +119,7 @@ class LinearMetric(MahalanobisMetric):
         ----------
         X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
             A sparse matrix too where the learner says so.
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,), or (n_samples, n_targets) where the learner says so
             Classes, or what the learner takes; not used, and not needed, by unsupervised learners.
 
         Returns
@@ -130,7 +131,8 @@ class LinearMetric(MahalanobisMetric):
     def _fit(self, X, y, *extra):
         X = points_of(X, self.preprocessor)
         if self._supervised:
-            X, y = validate_data(self, X, y, dtype=FLOATS, accept_sparse=self._sparse, ensure_min_samples=2)
+            checks = {"accept_sparse": self._sparse, "multi_output": self._multi_output}
+            X, y = validate_data(self, X, y, dtype=FLOATS, ensure_min_samples=2, **checks)
         else:
             X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
         return self._keep(self._learned(self._ready(X), y, *extra), X.dtype)
@@ -141,6 +143,7 @@ class LinearMetric(MahalanobisMetric):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self._supervised
+        tags.target_tags.multi_output = self._multi_output
         tags.input_tags.sparse = bool(self._sparse)
         return tags
 

@@ -7,6 +7,7 @@ from metricnets._linalg import components_from_metric
 from metricnets._params import Count, Parametrized, Positive
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric, known_codes
+from metricnets.linear._doublets import matrix_of, unit_of, vanishes
 from metricnets.linear._tuples import PairsLearner
 from metricnets.neighborhoods import neighborhoods
 
@@ -32,13 +33,12 @@ class _BaseDoubletSVM(Parametrized):
         differences = X[pairs[:, 0]] - X[pairs[:, 1]]  # (n_pairs, d)
         if not differences[y < 0].any():
             raise ValueError("no dissimilar pair has two different points; there is nothing to tell apart.")
-        greatest = np.abs(differences).max()  # first, so that no square is beyond the range of numbers
-        unit = greatest * np.sqrt(((differences / greatest) ** 2).sum(axis=1).mean())
+        unit = unit_of(differences)
         M, self.bias_, self.n_iter_ = separating_matrix(
             differences / unit, y, C=self.C, max_iter=self.max_iter, tol=self.tol
         )
         L = components_from_metric(M, self.n_components)
-        if (L**2).sum() <= len(M) * np.finfo(float).eps * np.abs(M).sum():
+        if vanishes(L, M):
             warn("dissimilar pairs are not farther apart than similar ones in any direction; the metric is 0.")
         return L / unit
 
@@ -165,6 +165,5 @@ def separating_matrix(differences, y, *, C, max_iter, tol):
     """
     svc = SVC(C=C, kernel="poly", degree=2, gamma=1.0, coef0=0.0, max_iter=max_iter, tol=tol, random_state=0)
     svc.fit(differences, -y)  # which says if it did not converge
-    supports = differences[svc.support_]
-    M = (supports.T * svc.dual_coef_[0]) @ supports
-    return (M + M.T) / 2, -float(svc.intercept_[0]), int(svc.n_iter_[0])
+    M = matrix_of(differences[svc.support_], svc.dual_coef_[0])
+    return M, -float(svc.intercept_[0]), int(svc.n_iter_[0])

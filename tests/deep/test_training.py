@@ -6,7 +6,8 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.spatial.distance import pdist
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
@@ -15,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback
 from torch import nn
 
-from metricnets import DDML, HRAML, EmbeddingNet, Mahalanobis
+from metricnets import DDML, DTML, HRAML, EmbeddingNet, Mahalanobis
 from metricnets.networks import small_conv
 
 QUICK = {"max_epochs": 3, "random_state": 0}
@@ -384,3 +385,25 @@ def test_nothing_warns_and_nothing_is_left_behind(blobs):
     assert net.get_params() == params
     kept = {name for name in vars(net) if name not in inspect.signature(DDML).parameters}
     assert kept == {"module_", "history_", "n_features_in_", "_n_features_out", "_point_shape", "_own_precision"}
+
+
+class TestSeveralNetworks:
+    @pytest.mark.parametrize("learner", [DDML, HRAML, DTML])
+    def test_squared_distances_are_the_mean_of_theirs(self, blobs, learner):
+        X, y = blobs
+        both = learner(n_networks=2, max_epochs=3, random_state=0).fit(X, y)
+        squares = []
+        for member in both.module_.members:
+            with torch.no_grad():
+                z = member(torch.as_tensor(X, dtype=torch.float32)).double().numpy()
+            squares.append(pdist(z, "sqeuclidean"))
+        assert not np.allclose(squares[0], squares[1])  # they start from different weights
+        assert_allclose(pdist(both.transform(X), "sqeuclidean"), np.mean(squares, axis=0), rtol=1e-3, atol=1e-6)
+        assert both.get_metric()(X[0], X[1], squared=True) == pytest.approx(np.mean(squares, axis=0)[0], rel=1e-3)
+        assert len(both.history_) == 2 * len(learner(max_epochs=3, random_state=0).fit(X, y).history_)
+        assert both.get_feature_names_out().shape == (both.transform(X).shape[1],)
+
+    def test_the_first_is_the_only_one_of_one(self, blobs):
+        X, y = blobs
+        one, two = (HRAML(n_networks=n, max_epochs=3, random_state=0).fit(X, y) for n in (1, 2))
+        assert_allclose(two.transform(X)[:, :32] * 2**0.5, one.transform(X), rtol=1e-6)

@@ -1,0 +1,83 @@
+"""Doublets, pairs of points compared by the degree-2 kernel (τᵀτ')² of their differences: what their learners share."""
+
+import numpy as np
+
+BLOCK = 2**22  # numbers in a block: 32 MiB
+
+
+def unit_of(differences):
+    """Root of the mean squared distance; 0 only if no pair has two different points."""
+    greatest = np.abs(differences).max(initial=0)  # first, so that no square is beyond the range of numbers
+    if greatest == 0:
+        return 0.0
+    return greatest * np.sqrt(sum(((part / greatest) ** 2).sum() for part in _parts(differences)) / len(differences))
+
+
+def kernel(differences):
+    """(τᵀτ')² of all pairs of differences: the inner products ⟨ττᵀ, τ'τ'ᵀ⟩, of shape (n, n)."""
+    K = differences @ differences.T
+    return np.multiply(K, K, out=K)
+
+
+def matrix_of(differences, weights):
+    """Σ w ττᵀ, symmetric, of shape (d, d)."""
+    parts = zip(_parts(differences), _parts(weights))
+    M = sum(((part.T * w) @ part for part, w in parts), start=np.zeros((differences.shape[1],) * 2))
+    return (M + M.T) / 2
+
+
+def vanishes(L, M):
+    """Whether nothing but rounding is left of M in its factor L."""
+    return (L**2).sum() <= len(M) * np.finfo(float).eps * np.abs(M).sum()
+
+
+def _parts(rows):
+    """Thousands of rows, so that no second array is as large as the first."""
+    return np.array_split(rows, 1 + len(rows) // 1000)
+
+
+def doublets(X, targets, relation, n_neighbors):
+    """Pairs of rows that are neighbours among the more, or among the less, alike.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    targets : ndarray of shape (n,) or (n, L)
+    relation : callable
+        ``(y_a, y_b) -> r``.
+    n_neighbors : int
+        Of either kind, for each row, or all there are.
+
+    Returns
+    -------
+    pairs : ndarray of int of shape (n_pairs, 2)
+        Each once, the smaller row first.
+    r : ndarray of shape (n_pairs,)
+        Their relation.
+    """
+    n = len(X)
+    blocks = np.array_split(np.arange(n), min(n, 1 + n * targets.size // BLOCK))
+    sums = [(np.nansum(r), np.isfinite(r).sum()) for r in (_related(relation, targets, rows) for rows in blocks)]
+    total, n_known = np.sum(sums, axis=0)
+    squares, found, k = (X**2).sum(axis=1), [np.empty((0, 3))], min(n_neighbors, n)
+    for rows in blocks:
+        r = _related(relation, targets, rows)
+        d = squares - 2 * X[rows] @ X.T  # squared distance, but for a constant
+        for kind in (r * max(n_known, 1) > total, r * max(n_known, 1) <= total):
+            i, j = np.arange(len(rows))[:, None], np.argpartition(np.where(kind, d, np.inf), k - 1, axis=1)[:, :k]
+            i, j = np.broadcast_to(i, j.shape)[kind[i, j]], j[kind[i, j]]
+            found.append(np.column_stack([rows[i], j, r[i, j]]))
+    left, right, r = np.concatenate(found).T
+    pairs, first = np.unique(np.sort([left, right], axis=0).T.astype(int), axis=0, return_index=True)
+    return pairs, r[first]
+
+
+def _related(relation, targets, rows):
+    """Relation of some rows to all, NaN to themselves."""
+    r = np.array(relation(targets[rows], targets), dtype=float)
+    if r.shape != (len(rows), len(targets)):
+        raise ValueError(f"relation should turn targets of n and m rows into an n x m array; got shape {r.shape}.")
+    r[np.arange(len(rows)), rows] = np.nan
+    if (r < -1e-5).any() or (r > 1 + 1e-5).any():
+        raise ValueError(f"relation should lie in [0, 1]; it reaches from {np.nanmin(r):.3g} to {np.nanmax(r):.3g}.")
+    return r

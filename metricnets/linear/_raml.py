@@ -1,0 +1,211 @@
+"""RAML: a regression of the relation of targets on squared distances."""
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve, qr
+from sklearn.svm import SVR
+
+from metricnets import relations
+from metricnets._linalg import centered, components_from_metric, with_fixed_signs
+from metricnets._params import Count, Function, NonNegative, Positive, Seed, one_of, random_state_of
+from metricnets.exceptions import warn
+from metricnets.linear._base import LinearMetric
+from metricnets.linear._doublets import BLOCK, doublets, kernel, matrix_of, unit_of, vanishes
+from metricnets.targets import resolve
+
+
+class RAML(LinearMetric):
+    """Align squared distances with the relation of the targets, by kernel regression.
+
+    How different two targets are, g = 1 − r(y, y'), is regressed on the difference τ = x − x' of
+    their points.  As a relation is graded, the method learns from classes, label sets, distributions and
+    real targets alike, y of shape (n,) or (n, n_targets).  M and b minimise, over pairs of rows, "doublets",
+
+        mean ℓ(τᵀMτ + b − g) + ``alpha`` ‖M‖²,    ℓ(e) = e², or 2 max(0, |e| − ``epsilon``),
+
+    which is ridge regression, or a support vector machine, with the kernel K(τ, τ') = (τᵀτ')²; then
+    M = Σ w ττᵀ is projected onto the positive semi-definite matrices.
+
+    A row makes doublets with the nearest of those rows whose relation to it is above the mean of all, and
+    with as many of the others: for classes, of its class and of other classes.  Memory is O(n² + n d + d²)
+    for n doublets of d features, and time O(n² d + n³ + d³); ridge regression on more than p = d (d + 1) / 2
+    doublets is solved in the entries of M instead, in O(p²) and O(n p² + p³).  Where there are fewer rows than
+    features, d is the number of rows.
+
+    Deviations from the paper: τ is divided by the root of its mean square and g by its standard
+    deviation while learning, so that ``alpha`` and ``epsilon`` mean the same whatever the units, nor does
+    it matter how ℓ1 is scaled.  Features of great units drown the others: scale them first.
+
+    Parameters
+    ----------
+    solver : {'krr', 'svr'}, default='krr'
+        Kernel ridge regression, or support vector regression.
+    relation : str or callable, default='auto'
+        r: a name of :mod:`metricnets.relations`, or a function ``(y_a, y_b) -> r`` of arrays, symmetric.
+        'auto' takes the one that suits y; the paper's is 'l1'.
+    alpha : float > 0, default=0.1
+        Weight of ‖M‖².
+    epsilon : float >= 0, default=0.1
+        Error that costs nothing, in standard deviations of g; with 'svr'.
+    n_neighbors : int >= 1, default=5
+        Doublets of a row with rows that are rather alike, and with rows that are rather not.
+    max_doublets : int >= 1, default=5000
+        If there are more, so many are drawn from them.
+    max_iter : int >= 1, default=1000000
+        Most steps of 'svr', each of which changes two coefficients; ConvergenceWarning if they do not suffice.
+    tol : float > 0, default=0.001
+        By how much 'svr' may violate the conditions of the optimum.
+    random_state : int, RandomState or None, default=None
+        Draws doublets.
+
+    Attributes
+    ----------
+    bias_ : float
+        b, before the projection.
+    n_iter_ : int
+        Steps of 'svr'; 1 for 'krr'.
+
+    References
+    ----------
+    P. Zhu, R. Qi, Q. Hu, Q. Wang, C. Zhang, L. Yang, "Beyond similar and dissimilar relations: a kernel
+    regression formulation for metric learning", IJCAI 2018.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from metricnets import RAML
+    >>> X, y = load_diabetes(return_X_y=True)  # y is a quantity
+    >>> RAML(relation="absolute", n_components=2).fit_transform(X, y).shape
+    (442, 2)
+    """
+
+    solver: one_of("krr", "svr") = "krr"
+    relation: one_of("auto", *relations.__all__, or_else=Function) = "auto"
+    alpha: Positive = 0.1
+    epsilon: NonNegative = 0.1
+    n_neighbors: Count = 5
+    max_doublets: Count = 5000
+    max_iter: Count = 1_000_000
+    tol: Positive = 1e-3
+    random_state: Seed = None
+
+    _multi_output = True
+
+    def _solve(self, X, y):
+        relation, targets, _ = resolve(y, self.relation)
+        X, basis = in_span(X)
+        pairs, r = doublets(X, targets, relation, self.n_neighbors)
+        if len(pairs) > self.max_doublets:
+            drawn = random_state_of(self.random_state).choice(len(pairs), self.max_doublets, replace=False)
+            pairs, r = pairs[drawn], r[drawn]
+        if len(r) == 0 or np.ptp(r) <= 1e-6:  # rounding of single precision is less
+            raise ValueError(
+                f"y gives all pairs of rows the relation {r.mean() if len(r) else np.nan:.3g}; there is nothing to "
+                "align with, as where y has one class only or no class has two rows."
+            )
+        L = self._regress(X[pairs[:, 0]] - X[pairs[:, 1]], 1 - r)
+        return L if basis is None else _out_of_span(L, basis, self.n_components)
+
+    def _regress(self, differences, g):
+        unit, mean, scale = unit_of(differences) or 1.0, g.mean(), g.std()
+        differences /= unit
+        g = (g - mean) / scale
+        if self.solver == "krr":
+            M, b, self.n_iter_ = *ridge(differences, g, alpha=self.alpha), 1
+        else:
+            M, b, self.n_iter_ = support_vectors(
+                differences, g, alpha=self.alpha, epsilon=self.epsilon, max_iter=self.max_iter, tol=self.tol
+            )
+        self.bias_ = float(mean + scale * b)
+        del differences  # as large as X or larger
+        L = components_from_metric(M, self.n_components and min(self.n_components, len(M)))
+        if vanishes(L, M):
+            warn("rows that are less alike are not farther apart in any direction; the metric is 0.")
+        return L * (np.sqrt(scale) / unit)
+
+
+def in_span(X):
+    """Coordinates of the centred points in the space that they span, if they are fewer than the features.
+
+    Returns
+    -------
+    Z : ndarray of shape (n, min(n, d))
+    basis : ndarray of shape (d, n), or None if Z is X but for the mean
+        With orthonormal columns: X = Z basisᵀ but for the mean.
+    """
+    X = centered(X)
+    if len(X) >= X.shape[1]:
+        return X, None
+    basis, R = qr(X.T, mode="economic", overwrite_a=True, check_finite=False)
+    return np.ascontiguousarray(R.T), basis
+
+
+def _out_of_span(L, basis, n_components):
+    if n_components is None:
+        return basis @ L @ basis.T  # the symmetric root
+    return np.pad(with_fixed_signs(L @ basis.T), ((0, n_components - len(L)), (0, 0)))
+
+
+def ridge(differences, g, *, alpha):
+    """Minimise mean (τᵀMτ + b − g)² + alpha ‖M‖².
+
+    Parameters
+    ----------
+    differences : ndarray of shape (n, d)
+    g : ndarray of shape (n,)
+
+    Returns
+    -------
+    M : ndarray of shape (d, d)
+        Symmetric, not yet projected.
+    b : float
+    """
+    n, d = differences.shape
+    return (_ridge_in_entries if d * (d + 1) // 2 < n else _ridge_in_doublets)(differences, g, alpha)
+
+
+def _ridge_in_doublets(differences, g, alpha):
+    n = len(g)
+    K = kernel(differences)
+    means = K.mean(axis=0)
+    K -= means - means.mean()  # the offset costs nothing: it is fitted by centring
+    K -= means[:, None]
+    w = _solve_shifted(K, g - g.mean(), n * alpha)
+    return matrix_of(differences, w), float(g.mean() - w @ means)
+
+
+def _ridge_in_entries(differences, g, alpha):
+    n, d = differences.shape
+    i, j = np.triu_indices(d)
+    norms = np.where(i == j, 1, np.sqrt(2))  # an entry off the diagonal counts twice in ‖M‖²
+    mean = matrix_of(differences, np.full(n, 1 / n))[i, j] * norms
+    A, v = np.zeros((len(i), len(i))), np.zeros(len(i))
+    for rows in np.array_split(np.arange(n), 1 + n * len(i) // BLOCK):
+        features = differences[rows][:, i] * differences[rows][:, j] * norms - mean
+        A += features.T @ features
+        v += (g[rows] - g.mean()) @ features
+    v = _solve_shifted(A, v, n * alpha)
+    M = np.zeros((d, d))
+    M[i, j] = M[j, i] = v / norms
+    return M, float(g.mean() - v @ mean)
+
+
+def _solve_shifted(A, v, shift):
+    """Solve (A + shift I) x = v in the place of A, with a shift that is more than rounding."""
+    A.flat[:: len(A) + 1] += max(shift, len(A) * np.finfo(float).eps * np.trace(A))
+    return cho_solve(cho_factor(A.T, lower=True, overwrite_a=True, check_finite=False), v, check_finite=False)
+
+
+def support_vectors(differences, g, *, alpha, epsilon, max_iter, tol):
+    """Minimise mean 2 max(0, |τᵀMτ + b − g| − epsilon) + alpha ‖M‖²; arguments as `ridge`.
+
+    Returns
+    -------
+    M : ndarray of shape (d, d)
+        Symmetric, not yet projected.
+    b : float
+    n_iter : int
+    """
+    svr = SVR(kernel="precomputed", C=1 / (len(g) * alpha), epsilon=epsilon, max_iter=max_iter, tol=tol)
+    svr.fit(kernel(differences), g)  # which says if it did not converge
+    M = matrix_of(differences[svr.support_], svr.dual_coef_[0])
+    return M, float(svr.intercept_[0]), max(1, int(svr.n_iter_))

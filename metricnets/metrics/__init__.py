@@ -1,0 +1,52 @@
+"""Scores of what was learned: functions of truth and prediction, and scorers for searches.
+
+Of label sets and of label distributions, means over rows of (truth, predicted); of verification,
+from the scores of pairs; of retrieval, from embeddings, a chunk of queries at a time.
+"""
+
+from metricnets.metrics._distribution import (
+    canberra,
+    chebyshev,
+    clark,
+    cosine,
+    distribution_scores,
+    intersection,
+    kullback_leibler,
+)
+from metricnets.metrics._multilabel import average_precision, coverage, multilabel_scores, one_error, ranking_loss
+from metricnets.metrics._retrieval import (
+    cmc,
+    map_at_r,
+    mean_average_precision,
+    precision_at_k,
+    r_precision,
+    retrieval_scores,
+)
+from metricnets.metrics._scorers import get_scorer, get_scorer_names
+from metricnets.metrics._verification import best_threshold_accuracy, equal_error_rate, tar_at_far
+
+__all__ = [
+    "average_precision",
+    "best_threshold_accuracy",
+    "canberra",
+    "chebyshev",
+    "clark",
+    "cmc",
+    "cosine",
+    "coverage",
+    "distribution_scores",
+    "equal_error_rate",
+    "get_scorer",
+    "get_scorer_names",
+    "intersection",
+    "kullback_leibler",
+    "map_at_r",
+    "mean_average_precision",
+    "multilabel_scores",
+    "one_error",
+    "precision_at_k",
+    "r_precision",
+    "ranking_loss",
+    "retrieval_scores",
+    "tar_at_far",
+]

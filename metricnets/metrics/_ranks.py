@@ -1,0 +1,75 @@
+"""Ranks of the gallery rows that match a query, found for a chunk of queries at a time."""
+
+import numpy as np
+from sklearn.preprocessing import normalize
+from sklearn.utils.validation import check_array, column_or_1d
+
+from metricnets.tuples import FLOATS
+
+CHUNK = 2**22  # distances in memory at a time
+SLACK = 4  # how many times the precision of numbers two distances may differ that count as one
+
+
+def match_ranks(z, y, z_gallery, y_gallery, metric):
+    """Yield for each query that has a match the ranks of its matches, ascending and counted from 1.
+
+    Of rows at one distance, but for rounding, those that do not match come first: ranks do not depend on the order of
+    the rows, and points that have all fallen together are ranked as badly as they should be.
+    The arguments are those of :func:`metricnets.metrics.retrieval_scores`.
+    """
+    check_metric(metric)
+    z, codes, gallery, gallery_codes, alone = _check(z, y, z_gallery, y_gallery)
+    order = np.argsort(gallery_codes, kind="stable")  # the matches of a query stand together
+    begin, end = (np.searchsorted(gallery_codes[order], codes, side=side) for side in ("left", "right"))
+    queries = np.flatnonzero(end - begin > alone)
+    itself = np.argsort(order)
+    z, gallery, penalty = _prepared(z, gallery[order], metric)
+    size = max(1, CHUNK // len(gallery))
+    distances = np.empty((min(size, len(queries)), len(gallery)), np.result_type(z, gallery))
+    for start in range(0, len(queries), size):
+        chunk = queries[start : start + size]
+        d = np.matmul(z[chunk], gallery.T, out=distances[: len(chunk)])
+        np.subtract(penalty, d, out=d)  # half the squared distance, less what is the same for all rows
+        if alone:
+            d[np.arange(len(chunk)), itself[chunk]] = np.inf
+        matches = [np.sort(row[begin[i] : end[i]]) for row, i in zip(d, chunk)]
+        d.sort(axis=1)
+        for row, match, norm in zip(d, matches, (z[chunk] ** 2).sum(axis=1)):
+            match = match[: len(match) - alone]  # the query itself came last
+            reach = match + SLACK * np.finfo(d.dtype).eps * (norm + np.abs(match))  # products of equal rows may differ
+            others = np.searchsorted(row, reach, side="right") - np.searchsorted(match, reach, side="right")
+            yield others + np.arange(1, len(match) + 1)
+
+
+def check_metric(metric):
+    """Raise ValueError unless ``metric`` is known."""
+    if metric not in ("euclidean", "cosine"):
+        raise ValueError(f"metric={metric!r} is unknown; use 'euclidean' or 'cosine'.")
+
+
+def _prepared(z, gallery, metric):
+    """Queries, gallery, and what to subtract their products from so that the nearest come first."""
+    if metric == "cosine":
+        return normalize(z), normalize(gallery), 0
+    origin = np.median(gallery, axis=0)  # far from it squares lose digits; medians of whole numbers are exact
+    z, gallery = z - origin, gallery - origin
+    return z, gallery, (gallery**2).sum(axis=1) / 2
+
+
+def _check(z, y, z_gallery, y_gallery):
+    """Validated arguments of `match_ranks` but the metric, with classes as codes."""
+    z, y = check_array(z, dtype=FLOATS, input_name="z"), column_or_1d(y)
+    if (z_gallery is None) != (y_gallery is None):
+        raise ValueError("z_gallery and y_gallery are needed both, or neither.")
+    alone = z_gallery is None
+    gallery = z if alone else check_array(z_gallery, dtype=FLOATS, input_name="z_gallery")
+    y_gallery = y if alone else column_or_1d(y_gallery)
+    if len(z) != len(y) or len(gallery) != len(y_gallery):
+        raise ValueError(
+            f"every row needs its class: z has {len(z)} rows and y {len(y)}, "
+            f"z_gallery {len(gallery)} and y_gallery {len(y_gallery)}."
+        )
+    if z.shape[1] != gallery.shape[1]:
+        raise ValueError(f"z has {z.shape[1]} columns and z_gallery {gallery.shape[1]}; embed both with one metric.")
+    codes = np.unique(np.concatenate([y, y_gallery]), return_inverse=True)[1]
+    return z, codes[: len(y)], gallery, codes[len(y) :], alone

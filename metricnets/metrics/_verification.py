@@ -1,0 +1,135 @@
+"""Scores of verification: y says which pairs are similar; the greater the score of a pair, the more similar.
+
+The curve itself and the area under it are ``roc_curve`` and ``roc_auc_score`` of scikit-learn.
+"""
+
+import numpy as np
+from sklearn.metrics import roc_curve
+from sklearn.utils.validation import check_array, column_or_1d
+
+from metricnets.calibration import threshold
+
+
+def equal_error_rate(y, score):
+    """Error rate where as many similar pairs are rejected as dissimilar ones are accepted.
+
+    The value at which FPR = 1 − TPR, on the straight line between the two nearest thresholds.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_pairs,)
+        Similar pairs are 1, the others 0 or −1.
+    score : array-like of shape (n_pairs,)
+
+    Returns
+    -------
+    rate : float in [0, 1]
+
+    Raises
+    ------
+    ValueError
+        If y has other values or only one of the two, or a score is not finite.
+
+    Examples
+    --------
+    >>> from metricnets.metrics import equal_error_rate
+    >>> equal_error_rate([-1, -1, 1, 1], [0.1, 0.4, 0.3, 0.8])
+    0.5
+    """
+    fpr, tpr = _rates(y, score)
+    ahead = 1 - tpr - fpr  # falls from 1 to −1
+    i = np.argmax(ahead <= 0)
+    share = ahead[i - 1] / (ahead[i - 1] - ahead[i])
+    return float(fpr[i - 1] + share * (fpr[i] - fpr[i - 1]))
+
+
+def tar_at_far(y, score, far):
+    """True accept rate at a false accept rate: the greatest TPR of a threshold whose FPR is at most ``far``.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_pairs,)
+        Similar pairs are 1, the others 0 or −1.
+    score : array-like of shape (n_pairs,)
+    far : float in [0, 1], or array-like of them
+        Rates below 1 / n_dissimilar can only be met by accepting no dissimilar pair.
+
+    Returns
+    -------
+    tar : float, or ndarray of the shape of ``far``
+
+    Raises
+    ------
+    ValueError
+        As :func:`equal_error_rate`, or if ``far`` is not in [0, 1].
+
+    Examples
+    --------
+    >>> from metricnets.metrics import tar_at_far
+    >>> tar_at_far([-1, -1, 1, 1], [0.1, 0.4, 0.3, 0.8], [0.0, 0.5])
+    array([0.5, 1. ])
+    """
+    allowed = np.asarray(far, dtype=float)
+    if not np.all((allowed >= 0) & (allowed <= 1)):
+        raise ValueError(f"far={far!r} should be a rate in [0, 1], or several.")
+    fpr, tpr = _rates(y, score)
+    tar = tpr[np.searchsorted(fpr, allowed + 1e-12, side="right") - 1]  # rates such as 0.3 are not exact
+    return float(tar) if allowed.ndim == 0 else tar
+
+
+def best_threshold_accuracy(y, score, fold):
+    """Accuracy on each fold, at the threshold that is best on the other folds.
+
+    The protocol of Labeled Faces in the Wild for scores that need no training of their own; with
+    training see :func:`metricnets.protocols.cross_validate_pairs`.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_pairs,)
+        Similar pairs are 1, the others 0 or −1.
+    score : array-like of shape (n_pairs,)
+    fold : array-like of shape (n_pairs,)
+        The fold of each pair; at least two.
+
+    Returns
+    -------
+    accuracy : ndarray of shape (n_folds,)
+        In the order of the sorted folds.
+
+    Raises
+    ------
+    ValueError
+        As :func:`equal_error_rate`, or if there is one fold only.
+
+    Examples
+    --------
+    >>> from metricnets.metrics import best_threshold_accuracy
+    >>> best_threshold_accuracy([1, 0, 1, 0, 1, 0], [5.0, 1.0, 6.0, 2.0, 2.5, 0.0], [0, 0, 1, 1, 2, 2])
+    array([1. , 1. , 0.5])
+    """
+    y, score = check_scores(y, score)
+    folds, fold = np.unique(column_or_1d(fold), return_inverse=True)
+    if len(fold) != len(y) or len(folds) < 2:
+        raise ValueError(f"fold should give each of {len(y)} pairs one of two folds or more; got {len(fold)} values.")
+
+    def accuracy(inside):
+        cut = threshold(score[~inside], y[~inside])
+        return np.mean((score[inside] >= cut) == (y[inside] > 0))
+
+    return np.array([accuracy(fold == number) for number in range(len(folds))])
+
+
+def check_scores(y, score):
+    """Validate labels and scores of pairs; the labels come back as +1 and −1."""
+    y, score = column_or_1d(y), check_array(score, ensure_2d=False, dtype=float, input_name="score")
+    if score.shape != y.shape:
+        raise ValueError(f"y has shape {y.shape} and score {score.shape}; there should be one score for each pair.")
+    similar = y == 1
+    if similar.all() or not similar.any() or np.unique(y[~similar]).tolist() not in ([0], [-1]):
+        raise ValueError(f"y should hold 1 and either 0 or -1, both of them; it holds {np.unique(y)[:5]}.")
+    return np.where(similar, 1, -1), score
+
+
+def _rates(y, score):
+    fpr, tpr, _ = roc_curve(*check_scores(y, score), drop_intermediate=False)
+    return fpr, tpr

@@ -1,0 +1,116 @@
+"""The shell of estimators that predict from nearest neighbours in a learned metric."""
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import MetaEstimatorMixin, clone
+from sklearn.exceptions import NotFittedError
+from sklearn.neighbors import NearestNeighbors
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, validate_data
+
+from metricnets._linalg import one_thread
+from metricnets._params import Count, LearnerOrDistance, Parametrized
+from metricnets.base import Distance
+from metricnets.tuples import FLOATS
+
+
+class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
+    """A table of targets, and the neighbours to read them from.
+
+    A ``fit`` calls ``_validated`` and then ``_index``; ``_neighbors`` finds rows.
+
+    Parameters
+    ----------
+    metric : metric learner, callable or None, default=None
+        What measures how near points are; None is the Euclidean distance.  A learner, or a pipeline
+        that ends with one, is anything with ``transform``.  If it is not fitted, a clone is fitted
+        on the same X and y, and its parameters can be searched as ``metric__margin``.  If it is
+        fitted, it is used as it is, in copies made by ``clone`` and by searches too; among the
+        values of a search, wrap it in scikit-learn's ``FrozenEstimator``.  A callable ``(u, v) ->
+        distance`` is called for each pair of rows, but what ``get_metric()`` returned embeds whole
+        tables.
+    """
+
+    n_neighbors: Count = 5
+    metric: LearnerOrDistance = None
+
+    def _validated(self, X, y):
+        """X and y, y dense, both as yet unread by the metric."""
+        validate_data(self, X, y, skip_check_array=True)
+        X = self._checked(X)
+        y = check_array(y, accept_sparse=True, ensure_2d=False, dtype=None, input_name="y")
+        check_consistent_length(X, y)
+        return X, y.toarray() if issparse(y) else y
+
+    def _checked(self, X):
+        if is_learner(self.metric):
+            return X  # the learner knows best what it takes: frames, images, indices
+        sparse = "csr" if self.metric is None else False
+        return validate_data(self, X, reset=False, accept_sparse=sparse, dtype=FLOATS)
+
+    def _index(self, X, y, n_least):
+        """Fit the metric if it is not, and make ready to find neighbours among the rows of X."""
+        if len(y) < n_least:
+            raise ValueError(
+                f"n_neighbors={self.n_neighbors} needs {n_least} rows or more, but n_samples={len(y)}; lower it."
+            )
+        fit_first = is_learner(self.metric) and not is_fitted(self.metric)
+        self.metric_ = clone(self.metric).fit(X, y) if fit_first else self.metric
+        z = self._embed(X)
+        by_pairs = {} if self._embeds() else {"metric": self.metric_, "algorithm": "brute"}
+        with one_thread("openmp"):
+            self._found = NearestNeighbors(n_neighbors=self.n_neighbors, **by_pairs).fit(z)
+
+    def _neighbors(self, X=None):
+        """Rows of the table nearest to each point, (n, k); without X, to each row, which is not its own neighbour."""
+        z = None if X is None else self._embed(self._checked(X))
+        with one_thread("openmp"):
+            return self._found.kneighbors(z, return_distance=False)
+
+    def _embed(self, X):
+        if is_learner(self.metric_):
+            return check_array(self.metric_.transform(X), accept_sparse="csr", dtype=FLOATS)
+        if not isinstance(self.metric_, Distance):
+            return X
+        if X.shape[1] != self.metric_.size:
+            raise ValueError(f"X has {X.shape[1]} features, but metric is for points of shape {self.metric_.shape}.")
+        return self.metric_.embed(X.astype(float).reshape(-1, *self.metric_.shape))
+
+    def _embeds(self):
+        return self.metric_ is None or is_learner(self.metric_) or isinstance(self.metric_, Distance)
+
+    def __sklearn_clone__(self):
+        copy = super().__sklearn_clone__()
+        if is_learner(self.metric) and is_fitted(self.metric):
+            copy.metric = self.metric
+        return copy
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = tags.target_tags.multi_output = True
+        tags.input_tags.sparse = self.metric is None
+        if is_learner(self.metric):
+            tags.input_tags = get_tags(self.metric).input_tags
+        return tags
+
+
+def is_learner(metric):
+    """Whether points are transformed first, rather than pairs of them measured."""
+    return hasattr(metric, "transform") and not isinstance(metric, type)
+
+
+def is_fitted(learner):
+    """Whether a learner, or the last step of a pipeline, is fitted."""
+    try:
+        check_is_fitted(learner)
+    except NotFittedError:
+        return False
+    return True
+
+
+def total(rows, Y):
+    """Sum the rows of Y that ``rows`` names, Σ_j Y[rows[:, j]]: (n, k) of (m, ...) to (n, ...)."""
+    sums = np.zeros((len(rows), *Y.shape[1:]), dtype=np.result_type(Y, np.int64))
+    for column in rows.T:  # one neighbour at a time: n × L numbers in memory, not n × k × L
+        sums += Y[column]
+    return sums
