@@ -49,7 +49,7 @@ PRIVATE_SCIKIT_LEARN = {"metricnets._params"}
 
 # The files of a package that its other files may import.
 SHELLS = {
-    "deep": {"_base", "_network", "_supervised", "_training", "_context", "_autoencoder"},
+    "deep": {"_base", "_network", "_supervised", "_training", "_context", "_autoencoder", "_pairs"},
     "linear": {
         "_base",
         "_tuples",
@@ -65,6 +65,7 @@ SHELLS = {
     },
     "neighbors": {"_base"},
     "losses": {"_ops"},
+    "protocols": {"_common"},
     "metrics": {"_checks", "_distribution", "_multilabel", "_ranks", "_retrieval", "_verification"},
 }
 

@@ -1,8 +1,9 @@
-"""Transfer between domains with DTML: Office-Caltech SURF and MNIST/USPS.
+"""Transfer between domains: DTML beside linear learners, on Office-Caltech SURF and MNIST/USPS.
 
 1-nearest-neighbour is trained on the labelled source and scored on the whole target, on raw points
-and on those embedded by DTML at its defaults, which saw the target without labels.  SURF rows are
-divided by their sum, then standardised in each domain; rows of MNIST/USPS have unit norm.
+and on those embedded by each learner at its defaults.  DTML saw the target without labels, the others
+only the source.  SURF rows are divided by their sum, then standardised in each domain; rows of
+MNIST/USPS have unit norm.  Linear learners get the first 50 principal components of the source.
 
 Run ``python bench_transfer.py --data DIR``, or set METRICNETS_DATA.
 """
@@ -10,19 +11,45 @@ Run ``python bench_transfer.py --data DIR``, or set METRICNETS_DATA.
 import argparse
 import os
 import sys
-import time
+import warnings
 from pathlib import Path
 
 import joblib
 import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neighbors import NeighborhoodComponentsAnalysis
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import normalize, scale
 from tqdm.auto import tqdm
 
-from metricnets import DTML, SourceOnly
+import metricnets
+from metricnets import DDML, DTML, HRAML, NCA
+from metricnets.protocols import transfer
 
 FILES = {"SURF": "office_caltech10_surf.npz", "digits": "mnist_usps_da.npz"}
 BARS = {"mean of the 12 SURF tasks": 44.8, "MNIST→USPS": 65.9, "USPS→MNIST": 55.3}
 QUICK = ("webcam→dslr", "dslr→amazon", "MNIST→USPS")
+LINEAR = ["Covariance", "LDA", "LFDA", "LMNN", "RAML"]
+LINEAR += [f"{name}_Supervised" for name in ("RCA", "ITML", "SDML", "LSML", "MMC", "SCML", "GMML", "LDML", "DMLEig")]
+
+
+def linear(name):
+    return lambda seed: make_pipeline(PCA(50, random_state=0), seeded(getattr(metricnets, name)(), seed))
+
+
+def seeded(learner, seed):
+    return learner.set_params(random_state=seed) if "random_state" in learner.get_params() else learner
+
+
+LEARNERS = {"raw": lambda seed: None, "DTML": lambda seed: DTML(random_state=seed)}
+LEARNERS |= {"DDML": lambda seed: DDML(random_state=seed), "HRAML": lambda seed: HRAML(random_state=seed)}
+LEARNERS |= {name: linear(name) for name in LINEAR}
+LEARNERS["NCA"] = lambda seed: make_pipeline(PCA(50, random_state=0), NCA(max_iter=30, random_state=seed))
+LEARNERS["NCA of scikit-learn"] = lambda seed: make_pipeline(
+    PCA(50, random_state=0), NeighborhoodComponentsAnalysis(max_iter=30, random_state=seed)
+)
+SEEDS = {"DTML", "DDML", "HRAML"}  # what is worth more than one
 
 
 def surf(X, domain):
@@ -33,7 +60,7 @@ def surf(X, domain):
 
 
 def read(folder):
-    """Tasks of the files in ``folder``, by name: (X, y, sample_domain)."""
+    """Tasks of the files in ``folder``, by name: (X, y, domain, source, target)."""
     tasks = {}
     for kind, file in FILES.items():
         path = folder / file
@@ -44,32 +71,23 @@ def read(folder):
             X, y, domain, names = (table[key] for key in ("X", "y", "domain", "domain_names"))
         X = surf(X.astype(float), domain) if kind == "SURF" else normalize(X.astype(float))
         for s, source in enumerate(names):
-            for t, target in enumerate(names):
-                if s != t:
-                    rows = np.r_[np.flatnonzero(domain == s), np.flatnonzero(domain == t)]
-                    tasks[f"{source}→{target}"] = X[rows], y[rows], np.where(domain[rows] == s, 1, -1)
+            tasks |= {f"{source}→{target}": (X, y, domain, s, t) for t, target in enumerate(names) if s != t}
     return tasks
 
 
-def accuracy(Z, y, sample_domain):
+def accuracy(learner, task, seed):
     """Per cent of target rows that 1-nearest-neighbour, trained on the source, gets right."""
-    target = sample_domain < 0
-    return 100 * SourceOnly().fit(Z, y, sample_domain=sample_domain).score(Z[target], y[target])
-
-
-def adapt(name, X, y, sample_domain, seed):
-    masked = np.where(sample_domain < 0, -1, y)
-    start = time.perf_counter()
-    Z = DTML(random_state=seed).fit(X, masked, sample_domain=sample_domain).transform(X)
-    seconds = time.perf_counter() - start
-    return name, accuracy(Z, y, sample_domain), seconds
+    X, y, domain, source, target = task
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    return 100 * transfer(LEARNERS[learner](seed), X, y, domain, tasks=[(source, target)])["test_accuracy"][0]
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=os.environ.get("METRICNETS_DATA"), help="folder of the files")
-    parser.add_argument("--quick", action="store_true", help="three tasks, one seed")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="three tasks, one seed, raw and DTML only")
+    parser.add_argument("--seeds", type=int, default=5, help="of DTML, DDML and HRAML (default: 5)")
+    parser.add_argument("--only", nargs="+", choices=LEARNERS, metavar="LEARNER")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     return parser.parse_args()
 
@@ -84,26 +102,31 @@ def main():
         sys.exit(f"nothing to do: {options.data} has none of the files.")
     if options.quick:
         tasks = {name: tasks[name] for name in QUICK if name in tasks}
-    seeds = range(1 if options.quick else options.seeds)
-    jobs = [joblib.delayed(adapt)(name, *task, seed) for name, task in tasks.items() for seed in seeds]
-    done = joblib.Parallel(n_jobs=options.jobs, return_as="generator")(jobs)
-    done = list(tqdm(done, total=len(jobs), unit="fit"))
+    learners = options.only or (["raw", "DTML"] if options.quick else list(LEARNERS))
+    n_seeds = 1 if options.quick else options.seeds
+    runs = [(name, task, s) for name in learners for task in tasks for s in range(n_seeds if name in SEEDS else 1)]
+    jobs = [joblib.delayed(accuracy)(name, tasks[task], seed) for name, task, seed in runs]
+    done = list(tqdm(joblib.Parallel(options.jobs, return_as="generator")(jobs), total=len(jobs), unit="fit"))
 
-    print(f"{'task':28s} {'1-NN':>6s} {'DTML':>14s} {'seconds':>8s}")
-    raw, ours = {}, {}
-    for name, task in tasks.items():
-        raw[name], ours[name] = accuracy(*task), np.array([found for task, found, _ in done if task == name])
-        seconds = np.mean([seconds for task, _, seconds in done if task == name])
-        print(f"{name:28s} {raw[name]:6.2f} {ours[name].mean():7.2f} ± {ours[name].std():4.2f} {seconds:8.1f}")
     in_surf = [name for name in tasks if "MNIST" not in name]
-    if len(in_surf) == 12:
-        name = "mean of the 12 SURF tasks"
-        raw[name], ours[name] = np.mean([raw[n] for n in in_surf]), np.mean([ours[n] for n in in_surf], axis=0)
-        print(f"{name:28s} {raw[name]:6.2f} {ours[name].mean():7.2f} ± {ours[name].std():4.2f}")
-    for name, bar in BARS.items():
-        if name in ours:
-            verdict = "above" if ours[name].mean() > bar else "NOT above"
-            print(f"{name}: {ours[name].mean():.2f}, {verdict} the bar of {bar}")
+    columns = list(tasks) + (["mean of the 12 SURF tasks"] if len(in_surf) == 12 else [])
+    found = {}  # learner -> column -> accuracies, by seed
+    for learner in learners:
+        of = {task: [a for (n, t, _), a in zip(runs, done) if (n, t) == (learner, task)] for task in tasks}
+        if len(in_surf) == 12:
+            of["mean of the 12 SURF tasks"] = np.mean([of[name] for name in in_surf], axis=0)
+        found[learner] = of
+    for column in columns:
+        print(f"\n{column}")
+        for learner in sorted(learners, key=lambda name: -np.mean(found[name][column])):
+            values = found[learner][column]
+            spread = f" ± {np.std(values):4.2f}" if len(values) > 1 else ""
+            print(f"  {learner:24s} {np.mean(values):6.2f}{spread}")
+    print()
+    for column, bar in BARS.items():
+        if "DTML" in found and column in found["DTML"]:
+            ours = np.mean(found["DTML"][column])
+            print(f"{column}: DTML {ours:.2f}, {'above' if ours > bar else 'NOT above'} the bar of {bar}")
 
 
 if __name__ == "__main__":

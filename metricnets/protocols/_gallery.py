@@ -1,0 +1,83 @@
+"""Gallery and probe: retrieval of persons who were not trained on."""
+
+import time
+
+import numpy as np
+from sklearn.utils import check_consistent_length
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_array, column_or_1d
+
+from metricnets.metrics._ranks import check_metric
+from metricnets.metrics._retrieval import check_k, retrieval_scores
+from metricnets.protocols._common import fitted_embedding, table, times
+from metricnets.tuples import FLOATS
+
+
+def gallery_probe(estimator, X, y, is_probe, splits, *, k=(1, 5, 10, 20), metric="euclidean", n_jobs=None, verbose=0):
+    """Retrieval of persons who were not trained on, over given splits, as for VIPeR.
+
+    For each split the estimator is fitted to all rows of the persons in its training part; then each
+    probe of a person in the test part looks for that person in the gallery of the test part.
+
+    Parameters
+    ----------
+    estimator : estimator, callable or None
+        With ``fit(X, y)`` and ``transform``; or a function of points; None, for the points as they are.
+    X : array-like of shape (n, ...)
+    y : array-like of shape (n,)
+        The person, or class, of each row.
+    is_probe : array-like of bool of shape (n,)
+        Whether a row is a probe, from the one camera, or of the gallery, from the other.
+    splits : iterable of (training persons, test persons)
+        Values of y; no person is in both parts of a split.
+    k : int or array-like of int, default=(1, 5, 10, 20)
+        The ranks at which the recognition rate is wanted.
+    metric : {'euclidean', 'cosine'}, default='euclidean'
+    n_jobs : int or None, default=None
+    verbose : int, default=0
+
+    Returns
+    -------
+    results : dict of ndarray
+        ``test_cmc``, rates of shape (n_splits, n_k); ``test_mean_average_precision``, ``fit_time`` and
+        ``score_time`` of shape (n_splits,).
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, the parts of a split overlap, or a part has no rows.
+
+    Examples
+    --------
+    >>> from metricnets.protocols import gallery_probe
+    >>> X, y, is_probe = [[0.0], [1.0], [0.1], [2.0]], [5, 6, 5, 6], [True, True, False, False]
+    >>> gallery_probe(None, X, y, is_probe, [([], [5, 6])], k=[1, 2])["test_cmc"]
+    array([[0.5, 1. ]])
+    """
+    check_metric(metric)
+    k, y = check_k(k), column_or_1d(y)
+    X = check_array(X, dtype=FLOATS, allow_nd=True, input_name="X")
+    is_probe = np.asarray(is_probe, dtype=bool)
+    check_consistent_length(X, y, is_probe)
+    parts = [[np.isin(y, persons) for persons in split] for split in splits]
+    if not parts:
+        raise ValueError("splits has none; give pairs of training persons and test persons.")
+    for i, (train, test) in enumerate(parts):
+        if (train & test).any():
+            raise ValueError(f"splits[{i}] has persons in both parts, such as {y[train & test][0]}.")
+        if not ((test & is_probe).any() and (test & ~is_probe).any()):
+            raise ValueError(
+                f"splits[{i}] has no probe or no gallery: is_probe should be true for one and false for the other."
+            )
+    jobs = (delayed(_judge_split)(estimator, X, y, is_probe, *part, k, metric) for part in parts)
+    return table(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
+
+
+def _judge_split(estimator, X, y, is_probe, train, test, k, metric):
+    begin = time.perf_counter()
+    embed = fitted_embedding(estimator, X[train], y[train])
+    fitted = time.perf_counter()
+    probe, gallery = test & is_probe, test & ~is_probe
+    scores = retrieval_scores(embed(X[probe]), y[probe], embed(X[gallery]), y[gallery], k=k, metric=metric)
+    names = ("cmc", "mean_average_precision")
+    return {f"test_{name}": scores[name] for name in names} | times(begin, fitted)

@@ -1,0 +1,121 @@
+"""Verification of pairs, over given folds."""
+
+import time
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import normalize
+from sklearn.utils import check_consistent_length
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import column_or_1d
+
+from metricnets.calibration import threshold
+from metricnets.metrics._ranks import check_metric
+from metricnets.metrics._verification import equal_error_rate
+from metricnets.protocols._common import fitted_embedding, table, times
+from metricnets.tuples import check_pair_labels, points_and_members
+
+
+def cross_validate_pairs(
+    estimator, pairs, y, fold, *, preprocessor=None, metric="euclidean", own_threshold=True, n_jobs=None, verbose=0
+):
+    """K-fold verification of pairs over given folds, as for Labeled Faces in the Wild and KinFaceW.
+
+    For each fold the estimator is fitted to the pairs of the other folds, image-restricted: it gets
+    nothing but these pairs, and the threshold is chosen on them too.
+
+    Parameters
+    ----------
+    estimator : estimator, callable or None
+        A learner of pairs, with ``fit(pairs, y)`` and ``decision_function``.  Or what embeds points,
+        as a baseline: an estimator with ``transform``, fitted to the points of the pairs of the other
+        folds without labels; a function of points; None, for the points as they are.
+    pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
+    y : array-like of shape (n_pairs,)
+        +1 for similar, −1 for dissimilar.
+    fold : array-like of shape (n_pairs,)
+        The fold of each pair; at least two.
+    preprocessor : array-like, callable or None, default=None
+        What indicators are looked up in; a learner of pairs that has such a parameter gets it.
+    metric : {'euclidean', 'cosine'}, default='euclidean'
+        Score of embedded pairs: the negative distance, or the cosine.  Learners of pairs have their own.
+    own_threshold : bool, default=True
+        Whether a learner of pairs decides with its ``threshold_``, which may come from pairs that it
+        held back.  Otherwise, and for baselines, the threshold is that of the best accuracy on
+        the pairs of the other folds.
+    n_jobs : int or None, default=None
+        Processes, as everywhere in scikit-learn.
+    verbose : int, default=0
+        Whether joblib says how far it is.
+
+    Returns
+    -------
+    results : dict of ndarray of shape (n_folds,)
+        ``test_accuracy``, ``test_roc_auc``, ``test_equal_error_rate``; ``threshold``, the least score
+        that counts as similar; ``fit_time`` and ``score_time`` in seconds; ``fold``.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, y has other values, or there is one fold only.
+
+    Examples
+    --------
+    >>> from metricnets.protocols import cross_validate_pairs
+    >>> X, pairs = [[0.0], [0.1], [5.0], [5.2]], [[0, 1], [0, 2], [2, 3], [1, 3]]
+    >>> cross_validate_pairs(None, pairs, [1, -1, 1, -1], [0, 0, 1, 1], preprocessor=X)["test_accuracy"]
+    array([1. , 0.5])
+    """
+    check_metric(metric)
+    y, fold = check_pair_labels(y, len(pairs)), column_or_1d(fold)
+    check_consistent_length(y, fold)
+    folds = np.unique(fold)
+    if len(folds) < 2:
+        raise ValueError(f"fold is {folds[0]} throughout; two folds are needed, one to train on and one to test on.")
+    source = getattr(estimator, "preprocessor", None) if preprocessor is None else preprocessor
+    X, members = points_and_members(pairs, 2, source)
+    if hasattr(estimator, "decision_function"):
+        judge, option = _judge_learner, own_threshold
+    else:
+        judge, option = _judge_embedding, metric
+    jobs = (delayed(judge)(estimator, X, members, y, fold == value, option) for value in folds)
+    return {"fold": folds} | table(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
+
+
+def _judge_learner(estimator, X, members, y, inside, own_threshold):
+    """One fold of a learner of pairs."""
+    begin, model, pairs = time.perf_counter(), clone(estimator), members
+    if "preprocessor" in model.get_params(deep=False):
+        model.set_params(preprocessor=X)
+    else:
+        pairs = X[members]
+    model.fit(pairs[~inside], y[~inside])
+    fitted, decider = time.perf_counter(), getattr(model, "best_estimator_", model)
+    if own_threshold and hasattr(decider, "threshold_"):
+        cut = -decider.threshold_
+    else:
+        cut = threshold(model.decision_function(pairs[~inside]), y[~inside])
+    return _verified(model.decision_function(pairs[inside]), y[inside], cut) | times(begin, fitted)
+
+
+def _judge_embedding(estimator, X, members, y, inside, metric):
+    """One fold of what embeds points."""
+    begin = time.perf_counter()
+    embed = fitted_embedding(estimator, X[np.unique(members[~inside])])
+    fitted = time.perf_counter()
+    z = np.asarray(embed(X)).reshape(len(X), -1)
+    if metric == "cosine":
+        z = normalize(z)
+    left, right = z[members[:, 0]], z[members[:, 1]]
+    score = (left * right).sum(axis=1) if metric == "cosine" else -np.linalg.norm(left - right, axis=1)
+    return _verified(score[inside], y[inside], threshold(score[~inside], y[~inside])) | times(begin, fitted)
+
+
+def _verified(score, y, cut):
+    return {
+        "test_accuracy": np.mean((score >= cut) == (y > 0)),
+        "test_roc_auc": roc_auc_score(y, score),
+        "test_equal_error_rate": equal_error_rate(y, score),
+        "threshold": cut,
+    }
