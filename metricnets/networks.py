@@ -2,11 +2,17 @@
 
 import numpy as np
 import torch
+from scipy.linalg import pinvh
 from sklearn.decomposition import PCA
 from torch import nn
 from torch.nn import functional as F
 
-__all__ = ["MLP", "Committee", "NonSaturatingSigmoid", "UnitNorm", "mlp", "small_conv"]
+from metricnets._linalg import COLLINEAR, components_from_metric
+
+__all__ = ["MLP", "Committee", "NonSaturatingSigmoid", "Skip", "UnitNorm", "mlp", "small_conv"]
+
+
+RIDGE = 0.03  # of the mean variance of differences of points that are alike
 
 
 class NonSaturatingSigmoid(nn.Module):
@@ -44,9 +50,16 @@ BOUNDED = ("tanh", "sigmoid")
 class MLP(nn.Sequential):
     """A multilayer perceptron whose blocks are its layers: h⁽ᵐ⁾ = φ(W⁽ᵐ⁾ h⁽ᵐ⁻¹⁾ + b⁽ᵐ⁾)."""
 
+    def __init__(self, *blocks, input_dropout=0.0):
+        super().__init__(*blocks)
+        self.input_dropout = input_dropout
+
+    def forward(self, x):
+        return self.layers(x)[-1]
+
     def layers(self, x):
         """Outputs of all layers, from the first to the top."""
-        outputs = []
+        x, outputs = F.dropout(x, self.input_dropout, self.training), []
         for block in self:
             x = block(x)
             outputs.append(x)
@@ -64,6 +77,19 @@ class Committee(nn.Module):
         return torch.cat([member(x) for member in self.members], dim=1) / len(self.members) ** 0.5
 
 
+class Skip(nn.Module):
+    """A network with the points, less ``center`` and times ``factor``, beside its embeddings."""
+
+    def __init__(self, network, center, factor):
+        super().__init__()
+        self.network = network
+        self.register_buffer("center", center)
+        self.register_buffer("factor", factor)
+
+    def forward(self, x):
+        return torch.cat([self.network(x), self.factor * (x - self.center).flatten(1)], dim=1)
+
+
 def mlp(
     n_features,
     n_components,
@@ -74,6 +100,7 @@ def mlp(
     normalize=False,
     bias=True,
     init="glorot",
+    input_dropout=0.0,
 ):
     """Build a multilayer perceptron.
 
@@ -93,6 +120,8 @@ def mlp(
     bias : bool, default=True
     init : {'glorot', 'uniform'}, default='glorot'
         Weights: Glorot and Bengio's uniform distribution, or U[−0.2, 0.2].  Biases are 0.
+    input_dropout : float in [0, 1), default=0.0
+        Share of the features dropped in training.
 
     Returns
     -------
@@ -119,7 +148,7 @@ def mlp(
             parts.append(UnitNorm())
         blocks.append(nn.Sequential(*parts))
         initialize(linear, init, activation)
-    return MLP(*blocks)
+    return MLP(*blocks, input_dropout=input_dropout)
 
 
 @torch.no_grad()
@@ -196,19 +225,48 @@ def _chunks(*arrays, n_rows=4096):
 
 
 @torch.no_grad()
-def fold(linear, mean, scale):
-    """Let a layer that was trained on (x − mean) / scale take x."""
-    linear.weight /= float(scale)
-    linear.bias -= linear.weight @ torch.as_tensor(mean, dtype=linear.weight.dtype)
+def fold(network, mean, scale):
+    """Let perceptrons that were trained on (x − mean) / scale take x."""
+    mean, scale = torch.as_tensor(mean, dtype=torch.float32), float(scale)
+    if isinstance(network, Skip):
+        network.center, network.factor = mean + scale * network.center, network.factor / scale
+        return fold(network.network, mean, scale)
+    for member in getattr(network, "members", [network]):
+        linear = member[0][0]
+        linear.weight /= scale
+        linear.bias -= linear.weight @ mean
 
 
 @torch.no_grad()
-def principal_start(module, X):
-    """Set a perceptron to the principal components of X, scaled to a mean variance of 1."""
+def principal_start(module, X, differences=None):
+    """Set a perceptron to the principal components of X, scaled to a mean variance of 1.
+
+    With ``differences`` (n, d) of points that are alike, these have no preferred direction among the
+    components, and others of their units are 0: see `whitening_within`.
+    """
     first, *others = (block[0] for block in module)
     pca = PCA(min(*X.shape, first.out_features), random_state=0).fit(X)
-    components = torch.from_numpy(pca.components_ / np.sqrt(pca.explained_variance_.mean()))
+    components, variances = pca.components_, pca.explained_variance_
+    if differences is not None:
+        first.weight.zero_()
+        components, variances = whitening_within(components, variances, differences)
+    components = torch.from_numpy(components / np.sqrt(variances.mean()))
     first.weight[: len(components)] = components
-    first.bias.copy_(-first.weight @ torch.from_numpy(pca.mean_))
+    first.bias.copy_(-first.weight @ torch.as_tensor(pca.mean_, dtype=first.weight.dtype))
     for layer in others:
         nn.init.eye_(layer.weight)
+
+
+def whitening_within(components, variances, differences):
+    """Combine principal components (k, d) so that differences of points that are alike have covariance I.
+
+    The combination is the symmetric root among components of variance 1, so that the units of a layer
+    vary about alike.  Returns the maps (k', d) and their variances.
+    """
+    varies = variances > COLLINEAR * variances[0]
+    unit = components[varies] / np.sqrt(variances[varies])[:, None]  # (k', d)
+    D = differences @ unit.T
+    within = D.T @ D
+    within += (RIDGE * np.trace(within) / len(within) or 1.0) * np.eye(len(within))
+    root = components_from_metric(pinvh(within))  # (k', k')
+    return root @ unit, (root**2).sum(axis=1)

@@ -7,7 +7,7 @@ import torch
 from scipy.special import erf, expit
 from torch import nn
 
-from metricnets.networks import MLP, Committee, NonSaturatingSigmoid, UnitNorm
+from metricnets.networks import MLP, Committee, NonSaturatingSigmoid, Skip, UnitNorm
 
 
 class Affine:
@@ -33,13 +33,23 @@ class Chain:
 
 
 class SideBySide:
-    """Outputs of several functions, joined and divided by the root of their number."""
+    """Outputs of several functions, joined, each times its factor."""
 
-    def __init__(self, members):
-        self.members = members
+    def __init__(self, members, factors):
+        self.members, self.factors = members, factors
 
     def __call__(self, x):
-        return np.hstack([member(x) for member in self.members]) / len(self.members) ** 0.5
+        return np.hstack([factor * member(x) for member, factor in zip(self.members, self.factors)])
+
+
+class Less:
+    """x ↦ x − center."""
+
+    def __init__(self, center):
+        self.center = center
+
+    def __call__(self, x):
+        return x - self.center
 
 
 class TorchEmbedding:
@@ -88,7 +98,11 @@ def as_numpy(module):
         Picklable: (n, ...) array in, (n, n_components) array out.
     """
     if type(module) is Committee:
-        return SideBySide([as_numpy(member) for member in module.members])
+        n = len(module.members)
+        return SideBySide([as_numpy(member) for member in module.members], [n**-0.5] * n)
+    if type(module) is Skip and module.center.ndim == 1:
+        points = Less(module.center.numpy().astype(float))
+        return SideBySide([as_numpy(module.network), points], [1.0, float(module.factor)])
     steps = []
     for _, layer in module.named_modules(remove_duplicate=False):  # one activation may serve twice
         if type(layer) is nn.Linear:

@@ -35,11 +35,11 @@ def naive_contrastive(z, r, positive_margin=0.0, margin=1.0, squared=False):
     return mean(pull) + mean(push)
 
 
-def naive_logistic_pair(z, r, margin=3.0, sharpness=1.0, balanced=True):
+def naive_logistic_pair(z, r, margin=3.0, gap=1.0, sharpness=1.0, balanced=True):
     terms = {1: [], -1: []}
     for i, j in known_pairs(r):
         sign = 1 if r[i, j] > 0.5 else -1
-        x = 1 - sign * (margin - np.sum((z[i] - z[j]) ** 2))
+        x = gap - sign * (margin - np.sum((z[i] - z[j]) ** 2))
         terms[sign].append(0.5 * np.log1p(np.exp(sharpness * x)) / sharpness)
     return (mean(terms[1]) + mean(terms[-1])) / 2 if balanced else mean(terms[1] + terms[-1])
 
@@ -64,6 +64,15 @@ def naive_triplet(z, r, margin=0.2, select="all", squared=False, reduction="acti
     return mean([hinge(term) for term in terms if term > 0 or reduction == "all"])
 
 
+def naive_npair(z, r, temperature=0.2):
+    terms = []
+    for a, p in known_pairs(r):
+        if r[a, p] > 0.5:
+            rivals = [q for q in range(len(z)) if r[a, q] <= 0.5]
+            terms.append(np.log1p(sum(np.exp((z[a] @ z[q] - z[a] @ z[p]) / temperature) for q in rivals)))
+    return mean(terms)
+
+
 def naive_linear_mmd(z_a, z_b):
     return np.sum((sum(z_a) / len(z_a) - sum(z_b) / len(z_b)) ** 2)
 
@@ -85,6 +94,7 @@ NAIVE = {
     "linear_mmd": naive_linear_mmd,
     "logistic_pair": naive_logistic_pair,
     "multi_kernel_mmd": naive_multi_kernel_mmd,
+    "npair": naive_npair,
     "triplet": naive_triplet,
 }
 
@@ -96,9 +106,10 @@ OPTIONS = {
         for (low, high), squared in product([(0.0, 1.0), (0.6, 2.5)], [False, True])
     ],
     "logistic_pair": [
-        {"margin": margin, "sharpness": sharpness, "balanced": balanced}
-        for (margin, sharpness), balanced in product([(3.0, 1.0), (1.5, 4.0)], [False, True])
+        {"margin": margin, "gap": gap, "sharpness": sharpness, "balanced": balanced}
+        for (margin, gap, sharpness), balanced in product([(3.0, 1.0, 1.0), (1.5, 0.0, 4.0)], [False, True])
     ],
+    "npair": [{}, {"temperature": 1.5}],
     "triplet": [
         {"margin": margin, "select": select, "squared": squared, "reduction": reduction}
         for margin, select, squared, reduction in product(
@@ -109,7 +120,7 @@ OPTIONS = {
 }
 
 # Losses that are no function of the distances of embeddings, with the reason.
-NOT_OF_DISTANCES = {}
+NOT_OF_DISTANCES = {"npair": "it compares inner products, which know where the origin is"}
 
 # Losses that numerical gradients cannot check, with the reason.
 NO_GRADCHECK = {"multi_kernel_mmd": "its scale is taken as a constant; see test_multi_kernel_mmd_gradient"}
@@ -264,14 +275,48 @@ def test_precision_is_kept(name, options, dtype):
 @relational
 @pytest.mark.parametrize(("dtype", "offset"), [(torch.float64, 1e4), (torch.float32, 30.0)])
 def test_translation_and_rotation_change_nothing(name, options, dtype, offset):
-    if name in NOT_OF_DISTANCES:
-        pytest.skip(NOT_OF_DISTANCES[name])
     z, r = sample(dtype=dtype)
     z = (z * 2**16).round() / 2**16  # so that the sum with the offset is exact
     tolerance = {"rtol": 1e-8, "atol": 1e-8} if dtype == torch.float64 else {"rtol": 1e-4, "atol": 1e-5}
     expected = evaluate(name, options, z, r)
     torch.testing.assert_close(evaluate(name, options, z @ rotation(dtype), r), expected, **tolerance)
+    if name in NOT_OF_DISTANCES:
+        pytest.skip(NOT_OF_DISTANCES[name])
     torch.testing.assert_close(evaluate(name, options, z + offset, r), expected, **tolerance)
+
+
+@pytest.mark.parametrize(("margin", "gap"), [(1.0, 1.0), (0.5, 1.0), (3.0, -0.1), (float("nan"), 1.0)])
+def test_logistic_pair_names_margin_and_gap(margin, gap):
+    with pytest.raises(ValueError, match=f"gap={gap} should be at least 0 and below margin={margin}"):
+        losses.logistic_pair(*sample(), margin=margin, gap=gap)
+
+
+@pytest.mark.parametrize(("similar", "d2"), [(1.0, 1.25), (0.0, 1.75)])
+def test_logistic_pair_asks_for_distances_on_either_side_of_the_gap(similar, d2):
+    """At a sharpness without end the loss is a hinge, 0 where d² is beyond margin ∓ gap."""
+    r = torch.tensor([[torch.nan, similar], [similar, torch.nan]], dtype=torch.float64)
+    for closer, expected in ((0.01, 0.0), (-0.01, 0.005)):
+        wanted = d2 - closer if similar else d2 + closer
+        z = torch.tensor([[0.0], [wanted**0.5]], dtype=torch.float64)
+        loss = losses.logistic_pair(z, r, margin=1.5, gap=0.25, sharpness=1e5)
+        assert loss.item() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("temperature", [0, -0.2, float("nan")])
+def test_npair_names_a_temperature_that_is_none(temperature):
+    with pytest.raises(ValueError, match=f"temperature={temperature} should be above 0"):
+        losses.npair(*sample(), temperature=temperature)
+
+
+def test_npair_is_0_for_anchors_without_negatives_and_counts_them():
+    z, r = sample(n=4)
+    r[:] = torch.nan
+    r[0, 1] = r[1, 0] = r[2, 3] = r[3, 2] = 1
+    r[0, 2] = 0  # the one anchor with a negative, of four
+    value, slope = gradient("npair", {}, z, r)
+    torch.testing.assert_close(value, torch.log1p(torch.exp((z[0] @ z[2] - z[0] @ z[1]) / 0.2)) / 4)
+    assert slope.isfinite().all()
+    assert not slope[3].any()
 
 
 # ------------------------------------------------------------------------------------------------

@@ -103,3 +103,12 @@ def test_triplet_agrees_with_pytorch_metric_learning(select, reduction, squared)
     mined = miners[select](z, labels) if select in miners else None
     ours = losses.triplet(z, r, margin=0.4, select=select, reduction=reduction, squared=squared)
     torch.testing.assert_close(ours, reference(z, labels, mined), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("temperature", [0.2, 1.0])
+def test_npair_at_unit_norm_agrees_with_ntxent_of_pytorch_metric_learning(temperature):
+    pml_losses = pytest.importorskip("pytorch_metric_learning.losses")
+    z, labels, r = embeddings()
+    ours = losses.npair(torch.nn.functional.normalize(z), r, temperature=temperature)
+    reference = pml_losses.NTXentLoss(temperature=temperature)  # which takes cosines
+    torch.testing.assert_close(ours, reference(z, labels), rtol=1e-6, atol=0)

@@ -26,7 +26,7 @@ from metricnets._params import (
 from metricnets.base import MetricMixin
 from metricnets.deep._context import one_torch_thread, quiet_randomness
 from metricnets.deep._training import Rows, train
-from metricnets.networks import Committee, center_and_scale, fold, standardized
+from metricnets.networks import Committee, Skip, center_and_scale, fold, standardized
 from metricnets.tuples import points_of
 from metricnets.twins import as_numpy
 
@@ -96,7 +96,7 @@ class DeepMetric(MetricMixin, Parametrized):
     verbose: Verbosity = 0
 
     _standardizes = False  # whether the network is trained on centred points of unit scale
-    n_networks = 1  # a parameter where there may be several
+    n_networks, skip = 1, 0.0  # parameters where they make sense
     _any_shape = False  # whether points may be more than vectors: the network is the user's own
 
     def transform(self, X):
@@ -125,8 +125,8 @@ class DeepMetric(MetricMixin, Parametrized):
             raise ValueError(f"points have shape {X.shape[1:]}; give a module= that takes such points.")
         return X
 
-    def _train(self, X, targets, criterion, batches, *, rows=Rows, weights=None, strata=None, wrap=None):
-        """Train a new network on ``rows(X, targets)``; sets ``module_`` and ``history_``.
+    def _train(self, X, targets, criterion, batches, *, rows=None, weights=None, strata=None, wrap=None):
+        """Train a new network on the rows of X and targets; sets ``module_`` and ``history_``.
 
         Parameters
         ----------
@@ -137,8 +137,9 @@ class DeepMetric(MetricMixin, Parametrized):
             ``(network output, targets of a batch) -> loss``.
         batches : callable
             ``(targets, rng) -> sampler``: index lists for these targets.
-        rows : callable, default=Rows
-            ``(X, targets) -> Dataset``, of tensors.
+        rows : callable or None
+            ``(X, targets, kept) -> Rows``, of tensors and the indices of what is not held back, where rows
+            are more than those of X.
         weights : ndarray of shape (n,) or None
             How often each point occurs.
         strata : ndarray of shape (n_rows,) or None
@@ -162,13 +163,14 @@ class DeepMetric(MetricMixin, Parametrized):
         if self._standardizes:
             mean, scale = center_and_scale(X, weights)
             X = standardized(X, mean, scale)
-        dataset = rows(_tensor(X, torch.float32), _tensor(targets))
         kept, held_back = self._split(len(targets), strata, seed)
+        table = _tensor(X, torch.float32), _tensor(targets)
+        dataset = Rows(*table) if rows is None else rows(*table, kept)
         parts = [_Within(part, batches(targets[part], rng)) for part in (kept, held_back) if len(part)]
         with quiet_randomness(seed, device), self._threads():
             networks, self.history_, interrupted = [], [], False
             while len(networks) < self.n_networks and not interrupted:
-                networks.append(self._built(dataset.X))
+                networks.append(self._built(dataset))
                 history, interrupted = train(
                     networks[-1] if wrap is None else wrap(networks[-1]),
                     criterion(),
@@ -186,26 +188,23 @@ class DeepMetric(MetricMixin, Parametrized):
                     verbose=self.verbose,
                 )
                 self.history_ += history
-            self.module_ = networks[0] if len(networks) == 1 else Committee(networks).eval()
+            module = networks[0] if len(networks) == 1 else Committee(networks)
+            self.module_ = (beside_points(module, dataset.X, self.skip) if self.skip else module).eval()
             with torch.no_grad():
                 z = self.module_(dataset.X[:256])
         if not torch.isfinite(z).all():
             raise ValueError(f"embeddings are no longer finite numbers after training; lower lr (lr={self.lr}).")
         self._n_features_out = z.shape[1]
         if self._standardizes:
-            self._fold(mean, scale)
+            fold(self.module_, mean, scale)
         return held_back, interrupted
 
-    def _fold(self, mean, scale):
-        """Let perceptrons that were trained on (x − mean) / scale take x."""
-        for network in getattr(self.module_, "members", [self.module_]):
-            fold(network[0][0], mean, scale)
-
-    def _built(self, X):
+    def _built(self, rows):
         """Build the network and see that it embeds: rows in, rows out."""
+        X = rows.X
         shape = tuple(X.shape[1:])
         module = self._network(shape)
-        self._initialize(module, X)
+        self._initialize(module, rows)
         with torch.no_grad():
             z = module.eval()(X[:2])
         if not any(p.requires_grad for p in module.parameters()):
@@ -220,7 +219,7 @@ class DeepMetric(MetricMixin, Parametrized):
         """Hook: a new network for points of this shape."""
         raise NotImplementedError
 
-    def _initialize(self, module, X):
+    def _initialize(self, module, rows):
         """Hook: set the weights from the data."""
 
     def _split(self, n, strata, seed):
@@ -272,6 +271,16 @@ class DeepMetric(MetricMixin, Parametrized):
 
     def _frozen(self):
         return as_numpy(self.module_)
+
+
+@torch.no_grad()
+def beside_points(network, X, weight):
+    """A network with the points beside it: their mean squared distance is ``weight`` times that of the embeddings."""
+    center = X.mean(dim=0)
+    spread = sum(((part - center) ** 2).sum() for part in _chunks(X))
+    z = torch.cat([network(part) for part in _chunks(X)])
+    of_embeddings = ((z - z.mean(dim=0)) ** 2).sum()
+    return Skip(network, center, (weight * of_embeddings / spread.clamp_min(1e-30)).sqrt())
 
 
 class _Within:

@@ -4,15 +4,21 @@ import numpy as np
 import torch
 
 from metricnets import calibration
-from metricnets._params import AboveOne, Flag, MaybeSource, Positive, fitting, one_of
+from metricnets._params import Flag, MaybeSource, NonNegative, Positive, fitting, one_of
 from metricnets.base import PairsMixin
 from metricnets.deep._autoencoder import pretrain
+from metricnets.deep._base import CHUNK
+from metricnets.deep._context import quiet_randomness
 from metricnets.deep._network import NetworkMetric
+from metricnets.deep._pairs import Pairs
 from metricnets.deep._supervised import Supervised
-from metricnets.deep._training import Rows
-from metricnets.losses._pairs import logistic, logistic_pair
+from metricnets.losses._pairs import check_gap, logistic, logistic_pair
+from metricnets.networks import principal_start
 from metricnets.samplers import Shuffled
 from metricnets.tuples import check_pair_labels, points_and_members
+
+N_START = 10_000  # pairs that the start is found from
+N_DRAWS = 5  # of each pair, to calibrate with
 
 
 class _DDML(NetworkMetric):
@@ -20,8 +26,10 @@ class _DDML(NetworkMetric):
 
     Parameters
     ----------
-    margin : float > 1, default=3.0
-        τ: squared distances should be below τ − 1 in similar pairs, above τ + 1 in dissimilar ones.
+    margin : float > gap, default=3.0
+        τ: squared distances should be below τ − γ in similar pairs, above τ + γ in dissimilar ones.
+    gap : float >= 0, default=1.0
+        γ, 1 in the paper.  Embeddings of unit norm have squared distances of at most 4, where less suits.
     sharpness : float > 0, default=1.0
         β of the generalised logistic g(x) = log(1 + exp(βx)) / β.
     balanced : bool, default=False
@@ -30,7 +38,8 @@ class _DDML(NetworkMetric):
         As everywhere; 'dae' is the paper's greedy layer-wise denoising autoencoders.
     """
 
-    margin: AboveOne = 3.0
+    margin: Positive = 3.0
+    gap: NonNegative = 1.0
     sharpness: Positive = 1.0
     balanced: Flag = False
     init: one_of("glorot", "uniform", "dae") = "glorot"
@@ -39,20 +48,21 @@ class _DDML(NetworkMetric):
         return logistic_pair(z, r, **self._margins())
 
     def _margins(self):
-        return {"margin": self.margin, "sharpness": self.sharpness, "balanced": self.balanced}
+        return {"margin": self.margin, "gap": self.gap, "sharpness": self.sharpness, "balanced": self.balanced}
 
-    def _initialize(self, module, X):
+    def _initialize(self, module, rows):
+        check_gap(self.margin, self.gap)
+        if self.init in ("dae", "pca", "within") and self.module is not None:
+            raise ValueError(f"init='{self.init}' is for the built-in perceptron; leave init at 'glorot' with module=.")
         if self.init == "dae":
-            if self.module is not None:
-                raise ValueError("init='dae' is for the built-in perceptron; leave init at 'glorot' with module=.")
-            pretrain(module, X, np.random.default_rng(torch.initial_seed()))
+            pretrain(module, rows.X, np.random.default_rng(torch.initial_seed()))
 
 
 class DDML(_DDML, Supervised):
     """Discriminative deep metric learning on labelled points.
 
-    Squared distances of similar pairs are pushed below τ − 1 and those of dissimilar pairs above
-    τ + 1, through a smooth hinge: minimise ½ mean g(1 − ℓ(τ − d²)), where ℓ is +1 for similar and
+    Squared distances of similar pairs are pushed below τ − γ and those of dissimilar pairs above
+    τ + γ, through a smooth hinge: minimise ½ mean g(γ − ℓ(τ − d²)), where ℓ is +1 for similar and
     −1 for dissimilar pairs.
 
     Deviations from the paper: all pairs of a batch are used instead of a fixed list, and the
@@ -82,8 +92,24 @@ class DDMLPairs(PairsMixin, _DDML):
     The method is that of :class:`DDML`; pairs are given instead of classes, and the estimator is a
     classifier of pairs, whose ``score`` is the area under the ROC curve.
 
+    The defaults are for tables, where the pairs to come are of the same classes.  Networks learn by heart
+    where there are many features, few pairs, and points of persons never seen before, as with faces; then
+    ``init`` and ``jitter`` help.  After ``PCA(k, whiten=True)`` of the points, with k chosen, the setting for these is
+    ``DDMLPairs(hidden=(k,), n_components=k, activation="identity", normalize=True, init="within",
+    jitter=1.0, margin=1.7, gap=0.0, sharpness=10.0, lr=3e-4, max_epochs=10, early_stopping=False)``.
+    The paper's own is ``DDMLPairs(hidden=(400,), n_components=300, activate_output=True, init="dae",
+    optimizer="sgd", lr_schedule=None, weight_decay=1e-2, early_stopping=False)``.
+
     Parameters
     ----------
+    jitter : float >= 0, default=0.0
+        How far points are moved about in training: in every batch x becomes
+        x ± ``jitter`` (a − b) / √2 for a random similar pair (a, b).  1 doubles what varies within similar pairs.
+    init : {'glorot', 'uniform', 'dae', 'pca', 'within'}, default='glorot'
+        As in :class:`DDML`, or, for the perceptron, in closed form from at most 10,000 pairs: the first
+        layer takes the principal components of their points, and others are the identity.  'within' then
+        whitens by what varies within similar pairs, so that their differences have a covariance of I, but
+        for scale; a small ridge serves where they are fewer than features.
     early_stopping : bool, default=True
         Whether to hold back a part of the pairs, stop when the loss on it does not improve, keep
         the best epoch, and calibrate ``threshold_`` on that part.
@@ -109,6 +135,8 @@ class DDMLPairs(PairsMixin, _DDML):
     True
     """
 
+    jitter: NonNegative = 0.0
+    init: one_of("glorot", "uniform", "dae", "pca", "within") = "glorot"
     early_stopping: Flag = True
     preprocessor: MaybeSource = None
 
@@ -116,8 +144,8 @@ class DDMLPairs(PairsMixin, _DDML):
     def fit(self, pairs, y, calibration_params=None):
         """Learn the metric from pairs, then calibrate ``threshold_``.
 
-        With early stopping it is calibrated on the pairs held back, otherwise on all: networks
-        learn pairs by heart, so that a threshold for those seen in training rejects new ones.
+        With early stopping it is calibrated on the pairs held back, otherwise on all, moved about as in
+        training: networks learn pairs by heart, so that a threshold for those seen rejects new ones.
 
         Parameters
         ----------
@@ -144,13 +172,33 @@ class DDMLPairs(PairsMixin, _DDML):
         self._checked_shape(X)
         self.n_features_in_, self.classes_ = X.shape[1], np.array([-1, 1])
 
-        def rows(X, targets):
-            return Rows(X, targets, members=torch.as_tensor(members))
+        def rows(X, targets, kept):
+            return Pairs(X, targets, torch.as_tensor(members), kept, self.jitter)
 
         weights = np.bincount(members.ravel(), minlength=len(X))
         held_back, _ = self._train(X, y, lambda: self._pair_loss, self._batches, rows=rows, weights=weights, strata=y)
-        seen = held_back if len(np.unique(y[held_back])) == 2 else slice(None)
-        return self.calibrate_threshold(pairs[seen], y[seen], **calibration_params)
+        if len(np.unique(y[held_back])) == 2:
+            return self.calibrate_threshold(pairs[held_back], y[held_back], **calibration_params)
+        if not self.jitter:
+            return self.calibrate_threshold(pairs, y, **calibration_params)
+        everything = rows(torch.tensor(np.ascontiguousarray(X)), torch.as_tensor(y), np.arange(len(y)))
+        return self.set_threshold(-calibration.threshold(*self._jittered_scores(everything), **calibration_params))
+
+    def _initialize(self, module, rows):
+        super()._initialize(module, rows)
+        if self.init in ("pca", "within"):
+            points, differences = rows.sample(N_START)
+            if np.ptp(points, axis=0).max() > 1e-6:  # of rows of unit scale: not all the same
+                principal_start(module, points, differences if self.init == "within" else None)
+
+    def _jittered_scores(self, rows):
+        """Scores and labels of pairs moved about, N_DRAWS times each."""
+        scores, order = [], torch.arange(len(rows)).repeat(N_DRAWS)
+        with quiet_randomness(self._seed(), "cpu"):
+            for indices in order.split(CHUNK):
+                pairs = torch.stack(rows[indices][0].chunk(2), dim=1)
+                scores.append(self.pair_score(pairs.numpy()))
+        return np.concatenate(scores), rows.targets[order].numpy()
 
     def _pair_loss(self, z, y):
         left, right = z.chunk(2)

@@ -12,7 +12,7 @@ from metricnets._params import Count, Flag, NonNegative, Positive, Sizes, Whole,
 from metricnets.deep._network import NetworkMetric
 from metricnets.losses._domains import class_discrepancy, linear_mmd, multi_kernel_mmd
 from metricnets.neighborhoods import UNKNOWN, WithNeighbors, neighborhoods, spread_labels
-from metricnets.networks import BOUNDED, MLP, center_and_scale, principal_start
+from metricnets.networks import BOUNDED, MLP, center_and_scale, fold, principal_start
 from metricnets.samplers import DomainBalanced, Shuffled
 from metricnets.targets import resolve
 
@@ -181,7 +181,7 @@ class DTML(NetworkMetric):
                 break
         self.history_ = history
         if not self._any_shape:
-            self._fold(mean, scale)
+            fold(self.module_, mean, scale)
         return self
 
     def _check_bounded(self):
@@ -212,9 +212,9 @@ class DTML(NetworkMetric):
         X, y = self._validated(X, np.array(labels.tolist()))
         return X, y, source
 
-    def _initialize(self, module, X):
-        if self.init == "pca" and self.module is None and X.any():  # all 0: every row is the same
-            principal_start(module, X.numpy())
+    def _initialize(self, module, rows):
+        if self.init == "pca" and self.module is None and rows.X.any():  # all 0: every row is the same
+            principal_start(module, rows.X.numpy())
 
     def _batches(self, X, codes, source, rng, adapt):
         if len(np.unique(codes[source])) < 2 or (adapt and source.all()):

@@ -55,8 +55,8 @@ class Mahalanobis(AnyLoss):
         return nn.Linear(n_features, n_components, bias=False)
 
     @torch.no_grad()
-    def _initialize(self, module, X):
-        module.weight.copy_(torch.from_numpy(principal_start(X.numpy(), module.out_features)))
+    def _initialize(self, module, rows):
+        module.weight.copy_(torch.from_numpy(principal_start(rows.X.numpy(), module.out_features)))
 
 
 def principal_start(X, n_components):

@@ -6,7 +6,7 @@ from numbers import Integral
 
 from torch import nn
 
-from metricnets._params import Count, Flag, MaybeFunction, RateBelowOne, Sizes, one_of
+from metricnets._params import Count, Flag, MaybeFunction, NonNegative, RateBelowOne, Sizes, one_of
 from metricnets.deep._base import DeepMetric
 from metricnets.networks import ACTIVATIONS, UnitNorm, mlp
 
@@ -29,6 +29,8 @@ class NetworkMetric(DeepMetric):
         Whether the top layer has the activation too.
     dropout : float in [0, 1), default=0.0
         Share of the hidden units dropped in training.
+    input_dropout : float in [0, 1), default=0.0
+        Share of the features that are replaced by their mean in training; for the built-in perceptron.
     normalize : bool, default=False
         Whether embeddings are scaled to unit norm, so that distances are at most 2.
     module : torch.nn.Module, class, callable or None, default=None
@@ -41,6 +43,10 @@ class NetworkMetric(DeepMetric):
         How many networks are trained, one after the other from different weights.  Squared distances
         are the mean of theirs, and embeddings have ``n_networks * n_components`` columns: where rows
         are few, several networks agree on what one has learned by chance.
+    skip : float >= 0, default=0.0
+        Weight of the points themselves: their squared distances are added to those of the embeddings,
+        times a factor that makes their mean over the training rows ``skip`` times that of the
+        embeddings.  Networks learn rows by heart; the points keep what they then forget.
     """
 
     n_components: Count = 32
@@ -48,10 +54,12 @@ class NetworkMetric(DeepMetric):
     activation: one_of(*ACTIVATIONS) = "tanh"
     activate_output: Flag = False
     dropout: RateBelowOne = 0.0
+    input_dropout: RateBelowOne = 0.0
     normalize: Flag = False
     module: MaybeFunction = None
     init: one_of("glorot", "uniform") = "glorot"
     n_networks: Count = 1
+    skip: NonNegative = 0.0
 
     @property
     def _any_shape(self):
@@ -74,6 +82,7 @@ class NetworkMetric(DeepMetric):
                 activate_output=self.activate_output,
                 normalize=self.normalize,
                 init=self.init,
+                input_dropout=self.input_dropout,
             )
         module = _own_module(self.module, shape)
         return nn.Sequential(module, UnitNorm()) if self.normalize else module

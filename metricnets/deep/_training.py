@@ -21,21 +21,16 @@ OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch
 
 
 class Rows(Dataset):
-    """A table and its targets; ``rows[indices]``, a tensor of indices, is a batch.
+    """A table and its targets; ``rows[indices]``, a tensor of indices, is a batch."""
 
-    With ``members`` (n, t) the rows are tuples of points of the table: a batch is the first points
-    of all its tuples, then the second points, and so on.
-    """
-
-    def __init__(self, X, targets, members=None):
-        self.X, self.targets, self.members = X, targets, members
+    def __init__(self, X, targets):
+        self.X, self.targets = X, targets
 
     def __len__(self):
         return len(self.targets)
 
     def __getitem__(self, indices):
-        points = indices if self.members is None else self.members[indices].T.reshape(-1)
-        return self.X[points], self.targets[indices]
+        return self.X[indices], self.targets[indices]
 
 
 class _Batches:

@@ -7,8 +7,8 @@ the names that ``EmbeddingNet(loss=...)`` takes.  The discrepancies of two sampl
 
 from metricnets.losses._domains import linear_mmd, multi_kernel_mmd
 from metricnets.losses._pairs import alignment, contrastive, logistic_pair
-from metricnets.losses._tuples import triplet
+from metricnets.losses._tuples import npair, triplet
 
-RELATIONAL = ["alignment", "contrastive", "logistic_pair", "triplet"]
+RELATIONAL = ["alignment", "contrastive", "logistic_pair", "npair", "triplet"]
 
-__all__ = ["alignment", "contrastive", "linear_mmd", "logistic_pair", "multi_kernel_mmd", "triplet"]
+__all__ = ["alignment", "contrastive", "linear_mmd", "logistic_pair", "multi_kernel_mmd", "npair", "triplet"]

@@ -50,11 +50,11 @@ def contrastive(z, r, *, positive_margin=0.0, margin=1.0, squared=False):
     return masked_mean(pull, similar(r)) + masked_mean(push, dissimilar(r))
 
 
-def logistic_pair(z, r, *, margin=3.0, sharpness=1.0, balanced=False):
-    """The loss of DDML: ½ mean g(1 − ℓ (τ − d²)) with g(x) = log(1 + exp(βx)) / β.
+def logistic_pair(z, r, *, margin=3.0, gap=1.0, sharpness=1.0, balanced=False):
+    """The loss of DDML: ½ mean g(γ − ℓ (τ − d²)) with g(x) = log(1 + exp(βx)) / β.
 
-    ℓ = +1 for similar pairs, whose d² should be below τ − 1, and −1 for dissimilar ones, whose
-    d² should be above τ + 1.
+    ℓ = +1 for similar pairs, whose d² should be below τ − γ, and −1 for dissimilar ones, whose
+    d² should be above τ + γ.
 
     Parameters
     ----------
@@ -62,12 +62,20 @@ def logistic_pair(z, r, *, margin=3.0, sharpness=1.0, balanced=False):
     r : tensor of shape (n, n)
         Relation; > 0.5 is similar, NaN is unknown.
     margin : float, default=3.0
-        τ > 1.
+        τ > γ.
+    gap : float, default=1.0
+        γ >= 0; 1 in the paper.  0 asks for the right side of τ and no more, which suits embeddings of
+        unit norm, whose d² is at most 4.
     sharpness : float, default=1.0
         β; the greater, the more g is like a hinge.
     balanced : bool, default=False
         The plain mean over all pairs, or one in which similar and dissimilar pairs have equal
         weight, however many there are of each, as in the paper's training sets.
+
+    Raises
+    ------
+    ValueError
+        Unless 0 <= gap < margin.
 
     References
     ----------
@@ -80,13 +88,25 @@ def logistic_pair(z, r, *, margin=3.0, sharpness=1.0, balanced=False):
     >>> logistic_pair(z, r, margin=3.0)  # log(1 + exp(-2)) / 2
     tensor(0.0635)
     """
-    return logistic(sqdist(z), similar(r), dissimilar(r), margin=margin, sharpness=sharpness, balanced=balanced)
+    check_gap(margin, gap)
+    return logistic(
+        sqdist(z), similar(r), dissimilar(r), margin=margin, gap=gap, sharpness=sharpness, balanced=balanced
+    )
 
 
-def logistic(d2, pos, neg, *, margin, sharpness, balanced):
+def check_gap(margin, gap):
+    """Raise ValueError unless 0 <= gap < margin."""
+    if not 0 <= gap < margin:
+        raise ValueError(
+            f"gap={gap} should be at least 0 and below margin={margin}, or no pair is near enough: similar ones are "
+            "to have d² < margin - gap; lower gap, or raise margin."
+        )
+
+
+def logistic(d2, pos, neg, *, margin, gap, sharpness, balanced):
     """`logistic_pair` of squared distances ``d2`` and masks of the same shape, 1.0 or 0.0."""
     sign = pos - neg  # ℓ
-    terms = F.softplus(torch.addcmul(1 - margin * sign, sign, d2), beta=sharpness)
+    terms = F.softplus(torch.addcmul(gap - margin * sign, sign, d2), beta=sharpness)
     if not balanced:
         return masked_mean(terms, pos + neg) / 2
     return (masked_mean(terms, pos) + masked_mean(terms, neg)) / 4

@@ -1,8 +1,9 @@
 """Losses on triplets of embeddings."""
 
 import torch
+from torch.nn import functional as F
 
-from metricnets.losses._ops import dist, masked_mean, sqdist
+from metricnets.losses._ops import dist, masked_mean, similar, sqdist
 
 
 def triplet(z, r, *, margin=0.2, select="all", squared=False, reduction="active"):
@@ -55,3 +56,45 @@ def triplet(z, r, *, margin=0.2, select="all", squared=False, reduction="active"
     if reduction == "active":
         chosen = chosen & (terms > 0)
     return masked_mean(terms.clamp_min(0), chosen.to(z.dtype))
+
+
+def npair(z, r, *, temperature=0.2):
+    """A positive against all negatives at once: mean of log(1 + Σ_n exp(s(a, n) − s(a, p))).
+
+    The mean is over the positive pairs (a, p), the sum over the negatives n of the anchor, and
+    s(a, b) = ⟨z_a, z_b⟩ / T: a smooth form of how much the best negative is ahead of the positive.  As s
+    grows with the norm of the embeddings, they should have unit norm: ``EmbeddingNet(normalize=True)``.
+
+    Deviations from the paper: a temperature and unit norm instead of a penalty on the norm; a batch
+    may have any number of rows of a class, of which each pair is an (a, p), and a sum over rows of
+    other classes instead of one of each.
+
+    Parameters
+    ----------
+    z : tensor of shape (n, n_components)
+    r : tensor of shape (n, n)
+        Relation; > 0.5 is similar, NaN is unknown.
+    temperature : float > 0, default=0.2
+        T; the smaller, the more the nearest negatives count.
+
+    Raises
+    ------
+    ValueError
+        If ``temperature`` is not above 0.
+
+    References
+    ----------
+    K. Sohn, "Improved deep metric learning with multi-class N-pair loss objective", NIPS 2016.
+
+    Examples
+    --------
+    >>> z = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> r = torch.tensor([[float("nan"), 1, 0], [1, float("nan"), 0], [0, 0, float("nan")]])
+    >>> npair(z, r, temperature=0.5)  # log(1 + exp(-2)), for either pair
+    tensor(0.1269)
+    """
+    if not temperature > 0:
+        raise ValueError(f"temperature={temperature!r} should be above 0.")
+    s = z @ z.T / temperature  # (n, n)
+    rivals = torch.where(r <= 0.5, s, -torch.inf).logsumexp(1, keepdim=True)  # (n, 1), −inf where there are none
+    return masked_mean(F.softplus(rivals - s), similar(r))

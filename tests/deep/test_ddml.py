@@ -13,7 +13,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from metricnets import DDML, DDMLPairs
 from metricnets.deep._autoencoder import pretrain
-from metricnets.networks import mlp
+from metricnets.deep._pairs import Pairs
+from metricnets.networks import mlp, principal_start
 
 QUICK = {"max_epochs": 5, "random_state": 0}
 
@@ -57,7 +58,9 @@ def test_beats_euclid_where_noise_drowns_the_shape():
     assert learned > raw + 0.05
 
 
-@pytest.mark.parametrize("change", [{"margin": 6.0}, {"sharpness": 5.0}, {"balanced": True}, {"sampler": "pairs"}])
+@pytest.mark.parametrize(
+    "change", [{"margin": 6.0}, {"gap": 0.5}, {"sharpness": 5.0}, {"balanced": True}, {"sampler": "pairs"}]
+)
 def test_every_parameter_matters(points, change):
     plain, changed = DDML(**QUICK).fit(*points), DDML(**QUICK, **change).fit(*points)
     assert not np.allclose(plain.transform(points[0]), changed.transform(points[0]))
@@ -98,7 +101,156 @@ def test_dae_changes_the_start(points):
         DDML(init="dae", module=torch.nn.Linear(64, 2), **QUICK).fit(*points)
 
 
+@pytest.mark.parametrize("learner", [DDML, DDMLPairs])
+def test_margin_and_gap_leave_room_for_similar_pairs(points, indexed, learner):
+    X, (pairs, y) = points[0], indexed
+    with pytest.raises(ValueError, match=r"gap=2.0 should be at least 0 and below margin=1.5"):
+        learner(margin=1.5, gap=2.0, **QUICK).fit(*(points if learner is DDML else (X[pairs], y)))
+
+
 # --- pairs
+
+
+def test_wanted_sides_of_the_margin_with_and_without_a_gap(points, indexed):
+    X, (pairs, y) = points[0], indexed
+    for gap in (0.0, 1.0):
+        learner = DDMLPairs(gap=gap, sharpness=10.0, hidden=(32,), max_epochs=60, early_stopping=False, random_state=0)
+        squared = learner.set_params(preprocessor=X).fit(pairs, y).pair_distance(pairs) ** 2
+        assert np.mean(np.where(y > 0, squared < 3 - gap, squared > 3 + gap)) > 0.99
+
+
+def within(learner, X, pairs):
+    """Covariance of the differences of pairs after embedding."""
+    d = learner.transform(X[pairs[:, 0]]) - learner.transform(X[pairs[:, 1]])
+    return d.T @ d / len(d)
+
+
+STILL = {"lr": 1e-12, "max_epochs": 1, "random_state": 0}  # what is learned is the start
+
+
+@pytest.mark.parametrize("hidden", [(), (6,), (9, 6)])
+def test_a_start_within_whitens_the_differences_of_similar_pairs(hidden):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 6)) @ rng.normal(size=(6, 6)) + 5
+    pairs, y = np.arange(400).reshape(-1, 2), np.tile([-1, 1], 100)
+    X[pairs[y > 0, 1]] = X[pairs[y > 0, 0]] + rng.normal(size=(100, 6)) * [1, 2, 3, 4, 5, 6]
+    shape = {"hidden": hidden, "n_components": 6, "activation": "identity", "preprocessor": X}
+    learner = DDMLPairs(init="within", early_stopping=False, **shape, **STILL).fit(pairs, y)
+    found = within(learner, X, pairs[y > 0])
+    assert_allclose(found / np.trace(found) * 6, np.eye(6), atol=0.1)  # but for the ridge
+    assert_allclose(learner.transform(X).var(axis=0).mean(), 1, rtol=0.02)
+    values = np.linalg.eigvalsh(within(DDMLPairs(init="pca", **shape, **STILL).fit(pairs, y), X, pairs[y > 0]))
+    assert values[-1] > 10 * values[0]
+
+
+def test_a_start_within_is_the_closed_form_with_a_ridge():
+    rng = np.random.default_rng(0)
+    X, D = rng.normal(size=(50, 4)) * [1, 2, 3, 4], rng.normal(size=(3, 4))  # fewer differences than features
+    network = mlp(4, 4, hidden=())
+    principal_start(network, X, D)
+    L = network[0][0].weight.detach().numpy().astype(float)
+    values, vectors = np.linalg.eigh(np.cov(X.T))
+    whitening = vectors.T / np.sqrt(values)[:, None]
+    C = whitening @ D.T @ D @ whitening.T
+    M = whitening.T @ np.linalg.inv(C + 0.03 * np.trace(C) / 4 * np.eye(4)) @ whitening
+    assert_allclose(L.T @ L, M / np.trace(M @ np.cov(X.T)) * 4, rtol=1e-4, atol=1e-5)
+    assert_allclose(network(torch.as_tensor(X, dtype=torch.float32)).mean(0).detach(), np.zeros(4), atol=1e-5)
+
+
+@pytest.mark.parametrize("init", ["pca", "within"])
+def test_a_closed_start_of_what_does_not_vary(init):
+    X, y = np.ones((20, 2, 3)), np.tile([-1, 1], 10)
+    assert np.isfinite(DDMLPairs(init=init, **QUICK).fit(X, y).transform(X[:, 0])).all()
+    X[y < 0, 1] += np.random.default_rng(0).normal(size=(10, 3))  # similar points are the same point
+    assert np.isfinite(DDMLPairs(init=init, jitter=1.0, **QUICK).fit(X, y).transform(X[:, 0])).all()
+    X[..., 1] = X[..., 0]
+    assert np.isfinite(DDMLPairs(init=init, **QUICK).fit(X, y).transform(X[:, 0])).all()
+
+
+def rows_of(jitter, kept=range(6), d=()):
+    X = torch.arange(36.0, dtype=torch.float64).reshape(12, *d, -1) ** 2
+    targets = torch.tensor([1, -1, 1, -1, 1, -1])
+    return Pairs(X, targets, torch.arange(12).reshape(6, 2), list(kept), jitter)
+
+
+def test_a_closed_start_sees_no_pair_that_is_held_back():
+    rows = rows_of(0.0, kept=[0, 1, 5])
+    points, differences = rows.sample(10)
+    assert {tuple(x) for x in points} == {tuple(x) for x in rows.X[[0, 1, 2, 3, 10, 11]].tolist()}
+    assert_array_equal(differences, rows.X[:1] - rows.X[1:2])
+    assert len(rows.sample(2)[0]) == 4
+
+
+def test_pairs_without_jitter_are_first_points_then_second_points():
+    rows = rows_of(0.0)
+    x, targets = rows[torch.tensor([4, 1])]
+    torch.testing.assert_close(x, rows.X[[8, 2, 9, 3]])
+    assert targets.tolist() == [1, -1]
+
+
+@pytest.mark.parametrize("d", [(), (3, 1)])
+def test_jitter_moves_kept_points_by_differences_of_kept_similar_pairs(d):
+    rows = rows_of(0.5, kept=[0, 1, 2, 5], d=d)
+    before = rows.X.clone()
+    allowed = [sign * 0.5 / 2**0.5 * (before[a] - before[a + 1]) for a in (0, 4) for sign in (1, -1)]
+    order = torch.arange(6).repeat(50)
+    found = (rows[order][0] - before[rows.members[order].T.reshape(-1)]).reshape(2, 50, 6, -1)
+    assert not found[:, :, [3, 4]].any()  # held back
+    steps = found[:, :, [0, 1, 2, 5]].reshape(-1, before[0].numel())
+    which = torch.cdist(steps, torch.stack(allowed).reshape(4, -1)).min(dim=1)
+    assert which.values.max() < 1e-3
+    assert which.indices.bincount(minlength=4).min() > 50  # of 400, each of four about equally often
+    torch.testing.assert_close(rows.X, before, rtol=0, atol=0)
+
+
+def test_without_a_similar_pair_among_the_kept_nothing_moves():
+    rows = rows_of(1.0, kept=[1, 3])
+    torch.testing.assert_close(rows[torch.arange(6)][0], rows_of(0.0)[torch.arange(6)][0], rtol=0, atol=0)
+    assert rows.sample(10)[1].shape == (0, 3)
+
+
+def test_jitter_is_reproducible_and_leaves_points_and_generators_alone(points, indexed):
+    X, (pairs, y) = points[0].copy(), indexed
+    before = X.copy()
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    settings = {"preprocessor": X, "jitter": 1.0, "early_stopping": False, **QUICK}
+    one, two = (DDMLPairs(**settings).fit(pairs, y) for _ in range(2))
+    assert torch.rand(1) == expected
+    assert_array_equal(one.transform(X), two.transform(X))
+    assert one.threshold_ == two.threshold_
+    assert_array_equal(X, before)
+    formed = DDMLPairs(**settings | {"preprocessor": None}).fit(X[pairs], y)
+    assert_array_equal(formed.transform(X), one.transform(X))
+    assert formed.threshold_ == one.threshold_
+    assert not np.allclose(DDMLPairs(**settings | {"jitter": 0.0}).fit(pairs, y).transform(X), one.transform(X))
+
+
+def test_jitter_of_images_with_a_network_of_ones_own(points, indexed):
+    X, (pairs, y) = points[0].reshape(-1, 1, 8, 8), indexed
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 5))
+    learner = DDMLPairs(module=network, jitter=0.5, early_stopping=False, **QUICK)
+    assert learner.set_params(preprocessor=X).fit(pairs, y).score(pairs, y) > 0.6
+    for init in ("pca", "within", "dae"):
+        with pytest.raises(ValueError, match=f"init='{init}' is for the built-in perceptron"):
+            learner.set_params(init=init).fit(pairs, y)
+
+
+def test_threshold_is_calibrated_on_jittered_pairs_where_none_are_held_back():
+    """Of random pairs, with as many features as pairs, those learned by heart are nearer than new ones."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(500, 2, 60)), np.tile([-1, 1], 250)
+    X[y == 1, 1] = X[y == 1, 0] + rng.normal(size=(250, 60))
+    shape = {"hidden": (), "init": "within", "early_stopping": False, "random_state": 0}
+    accuracies = []
+    for jitter in (0.0, 1.0):
+        learner = DDMLPairs(jitter=jitter, **shape).fit(X[:120], y[:120])
+        accuracies.append(accuracy_score(y[120:], learner.predict(X[120:])))
+    assert accuracies[1] > accuracies[0] + 0.02
+    far = DDMLPairs(jitter=4.0, **shape)
+    plain = far.fit(X[:120], y[:120]).threshold_
+    assert far.fit(X[:120], y[:120], {"strategy": "max_tnr", "min_rate": 1.0}).threshold_ > plain
 
 
 def test_pairs_and_indices_give_the_same_bits(points, indexed):

@@ -17,7 +17,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from metricnets import DDML, DTML, HRAML, EmbeddingNet, Mahalanobis
-from metricnets.networks import small_conv
+from metricnets.networks import mlp, small_conv
 
 QUICK = {"max_epochs": 3, "random_state": 0}
 
@@ -407,3 +407,46 @@ class TestSeveralNetworks:
         X, y = blobs
         one, two = (HRAML(n_networks=n, max_epochs=3, random_state=0).fit(X, y) for n in (1, 2))
         assert_allclose(two.transform(X)[:, :32] * 2**0.5, one.transform(X), rtol=1e-6)
+
+
+class TestSkip:
+    @pytest.mark.parametrize("params", [{}, {"n_networks": 2}, {"module": nn.Linear(4, 3)}])
+    @pytest.mark.parametrize("learner", [DDML, HRAML, DTML])
+    def test_the_points_count_as_much_as_asked(self, blobs, learner, params):
+        X, y = blobs
+        X = X + 100
+        if "module" in params:
+            params = params | {"normalize": True}
+        model = learner(skip=0.25, max_epochs=3, random_state=0, **params).fit(X, y)
+        z = model.transform(X)
+        of_network, of_points = (pdist(part, "sqeuclidean") for part in (z[:, :-4], z[:, -4:]))
+        assert of_points.mean() == pytest.approx(0.25 * of_network.mean(), rel=1e-3)
+        assert_allclose(
+            of_points / of_points.mean(), pdist(X, "sqeuclidean") / pdist(X, "sqeuclidean").mean(), rtol=1e-4
+        )
+        d = model.get_metric()(X[0], X[1])
+        assert d == pytest.approx(model.pair_distance(X[None, :2])[0], rel=1e-4)
+
+    def test_the_network_is_as_without(self, blobs):
+        X, y = blobs
+        without, beside = (DDML(skip=skip, max_epochs=3, random_state=0).fit(X, y) for skip in (0, 1))
+        assert_array_equal(beside.transform(X)[:, :-4], without.transform(X))
+
+    def test_points_that_are_all_the_same(self, blobs):
+        X, y = blobs
+        assert np.isfinite(DDML(skip=1, max_epochs=3, random_state=0).fit(0 * X, y).transform(X)).all()
+
+
+class TestInputDropout:
+    def test_only_in_training(self, blobs):
+        X, y = blobs
+        model = DDML(input_dropout=0.5, max_epochs=3, random_state=0).fit(X, y)
+        assert_array_equal(model.transform(X), model.transform(X))
+        assert not np.allclose(model.transform(X), DDML(max_epochs=3, random_state=0).fit(X, y).transform(X))
+
+    def test_share_of_the_features(self):
+        network = mlp(1000, 5, hidden=(), activation="identity", input_dropout=0.25)
+        seen = []
+        network[0].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+        network.train()(torch.ones(50, 1000))
+        assert (seen[0] == 0).float().mean() == pytest.approx(0.25, abs=0.01)

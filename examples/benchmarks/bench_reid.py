@@ -1,0 +1,357 @@
+"""Persons in two cameras: VIPeR, rank-k recognition of 316 persons whom nobody was trained on.
+
+The first ten published splits: a metric is learned from the two rows of each of 316 persons, then each of the
+others, seen by camera a, is looked for in camera b (``metricnets.protocols.gallery_probe``).
+
+Hyper-parameters are chosen anew in each split, on the training persons alone: a third of them is held out, and
+preprocessing and the learner's own parameter are those of the best mean reciprocal rank there.  Preprocessing is
+one grid for all: points as they are (centred, divided by one scale), standardised, 40 whitened principal
+components.  Learners of pairs get a person in both cameras as similar, and in camera a with ten others in
+camera b as dissimilar; learners of triplets and quadruplets, the same comparisons; RCA, persons as chunks.  The
+``_Supervised`` forms of pair learners would draw such pairs at random and are left out, and so is MLKR,
+whose targets are quantities.
+
+``--ablation`` takes the deep method apart, on held-out training persons of splits 11 to 15.
+
+Run ``python bench_reid.py --data DIR``, or set METRICNETS_DATA; the folder should have viper_mdf.npz.
+"""
+
+import argparse
+import os
+import sys
+import time
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import joblib
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.decomposition import PCA
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import NeighborhoodComponentsAnalysis
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from tqdm.auto import tqdm
+
+import metricnets as mn
+from metricnets.base import PairsMixin, QuadrupletsMixin, TripletsMixin
+from metricnets.metrics import mean_average_precision
+from metricnets.protocols import gallery_probe
+
+FILE = "viper_mdf.npz"
+RANKS = (1, 10, 20)
+PUBLISHED = {"KISSME, as published": (26.9, 70.0, 83.5)}
+QUICK = ("Euclidean", "LFDA", "ITML", "EmbeddingNet, npair")
+
+
+def cameras(y):
+    """Rows of each person in camera a and in camera b; rows are sorted by camera."""
+    return np.argsort(y, kind="stable").reshape(-1, 2).T
+
+
+class OneScale(TransformerMixin, BaseEstimator):
+    """Points as they are, but for their place and one scale."""
+
+    def fit(self, X, y=None):
+        """Mean and scale."""
+        self.mean_, self.scale_ = X.mean(axis=0), np.sqrt(X.var(axis=0).mean())
+        return self
+
+    def transform(self, X):
+        """Centre and divide."""
+        return (X - self.mean_) / self.scale_
+
+
+class FromPersons(TransformerMixin, BaseEstimator):
+    """A learner of tuples: each person in both cameras, beside ``n_others`` other persons in camera b."""
+
+    def __init__(self, learner, n_others=10):
+        self.learner, self.n_others = learner, n_others
+
+    def fit(self, X, y):
+        """Draw the tuples and learn."""
+        a, b = cameras(y)
+        i = np.repeat(np.arange(len(a)), self.n_others)
+        j = (i + np.random.default_rng(0).integers(1, len(a), len(i))) % len(a)
+        self.learner_ = clone(self.learner).set_params(preprocessor=X)
+        if isinstance(self.learner, PairsMixin):
+            pairs = np.r_[np.c_[a, b], np.c_[a[i], b[j]]]
+            self.learner_.fit(pairs, np.repeat([1, -1], [len(a), len(i)]))
+        else:
+            apart = (a[i], b[j]) if isinstance(self.learner, QuadrupletsMixin) else (b[j],)
+            self.learner_.fit(np.stack([a[i], b[i], *apart], axis=1))
+        return self
+
+    def transform(self, X):
+        """Embed."""
+        return self.learner_.transform(X)
+
+
+class KISSME(TransformerMixin, BaseEstimator):
+    """The inverse covariance of differences of one person less that of differences of two (Köstinger et al. 2012)."""
+
+    def fit(self, X, y):
+        """Two covariances."""
+        a, b = (X[rows] for rows in cameras(y))
+        same = (a - b).T @ (a - b) / len(a)
+        others = (a.T @ a + b.T @ b) / len(a) - np.outer(a.mean(0), b.mean(0)) - np.outer(b.mean(0), a.mean(0))
+        w, v = np.linalg.eigh(np.linalg.inv(same) - np.linalg.inv(others))
+        self.components_ = (v * np.sqrt(w.clip(0))).T
+        return self
+
+    def transform(self, X):
+        """Embed."""
+        return X @ self.components_.T
+
+
+DEEP = {"n_components": 64, "hidden": (512,), "dropout": 0.5, "normalize": True, "n_per_class": 2, "max_epochs": 30}
+NPAIR = mn.EmbeddingNet(loss="npair", lr=1.5e-3, **DEEP)
+TEMPERATURES = {"loss_params": [{"temperature": T} for T in (0.2, 0.4)]}
+PREPROCESSING = {
+    "one scale": OneScale(),
+    "standardised": StandardScaler(),
+    "whitened": PCA(40, whiten=True, svd_solver="full"),
+}
+LINEAR = {  # the learner, and the values of its own parameter
+    "Covariance": (mn.Covariance(), {}),
+    "LDA": (mn.LDA(solver="eigen"), {"shrinkage": [0.0, 0.1, "auto"]}),
+    "LFDA": (mn.LFDA(k=1), {"n_components": [None, 30]}),
+    "RCA": (mn.RCA(), {"n_components": [None, 30]}),
+    "NCA": (mn.NCA(), {"max_iter": [10, 30]}),
+    "LMNN": (mn.LMNN(n_neighbors=1), {"regularization": [0.2, 0.5, 0.8]}),
+    "SCML_Supervised": (mn.SCML_Supervised(k_genuine=1, random_state=0), {"beta": [1e-6, 1e-5, 1e-4]}),
+    "RAML": (mn.RAML(random_state=0), {"alpha": [0.01, 0.1, 1.0]}),
+    "ITML": (mn.ITML(), {"gamma": [0.1, 1.0, 10.0]}),
+    "SDML": (mn.SDML(), {"balance_param": [0.1, 0.5]}),
+    "MMC": (mn.MMC(), {"shrinkage": ["auto", None]}),
+    "GMML": (mn.GMML(), {"t": [0.05, 0.1, 0.5]}),
+    "LDML": (mn.LDML(), {"regularization": [0.01, 0.1]}),
+    "DMLEig": (mn.DMLEig(), {"mu": [0.01, 0.1]}),
+    "DoubletSVM": (mn.DoubletSVM(), {"C": [0.1, 1.0]}),
+    "SCML": (mn.SCML(random_state=0), {"beta": [1e-6, 1e-5, 1e-4]}),
+    "LSML": (mn.LSML(), {"prior": ["identity", "covariance"]}),
+}
+PEERS = {
+    "Euclidean": None,
+    "NCA of scikit-learn": (NeighborhoodComponentsAnalysis(random_state=0), {"max_iter": [10, 30]}),
+    "KISSME, its formula": (KISSME(), {}),
+}
+NETS = {
+    "EmbeddingNet, npair": (NPAIR, TEMPERATURES),
+    "three of them": (clone(NPAIR).set_params(n_networks=3), TEMPERATURES),
+    "HRAML": (mn.HRAML(scale=2.0, **DEEP), {"lr": [1.5e-3, 5e-3]}),
+    "DDML": (mn.DDML(balanced=True, **DEEP), {"lr": [1.5e-3, 5e-3]}),
+}
+OURS = tuple(NETS)[:2]
+LEARNERS = PEERS | LINEAR | NETS
+
+ABLATION = {  # of EmbeddingNet, npair; with preprocessing
+    "n-pair loss, one hidden layer, dropout, unit norm": {},
+    "no dropout": {"dropout": 0.0},
+    "no unit norm": {"normalize": False},
+    "two hidden layers": {"hidden": (256, 256)},
+    "no hidden layer": {"hidden": ()},
+    "no hidden layer, no unit norm: linear": {"hidden": (), "normalize": False},
+    "points of one scale": {"scaler": "one scale"},
+    "points standardised": {"scaler": "standardised"},
+    "triplets, hardest": {"loss": "triplet", "loss_params": {"select": "hard", "margin": 0.3}},
+    "contrastive": {"loss": "contrastive", "loss_params": {"margin": 1.2, "squared": True}},
+    "logistic pair, as DDML": {
+        "loss": "logistic_pair",
+        "loss_params": {"margin": 1.2, "sharpness": 5.0, "balanced": True},
+    },
+    "alignment, as HRAML": {"loss": "alignment"},
+}
+RATES = (1.5e-3, 5e-3)
+
+
+def read(folder):
+    """Rows sorted by camera and person, and the splits of persons."""
+    with np.load(folder / FILE) as table:
+        X, y, camera = table["X"].astype(float), table["person"], table["camera"]
+        order = np.lexsort((y, camera))
+        return X[order], y[order], camera[order] == 0, list(zip(table["train_persons"], table["test_persons"]))
+
+
+def search_space(name):
+    """The pipeline of a learner and its grid."""
+    metric, own = LEARNERS[name]
+    prefix = "metric"
+    if isinstance(metric, (PairsMixin, TripletsMixin, QuadrupletsMixin)):
+        metric, prefix = FromPersons(metric), "metric__learner"
+    grid = {"scaler": list(PREPROCESSING.values())} | {f"{prefix}__{key}": values for key, values in own.items()}
+    return Pipeline([("scaler", None), ("metric", metric)]), grid
+
+
+def hold_out(y):
+    """A third of the persons, always the same: the persons kept, and those held out."""
+    persons = np.random.default_rng(0).permutation(np.unique(y))
+    return persons[len(persons) // 3 :], persons[: len(persons) // 3]
+
+
+def reciprocal_rank(model, X, y):
+    """Mean of 1 / rank of the one match, which is the mean average precision."""
+    a, b = cameras(y)
+    z = model.transform(X)
+    return mean_average_precision(z[a], y[a], z[b], y[b])
+
+
+def chosen(model, y_train, X_train, grid):
+    """The parameters that do best on held-out training persons."""
+    parts = [tuple(np.flatnonzero(np.isin(y_train, persons)) for persons in hold_out(y_train))]
+    search = GridSearchCV(model, grid, scoring=reciprocal_rank, cv=parts, refit=False, error_score="raise")
+    return search.fit(X_train, y_train).best_params_
+
+
+def judge(name, X, y, is_probe, split, seeds):
+    """One learner on one split: what was chosen, rates of shape (n_seeds, n_ranks), seconds."""
+    begin, models, choice = time.perf_counter(), [None], {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of solvers stopped before they converge, in the grid on purpose
+        if LEARNERS[name] is not None:
+            model, grid = search_space(name)
+            if name in NETS:
+                model.set_params(metric__random_state=0)
+            train = np.isin(y, split[0])
+            choice = chosen(model, y[train], X[train], grid)
+            model.set_params(**choice)
+            models = [model]
+            if name in NETS:
+                models = [clone(model).set_params(metric__random_state=seed) for seed in range(seeds)]
+        rates = [gallery_probe(m, X, y, is_probe, [split], k=RANKS)["test_cmc"][0] for m in models]
+    return name, in_words(choice), 100 * np.array(rates), time.perf_counter() - begin
+
+
+def in_words(choice):
+    names = {type(scaler): name for name, scaler in PREPROCESSING.items()}
+    values = [names.get(type(value), value) for value in choice.values()]
+    return ", ".join(str(*value.values()) if isinstance(value, dict) else str(value) for value in values[::-1])
+
+
+def take_apart(name, X, y, is_probe, split, seed, lr):
+    """One variant of the ablation: mean reciprocal rank and rank-1 on held-out training persons."""
+    settings = {"scaler": "whitened", "lr": lr} | ABLATION[name]
+    scaler = clone(PREPROCESSING[settings.pop("scaler")])
+    model = Pipeline([("scaler", scaler), ("metric", clone(NPAIR).set_params(random_state=seed, **settings))])
+    if "loss" in settings and "loss_params" not in settings:
+        model.set_params(metric__loss_params=None)
+    found = gallery_probe(model, X, y, is_probe, [hold_out(split[0])], k=1)
+    return name, lr, 100 * found["test_mean_average_precision"][0], 100 * found["test_cmc"][0]
+
+
+def run(jobs, n_jobs):
+    done = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
+    return list(tqdm(done, total=len(jobs), unit="fit"))
+
+
+def ablation(X, y, is_probe, splits, options):
+    jobs = [
+        joblib.delayed(take_apart)(name, X, y, is_probe, split, seed, lr)
+        for name in ABLATION
+        for lr in RATES
+        for split in splits
+        for seed in range(options.seeds)
+    ]
+    done = run(jobs, options.jobs)
+    print(f"{'EmbeddingNet':52s} {'MRR':>5s} {'rank-1':>7s} {'to full':>13s}   of {len(splits)} splits")
+    found = {}
+    for name in ABLATION:
+        tried = {lr: np.array([d[2:] for d in done if d[:2] == (name, lr)]) for lr in RATES}  # (n_fits, 2)
+        lr, scores = max(tried.items(), key=lambda item: item[1][:, 0].mean())
+        found[name] = scores.reshape(len(splits), -1, 2).mean(axis=1)  # (n_splits, 2)
+        difference = (found[name] - found[next(iter(ABLATION))])[:, 0]
+        gap = f"{difference.mean():+6.1f} ± {error(difference):3.1f}" if difference.any() else ""
+        print(f"{name:52s} {found[name][:, 0].mean():5.1f} {found[name][:, 1].mean():7.1f} {gap:>13s}   lr={lr}")
+
+
+def error(differences):
+    """Standard error of the mean."""
+    return np.std(differences, ddof=1) / np.sqrt(len(differences))
+
+
+def table(X, y, is_probe, splits, names, options):
+    for name in names:
+        own = LEARNERS[name][1] if LEARNERS[name] else {}
+        if own:
+            print(f"   {name:22s} " + "; ".join(f"{key} in {values}" for key, values in own.items()))
+    jobs = [joblib.delayed(judge)(name, X, y, is_probe, split, options.seeds) for name in names for split in splits]
+    done = run(jobs, options.jobs)
+    rates = {name: np.array([d[2].mean(axis=0) for d in done if d[0] == name]) for name in names}  # (n_splits, n_ranks)
+    ours = rates.get(OURS[0])
+    print(f"\n{'':24s} {'rank-1':>12s} {'rank-10':>12s} {'rank-20':>12s} {'npair ahead':>13s} {'s/split':>8s}   chosen")
+    for name, row in PUBLISHED.items():
+        print(f"{name:24s} " + " ".join(f"{rate:5.1f}       " for rate in row))
+    for name in names:
+        cells = " ".join(f"{m:5.1f} ± {s:4.1f}" for m, s in zip(rates[name].mean(axis=0), rates[name].std(axis=0)))
+        gap = "" if ours is None or rates[name] is ours else versus(ours, rates[name])
+        seconds = np.mean([d[3] for d in done if d[0] == name])
+        often = "; ".join(f"{choice} ({n})" for choice, n in Counter(d[1] for d in done if d[0] == name).most_common(3))
+        print(f"{name:24s} {cells} {gap:>13s} {seconds:8.1f}   {often if LEARNERS[name] else ''}")
+    for name in OURS:
+        if name in rates:
+            verdicts(name, rates, np.mean([d[2] for d in done if d[0] == name], axis=0)[:, 0])
+
+
+def versus(ours, theirs):
+    """Mean difference of rank-1 over the splits and its standard error."""
+    difference = ours[:, 0] - theirs[:, 0]
+    return f"{difference.mean():+5.1f} ± {error(difference):3.1f}"
+
+
+def verdict(ours, theirs, whom):
+    difference = (ours - theirs)[:, 0]
+    word = "above" if difference.mean() > 0 else "NOT above"
+    doubt = ", within two standard errors" if abs(difference.mean()) < 2 * error(difference) else ""
+    return f"   {word} {whom}: {versus(ours, theirs)}{doubt}"
+
+
+def verdicts(name, rates, seeds):
+    ours, linear = rates[name], {other: rates[other] for other in LINEAR if other in rates}
+    print(f"\n{name}: rank-1 {ours[:, 0].mean():.1f}, by seed {' '.join(f'{rate:.2f}' for rate in seeds)}")
+    if linear:
+        best = max(linear, key=lambda other: linear[other][:, 0].mean())
+        print(
+            verdict(ours, linear[best], f"each of {len(linear)} linear learners of the project, the best being {best}")
+        )
+    for other, row in PUBLISHED.items():
+        print(verdict(ours, np.array([row]), other))
+    for other in PEERS:
+        if other in rates:
+            print(verdict(ours, rates[other], other))
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=os.environ.get("METRICNETS_DATA"), help="folder of the file")
+    parser.add_argument("--quick", action="store_true", help="two splits, four learners, one seed")
+    parser.add_argument("--ablation", action="store_true", help="take the deep method apart instead")
+    parser.add_argument("--seeds", type=int, default=3, help="of the deep learners")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--only", help="learners whose names have one of these words, separated by commas")
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    if options.data is None or not (Path(options.data) / FILE).is_file():
+        print(f"Nothing was measured: give --data DIR or METRICNETS_DATA, with {FILE}.")
+        return
+    X, y, is_probe, splits = read(Path(options.data))
+    if options.quick:
+        options.seeds = 1
+    if options.ablation:
+        return ablation(X, y, is_probe, splits[10:12] if options.quick else splits[10:15], options)
+    names = QUICK if options.quick else tuple(LEARNERS)
+    if options.only:
+        names = [name for name in LEARNERS if any(word.strip() in name for word in options.only.split(","))]
+        if not names:
+            sys.exit(f"--only {options.only} names none of {', '.join(LEARNERS)}.")
+    splits = splits[: 2 if options.quick else 10]
+    print(f"VIPeR: {len(splits)} splits, {options.seeds} seeds of the deep learners")
+    print(f"the grid: {', '.join(PREPROCESSING)}; with")
+    table(X, y, is_probe, splits, names, options)
+
+
+if __name__ == "__main__":
+    main()

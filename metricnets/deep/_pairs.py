@@ -1,0 +1,50 @@
+"""Pairs of points as rows to train on, moved about by what parts similar ones."""
+
+import torch
+
+from metricnets.deep._training import Rows
+
+
+class Pairs(Rows):
+    """Pairs of points of a table: a batch is their first points, then their second points.
+
+    Those learned from are new in every pass: each point x is moved to x ± ``jitter`` (a − b) / √2, for
+    a random similar pair (a, b) among them.  What parts similar points is noise, and does not depend on
+    where they are, so that the pairs a network could learn by heart are as many as one likes.
+
+    Parameters
+    ----------
+    X : tensor of shape (n, ...)
+    targets : tensor of shape (n_pairs,)
+        +1 for similar, −1 for dissimilar.
+    members : tensor of int of shape (n_pairs, 2)
+    kept : array of int
+        The pairs that are learned from.
+    jitter : float
+    """
+
+    def __init__(self, X, targets, members, kept, jitter):
+        super().__init__(X, targets)
+        self.members, self.jitter = members, jitter
+        self.kept = torch.as_tensor(kept)
+        self.is_kept = torch.zeros(len(targets), dtype=torch.bool).index_fill_(0, self.kept, True)
+        similar = members[self.kept[targets[self.kept] > 0]]
+        self.similar = torch.cat([similar, similar.flip(1)])
+
+    def __getitem__(self, indices):
+        x = self.X[self.members[indices].T.reshape(-1)]
+        if self.jitter and len(self.similar):
+            moves = self.is_kept[indices].repeat(2).reshape(-1, *[1] * (x.ndim - 1))
+            x += moves * self.steps(len(x))
+        return x, self.targets[indices]
+
+    def steps(self, n):
+        """Random steps (n, ...), of PyTorch's generator."""
+        a, b = self.X[self.similar[torch.randint(len(self.similar), (n,))].T]
+        return (a - b) * (self.jitter / 2**0.5)
+
+    def sample(self, n):
+        """Points (2 m, d) of at most n of the pairs learned from, and the differences of similar ones among them."""
+        some = self.kept[torch.randperm(len(self.kept))[:n]]
+        a, b = self.X[self.members[some].T].double()
+        return torch.cat([a, b]).numpy(), (a - b)[self.targets[some] > 0].numpy()
