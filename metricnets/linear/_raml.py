@@ -20,7 +20,7 @@ class RAML(LinearMetric):
     their points.  As a relation is graded, the method learns from classes, label sets, distributions and
     real targets alike, y of shape (n,) or (n, n_targets).  M and b minimise, over pairs of rows, "doublets",
 
-        mean ℓ(τᵀMτ + b − g) + ``alpha`` ‖M‖²,    ℓ(e) = e², or 2 max(0, |e| − ``epsilon``),
+        mean ℓ(τᵀMτ + b − g) + ``alpha`` ‖M‖²,    ℓ(e) = e², or 2 max(0, abs(e) − ``epsilon``),
 
     which is ridge regression, or a support vector machine, with the kernel K(τ, τ') = (τᵀτ')²; then
     M = Σ w ττᵀ is projected onto the positive semi-definite matrices.
