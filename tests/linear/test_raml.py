@@ -43,7 +43,7 @@ def centring(n):
 def test_ridge_is_least_squares_in_the_entries_of_the_matrix(n, alpha):
     M, b = ridge(DIFFERENCES[:n], G[:n], alpha=alpha)
     rows = np.vstack([np.c_[FEATURES[:n], np.ones(n)], np.sqrt(n * alpha) * np.eye(17)[:16]])
-    expected = np.linalg.lstsq(rows, np.r_[G[:n], np.zeros(16)])[0]
+    expected = np.linalg.lstsq(rows, np.r_[G[:n], np.zeros(16)], rcond=None)[0]
     np.testing.assert_allclose(M, expected[:16].reshape(4, 4), atol=1e-9)
     assert b == pytest.approx(expected[16], abs=1e-9)
 
