@@ -181,7 +181,7 @@ def _ridge_in_entries(differences, g, alpha):
     A, v = np.zeros((len(i), len(i))), np.zeros(len(i))
     for rows in np.array_split(np.arange(n), 1 + n * len(i) // BLOCK):
         features = differences[rows][:, i] * differences[rows][:, j] * norms - mean
-        A += features.T @ features
+        A += np.dot(features.T, features)  # with @ NumPy 1.25 warns of invalid values where there are none
         v += (g[rows] - g.mean()) @ features
     v = _solve_shifted(A, v, n * alpha)
     M = np.zeros((d, d))
