@@ -50,6 +50,7 @@ _HOME = {
 # metric-learn's modules, which `import metricnets as metric_learn` should reach as attributes
 _MODULES = {"base_metric", "constraints", "covariance", "exceptions", "itml", "lfda", "lmnn", "lsml", "mlkr"}
 _MODULES |= {"mmc", "nca", "rca", "scml", "sdml"}
+_MODULES |= {"losses", "metrics", "protocols", "relations"}  # and ours, for who types metricnets.metrics
 
 __all__ = sorted(_HOME)
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from joblib import parallel_config
+from scipy.sparse import csr_matrix
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA
@@ -266,3 +267,39 @@ def test_wrong_splits_of_label_sets_are_named():
         multilabel_split(KNeighborsClassifier(), X, Y, [0, 1], [2, 3], scaling="test")
     with pytest.raises(ValueError, match="train and test both have row 1"):
         multilabel_split(KNeighborsClassifier(), X, Y, [0, 1], [1, 2])
+
+
+def test_a_fold_of_one_kind_is_named_before_any_fit(verification):
+    X, members, y, _ = verification
+    with pytest.raises(ValueError, match="fold 1 has one kind of pair only"):
+        cross_validate_pairs(None, members, y, np.where(y > 0, 0, np.arange(120) % 2), preprocessor=X)
+
+
+def test_persons_may_be_sets():
+    X, y, is_probe = [[0.0], [1.0], [0.1], [2.0]], [5, 6, 5, 6], [True, True, False, False]
+    np.testing.assert_array_equal(gallery_probe(None, X, y, is_probe, [(set(), {5, 6})], k=1)["test_cmc"], [0.5])
+
+
+class TestSplitOfLabelSets:
+    X = np.arange(6.0)[:, None]
+    Y = np.array([[0, 1], [1, 0], [0, 1], [1, 0], [0, 1], [1, 0]])
+
+    def test_masks_and_negative_rows(self):
+        model, mask = KNeighborsClassifier(1), np.arange(6) < 4
+        expected = without_times(multilabel_split(model, self.X, self.Y, range(4), [4, 5]))
+        assert without_times(multilabel_split(model, self.X, self.Y, mask, ~mask)) == expected
+        assert without_times(multilabel_split(model, self.X, csr_matrix(self.Y), range(4), [-2, -1])) == expected
+
+    @pytest.mark.parametrize(
+        ("changed", "message"),
+        [
+            ({"test": [-6]}, "both have row 0"),
+            ({"test": []}, "test 0; both need some"),
+            ({"Y": [0, 1, 0, 1, 0, 1]}, "a table of 0 and 1"),
+            ({"estimator": PCA()}, "should have predict_proba"),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, changed, message):
+        arguments = {"estimator": KNeighborsClassifier(1), "X": self.X, "Y": self.Y, "train": [0, 1], "test": [4]}
+        with pytest.raises(ValueError, match=message):
+            multilabel_split(**arguments | changed)

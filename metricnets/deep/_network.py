@@ -20,7 +20,8 @@ class NetworkMetric(DeepMetric):
     Parameters
     ----------
     n_components : int >= 1, default=32
-        Width of the embedding.
+        Width of the embedding of a network; ``transform`` returns ``n_networks * n_components`` columns, and
+        with ``skip`` those of the points behind them.
     hidden : tuple of int, default=(256,)
         Widths of the hidden layers; () for a linear map.
     activation : {'tanh', 'sigmoid', 'nonsaturating', 'relu', 'gelu', 'identity'}, default='tanh'
@@ -30,9 +31,9 @@ class NetworkMetric(DeepMetric):
     dropout : float in [0, 1), default=0.0
         Share of the hidden units dropped in training.
     input_dropout : float in [0, 1), default=0.0
-        Share of the features that are replaced by their mean in training; for the built-in perceptron.
+        Share of the features that are replaced by their mean in training; the others are scaled up in return.
     normalize : bool, default=False
-        Whether embeddings are scaled to unit norm, so that distances are at most 2.
+        Whether embeddings are scaled to unit norm, so that distances, but for ``skip``, are at most 2.
     module : torch.nn.Module, class, callable or None, default=None
         A network of your own in place of the perceptron, from a batch to (n, k) embeddings: an
         instance, which is copied; or a class or function, called with the shape of a point if it
@@ -40,9 +41,9 @@ class NetworkMetric(DeepMetric):
     init : {'glorot', 'uniform'}, default='glorot'
         How weights are drawn: Glorot and Bengio's distribution, or U[−0.2, 0.2].
     n_networks : int >= 1, default=1
-        How many networks are trained, one after the other from different weights.  Squared distances
-        are the mean of theirs, and embeddings have ``n_networks * n_components`` columns: where rows
-        are few, several networks agree on what one has learned by chance.
+        How many networks are trained, one after the other, from different weights unless ``init`` is a
+        closed form.  Squared distances are the mean of theirs: where rows are few, several networks agree on
+        what one has learned by chance.
     skip : float >= 0, default=0.0
         Weight of the points themselves: their squared distances are added to those of the embeddings,
         times a factor that makes their mean over the training rows ``skip`` times that of the
@@ -83,6 +84,11 @@ class NetworkMetric(DeepMetric):
                 normalize=self.normalize,
                 init=self.init,
                 input_dropout=self.input_dropout,
+            )
+        if self.n_networks > 1 and isinstance(self.module, nn.Module):
+            raise ValueError(
+                f"n_networks={self.n_networks} would train copies of one module; give a class or a function as "
+                "module=, which makes a new network each time."
             )
         module = _own_module(self.module, shape)
         return nn.Sequential(module, UnitNorm()) if self.normalize else module

@@ -94,10 +94,13 @@ class RAML(LinearMetric):
         relation, targets, _ = resolve(y, self.relation)
         X, basis = in_span(X)
         pairs, r = doublets(X, targets, relation, self.n_neighbors)
+        alike = len(r) == 0 or np.ptp(r) <= 1e-6  # rounding of single precision is less
         if len(pairs) > self.max_doublets:
             drawn = random_state_of(self.random_state).choice(len(pairs), self.max_doublets, replace=False)
             pairs, r = pairs[drawn], r[drawn]
-        if len(r) == 0 or np.ptp(r) <= 1e-6:  # rounding of single precision is less
+        if not alike and np.ptp(r) <= 1e-6:
+            raise ValueError(f"the {len(r)} doublets drawn are all alike; raise max_doublets={self.max_doublets}.")
+        if alike:
             raise ValueError(
                 f"y gives all pairs of rows the relation {r.mean() if len(r) else np.nan:.3g}; there is nothing to "
                 "align with, as where y has one class only or no class has two rows."

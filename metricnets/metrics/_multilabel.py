@@ -103,7 +103,7 @@ def average_precision(Y, score):
 
 
 def multilabel_scores(Y, score, *, threshold=0.5):
-    """Compute all five scores of label sets: those above, and the Hamming loss of ``score >= threshold``.
+    """Compute all five scores of label sets: those above, and the Hamming loss of ``score > threshold``.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def multilabel_scores(Y, score, *, threshold=0.5):
         0 and 1.
     score : array-like of shape (n_samples, n_labels)
     threshold : float, default=0.5
-        The least score of a label that is predicted.
+        A label with a score above it is predicted, as by ``predict`` of :class:`~metricnets.MLKNN`.
 
     Returns
     -------
@@ -126,7 +126,7 @@ def multilabel_scores(Y, score, *, threshold=0.5):
     """
     Y, score = check_label_sets(Y, score)
     losses = {f.__name__: f(Y, score) for f in (ranking_loss, one_error, coverage, average_precision)}
-    return {"hamming_loss": float(hamming_loss(Y.astype(int), (score >= threshold).astype(int)))} | losses
+    return {"hamming_loss": float(hamming_loss(Y.astype(int), (score > threshold).astype(int)))} | losses
 
 
 def check_label_sets(Y, score):

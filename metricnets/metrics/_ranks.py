@@ -50,7 +50,7 @@ def check_metric(metric):
 def _prepared(z, gallery, metric):
     """Queries, gallery, and what to subtract their products from so that the nearest come first."""
     if metric == "cosine":
-        return normalize(z), normalize(gallery), 0
+        return normalize(z.astype(float)), normalize(gallery.astype(float)), 0  # close unit rows differ in late digits
     origin = np.median(gallery, axis=0)  # far from it squares lose digits; medians of whole numbers are exact
     z, gallery = z - origin, gallery - origin
     return z, gallery, (gallery**2).sum(axis=1) / 2

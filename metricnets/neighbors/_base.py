@@ -36,6 +36,8 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
 
     def _validated(self, X, y):
         """X and y, y dense, both as yet unread by the metric."""
+        if isinstance(self.metric, type):
+            raise ValueError(f"metric={self.metric.__name__} is a class; give an instance, {self.metric.__name__}().")
         validate_data(self, X, y, skip_check_array=True)
         X = self._checked(X)
         y = check_array(y, accept_sparse=True, ensure_2d=False, dtype=None, input_name="y")
@@ -78,6 +80,16 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
 
     def _embeds(self):
         return self.metric_ is None or is_learner(self.metric_) or isinstance(self.metric_, Distance)
+
+    def set_params(self, **params):
+        """Set parameters, those of the metric as ``metric__margin``, unless it is fitted."""
+        nested = [name for name in params if name.startswith("metric__")]
+        learner = params.get("metric", self.metric)
+        if nested and is_learner(learner) and is_fitted(learner):
+            raise ValueError(
+                f"{nested[0]} cannot be set: metric is fitted, and used as it is; give one that is not fitted."
+            )
+        return super().set_params(**params)
 
     def __sklearn_clone__(self):
         copy = super().__sklearn_clone__()

@@ -59,7 +59,7 @@ def gallery_probe(estimator, X, y, is_probe, splits, *, k=(1, 5, 10, 20), metric
     X = check_array(X, dtype=FLOATS, allow_nd=True, input_name="X")
     is_probe = np.asarray(is_probe, dtype=bool)
     check_consistent_length(X, y, is_probe)
-    parts = [[np.isin(y, persons) for persons in split] for split in splits]
+    parts = [[np.isin(y, list(persons)) for persons in split] for split in splits]
     if not parts:
         raise ValueError("splits has none; give pairs of training persons and test persons.")
     for i, (train, test) in enumerate(parts):

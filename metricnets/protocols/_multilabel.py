@@ -3,6 +3,7 @@
 import time
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.validation import check_X_y
@@ -22,7 +23,7 @@ def multilabel_split(estimator, X, Y, train, test, *, scaling=None):
     X : array-like of shape (n, n_features)
     Y : array-like of shape (n, n_labels)
         0 and 1.
-    train, test : array-like of int
+    train, test : array-like of int, or of bool
         The rows of the two parts, without one in common.
     scaling : {None, 'train', 'each'}, default=None
         Whether columns are scaled to [0, 1]: by least and greatest value of the training rows; or each
@@ -49,8 +50,15 @@ def multilabel_split(estimator, X, Y, train, test, *, scaling=None):
     """
     if scaling not in (None, "train", "each"):
         raise ValueError(f"scaling={scaling!r} is unknown; use None, 'train' or 'each'.")
-    X, Y = check_X_y(X, Y, dtype=FLOATS, multi_output=True)
-    train, test = np.asarray(train), np.asarray(test)
+    if not hasattr(estimator, "predict_proba"):
+        raise ValueError(f"estimator={estimator!r} should have predict_proba, which ranks the labels.")
+    X, Y = check_X_y(X, Y.toarray() if issparse(Y) else Y, dtype=FLOATS, multi_output=True)
+    if Y.ndim != 2 or not np.isin(Y, (0, 1)).all():
+        raise ValueError("Y should be a table of 0 and 1, a column for each label.")
+    rows = np.arange(len(X))
+    train, test = (rows[np.asarray(part, dtype=None if len(part) else int)] for part in (train, test))
+    if not (len(train) and len(test)):
+        raise ValueError(f"train has {len(train)} rows and test {len(test)}; both need some.")
     if np.intersect1d(train, test).size:
         raise ValueError(f"train and test both have row {np.intersect1d(train, test)[0]}.")
     seen, unseen = X[train], X[test]

@@ -73,6 +73,9 @@ def cross_validate_pairs(
     folds = np.unique(fold)
     if len(folds) < 2:
         raise ValueError(f"fold is {folds[0]} throughout; two folds are needed, one to train on and one to test on.")
+    for value in folds:
+        if len(np.unique(y[fold == value])) < 2:
+            raise ValueError(f"fold {value} has one kind of pair only; each needs similar and dissimilar ones.")
     source = getattr(estimator, "preprocessor", None) if preprocessor is None else preprocessor
     X, members = points_and_members(pairs, 2, source)
     if hasattr(estimator, "decision_function"):

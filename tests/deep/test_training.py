@@ -403,6 +403,10 @@ class TestSeveralNetworks:
         assert len(both.history_) == 2 * len(learner(max_epochs=3, random_state=0).fit(X, y).history_)
         assert both.get_feature_names_out().shape == (both.transform(X).shape[1],)
 
+    def test_copies_of_one_module_are_refused(self, blobs):
+        with pytest.raises(ValueError, match="n_networks=2 would train copies of one module"):
+            HRAML(n_networks=2, module=nn.Linear(4, 2)).fit(*blobs)
+
     def test_the_first_is_the_only_one_of_one(self, blobs):
         X, y = blobs
         one, two = (HRAML(n_networks=n, max_epochs=3, random_state=0).fit(X, y) for n in (1, 2))
@@ -410,7 +414,15 @@ class TestSeveralNetworks:
 
 
 class TestSkip:
-    @pytest.mark.parametrize("params", [{}, {"n_networks": 2}, {"module": nn.Linear(4, 3)}])
+    @pytest.mark.parametrize(
+        "params",
+        [
+            {},
+            {"n_networks": 2},
+            {"module": nn.Linear(4, 3)},
+            {"module": lambda shape: nn.Linear(*shape, 3), "n_networks": 2},
+        ],
+    )
     @pytest.mark.parametrize("learner", [DDML, HRAML, DTML])
     def test_the_points_count_as_much_as_asked(self, blobs, learner, params):
         X, y = blobs

@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
+from sklearn.datasets import make_multilabel_classification
 from sklearn.metrics import hamming_loss
+from sklearn.neighbors import KNeighborsClassifier
 
 from metricnets.metrics import average_precision, coverage, multilabel_scores, one_error, ranking_loss
 
@@ -70,7 +73,7 @@ def test_full_rows_do_not_count_where_there_is_nothing_to_order(score):
 def test_all_five_at_once():
     Y, s = label_sets()
     scores = multilabel_scores(Y, s, threshold=0.3)
-    assert scores.pop("hamming_loss") == pytest.approx(np.mean((s >= 0.3) != Y)) == hamming_loss(Y, s >= 0.3)
+    assert scores.pop("hamming_loss") == pytest.approx(np.mean((s > 0.3) != Y)) == hamming_loss(Y, s > 0.3)
     assert scores == {score.__name__: score(Y, s) for score in SCORES}
 
 
@@ -88,3 +91,16 @@ def test_all_five_at_once():
 def test_what_is_wrong_is_named(score, Y, s, message):
     with pytest.raises(ValueError, match=message):
         score(Y, s)
+
+
+def test_hamming_loss_of_ties_is_that_of_predict():
+    X, Y = make_multilabel_classification(200, random_state=0)
+    model = KNeighborsClassifier(4).fit(X[:100], Y[:100])
+    score = np.column_stack([p[:, 1] for p in model.predict_proba(X[100:])])
+    assert (score == 0.5).any()
+    assert multilabel_scores(Y[100:], score)["hamming_loss"] == hamming_loss(Y[100:], model.predict(X[100:]))
+
+
+def test_sparse_label_sets():
+    Y, s = label_sets()
+    assert multilabel_scores(csr_matrix(Y), s) == multilabel_scores(Y, s)

@@ -186,3 +186,10 @@ def test_memory_is_that_of_a_chunk(monkeypatch):
 def test_what_is_wrong_is_named(arguments, options, message):
     with pytest.raises(ValueError, match=message):
         retrieval_scores(*arguments, **options)
+
+
+def test_close_directions_in_single_precision():
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(20), 5)
+    z = np.eye(1, 8).repeat(100, 0) + 1e-3 * rng.normal(size=(20, 8))[y] + 1e-6 * rng.normal(size=(100, 8))
+    assert map_at_r(z.astype(np.float32), y, metric="cosine") == map_at_r(z, y, metric="cosine") == 1

@@ -261,3 +261,17 @@ def test_wrong_points(sets):
         MLKNN(metric=Covariance().fit(X[:, :4])).fit(X, Y)
     with pytest.raises(ValueError, match="y"):
         MLKNN(metric=LDA()).fit(X, Y)  # which learns from classes
+
+
+def test_parameters_of_a_fitted_metric_cannot_be_searched():
+    X, Y = make_multilabel_classification(40, random_state=0)
+    learner = HRAML(max_epochs=1, random_state=0).fit(X, Y)
+    with pytest.raises(ValueError, match="metric__scale cannot be set: metric is fitted"):
+        MLKNN(metric=learner).set_params(metric__scale=0.7)
+    assert learner.scale == 1.5
+    assert MLKNN(metric=HRAML()).set_params(metric__scale=0.7).metric.scale == 0.7
+
+
+def test_a_class_is_no_metric():
+    with pytest.raises(ValueError, match=r"metric=HRAML is a class; give an instance, HRAML\(\)"):
+        MLKNN(metric=HRAML).fit(*make_multilabel_classification(40, random_state=0))
