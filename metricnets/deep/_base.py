@@ -27,10 +27,9 @@ from metricnets.base import MetricMixin
 from metricnets.deep._context import one_torch_thread, quiet_randomness
 from metricnets.deep._training import Rows, train
 from metricnets.networks import Committee, Skip, center_and_scale, fold, standardized
-from metricnets.tuples import points_of
+from metricnets.tuples import FLOATS, points_of
 from metricnets.twins import as_numpy
 
-FLOATS = [np.float64, np.float32]
 CHUNK = 4096  # rows embedded at a time
 
 

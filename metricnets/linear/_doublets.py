@@ -36,7 +36,7 @@ def _parts(rows):
     return np.array_split(rows, 1 + len(rows) // 1000)
 
 
-def doublets(X, targets, relation, n_neighbors):
+def graded_doublets(X, targets, relation, n_neighbors):
     """Pairs of rows that are neighbours among the more, or among the less, alike.
 
     Parameters

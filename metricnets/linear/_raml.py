@@ -9,7 +9,7 @@ from metricnets._linalg import centered, components_from_metric, with_fixed_sign
 from metricnets._params import Count, Function, NonNegative, Positive, Seed, one_of, random_state_of
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
-from metricnets.linear._doublets import BLOCK, doublets, kernel, matrix_of, unit_of, vanishes
+from metricnets.linear._doublets import BLOCK, graded_doublets, kernel, matrix_of, unit_of, vanishes
 from metricnets.targets import resolve
 
 
@@ -93,7 +93,7 @@ class RAML(LinearMetric):
     def _solve(self, X, y):
         relation, targets, _ = resolve(y, self.relation)
         X, basis = in_span(X)
-        pairs, r = doublets(X, targets, relation, self.n_neighbors)
+        pairs, r = graded_doublets(X, targets, relation, self.n_neighbors)
         alike = len(r) == 0 or np.ptp(r) <= 1e-6  # rounding of single precision is less
         if len(pairs) > self.max_doublets:
             drawn = random_state_of(self.random_state).choice(len(pairs), self.max_doublets, replace=False)

@@ -12,7 +12,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.svm import SVR
 
 from metricnets import relations
-from metricnets.linear._raml import RAML, doublets, ridge, support_vectors
+from metricnets.linear._raml import RAML, graded_doublets, ridge, support_vectors
 from metricnets.targets import resolve
 
 X, classes = tiny_points()
@@ -122,14 +122,14 @@ def test_doublets_are_the_nearest_of_the_more_and_of_the_less_alike(y, name, k):
         near = sorted(set(range(45)) - {i}, key=lambda j, i=i: np.sum((X[i] - X[j]) ** 2))
         for side in ([j for j in near if r[i, j] > mean], [j for j in near if r[i, j] <= mean]):
             expected |= {(min(i, j), max(i, j)) for j in side[:k]}
-    pairs, found = doublets(X, targets, relation, k)
+    pairs, found = graded_doublets(X, targets, relation, k)
     assert len(pairs) == len(expected)
     assert {tuple(pair) for pair in pairs.tolist()} == expected
     np.testing.assert_array_equal(found, r[pairs[:, 0], pairs[:, 1]])
 
 
 def test_of_classes_these_are_neighbours_of_the_same_and_of_other_classes():
-    pairs, r = doublets(X, classes, relations.same_class, 100)
+    pairs, r = graded_doublets(X, classes, relations.same_class, 100)
     assert len(pairs) == 45 * 44 / 2
     np.testing.assert_array_equal(r, classes[pairs[:, 0]] == classes[pairs[:, 1]])
 
@@ -155,7 +155,7 @@ def test_too_many_doublets_are_drawn_from():
 def regression(y, name, **params):
     """What `fit` should find, from the functions above."""
     relation, targets, _ = resolve(np.asarray(y), name)
-    pairs, r = doublets(X - X.mean(axis=0), targets, relation, 5)
+    pairs, r = graded_doublets(X - X.mean(axis=0), targets, relation, 5)
     differences, g = X[pairs[:, 0]] - X[pairs[:, 1]], 1 - r
     unit = np.sqrt(np.mean(np.sum(differences**2, axis=1)))
     M, b = ridge(differences / unit, (g - g.mean()) / g.std(), alpha=0.1)
