@@ -59,7 +59,9 @@ class MLP(nn.Sequential):
 
     def layers(self, x):
         """Outputs of all layers, from the first to the top."""
-        x, outputs = F.dropout(x, self.input_dropout, self.training), []
+        outputs = []
+        if self.input_dropout:
+            x = F.dropout(x, self.input_dropout, self.training)
         for block in self:
             x = block(x)
             outputs.append(x)
