@@ -154,6 +154,7 @@ def test_public_names_are_found_and_listed():
         ("from metricnets import LDA, Covariance; LDA(), Covariance()", ["torch", "skorch"]),
         ("from metricnets import SourceOnly; SourceOnly()", ["torch", "skorch"]),
         ("import metricnets.relations, metricnets.samplers", ["sklearn", "torch"]),
+        ("import metricnets; metricnets.metrics.get_scorer, metricnets.protocols.transfer", ["torch", "skorch"]),
         ("import metricnets.calibration, metricnets.targets, metricnets.base", ["torch", "skorch"]),
     ],
 )

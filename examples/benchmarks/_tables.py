@@ -8,7 +8,6 @@ from pathlib import Path
 import joblib
 import numpy as np
 from sklearn.neighbors import NeighborhoodComponentsAnalysis
-from sklearn.preprocessing import MinMaxScaler
 from tqdm.auto import tqdm
 
 import metricnets
@@ -145,18 +144,10 @@ def accuracy(model, A, a, B, b):
     return model.fit(A, a).score(B, b)
 
 
-def scaled(A, B, scaling):
-    """Training and test part as `multilabel_split` scales them."""
-    if scaling is None:
-        return A, B
-    scaler = MinMaxScaler().fit(A)
-    return scaler.transform(A), scaler.transform(B) if scaling == "train" else MinMaxScaler().fit_transform(B)
-
-
 def scores_of_rows(Y, P):
     """(n, 5): each row's part in the five means, NaN where it has none."""
     rows = np.full((len(Y), 5), np.nan)
-    rows[:, 0] = ((P >= 0.5) != Y).mean(axis=1)
+    rows[:, 0] = ((P > 0.5) != Y).mean(axis=1)
     for i, (truth, p) in enumerate(zip(Y, P)):
         if 0 < truth.sum() < len(truth):
             rows[i] = list(multilabel_scores(truth[None], p[None]).values())

@@ -32,7 +32,6 @@ from _tables import (
     intervals,
     metric_of,
     run,
-    scaled,
     scores_of_rows,
     show,
     tell_choice,
@@ -48,6 +47,7 @@ from sklearn.preprocessing import StandardScaler, normalize
 from metricnets import AAKNN, MLKNN
 from metricnets.metrics import distribution_scores, multilabel_scores
 from metricnets.protocols import multilabel_split
+from metricnets.protocols._multilabel import scaled
 
 SETS = {  # table -> set: file, what it is
     1: {

@@ -50,8 +50,8 @@ def retrieval_scores(z, y, z_gallery=None, y_gallery=None, *, k=(1, 5, 10), metr
 
     Notes
     -----
-    Memory is 16 max(2²², n_gallery) bytes, 64 MiB up to four million rows, half of it for points in
-    single precision, and copies of z and of the gallery.  Time is that of sorting n_gallery numbers
+    Memory is 16 max(2²², n_gallery) bytes, 64 MiB up to four million rows, half of it for Euclidean
+    distances in single precision, and copies of z and of the gallery.  Time is that of sorting n_gallery numbers
     for each query, and of the product of z and the gallery.
 
     Examples

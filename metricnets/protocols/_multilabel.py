@@ -61,12 +61,16 @@ def multilabel_split(estimator, X, Y, train, test, *, scaling=None):
         raise ValueError(f"train has {len(train)} rows and test {len(test)}; both need some.")
     if np.intersect1d(train, test).size:
         raise ValueError(f"train and test both have row {np.intersect1d(train, test)[0]}.")
-    seen, unseen = X[train], X[test]
-    if scaling is not None:
-        scaler = MinMaxScaler().fit(seen)
-        unseen = scaler.transform(unseen) if scaling == "train" else MinMaxScaler().fit_transform(unseen)
-        seen = scaler.transform(seen)
+    seen, unseen = scaled(X[train], X[test], scaling)
     begin = time.perf_counter()
     model = clone(estimator).fit(seen, Y[train])
     fit_time = time.perf_counter() - begin
     return multilabel_scores(Y[test], probabilities(model, unseen)) | {"fit_time": fit_time}
+
+
+def scaled(seen, unseen, scaling):
+    """Training and test rows, their columns scaled to [0, 1] as `multilabel_split` says."""
+    if scaling is None:
+        return seen, unseen
+    scaler = MinMaxScaler().fit(seen)
+    return scaler.transform(seen), (scaler if scaling == "train" else MinMaxScaler().fit(unseen)).transform(unseen)
