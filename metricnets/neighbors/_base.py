@@ -83,12 +83,7 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
 
     def set_params(self, **params):
         """Set parameters, those of the metric as ``metric__margin``, unless it is fitted."""
-        nested = [name for name in params if name.startswith("metric__")]
-        learner = params.get("metric", self.metric)
-        if nested and is_learner(learner) and is_fitted(learner):
-            raise ValueError(
-                f"{nested[0]} cannot be set: metric is fitted, and used as it is; give one that is not fitted."
-            )
+        check_settable(params, params.get("metric", self.metric))
         return super().set_params(**params)
 
     def __sklearn_clone__(self):
@@ -104,6 +99,15 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
         if is_learner(self.metric):
             tags.input_tags = get_tags(self.metric).input_tags
         return tags
+
+
+def check_settable(params, metric):
+    """Raise ValueError if parameters of a fitted metric are to be set, which all copies share and none refits."""
+    nested = [name for name in params if name.startswith("metric__")]
+    if nested and is_learner(metric) and is_fitted(metric):
+        raise ValueError(
+            f"{nested[0]} cannot be set: metric is fitted, and used as it is; give one that is not fitted."
+        )
 
 
 def is_learner(metric):

@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 from metricnets._params import MaybeMetric, MaybeRate, Parametrized, Positive, fitting, one_of
 from metricnets.base import PairsMixin
 from metricnets.calibration import STRATEGIES, check_strategy
+from metricnets.neighbors._base import check_settable
 from metricnets.tuples import check_pair_labels, check_tuples
 
 
@@ -89,6 +90,11 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized, positional="
     def pair_score(self, pairs):
         """Similarities of pairs of points, the negative distances."""
         return -self.pair_distance(pairs)
+
+    def set_params(self, **params):
+        """Set parameters, but none of ``metric``, which is fitted."""
+        check_settable(params, params.get("metric", self.metric))
+        return super().set_params(**params)
 
     def __sklearn_clone__(self):
         return type(self)(**self.get_params(deep=False))

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -66,3 +67,12 @@ def test_what_is_missing_is_named(lda, pairs):
         PairsClassifier(lda).predict(X)
     with pytest.raises(ValueError, match=r"\by\b"):
         PairsClassifier(lda).fit(X, y * 2)
+
+
+def test_parameters_of_the_fitted_metric_cannot_be_searched():
+    X, y = load_iris(return_X_y=True)
+    metric = LDA().fit(X, y)
+    with pytest.raises(ValueError, match="metric__n_components cannot be set: metric is fitted"):
+        PairsClassifier(metric).set_params(metric__n_components=1)
+    assert metric.n_components is None
+    assert PairsClassifier(metric).set_params(beta=2.0).beta == 2
