@@ -1,18 +1,10 @@
 """Embedding networks: multilayer perceptrons and a small convolutional net."""
 
-import numpy as np
 import torch
-from scipy.linalg import pinvh
-from sklearn.decomposition import PCA
 from torch import nn
 from torch.nn import functional as F
 
-from metricnets._linalg import COLLINEAR, components_from_metric
-
 __all__ = ["MLP", "Committee", "NonSaturatingSigmoid", "Skip", "UnitNorm", "mlp", "small_conv"]
-
-
-RIDGE = 0.03  # of the mean variance of differences of points that are alike
 
 
 class NonSaturatingSigmoid(nn.Module):
@@ -195,80 +187,3 @@ def small_conv(input_shape, n_components=32, channels=(16, 32), normalize=False)
         stages += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
     top = nn.Linear(channels[-1] * (height // shrink) * (width // shrink), n_components)
     return nn.Sequential(*stages, nn.Flatten(), top, *([UnitNorm()] if normalize else []))
-
-
-def center_and_scale(X, weights=None):
-    """Mean of each feature of an array (n, d), and one standard deviation for all that vary.
-
-    ``weights`` say how often a row counts.  Standardised features are left as they are.
-
-    Both are in single precision, so that they do not depend on the order in which rows were summed.
-    A chunk of rows is copied at a time.
-    """
-    weights = np.ones(len(X)) if weights is None else weights
-    mean = sum(w @ rows.astype(float) for rows, w in _chunks(X, weights)) / weights.sum()
-    mean = mean.astype(np.float32)
-    variance = sum(w @ ((rows - mean) ** 2).astype(float) for rows, w in _chunks(X, weights)) / weights.sum()
-    scale = np.float32(np.mean(variance[variance > 1e-10 * variance.max()]) ** 0.5) if variance.any() else np.float32(0)
-    return mean, scale if scale > 0 else np.float32(1)
-
-
-def standardized(X, mean, scale):
-    """(X − mean) / scale in single precision, a chunk of rows at a time."""
-    Z = np.empty(X.shape, np.float32)
-    for rows, out in _chunks(X, Z):
-        out[:] = (rows - mean) / scale
-    return Z
-
-
-def _chunks(*arrays, n_rows=4096):
-    starts = range(0, len(arrays[0]), n_rows)
-    return (tuple(array[start : start + n_rows] for array in arrays) for start in starts)
-
-
-@torch.no_grad()
-def fold(network, mean, scale):
-    """Let perceptrons that were trained on (x − mean) / scale take x."""
-    mean, scale = torch.as_tensor(mean, dtype=torch.float32), float(scale)
-    if isinstance(network, Skip):
-        network.center, network.factor = mean + scale * network.center, network.factor / scale
-        return fold(network.network, mean, scale)
-    for member in getattr(network, "members", [network]):
-        linear = member[0][0]
-        linear.weight /= scale
-        linear.bias -= linear.weight @ mean
-
-
-@torch.no_grad()
-def principal_start(module, X, differences=None):
-    """Set a perceptron to the principal components of X, scaled to a mean variance of 1.
-
-    With ``differences`` (n, d) of points that are alike, these have no preferred direction among the
-    components, and others of their units are 0: see `whitening_within`.
-    """
-    first, *others = (block[0] for block in module)
-    pca = PCA(min(*X.shape, first.out_features), random_state=0).fit(X)
-    components, variances = pca.components_, pca.explained_variance_
-    if differences is not None:
-        first.weight.zero_()
-        components, variances = whitening_within(components, variances, differences)
-    components = torch.from_numpy(components / np.sqrt(variances.mean()))
-    first.weight[: len(components)] = components
-    first.bias.copy_(-first.weight @ torch.as_tensor(pca.mean_, dtype=first.weight.dtype))
-    for layer in others:
-        nn.init.eye_(layer.weight)
-
-
-def whitening_within(components, variances, differences):
-    """Combine principal components (k, d) so that differences of points that are alike have covariance I.
-
-    The combination is the symmetric root among components of variance 1, so that the units of a layer
-    vary about alike.  Returns the maps (k', d) and their variances.
-    """
-    varies = variances > COLLINEAR * variances[0]
-    unit = components[varies] / np.sqrt(variances[varies])[:, None]  # (k', d)
-    D = differences @ unit.T
-    within = D.T @ D
-    within += (RIDGE * np.trace(within) / len(within) or 1.0) * np.eye(len(within))
-    root = components_from_metric(pinvh(within))  # (k', k')
-    return root @ unit, (root**2).sum(axis=1)

@@ -157,7 +157,8 @@ def check_pair_labels(y, n_pairs):
     if len(y) != n_pairs:
         raise ValueError(f"there are {n_pairs} pairs and {len(y)} labels in y.")
     if not np.array_equal(np.unique(y), [-1, 1]):
-        raise ValueError(f"y should hold +1 and -1, both of them; it holds {np.unique(y)[:5]}.")
+        hint = "; give 2 * y - 1" if np.array_equal(np.unique(y), [0, 1]) else ""
+        raise ValueError(f"y should hold +1 and -1, both of them; it holds {np.unique(y)[:5]}{hint}.")
     return y.astype(np.int64)
 
 

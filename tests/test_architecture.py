@@ -49,7 +49,10 @@ PRIVATE_SCIKIT_LEARN = {"metricnets._params"}
 
 # The files of a package that its other files may import.
 SHELLS = {
-    "deep": {"_base", "_network", "_supervised", "_training", "_context", "_autoencoder", "_pairs"},
+    "deep": {
+        *("_base", "_network", "_supervised", "_training", "_context"),
+        *("_autoencoder", "_pairs", "_rows", "_scaling", "_start"),
+    },
     "linear": {
         "_base",
         "_tuples",

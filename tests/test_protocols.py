@@ -97,6 +97,12 @@ def test_formed_pairs_indicators_and_a_preprocessor_of_its_own_are_the_same(veri
     np.testing.assert_allclose(formed["test_roc_auc"], found["test_roc_auc"])
 
 
+def test_a_point_counts_once_however_often_it_occurs(verification):
+    X, members, y, fold = verification
+    formed = cross_validate_pairs(PCA(3, whiten=True), X[members], y, fold)
+    same(formed, cross_validate_pairs(PCA(3, whiten=True), members, y, fold, preprocessor=X))
+
+
 def test_searches_and_frozen_metrics_may_be_judged(verification):
     X, members, y, fold = verification
     search = GridSearchCV(ITML(), {"gamma": [0.1, 1.0]}, cv=2)
@@ -127,6 +133,10 @@ def test_wrong_pairs_are_named(verification):
         cross_validate_pairs(None, members, y, fold, preprocessor=X, metric="l1")
     with pytest.raises(ValueError, match="should have transform, or be a function"):
         cross_validate_pairs("euclidean", members, y, fold, preprocessor=X)
+    with pytest.raises(ValueError, match=r"estimator=LDA\(\) learns from labels of points"):
+        cross_validate_pairs(LDA(), members, y, fold, preprocessor=X)
+    with pytest.raises(ValueError, match=r"give 2 \* y - 1"):
+        cross_validate_pairs(None, members, (y + 1) // 2, fold, preprocessor=X)
 
 
 @pytest.fixture
@@ -149,6 +159,7 @@ def test_probes_look_for_their_person_in_the_gallery_of_the_test_part(persons):
         np.testing.assert_array_equal(found["test_cmc"][i], scores["cmc"])
         assert found["test_mean_average_precision"][i] == scores["mean_average_precision"]
     assert found["test_cmc"].shape == (2, 3)
+    assert found["n_queries"].tolist() == [6, 6]
 
 
 def test_test_persons_are_not_seen(persons):

@@ -3,7 +3,8 @@
 import torch
 from torch import nn
 
-from metricnets.deep._training import Rows, train
+from metricnets.deep._rows import Rows
+from metricnets.deep._training import train
 from metricnets.samplers import Shuffled
 
 

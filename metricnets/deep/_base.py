@@ -25,12 +25,12 @@ from metricnets._params import (
 )
 from metricnets.base import MetricMixin
 from metricnets.deep._context import one_torch_thread, quiet_randomness
-from metricnets.deep._training import Rows, train
-from metricnets.networks import Committee, Skip, center_and_scale, fold, standardized
+from metricnets.deep._rows import Rows, Within, chunks, tensor_of
+from metricnets.deep._scaling import beside_points, center_and_scale, fold, standardized
+from metricnets.deep._training import train
+from metricnets.networks import Committee
 from metricnets.tuples import FLOATS, points_of
 from metricnets.twins import as_numpy
-
-CHUNK = 4096  # rows embedded at a time
 
 
 class DeepMetric(MetricMixin, Parametrized):
@@ -163,9 +163,9 @@ class DeepMetric(MetricMixin, Parametrized):
             mean, scale = center_and_scale(X, weights)
             X = standardized(X, mean, scale)
         kept, held_back = self._split(len(targets), strata, seed)
-        table = _tensor(X, torch.float32), _tensor(targets)
+        table = tensor_of(X, torch.float32), tensor_of(targets)
         dataset = Rows(*table) if rows is None else rows(*table, kept)
-        parts = [_Within(part, batches(targets[part], rng)) for part in (kept, held_back) if len(part)]
+        parts = [Within(part, batches(targets[part], rng)) for part in (kept, held_back) if len(part)]
         with quiet_randomness(seed, device), self._threads():
             networks, self.history_, interrupted = [], [], False
             while len(networks) < self.n_networks and not interrupted:
@@ -259,7 +259,7 @@ class DeepMetric(MetricMixin, Parametrized):
         if device != "cpu" or dtype != torch.float32:
             module = copy.deepcopy(module).to(device, dtype)
         with torch.inference_mode(), self._threads():
-            parts = [module(_tensor(part, dtype).to(device)).cpu() for part in _chunks(X)]
+            parts = [module(tensor_of(part, dtype).to(device)).cpu() for (part,) in chunks(X)]
         return torch.cat(parts).numpy().astype(X.dtype, copy=False)
 
     def _threads(self):
@@ -270,35 +270,3 @@ class DeepMetric(MetricMixin, Parametrized):
 
     def _frozen(self):
         return as_numpy(self.module_)
-
-
-@torch.no_grad()
-def beside_points(network, X, weight):
-    """A network with the points beside it: their mean squared distance is ``weight`` times that of the embeddings."""
-    center = X.mean(dim=0)
-    spread = sum(((part - center) ** 2).sum() for part in _chunks(X))
-    z = torch.cat([network(part) for part in _chunks(X)])
-    of_embeddings = ((z - z.mean(dim=0)) ** 2).sum()
-    return Skip(network, center, (weight * of_embeddings / spread.clamp_min(1e-30)).sqrt())
-
-
-class _Within:
-    """A sampler of the rows of a part of the table."""
-
-    def __init__(self, part, sampler):
-        self.part, self.sampler = part, sampler
-
-    def __len__(self):
-        return len(self.sampler)
-
-    def __iter__(self):
-        return (torch.from_numpy(self.part[indices]) for indices in self.sampler)
-
-
-def _chunks(X):
-    return (X[start : start + CHUNK] for start in range(0, len(X), CHUNK))
-
-
-def _tensor(array, dtype=None):
-    """A tensor of the array, copied if it is read-only or runs backwards, which PyTorch cannot share."""
-    return torch.as_tensor(np.require(array, requirements=["C", "W"]), dtype=dtype)

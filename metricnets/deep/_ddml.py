@@ -7,13 +7,13 @@ from metricnets import calibration
 from metricnets._params import Flag, MaybeSource, NonNegative, Positive, fitting, one_of
 from metricnets.base import PairsMixin
 from metricnets.deep._autoencoder import pretrain
-from metricnets.deep._base import CHUNK
 from metricnets.deep._context import quiet_randomness
 from metricnets.deep._network import NetworkMetric
 from metricnets.deep._pairs import Pairs
+from metricnets.deep._rows import CHUNK
+from metricnets.deep._start import principal_start
 from metricnets.deep._supervised import Supervised
 from metricnets.losses._pairs import check_gap, logistic, logistic_pair
-from metricnets.networks import principal_start
 from metricnets.samplers import Shuffled
 from metricnets.tuples import check_pair_labels, points_and_members
 

@@ -10,9 +10,11 @@ from torch import nn
 
 from metricnets._params import Count, Flag, NonNegative, Positive, Sizes, Whole, checked, fitting, one_of
 from metricnets.deep._network import NetworkMetric
+from metricnets.deep._scaling import center_and_scale, fold
+from metricnets.deep._start import principal_start
 from metricnets.losses._domains import class_discrepancy, linear_mmd, multi_kernel_mmd
 from metricnets.neighborhoods import UNKNOWN, WithNeighbors, neighborhoods, spread_labels
-from metricnets.networks import BOUNDED, MLP, center_and_scale, fold, principal_start
+from metricnets.networks import BOUNDED, MLP
 from metricnets.samplers import DomainBalanced, Shuffled
 from metricnets.targets import resolve
 

@@ -12,7 +12,7 @@ from metricnets._params import Count, Function, MaybeDict, MaybeFunction, fittin
 from metricnets.deep._base import DeepMetric
 from metricnets.losses.miners import halves
 from metricnets.samplers import ClassBalanced, ClassPairs, Shuffled
-from metricnets.targets import resolve
+from metricnets.targets import CLASSES, resolve
 
 
 class Supervised(DeepMetric):
@@ -99,6 +99,8 @@ class Supervised(DeepMetric):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
+        relation = getattr(self, "relation", "same_class")
+        tags.target_tags.multi_output = callable(relation) or relation not in CLASSES
         return tags
 
 

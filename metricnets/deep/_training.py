@@ -14,23 +14,9 @@ from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.helper import predefined_split
 from skorch.utils import TeeGenerator
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR
-from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
-
-
-class Rows(Dataset):
-    """A table and its targets; ``rows[indices]``, a tensor of indices, is a batch."""
-
-    def __init__(self, X, targets):
-        self.X, self.targets = X, targets
-
-    def __len__(self):
-        return len(self.targets)
-
-    def __getitem__(self, indices):
-        return self.X[indices], self.targets[indices]
 
 
 class _Batches:

@@ -109,8 +109,10 @@ def best_threshold_accuracy(y, score, fold):
     """
     y, score = check_scores(y, score)
     folds, fold = np.unique(column_or_1d(fold), return_inverse=True)
-    if len(fold) != len(y) or len(folds) < 2:
-        raise ValueError(f"fold should give each of {len(y)} pairs one of two folds or more; got {len(fold)} values.")
+    if len(fold) != len(y):
+        raise ValueError(f"there are {len(y)} pairs and {len(fold)} values in fold.")
+    if len(folds) < 2:
+        raise ValueError(f"fold is {folds[0]} throughout; two folds are needed, one of them to choose a threshold on.")
 
     def accuracy(inside):
         cut = threshold(score[~inside], y[~inside])

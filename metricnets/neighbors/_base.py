@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_array, check_consistent_length, check
 
 from metricnets._linalg import one_thread
 from metricnets._params import Count, LearnerOrDistance, Parametrized
-from metricnets.base import Distance
+from metricnets.base import Distance, MetricMixin
 from metricnets.tuples import FLOATS
 
 
@@ -42,6 +42,8 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
         X = self._checked(X)
         y = check_array(y, accept_sparse=True, ensure_2d=False, dtype=None, input_name="y")
         check_consistent_length(X, y)
+        if is_learner(self.metric) and not is_fitted(self.metric):
+            check_learns_from(self.metric, y)
         return X, y.toarray() if issparse(y) else y
 
     def _checked(self, X):
@@ -107,6 +109,22 @@ def check_settable(params, metric):
     if nested and is_learner(metric) and is_fitted(metric):
         raise ValueError(
             f"{nested[0]} cannot be set: metric is fitted, and used as it is; give one that is not fitted."
+        )
+
+
+def check_learns_from(metric, y):
+    """Raise ValueError if one of our learners cannot be fitted to points with targets y."""
+    name = type(metric).__name__
+    if hasattr(metric, "_tuple_size"):
+        raise ValueError(
+            f"metric={name}() learns from tuples of {metric._tuple_size} points, and not from y; fit it to tuples "
+            "beforehand, or give a learner from labels."
+        )
+    takes = get_tags(metric).target_tags
+    if isinstance(metric, MetricMixin) and takes.required and not takes.multi_output and y.shape[1:] > (1,):
+        raise ValueError(
+            f"metric={name}() learns from one target of each point, such as its class, and y has shape {y.shape}; "
+            "RAML, HRAML and EmbeddingNet learn from label sets and distributions."
         )
 
 

@@ -39,8 +39,9 @@ def gallery_probe(estimator, X, y, is_probe, splits, *, k=(1, 5, 10, 20), metric
     Returns
     -------
     results : dict of ndarray
-        ``test_cmc``, rates of shape (n_splits, n_k); ``test_mean_average_precision``, ``fit_time`` and
-        ``score_time`` of shape (n_splits,).
+        ``test_cmc``, rates of shape (n_splits, n_k); ``test_mean_average_precision``, ``n_queries``, the number
+        of probes whose person is in the gallery, the only ones that count, ``fit_time`` and ``score_time`` of
+        shape (n_splits,).
 
     Raises
     ------
@@ -80,4 +81,5 @@ def _judge_split(estimator, X, y, is_probe, train, test, k, metric):
     probe, gallery = test & is_probe, test & ~is_probe
     scores = retrieval_scores(embed(X[probe]), y[probe], embed(X[gallery]), y[gallery], k=k, metric=metric)
     names = ("cmc", "mean_average_precision")
-    return {f"test_{name}": scores[name] for name in names} | times(begin, fitted)
+    found = {f"test_{name}": scores[name] for name in names} | {"n_queries": scores["n_queries"]}
+    return found | times(begin, fitted)

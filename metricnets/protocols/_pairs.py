@@ -6,15 +6,16 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import normalize
-from sklearn.utils import check_consistent_length
+from sklearn.utils import check_consistent_length, get_tags
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import column_or_1d
 
+from metricnets.base import MetricMixin
 from metricnets.calibration import threshold
 from metricnets.metrics._ranks import check_metric
 from metricnets.metrics._verification import equal_error_rate
 from metricnets.protocols._common import fitted_embedding, table, times
-from metricnets.tuples import check_pair_labels, points_and_members
+from metricnets.tuples import check_pair_labels, distinct, points_and_members
 
 
 def cross_validate_pairs(
@@ -30,7 +31,7 @@ def cross_validate_pairs(
     estimator : estimator, callable or None
         A learner of pairs, with ``fit(pairs, y)`` and ``decision_function``.  Or what embeds points,
         as a baseline: an estimator with ``transform``, fitted to the points of the pairs of the other
-        folds without labels; a function of points; None, for the points as they are.
+        folds, each once, without labels; a function of points; None, for the points as they are.
     pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
     y : array-like of shape (n_pairs,)
         +1 for similar, −1 for dissimilar.
@@ -58,7 +59,8 @@ def cross_validate_pairs(
     Raises
     ------
     ValueError
-        If the shapes do not fit, y has other values, or there is one fold only.
+        If the shapes do not fit, y has other values, there is one fold only, or the estimator needs labels
+        of points.
 
     Examples
     --------
@@ -76,12 +78,15 @@ def cross_validate_pairs(
     for value in folds:
         if len(np.unique(y[fold == value])) < 2:
             raise ValueError(f"fold {value} has one kind of pair only; each needs similar and dissimilar ones.")
+    learns_pairs = hasattr(estimator, "decision_function")
+    judge, option = (_judge_learner, own_threshold) if learns_pairs else (_judge_embedding, metric)
+    if not learns_pairs and isinstance(estimator, MetricMixin) and get_tags(estimator).target_tags.required:
+        raise ValueError(
+            f"estimator={type(estimator).__name__}() learns from labels of points, and pairs have none; give a "
+            "learner of pairs, or the transform of what was fitted to other points."
+        )
     source = getattr(estimator, "preprocessor", None) if preprocessor is None else preprocessor
     X, members = points_and_members(pairs, 2, source)
-    if hasattr(estimator, "decision_function"):
-        judge, option = _judge_learner, own_threshold
-    else:
-        judge, option = _judge_embedding, metric
     jobs = (delayed(judge)(estimator, X, members, y, fold == value, option) for value in folds)
     return {"fold": folds} | table(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
 
@@ -105,7 +110,8 @@ def _judge_learner(estimator, X, members, y, inside, own_threshold):
 def _judge_embedding(estimator, X, members, y, inside, metric):
     """One fold of what embeds points."""
     begin = time.perf_counter()
-    embed = fitted_embedding(estimator, X[np.unique(members[~inside])])
+    points, _ = distinct(X.reshape(len(X), -1), members[~inside])
+    embed = fitted_embedding(estimator, points.reshape(-1, *X.shape[1:]))
     fitted = time.perf_counter()
     z = np.asarray(embed(X)).reshape(len(X), -1)
     if metric == "cosine":

@@ -14,7 +14,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from metricnets import DDML, DDMLPairs
 from metricnets.deep._autoencoder import pretrain
 from metricnets.deep._pairs import Pairs
-from metricnets.networks import mlp, principal_start
+from metricnets.deep._start import principal_start
+from metricnets.networks import mlp
 
 QUICK = {"max_epochs": 5, "random_state": 0}
 

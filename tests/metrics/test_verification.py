@@ -90,6 +90,6 @@ def test_wrong_rates_and_folds_are_named():
     for far in (1.5, -0.1, [0.5, np.nan]):
         with pytest.raises(ValueError, match="far="):
             tar_at_far(y, score, far)
-    for fold in (np.zeros(80), np.arange(79)):
-        with pytest.raises(ValueError, match="fold should give each of 80 pairs"):
+    for fold, message in ((np.zeros(80), "fold is 0.0 throughout"), (np.arange(79), "80 pairs and 79 values in fold")):
+        with pytest.raises(ValueError, match=message):
             best_threshold_accuracy(y, score, fold)

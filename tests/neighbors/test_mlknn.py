@@ -15,8 +15,9 @@ from sklearn.metrics import average_precision_score, make_scorer
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.utils import get_tags
 
-from metricnets import HRAML, LDA, MLKNN, Covariance
+from metricnets import DDML, HRAML, ITML, LDA, MLKNN, RAML, SCML, Covariance, EmbeddingNet
 from metricnets.neighbors._mlknn import posteriors, tally
 
 QUICK = {"max_epochs": 2, "device": "cpu", "random_state": 0}
@@ -259,8 +260,6 @@ def test_wrong_points(sets):
         MLKNN(metric=Covariance().fit(X).get_metric()).fit(X[:, :4], Y)
     with pytest.raises(ValueError, match="features|shape"):
         MLKNN(metric=Covariance().fit(X[:, :4])).fit(X, Y)
-    with pytest.raises(ValueError, match="y"):
-        MLKNN(metric=LDA()).fit(X, Y)  # which learns from classes
 
 
 def test_parameters_of_a_fitted_metric_cannot_be_searched():
@@ -270,6 +269,27 @@ def test_parameters_of_a_fitted_metric_cannot_be_searched():
         MLKNN(metric=learner).set_params(metric__scale=0.7)
     assert learner.scale == 1.5
     assert MLKNN(metric=HRAML()).set_params(metric__scale=0.7).metric.scale == 0.7
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        (LDA(), r"metric=LDA\(\) learns from one target of each point.*shape \(80, 3\)"),
+        (DDML(), r"metric=DDML\(\) learns from one target"),
+        (ITML(), r"metric=ITML\(\) learns from tuples of 2 points"),
+        (SCML(), r"metric=SCML\(\) learns from tuples of 3 points"),
+    ],
+)
+def test_what_does_not_learn_from_label_sets_is_refused_unless_fitted(sets, metric, message):
+    with pytest.raises(ValueError, match=message):
+        MLKNN(metric=metric).fit(*sets)
+    MLKNN(metric=LDA().fit(sets[0], sets[1][:, 0])).fit(*sets)
+
+
+def test_learners_that_take_label_sets_say_so():
+    for metric, takes in ((RAML(), True), (HRAML(), True), (HRAML(relation="same_class"), False), (DDML(), False)):
+        assert get_tags(metric).target_tags.multi_output is takes
+    assert get_tags(EmbeddingNet(relation=np.equal)).target_tags.multi_output
 
 
 def test_a_class_is_no_metric():
