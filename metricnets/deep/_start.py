@@ -1,0 +1,46 @@
+"""Closed forms that a perceptron starts from: principal components, and whitening by pairs that are alike."""
+
+import numpy as np
+import torch
+from scipy.linalg import pinvh
+from sklearn.decomposition import PCA
+from torch import nn
+
+from metricnets._linalg import COLLINEAR, components_from_metric
+
+RIDGE = 0.03  # of the mean variance of differences of points that are alike
+
+
+@torch.no_grad()
+def principal_start(module, X, differences=None):
+    """Set a perceptron to the principal components of X, scaled to a mean variance of 1.
+
+    With ``differences`` (n, d) of points that are alike, these have no preferred direction among the
+    components, and others of their units are 0: see `whitening_within`.
+    """
+    first, *others = (block[0] for block in module)
+    pca = PCA(min(*X.shape, first.out_features), random_state=0).fit(X)
+    components, variances = pca.components_, pca.explained_variance_
+    if differences is not None:
+        first.weight.zero_()
+        components, variances = whitening_within(components, variances, differences)
+    components = torch.from_numpy(components / np.sqrt(variances.mean()))
+    first.weight[: len(components)] = components
+    first.bias.copy_(-first.weight @ torch.as_tensor(pca.mean_, dtype=first.weight.dtype))
+    for layer in others:
+        nn.init.eye_(layer.weight)
+
+
+def whitening_within(components, variances, differences):
+    """Combine principal components (k, d) so that differences of points that are alike have covariance I.
+
+    The combination is the symmetric root among components of variance 1, so that the units of a layer
+    vary about alike.  Returns the maps (k', d) and their variances.
+    """
+    varies = variances > COLLINEAR * variances[0]
+    unit = components[varies] / np.sqrt(variances[varies])[:, None]  # (k', d)
+    D = differences @ unit.T
+    within = D.T @ D
+    within += (RIDGE * np.trace(within) / len(within) or 1.0) * np.eye(len(within))
+    root = components_from_metric(pinvh(within))  # (k', k')
+    return root @ unit, (root**2).sum(axis=1)
