@@ -260,8 +260,8 @@ def table2(sets, options):
             protocol = {"each": "the paper's protocol", "train": "scaled by the training part", None: "unit norm"}
             title = f"Table 2, {name}, {protocol[scaling]}; HRAML: mean ± std of {n_seeds} seeds"
             show(title, LABEL_SCORES, rows)
-            for of, result in found.items():
-                tell_choice(name, of, result["chosen"])
+            for of in filter(found.__contains__, GRIDS[2]):
+                tell_choice(name, of, found[of]["chosen"])
             judge_labels(name, scaling, found)
 
 
