@@ -67,6 +67,12 @@ def random_state_of(seed):
     return np.random.RandomState() if seed is None else check_random_state(seed)
 
 
+def check_instance(value, name):
+    """Raise ValueError if a class was given for an estimator."""
+    if isinstance(value, type):
+        raise ValueError(f"{name}={value.__name__} is a class; give an instance, {value.__name__}().")
+
+
 class Parametrized(BaseEstimator):
     """An estimator whose class body lists its parameters, ``margin: Positive = 1.0``.
 

@@ -4,6 +4,7 @@ from functools import partial
 from numbers import Integral
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.preprocessing import label_binarize, minmax_scale
 from sklearn.utils.multiclass import type_of_target
 
@@ -41,7 +42,9 @@ def resolve(y, relation="auto"):
     ValueError
         If the relation is not one for targets of this kind.
     """
-    y = np.asarray(y)
+    y = y.toarray() if issparse(y) else np.asarray(y)
+    if y.ndim == 2 and y.dtype.kind == "O":
+        y = y.astype(float)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if relation == "auto":

@@ -6,16 +6,17 @@ from joblib import parallel_config
 from scipy.sparse import csr_matrix
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import GridSearchCV
-from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, NearestCentroid
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
-from metricnets import ITML, LDA, DDMLPairs, PairsClassifier
-from metricnets.metrics import best_threshold_accuracy, multilabel_scores, retrieval_scores
+from metricnets import DTML, ITML, LDA, DDMLPairs, PairsClassifier
+from metricnets.metrics import best_threshold_accuracy, equal_error_rate, multilabel_scores, retrieval_scores
 from metricnets.protocols import cross_validate_pairs, gallery_probe, multilabel_split, transfer
 
 
@@ -103,6 +104,24 @@ def test_a_point_counts_once_however_often_it_occurs(verification):
     same(formed, cross_validate_pairs(PCA(3, whiten=True), members, y, fold, preprocessor=X))
 
 
+def test_scores_of_all_pairs_are_those_of_their_folds(verification):
+    X, members, y, fold = verification
+    found = cross_validate_pairs(ITML(), members, y, fold, preprocessor=X)
+    for value, error in zip(found["fold"], found["test_equal_error_rate"]):
+        assert equal_error_rate(y[fold == value], found["score"][fold == value]) == error
+
+
+def test_a_preprocessor_within_is_found(verification):
+    X, members, y, fold = verification
+    search = GridSearchCV(ITML(preprocessor=X), {"gamma": [1.0]}, cv=2)
+    within = PairsClassifier(ITML(preprocessor=X).fit(members, y))
+    for estimator in (search, within):
+        same(
+            cross_validate_pairs(estimator, members, y, fold),
+            cross_validate_pairs(estimator, members, y, fold, preprocessor=X),
+        )
+
+
 def test_searches_and_frozen_metrics_may_be_judged(verification):
     X, members, y, fold = verification
     search = GridSearchCV(ITML(), {"gamma": [0.1, 1.0]}, cv=2)
@@ -125,8 +144,13 @@ def test_wrong_pairs_are_named(verification):
     X, members, y, fold = verification
     with pytest.raises(ValueError, match="two folds are needed"):
         cross_validate_pairs(None, members, y, np.zeros(120), preprocessor=X)
-    with pytest.raises(ValueError, match="inconsistent numbers"):
-        cross_validate_pairs(None, members, y, fold[:5], preprocessor=X)
+    for wrong, got in ((fold[:5], "shape"), (None, "None"), (5, "5"), (KFold(5), "KFold")):
+        with pytest.raises(ValueError, match=f"fold should give a value for each of 120 rows; got {got}"):
+            cross_validate_pairs(None, members, y, wrong, preprocessor=X)
+    with pytest.raises(ValueError, match="fold should have no NaN"):
+        cross_validate_pairs(None, members, y, np.where(fold == 1, np.nan, fold), preprocessor=X)
+    with pytest.raises(ValueError, match=r"estimator=ITML is a class; give an instance, ITML\(\)"):
+        cross_validate_pairs(ITML, members, y, fold, preprocessor=X)
     with pytest.raises(ValueError, match="no preprocessor"):
         cross_validate_pairs(None, members, y, fold)
     with pytest.raises(ValueError, match="metric='l1'"):
@@ -182,8 +206,23 @@ def test_wrong_splits_are_named(persons):
     X, y, is_probe, splits = persons
     with pytest.raises(ValueError, match=r"splits\[1\] has persons in both parts"):
         gallery_probe(None, X, y, is_probe, [splits[0], (splits[0][0], splits[0][0])])
-    with pytest.raises(ValueError, match=r"splits\[0\] has no probe or no gallery"):
-        gallery_probe(None, X, y, np.full(36, True), splits)
+    for is_all, what in ((True, "row of the gallery"), (False, "probe")):
+        with pytest.raises(ValueError, match=rf"splits\[0\] has no {what} among the 18 rows"):
+            gallery_probe(None, X, y, np.full(36, is_all), splits)
+    with pytest.raises(ValueError, match=r"splits\[0\] has no probe among the 0 rows of its test persons"):
+        gallery_probe(None, X, y, is_probe, [([0], [99])])
+    with pytest.raises(ValueError, match=r"splits\[0\] has no training person"):
+        gallery_probe(LDA(), X, y, is_probe, [([99], [0])])
+    for wrong in (np.array(["a", "b"])[is_probe.astype(int)], is_probe + 1):
+        with pytest.raises(ValueError, match="is_probe should be true or false for each row; it holds"):
+            gallery_probe(None, X, y, wrong, splits)
+    with pytest.raises(ValueError, match="is_probe should give a value for each of 36 rows; got shape"):
+        gallery_probe(None, X, y, is_probe[:5], splits)
+    for wrong in (5, KFold(2), splits[0], [1, 2]):
+        with pytest.raises(ValueError, match="splits should be a list of .training persons, test persons.; got"):
+            gallery_probe(None, X, y, is_probe, wrong)
+    with pytest.raises(ValueError, match="estimator=LDA is a class"):
+        gallery_probe(LDA, X, y, is_probe, splits)
     with pytest.raises(ValueError, match="k=0"):
         gallery_probe(None, X, y, is_probe, splits, k=0)
     with pytest.raises(ValueError, match="splits has none"):
@@ -243,8 +282,29 @@ def test_wrong_tasks_are_named(domains):
     for task in (("a", "a"), ("a", "d")):
         with pytest.raises(ValueError, match="tasks has .* two of the domains"):
             transfer(None, X, y, domain, tasks=[task])
-    with pytest.raises(ValueError, match="two of the domains"):
+    with pytest.raises(ValueError, match="domain is 0.0 throughout"):
         transfer(None, X, y, np.zeros(60))
+    for tasks in ("abc", ("abc", "abf"), [("a", "b", "c")], 5):
+        with pytest.raises(ValueError, match="tasks should be a list of .source, target.; got"):
+            transfer(None, X, y, domain, tasks=tasks)
+    for predictor, message in (
+        (KNeighborsRegressor(), "is a regressor"),
+        (KNeighborsClassifier, "predictor=KNeighborsClassifier is a class"),
+        ("knn", "should be a classifier"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            transfer(None, X, y, domain, predictor=predictor)
+    with pytest.raises(ValueError, match="y should have no NaN"):
+        transfer(None, X, np.where(domain == "a", 0, np.nan), domain)
+    with pytest.raises(ValueError, match="DTML is a class"):
+        transfer(DTML, X, y, domain)
+
+
+def test_accuracy_is_that_of_predictions_whatever_the_score_of_the_predictor(domains):
+    searches = [
+        GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [3]}, scoring=s, cv=2) for s in (None, "neg_log_loss")
+    ]
+    same(*(transfer(None, *domains, predictor=search) for search in searches))
 
 
 @pytest.mark.parametrize("scaling", [None, "train", "each"])
@@ -291,6 +351,25 @@ def test_persons_may_be_sets():
     np.testing.assert_array_equal(gallery_probe(None, X, y, is_probe, [(set(), {5, 6})], k=1)["test_cmc"], [0.5])
 
 
+def test_frames_reach_the_estimator_as_frames(persons, domains):
+    pandas = pytest.importorskip("pandas")
+
+    def named(X):
+        return pandas.DataFrame(X, columns=[f"c{i}" for i in range(X.shape[1])])
+
+    by_name = ColumnTransformer([("metric", StandardScaler(), ["c0", "c1"])])
+    X, y, is_probe, splits = persons
+    some = make_pipeline(FunctionTransformer(), StandardScaler())
+    same(gallery_probe(by_name, named(X), y, is_probe, splits), gallery_probe(some, X[:, :2], y, is_probe, splits))
+    same(gallery_probe(None, named(X), y, is_probe, splits), gallery_probe(None, X, y, is_probe, splits))
+    X, y, domain = domains
+    same(transfer(by_name, named(X), y, domain), transfer(some, X, y, domain))
+    Y = (X > 1).astype(int)
+    found = multilabel_split(make_pipeline(by_name, KNeighborsClassifier()), named(X), Y, range(40), range(40, 60))
+    given = multilabel_split(make_pipeline(some, KNeighborsClassifier()), X, Y, range(40), range(40, 60))
+    assert without_times(found) == without_times(given)
+
+
 class TestSplitOfLabelSets:
     X = np.arange(6.0)[:, None]
     Y = np.array([[0, 1], [1, 0], [0, 1], [1, 0], [0, 1], [1, 0]])
@@ -305,8 +384,15 @@ class TestSplitOfLabelSets:
         ("changed", "message"),
         [
             ({"test": [-6]}, "both have row 0"),
-            ({"test": []}, "test 0; both need some"),
+            ({"test": []}, "test should name some rows"),
+            ({"test": [6]}, "test should hold row numbers below 6"),
+            ({"train": [0.5]}, "train should hold row numbers"),
+            ({"train": [True, False]}, r"train should hold row numbers below 6, or be a mask"),
+            ({"train": [0, 0, 1, 1, 0, 0], "test": [1, 1, 0, 0, 1, 1]}, "masks should be of bool"),
             ({"Y": [0, 1, 0, 1, 0, 1]}, "a table of 0 and 1"),
+            ({"Y": np.eye(6)[:, :1]}, "two labels or more; got shape"),
+            ({"Y": np.eye(6)[:5]}, "inconsistent numbers"),
+            ({"estimator": KNeighborsClassifier}, "KNeighborsClassifier is a class"),
             ({"estimator": PCA()}, "should have predict_proba"),
         ],
     )

@@ -12,6 +12,7 @@ from metricnets._params import Count, Flag, NonNegative, Positive, Sizes, Whole,
 from metricnets.deep._network import NetworkMetric
 from metricnets.deep._scaling import center_and_scale, fold
 from metricnets.deep._start import principal_start
+from metricnets.exceptions import warn
 from metricnets.losses._domains import class_discrepancy, linear_mmd, multi_kernel_mmd
 from metricnets.neighborhoods import UNKNOWN, WithNeighbors, neighborhoods, spread_labels
 from metricnets.networks import BOUNDED, MLP
@@ -206,6 +207,8 @@ class DTML(NetworkMetric):
         """X, y without the labels of target rows, and the mask of source rows."""
         if sample_domain is None or y is None:
             X, y = self._validated(X, y)
+            if y.dtype.kind in "fi" and (y == -1).any() and len(np.unique(y)) > 2:
+                warn("y has -1, a class like others as there is no sample_domain=, which is negative for target rows.")
             return X, y, np.ones(len(X), bool)
         check_consistent_length(X, y)
         source = source_rows(sample_domain, len(y))

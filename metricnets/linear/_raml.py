@@ -103,7 +103,8 @@ class RAML(LinearMetric):
         if alike:
             raise ValueError(
                 f"y gives all pairs of rows the relation {r.mean() if len(r) else np.nan:.3g}; there is nothing to "
-                "align with, as where y has one class only or no class has two rows."
+                "align with, as where y has one class only or no class has two rows, or quantities without "
+                "relation='absolute'."
             )
         L = self._regress(X[pairs[:, 0]] - X[pairs[:, 1]], 1 - r)
         return L if basis is None else _out_of_span(L, basis, self.n_components)

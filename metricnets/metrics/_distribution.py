@@ -157,7 +157,7 @@ def check_distributions(truth, predicted):
         sums = values.sum(axis=1)
         if np.abs(sums - 1).max() > OFF:
             raise ValueError(
-                f"rows of {name} should sum to 1; their sums run from {sums.min():.3g} to {sums.max():.3g}."
+                f"rows of {name} should sum to 1 within {OFF}; they sum to {sums.min():.6g} to {sums.max():.6g}."
             )
     return rows
 

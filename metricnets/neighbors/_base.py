@@ -9,7 +9,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, validate_data
 
 from metricnets._linalg import one_thread
-from metricnets._params import Count, LearnerOrDistance, Parametrized
+from metricnets._params import Count, LearnerOrDistance, Parametrized, check_instance
 from metricnets.base import Distance, MetricMixin
 from metricnets.tuples import FLOATS
 
@@ -36,10 +36,11 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
 
     def _validated(self, X, y):
         """X and y, y dense, both as yet unread by the metric."""
-        if isinstance(self.metric, type):
-            raise ValueError(f"metric={self.metric.__name__} is a class; give an instance, {self.metric.__name__}().")
+        check_instance(self.metric, "metric")
         validate_data(self, X, y, skip_check_array=True)
         X = self._checked(X)
+        if isinstance(y, list) and (any(isinstance(row, set) for row in y) or len({np.size(row) for row in y}) > 1):
+            raise ValueError("y holds lists or sets of labels; MultiLabelBinarizer of scikit-learn makes them a table.")
         y = check_array(y, accept_sparse=True, ensure_2d=False, dtype=None, input_name="y")
         check_consistent_length(X, y)
         if is_learner(self.metric) and not is_fitted(self.metric):
@@ -62,6 +63,8 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
         self.metric_ = clone(self.metric).fit(X, y) if fit_first else self.metric
         z = self._embed(X)
         by_pairs = {} if self._embeds() else {"metric": self.metric_, "algorithm": "brute"}
+        if by_pairs and not np.isfinite(self.metric_(z[0], z[-1])):
+            raise ValueError(f"metric={self.metric!r} should return finite numbers, and does not for two rows of X.")
         with one_thread("openmp"):
             self._found = NearestNeighbors(n_neighbors=self.n_neighbors, **by_pairs).fit(z)
 
@@ -124,7 +127,7 @@ def check_learns_from(metric, y):
     if isinstance(metric, MetricMixin) and takes.required and not takes.multi_output and y.shape[1:] > (1,):
         raise ValueError(
             f"metric={name}() learns from one target of each point, such as its class, and y has shape {y.shape}; "
-            "RAML, HRAML and EmbeddingNet learn from label sets and distributions."
+            "RAML and HRAML, for instance, learn from label sets and distributions."
         )
 
 

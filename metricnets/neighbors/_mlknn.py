@@ -116,7 +116,8 @@ def label_sets(y):
     if not np.isin(y, (0, 1)).all():
         raise ValueError(
             f"Unknown label type: y of shape {y.shape} should hold label sets, with entries 0 and 1; "
-            f"it has {y[~np.isin(y, (0, 1))][0]!r}.  Give classes as an array of shape ({len(y)},)."
+            f"it has {y[~np.isin(y, (0, 1))].tolist()[0]!r}.  (y > 0).astype(int) makes 0 and 1 of -1 and 1; classes "
+            f"are an array of shape ({len(y)},)."
         )
     return np.tile([0, 1], (y.shape[1], 1)), y.astype(np.int8)
 

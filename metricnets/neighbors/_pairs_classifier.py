@@ -2,12 +2,13 @@
 
 import numpy as np
 from sklearn.base import MetaEstimatorMixin
+from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from metricnets._params import MaybeMetric, MaybeRate, Parametrized, Positive, fitting, one_of
+from metricnets._params import MaybeMetric, MaybeRate, Parametrized, Positive, check_instance, fitting, one_of
 from metricnets.base import PairsMixin
 from metricnets.calibration import STRATEGIES, check_strategy
-from metricnets.neighbors._base import check_settable
+from metricnets.neighbors._base import check_settable, is_fitted
 from metricnets.tuples import check_pair_labels, check_tuples
 
 
@@ -72,6 +73,11 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized, positional="
         NotFittedError
             If ``metric`` is not fitted.
         """
+        check_instance(self.metric, "metric")
+        if hasattr(self.metric, "fit") and not is_fitted(self.metric):
+            raise NotFittedError(
+                f"metric={self.metric!r} is not fitted; fit it first, here a threshold is chosen only."
+            )
         check_strategy(self.strategy, self.min_rate, self.beta)
         y = check_pair_labels(y, len(pairs))
         self.classes_ = np.array([-1, 1])

@@ -8,7 +8,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, column_or_1d
 
-from metricnets._params import MaybeObject, Parametrized, fitting
+from metricnets._params import MaybeObject, Parametrized, check_instance, fitting
 
 
 def _inner_has(name):
@@ -62,6 +62,7 @@ class SourceOnly(MetaEstimatorMixin, Parametrized, positional="estimator"):
         -------
         self : object
         """
+        check_instance(self.estimator, "estimator")
         X, y, _ = _labelled(X, y, sample_domain)
         self.estimator_ = clone(self._inner()).fit(X, y)
         return self

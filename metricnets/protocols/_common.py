@@ -1,18 +1,65 @@
-"""What the protocols share: fitting what embeds, times, tables."""
+"""What the protocols share: checks of what they are given, fitting what embeds, times, tables."""
 
 import time
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils.validation import check_array
+
+from metricnets._params import check_instance
+from metricnets.tuples import FLOATS
+
+
+def points(X):
+    """A frame as it is, which pipelines may take apart by its columns; else a finite array or sparse matrix."""
+    if hasattr(X, "iloc"):
+        return X
+    return check_array(X, accept_sparse="csr", dtype=FLOATS, allow_nd=True, input_name="X")
+
+
+def rows_of(X, rows):
+    """Rows of `points`, by number or by a mask."""
+    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+
+
+def column(values, name, n_rows):
+    """A value for each row, (n_rows,); ValueError that names the parameter if it is not."""
+    column = np.asarray(values)
+    if column.shape not in ((n_rows,), (n_rows, 1)):
+        got = f"shape {column.shape}" if column.ndim else f"{values!r:.80}"
+        raise ValueError(f"{name} should give a value for each of {n_rows} rows; got {got}.")
+    if (column != column).any():
+        raise ValueError(f"{name} should have no NaN.")
+    return column.ravel()
+
+
+def list_of_pairs(values, name, what):
+    """A list of pairs; ValueError that says what they are if it is not, or is empty."""
+    try:
+        found = [(first, second) for first, second in values]
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} should be a list of {what}; got {values!r:.80}.") from None
+    if not found:
+        raise ValueError(f"{name} has none; give a list of {what}.")
+    return found
 
 
 def fitted_embedding(estimator, X, y=None):
     """Return a function from points to embeddings, fitted to the data if it learns from data."""
     if hasattr(estimator, "transform"):
         return clone(estimator).fit(X, y).transform
-    if estimator is not None and not callable(estimator):
+    return _as_given if estimator is None else estimator
+
+
+def check_embeds(estimator):
+    """Raise ValueError unless `fitted_embedding` can take it."""
+    check_instance(estimator, "estimator")
+    if not hasattr(estimator, "transform") and estimator is not None and not callable(estimator):
         raise ValueError(f"estimator={estimator!r} should have transform, or be a function of points, or None.")
-    return estimator or np.asarray
+
+
+def _as_given(X):
+    return X.to_numpy() if hasattr(X, "iloc") else X
 
 
 def times(begin, fitted):

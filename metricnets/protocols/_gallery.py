@@ -3,14 +3,20 @@
 import time
 
 import numpy as np
-from sklearn.utils import check_consistent_length
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_array, column_or_1d
 
 from metricnets.metrics._ranks import check_metric
 from metricnets.metrics._retrieval import check_k, retrieval_scores
-from metricnets.protocols._common import fitted_embedding, table, times
-from metricnets.tuples import FLOATS
+from metricnets.protocols._common import (
+    check_embeds,
+    column,
+    fitted_embedding,
+    list_of_pairs,
+    points,
+    rows_of,
+    table,
+    times,
+)
 
 
 def gallery_probe(estimator, X, y, is_probe, splits, *, k=(1, 5, 10, 20), metric="euclidean", n_jobs=None, verbose=0):
@@ -23,7 +29,7 @@ def gallery_probe(estimator, X, y, is_probe, splits, *, k=(1, 5, 10, 20), metric
     ----------
     estimator : estimator, callable or None
         With ``fit(X, y)`` and ``transform``; or a function of points; None, for the points as they are.
-    X : array-like of shape (n, ...)
+    X : array-like of shape (n, ...), frame or sparse matrix
     y : array-like of shape (n,)
         The person, or class, of each row.
     is_probe : array-like of bool of shape (n,)
@@ -56,30 +62,36 @@ def gallery_probe(estimator, X, y, is_probe, splits, *, k=(1, 5, 10, 20), metric
     array([[0.5, 1. ]])
     """
     check_metric(metric)
-    k, y = check_k(k), column_or_1d(y)
-    X = check_array(X, dtype=FLOATS, allow_nd=True, input_name="X")
-    is_probe = np.asarray(is_probe, dtype=bool)
-    check_consistent_length(X, y, is_probe)
-    parts = [[np.isin(y, list(persons)) for persons in split] for split in splits]
-    if not parts:
-        raise ValueError("splits has none; give pairs of training persons and test persons.")
+    check_embeds(estimator)
+    k, X = check_k(k), points(X)
+    y, is_probe = column(y, "y", X.shape[0]), column(is_probe, "is_probe", X.shape[0])
+    if not np.isin(is_probe, (0, 1)).all():
+        raise ValueError(f"is_probe should be true or false for each row; it holds {np.unique(is_probe)[:5].tolist()}.")
+    is_probe = is_probe.astype(bool)
+    splits = list_of_pairs(splits, "splits", "(training persons, test persons)")
+    parts = [[np.isin(y, np.ravel(list(persons))) for persons in split] for split in splits]
     for i, (train, test) in enumerate(parts):
         if (train & test).any():
             raise ValueError(f"splits[{i}] has persons in both parts, such as {y[train & test][0]}.")
-        if not ((test & is_probe).any() and (test & ~is_probe).any()):
-            raise ValueError(
-                f"splits[{i}] has no probe or no gallery: is_probe should be true for one and false for the other."
-            )
+        if hasattr(estimator, "fit") and not train.any():
+            raise ValueError(f"splits[{i}] has no training person who is in y, and estimator is to be fitted.")
+        for what, there in (("probe", test & is_probe), ("row of the gallery", test & ~is_probe)):
+            if not there.any():
+                raise ValueError(
+                    f"splits[{i}] has no {what} among the {test.sum()} rows of its test persons; these should be "
+                    "values of y, and is_probe true for their probes and false for their gallery."
+                )
     jobs = (delayed(_judge_split)(estimator, X, y, is_probe, *part, k, metric) for part in parts)
     return table(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
 
 
 def _judge_split(estimator, X, y, is_probe, train, test, k, metric):
     begin = time.perf_counter()
-    embed = fitted_embedding(estimator, X[train], y[train])
+    embed = fitted_embedding(estimator, rows_of(X, train), y[train])
     fitted = time.perf_counter()
     probe, gallery = test & is_probe, test & ~is_probe
-    scores = retrieval_scores(embed(X[probe]), y[probe], embed(X[gallery]), y[gallery], k=k, metric=metric)
+    z, z_gallery = (embed(rows_of(X, part)) for part in (probe, gallery))
+    scores = retrieval_scores(z, y[probe], z_gallery, y[gallery], k=k, metric=metric)
     names = ("cmc", "mean_average_precision")
     found = {f"test_{name}": scores[name] for name in names} | {"n_queries": scores["n_queries"]}
     return found | times(begin, fitted)

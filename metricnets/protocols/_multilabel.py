@@ -6,11 +6,13 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.preprocessing import MinMaxScaler
-from sklearn.utils.validation import check_X_y
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import check_array
 
+from metricnets._params import check_instance
 from metricnets.metrics._multilabel import multilabel_scores
 from metricnets.metrics._scorers import probabilities
-from metricnets.tuples import FLOATS
+from metricnets.protocols._common import points, rows_of
 
 
 def multilabel_split(estimator, X, Y, train, test, *, scaling=None):
@@ -20,9 +22,9 @@ def multilabel_split(estimator, X, Y, train, test, *, scaling=None):
     ----------
     estimator : estimator
         With ``fit(X, Y)`` and ``predict_proba``.
-    X : array-like of shape (n, n_features)
-    Y : array-like of shape (n, n_labels)
-        0 and 1.
+    X : array-like of shape (n, n_features), frame or sparse matrix
+    Y : array-like or sparse matrix of shape (n, n_labels)
+        0 and 1; two labels or more.
     train, test : array-like of int, or of bool
         The rows of the two parts, without one in common.
     scaling : {None, 'train', 'each'}, default=None
@@ -52,20 +54,35 @@ def multilabel_split(estimator, X, Y, train, test, *, scaling=None):
         raise ValueError(f"scaling={scaling!r} is unknown; use None, 'train' or 'each'.")
     if not hasattr(estimator, "predict_proba"):
         raise ValueError(f"estimator={estimator!r} should have predict_proba, which ranks the labels.")
-    X, Y = check_X_y(X, Y.toarray() if issparse(Y) else Y, dtype=FLOATS, multi_output=True)
-    if Y.ndim != 2 or not np.isin(Y, (0, 1)).all():
-        raise ValueError("Y should be a table of 0 and 1, a column for each label.")
-    rows = np.arange(len(X))
-    train, test = (rows[np.asarray(part, dtype=None if len(part) else int)] for part in (train, test))
-    if not (len(train) and len(test)):
-        raise ValueError(f"train has {len(train)} rows and test {len(test)}; both need some.")
+    check_instance(estimator, "estimator")
+    X, Y = points(X), check_array(Y, accept_sparse=True, ensure_2d=False, dtype=None, input_name="Y")
+    Y = Y.toarray() if issparse(Y) else Y
+    if Y.ndim != 2 or Y.shape[1] < 2 or not np.isin(Y, (0, 1)).all():
+        raise ValueError(
+            f"Y should be a table of 0 and 1, a column for each of two labels or more; got shape {Y.shape} with values "
+            f"such as {np.unique(Y)[:3].tolist()}."
+        )
+    check_consistent_length(X, Y)
+    train, test = (row_numbers(part, name, len(Y)) for part, name in ((train, "train"), (test, "test")))
     if np.intersect1d(train, test).size:
-        raise ValueError(f"train and test both have row {np.intersect1d(train, test)[0]}.")
-    seen, unseen = scaled(X[train], X[test], scaling)
+        raise ValueError(f"train and test both have row {np.intersect1d(train, test)[0]}; masks should be of bool.")
+    seen, unseen = scaled(rows_of(X, train), rows_of(X, test), scaling)
     begin = time.perf_counter()
     model = clone(estimator).fit(seen, Y[train])
     fit_time = time.perf_counter() - begin
     return multilabel_scores(Y[test], probabilities(model, unseen)) | {"fit_time": fit_time}
+
+
+def row_numbers(part, name, n_rows):
+    """Numbers of rows from numbers or a mask; ValueError that names the parameter if they are neither, or none."""
+    part = np.asarray(part)
+    if part.dtype == bool and part.shape == (n_rows,):
+        part = np.flatnonzero(part)
+    if part.ndim != 1 or not len(part):
+        raise ValueError(f"{name} should name some rows, by number or a mask of shape ({n_rows},); got {part.shape}.")
+    if part.dtype.kind not in "iu" or not -n_rows <= part.min() <= part.max() < n_rows:
+        raise ValueError(f"{name} should hold row numbers below {n_rows}, or be a mask; it holds {part.tolist()[:3]}.")
+    return part % n_rows
 
 
 def scaled(seen, unseen, scaling):

@@ -6,15 +6,15 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import normalize
-from sklearn.utils import check_consistent_length, get_tags
+from sklearn.utils import get_tags
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import column_or_1d
 
+from metricnets._params import check_instance
 from metricnets.base import MetricMixin
 from metricnets.calibration import threshold
 from metricnets.metrics._ranks import check_metric
 from metricnets.metrics._verification import equal_error_rate
-from metricnets.protocols._common import fitted_embedding, table, times
+from metricnets.protocols._common import check_embeds, column, fitted_embedding, table, times
 from metricnets.tuples import check_pair_labels, distinct, points_and_members
 
 
@@ -38,7 +38,8 @@ def cross_validate_pairs(
     fold : array-like of shape (n_pairs,)
         The fold of each pair; at least two.
     preprocessor : array-like, callable or None, default=None
-        What indicators are looked up in; a learner of pairs that has such a parameter gets it.
+        What indicators are looked up in, by a learner of pairs too; None takes the one that the estimator has,
+        or what it wraps.
     metric : {'euclidean', 'cosine'}, default='euclidean'
         Score of embedded pairs: the negative distance, or the cosine.  Learners of pairs have their own.
     own_threshold : bool, default=True
@@ -52,9 +53,11 @@ def cross_validate_pairs(
 
     Returns
     -------
-    results : dict of ndarray of shape (n_folds,)
-        ``test_accuracy``, ``test_roc_auc``, ``test_equal_error_rate``; ``threshold``, the least score
-        that counts as similar; ``fit_time`` and ``score_time`` in seconds; ``fold``.
+    results : dict of ndarray
+        ``score``, of shape (n_pairs,): how similar each pair is to the learner of its fold, for other scores such
+        as :func:`~metricnets.metrics.tar_at_far` fold by fold.  Of shape (n_folds,): ``test_accuracy``,
+        ``test_roc_auc``, ``test_equal_error_rate``; ``threshold``, the least score that counts as similar;
+        ``fit_time`` and ``score_time`` in seconds; ``fold``.
 
     Raises
     ------
@@ -70,8 +73,8 @@ def cross_validate_pairs(
     array([1. , 0.5])
     """
     check_metric(metric)
-    y, fold = check_pair_labels(y, len(pairs)), column_or_1d(fold)
-    check_consistent_length(y, fold)
+    check_instance(estimator, "estimator")
+    y, fold = check_pair_labels(y, len(pairs)), column(fold, "fold", len(pairs))
     folds = np.unique(fold)
     if len(folds) < 2:
         raise ValueError(f"fold is {folds[0]} throughout; two folds are needed, one to train on and one to test on.")
@@ -80,15 +83,28 @@ def cross_validate_pairs(
             raise ValueError(f"fold {value} has one kind of pair only; each needs similar and dissimilar ones.")
     learns_pairs = hasattr(estimator, "decision_function")
     judge, option = (_judge_learner, own_threshold) if learns_pairs else (_judge_embedding, metric)
+    if not learns_pairs:
+        check_embeds(estimator)
     if not learns_pairs and isinstance(estimator, MetricMixin) and get_tags(estimator).target_tags.required:
         raise ValueError(
             f"estimator={type(estimator).__name__}() learns from labels of points, and pairs have none; give a "
             "learner of pairs, or the transform of what was fitted to other points."
         )
-    source = getattr(estimator, "preprocessor", None) if preprocessor is None else preprocessor
+    source = _own_preprocessor(estimator) if preprocessor is None else preprocessor
     X, members = points_and_members(pairs, 2, source)
     jobs = (delayed(judge)(estimator, X, members, y, fold == value, option) for value in folds)
-    return {"fold": folds} | table(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
+    results = Parallel(n_jobs=n_jobs, verbose=verbose)(jobs)
+    scores = np.empty(len(y))
+    for value, result in zip(folds, results):
+        scores[fold == value] = result.pop("score")
+    return {"fold": folds, "score": scores} | table(results)
+
+
+def _own_preprocessor(estimator):
+    """The preprocessor of an estimator, or of one within it, such as that of a search."""
+    params = estimator.get_params() if hasattr(estimator, "get_params") else {}
+    found = [value for name, value in params.items() if name.split("__")[-1] == "preprocessor" and value is not None]
+    return found[0] if found else None
 
 
 def _judge_learner(estimator, X, members, y, inside, own_threshold):
@@ -123,6 +139,7 @@ def _judge_embedding(estimator, X, members, y, inside, metric):
 
 def _verified(score, y, cut):
     return {
+        "score": score,
         "test_accuracy": np.mean((score >= cut) == (y > 0)),
         "test_roc_auc": roc_auc_score(y, score),
         "test_equal_error_rate": equal_error_rate(y, score),

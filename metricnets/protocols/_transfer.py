@@ -5,15 +5,23 @@ from itertools import permutations
 
 import numpy as np
 from sklearn import get_config
-from sklearn.base import clone
+from sklearn.base import clone, is_regressor
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.utils import check_consistent_length
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_array, column_or_1d, has_fit_parameter
+from sklearn.utils.validation import has_fit_parameter
 
-from metricnets.protocols._common import fitted_embedding, table, times
-from metricnets.tuples import FLOATS
+from metricnets._params import check_instance
+from metricnets.protocols._common import (
+    check_embeds,
+    column,
+    fitted_embedding,
+    list_of_pairs,
+    points,
+    rows_of,
+    table,
+    times,
+)
 
 
 def transfer(estimator, X, y, domain, *, predictor=None, tasks=None, n_jobs=None, verbose=0):
@@ -27,12 +35,12 @@ def transfer(estimator, X, y, domain, *, predictor=None, tasks=None, n_jobs=None
     ----------
     estimator : estimator, callable or None
         With ``fit(X, y)`` and ``transform``; or a function of points; None, for the points as they are.
-    X : array-like of shape (n, ...)
+    X : array-like of shape (n, ...), frame or sparse matrix
     y : array-like of shape (n,)
-        Classes of the rows of all domains.
+        Classes of the rows of all domains, with which the target is judged: −1 is a class like others.
     domain : array-like of shape (n,)
     predictor : classifier or None, default=None
-        None takes 1-nearest-neighbour.
+        None takes 1-nearest-neighbour.  Its share of right predictions is the accuracy, whatever its ``score``.
     tasks : iterable of (source, target) or None, default=None
         Values of ``domain``; None takes every domain to every other.
     n_jobs : int or None, default=None
@@ -55,13 +63,18 @@ def transfer(estimator, X, y, domain, *, predictor=None, tasks=None, n_jobs=None
     >>> transfer(None, X, y, ["web", "web", "dslr", "dslr"], tasks=[("web", "dslr")])["test_accuracy"]
     array([1.])
     """
-    y, domain = column_or_1d(y), column_or_1d(domain)
-    X = check_array(X, dtype=FLOATS, allow_nd=True, input_name="X")
-    check_consistent_length(X, y, domain)
+    check_embeds(estimator)
+    check_instance(predictor, "predictor")
+    if predictor is not None and not hasattr(predictor, "predict"):
+        raise ValueError(f"predictor={predictor!r} should be a classifier, or None for 1-nearest-neighbour.")
+    if predictor is not None and is_regressor(predictor):
+        raise ValueError(f"predictor={predictor!r} is a regressor; classes are to be predicted.")
+    X = points(X)
+    y, domain = column(y, "y", X.shape[0]), column(domain, "domain", X.shape[0])
     known = np.unique(domain).tolist()
-    tasks = list(permutations(known, 2) if tasks is None else tasks)
-    if not tasks:
-        raise ValueError(f"tasks has none; give pairs of two of the domains {known}.")
+    if len(known) < 2:
+        raise ValueError(f"domain is {known[0]!r} throughout; two domains are needed, or more.")
+    tasks = list(permutations(known, 2)) if tasks is None else list_of_pairs(tasks, "tasks", "(source, target)")
     for source, target in tasks:
         if source == target or source not in known or target not in known:
             raise ValueError(f"tasks has {(source, target)!r}, which should be two of the domains {known}.")
@@ -77,12 +90,14 @@ def _judge_task(estimator, predictor, X, codes, source, target):
     if _adapts(estimator):
         rows = source | target
         masked = np.where(target, -1, codes)[rows]
-        embed = clone(estimator).fit(X[rows], masked, sample_domain=np.where(target, -1, 1)[rows]).transform
+        sample_domain = np.where(target, -1, 1)[rows]
+        embed = clone(estimator).fit(rows_of(X, rows), masked, sample_domain=sample_domain).transform
     else:
-        embed = fitted_embedding(estimator, X[source], codes[source])
+        embed = fitted_embedding(estimator, rows_of(X, source), codes[source])
     fitted = time.perf_counter()
-    model = clone(predictor).fit(embed(X[source]), codes[source])
-    return {"test_accuracy": model.score(embed(X[target]), codes[target])} | times(begin, fitted)
+    model = clone(predictor).fit(embed(rows_of(X, source)), codes[source])
+    accuracy = np.mean(model.predict(embed(rows_of(X, target))) == codes[target])
+    return {"test_accuracy": accuracy} | times(begin, fitted)
 
 
 def _adapts(estimator):

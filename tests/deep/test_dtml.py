@@ -314,6 +314,12 @@ def test_bad_labels_are_refused(domains):
         DTML(**QUICK).fit(X, y[:-1], domain)
 
 
+def test_masked_labels_without_domains_are_told(domains):
+    X, y, domain = domains
+    with pytest.warns(UserWarning, match="y has -1, a class like others as there is no sample_domain"):
+        DTML(**QUICK).fit(X, np.where(domain < 0, -1, y))
+
+
 def test_early_stopping_needs_rows_of_every_kind(domains):
     X, y, domain = domains
     few = np.r_[np.flatnonzero(domain > 0), np.flatnonzero(domain < 0)[:1]]

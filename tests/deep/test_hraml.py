@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from scipy.sparse import csr_array
 from sklearn.datasets import make_friedman1, make_multilabel_classification
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.preprocessing import StandardScaler, label_binarize
@@ -53,6 +54,17 @@ def test_l1_of_label_sets_is_hamming_and_auto_is_jaccard():
     }
     assert_allclose(embedded["l1"], embedded["hamming"], atol=1e-5)
     assert_allclose(embedded["auto"], embedded["jaccard"])
+
+
+def test_targets_that_teach_nothing_are_refused():
+    X, Y = make_multilabel_classification(60, 10, n_classes=4, random_state=0)
+    for same in (np.ones_like(Y), np.full(60, 0.5)):
+        with pytest.raises(ValueError, match="y is the same in all rows"):
+            HRAML(**QUICK).fit(X, same)
+    with pytest.raises(ValueError, match="batch_size=1 leaves no pair"):
+        HRAML(**QUICK | {"batch_size": 1}).fit(X, Y)
+    sparse = HRAML(**QUICK).fit(X, csr_array(Y)).transform(X)
+    assert_allclose(sparse, HRAML(**QUICK).fit(X, Y).transform(X))
 
 
 def test_distributions_align():

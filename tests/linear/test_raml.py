@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from discovery import SPOILS, tiny_points
 from scipy.optimize import minimize
+from scipy.sparse import csr_array
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.svm import SVR
@@ -242,6 +243,12 @@ def test_nothing_of_doublets_by_squared_features_is_made():
 
 # ------------------------------------------------------------------------------------------------
 # What is refused, and what is told.
+
+
+def test_sparse_and_object_label_sets_are_label_sets():
+    Y = rng.integers(2, size=(45, 3))
+    for given in (csr_array(Y), Y.astype(object)):
+        np.testing.assert_array_equal(RAML().fit(X, given).components_, RAML().fit(X, Y).components_)
 
 
 @pytest.mark.parametrize("y", [np.zeros(45), np.arange(45)])

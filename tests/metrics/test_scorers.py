@@ -61,6 +61,14 @@ def test_an_embedding_is_scored_among_the_held_out_rows(name, points):
     assert (cross_val_score(pipeline, X, y, scoring=get_scorer(name), cv=3) > 0.3).all()
 
 
+@pytest.mark.parametrize("name", RETRIEVAL)
+def test_held_out_rows_of_one_class_score_nothing(name, points):
+    X, y = points
+    lda = LDA().fit(X, y)
+    with pytest.raises(ValueError, match="held-out rows are of one class.*StratifiedKFold"):
+        get_scorer(name)(lda, X[y == y[0]], y[y == y[0]])
+
+
 def test_a_search_in_two_processes(points):
     grid = {"n_components": [1, 2]}
     search = GridSearchCV(LDA(), grid, scoring=get_scorer("map_at_r"), cv=3, n_jobs=2).fit(*points)

@@ -219,8 +219,10 @@ def test_the_right_metric_helps():
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda Y: -Y, "Unknown label type.*entries 0 and 1; it has.*-1"),
-        (lambda Y: Y * 2, "Unknown label type.*entries 0 and 1; it has.*2"),
+        (lambda Y: -Y, r"Unknown label type.*entries 0 and 1; it has -1\.  \(y > 0\)"),
+        (lambda Y: Y * 2, "Unknown label type.*entries 0 and 1; it has 2"),
+        (lambda Y: [list(np.flatnonzero(row)) for row in Y], "MultiLabelBinarizer"),
+        (lambda Y: [set(np.flatnonzero(row)) for row in Y], "MultiLabelBinarizer"),
         (lambda Y: Y * 0.5, "Unknown label type"),
         (lambda Y: Y.astype(str), "Unknown label type"),
         (lambda Y: np.where(Y, np.nan, 0), "NaN"),
@@ -290,6 +292,11 @@ def test_learners_that_take_label_sets_say_so():
     for metric, takes in ((RAML(), True), (HRAML(), True), (HRAML(relation="same_class"), False), (DDML(), False)):
         assert get_tags(metric).target_tags.multi_output is takes
     assert get_tags(EmbeddingNet(relation=np.equal)).target_tags.multi_output
+
+
+def test_a_function_that_returns_no_number_is_no_metric(sets):
+    with pytest.raises(ValueError, match="metric=.* should return finite numbers"):
+        MLKNN(metric=lambda u, v: np.nan).fit(*sets)
 
 
 def test_a_class_is_no_metric():

@@ -61,8 +61,10 @@ def test_a_pipeline_is_a_metric_by_what_it_transforms_to(points, pairs):
 
 def test_what_is_missing_is_named(lda, pairs):
     X, y = pairs
-    with pytest.raises(NotFittedError, match="LDA"):
+    with pytest.raises(NotFittedError, match=r"metric=LDA\(\) is not fitted; fit it first"):
         PairsClassifier(LDA()).fit(X, y)
+    with pytest.raises(ValueError, match="metric=LDA is a class"):
+        PairsClassifier(LDA).fit(X, y)
     with pytest.raises(NotFittedError, match="PairsClassifier"):
         PairsClassifier(lda).predict(X)
     with pytest.raises(ValueError, match=r"\by\b"):
