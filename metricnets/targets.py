@@ -1,7 +1,7 @@
 """Targets as the relations read them: class codes, rows of numbers, scaled real values."""
 
 from functools import partial
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
@@ -43,10 +43,10 @@ def resolve(y, relation="auto"):
         If the relation is not one for targets of this kind.
     """
     y = y.toarray() if issparse(y) else np.asarray(y)
-    if y.ndim == 2 and y.dtype.kind == "O":
-        y = y.astype(float)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
+    if y.ndim == 2 and y.dtype.kind == "O" and all(isinstance(value, Real) for value in y.flat):
+        y = y.astype(float)
     if relation == "auto":
         relation = _suitable(y)
     if callable(relation):

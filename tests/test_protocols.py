@@ -114,8 +114,8 @@ def test_scores_of_all_pairs_are_those_of_their_folds(verification):
 def test_a_preprocessor_within_is_found(verification):
     X, members, y, fold = verification
     search = GridSearchCV(ITML(preprocessor=X), {"gamma": [1.0]}, cv=2)
-    within = PairsClassifier(ITML(preprocessor=X).fit(members, y))
-    for estimator in (search, within):
+    itml = ITML(preprocessor=X).fit(members, y)
+    for estimator in (search, PairsClassifier(itml), FrozenEstimator(itml), PairsClassifier(FrozenEstimator(itml))):
         same(
             cross_validate_pairs(estimator, members, y, fold),
             cross_validate_pairs(estimator, members, y, fold, preprocessor=X),
@@ -202,6 +202,17 @@ def test_test_persons_are_not_seen(persons):
     )
 
 
+def failing():
+    yield [0], [1]
+    raise ValueError("a file is missing")
+
+
+def test_what_is_not_trained_needs_no_training_person(persons):
+    X, y, is_probe, splits = persons
+    frozen = FrozenEstimator(LDA().fit(X, y))
+    same(gallery_probe(frozen, X, y, is_probe, [([], splits[0][1])]), gallery_probe(frozen, X, y, is_probe, splits[:1]))
+
+
 def test_wrong_splits_are_named(persons):
     X, y, is_probe, splits = persons
     with pytest.raises(ValueError, match=r"splits\[1\] has persons in both parts"):
@@ -218,6 +229,11 @@ def test_wrong_splits_are_named(persons):
             gallery_probe(None, X, y, wrong, splits)
     with pytest.raises(ValueError, match="is_probe should give a value for each of 36 rows; got shape"):
         gallery_probe(None, X, y, is_probe[:5], splits)
+    for wrong in ([(0, 1)], [("anna", "bob")]):
+        with pytest.raises(ValueError, match=r"splits\[0\] should hold two lists of persons"):
+            gallery_probe(None, X, y, is_probe, wrong)
+    with pytest.raises(ValueError, match="a file is missing"):
+        gallery_probe(None, X, y, is_probe, failing())
     for wrong in (5, KFold(2), splits[0], [1, 2]):
         with pytest.raises(ValueError, match="splits should be a list of .training persons, test persons.; got"):
             gallery_probe(None, X, y, is_probe, wrong)
@@ -294,10 +310,19 @@ def test_wrong_tasks_are_named(domains):
     ):
         with pytest.raises(ValueError, match=message):
             transfer(None, X, y, domain, predictor=predictor)
-    with pytest.raises(ValueError, match="y should have no NaN"):
-        transfer(None, X, np.where(domain == "a", 0, np.nan), domain)
+    for missing in (np.nan, pytest.importorskip("pandas").NA):
+        with pytest.raises(ValueError, match="y should have no NaN"):
+            transfer(None, X, np.where(domain == "a", 0, missing), domain)
     with pytest.raises(ValueError, match="DTML is a class"):
         transfer(DTML, X, y, domain)
+
+
+def test_predictions_may_be_a_column(domains):
+    class Column(KNeighborsClassifier):
+        def predict(self, X):
+            return super().predict(X)[:, None]
+
+    same(transfer(None, *domains, predictor=Column(1)), transfer(None, *domains))
 
 
 def test_accuracy_is_that_of_predictions_whatever_the_score_of_the_predictor(domains):
@@ -361,13 +386,20 @@ def test_frames_reach_the_estimator_as_frames(persons, domains):
     X, y, is_probe, splits = persons
     some = make_pipeline(FunctionTransformer(), StandardScaler())
     same(gallery_probe(by_name, named(X), y, is_probe, splits), gallery_probe(some, X[:, :2], y, is_probe, splits))
-    same(gallery_probe(None, named(X), y, is_probe, splits), gallery_probe(None, X, y, is_probe, splits))
+    for estimator in (None, lambda X: X[:, :2]):  # functions get arrays
+        same(gallery_probe(estimator, named(X), y, is_probe, splits), gallery_probe(estimator, X, y, is_probe, splits))
     X, y, domain = domains
     same(transfer(by_name, named(X), y, domain), transfer(some, X, y, domain))
     Y = (X > 1).astype(int)
-    found = multilabel_split(make_pipeline(by_name, KNeighborsClassifier()), named(X), Y, range(40), range(40, 60))
-    given = multilabel_split(make_pipeline(some, KNeighborsClassifier()), X, Y, range(40), range(40, 60))
-    assert without_times(found) == without_times(given)
+    model, split = KNeighborsClassifier(), (range(40), range(40, 60))
+    for scaling in (None, "each"):
+        found = multilabel_split(make_pipeline(by_name, model), named(X), Y, *split, scaling=scaling)
+        given = multilabel_split(make_pipeline(some, model), X, Y, *split, scaling=scaling)
+        assert without_times(found) == without_times(given)
+    sparse = multilabel_split(model, csr_matrix(X), Y, *split)
+    assert without_times(sparse) == without_times(multilabel_split(model, X, Y, *split))
+    with pytest.raises(ValueError, match="scaling='train' makes sparse columns dense"):
+        multilabel_split(model, csr_matrix(X), Y, *split, scaling="train")
 
 
 class TestSplitOfLabelSets:

@@ -231,7 +231,7 @@ class DeepMetric(MetricMixin, Parametrized):
                 strata = None  # there are too many classes, or too small ones, to have some of each
         if min(self.validation_fraction, 1 - self.validation_fraction) * n < 1:
             raise ValueError(
-                f"validation_fraction={self.validation_fraction} leaves one part of {n} rows empty; raise it, or set "
+                f"validation_fraction={self.validation_fraction} leaves one part of {n} rows empty; change it, or set "
                 "early_stopping=False."
             )
         return train_test_split(np.arange(n), test_size=self.validation_fraction, stratify=strata, random_state=seed)

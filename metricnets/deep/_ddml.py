@@ -52,11 +52,6 @@ class _DDML(NetworkMetric):
 
     def _initialize(self, module, rows):
         check_gap(self.margin, self.gap)
-        if self.normalize and self.margin + self.gap > 4:
-            raise ValueError(
-                f"margin={self.margin} and gap={self.gap} are out of reach: with normalize=True, squared distances are "
-                "at most 4."
-            )
         if self.init in ("dae", "pca", "within") and self.module is not None:
             raise ValueError(f"init='{self.init}' is for the built-in perceptron; leave init at 'glorot' with module=.")
         if self.init == "dae":

@@ -142,7 +142,7 @@ class DTML(NetworkMetric):
             Classes; those of target rows are ignored, whatever they are: −1, NaN, None, or true.
         sample_domain : array-like of shape (n_samples,) or None, default=None
             At least 0 for rows of the source, negative for rows of the target.  None: all rows
-            are of the source, and nothing is adapted.
+            are of the source, and nothing is adapted, which a warning says if y has −1 among several classes.
 
         Returns
         -------

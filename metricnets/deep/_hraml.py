@@ -68,11 +68,14 @@ class HRAML(Supervised, NetworkMetric):
 
     _graded = True
 
-    def _relation_name(self):
+    def _validated(self, X, y):
         if self.normalize and self.scale > 4:
             raise ValueError(
                 f"scale={self.scale} is out of reach: with normalize=True, squared distances are at most 4."
             )
+        return super()._validated(X, y)
+
+    def _relation_name(self):
         return self.relation
 
     def _loss(self, z, r):

@@ -61,10 +61,8 @@ class Supervised(DeepMetric):
         if classes is not None and len(classes) < 2:
             raise ValueError(f"y has one class only, {classes[0]!s}; a metric needs at least two to tell apart.")
 
-        if classes is None and (targets == targets[0]).all():
+        if classes is None and not callable(self._relation_name()) and (targets == targets[0]).all():
             raise ValueError("y is the same in all rows; a metric needs some that are less alike.")
-        if self.batch_size < 2 and not callable(self.sampler):
-            raise ValueError(f"batch_size={self.batch_size} leaves no pair in a batch; it should be 2 at least.")
 
         def batches(targets, rng):
             if not self._graded:
@@ -104,7 +102,7 @@ class Supervised(DeepMetric):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
-        relation = getattr(self, "relation", "same_class")
+        relation = self._relation_name()
         tags.target_tags.multi_output = callable(relation) or relation not in CLASSES
         return tags
 

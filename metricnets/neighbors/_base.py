@@ -1,5 +1,7 @@
 """The shell of estimators that predict from nearest neighbours in a learned metric."""
 
+from collections.abc import Set
+
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import MetaEstimatorMixin, clone
@@ -39,11 +41,11 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
         check_instance(self.metric, "metric")
         validate_data(self, X, y, skip_check_array=True)
         X = self._checked(X)
-        if isinstance(y, list) and (any(isinstance(row, set) for row in y) or len({np.size(row) for row in y}) > 1):
+        if isinstance(y, list) and (any(isinstance(row, Set) for row in y) or len({np.size(row) for row in y}) > 1):
             raise ValueError("y holds lists or sets of labels; MultiLabelBinarizer of scikit-learn makes them a table.")
         y = check_array(y, accept_sparse=True, ensure_2d=False, dtype=None, input_name="y")
         check_consistent_length(X, y)
-        if is_learner(self.metric) and not is_fitted(self.metric):
+        if self._is_to_be_fitted():
             check_learns_from(self.metric, y)
         return X, y.toarray() if issparse(y) else y
 
@@ -59,12 +61,11 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
             raise ValueError(
                 f"n_neighbors={self.n_neighbors} needs {n_least} rows or more, but n_samples={len(y)}; lower it."
             )
-        fit_first = is_learner(self.metric) and not is_fitted(self.metric)
-        self.metric_ = clone(self.metric).fit(X, y) if fit_first else self.metric
+        self.metric_ = clone(self.metric).fit(X, y) if self._is_to_be_fitted() else self.metric
         z = self._embed(X)
         by_pairs = {} if self._embeds() else {"metric": self.metric_, "algorithm": "brute"}
-        if by_pairs and not np.isfinite(self.metric_(z[0], z[-1])):
-            raise ValueError(f"metric={self.metric!r} should return finite numbers, and does not for two rows of X.")
+        if by_pairs and np.isnan(float(self.metric_(z[0], z[-1]))):
+            raise ValueError(f"metric={self.metric!r} returned NaN for two rows of X; it should be a distance.")
         with one_thread("openmp"):
             self._found = NearestNeighbors(n_neighbors=self.n_neighbors, **by_pairs).fit(z)
 
@@ -82,6 +83,9 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
         if X.shape[1] != self.metric_.size:
             raise ValueError(f"X has {X.shape[1]} features, but metric is for points of shape {self.metric_.shape}.")
         return self.metric_.embed(X.astype(float).reshape(-1, *self.metric_.shape))
+
+    def _is_to_be_fitted(self):
+        return is_learner(self.metric) and not is_fitted(self.metric)
 
     def _embeds(self):
         return self.metric_ is None or is_learner(self.metric_) or isinstance(self.metric_, Distance)

@@ -6,7 +6,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets._params import MaybeMetric, MaybeRate, Parametrized, Positive, check_instance, fitting, one_of
-from metricnets.base import PairsMixin
+from metricnets.base import MetricMixin, PairsMixin
 from metricnets.calibration import STRATEGIES, check_strategy
 from metricnets.neighbors._base import check_settable, is_fitted
 from metricnets.tuples import check_pair_labels, check_tuples
@@ -74,7 +74,7 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized, positional="
             If ``metric`` is not fitted.
         """
         check_instance(self.metric, "metric")
-        if hasattr(self.metric, "fit") and not is_fitted(self.metric):
+        if isinstance(self.metric, MetricMixin) and not is_fitted(self.metric):
             raise NotFittedError(
                 f"metric={self.metric!r} is not fitted; fit it first, here a threshold is chosen only."
             )

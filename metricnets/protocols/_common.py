@@ -10,9 +10,9 @@ from metricnets._params import check_instance
 from metricnets.tuples import FLOATS
 
 
-def points(X):
-    """A frame as it is, which pipelines may take apart by its columns; else a finite array or sparse matrix."""
-    if hasattr(X, "iloc"):
+def points(X, estimator):
+    """A frame as it is for an estimator, which may choose columns by name; else a finite array or sparse matrix."""
+    if hasattr(X, "iloc") and hasattr(estimator, "fit"):
         return X
     return check_array(X, accept_sparse="csr", dtype=FLOATS, allow_nd=True, input_name="X")
 
@@ -24,31 +24,30 @@ def rows_of(X, rows):
 
 def column(values, name, n_rows):
     """A value for each row, (n_rows,); ValueError that names the parameter if it is not."""
-    column = np.asarray(values)
-    if column.shape not in ((n_rows,), (n_rows, 1)):
-        got = f"shape {column.shape}" if column.ndim else f"{values!r:.80}"
+    found = np.asarray(values)
+    if found.shape not in ((n_rows,), (n_rows, 1)):
+        got = f"shape {found.shape}" if found.ndim else f"{values!r:.80}"
         raise ValueError(f"{name} should give a value for each of {n_rows} rows; got {got}.")
-    if (column != column).any():
+    if _has_missing(found):
         raise ValueError(f"{name} should have no NaN.")
-    return column.ravel()
+    return found.ravel()
+
+
+def _has_missing(values):
+    try:
+        return bool((values != values).any())
+    except TypeError:  # pandas.NA is neither equal nor unequal
+        return True
 
 
 def list_of_pairs(values, name, what):
     """A list of pairs; ValueError that says what they are if it is not, or is empty."""
-    try:
-        found = [(first, second) for first, second in values]
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} should be a list of {what}; got {values!r:.80}.") from None
+    found = list(values) if np.iterable(values) else [None]
+    if not all(np.iterable(pair) and not isinstance(pair, str) and len(pair) == 2 for pair in found):
+        raise ValueError(f"{name} should be a list of {what}; got {values!r:.80}.")
     if not found:
         raise ValueError(f"{name} has none; give a list of {what}.")
     return found
-
-
-def fitted_embedding(estimator, X, y=None):
-    """Return a function from points to embeddings, fitted to the data if it learns from data."""
-    if hasattr(estimator, "transform"):
-        return clone(estimator).fit(X, y).transform
-    return _as_given if estimator is None else estimator
 
 
 def check_embeds(estimator):
@@ -58,8 +57,11 @@ def check_embeds(estimator):
         raise ValueError(f"estimator={estimator!r} should have transform, or be a function of points, or None.")
 
 
-def _as_given(X):
-    return X.to_numpy() if hasattr(X, "iloc") else X
+def fitted_embedding(estimator, X, y=None):
+    """Return a function from points to embeddings, fitted to the data if it learns from data."""
+    if hasattr(estimator, "transform"):
+        return clone(estimator).fit(X, y).transform
+    return estimator or np.asarray
 
 
 def times(begin, fitted):

@@ -5,6 +5,7 @@ import time
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
+from metricnets.base import MetricMixin
 from metricnets.metrics._ranks import check_metric
 from metricnets.metrics._retrieval import check_k, retrieval_scores
 from metricnets.protocols._common import (
@@ -29,7 +30,7 @@ def gallery_probe(estimator, X, y, is_probe, splits, *, k=(1, 5, 10, 20), metric
     ----------
     estimator : estimator, callable or None
         With ``fit(X, y)`` and ``transform``; or a function of points; None, for the points as they are.
-    X : array-like of shape (n, ...), frame or sparse matrix
+    X : array-like of shape (n, ...), frame, or sparse matrix that the estimator makes dense
     y : array-like of shape (n,)
         The person, or class, of each row.
     is_probe : array-like of bool of shape (n,)
@@ -63,17 +64,20 @@ def gallery_probe(estimator, X, y, is_probe, splits, *, k=(1, 5, 10, 20), metric
     """
     check_metric(metric)
     check_embeds(estimator)
-    k, X = check_k(k), points(X)
+    k, X = check_k(k), points(X, estimator)
     y, is_probe = column(y, "y", X.shape[0]), column(is_probe, "is_probe", X.shape[0])
     if not np.isin(is_probe, (0, 1)).all():
         raise ValueError(f"is_probe should be true or false for each row; it holds {np.unique(is_probe)[:5].tolist()}.")
     is_probe = is_probe.astype(bool)
     splits = list_of_pairs(splits, "splits", "(training persons, test persons)")
-    parts = [[np.isin(y, np.ravel(list(persons))) for persons in split] for split in splits]
+    for i, split in enumerate(splits):
+        if not all(np.iterable(persons) and not isinstance(persons, str) for persons in split):
+            raise ValueError(f"splits[{i}] should hold two lists of persons; got {split!r:.80}.")
+    parts = [[np.isin(y, list(persons)) for persons in split] for split in splits]
     for i, (train, test) in enumerate(parts):
         if (train & test).any():
             raise ValueError(f"splits[{i}] has persons in both parts, such as {y[train & test][0]}.")
-        if hasattr(estimator, "fit") and not train.any():
+        if isinstance(estimator, MetricMixin) and not train.any():
             raise ValueError(f"splits[{i}] has no training person who is in y, and estimator is to be fitted.")
         for what, there in (("probe", test & is_probe), ("row of the gallery", test & ~is_probe)):
             if not there.any():

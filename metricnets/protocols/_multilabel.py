@@ -55,7 +55,7 @@ def multilabel_split(estimator, X, Y, train, test, *, scaling=None):
     if not hasattr(estimator, "predict_proba"):
         raise ValueError(f"estimator={estimator!r} should have predict_proba, which ranks the labels.")
     check_instance(estimator, "estimator")
-    X, Y = points(X), check_array(Y, accept_sparse=True, ensure_2d=False, dtype=None, input_name="Y")
+    X, Y = points(X, estimator), check_array(Y, accept_sparse=True, ensure_2d=False, dtype=None, input_name="Y")
     Y = Y.toarray() if issparse(Y) else Y
     if Y.ndim != 2 or Y.shape[1] < 2 or not np.isin(Y, (0, 1)).all():
         raise ValueError(
@@ -79,7 +79,8 @@ def row_numbers(part, name, n_rows):
     if part.dtype == bool and part.shape == (n_rows,):
         part = np.flatnonzero(part)
     if part.ndim != 1 or not len(part):
-        raise ValueError(f"{name} should name some rows, by number or a mask of shape ({n_rows},); got {part.shape}.")
+        got = f"shape {part.shape}" if part.ndim != 1 else "none"
+        raise ValueError(f"{name} should name some rows, by number or a mask of shape ({n_rows},); got {got}.")
     if part.dtype.kind not in "iu" or not -n_rows <= part.min() <= part.max() < n_rows:
         raise ValueError(f"{name} should hold row numbers below {n_rows}, or be a mask; it holds {part.tolist()[:3]}.")
     return part % n_rows
@@ -89,5 +90,7 @@ def scaled(seen, unseen, scaling):
     """Training and test rows, their columns scaled to [0, 1] as `multilabel_split` says."""
     if scaling is None:
         return seen, unseen
-    scaler = MinMaxScaler().fit(seen)
-    return scaler.transform(seen), (scaler if scaling == "train" else MinMaxScaler().fit(unseen)).transform(unseen)
+    if issparse(seen):
+        raise ValueError(f"scaling={scaling!r} makes sparse columns dense; give a dense X, or scaling=None.")
+    scaler = MinMaxScaler().set_output(transform="pandas" if hasattr(seen, "iloc") else "default").fit(seen)
+    return scaler.transform(seen), (scaler if scaling == "train" else clone(scaler).fit(unseen)).transform(unseen)

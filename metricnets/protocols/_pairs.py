@@ -73,7 +73,7 @@ def cross_validate_pairs(
     array([1. , 0.5])
     """
     check_metric(metric)
-    check_instance(estimator, "estimator")
+    learns_pairs = _check_estimator(estimator)
     y, fold = check_pair_labels(y, len(pairs)), column(fold, "fold", len(pairs))
     folds = np.unique(fold)
     if len(folds) < 2:
@@ -81,15 +81,7 @@ def cross_validate_pairs(
     for value in folds:
         if len(np.unique(y[fold == value])) < 2:
             raise ValueError(f"fold {value} has one kind of pair only; each needs similar and dissimilar ones.")
-    learns_pairs = hasattr(estimator, "decision_function")
     judge, option = (_judge_learner, own_threshold) if learns_pairs else (_judge_embedding, metric)
-    if not learns_pairs:
-        check_embeds(estimator)
-    if not learns_pairs and isinstance(estimator, MetricMixin) and get_tags(estimator).target_tags.required:
-        raise ValueError(
-            f"estimator={type(estimator).__name__}() learns from labels of points, and pairs have none; give a "
-            "learner of pairs, or the transform of what was fitted to other points."
-        )
     source = _own_preprocessor(estimator) if preprocessor is None else preprocessor
     X, members = points_and_members(pairs, 2, source)
     jobs = (delayed(judge)(estimator, X, members, y, fold == value, option) for value in folds)
@@ -100,11 +92,25 @@ def cross_validate_pairs(
     return {"fold": folds, "score": scores} | table(results)
 
 
+def _check_estimator(estimator):
+    """Whether it learns from pairs; ValueError if it can neither do that nor embed points without labels."""
+    check_instance(estimator, "estimator")
+    if hasattr(estimator, "decision_function"):
+        return True
+    check_embeds(estimator)
+    if isinstance(estimator, MetricMixin) and get_tags(estimator).target_tags.required:
+        raise ValueError(
+            f"estimator={type(estimator).__name__}() learns from labels of points, and pairs have none; give a "
+            "learner of pairs, or the transform of what was fitted to other points."
+        )
+    return False
+
+
 def _own_preprocessor(estimator):
-    """The preprocessor of an estimator, or of one within it, such as that of a search."""
-    params = estimator.get_params() if hasattr(estimator, "get_params") else {}
-    found = [value for name, value in params.items() if name.split("__")[-1] == "preprocessor" and value is not None]
-    return found[0] if found else None
+    """The preprocessor of an estimator, or of one that it wraps, such as that of a search."""
+    wrapped = estimator.get_params().values() if hasattr(estimator, "get_params") else ()
+    found = (getattr(part, "preprocessor", None) for part in (estimator, *wrapped))
+    return next((preprocessor for preprocessor in found if preprocessor is not None), None)
 
 
 def _judge_learner(estimator, X, members, y, inside, own_threshold):

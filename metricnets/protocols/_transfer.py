@@ -6,6 +6,7 @@ from itertools import permutations
 import numpy as np
 from sklearn import get_config
 from sklearn.base import clone, is_regressor
+from sklearn.metrics import accuracy_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.parallel import Parallel, delayed
@@ -67,9 +68,9 @@ def transfer(estimator, X, y, domain, *, predictor=None, tasks=None, n_jobs=None
     check_instance(predictor, "predictor")
     if predictor is not None and not hasattr(predictor, "predict"):
         raise ValueError(f"predictor={predictor!r} should be a classifier, or None for 1-nearest-neighbour.")
-    if predictor is not None and is_regressor(predictor):
+    if hasattr(predictor, "__sklearn_tags__") and is_regressor(predictor):
         raise ValueError(f"predictor={predictor!r} is a regressor; classes are to be predicted.")
-    X = points(X)
+    X = points(X, estimator)
     y, domain = column(y, "y", X.shape[0]), column(domain, "domain", X.shape[0])
     known = np.unique(domain).tolist()
     if len(known) < 2:
@@ -96,7 +97,7 @@ def _judge_task(estimator, predictor, X, codes, source, target):
         embed = fitted_embedding(estimator, rows_of(X, source), codes[source])
     fitted = time.perf_counter()
     model = clone(predictor).fit(embed(rows_of(X, source)), codes[source])
-    accuracy = np.mean(model.predict(embed(rows_of(X, target))) == codes[target])
+    accuracy = accuracy_score(codes[target], model.predict(embed(rows_of(X, target))))
     return {"test_accuracy": accuracy} | times(begin, fitted)
 
 

@@ -354,12 +354,6 @@ def test_bad_pairs(points, indexed, spoil, message):
         DDMLPairs(**QUICK).fit(*spoil(X[pairs], y))
 
 
-def test_a_margin_out_of_reach_is_refused(points):
-    for ddml in (DDML(margin=4.5, normalize=True), DDML(margin=3.5, normalize=True)):
-        with pytest.raises(ValueError, match="out of reach: with normalize=True"):
-            ddml.fit(*points)
-
-
 @pytest.mark.parametrize("pairs", [np.array([[0, 5]]), np.array([[0.0, 1.0]])])
 def test_bad_indices(points, pairs):
     with pytest.raises(ValueError, match="indices"):

@@ -56,13 +56,13 @@ def test_l1_of_label_sets_is_hamming_and_auto_is_jaccard():
     assert_allclose(embedded["auto"], embedded["jaccard"])
 
 
-def test_targets_that_teach_nothing_are_refused():
+def test_constant_targets_are_refused_and_sparse_ones_taken():
     X, Y = make_multilabel_classification(60, 10, n_classes=4, random_state=0)
     for same in (np.ones_like(Y), np.full(60, 0.5)):
         with pytest.raises(ValueError, match="y is the same in all rows"):
             HRAML(**QUICK).fit(X, same)
-    with pytest.raises(ValueError, match="batch_size=1 leaves no pair"):
-        HRAML(**QUICK | {"batch_size": 1}).fit(X, Y)
+    column = np.array(["a", "b"] * 30, dtype=object)[:, None]
+    assert_allclose(HRAML(**QUICK).fit(X, column).transform(X), HRAML(**QUICK).fit(X, column[:, 0]).transform(X))
     sparse = HRAML(**QUICK).fit(X, csr_array(Y)).transform(X)
     assert_allclose(sparse, HRAML(**QUICK).fit(X, Y).transform(X))
 

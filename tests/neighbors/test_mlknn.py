@@ -223,6 +223,7 @@ def test_the_right_metric_helps():
         (lambda Y: Y * 2, "Unknown label type.*entries 0 and 1; it has 2"),
         (lambda Y: [list(np.flatnonzero(row)) for row in Y], "MultiLabelBinarizer"),
         (lambda Y: [set(np.flatnonzero(row)) for row in Y], "MultiLabelBinarizer"),
+        (lambda Y: [frozenset(np.flatnonzero(row)) for row in Y], "MultiLabelBinarizer"),
         (lambda Y: Y * 0.5, "Unknown label type"),
         (lambda Y: Y.astype(str), "Unknown label type"),
         (lambda Y: np.where(Y, np.nan, 0), "NaN"),
@@ -282,10 +283,16 @@ def test_parameters_of_a_fitted_metric_cannot_be_searched():
         (SCML(), r"metric=SCML\(\) learns from tuples of 3 points"),
     ],
 )
-def test_what_does_not_learn_from_label_sets_is_refused_unless_fitted(sets, metric, message):
+def test_what_does_not_learn_from_label_sets_is_refused(sets, metric, message):
     with pytest.raises(ValueError, match=message):
         MLKNN(metric=metric).fit(*sets)
-    MLKNN(metric=LDA().fit(sets[0], sets[1][:, 0])).fit(*sets)
+
+
+def test_what_was_fitted_to_classes_or_pairs_serves(sets):
+    X, Y = sets
+    for metric in (LDA().fit(X, Y[:, 0]), ITML().fit(X[[[0, 1], [2, 3]]], [1, -1])):
+        expected = MLKNN().fit(metric.transform(X), Y).predict_proba(metric.transform(X))
+        assert_array_equal(MLKNN(metric=metric).fit(X, Y).predict_proba(X), expected)
 
 
 def test_learners_that_take_label_sets_say_so():
@@ -295,7 +302,7 @@ def test_learners_that_take_label_sets_say_so():
 
 
 def test_a_function_that_returns_no_number_is_no_metric(sets):
-    with pytest.raises(ValueError, match="metric=.* should return finite numbers"):
+    with pytest.raises(ValueError, match="metric=.* returned NaN for two rows"):
         MLKNN(metric=lambda u, v: np.nan).fit(*sets)
 
 

@@ -59,6 +59,18 @@ def test_a_pipeline_is_a_metric_by_what_it_transforms_to(points, pairs):
     np.testing.assert_allclose(PairsClassifier(pipeline).fit(X, y).pair_distance(X), expected)
 
 
+def test_what_keeps_nothing_of_fit_is_a_metric_too(pairs):
+    class Halved:
+        def fit(self, X, y=None):
+            return self
+
+        def transform(self, X):
+            return X / 2
+
+    X, y = pairs
+    assert PairsClassifier(Halved()).fit(X, y).threshold_ == pytest.approx(PairsClassifier().fit(X, y).threshold_ / 2)
+
+
 def test_what_is_missing_is_named(lda, pairs):
     X, y = pairs
     with pytest.raises(NotFittedError, match=r"metric=LDA\(\) is not fitted; fit it first"):
