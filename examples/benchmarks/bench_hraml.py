@@ -201,10 +201,12 @@ def judge_classes(name, found):
     gain = {}  # on the folds that both have
     for learner in found.keys() - {"HRAML", "DDML"}:
         theirs = np.array(found[learner]["scores"][: len(ours)])
-        gain[learner] = (ours[: len(theirs)] - theirs).mean()
-    above = [value > 0 for value in gain.values()]
-    nearest = min(gain, key=gain.get)
-    verdict(f"{name}: HRAML above raw and linear ones, by {gain[nearest]:+.4f} above {nearest}", above, len(above))
+        gain[learner] = ours[: len(theirs)] - theirs
+    above = [gains.mean() > 0 for gains in gain.values()]
+    nearest = min(gain, key=lambda learner: gain[learner].mean())
+    gains = gain[nearest]
+    by = f"{gains.mean():+.4f} ± {np.std(gains, ddof=1) / len(gains) ** 0.5:.4f} (standard error)"
+    verdict(f"{name}: HRAML above raw and linear ones, by {by} above {nearest}", above, len(above))
 
 
 # Table 2 ----------------------------------------------------------------------------------------
