@@ -60,7 +60,6 @@ class Supervised(DeepMetric):
         relation, targets, classes = resolve(y, self._relation_name())
         if classes is not None and len(classes) < 2:
             raise ValueError(f"y has one class only, {classes[0]!s}; a metric needs at least two to tell apart.")
-
         if classes is None and not callable(self._relation_name()) and (targets == targets[0]).all():
             raise ValueError("y is the same in all rows; a metric needs some that are less alike.")
 

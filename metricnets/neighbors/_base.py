@@ -121,6 +121,8 @@ def check_settable(params, metric):
 
 def check_learns_from(metric, y):
     """Raise ValueError if one of our learners cannot be fitted to points with targets y."""
+    if not isinstance(metric, MetricMixin):
+        return
     name = type(metric).__name__
     if hasattr(metric, "_tuple_size"):
         raise ValueError(
@@ -128,7 +130,7 @@ def check_learns_from(metric, y):
             "beforehand, or give a learner from labels."
         )
     takes = get_tags(metric).target_tags
-    if isinstance(metric, MetricMixin) and takes.required and not takes.multi_output and y.shape[1:] > (1,):
+    if takes.required and not takes.multi_output and y.shape[1:] > (1,):
         raise ValueError(
             f"metric={name}() learns from one target of each point, such as its class, and y has shape {y.shape}; "
             "RAML and HRAML, for instance, learn from label sets and distributions."
