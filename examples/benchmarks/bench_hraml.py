@@ -5,8 +5,9 @@
    own extremes, which looks at the test part; the clean protocol is printed beside it.
 3. Label distributions: the mean of five neighbours, 10-fold cross-validation, repeated on SJAFFE.
 
-Hyper-parameters are chosen inside the training part from one grid for all sets of a table.  With
-``--ablation`` one thing at a time is changed in HRAML, on validation parts.  Run ``python
+Hyper-parameters are chosen inside the training part from one grid for all sets of a table; in table 2
+RAML stands beside with its defaults and the paper's relation, as the paper's peers had their defaults.
+With ``--ablation`` one thing at a time is changed in HRAML, on validation parts.  Run ``python
 bench_hraml.py --data DIR``, or set METRICNETS_DATA; ``--resume FILE`` goes on where a run was interrupted.
 """
 
