@@ -280,9 +280,8 @@ def test_translation_and_rotation_change_nothing(name, options, dtype, offset):
     tolerance = {"rtol": 1e-8, "atol": 1e-8} if dtype == torch.float64 else {"rtol": 1e-4, "atol": 1e-5}
     expected = evaluate(name, options, z, r)
     torch.testing.assert_close(evaluate(name, options, z @ rotation(dtype), r), expected, **tolerance)
-    if name in NOT_OF_DISTANCES:
-        pytest.skip(NOT_OF_DISTANCES[name])
-    torch.testing.assert_close(evaluate(name, options, z + offset, r), expected, **tolerance)
+    if name not in NOT_OF_DISTANCES:
+        torch.testing.assert_close(evaluate(name, options, z + offset, r), expected, **tolerance)
 
 
 @pytest.mark.parametrize(("margin", "gap"), [(1.0, 1.0), (0.5, 1.0), (3.0, -0.1), (float("nan"), 1.0)])

@@ -1,6 +1,7 @@
 """The protocols, against what one does by hand; and what must not be seen is not seen."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from joblib import parallel_config
 from scipy.sparse import csr_matrix
@@ -310,7 +311,7 @@ def test_wrong_tasks_are_named(domains):
     ):
         with pytest.raises(ValueError, match=message):
             transfer(None, X, y, domain, predictor=predictor)
-    for missing in (np.nan, pytest.importorskip("pandas").NA):
+    for missing in (np.nan, pd.NA):
         with pytest.raises(ValueError, match="y should have no NaN"):
             transfer(None, X, np.where(domain == "a", 0, missing), domain)
     with pytest.raises(ValueError, match="DTML is a class"):
@@ -377,10 +378,8 @@ def test_persons_may_be_sets():
 
 
 def test_frames_reach_the_estimator_as_frames(persons, domains):
-    pandas = pytest.importorskip("pandas")
-
     def named(X):
-        return pandas.DataFrame(X, columns=[f"c{i}" for i in range(X.shape[1])])
+        return pd.DataFrame(X, columns=[f"c{i}" for i in range(X.shape[1])])
 
     by_name = ColumnTransformer([("metric", StandardScaler(), ["c0", "c1"])])
     X, y, is_probe, splits = persons

@@ -11,7 +11,6 @@ With ``--ablation`` one thing at a time is changed in HRAML, on validation parts
 bench_hraml.py --data DIR``, or set METRICNETS_DATA; ``--resume FILE`` goes on where a run was interrupted.
 """
 
-import argparse
 import os
 import sys
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from _ablation import run_ablation
+from _options import folder_of, parser_of
 from _tables import (
     DISTRIBUTION_SCORES,
     LABEL_SCORES,
@@ -372,27 +372,23 @@ def chosen_rows(learners, options):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("METRICNETS_DATA"), help="folder of the files")
+    quick = "a minute: small sets, two folds, few learners, one seed"
+    parser = parser_of(__doc__, quick=quick, seeds="of HRAML in table 2", n_seeds=10)
     parser.add_argument("--table", type=int, nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--sets", nargs="+", choices=[name for sets in SETS.values() for name in sets], metavar="SET")
     parser.add_argument("--only", nargs="+", default=(), metavar="ROW", help="learners, beside those without a metric")
-    parser.add_argument("--quick", action="store_true", help="a minute: small sets, two folds, few learners, one seed")
     parser.add_argument("--ablation", action="store_true", help="change one thing in HRAML at a time, and no tables")
-    parser.add_argument("--seeds", type=int, default=10, help="of HRAML in table 2 (default: 10)")
     parser.add_argument("--budget", type=float, default=60, help="CPU seconds of a fit beyond which two folds do")
     parser.add_argument("--folds", type=int, default=10, help="of table 1, those that are measured (default: 10)")
-    parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--resume", type=Path, help="file that keeps finished rows, for the next run")
     return parser.parse_args()
 
 
 def main():
     options = arguments()
+    options.data = folder_of(options, [file for sets in SETS.values() for file, _ in sets.values()])
     if options.data is None:
-        print("Nothing was measured: give --data DIR or METRICNETS_DATA.")
         return
-    options.data = Path(options.data)
     os.environ["PYTHONWARNINGS"] = "ignore"  # of the processes: that 30 iterations do not suffice, for instance
     warnings.simplefilter("ignore")
     if options.ablation:

@@ -16,16 +16,14 @@ whose targets are quantities.
 Run ``python bench_reid.py --data DIR``, or set METRICNETS_DATA; the folder should have viper_mdf.npz.
 """
 
-import argparse
-import os
 import sys
 import time
 import warnings
 from collections import Counter
-from pathlib import Path
 
 import joblib
 import numpy as np
+from _options import folder_of, parser_of
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV
@@ -322,22 +320,22 @@ def verdicts(name, rates, seeds):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("METRICNETS_DATA"), help="folder of the file")
-    parser.add_argument("--quick", action="store_true", help="two splits, four learners, one seed")
+    quick = "two splits, four learners, one seed"
+    parser = parser_of(__doc__, quick=quick, seeds="of the deep learners", n_seeds=3)
     parser.add_argument("--ablation", action="store_true", help="take the deep method apart instead")
-    parser.add_argument("--seeds", type=int, default=3, help="of the deep learners")
-    parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--only", help="learners whose names have one of these words, separated by commas")
     return parser.parse_args()
 
 
 def main():
     options = arguments()
-    if options.data is None or not (Path(options.data) / FILE).is_file():
-        print(f"Nothing was measured: give --data DIR or METRICNETS_DATA, with {FILE}.")
+    folder = folder_of(options, [FILE])
+    if folder is None:
         return
-    X, y, is_probe, splits = read(Path(options.data))
+    if not (folder / FILE).is_file():
+        print(f"{folder / FILE} is not there: nothing was measured.")
+        return
+    X, y, is_probe, splits = read(folder)
     if options.quick:
         options.seeds = 1
     if options.ablation:

@@ -8,14 +8,12 @@ MNIST/USPS have unit norm.  Linear learners get the first 50 principal component
 Run ``python bench_transfer.py --data DIR``, or set METRICNETS_DATA.
 """
 
-import argparse
-import os
 import sys
 import warnings
-from pathlib import Path
 
 import joblib
 import numpy as np
+from _options import folder_of, parser_of
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NeighborhoodComponentsAnalysis
@@ -83,23 +81,20 @@ def accuracy(learner, task, seed):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("METRICNETS_DATA"), help="folder of the files")
-    parser.add_argument("--quick", action="store_true", help="three tasks, one seed, raw and DTML only")
-    parser.add_argument("--seeds", type=int, default=5, help="of DTML, DDML and HRAML (default: 5)")
+    quick = "three tasks, one seed, raw and DTML only"
+    parser = parser_of(__doc__, quick=quick, seeds="of DTML, DDML and HRAML", n_seeds=5)
     parser.add_argument("--only", nargs="+", choices=LEARNERS, metavar="LEARNER")
-    parser.add_argument("--jobs", type=int, default=1, help="processes")
     return parser.parse_args()
 
 
 def main():
     options = arguments()
-    if options.data is None:
-        print(f"Nothing was measured: give --data DIR or METRICNETS_DATA, with {' and '.join(FILES.values())}.")
+    folder = folder_of(options, FILES.values())
+    if folder is None:
         return
-    tasks = read(Path(options.data))
+    tasks = read(folder)
     if not tasks:
-        sys.exit(f"nothing to do: {options.data} has none of the files.")
+        sys.exit(f"nothing to do: {folder} has none of the files.")
     if options.quick:
         tasks = {name: tasks[name] for name in QUICK if name in tasks}
     learners = options.only or (["raw", "DTML"] if options.quick else list(LEARNERS))

@@ -12,14 +12,12 @@ held back.  Linear learners are compared by the better of the two.
 Run ``python bench_verification.py --data DIR``, or set METRICNETS_DATA.
 """
 
-import argparse
-import os
 import sys
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
+from _options import folder_of, parser_of
 from joblib import Parallel, delayed
 from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
@@ -102,8 +100,11 @@ def learned(name, Z, pairs, y, setting, seed=0):
             similar = pairs[y > 0]
             Z = RCA().fit(Z[similar.ravel()], chunks=np.repeat(np.arange(len(similar)), 2)).transform(Z)
         Z = normalize(Z)
-        scores = np.einsum("ij,ij->i", Z[pairs[:, 0]], Z[pairs[:, 1]])
-        return lambda p: np.einsum("ij,ij->i", Z[p[:, 0]], Z[p[:, 1]]), threshold(scores, y)
+
+        def cosines(p):
+            return np.einsum("ij,ij->i", Z[p[:, 0]], Z[p[:, 1]])
+
+        return cosines, threshold(cosines(pairs), y)
     if name == "DDMLPairs":
         setting = OURS | {"hidden": (k,), "n_components": k} | setting
     learner = LEARNERS[name](preprocessor=Z)
@@ -160,10 +161,15 @@ def judge(name, table, test_fold, seeds):
             begin = time.perf_counter()
             score, own = learned(name, Z, pairs[train], y[train], setting, seed)
             seconds += time.perf_counter() - begin
-            s, truth = score(pairs[test]), y[test] > 0
-            found.append([np.mean((s >= own) == truth), np.mean((s >= cut) == truth), roc_auc_score(truth, s)])
-    found = 100 * np.array(found).reshape(len(groups), -1, 3)  # (n_groups, n_seeds, 3)
+            found.append(figures(score(pairs[test]), y[test], own, cut))
+    found = np.array(found).reshape(len(groups), -1, 3)  # (n_groups, n_seeds, 3)
     return found, setting, seconds / found[..., 0].size
+
+
+def figures(scores, y, *thresholds):
+    """Accuracy at each threshold, and AUC, in per cent."""
+    accuracies = [np.mean((scores >= cut) == (y > 0)) for cut in thresholds]
+    return 100 * np.array([*accuracies, roc_auc_score(y, scores)])
 
 
 def cosine(table):
@@ -200,22 +206,22 @@ def bench(kind, table, names, options):
     folds = np.unique(table[3])[: 3 if options.quick else None]
     print(f"\n{kind}: {len(table[2])} pairs, {len(folds)} folds; per cent, mean ± standard error over folds")
     print(f"{'':16s} {'own threshold':>14s} {'held threshold':>14s} {'AUC':>14s} seconds  by relation, ± over seeds")
-    figures = {"cosine": cosine(table)[: len(folds)]}
-    row("cosine", figures["cosine"])
+    by_name = {"cosine": cosine(table)[: len(folds)]}
+    row("cosine", by_name["cosine"])
     for name in names:
         jobs = (delayed(judge)(name, table, fold, 1 if options.quick else options.seeds) for fold in folds)
         done = Parallel(n_jobs=options.jobs)(jobs)
-        figures[name] = np.array([found for found, *_ in done])
-        row(name, figures[name], np.mean([seconds for *_, seconds in done]))
+        by_name[name] = np.array([found for found, *_ in done])
+        row(name, by_name[name], np.mean([seconds for *_, seconds in done]))
         print(f"{'':18s}{told([setting for _, setting, _ in done])}", flush=True)
-    if "DDMLPairs" in figures:
-        verdicts(kind, figures)
+    if "DDMLPairs" in by_name:
+        verdicts(kind, by_name)
 
 
-def verdicts(kind, figures):
+def verdicts(kind, by_name):
     """Whether ours is where it should be; others by the better of their thresholds."""
-    by_fold = {name: found[..., 0].mean(axis=(1, 2)) for name, found in figures.items()}
-    for name, found in figures.items():
+    by_fold = {name: found[..., 0].mean(axis=(1, 2)) for name, found in by_name.items()}
+    for name, found in by_name.items():
         held = found[..., 1].mean(axis=(1, 2))
         if name != "DDMLPairs" and held.mean() > by_fold[name].mean():
             by_fold[name] = held
@@ -242,10 +248,9 @@ def without(change, table, seed):
         seen, held = (fold < 9) & ~np.isin(fold, back), np.isin(fold, back)
         setting = {"k": 200, "unit": False} | change
         score, own = learned("DDMLPairs", whitened(X, pairs[seen]), pairs[seen], y[seen], setting, seed)
-        s, truth = score(pairs[held]), y[held] > 0
-        cut = threshold(s, y[held])
-        found.append([np.mean((s >= own) == truth), np.mean((s >= cut) == truth), roc_auc_score(truth, s)])
-    return 100 * np.mean(found, axis=0)
+        s = score(pairs[held])
+        found.append(figures(s, y[held], own, threshold(s, y[held])))
+    return np.mean(found, axis=0)
 
 
 def ablation(table, options):
@@ -259,11 +264,7 @@ def ablation(table, options):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("METRICNETS_DATA"), help="folder of the files")
-    parser.add_argument("--quick", action="store_true", help="three folds, one seed")
-    parser.add_argument("--seeds", type=int, default=3, help="of DDMLPairs")
-    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser = parser_of(__doc__, quick="three folds, one seed", seeds="of DDMLPairs", n_seeds=3)
     parser.add_argument("--only", nargs="+", choices=[*FILES, *NAMES], default=[], help="data sets, learners")
     parser.add_argument("--ablation", action="store_true", help="what each part of DDMLPairs gives, on LFW")
     return parser.parse_args()
@@ -271,12 +272,12 @@ def arguments():
 
 def main():
     options = arguments()
-    if options.data is None:
-        print(f"Nothing was measured: give --data DIR or METRICNETS_DATA, with {' and '.join(FILES.values())}.")
+    folder = folder_of(options, FILES.values())
+    if folder is None:
         return
     names = [name for name in NAMES if name in options.only] or NAMES
     for kind in [kind for kind in FILES if kind in options.only] or FILES:
-        path = Path(options.data) / FILES[kind]
+        path = folder / FILES[kind]
         if not path.is_file():
             print(f"{path} is not there: {kind} is left out.", file=sys.stderr)
         elif not options.ablation:

@@ -10,7 +10,7 @@ from metricnets.deep._autoencoder import pretrain
 from metricnets.deep._context import quiet_randomness
 from metricnets.deep._network import NetworkMetric
 from metricnets.deep._pairs import Pairs
-from metricnets.deep._rows import CHUNK
+from metricnets.deep._rows import CHUNK, tensor_of
 from metricnets.deep._start import principal_start
 from metricnets.deep._supervised import Supervised
 from metricnets.losses._pairs import check_gap, logistic, logistic_pair
@@ -181,7 +181,7 @@ class DDMLPairs(PairsMixin, _DDML):
             return self.calibrate_threshold(pairs[held_back], y[held_back], **calibration_params)
         if not self.jitter:
             return self.calibrate_threshold(pairs, y, **calibration_params)
-        everything = rows(torch.tensor(np.ascontiguousarray(X)), torch.as_tensor(y), np.arange(len(y)))
+        everything = rows(tensor_of(X), tensor_of(y), np.arange(len(y)))
         return self.set_threshold(-calibration.threshold(*self._jittered_scores(everything), **calibration_params))
 
     def _initialize(self, module, rows):

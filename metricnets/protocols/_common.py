@@ -57,6 +57,13 @@ def check_embeds(estimator):
         raise ValueError(f"estimator={estimator!r} should have transform, or be a function of points, or None.")
 
 
+def checked(estimator, X, **columns):
+    """Validate what embeds, its points, and columns of values by name: (X, column, ...)."""
+    check_embeds(estimator)
+    X = points(X, estimator)
+    return X, *(column(values, name, X.shape[0]) for name, values in columns.items())
+
+
 def fitted_embedding(estimator, X, y=None):
     """Return a function from points to embeddings, fitted to the data if it learns from data."""
     if hasattr(estimator, "transform"):

@@ -8,16 +8,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from metricnets.base import MetricMixin
 from metricnets.metrics._ranks import check_metric
 from metricnets.metrics._retrieval import check_k, retrieval_scores
-from metricnets.protocols._common import (
-    check_embeds,
-    column,
-    fitted_embedding,
-    list_of_pairs,
-    points,
-    rows_of,
-    table,
-    times,
-)
+from metricnets.protocols._common import checked, fitted_embedding, list_of_pairs, rows_of, table, times
 
 
 def gallery_probe(estimator, X, y, is_probe, splits, *, k=(1, 5, 10, 20), metric="euclidean", n_jobs=None, verbose=0):
@@ -63,21 +54,24 @@ def gallery_probe(estimator, X, y, is_probe, splits, *, k=(1, 5, 10, 20), metric
     array([[0.5, 1. ]])
     """
     check_metric(metric)
-    check_embeds(estimator)
-    k, X = check_k(k), points(X, estimator)
-    y, is_probe = column(y, "y", X.shape[0]), column(is_probe, "is_probe", X.shape[0])
+    k, (X, y, is_probe) = check_k(k), checked(estimator, X, y=y, is_probe=is_probe)
     if not np.isin(is_probe, (0, 1)).all():
         raise ValueError(f"is_probe should be true or false for each row; it holds {np.unique(is_probe)[:5].tolist()}.")
     is_probe = is_probe.astype(bool)
-    splits = list_of_pairs(splits, "splits", "(training persons, test persons)")
-    for i, split in enumerate(splits):
+    parts = list(_parts(splits, y, is_probe, isinstance(estimator, MetricMixin)))
+    jobs = (delayed(_judge_split)(estimator, X, y, is_probe, *part, k, metric) for part in parts)
+    return table(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
+
+
+def _parts(splits, y, is_probe, learns):
+    """Masks of the training and of the test rows of each split, as soon as they are seen to have what is needed."""
+    for i, split in enumerate(list_of_pairs(splits, "splits", "(training persons, test persons)")):
         if not all(np.iterable(persons) and not isinstance(persons, str) for persons in split):
             raise ValueError(f"splits[{i}] should hold two lists of persons; got {split!r:.80}.")
-    parts = [[np.isin(y, list(persons)) for persons in split] for split in splits]
-    for i, (train, test) in enumerate(parts):
+        train, test = (np.isin(y, list(persons)) for persons in split)
         if (train & test).any():
             raise ValueError(f"splits[{i}] has persons in both parts, such as {y[train & test][0]}.")
-        if isinstance(estimator, MetricMixin) and not train.any():
+        if learns and not train.any():
             raise ValueError(f"splits[{i}] has no training person who is in y, and estimator is to be fitted.")
         for what, there in (("probe", test & is_probe), ("row of the gallery", test & ~is_probe)):
             if not there.any():
@@ -85,8 +79,7 @@ def gallery_probe(estimator, X, y, is_probe, splits, *, k=(1, 5, 10, 20), metric
                     f"splits[{i}] has no {what} among the {test.sum()} rows of its test persons; these should be "
                     "values of y, and is_probe true for their probes and false for their gallery."
                 )
-    jobs = (delayed(_judge_split)(estimator, X, y, is_probe, *part, k, metric) for part in parts)
-    return table(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
+        yield train, test
 
 
 def _judge_split(estimator, X, y, is_probe, train, test, k, metric):

@@ -13,16 +13,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import has_fit_parameter
 
 from metricnets._params import check_instance
-from metricnets.protocols._common import (
-    check_embeds,
-    column,
-    fitted_embedding,
-    list_of_pairs,
-    points,
-    rows_of,
-    table,
-    times,
-)
+from metricnets.protocols._common import checked, fitted_embedding, list_of_pairs, rows_of, table, times
 
 
 def transfer(estimator, X, y, domain, *, predictor=None, tasks=None, n_jobs=None, verbose=0):
@@ -64,14 +55,12 @@ def transfer(estimator, X, y, domain, *, predictor=None, tasks=None, n_jobs=None
     >>> transfer(None, X, y, ["web", "web", "dslr", "dslr"], tasks=[("web", "dslr")])["test_accuracy"]
     array([1.])
     """
-    check_embeds(estimator)
+    X, y, domain = checked(estimator, X, y=y, domain=domain)
     check_instance(predictor, "predictor")
     if predictor is not None and not hasattr(predictor, "predict"):
         raise ValueError(f"predictor={predictor!r} should be a classifier, or None for 1-nearest-neighbour.")
     if hasattr(predictor, "__sklearn_tags__") and is_regressor(predictor):
         raise ValueError(f"predictor={predictor!r} is a regressor; classes are to be predicted.")
-    X = points(X, estimator)
-    y, domain = column(y, "y", X.shape[0]), column(domain, "domain", X.shape[0])
     known = np.unique(domain).tolist()
     if len(known) < 2:
         raise ValueError(f"domain is {known[0]!r} throughout; two domains are needed, or more.")

@@ -4,6 +4,7 @@ import pickle
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
@@ -191,10 +192,9 @@ def test_pipelines_and_searches(sets):
 
 
 def test_frames_sparse_and_pickles(sets):
-    pandas = pytest.importorskip("pandas")
     X, Y = sets
     p = MLKNN().fit(X, Y).predict_proba(X)
-    frame, labels = pandas.DataFrame(X, columns=list("abcdef")), pandas.DataFrame(Y, columns=list("xyz"))
+    frame, labels = pd.DataFrame(X, columns=list("abcdef")), pd.DataFrame(Y, columns=list("xyz"))
     for metric in (None, HRAML(**QUICK), Covariance().fit(frame)):
         mlknn = MLKNN(metric=metric).fit(frame, labels)
         assert_array_equal(mlknn.feature_names_in_, list("abcdef"))
