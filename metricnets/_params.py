@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from metricnets._linalg import one_thread
+from metricnets._runtime import one_thread
 
 
 def checked(plain, *constraints):
@@ -127,7 +127,7 @@ def _parameters_section(cls):
 def fitting(fit):
     """Decorate ``fit``: check the parameters first, and change nothing unless it succeeds.
 
-    NumPy works in one thread meanwhile; see `metricnets._linalg.one_thread`.
+    NumPy works in one thread meanwhile; see `metricnets._runtime.one_thread`.
     """
 
     @functools.wraps(fit)

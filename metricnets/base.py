@@ -9,7 +9,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets import calibration
-from metricnets.tuples import as_tuples, check_pair_labels, check_tuples, points_and_members
+from metricnets._tuples import as_tuples, check_pair_labels, check_tuples, points_and_members
 
 CHUNK = 4096  # pairs whose points are in memory at a time
 

@@ -5,31 +5,12 @@ from scipy.special import comb  # noqa: F401 - metric-learn's module has it
 from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import check_array, column_or_1d
 
+from metricnets._labels import partial_codes
+from metricnets._neighbors import nearest
 from metricnets._params import random_state_of
 from metricnets.exceptions import warn
-from metricnets.neighborhoods import nearest
 
 __all__ = ["Constraints", "chunks", "knn_triplets", "negative_pairs", "partial_codes", "positive_pairs", "wrap_pairs"]
-
-UNKNOWN = -1
-
-
-def partial_codes(y):
-    """Number the classes of ``y`` from 0; −1 where the label is not known: a negative number, NaN or None.
-
-    >>> partial_codes(["b", "a", None, "b"])
-    array([ 1,  0, -1,  1])
-    >>> partial_codes([7, -1, 9])
-    array([ 0, -1,  1])
-    """
-    y = column_or_1d(y)
-    if y.dtype.kind in "fiub":
-        known = np.ones(len(y), bool) if y.dtype.kind == "b" else y >= 0  # NaN is not
-    else:
-        known = np.array([label is not None and label == label for label in y], bool)
-    codes = np.full(len(y), UNKNOWN, dtype=np.int64)
-    codes[known] = np.unique(y[known], return_inverse=True)[1]
-    return codes
 
 
 def positive_pairs(codes, n_pairs, rng):

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-__all__ = ["MLP", "Committee", "NonSaturatingSigmoid", "Skip", "UnitNorm", "mlp", "small_conv"]
+__all__ = ["MLP", "Ensemble", "NonSaturatingSigmoid", "Skip", "UnitNorm", "mlp", "small_conv"]
 
 
 class NonSaturatingSigmoid(nn.Module):
@@ -60,7 +60,7 @@ class MLP(nn.Sequential):
         return outputs
 
 
-class Committee(nn.Module):
+class Ensemble(nn.Module):
     """Networks side by side: squared distances are the mean of theirs."""
 
     def __init__(self, members):

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from metricnets import losses
+from metricnets import divergences, losses
 
-DISCREPANCIES = sorted(set(losses.__all__) - set(losses.RELATIONAL))
+DISCREPANCIES = ["linear_mmd", "multi_kernel_mmd"]
+FUNCTIONS = {name: getattr(losses, name) for name in losses.__all__}
+FUNCTIONS |= {name: getattr(divergences, name) for name in DISCREPANCIES}
 
 # ------------------------------------------------------------------------------------------------
 # Naive references: Python loops over pairs and triplets, NumPy scalars.
@@ -135,7 +137,7 @@ def cases(names):
 
 
 def evaluate(name, options, *args):
-    return getattr(losses, name)(*args, **options)
+    return FUNCTIONS[name](*args, **options)
 
 
 def sample(seed=0, n=9, dtype=torch.float64):
@@ -163,7 +165,7 @@ def rotation(dtype=torch.float64):
     return torch.linalg.qr(torch.tensor(np.random.default_rng(3).normal(size=(3, 3)), dtype=dtype))[0]
 
 
-relational = pytest.mark.parametrize(("name", "options"), cases(losses.RELATIONAL))
+relational = pytest.mark.parametrize(("name", "options"), cases(losses.__all__))
 discrepancy = pytest.mark.parametrize(("name", "options"), cases(DISCREPANCIES))
 
 
@@ -171,18 +173,17 @@ discrepancy = pytest.mark.parametrize(("name", "options"), cases(DISCREPANCIES))
 # The tables are complete.
 
 
-@pytest.mark.parametrize("name", losses.__all__)
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_loss_has_a_reference_and_every_option_is_varied(name):
     assert name in NAIVE
-    parameters = inspect.signature(getattr(losses, name)).parameters.values()
+    parameters = inspect.signature(FUNCTIONS[name]).parameters.values()
     for option in (p for p in parameters if p.kind is p.KEYWORD_ONLY):
         tried = [options.get(option.name, option.default) for options in OPTIONS[name]]
         assert any(value != option.default for value in tried), option.name
 
 
-def test_relational_losses_are_the_public_functions_of_z_and_r():
-    functions = {name: list(inspect.signature(getattr(losses, name)).parameters) for name in losses.__all__}
-    assert [name for name, parameters in functions.items() if parameters[:2] == ["z", "r"]] == losses.RELATIONAL
+def test_losses_are_functions_of_z_and_r():
+    assert all(list(inspect.signature(FUNCTIONS[name]).parameters)[:2] == ["z", "r"] for name in losses.__all__)
     assert losses.__all__ == sorted(losses.__all__)
 
 
@@ -346,7 +347,7 @@ def test_discrepancy_gradient_is_the_numerical_one(name, options):
     if name in NO_GRADCHECK:
         pytest.skip(NO_GRADCHECK[name])
     z_a, z_b = two_samples()
-    assert torch.autograd.gradcheck(getattr(losses, name), (z_a.requires_grad_(), z_b.requires_grad_()))
+    assert torch.autograd.gradcheck(FUNCTIONS[name], (z_a.requires_grad_(), z_b.requires_grad_()))
 
 
 @pytest.mark.parametrize("options", OPTIONS["multi_kernel_mmd"])

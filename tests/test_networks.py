@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from metricnets import networks
+from metricnets._numpy_networks import TorchEmbedding, as_numpy
 from metricnets.networks import ACTIVATIONS, NonSaturatingSigmoid, UnitNorm, mlp, small_conv
-from metricnets.twins import TorchEmbedding, as_numpy
 
 X = np.random.default_rng(0).normal(size=(7, 5)) * 3
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from metricnets import relations
-from metricnets.targets import resolve
+from metricnets._targets import resolve
 
 SETS = np.array([[1, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0]])
 DISTRIBUTIONS = np.array([[0.2, 0.8], [0.5, 0.5], [1.0, 0.0]])

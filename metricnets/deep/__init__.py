@@ -1,1 +1,5 @@
 """Deep metric learners: one file a method."""
+
+from metricnets._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(__name__)

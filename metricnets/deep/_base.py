@@ -8,6 +8,7 @@ import torch
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from metricnets._numpy_networks import as_numpy
 from metricnets._params import (
     Count,
     Flag,
@@ -23,14 +24,13 @@ from metricnets._params import (
     checked,
     one_of,
 )
+from metricnets._tuples import FLOATS, points_of
 from metricnets.base import MetricMixin
-from metricnets.deep._context import one_torch_thread, quiet_randomness
-from metricnets.deep._rows import Rows, Within, chunks, tensor_of
-from metricnets.deep._scaling import beside_points, center_and_scale, fold, standardized
-from metricnets.deep._training import train
-from metricnets.networks import Committee
-from metricnets.tuples import FLOATS, points_of
-from metricnets.twins import as_numpy
+from metricnets.deep._training.data import Rows, Within, chunks, tensor_of
+from metricnets.deep._training.loop import train
+from metricnets.deep._training.runtime import one_torch_thread, quiet_randomness
+from metricnets.deep._training.scaling import beside_points, center_and_scale, fold, standardized
+from metricnets.networks import Ensemble
 
 
 class DeepMetric(MetricMixin, Parametrized):
@@ -187,7 +187,7 @@ class DeepMetric(MetricMixin, Parametrized):
                     verbose=self.verbose,
                 )
                 self.history_ += history
-            module = networks[0] if len(networks) == 1 else Committee(networks)
+            module = networks[0] if len(networks) == 1 else Ensemble(networks)
             self.module_ = (beside_points(module, dataset.X, self.skip) if self.skip else module).eval()
             with torch.no_grad():
                 z = self.module_(dataset.X[:256])

@@ -5,17 +5,17 @@ import torch
 
 from metricnets import calibration
 from metricnets._params import Flag, MaybeSource, NonNegative, Positive, fitting, one_of
+from metricnets._tuples import check_pair_labels, points_and_members
 from metricnets.base import PairsMixin
-from metricnets.deep._autoencoder import pretrain
-from metricnets.deep._context import quiet_randomness
-from metricnets.deep._network import NetworkMetric
-from metricnets.deep._pairs import Pairs
-from metricnets.deep._rows import CHUNK, tensor_of
-from metricnets.deep._start import principal_start
+from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._supervised import Supervised
-from metricnets.losses._pairs import check_gap, logistic, logistic_pair
+from metricnets.deep._training.autoencoder import pretrain
+from metricnets.deep._training.data import CHUNK, tensor_of
+from metricnets.deep._training.initialization import principal_start
+from metricnets.deep._training.pairs import Pairs
+from metricnets.deep._training.runtime import quiet_randomness
+from metricnets.losses._pair import check_gap, logistic, logistic_pair
 from metricnets.samplers import Shuffled
-from metricnets.tuples import check_pair_labels, points_and_members
 
 N_START = 10_000  # pairs that the start is found from
 N_DRAWS = 5  # of each pair, to calibrate with

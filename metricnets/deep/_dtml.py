@@ -8,16 +8,17 @@ import torch
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 from torch import nn
 
+from metricnets._labels import UNKNOWN
+from metricnets._neighbors import WithNeighbors, neighborhoods, spread_labels
 from metricnets._params import Count, Flag, NonNegative, Positive, Sizes, Whole, checked, fitting, one_of
-from metricnets.deep._network import NetworkMetric
-from metricnets.deep._scaling import center_and_scale, fold
-from metricnets.deep._start import principal_start
+from metricnets._targets import resolve
+from metricnets.deep._perceptron import NetworkMetric
+from metricnets.deep._training.initialization import principal_start
+from metricnets.deep._training.scaling import center_and_scale, fold
+from metricnets.divergences import class_discrepancy, linear_mmd, multi_kernel_mmd
 from metricnets.exceptions import warn
-from metricnets.losses._domains import class_discrepancy, linear_mmd, multi_kernel_mmd
-from metricnets.neighborhoods import UNKNOWN, WithNeighbors, neighborhoods, spread_labels
 from metricnets.networks import BOUNDED, MLP
 from metricnets.samplers import DomainBalanced, Shuffled
-from metricnets.targets import resolve
 
 DIVERGENCES = {"linear": linear_mmd, "gaussian": multi_kernel_mmd}
 MaybePositive = checked(float | None, *get_args(Positive)[1], None)

@@ -1,6 +1,6 @@
 """EmbeddingNet: any loss, any relation, any sampler."""
 
-from metricnets.deep._network import NetworkMetric
+from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._supervised import AnyLoss
 
 

@@ -4,7 +4,7 @@ import torch
 
 from metricnets import relations
 from metricnets._params import Flag, Function, Positive, UpToOne, one_of
-from metricnets.deep._network import NetworkMetric
+from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._supervised import Supervised
 from metricnets.losses import alignment
 from metricnets.losses._ops import sqdist

@@ -9,10 +9,9 @@ from torch import nn
 
 from metricnets import losses, relations
 from metricnets._params import Count, Function, MaybeDict, MaybeFunction, fitting, one_of
+from metricnets._targets import CLASSES, resolve
 from metricnets.deep._base import DeepMetric
-from metricnets.losses.miners import halves
 from metricnets.samplers import ClassBalanced, ClassPairs, Shuffled
-from metricnets.targets import CLASSES, resolve
 
 
 class Supervised(DeepMetric):
@@ -121,13 +120,13 @@ class AnyLoss(Supervised):
         Keyword arguments of the loss.
     relation : str or callable, default='auto'
         A name of :mod:`metricnets.relations`, or a function ``(y_a, y_b) -> r``.  'auto' takes the
-        one that suits y; see :func:`metricnets.targets.resolve`.
+        one that suits y; see :func:`metricnets._targets.resolve`.
     miner : callable or None, default=None
         A function ``(z, r) -> r`` that puts NaN on pairs not worth learning from; with a module as
         loss, a miner of pytorch-metric-learning.
     """
 
-    loss: one_of(*losses.RELATIONAL, or_else=Function) = "triplet"
+    loss: one_of(*losses.__all__, or_else=Function) = "triplet"
     loss_params: MaybeDict = None
     relation: one_of("auto", *relations.__all__, or_else=Function) = "auto"
     miner: MaybeFunction = None
@@ -183,6 +182,20 @@ class _OnLabels(nn.Module):
             raise ValueError("a module as loss needs classes in y, read by relation='same_class'.")
         mined = () if self.miner is None else (self.miner(z, codes),)
         return self.loss(z, codes, *mined)
+
+
+def halves(z, r):
+    """Keep the pairs of row k and row k + n // 2 alone: the batch is a list of pairs.
+
+    >>> halves(None, torch.zeros(4, 4))[0]
+    tensor([nan, nan, 0., nan])
+    """
+    half = len(r) // 2
+    left = torch.arange(half)
+    kept = torch.full_like(r, torch.nan)
+    kept[left, left + half] = r[left, left + half]
+    kept[left + half, left] = r[left + half, left]
+    return kept
 
 
 def check_relation(relation, targets):

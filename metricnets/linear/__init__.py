@@ -1,1 +1,5 @@
-"""Linear metric learners: NumPy and SciPy only, one file a method."""
+"""Linear metric learners: one file a method."""
+
+from metricnets._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(__name__)

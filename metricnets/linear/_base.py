@@ -2,15 +2,13 @@
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from metricnets._linalg import one_thread
 from metricnets._params import MaybeCount, MaybeSource, Parametrized, fitting
+from metricnets._runtime import one_thread
+from metricnets._tuples import FLOATS, as_function, points_of
 from metricnets.base import MetricMixin
-from metricnets.constraints import partial_codes
 from metricnets.exceptions import warn
-from metricnets.tuples import FLOATS, as_function, points_of
 
 LARGEST = 1e75  # of the features: their fourth powers are numbers still
 
@@ -156,22 +154,3 @@ class Linear:
 
     def __call__(self, X):
         return X @ self.components.T
-
-
-def class_codes(y):
-    """Number the classes of ``y`` from 0; ValueError if they are not classes."""
-    check_classification_targets(y)
-    return np.unique(y, return_inverse=True)[1]
-
-
-def known_codes(y):
-    """Do as `class_codes`, with −1 for labels that are not known: negative numbers and None."""
-    codes = partial_codes(y)
-    check_classification_targets(y[codes >= 0])
-    n_unknown = np.count_nonzero(codes < 0)
-    if n_unknown and codes.max() < 1:
-        raise ValueError(
-            f"y has {codes.max() + 1} known class only, as its {n_unknown} labels that are negative or None count as "
-            "not known; number the classes from 0, as scikit-learn's LabelEncoder does."
-        )
-    return codes

@@ -10,8 +10,8 @@ from metricnets._linalg import components_from_metric, inverse_root
 from metricnets._params import Count, Flag, NonNegative, Parametrized, Positive
 from metricnets._progress import progress
 from metricnets.exceptions import warn
-from metricnets.linear._descent import minimize_smooth
-from metricnets.linear._tuples import PairsFromLabels, PairsLearner
+from metricnets.linear._solvers.lbfgs import minimize_smooth
+from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
 
 class _BaseDMLEig(Parametrized):

@@ -3,13 +3,14 @@
 import numpy as np
 from sklearn.svm import SVC
 
+from metricnets._labels import known_codes
 from metricnets._linalg import components_from_metric
+from metricnets._neighbors import neighborhoods
 from metricnets._params import Count, Parametrized, Positive
 from metricnets.exceptions import warn
-from metricnets.linear._base import LinearMetric, known_codes
-from metricnets.linear._doublets import matrix_of, unit_of, vanishes
-from metricnets.linear._tuples import PairsLearner
-from metricnets.neighborhoods import neighborhoods
+from metricnets.linear._base import LinearMetric
+from metricnets.linear._pairwise.doublets import matrix_of, unit_of, vanishes
+from metricnets.linear._weakly_supervised import PairsLearner
 
 
 class _BaseDoubletSVM(Parametrized):

@@ -3,10 +3,10 @@
 import numpy as np
 from scipy.linalg import cholesky, eigvalsh, solve_triangular, svd
 
+from metricnets._initialization import initial_metric
 from metricnets._linalg import components_from_metric, inverse_root
 from metricnets._params import Interval, NonNegative, Parametrized, Prior, Real, Seed, checked, random_state_of
-from metricnets.initial import initial_metric
-from metricnets.linear._tuples import PairsFromLabels, PairsLearner
+from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
 ZeroToOne = checked(float, Interval(Real, 0, 1, closed="both"))
 

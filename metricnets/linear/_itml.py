@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.metrics.pairwise import euclidean_distances
 
+from metricnets._initialization import initial_metric
 from metricnets._params import (
     Count,
     Flag,
@@ -15,9 +16,8 @@ from metricnets._params import (
     random_state_of,
 )
 from metricnets.exceptions import warn
-from metricnets.initial import initial_metric
-from metricnets.linear._logdet import learn_metric
-from metricnets.linear._tuples import PairsFromLabels, PairsLearner
+from metricnets.linear._solvers.logdet import learn_metric
+from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
 MOST_POINTS = 2000  # that the default bounds look at
 LEAST_BOUND = 1e-9

@@ -9,8 +9,8 @@ from metricnets._linalg import components_from_metric
 from metricnets._params import Count, Flag, NonNegative, Parametrized
 from metricnets._progress import progress
 from metricnets.exceptions import warn
-from metricnets.linear._descent import minimize_smooth
-from metricnets.linear._tuples import PairsFromLabels, PairsLearner
+from metricnets.linear._solvers.lbfgs import minimize_smooth
+from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
 
 class _BaseLDML(Parametrized):

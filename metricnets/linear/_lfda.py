@@ -3,10 +3,11 @@
 import numpy as np
 from scipy.linalg import eigh, qr
 
+from metricnets._labels import class_codes
 from metricnets._linalg import centered, with_fixed_signs
 from metricnets._params import MaybeCount, one_of
 from metricnets.exceptions import warn
-from metricnets.linear._base import LinearMetric, class_codes
+from metricnets.linear._base import LinearMetric
 
 N_BLOCK = 2**20  # affinities computed at once
 LEAST_SHARE = 1e-6  # of the scatter in a direction that is within the classes

@@ -6,7 +6,10 @@ from scipy.sparse import csr_matrix
 from scipy.spatial.distance import cdist
 from sklearn.exceptions import ConvergenceWarning
 
+from metricnets._initialization import initial_components
+from metricnets._labels import class_codes
 from metricnets._linalg import centered
+from metricnets._neighbors import neighborhoods
 from metricnets._params import (
     Count,
     Flag,
@@ -21,12 +24,10 @@ from metricnets._params import (
 )
 from metricnets._progress import progress
 from metricnets.exceptions import warn
-from metricnets.initial import initial_components
-from metricnets.linear._base import LinearMetric, class_codes
-from metricnets.linear._descent import minimize
-from metricnets.linear._impostors import Impostors
-from metricnets.linear._near_pairs import squared_distances
-from metricnets.neighborhoods import neighborhoods
+from metricnets.linear._base import LinearMetric
+from metricnets.linear._pairwise.impostors import Impostors
+from metricnets.linear._pairwise.near_pairs import squared_distances
+from metricnets.linear._solvers.lbfgs import minimize
 
 N_DENSE = 256  # rows up to which a graph is a matrix, as sparse ones take long to set up
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from metricnets._initialization import initial_metric
 from metricnets._params import Count, Flag, NonNegative, Parametrized, Prior, Seed, random_state_of
-from metricnets.initial import initial_metric
-from metricnets.linear._logdet import learn_metric
-from metricnets.linear._tuples import QuadrupletsFromLabels, QuadrupletsLearner
+from metricnets.linear._solvers.logdet import learn_metric
+from metricnets.linear._weakly_supervised import QuadrupletsFromLabels, QuadrupletsLearner
 
 
 class _BaseLSML(Parametrized):

@@ -6,6 +6,7 @@ from scipy.optimize import minimize
 from sklearn.covariance import ledoit_wolf_shrinkage
 from sklearn.exceptions import ConvergenceWarning
 
+from metricnets._initialization import initial_metric
 from metricnets._linalg import components_from_metric
 from metricnets._params import (
     Count,
@@ -20,8 +21,7 @@ from metricnets._params import (
 )
 from metricnets._progress import progress
 from metricnets.exceptions import warn
-from metricnets.initial import initial_metric
-from metricnets.linear._tuples import PairsFromLabels, PairsLearner
+from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
 LEAST_SIMILAR = 1e-4  # of the scatter of all pairs in a direction: so much similar pairs at least have
 NO_SCATTER = 1e-10  # of the greatest scatter of all pairs in any direction: below that there is none

@@ -3,12 +3,13 @@
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from metricnets._initialization import initial_components
+from metricnets._labels import class_codes
 from metricnets._params import Array, Count, Flag, MaybeTolerance, Seed, one_of, random_state_of
 from metricnets._progress import progress
 from metricnets.exceptions import warn
-from metricnets.initial import initial_components
-from metricnets.linear._base import LinearMetric, class_codes
-from metricnets.linear._soft_neighbors import SoftLoss, soften
+from metricnets.linear._base import LinearMetric
+from metricnets.linear._pairwise.soft_neighbors import SoftLoss, soften
 
 
 class NCA(

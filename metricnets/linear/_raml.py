@@ -7,10 +7,10 @@ from sklearn.svm import SVR
 from metricnets import relations
 from metricnets._linalg import centered, components_from_metric, with_fixed_signs
 from metricnets._params import Count, Function, NonNegative, Positive, Seed, one_of, random_state_of
+from metricnets._targets import resolve
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
-from metricnets.linear._doublets import BLOCK, graded_doublets, kernel, matrix_of, unit_of, vanishes
-from metricnets.targets import resolve
+from metricnets.linear._pairwise.doublets import BLOCK, graded_doublets, kernel, matrix_of, unit_of, vanishes
 
 
 class RAML(LinearMetric):

@@ -3,12 +3,12 @@
 import numpy as np
 from scipy.linalg import eigh
 
+from metricnets._labels import known_codes, partial_codes
 from metricnets._linalg import with_fixed_signs
 from metricnets._params import Count, Parametrized, Seed, fitting, random_state_of
 from metricnets.constraints import chunks as drawn_chunks
-from metricnets.constraints import partial_codes
 from metricnets.exceptions import warn
-from metricnets.linear._base import LinearMetric, known_codes
+from metricnets.linear._base import LinearMetric
 
 
 class _BaseRCA(Parametrized):

@@ -5,6 +5,8 @@ from scipy.optimize import Bounds
 from scipy.sparse import csr_matrix
 from sklearn.exceptions import ConvergenceWarning
 
+from metricnets._initialization import as_matrix
+from metricnets._labels import known_codes
 from metricnets._linalg import components_from_metric, standardized
 from metricnets._params import (
     Array,
@@ -21,11 +23,10 @@ from metricnets._params import (
 from metricnets._progress import progress
 from metricnets.constraints import knn_triplets
 from metricnets.exceptions import warn
-from metricnets.initial import as_matrix
-from metricnets.linear._base import LinearMetric, known_codes
-from metricnets.linear._bases import local_discriminants, triplet_directions
-from metricnets.linear._descent import minimize_smooth
-from metricnets.linear._tuples import TripletsLearner
+from metricnets.linear._base import LinearMetric
+from metricnets.linear._solvers.lbfgs import minimize_smooth
+from metricnets.linear._solvers.local_discriminants import local_discriminants, triplet_directions
+from metricnets.linear._weakly_supervised import TripletsLearner
 
 BLOCK = 2**15  # numbers gathered at a time: they stay in the cache
 GAIN = 1e-5  # an iteration that lowers the objective, which is 1 for M = 0, by less is the last

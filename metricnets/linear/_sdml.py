@@ -4,13 +4,13 @@ import numpy as np
 from scipy.linalg import eigvalsh
 from sklearn.exceptions import ConvergenceWarning
 
+from metricnets._initialization import initial_metric
 from metricnets._linalg import components_from_metric, inverse_root
 from metricnets._params import Flag, NonNegative, Parametrized, Prior, Seed, random_state_of
 from metricnets._progress import progress
 from metricnets.exceptions import warn
-from metricnets.initial import initial_metric
-from metricnets.linear._sparse_inverse import sparse_inverse
-from metricnets.linear._tuples import PairsFromLabels, PairsLearner
+from metricnets.linear._solvers.graphical_lasso import sparse_inverse
+from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
 LEFT = 0.1  # of the prior's part of P, whatever dissimilar pairs take away
 

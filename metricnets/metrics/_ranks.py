@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_array, column_or_1d
 
-from metricnets.tuples import FLOATS
+from metricnets._tuples import FLOATS
 
 CHUNK = 2**22  # distances in memory at a time
 SLACK = 4  # how many times the precision of numbers two distances may differ that count as one

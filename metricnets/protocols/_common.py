@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_array
 
 from metricnets._params import check_instance
-from metricnets.tuples import FLOATS
+from metricnets._tuples import FLOATS
 
 
 def points(X, estimator):

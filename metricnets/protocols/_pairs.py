@@ -10,12 +10,12 @@ from sklearn.utils import get_tags
 from sklearn.utils.parallel import Parallel, delayed
 
 from metricnets._params import check_instance
+from metricnets._tuples import check_pair_labels, distinct, points_and_members
 from metricnets.base import MetricMixin
 from metricnets.calibration import threshold
 from metricnets.metrics._ranks import check_metric
 from metricnets.metrics._verification import equal_error_rate
 from metricnets.protocols._common import check_embeds, column, fitted_embedding, table, times
-from metricnets.tuples import check_pair_labels, distinct, points_and_members
 
 
 def cross_validate_pairs(

@@ -16,10 +16,9 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from metricnets import DTML, SourceOnly
+from metricnets._neighbors import WithNeighbors, neighborhoods, spread_labels
 from metricnets.deep._dtml import objective
-from metricnets.losses import linear_mmd, multi_kernel_mmd
-from metricnets.losses._domains import class_discrepancy
-from metricnets.neighborhoods import WithNeighbors, neighborhoods, spread_labels
+from metricnets.divergences import class_discrepancy, linear_mmd, multi_kernel_mmd
 
 QUICK = {"max_epochs": 3, "n_rounds": 1, "n_components": 4, "device": "cpu", "random_state": 0}
 

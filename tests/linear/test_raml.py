@@ -13,8 +13,8 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.svm import SVR
 
 from metricnets import relations
+from metricnets._targets import resolve
 from metricnets.linear._raml import RAML, graded_doublets, ridge, support_vectors
-from metricnets.targets import resolve
 
 X, classes = tiny_points()
 rng = np.random.default_rng(0)

@@ -13,8 +13,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from metricnets._linalg import standardized
 from metricnets.constraints import knn_triplets
-from metricnets.linear import _bases, _scml
+from metricnets.linear import _scml
 from metricnets.linear._scml import SCML, SCML_Supervised
+from metricnets.linear._solvers import local_discriminants
 
 X, y = tiny_points()
 rng = np.random.default_rng(0)
@@ -133,7 +134,7 @@ def test_rounded_hinge():
 
 
 def test_triplet_directions_lead_to_the_greatest_gain():
-    found = _bases.triplet_directions(X, triplets[:30], 30, np.random.RandomState(0))
+    found = local_discriminants.triplet_directions(X, triplets[:30], 30, np.random.RandomState(0))
     expected = []
     for a, b, c in triplets[:30]:
         values, vectors = eigh(np.outer(X[a] - X[c], X[a] - X[c]) - np.outer(X[a] - X[b], X[a] - X[b]))
@@ -146,7 +147,7 @@ def test_triplet_directions_lead_to_the_greatest_gain():
 def test_discriminants_are_those_of_fisher_but_for_the_ridge():
     own = [np.flatnonzero(y == c)[:9] for c in range(3)]
     groups = [np.array([rows, rows[::-1]]) for rows in own]  # two cases, of the same rows
-    found = _bases.discriminants(X, groups, 2)
+    found = local_discriminants.discriminants(X, groups, 2)
     rows = [X[g] for g in own]
     within = sum(np.cov(r.T, ddof=0) * 9 for r in rows)
     within += np.trace(within) / 27 / 4 * np.eye(4)
@@ -159,13 +160,13 @@ def test_discriminants_are_those_of_fisher_but_for_the_ridge():
 
 def test_discriminants_of_groups_of_different_sizes():
     groups = [np.flatnonzero(y == c)[None, : 5 + 3 * c] for c in range(3)]
-    assert_allclose(np.linalg.norm(_bases.discriminants(X, groups, 2), axis=1), 1)
-    assert _bases.discriminants(np.ones((45, 4)), groups, 2).shape == (0, 4)
+    assert_allclose(np.linalg.norm(local_discriminants.discriminants(X, groups, 2), axis=1), 1)
+    assert local_discriminants.discriminants(np.ones((45, 4)), groups, 2).shape == (0, 4)
 
 
 @pytest.mark.parametrize(("n_classes", "n_basis"), [(2, 7), (3, 50), (9, 100)])
 def test_local_discriminants_are_unit_vectors_of_the_number_asked_for(n_classes, n_basis):
-    basis = _bases.local_discriminants(X, np.arange(45) % n_classes, n_basis, np.random.RandomState(0))
+    basis = local_discriminants.local_discriminants(X, np.arange(45) % n_classes, n_basis, np.random.RandomState(0))
     assert basis.shape == (n_basis, 4)
     assert_allclose(np.linalg.norm(basis, axis=1), 1)
 

@@ -7,7 +7,7 @@ import pytest
 from discovery import tiny_pairs, tiny_points
 from scipy.linalg import LinAlgError, eigvalsh
 from scipy.optimize import minimize
-from sklearn.covariance import graphical_lasso
+from sklearn import covariance
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedKFold, cross_val_score
@@ -15,9 +15,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from metricnets.linear import _sparse_inverse
 from metricnets.linear._sdml import SDML, SDML_Supervised
-from metricnets.linear._sparse_inverse import _direction, _newton, _split, sparse_inverse
+from metricnets.linear._solvers import graphical_lasso
+from metricnets.linear._solvers.graphical_lasso import _direction, _newton, _split, sparse_inverse
 
 X, classes = tiny_points()
 pairs, y = tiny_pairs()
@@ -67,7 +67,7 @@ def test_the_conditions_of_optimality_hold(d, penalty):
 @pytest.mark.parametrize("penalty", [0.02, 0.3])
 def test_it_is_the_graphical_lasso(penalty):
     P = random_loss(5, n=100)
-    M, other = solve(P, penalty), graphical_lasso(P, penalty, tol=1e-6, enet_tol=1e-10, max_iter=200)[1]
+    M, other = solve(P, penalty), covariance.graphical_lasso(P, penalty, tol=1e-6, enet_tol=1e-10, max_iter=200)[1]
     assert objective(M, P, penalty) <= objective(other, P, penalty) + 1e-6
     np.testing.assert_allclose(M, other, atol=1e-3 * np.abs(M).max())
 
@@ -178,12 +178,12 @@ def test_a_greater_penalty_leaves_more_zeros():
 def test_ill_conditioned_problems_are_solved_too():
     data, target = load_breast_cancer(return_X_y=True)
     sdml = SDML_Supervised(prior="covariance", random_state=0).fit(StandardScaler().fit_transform(data), target)
-    assert sdml.n_iter_ > _sparse_inverse.MAX_ITER  # so that both solvers were at work
+    assert sdml.n_iter_ > graphical_lasso.MAX_ITER  # so that both solvers were at work
 
 
 def test_it_says_when_it_did_not_converge(monkeypatch):
-    monkeypatch.setattr(_sparse_inverse, "MAX_ITER", 1)
-    monkeypatch.setattr(_sparse_inverse, "MAX_SPLITS", 1)
+    monkeypatch.setattr(graphical_lasso, "MAX_ITER", 1)
+    monkeypatch.setattr(graphical_lasso, "MAX_SPLITS", 1)
     with pytest.warns(ConvergenceWarning, match="SDML did not converge.*Scale the features"):
         SDML(balance_param=SMALL, sparsity_param=0.1, prior=np.diag([1.0, 2, 3, 4]) + 0.9).fit(pairs, y)
 

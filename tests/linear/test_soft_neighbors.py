@@ -11,12 +11,12 @@ from scipy.sparse import coo_matrix, csr_array
 from sklearn.exceptions import ConvergenceWarning
 
 from metricnets import MLKR, NCA
-from metricnets.linear import _all_pairs
-from metricnets.linear._all_pairs import AllPairs
 from metricnets.linear._mlkr import regression_loss
 from metricnets.linear._nca import class_loss
-from metricnets.linear._near_pairs import NearPairs
-from metricnets.linear._soft_neighbors import dense_loss, soft_loss
+from metricnets.linear._pairwise import all_pairs
+from metricnets.linear._pairwise.all_pairs import AllPairs
+from metricnets.linear._pairwise.near_pairs import NearPairs
+from metricnets.linear._pairwise.soft_neighbors import dense_loss, soft_loss
 
 X, y = tiny_points()
 X, y = X[np.argsort(y, kind="stable")], np.sort(y)  # as NCA sorts them
@@ -88,8 +88,8 @@ def test_loss_is_the_naive_one_and_so_is_its_gradient(case, scale, k):
 @pytest.mark.parametrize("scale", [0.03, 1, 8, 1000])
 def test_blocks_give_what_loops_give(case, scale, kept, monkeypatch):
     """Whether or not the weights are symmetric, and all of them are kept."""
-    monkeypatch.setattr(_all_pairs, "LEAST_SIDE", 7)
-    monkeypatch.setattr(_all_pairs, "KEPT", kept)
+    monkeypatch.setattr(all_pairs, "LEAST_SIDE", 7)
+    monkeypatch.setattr(all_pairs, "KEPT", kept)
     L = scale * np.random.default_rng(0).normal(size=(3, 4))
     every = AllPairs(len(X))
     for _ in range(2):  # in memory that has been used

@@ -4,7 +4,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from metricnets._params import fitting
-from metricnets.neighbors._base import NeighborsEstimator, total
+from metricnets.predictors._base import NeighborsEstimator, total
 
 
 class AAKNN(RegressorMixin, NeighborsEstimator):

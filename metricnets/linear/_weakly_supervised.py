@@ -3,12 +3,13 @@
 import numpy as np
 
 from metricnets import calibration
+from metricnets._labels import known_codes
 from metricnets._params import MaybeArray, MaybeCount, Seed, fitting, random_state_of
+from metricnets._tuples import check_pair_labels, check_weights, distinct, points_and_members
 from metricnets.base import PairsMixin, QuadrupletsMixin, TripletsMixin
 from metricnets.constraints import negative_pairs, positive_pairs
 from metricnets.exceptions import warn
-from metricnets.linear._base import LinearMetric, MahalanobisMetric, known_codes
-from metricnets.tuples import check_pair_labels, check_weights, distinct, points_and_members
+from metricnets.linear._base import LinearMetric, MahalanobisMetric
 
 
 class TuplesLearner(MahalanobisMetric):

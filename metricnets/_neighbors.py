@@ -6,9 +6,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
 from sklearn.semi_supervised import LabelSpreading
 
-from metricnets._linalg import one_thread, quiet
-
-UNKNOWN = -1  # code of a row without a label
+from metricnets._labels import UNKNOWN
+from metricnets._runtime import one_thread, quiet
 
 
 def neighborhoods(X, codes, source, n_within, n_between):

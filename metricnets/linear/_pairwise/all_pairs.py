@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from metricnets.linear._near_pairs import bilinear, blocks, nearest_neighbors
+from metricnets.linear._pairwise.near_pairs import bilinear, blocks, nearest_neighbors
 
 LEAST_SIDE, SIDE = 128, 384  # rows and columns of a block, which has to stay in the cache
 KEPT = 2**24 - 2**21  # numbers in the blocks that are kept from the first pass to the second

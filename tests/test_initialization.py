@@ -3,8 +3,8 @@ import pytest
 from numpy.linalg import LinAlgError
 from sklearn.decomposition import PCA
 
+from metricnets._initialization import initial_components, initial_metric
 from metricnets.exceptions import NonPSDError
-from metricnets.initial import initial_components, initial_metric
 
 X = np.random.default_rng(0).normal(size=(40, 4)) * [1, 2, 3, 4]
 CODES = np.arange(40) % 3

@@ -5,7 +5,7 @@ import threading
 
 import torch
 
-from metricnets._linalg import Shared
+from metricnets._runtime import Shared
 
 _one_at_a_time = threading.RLock()  # PyTorch has one generator for all threads
 

@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.cluster import KMeans
 
-from metricnets._linalg import one_thread
-from metricnets.neighborhoods import nearest
+from metricnets._neighbors import nearest
+from metricnets._runtime import one_thread
 
 SCALES = 20, 50  # rows of each class in a local discriminant analysis
 ROWS_PER_CENTER = 20  # of the sample in which the centres of those analyses are found

@@ -1,20 +1,18 @@
-"""Training a network: the only file that knows skorch.
+"""Training a network: skorch's loop over batches of rows.
 
 skorch drives the epochs, the schedule, the early stopping and the callbacks.  What is set here is
 what makes it fast: a batch is one indexing of the whole table, and the optimiser is fused.
 """
 
-import math
-import time
 import warnings
 
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from skorch.callbacks import EarlyStopping
 from skorch.helper import predefined_split
 from skorch.utils import TeeGenerator
-from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR
-from tqdm.auto import tqdm
+
+from metricnets.deep._training.callbacks import Watch, schedule
 
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
@@ -29,47 +27,6 @@ class _Batches:
         for indices in self.sampler:
             x, targets = self.dataset[indices]
             yield x.to(self.device), targets.to(self.device)
-
-
-class _Watch(Callback):
-    """Record the losses, stop at one that is not a number, and show how far the training has got."""
-
-    def __init__(self, lr, max_epochs, verbose):
-        self.lr, self.verbose, self.best = lr, verbose, {}
-        self.bar = tqdm(total=max_epochs, unit="epoch", disable=not verbose)
-
-    def on_epoch_begin(self, net, **kwargs):
-        self.start = time.perf_counter()
-
-    def on_epoch_end(self, net, **kwargs):
-        losses = {f"{part}_loss": _mean_loss(net.history[-1]["batches"], part) for part in ("train", "valid")}
-        losses = {name: loss for name, loss in losses.items() if loss is not None}
-        if not losses:
-            raise ValueError("the sampler gave no batch in this pass; it should be iterable anew, not a generator.")
-        for name, loss in losses.items():
-            if not math.isfinite(loss):
-                raise ValueError(
-                    f"the loss became {loss} in epoch {len(net.history)}; lower lr (lr={self.lr:g}), or, if the "
-                    "loss is your own, mask the pairs where r is NaN, the diagonal among them."
-                )
-            self.best[name] = min(loss, self.best.get(name, math.inf))
-            net.history.record(name, loss)
-            net.history.record(f"{name}_best", loss == self.best[name])
-        net.history.record("dur", time.perf_counter() - self.start)
-        if self.verbose:
-            self.show(len(net.history), {name: f"{loss:.4g}" for name, loss in losses.items()})
-
-    def show(self, epoch, losses):
-        if self.verbose > 1:
-            tqdm.write(f"epoch {epoch:4d}  " + "  ".join(f"{name} {loss}" for name, loss in losses.items()))
-        self.bar.set_postfix(losses)
-        self.bar.update()
-
-
-def _mean_loss(batches, part):
-    """Mean over rows of the losses of an epoch; None if it had no such part."""
-    found = [(b[f"{part}_loss"], b[f"{part}_batch_size"]) for b in batches if f"{part}_loss" in b]
-    return sum(loss * size for loss, size in found) / sum(size for _, size in found) if found else None
 
 
 class _Net(NeuralNet):
@@ -155,10 +112,10 @@ def train(
     KeyboardInterrupt
         If the user interrupted it in the first epoch.
     """
-    watch = _Watch(lr, max_epochs, verbose)
+    watch = Watch(lr, max_epochs, verbose)
     callbacks = [watch, *(callbacks or [])]
     if lr_schedule is not None:
-        callbacks.append(_schedule(lr_schedule, max_epochs))
+        callbacks.append(schedule(lr_schedule, max_epochs))
     if valid_batches is not None:
         callbacks.append(EarlyStopping("valid_loss", patience=patience, load_best=True, sink=_silent))
     net = _Net(
@@ -213,11 +170,3 @@ def _optimizer(optimizer, criterion):
         return OPTIMIZERS.get(optimizer, optimizer)(groups, **named, **options)
 
     return build
-
-
-def _schedule(lr_schedule, max_epochs):
-    if lr_schedule == "cosine":
-        return LRScheduler(CosineAnnealingLR, T_max=max_epochs)
-    if lr_schedule == "linear":
-        return LRScheduler(LinearLR, start_factor=1.0, end_factor=0.0, total_iters=max_epochs)
-    return LRScheduler(lambda optimizer, last_epoch: lr_schedule(optimizer))

@@ -6,7 +6,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from metricnets._params import Count, Positive, fitting
-from metricnets.neighbors._base import NeighborsEstimator, total
+from metricnets.predictors._base import NeighborsEstimator, total
 
 
 class MLKNN(ClassifierMixin, NeighborsEstimator):

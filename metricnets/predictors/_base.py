@@ -10,10 +10,10 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, validate_data
 
-from metricnets._linalg import one_thread
 from metricnets._params import Count, LearnerOrDistance, Parametrized, check_instance
+from metricnets._runtime import one_thread
+from metricnets._tuples import FLOATS
 from metricnets.base import Distance, MetricMixin
-from metricnets.tuples import FLOATS
 
 
 class NeighborsEstimator(MetaEstimatorMixin, Parametrized):

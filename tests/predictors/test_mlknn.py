@@ -19,7 +19,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils import get_tags
 
 from metricnets import DDML, HRAML, ITML, LDA, MLKNN, RAML, SCML, Covariance, EmbeddingNet
-from metricnets.neighbors._mlknn import posteriors, tally
+from metricnets.predictors._mlknn import posteriors, tally
 
 QUICK = {"max_epochs": 2, "device": "cpu", "random_state": 0}
 

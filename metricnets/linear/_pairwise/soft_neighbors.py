@@ -7,9 +7,9 @@ import numpy as np
 from scipy.sparse import csr_array, issparse
 
 from metricnets._linalg import centered, standardized
-from metricnets.linear._all_pairs import AllPairs
-from metricnets.linear._descent import minimize_smooth
-from metricnets.linear._near_pairs import NearPairs
+from metricnets.linear._pairwise.all_pairs import AllPairs
+from metricnets.linear._pairwise.near_pairs import NearPairs
+from metricnets.linear._solvers.lbfgs import minimize_smooth
 
 START = 4.0  # mean squared distance to begin with, over log(n)
 

@@ -7,7 +7,7 @@ import torch
 from scipy.special import erf, expit
 from torch import nn
 
-from metricnets.networks import MLP, Committee, NonSaturatingSigmoid, Skip, UnitNorm
+from metricnets.networks import MLP, Ensemble, NonSaturatingSigmoid, Skip, UnitNorm
 
 
 class Affine:
@@ -97,7 +97,7 @@ def as_numpy(module):
     embed : callable
         Picklable: (n, ...) array in, (n, n_components) array out.
     """
-    if type(module) is Committee:
+    if type(module) is Ensemble:
         n = len(module.members)
         return SideBySide([as_numpy(member) for member in module.members], [n**-0.5] * n)
     if type(module) is Skip and module.center.ndim == 1:

@@ -4,6 +4,8 @@ import torch
 
 from metricnets.losses._ops import EPS, masked_mean, sqdist
 
+__all__ = ["class_discrepancy", "linear_mmd", "multi_kernel_mmd"]
+
 
 def linear_mmd(z_a, z_b):
     """Squared distance of the two means, ‖mean(z_a) − mean(z_b)‖².

@@ -6,10 +6,10 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets._params import MaybeMetric, MaybeRate, Parametrized, Positive, check_instance, fitting, one_of
+from metricnets._tuples import check_pair_labels, check_tuples
 from metricnets.base import MetricMixin, PairsMixin
 from metricnets.calibration import STRATEGIES, check_strategy
-from metricnets.neighbors._base import check_settable, is_fitted
-from metricnets.tuples import check_pair_labels, check_tuples
+from metricnets.predictors._base import check_settable, is_fitted
 
 
 class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized, positional="metric strategy min_rate beta"):

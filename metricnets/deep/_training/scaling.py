@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from metricnets.deep._rows import chunks
+from metricnets.deep._training.data import chunks
 from metricnets.networks import Skip
 
 

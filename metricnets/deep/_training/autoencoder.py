@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from metricnets.deep._rows import Rows
-from metricnets.deep._training import train
+from metricnets.deep._training.data import Rows
+from metricnets.deep._training.loop import train
 from metricnets.samplers import Shuffled
 
 

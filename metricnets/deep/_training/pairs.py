@@ -2,7 +2,7 @@
 
 import torch
 
-from metricnets.deep._rows import Rows
+from metricnets.deep._training.data import Rows
 
 
 class Pairs(Rows):

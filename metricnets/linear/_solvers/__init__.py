@@ -1,0 +1,1 @@
+"""Solvers, by their textbook names."""

@@ -1,1 +1,0 @@
-"""Estimators that read a learned metric, or stand beside one."""
