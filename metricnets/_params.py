@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from metricnets._runtime import one_thread
+from metricnets.exceptions import FitInterrupted
 
 
 def checked(plain, *constraints):
@@ -137,6 +138,8 @@ def fitting(fit):
         try:
             with one_thread():
                 return fit(self, *args, **kwargs)
+        except FitInterrupted:
+            raise
         except BaseException:
             vars(self).clear()
             vars(self).update(before)

@@ -23,3 +23,7 @@ def warn(message, category=UserWarning):
     while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
+
+
+class FitInterrupted(KeyboardInterrupt):
+    """The user interrupted a ``fit``, and the estimator keeps what it had learned by then."""

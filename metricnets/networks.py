@@ -95,6 +95,7 @@ def mlp(
     bias=True,
     init="glorot",
     input_dropout=0.0,
+    generator=None,
 ):
     """Build a multilayer perceptron.
 
@@ -116,6 +117,8 @@ def mlp(
         Weights: Glorot and Bengio's uniform distribution, or U[−0.2, 0.2].  Biases are 0.
     input_dropout : float in [0, 1), default=0.0
         Share of the features dropped in training.
+    generator : torch.Generator or None, default=None
+        What weights are drawn from; None is PyTorch's global one.
 
     Returns
     -------
@@ -131,7 +134,7 @@ def mlp(
     sizes = [n_features, *hidden, n_components]
     blocks = []
     for n_in, n_out in zip(sizes, sizes[1:]):
-        linear = nn.Linear(n_in, n_out, bias=bias)
+        linear = nn.Linear(n_in, n_out, bias=bias, device="meta", dtype=torch.float32).to_empty(device="cpu")
         top = len(blocks) == len(hidden)
         parts = [linear]
         if activate_output or not top:
@@ -141,21 +144,25 @@ def mlp(
         if normalize and top:
             parts.append(UnitNorm())
         blocks.append(nn.Sequential(*parts))
-        initialize(linear, init, activation)
+        initialize(linear, init, activation, generator)
     return MLP(*blocks, input_dropout=input_dropout)
 
 
 @torch.no_grad()
-def initialize(linear, init, activation="tanh"):
-    """Draw the weights of a linear layer and set its bias to 0."""
+def initialize(linear, init, activation="tanh", generator=None):
+    """Draw the weights of a linear layer, Glorot's or He's uniform ones or U[−0.2, 0.2], and set its bias to 0."""
+    n_out, n_in = linear.weight.shape
+    for parameter in linear.parameters():
+        parameter.uniform_(generator=generator)  # where PyTorch draws its own start: seeds mean the same with it
     if init == "uniform":
-        nn.init.uniform_(linear.weight, -0.2, 0.2)
+        bound = 0.2
     elif activation in ("relu", "gelu"):
-        nn.init.kaiming_uniform_(linear.weight, nonlinearity="relu")
+        bound = (6 / n_in) ** 0.5
     else:
-        nn.init.xavier_uniform_(linear.weight)
+        bound = (6 / (n_in + n_out)) ** 0.5
+    linear.weight.uniform_(-bound, bound, generator=generator)
     if linear.bias is not None:
-        nn.init.zeros_(linear.bias)
+        linear.bias.zero_()
 
 
 def small_conv(input_shape, n_components=32, channels=(16, 32), normalize=False):

@@ -1,27 +1,16 @@
 """DDML: discriminative deep metric learning, on labelled points and on pairs."""
 
 import numpy as np
-import torch
 
-from metricnets import calibration
-from metricnets._params import Flag, MaybeSource, NonNegative, Positive, fitting, one_of
-from metricnets._tuples import check_pair_labels, points_and_members
-from metricnets.base import PairsMixin
+from metricnets._params import Flag, NonNegative, Parametrized, Positive, one_of
+from metricnets.deep._pairs import DeepPairsLearner
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._supervised import Supervised
 from metricnets.deep._training.autoencoder import pretrain
-from metricnets.deep._training.data import CHUNK, tensor_of
-from metricnets.deep._training.initialization import principal_start
-from metricnets.deep._training.pairs import Pairs
-from metricnets.deep._training.runtime import quiet_randomness
 from metricnets.losses._pair import check_gap, logistic, logistic_pair
-from metricnets.samplers import Shuffled
-
-N_START = 10_000  # pairs that the start is found from
-N_DRAWS = 5  # of each pair, to calibrate with
 
 
-class _DDML(NetworkMetric):
+class _DDML(Parametrized):
     """What both forms of DDML share.
 
     Parameters
@@ -44,21 +33,23 @@ class _DDML(NetworkMetric):
     balanced: Flag = False
     init: one_of("glorot", "uniform", "dae") = "glorot"
 
-    def _loss(self, z, r):
-        return logistic_pair(z, r, **self._margins())
-
     def _margins(self):
         return {"margin": self.margin, "gap": self.gap, "sharpness": self.sharpness, "balanced": self.balanced}
 
-    def _initialize(self, module, rows):
+    def _draws_globally(self):
+        return self.init == "dae" or super()._draws_globally()
+
+    def _initialize(self, network, rows, generator):
         check_gap(self.margin, self.gap)
-        if self.init in ("dae", "pca", "within") and self.module is not None:
-            raise ValueError(f"init='{self.init}' is for the built-in perceptron; leave init at 'glorot' with module=.")
-        if self.init == "dae":
-            pretrain(module, rows.X, np.random.default_rng(torch.initial_seed()))
+        if self.init != "dae":
+            super()._initialize(network, rows, generator)
+        elif self.module is not None:
+            raise ValueError("init='dae' is for the built-in perceptron; leave init at 'glorot' with module=.")
+        else:
+            pretrain(network, rows.X, np.random.default_rng(generator.initial_seed()))
 
 
-class DDML(_DDML, Supervised):
+class DDML(_DDML, Supervised, NetworkMetric):
     """Discriminative deep metric learning on labelled points.
 
     Squared distances of similar pairs are pushed below τ − γ and those of dissimilar pairs above
@@ -85,8 +76,11 @@ class DDML(_DDML, Supervised):
     (2, 32)
     """
 
+    def _loss(self, z, r):
+        return logistic_pair(z, r, **self._margins())
 
-class DDMLPairs(PairsMixin, _DDML):
+
+class DDMLPairs(_DDML, DeepPairsLearner):
     """Discriminative deep metric learning on pairs that are known to be similar or not.
 
     The method is that of :class:`DDML`; pairs are given instead of classes, and the estimator is a
@@ -102,27 +96,11 @@ class DDMLPairs(PairsMixin, _DDML):
 
     Parameters
     ----------
-    jitter : float >= 0, default=0.0
-        How far points are moved about in training: in every batch x becomes
-        x ± ``jitter`` (a − b) / √2 for a random similar pair (a, b).  1 doubles what varies within similar pairs.
     init : {'glorot', 'uniform', 'dae', 'pca', 'within'}, default='glorot'
         As in :class:`DDML`, or, for the perceptron, in closed form from at most 10,000 pairs: the first
         layer takes the principal components of their points, and others are the identity.  'within' then
         whitens by what varies within similar pairs, so that their differences have a covariance of I, but
         for scale; a small ridge serves where they are fewer than features.
-    early_stopping : bool, default=True
-        Whether to hold back a part of the pairs, stop when the loss on it does not improve, keep
-        the best epoch, and calibrate ``threshold_`` on that part.
-    preprocessor : array-like, callable or None, default=None
-        What pairs given as indicators are looked up in: an array of points, or a function from a
-        1-D array of indicators to their points.
-
-    Attributes
-    ----------
-    threshold_ : float
-        Greatest distance that counts as similar.
-    classes_ : ndarray of shape (2,)
-        −1 and +1.
 
     Examples
     --------
@@ -135,75 +113,8 @@ class DDMLPairs(PairsMixin, _DDML):
     True
     """
 
-    jitter: NonNegative = 0.0
     init: one_of("glorot", "uniform", "dae", "pca", "within") = "glorot"
-    early_stopping: Flag = True
-    preprocessor: MaybeSource = None
 
-    @fitting
-    def fit(self, pairs, y, calibration_params=None):
-        """Learn the metric from pairs, then calibrate ``threshold_``.
-
-        With early stopping it is calibrated on the pairs held back, otherwise on all, moved about as in
-        training: networks learn pairs by heart, so that a threshold for those seen rejects new ones.
-
-        Parameters
-        ----------
-        pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
-            Indicators cost memory for each point once, however many pairs there are.
-        y : array-like of shape (n_pairs,)
-            +1 for similar, −1 for dissimilar.
-        calibration_params : dict or None, default=None
-            Keyword arguments of ``calibrate_threshold``.
-
-        Returns
-        -------
-        self : object
-
-        Raises
-        ------
-        ValueError
-            If the pairs or y are not of this form, or y has only one kind of pair.
-        """
-        calibration_params = calibration.check_params(calibration_params)
-        pairs = np.asarray(pairs)
-        X, members = points_and_members(pairs, 2, self.preprocessor)
-        y = check_pair_labels(y, len(members))
-        self._checked_shape(X)
-        self.n_features_in_, self.classes_ = X.shape[1], np.array([-1, 1])
-
-        def rows(X, targets, kept):
-            return Pairs(X, targets, torch.as_tensor(members), kept, self.jitter)
-
-        weights = np.bincount(members.ravel(), minlength=len(X))
-        held_back, _ = self._train(X, y, lambda: self._pair_loss, self._batches, rows=rows, weights=weights, strata=y)
-        if len(np.unique(y[held_back])) == 2:
-            return self.calibrate_threshold(pairs[held_back], y[held_back], **calibration_params)
-        if not self.jitter:
-            return self.calibrate_threshold(pairs, y, **calibration_params)
-        everything = rows(tensor_of(X), tensor_of(y), np.arange(len(y)))
-        return self.set_threshold(-calibration.threshold(*self._jittered_scores(everything), **calibration_params))
-
-    def _initialize(self, module, rows):
-        super()._initialize(module, rows)
-        if self.init in ("pca", "within"):
-            points, differences = rows.sample(N_START)
-            if np.ptp(points, axis=0).max() > 1e-6:  # of rows of unit scale: not all the same
-                principal_start(module, points, differences if self.init == "within" else None)
-
-    def _jittered_scores(self, rows):
-        """Scores and labels of pairs moved about, N_DRAWS times each."""
-        scores, order = [], torch.arange(len(rows)).repeat(N_DRAWS)
-        with quiet_randomness(self._seed(), "cpu"):
-            for indices in order.split(CHUNK):
-                pairs = torch.stack(rows[indices][0].chunk(2), dim=1)
-                scores.append(self.pair_score(pairs.numpy()))
-        return np.concatenate(scores), rows.targets[order].numpy()
-
-    def _pair_loss(self, z, y):
-        left, right = z.chunk(2)
-        pos = (y > 0).to(z.dtype)
-        return logistic(((left - right) ** 2).sum(1), pos, 1 - pos, **self._margins())
-
-    def _batches(self, y, rng):
-        return Shuffled(len(y), self.batch_size, rng)
+    def _pair_loss(self, d2, similar):
+        pos = similar.to(d2.dtype)
+        return logistic(d2, pos, 1 - pos, **self._margins())

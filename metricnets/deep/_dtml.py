@@ -13,8 +13,8 @@ from metricnets._neighbors import WithNeighbors, neighborhoods, spread_labels
 from metricnets._params import Count, Flag, NonNegative, Positive, Sizes, Whole, checked, fitting, one_of
 from metricnets._targets import resolve
 from metricnets.deep._perceptron import NetworkMetric
+from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.initialization import principal_start
-from metricnets.deep._training.scaling import center_and_scale, fold
 from metricnets.divergences import class_discrepancy, linear_mmd, multi_kernel_mmd
 from metricnets.exceptions import warn
 from metricnets.networks import BOUNDED, MLP
@@ -168,25 +168,26 @@ class DTML(NetworkMetric):
 
     def _self_train(self, X, codes, source):
         """Train; then label more and more of the target rows, and train again, ``n_rounds`` times."""
-        mean, scale = (0.0, 1.0) if self._any_shape else center_and_scale(X)
-        X, labels, history = (X - mean) / scale, codes, []
+        targets = Targets(tensor_of(codes), row=torch.arange(len(X)), source=tensor_of(source))
+        problem, history, interrupted = self._prepare(X, targets, codes), [], False
         n_rounds = 0 if source.all() else self.n_rounds
-
-        def batches(targets, rng):
-            return self._batches(X[targets[:, 2]], targets[:, 0], targets[:, 1] > 0, rng, adapt=not source.all())
-
         for r in range(n_rounds + 1):
             if r:
-                labels = spread_labels(self._embed(X), codes, share=r / n_rounds)
-            targets = np.column_stack([labels, source, np.arange(len(X))])
-            _, interrupted = self._train(X, targets, lambda: self._criterion, batches, strata=codes, wrap=_AllLayers)
+                labels = spread_labels(self._embed(problem.rows.X.numpy()), codes, share=r / n_rounds)
+                problem.rows.targets.labels, problem.seed = tensor_of(labels), self._seed()
+            try:
+                interrupted = self._train(problem)
+            except KeyboardInterrupt:
+                if not history:
+                    raise
+                interrupted = True
+                break
             history += [{**record, "round": r} for record in self.history_]
             if interrupted:
                 break
         self.history_ = history
-        if not self._any_shape:
-            fold(self.module_, mean, scale)
-        return self
+        self._finish(problem)
+        return self._unless(interrupted)
 
     def _check_bounded(self):
         if self.deep_supervision and (self.module is not None or not self.hidden):
@@ -218,28 +219,38 @@ class DTML(NetworkMetric):
         X, y = self._validated(X, np.array(labels.tolist()))
         return X, y, source
 
-    def _initialize(self, module, rows):
-        if self.init == "pca" and self.module is None and rows.X.any():  # all 0: every row is the same
-            principal_start(module, rows.X.numpy())
+    def _exposed(self, network):
+        return _AllLayers(network)
 
-    def _batches(self, X, codes, source, rng, adapt):
+    def _initialize(self, network, rows, generator):
+        if self.init == "pca" and self.module is None and rows.X.any():  # all 0: every row is the same
+            principal_start(network, rows.X.numpy())
+
+    def _make_batches(self, part, rng):
+        codes, source = part.targets.labels.numpy(), part.targets.source.numpy()
+        adapt = not part.rows.targets.source.all()
         if len(np.unique(codes[source])) < 2 or (adapt and source.all()):
             raise ValueError(
                 "early_stopping=True leaves one part of the rows without two classes of the source, or without "
                 f"the target; change validation_fraction={self.validation_fraction}, or give more rows."
             )
-        neighbors = neighborhoods(X, codes, source, self.n_neighbors_within, self.n_neighbors_between)
+        neighbors = neighborhoods(
+            part.points().numpy(), codes, source, self.n_neighbors_within, self.n_neighbors_between
+        )
         half = max(1, self.batch_size // 2)
-        sampler = DomainBalanced(source - 0.5, 2 * half, rng) if adapt else Shuffled(len(X), half, rng)
+        sampler = DomainBalanced(source - 0.5, 2 * half, rng) if adapt else Shuffled(len(part), half, rng)
         return WithNeighbors(sampler, *neighbors, rng)
 
-    def _criterion(self, layers, targets):
-        codes, source = targets.chunk(3)[0][:, 0], targets.chunk(3)[0][:, 1] > 0
+    def _criterion(self, targets):
+        return self._loss_of_layers
+
+    def _loss_of_layers(self, layers, targets):
+        known = targets[: len(targets) // 3]  # then come their neighbours
         margin = torch.inf if self.margin is None else self.margin
         weights = {"alpha": self.alpha, "beta": self.beta, "margin": margin, "mmd": DIVERGENCES[self.mmd]}
         *below, top = layers if self.deep_supervision else layers[-1:]
-        excess = sum((objective(z, codes, source, **weights) - self.threshold).clamp_min(0) for z in below)
-        return objective(top, codes, source, **weights) + self.deep_supervision * excess
+        excess = sum((objective(z, known.labels, known.source, **weights) - self.threshold).clamp_min(0) for z in below)
+        return objective(top, known.labels, known.source, **weights) + self.deep_supervision * excess
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

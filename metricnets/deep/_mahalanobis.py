@@ -37,6 +37,8 @@ class Mahalanobis(AnyLoss):
 
     n_components: MaybeCount = None
 
+    _standardizes = False
+
     def get_mahalanobis_matrix(self):
         """Return M = LᵀL, of shape (n_features, n_features)."""
         check_is_fitted(self)
@@ -47,16 +49,18 @@ class Mahalanobis(AnyLoss):
         """L, of shape (n_components, n_features)."""
         return self.module_.weight.detach().numpy().astype(float)
 
-    def _network(self, shape):
+    def _network(self, shape, generator):
         n_features = shape[0]
         n_components = self.n_components or n_features
         if n_components > n_features:
             raise ValueError(f"n_components={n_components} is more than the {n_features} features of X.")
-        return nn.Linear(n_features, n_components, bias=False)
+        return nn.Linear(n_features, n_components, bias=False, device="meta", dtype=torch.float32).to_empty(
+            device="cpu"
+        )
 
     @torch.no_grad()
-    def _initialize(self, module, rows):
-        module.weight.copy_(torch.from_numpy(principal_start(rows.X.numpy(), module.out_features)))
+    def _initialize(self, network, rows, generator):
+        network.weight.copy_(torch.from_numpy(principal_start(rows.X.numpy(), network.out_features)))
 
 
 def principal_start(X, n_components):

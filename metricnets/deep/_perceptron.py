@@ -63,14 +63,16 @@ class NetworkMetric(DeepMetric):
     skip: NonNegative = 0.0
 
     @property
-    def _any_shape(self):
-        return self.module is not None
-
-    @property
     def _standardizes(self):
         return self.module is None
 
-    def _network(self, shape):
+    def _takes_any_shape(self):
+        return self.module is not None
+
+    def _draws_globally(self):
+        return self.module is not None or self.dropout > 0 or self.input_dropout > 0
+
+    def _network(self, shape, generator):
         if self.module is None:
             if not all(isinstance(width, Integral) and width > 0 for width in self.hidden):
                 raise ValueError(f"hidden={self.hidden!r} should hold whole numbers above 0, the widths of the layers.")
@@ -84,6 +86,7 @@ class NetworkMetric(DeepMetric):
                 normalize=self.normalize,
                 init=self.init,
                 input_dropout=self.input_dropout,
+                generator=generator,
             )
         if self.n_networks > 1 and isinstance(self.module, nn.Module):
             raise ValueError(

@@ -11,13 +11,14 @@ from metricnets import losses, relations
 from metricnets._params import Count, Function, MaybeDict, MaybeFunction, fitting, one_of
 from metricnets._targets import CLASSES, resolve
 from metricnets.deep._base import DeepMetric
+from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.samplers import ClassBalanced, ClassPairs, Shuffled
 
 
 class Supervised(DeepMetric):
     """A deep metric learned from targets: all pairs of a batch, related by their targets.
 
-    Hooks: ``_relation_name``, and ``_loss(z, r)`` or ``_criterion(relation)``.
+    Hooks: ``_relation_name`` and ``_loss(z, r)``.
 
     Parameters
     ----------
@@ -56,46 +57,48 @@ class Supervised(DeepMetric):
             If X or y are not what the parameters ask for, or the loss is no longer a number.
         """
         X, y = self._validated(X, y)
-        relation, targets, classes = resolve(y, self._relation_name())
+        relation, labels, classes = resolve(y, self._relation_name())
         if classes is not None and len(classes) < 2:
             raise ValueError(f"y has one class only, {classes[0]!s}; a metric needs at least two to tell apart.")
-        if classes is None and not callable(self._relation_name()) and (targets == targets[0]).all():
+        if classes is None and not callable(self._relation_name()) and (labels == labels[0]).all():
             raise ValueError("y is the same in all rows; a metric needs some that are less alike.")
-
-        def batches(targets, rng):
-            if not self._graded:
-                _check_positive(relation, targets, self._batches(targets, np.random.default_rng(0)))
-            return self._batches(targets, rng)
-
-        check_relation(relation, targets)
-        strata = targets if targets.ndim == 1 and classes is not None else None
-        self._train(X, targets, lambda: self._criterion(relation), batches, strata=strata)
-        return self
+        check_relation(relation, labels)
+        strata = labels if labels.ndim == 1 and classes is not None else None
+        targets = Targets(tensor_of(labels), relation=relation)
+        problem = self._prepare(X, targets, strata)
+        interrupted = self._train(problem)
+        self._finish(problem)
+        return self._unless(interrupted)
 
     def _relation_name(self):
         """Hook: the relation of two targets, by name, or a function."""
         return "same_class"
 
-    def _criterion(self, relation):
-        """Hook: ``(embeddings, targets) -> loss``."""
+    def _loss(self, z, r):
+        """Hook: the loss of embeddings (n, n_components) and relation (n, n), NaN where nothing is known; a scalar."""
+        raise NotImplementedError
 
-        def criterion(z, targets):
-            return self._loss(z, self._related(relation, z, targets))
+    def _criterion(self, targets):
+        return self._loss_of_batch
 
-        return criterion
+    def _loss_of_batch(self, z, targets):
+        r = targets.relation(targets.labels, targets.labels).to(z.dtype).fill_diagonal_(torch.nan)
+        return self._loss(z, halves(z, r) if self.sampler == "pairs" else r)
 
-    def _related(self, relation, z, targets):
-        r = relation(targets, targets).to(z.dtype).fill_diagonal_(torch.nan)
-        return halves(z, r) if self.sampler == "pairs" else r
+    def _make_batches(self, part, rng):
+        labels = part.targets.labels.numpy()
+        if not self._graded:
+            _check_positive(part.targets.relation, labels, self._sampler(labels, np.random.default_rng(0)))
+        return self._sampler(labels, rng)
 
-    def _batches(self, targets, rng):
+    def _sampler(self, labels, rng):
         if callable(self.sampler):
-            return self.sampler(targets, self.batch_size, rng)
-        if self.sampler == "shuffled" or targets.dtype != np.int64:
-            return Shuffled(len(targets), self.batch_size, rng)
+            return self.sampler(labels, self.batch_size, rng)
+        if self.sampler == "shuffled" or labels.dtype != np.int64:
+            return Shuffled(len(labels), self.batch_size, rng)
         if self.sampler == "pairs":
-            return ClassPairs(targets, self.batch_size, rng)
-        return ClassBalanced(targets, self.batch_size, rng, n_per_class=self.n_per_class)
+            return ClassPairs(labels, self.batch_size, rng)
+        return ClassBalanced(labels, self.batch_size, rng, n_per_class=self.n_per_class)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -138,36 +141,31 @@ class AnyLoss(Supervised):
     def _graded(self):
         return self.loss == "alignment" or callable(self.loss)
 
-    def _criterion(self, relation):
-        loss, params = self._checked_loss()
-        if isinstance(loss, nn.Module):
-            return _OnLabels(loss, copy.deepcopy(self.miner))
+    def _validated(self, X, y):
+        _check_loss(self.loss, self.loss_params)
+        return super()._validated(X, y)
 
-        def criterion(z, targets):
-            r = self._related(relation, z, targets)
-            return loss(z, r if self.miner is None else self.miner(z, r), **params)
+    def _draws_globally(self):
+        return isinstance(self.loss, type | nn.Module) or super()._draws_globally()
 
-        return criterion
+    def _criterion(self, targets):
+        loss = self.loss(**(self.loss_params or {})) if isinstance(self.loss, type) else copy.deepcopy(self.loss)
+        return _OnLabels(loss, copy.deepcopy(self.miner)) if isinstance(loss, nn.Module) else self._loss_of_batch
 
-    def _checked_loss(self):
+    def _loss(self, z, r):
         loss = self.loss if callable(self.loss) else getattr(losses, self.loss)
-        params = self.loss_params or {}
-        if isinstance(loss, nn.Module):
-            if params:
-                raise ValueError(
-                    f"loss_params={params} is for a function or a class, and loss={loss!r} is an instance."
-                )
-            return copy.deepcopy(loss), {}
-        taken = inspect.signature(loss).parameters
-        unknown = [name for name in params if name not in taken]
-        if unknown and not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
-            known = ", ".join(name for name in taken if name not in ("z", "r"))
-            raise ValueError(
-                f"loss_params has {unknown[0]!r}, which loss={self.loss!r} does not take; it takes {known}."
-            )
-        if isinstance(loss, type):
-            return loss(**params), {}
-        return loss, params
+        return loss(z, r if self.miner is None else self.miner(z, r), **(self.loss_params or {}))
+
+
+def _check_loss(loss, params):
+    """Raise ValueError if a loss does not take these parameters."""
+    if isinstance(loss, nn.Module) and params:
+        raise ValueError(f"loss_params={params} is for a function or a class, and loss={loss!r} is an instance.")
+    taken = inspect.signature(loss if callable(loss) else getattr(losses, loss)).parameters
+    unknown = [name for name in params or () if name not in taken]
+    if unknown and not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
+        known = ", ".join(name for name in taken if name not in ("z", "r"))
+        raise ValueError(f"loss_params has {unknown[0]!r}, which loss={loss!r} does not take; it takes {known}.")
 
 
 class _OnLabels(nn.Module):
@@ -177,7 +175,8 @@ class _OnLabels(nn.Module):
         super().__init__()
         self.loss, self.miner = loss, miner
 
-    def forward(self, z, codes):
+    def forward(self, z, targets):
+        codes = targets.labels
         if codes.dtype != torch.int64:
             raise ValueError("a module as loss needs classes in y, read by relation='same_class'.")
         mined = () if self.miner is None else (self.miner(z, codes),)

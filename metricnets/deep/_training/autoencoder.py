@@ -1,10 +1,11 @@
 """Greedy layer-wise denoising autoencoders: an initialisation of the weights."""
 
+import numpy as np
 import torch
 from torch import nn
 
-from metricnets.deep._training.data import Rows
-from metricnets.deep._training.loop import train
+from metricnets.deep._training.data import Batches, Part, Rows, Targets
+from metricnets.deep._training.loop import Options, train
 from metricnets.samplers import Shuffled
 
 
@@ -12,7 +13,7 @@ def pretrain(network, X, rng, *, noise=0.2, max_epochs=30, lr=3e-3, batch_size=1
     """Train every layer of ``network`` in turn to help restore its own input.
 
     Layer m sees h⁽ᵐ⁻¹⁾ with a share ``noise`` of its entries set to 0, and a linear decoder, thrown
-    away afterwards, restores h⁽ᵐ⁻¹⁾ from h⁽ᵐ⁾ with the least mean squared error.
+    away afterwards, restores h⁽ᵐ⁻¹⁾ from h⁽ᵐ⁾ with the smallest mean squared error.
 
     Parameters
     ----------
@@ -30,22 +31,19 @@ def pretrain(network, X, rng, *, noise=0.2, max_epochs=30, lr=3e-3, batch_size=1
     ----------
     P. Vincent et al., "Stacked denoising autoencoders", JMLR 2010.
     """
-    h = X
+    h, options = X, Options(optimizer="adam", lr=lr, weight_decay=0.0, max_epochs=max_epochs)
     for layer in network:
         with torch.no_grad():
             n_out = layer(h[:2]).shape[1]
         autoencoder = nn.Sequential(nn.Dropout(noise), layer, nn.Linear(n_out, h.shape[1]))
-        _, interrupted = train(
-            autoencoder,
-            nn.functional.mse_loss,
-            Rows(h, h),
-            Shuffled(len(h), batch_size, rng),
-            optimizer="adam",
-            lr=lr,
-            weight_decay=0.0,
-            max_epochs=max_epochs,
-        )
+        part = Part(Rows(h, Targets(h)), np.arange(len(h)))
+        batches = Batches(part, Shuffled(len(h), batch_size, rng))
+        _, interrupted = train(autoencoder, _reconstruction, [batches], options)
         if interrupted:
             raise KeyboardInterrupt
         with torch.no_grad():
             h = layer(h)  # (n, n_out)
+
+
+def _reconstruction(output, targets):
+    return nn.functional.mse_loss(output, targets.labels)

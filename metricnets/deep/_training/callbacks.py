@@ -1,55 +1,98 @@
-"""What happens between epochs: losses are recorded and shown, the learning rate falls."""
+"""What happens between epochs: losses are recorded and shown, the learning rate falls, training stops early."""
 
+import copy
 import math
 import time
 
 from skorch.callbacks import Callback, LRScheduler
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR
-from tqdm.auto import tqdm
 
 
 class Watch(Callback):
     """Record the losses, stop at one that is not a number, and show how far the training has got."""
 
     def __init__(self, lr, max_epochs, verbose):
-        self.lr, self.verbose, self.best = lr, verbose, {}
-        self.bar = tqdm(total=max_epochs, unit="epoch", disable=not verbose)
+        self.lr, self.max_epochs, self.verbose, self.best, self.bar = lr, max_epochs, verbose, {}, None
 
     def on_epoch_begin(self, net, **kwargs):
         self.start = time.perf_counter()
 
     def on_epoch_end(self, net, **kwargs):
-        losses = {f"{part}_loss": _mean_loss(net.history[-1]["batches"], part) for part in ("train", "valid")}
-        losses = {name: loss for name, loss in losses.items() if loss is not None}
-        if not losses:
-            raise ValueError("the sampler gave no batch in this pass; it should be iterable anew, not a generator.")
-        for name, loss in losses.items():
+        epoch, losses = net.history[-1], {}
+        for part in ("train", "valid"):
+            loss = _mean_loss(epoch["batches"], part)
+            if loss is None:
+                continue
+            losses[f"{part}_loss"] = loss
             if not math.isfinite(loss):
                 raise ValueError(
                     f"the loss became {loss} in epoch {len(net.history)}; lower lr (lr={self.lr:g}), or, if the "
                     "loss is your own, mask the pairs where r is NaN, the diagonal among them."
                 )
-            self.best[name] = min(loss, self.best.get(name, math.inf))
-            net.history.record(name, loss)
-            net.history.record(f"{name}_best", loss == self.best[name])
-        net.history.record("dur", time.perf_counter() - self.start)
+            best = self.best[part] = min(loss, self.best.get(part, math.inf))
+            epoch |= {f"{part}_loss": loss, f"{part}_loss_best": loss == best}
+        if not losses:
+            raise ValueError("the sampler gave no batch in this pass; it should be iterable anew, not a generator.")
+        epoch["dur"] = time.perf_counter() - self.start
         if self.verbose:
             self.show(len(net.history), {name: f"{loss:.4g}" for name, loss in losses.items()})
 
     def show(self, epoch, losses):
+        """Move the bar on, with the losses beside it."""
+        from tqdm.auto import tqdm  # starts a thread, which nobody needs who is shown nothing
+
+        if self.bar is None:
+            self.bar = tqdm(total=self.max_epochs, unit="epoch")
         if self.verbose > 1:
             tqdm.write(f"epoch {epoch:4d}  " + "  ".join(f"{name} {loss}" for name, loss in losses.items()))
         self.bar.set_postfix(losses)
         self.bar.update()
 
+    def close(self):
+        """Leave the bar as it is."""
+        if self.bar is not None:
+            self.bar.close()
+
 
 def _mean_loss(batches, part):
     """Mean over rows of the losses of an epoch; None if it had no such part."""
-    found = [(b[f"{part}_loss"], b[f"{part}_batch_size"]) for b in batches if f"{part}_loss" in b]
-    return sum(loss * size for loss, size in found) / sum(size for _, size in found) if found else None
+    total = size = 0
+    for batch in batches:
+        if f"{part}_loss" in batch:
+            total += batch[f"{part}_loss"] * batch[f"{part}_batch_size"]
+            size += batch[f"{part}_batch_size"]
+    return total / size if size else None
+
+
+class StopEarly(Callback):
+    """Stop after ``patience`` epochs without a lower loss on the rows held back, and go back to the best epoch.
+
+    A loss is lower if it is so by 1e-4 of its size: losses may be negative, which skorch's own stopping does not see.
+    """
+
+    def __init__(self, patience):
+        self.patience, self.goal, self.n_misses, self.state = patience, math.inf, 0, None
+
+    def on_epoch_end(self, net, **kwargs):
+        loss = net.history[-1]["valid_loss"]
+        self.n_misses += 1
+        if loss < self.goal:
+            self.goal, self.n_misses = loss - 1e-4 * abs(loss), 0
+            self.state = copy.deepcopy(net.module_.state_dict())
+        if self.n_misses == self.patience:
+            raise StopTraining
+
+    def on_train_end(self, net, **kwargs):
+        if self.n_misses and self.state is not None:
+            net.module_.load_state_dict(self.state)
+
+
+class StopTraining(Exception):  # noqa: N818
+    """There is nothing more to gain."""
 
 
 def schedule(lr_schedule, max_epochs):
+    """Make skorch's callback of an ``lr_schedule``."""
     if lr_schedule == "cosine":
         return LRScheduler(CosineAnnealingLR, T_max=max_epochs)
     if lr_schedule == "linear":

@@ -1,4 +1,7 @@
-"""The rows that networks are trained on and embed: tables, their parts and their chunks."""
+"""What networks are trained on: points, targets with named fields, and the parts and chunks of both."""
+
+import dataclasses
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -7,8 +10,47 @@ from torch.utils.data import Dataset
 CHUNK = 4096  # rows taken at a time
 
 
+@dataclass
+class Targets:
+    """What is known of each sample, as tensors, and how two samples are related by it.
+
+    Parameters
+    ----------
+    labels : tensor of shape (n,) or (n, n_labels)
+        Class codes, label sets, distributions, real values; of pairs +1 for similar and −1 for dissimilar.
+    row : tensor of int of shape (n,) or None
+        Which row of the table a sample is: one that was drawn twice makes no pair with itself.
+    source : tensor of bool of shape (n,) or None
+        Whether a sample is of the source domain.
+    relation : callable or None
+        ``(y_a, y_b) -> r`` of labels.
+    """
+
+    labels: torch.Tensor
+    row: torch.Tensor | None = None
+    source: torch.Tensor | None = None
+    relation: object = None
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, indices):
+        row, source = self.row, self.source
+        return Targets(
+            self.labels[indices],
+            None if row is None else row[indices],
+            None if source is None else source[indices],
+            self.relation,
+        )
+
+    def to(self, device):
+        """Move the tensors to a device."""
+        tensors = {name: value for name, value in vars(self).items() if isinstance(value, torch.Tensor)}
+        return dataclasses.replace(self, **{name: value.to(device) for name, value in tensors.items()})
+
+
 class Rows(Dataset):
-    """A table and its targets; ``rows[indices]``, a tensor of indices, is a batch."""
+    """Points and their targets; ``rows[indices]``, a tensor of indices, is a batch."""
 
     def __init__(self, X, targets):
         self.X, self.targets = X, targets
@@ -20,23 +62,68 @@ class Rows(Dataset):
         return self.X[indices], self.targets[indices]
 
 
-class Within:
-    """A sampler of the rows of a part of the table."""
+@dataclass
+class Problem:
+    """What is trained: on which rows, seeded how.
+
+    Parameters
+    ----------
+    rows : Rows
+        With standardised points, where they are.
+    center, scale : ndarray of shape (n_features,) and float, or None
+        Of the points before they were standardised.
+    kept, held_back : ndarray of int
+        The rows to learn from, and those that tell when to stop.
+    seed : int
+    """
+
+    rows: Rows
+    center: np.ndarray | None
+    scale: float | None
+    kept: np.ndarray
+    held_back: np.ndarray
+    seed: int
+
+    def parts(self):
+        """The rows to learn from and, if there are any, those that are held back."""
+        return [Part(self.rows, indices) for indices in (self.kept, self.held_back) if len(indices)]
+
+
+class Part:
+    """Some of the rows, as samplers see them: numbered from 0."""
+
+    def __init__(self, rows, indices):
+        self.rows, self.indices, self.targets = rows, indices, rows.targets[torch.from_numpy(indices)]
+
+    def __len__(self):
+        return len(self.indices)
+
+    def points(self):
+        """Points of the part, a copy."""
+        return self.rows.X[torch.from_numpy(self.indices)]
+
+
+class Batches:
+    """Batches of a part, a new pass at every iteration: its sampler's indices, looked up in the whole table at once.
+
+    It stands in place of PyTorch's loader, which is made for one row at a time.
+    """
 
     def __init__(self, part, sampler):
-        self.part, self.sampler = part, sampler
+        self.rows, self.indices, self.sampler = part.rows, part.indices, sampler
 
     def __len__(self):
         return len(self.sampler)
 
     def __iter__(self):
-        return (torch.from_numpy(self.part[indices]) for indices in self.sampler)
+        for indices in self.sampler:
+            yield self.rows[torch.from_numpy(self.indices[indices])]
 
 
-def chunks(*arrays):
+def chunks(*arrays, size=CHUNK):
     """The arrays, or tensors, a few thousand rows at a time."""
-    starts = range(0, len(arrays[0]), CHUNK)
-    return (tuple(array[start : start + CHUNK] for array in arrays) for start in starts)
+    for start in range(0, len(arrays[0]), size):
+        yield tuple(array[start : start + size] for array in arrays)
 
 
 def tensor_of(array, dtype=None):

@@ -1,32 +1,39 @@
-"""Training a network: skorch's loop over batches of rows.
+"""skorch's loop over batches of rows.
 
-skorch drives the epochs, the schedule, the early stopping and the callbacks.  What is set here is
-what makes it fast: a batch is one indexing of the whole table, and the optimiser is fused.
+skorch drives the epochs, the schedule and the callbacks.  What is set here is what makes it fast: a batch
+is one indexing of the whole table, and the optimiser is fused.
 """
 
-import warnings
+import inspect
+import traceback
+from dataclasses import dataclass
 
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import EarlyStopping
 from skorch.helper import predefined_split
 from skorch.utils import TeeGenerator
 
-from metricnets.deep._training.callbacks import Watch, schedule
+from metricnets.deep._training.callbacks import StopEarly, StopTraining, Watch, schedule
 
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
 
-class _Batches:
-    """The batches of a pass, in place of PyTorch's loader, which is made for one row at a time."""
+@dataclass
+class Options:
+    """How a network is trained; see the parameters of `metricnets.deep._base.DeepMetric`.
 
-    def __init__(self, dataset, sampler, device):
-        self.dataset, self.sampler, self.device = dataset, sampler, device
+    Training stops after ``patience`` epochs without a lower loss on the rows held back, if there are any.
+    """
 
-    def __iter__(self):
-        for indices in self.sampler:
-            x, targets = self.dataset[indices]
-            yield x.to(self.device), targets.to(self.device)
+    optimizer: object
+    lr: float
+    weight_decay: float
+    max_epochs: int
+    lr_schedule: object = None
+    patience: int = 10
+    callbacks: tuple = ()
+    device: str = "cpu"
+    verbose: int = 0
 
 
 class _Net(NeuralNet):
@@ -36,45 +43,47 @@ class _Net(NeuralNet):
     longer on small networks.
     """
 
+    interrupted = False
+
+    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+        """Train, and see who interrupts it."""
+        closure = inspect.signature(type(self.optimizer_).step).parameters.get("closure")
+        self.takes_closure = closure is not None and closure.default is closure.empty  # as L-BFGS does
+        try:
+            return super().fit_loop(X, y, epochs, **fit_params)
+        except StopTraining:
+            return self
+        except KeyboardInterrupt as interrupt:
+            self.interrupted = not _stopped_by_skorch(interrupt)
+            return self
+
     def get_iterator(self, dataset, training=False):
-        sampler = self.iterator_train__sampler if training else self.iterator_valid__sampler
-        return _Batches(dataset, sampler, self.device)
+        return self.iterator_train__batches if training else self.iterator_valid__batches
 
     def train_step(self, batch, **fit_params):
+        if self.takes_closure:
+            return super().train_step(batch, **fit_params)
         if not self.module_.training:
             self._set_training(True)  # a walk through all layers
         x, targets = batch
         self.optimizer_.zero_grad()
-        z = self.module_(x)
-        loss = self.criterion_(z, targets)
+        z = self.module_(x.to(self.device))
+        loss = self.get_loss(z, targets)
         loss.backward()
         parameters = TeeGenerator(self.get_all_learnable_params())
         self.notify("on_grad_computed", named_parameters=parameters, batch=batch, training=True)
         self.optimizer_.step()
         return {"loss": loss, "y_pred": z}
 
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        return self.criterion_(y_pred, y_true.to(self.device))
+
     @property
     def _default_callbacks(self):
         return []
 
 
-def train(
-    module,
-    criterion,
-    rows,
-    batches,
-    *,
-    optimizer,
-    lr,
-    weight_decay,
-    max_epochs,
-    lr_schedule=None,
-    valid_batches=None,
-    patience=10,
-    callbacks=None,
-    device="cpu",
-    verbose=0,
-):
+def train(module, criterion, batches, options):
     """Minimise ``criterion(module(x), targets)`` over batches.
 
     Parameters
@@ -83,90 +92,85 @@ def train(
         Trained in place.
     criterion : callable or torch.nn.Module
         A module's parameters are trained too.
-    rows : Dataset
-        ``rows[indices]`` is ``(x, targets)``.
-    batches : iterable of index arrays
-    optimizer : str, class of torch.optim, or callable
-    lr, weight_decay : float
-    lr_schedule : str, callable or None
-        A callable takes the optimiser and returns its scheduler.
-    max_epochs : int
-    valid_batches : iterable of index arrays or None
-        With them training stops after ``patience`` epochs without a lower loss on these batches,
-        and the best epoch is kept.
-    callbacks : list or None
-    device : str
-    verbose : int
+    batches : list of one or two `Batches`
+        Of the rows to learn from and, second, of those held back: then the best epoch is kept.
+    options : Options
 
     Returns
     -------
     history : list of dict
-        epoch, train_loss, valid_loss and dur (seconds) of every epoch.
+        epoch, train_loss, valid_loss and dur (seconds) of every epoch that was finished.
     interrupted : bool
-        Whether the user interrupted it, after the first epoch at least.
+        Whether the user interrupted it.
 
     Raises
     ------
     ValueError
         If a loss is no longer a finite number.
-    KeyboardInterrupt
-        If the user interrupted it in the first epoch.
     """
-    watch = Watch(lr, max_epochs, verbose)
-    callbacks = [watch, *(callbacks or [])]
-    if lr_schedule is not None:
-        callbacks.append(schedule(lr_schedule, max_epochs))
-    if valid_batches is not None:
-        callbacks.append(EarlyStopping("valid_loss", patience=patience, load_best=True, sink=_silent))
+    held_back = batches[1:]
+    watch = Watch(options.lr, options.max_epochs, options.verbose)
+    callbacks = [watch, *_checked_callbacks(options.callbacks, held_back)]
+    if options.lr_schedule is not None:
+        callbacks.append(schedule(options.lr_schedule, options.max_epochs))
+    if held_back:
+        callbacks.append(StopEarly(options.patience))
     net = _Net(
         lambda: module,
         criterion=lambda: criterion,
-        optimizer=_optimizer(optimizer, criterion),
-        optimizer__lr=lr,
-        optimizer__weight_decay=weight_decay,
-        max_epochs=max_epochs,
-        iterator_train__sampler=batches,
-        iterator_valid__sampler=valid_batches,
-        train_split=None if valid_batches is None else predefined_split(rows),
+        optimizer=lambda groups, **params: _optimizer(groups, options, criterion),
+        max_epochs=options.max_epochs,
+        iterator_train__batches=batches[0],
+        iterator_valid__batches=held_back[0] if held_back else None,
+        train_split=predefined_split(batches[0].rows) if held_back else None,
         callbacks=callbacks,
-        device=device,
+        device=options.device,
         verbose=0,
     )
     try:
-        net.fit(rows)
+        net.fit(batches[0].rows)
+    except KeyboardInterrupt:
+        net.interrupted = True
     finally:
-        watch.bar.close()
-    kept = ("epoch", "train_loss", "valid_loss", "dur")
-    history = [{name: record[name] for name in kept if name in record} for record in net.history if "dur" in record]
-    interrupted = len(history) < len(net.history)
-    if interrupted and not history:
-        raise KeyboardInterrupt
-    if interrupted:
-        message = (
-            f"training was interrupted; the estimator keeps what it learned, {len(history)} of {max_epochs} epochs."
-        )
-        warnings.warn(message, stacklevel=6)
+        watch.close()
     module.zero_grad(set_to_none=True)
     module.cpu().eval()
-    return history, interrupted
+    kept = ("epoch", "train_loss", "valid_loss", "dur")
+    finished = [epoch for epoch in net.history if "dur" in epoch]
+    return [{name: epoch[name] for name in kept if name in epoch} for epoch in finished], net.interrupted
 
 
-def _silent(message):
-    pass
+def _checked_callbacks(callbacks, held_back):
+    """The callbacks; ValueError if one watches rows that are held back where there are none."""
+    for callback in callbacks or ():
+        monitor = getattr(callback, "monitor", None)
+        if not held_back and isinstance(monitor, str) and monitor.startswith("valid_"):
+            raise ValueError(
+                f"callbacks has {type(callback).__name__}, which monitors {monitor!r}, and no rows are held back; set "
+                f"early_stopping=True, or {type(callback).__name__}(monitor='train_loss')."
+            )
+    return callbacks or ()
 
 
-def _optimizer(optimizer, criterion):
-    """``(parameter groups, **options) -> optimiser``, without decay of the parameters of the loss."""
-    momentum = {"momentum": 0.9} if optimizer == "sgd" else {}
-    fused = {"fused": torch.__version__ >= (2, 4)}  # the first to have them on the CPU
-    named = {} if callable(optimizer) else momentum | fused
+def _stopped_by_skorch(interrupt):
+    """Whether a callback of skorch stopped the training, which it does by an interrupt, and not the user."""
+    innermost = traceback.extract_tb(interrupt.__traceback__)[-1]
+    return innermost.filename.endswith("training.py") and "skorch" in innermost.filename
+
+
+def _optimizer(groups, options, criterion):
+    """Optimiser of these parameter groups, without decay of the parameters of the loss."""
+    build = OPTIMIZERS.get(options.optimizer, options.optimizer)
+    taken = inspect.signature(build).parameters
+    params = {"lr": options.lr}
+    if options.optimizer == "sgd":
+        params["momentum"] = 0.9
+    if build is not options.optimizer:
+        params["fused"] = torch.__version__ >= (2, 4)  # the first to have them on the CPU
+    parameters = [p for group in groups for p in group["params"]]
+    if "weight_decay" not in taken and not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
+        return build(parameters, **params)
     of_loss = {id(p) for p in criterion.parameters()} if isinstance(criterion, torch.nn.Module) else set()
-
-    def build(groups, **options):
-        parameters = [p for group in groups for p in group["params"]]
-        decayed = {"params": [p for p in parameters if id(p) not in of_loss]}
-        others = {"params": [p for p in parameters if id(p) in of_loss], "weight_decay": 0.0}
-        groups = [group for group in (decayed, others) if group["params"]]
-        return OPTIMIZERS.get(optimizer, optimizer)(groups, **named, **options)
-
-    return build
+    decayed = {"params": [p for p in parameters if id(p) not in of_loss]}
+    others = {"params": [p for p in parameters if id(p) in of_loss], "weight_decay": 0.0}
+    return build([group for group in (decayed, others) if group["params"]], weight_decay=options.weight_decay, **params)

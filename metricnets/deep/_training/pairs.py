@@ -1,4 +1,4 @@
-"""Pairs of points as rows to train on, moved about by what parts similar ones."""
+"""Pairs of points as rows to train on, moved about by the differences of similar ones."""
 
 import torch
 
@@ -9,14 +9,14 @@ class Pairs(Rows):
     """Pairs of points of a table: a batch is their first points, then their second points.
 
     Those learned from are new in every pass: each point x is moved to x ± ``jitter`` (a − b) / √2, for
-    a random similar pair (a, b) among them.  What parts similar points is noise, and does not depend on
+    a random similar pair (a, b) among them.  The difference of similar points is noise, and does not depend on
     where they are, so that the pairs a network could learn by heart are as many as one likes.
 
     Parameters
     ----------
     X : tensor of shape (n, ...)
-    targets : tensor of shape (n_pairs,)
-        +1 for similar, −1 for dissimilar.
+    targets : Targets
+        +1 for similar, −1 for dissimilar pairs.
     members : tensor of int of shape (n_pairs, 2)
     kept : array of int
         The pairs that are learned from.
@@ -28,7 +28,7 @@ class Pairs(Rows):
         self.members, self.jitter = members, jitter
         self.kept = torch.as_tensor(kept)
         self.is_kept = torch.zeros(len(targets), dtype=torch.bool).index_fill_(0, self.kept, True)
-        similar = members[self.kept[targets[self.kept] > 0]]
+        similar = members[self.kept[targets.labels[self.kept] > 0]]
         self.similar = torch.cat([similar, similar.flip(1)])
 
     def __getitem__(self, indices):
@@ -47,4 +47,4 @@ class Pairs(Rows):
         """Points (2 m, d) of at most n of the pairs learned from, and the differences of similar ones among them."""
         some = self.kept[torch.randperm(len(self.kept))[:n]]
         a, b = self.X[self.members[some].T].double()
-        return torch.cat([a, b]).numpy(), (a - b)[self.targets[some] > 0].numpy()
+        return torch.cat([a, b]).numpy(), (a - b)[self.targets.labels[some] > 0].numpy()

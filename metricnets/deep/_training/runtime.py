@@ -1,4 +1,4 @@
-"""Settings of the whole process while a network is trained or used: threads and random generators."""
+"""PyTorch's settings of the thread and of the process while a network is trained or used."""
 
 import contextlib
 import threading
@@ -7,7 +7,7 @@ import torch
 
 from metricnets._runtime import Shared
 
-_one_at_a_time = threading.RLock()  # PyTorch has one generator for all threads
+_one_at_a_time = threading.RLock()  # PyTorch has one global generator for all threads
 
 
 @contextlib.contextmanager
@@ -28,13 +28,42 @@ bits of the result.
 """
 
 
+def threads_for(X):
+    """Context of one thread for tables; networks of images and other large points take as many as PyTorch does."""
+    return one_torch_thread if X.ndim == 2 else contextlib.nullcontext()
+
+
 @contextlib.contextmanager
-def quiet_randomness(seed, device):
-    """Context in which the generators of PyTorch that are used are seeded; then they are as they were."""
-    device = torch.device(device)
+def defaults(device="cpu", gradients=True):
+    """Context of PyTorch's own modes, whatever the caller has set: full precision, gradients or none, the CPU."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(not gradients))
+        stack.enter_context(torch.set_grad_enabled(gradients))
+        for kind in {"cpu", torch.device(device).type}:
+            stack.enter_context(torch.autocast(kind, enabled=False))
+        if torch.empty(0).device.type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        yield
+
+
+@contextlib.contextmanager
+def randomness(seed, device, globally):
+    """Context that gives the generator to draw from, seeded.
+
+    It is one of our own, unless something draws ``globally``, from the generators of PyTorch, as dropout and other
+    people's modules do.  Then these are seeded, and floats are of single precision, until all is as it was; one
+    thread at a time.
+    """
+    if not globally:
+        yield torch.Generator().manual_seed(seed)
+        return
+    device, dtype = torch.device(device), torch.get_default_dtype()
     with _one_at_a_time, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed all devices there are
         if device.type == "cuda":
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(seed)
-        yield
+        torch.set_default_dtype(torch.float32)
+        try:
+            yield torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed all devices there are
+        finally:
+            torch.set_default_dtype(dtype)

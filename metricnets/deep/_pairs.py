@@ -1,0 +1,137 @@
+"""The shell of the deep metric learners that learn from pairs."""
+
+import numpy as np
+import torch
+
+from metricnets import calibration
+from metricnets._params import Flag, MaybeSource, NonNegative, fitting, one_of
+from metricnets._tuples import check_pair_labels, points_and_members
+from metricnets.base import PairsMixin
+from metricnets.deep._perceptron import NetworkMetric
+from metricnets.deep._training.data import CHUNK, Targets, tensor_of
+from metricnets.deep._training.initialization import principal_start
+from metricnets.deep._training.pairs import Pairs
+from metricnets.deep._training.runtime import randomness
+from metricnets.samplers import Shuffled
+
+N_START = 10_000  # pairs that the start is found from
+N_DRAWS = 5  # of each pair, to calibrate with
+
+
+class DeepPairsLearner(PairsMixin, NetworkMetric):
+    """A deep metric learned from pairs that are similar or not; a classifier of pairs.
+
+    Hook: ``_pair_loss(d2, similar)``.
+
+    Parameters
+    ----------
+    jitter : float >= 0, default=0.0
+        How far points are moved about in training: in every batch x becomes
+        x ± ``jitter`` (a − b) / √2 for a random similar pair (a, b).  1 doubles what varies within similar pairs.
+    init : {'glorot', 'uniform', 'pca', 'within'}, default='glorot'
+        As everywhere, or, for the perceptron, in closed form from at most 10,000 pairs: the first
+        layer takes the principal components of their points, and others are the identity.  'within' then
+        whitens by what varies within similar pairs, so that their differences have a covariance of I, but
+        for scale; a small ridge serves where they are fewer than features.
+    early_stopping : bool, default=True
+        Whether to hold back a part of the pairs, stop when the loss on it does not improve, keep
+        the best epoch, and calibrate ``threshold_`` on that part.
+    preprocessor : array-like, callable or None, default=None
+        What pairs given as indicators are looked up in: an array of points, or a function from a
+        1-D array of indicators to their points.
+
+    Attributes
+    ----------
+    threshold_ : float
+        Largest distance that counts as similar.
+    classes_ : ndarray of shape (2,)
+        −1 and +1.
+    """
+
+    jitter: NonNegative = 0.0
+    init: one_of("glorot", "uniform", "pca", "within") = "glorot"
+    early_stopping: Flag = True
+    preprocessor: MaybeSource = None
+
+    @fitting
+    def fit(self, pairs, y, calibration_params=None):
+        """Learn the metric from pairs, then calibrate ``threshold_``.
+
+        With early stopping it is calibrated on the pairs held back, otherwise on all, moved about as in
+        training: networks learn pairs by heart, so that a threshold for those seen rejects new ones.
+
+        Parameters
+        ----------
+        pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
+            Indicators cost memory for each point once, however many pairs there are.
+        y : array-like of shape (n_pairs,)
+            +1 for similar, −1 for dissimilar.
+        calibration_params : dict or None, default=None
+            Keyword arguments of ``calibrate_threshold``.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If the pairs or y are not of this form, or y has only one kind of pair.
+        """
+        calibration_params = calibration.check_params(calibration_params)
+        pairs = np.asarray(pairs)
+        X, members = points_and_members(pairs, 2, self.preprocessor)
+        y = check_pair_labels(y, len(members))
+        self._checked_shape(X)
+        self.n_features_in_, self.classes_ = X.shape[1], np.array([-1, 1])
+        weights = np.bincount(members.ravel(), minlength=len(X))
+        problem = self._prepare(X, Targets(tensor_of(y)), y, weights)
+        problem.rows = Pairs(problem.rows.X, problem.rows.targets, torch.as_tensor(members), problem.kept, self.jitter)
+        interrupted = self._train(problem)
+        self._finish(problem)
+        self._calibrate(X, members, pairs, y, problem.held_back, calibration_params)
+        return self._unless(interrupted)
+
+    def _calibrate(self, X, members, pairs, y, held_back, params):
+        """Choose the threshold on the pairs held back, if there are both kinds among them, otherwise on all."""
+        if len(np.unique(y[held_back])) == 2:
+            pairs, y = pairs[held_back], y[held_back]
+        elif self.jitter:
+            rows = Pairs(tensor_of(X), Targets(tensor_of(y)), torch.as_tensor(members), np.arange(len(y)), self.jitter)
+            return self.set_threshold(-calibration.threshold(*self._jittered_scores(rows), **params))
+        return self.calibrate_threshold(pairs, y, **params)
+
+    def _jittered_scores(self, rows):
+        """Scores and labels of pairs moved about, N_DRAWS times each."""
+        scores, order = [], torch.arange(len(rows)).repeat(N_DRAWS)
+        with randomness(self._seed(), "cpu", globally=True):
+            for indices in order.split(CHUNK):
+                pairs = torch.stack(rows[indices][0].chunk(2), dim=1)
+                scores.append(self.pair_score(pairs.numpy()))
+        return np.concatenate(scores), rows.targets.labels[order].numpy()
+
+    def _initialize(self, network, rows, generator):
+        if self.init not in ("pca", "within"):
+            return
+        if self.module is not None:
+            raise ValueError(f"init={self.init!r} is for the built-in perceptron; leave init at 'glorot' with module=.")
+        points, differences = rows.sample(N_START)
+        if np.ptp(points, axis=0).max() > 1e-6:  # of rows of unit scale: not all the same
+            principal_start(network, points, differences if self.init == "within" else None)
+
+    def _draws_globally(self):
+        return self.jitter > 0 or self.init in ("pca", "within") or super()._draws_globally()
+
+    def _pair_loss(self, d2, similar):
+        """Hook: the loss of squared distances (n,) and the mask of similar pairs (n,); a scalar."""
+        raise NotImplementedError
+
+    def _criterion(self, targets):
+        return self._loss_of_batch
+
+    def _loss_of_batch(self, z, targets):
+        left, right = z.chunk(2)
+        return self._pair_loss(((left - right) ** 2).sum(1), targets.labels > 0)
+
+    def _make_batches(self, part, rng):
+        return Shuffled(len(part), self.batch_size, rng)
