@@ -7,7 +7,7 @@ import torch
 from scipy.special import erf, expit
 from torch import nn
 
-from metricnets.networks import MLP, Ensemble, NonSaturatingSigmoid, Skip, UnitNorm
+from metricnets.networks import MLP, Ensemble, NonSaturatingSigmoid, Skip, Standardize, UnitNorm
 
 
 class Affine:
@@ -42,14 +42,14 @@ class SideBySide:
         return np.hstack([factor * member(x) for member, factor in zip(self.members, self.factors)])
 
 
-class Less:
-    """x ↦ x − center."""
+class Standardized:
+    """x ↦ (x − origin − mean) / scale."""
 
-    def __init__(self, center):
-        self.center = center
+    def __init__(self, origin, mean, scale):
+        self.origin, self.mean, self.scale = origin, mean, scale
 
     def __call__(self, x):
-        return x - self.center
+        return (x - self.origin - self.mean) / self.scale
 
 
 class TorchEmbedding:
@@ -101,8 +101,11 @@ def as_numpy(module):
         n = len(module.members)
         return SideBySide([as_numpy(member) for member in module.members], [n**-0.5] * n)
     if type(module) is Skip and module.center.ndim == 1:
-        points = Less(module.center.numpy().astype(float))
+        points = Standardized(0.0, module.center.numpy().astype(float), 1.0)
         return SideBySide([as_numpy(module.network), points], [1.0, float(module.factor)])
+    if type(module) is nn.Sequential and len(module) and type(module[0]) is Standardize:
+        buffers = (buffer.numpy() for buffer in (module[0].origin, module[0].mean, module[0].scale))
+        return Chain([Standardized(*buffers), as_numpy(module[1])])
     steps = []
     for _, layer in module.named_modules(remove_duplicate=False):  # one activation may serve twice
         if type(layer) is nn.Linear:

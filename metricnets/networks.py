@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-__all__ = ["MLP", "Ensemble", "NonSaturatingSigmoid", "Skip", "UnitNorm", "mlp", "small_conv"]
+__all__ = ["MLP", "Ensemble", "NonSaturatingSigmoid", "Skip", "Standardize", "UnitNorm", "mlp", "small_conv"]
 
 
 class NonSaturatingSigmoid(nn.Module):
@@ -69,6 +69,18 @@ class Ensemble(nn.Module):
 
     def forward(self, x):
         return torch.cat([member(x) for member in self.members], dim=1) / len(self.members) ** 0.5
+
+
+class Standardize(nn.Module):
+    """x ↦ (x − origin − mean) / scale, in double precision: far from zero the digits of the points are not lost."""
+
+    def __init__(self, origin, mean, scale):
+        super().__init__()
+        for name, value in {"origin": origin, "mean": mean, "scale": scale}.items():
+            self.register_buffer(name, torch.as_tensor(value, dtype=torch.float64))
+
+    def forward(self, x):
+        return ((x.double() - self.origin - self.mean) / self.scale).to(x.dtype)
 
 
 class Skip(nn.Module):

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import nn
 
 from metricnets._numpy_networks import as_numpy
 from metricnets._params import (
@@ -28,9 +29,9 @@ from metricnets.base import MetricMixin
 from metricnets.deep._training.data import CHUNK, Batches, Problem, Rows, chunks, tensor_of
 from metricnets.deep._training.loop import Options, train
 from metricnets.deep._training.runtime import defaults, randomness, threads_for
-from metricnets.deep._training.scaling import beside_points, center_and_scale, fold, standardized
+from metricnets.deep._training.scaling import beside_points, standardization, standardized
 from metricnets.exceptions import FitInterrupted
-from metricnets.networks import Ensemble
+from metricnets.networks import Ensemble, Standardize
 
 
 class DeepMetric(MetricMixin, Parametrized):
@@ -137,7 +138,7 @@ class DeepMetric(MetricMixin, Parametrized):
     def _checked_shape(self, X):
         if X.ndim > 2 and not self._takes_any_shape():
             raise ValueError(f"points have shape {X.shape[1:]}; give a module= that takes such points.")
-        if max(X.max(), -X.min()) > np.finfo(np.float32).max:
+        if not self._standardizes and max(X.max(), -X.min()) > np.finfo(np.float32).max:
             raise ValueError(
                 f"X has values up to {max(X.max(), -X.min()):.3g}, which networks in float32 cannot take; scale it."
             )
@@ -155,12 +156,12 @@ class DeepMetric(MetricMixin, Parametrized):
         weights : ndarray of shape (n,) or None
             How often each point occurs.
         """
-        seed, center, scale = self._seed(), None, None
+        seed, standardize = self._seed(), None
         if self._standardizes:
-            center, scale = center_and_scale(X, weights)
-            X = standardized(X, center, scale)
+            standardize = standardization(X, weights)
+            X = standardized(X, standardize)
         kept, held_back = self._split(len(targets), strata, seed)
-        return Problem(rows(tensor_of(X, torch.float32), targets), center, scale, kept, held_back, seed)
+        return Problem(rows(tensor_of(X, torch.float32), targets), standardize, kept, held_back, seed)
 
     def _split(self, n, strata, seed):
         """Indices of the rows to train on and of those held back for early stopping."""
@@ -244,8 +245,12 @@ class DeepMetric(MetricMixin, Parametrized):
 
     def _finish(self, problem):
         """Let the networks take points as they were given."""
-        if problem.center is not None:
-            fold(self.module_, problem.center, problem.scale)
+        standardize = problem.standardize
+        if standardize is None:
+            return
+        if self._linear:  # then only differences matter
+            standardize = Standardize(0.0, 0.0, standardize.scale)
+        self.module_ = nn.Sequential(standardize, self.module_).eval()
 
     def _unless(self, interrupted):
         """Return self; FitInterrupted if the user interrupted the training."""

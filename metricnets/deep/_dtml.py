@@ -129,8 +129,6 @@ class DTML(NetworkMetric):
     lr: Positive = 3e-4
     max_epochs: Count = 20
 
-    _standardizes = False  # once for all rounds, in `_self_train`
-
     @fitting
     def fit(self, X, y, sample_domain=None):
         """Learn the metric.

@@ -37,7 +37,7 @@ class Mahalanobis(AnyLoss):
 
     n_components: MaybeCount = None
 
-    _standardizes = False
+    _linear = True
 
     def get_mahalanobis_matrix(self):
         """Return M = LᵀL, of shape (n_features, n_features)."""
@@ -47,7 +47,8 @@ class Mahalanobis(AnyLoss):
     @property
     def components_(self):
         """L, of shape (n_components, n_features)."""
-        return self.module_.weight.detach().numpy().astype(float)
+        standardize, linear = self.module_
+        return linear.weight.detach().double().numpy() / standardize.scale.item()
 
     def _network(self, shape, generator):
         n_features = shape[0]

@@ -13,6 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from metricnets import DDML, DDMLPairs
 from metricnets.deep._training.autoencoder import pretrain
+from metricnets.deep._training.data import Targets
 from metricnets.deep._training.initialization import principal_start
 from metricnets.deep._training.pairs import Pairs
 from metricnets.networks import mlp
@@ -170,7 +171,7 @@ def test_a_closed_start_of_what_does_not_vary(init):
 
 def rows_of(jitter, kept=range(6), d=()):
     X = torch.arange(36.0, dtype=torch.float64).reshape(12, *d, -1) ** 2
-    targets = torch.tensor([1, -1, 1, -1, 1, -1])
+    targets = Targets(torch.tensor([1, -1, 1, -1, 1, -1]))
     return Pairs(X, targets, torch.arange(12).reshape(6, 2), list(kept), jitter)
 
 
@@ -186,7 +187,7 @@ def test_pairs_without_jitter_are_first_points_then_second_points():
     rows = rows_of(0.0)
     x, targets = rows[torch.tensor([4, 1])]
     torch.testing.assert_close(x, rows.X[[8, 2, 9, 3]])
-    assert targets.tolist() == [1, -1]
+    assert targets.labels.tolist() == [1, -1]
 
 
 @pytest.mark.parametrize("d", [(), (3, 1)])

@@ -17,6 +17,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from metricnets import DDML, DTML, HRAML, EmbeddingNet, Mahalanobis
+from metricnets.exceptions import FitInterrupted
 from metricnets.networks import mlp, small_conv
 
 QUICK = {"max_epochs": 3, "random_state": 0}
@@ -157,7 +158,7 @@ def test_a_failed_first_fit_leaves_an_unfitted_estimator(blobs):
 def test_interrupt_keeps_the_epochs_done(blobs):
     X, y = blobs
     net = DDML(max_epochs=10, lr_schedule=None, random_state=0, callbacks=[Recorder(4, KeyboardInterrupt())])
-    with pytest.warns(UserWarning, match="keeps what it learned, 4 of 10 epochs"):
+    with pytest.raises(FitInterrupted, match="keeps what it learned, 4 of 10 epochs"):
         net.fit(X, y)
     assert len(net.history_) == 4
     assert net.transform(X).shape == (60, 32)
@@ -278,8 +279,12 @@ def test_embeddings_that_are_no_longer_numbers(blobs):
 
 
 def test_values_beyond_single_precision(blobs):
+    X, y = blobs
+    assert_allclose(DDML(**QUICK).fit(X * 2.0**200, y).transform(X * 2.0**200), DDML(**QUICK).fit(X, y).transform(X))
     with pytest.raises(ValueError, match="scale it"):
-        DDML(**QUICK).fit(blobs[0] * 1e39, blobs[1])
+        DDML(module=Net, **QUICK).fit(X * 1e39, y)
+    with pytest.raises(ValueError, match="scale it"):
+        DDML(**QUICK).fit(X / np.abs(X).max() * 1.7e308, y)
 
 
 @pytest.mark.parametrize(
@@ -384,7 +389,15 @@ def test_nothing_warns_and_nothing_is_left_behind(blobs):
         net.fit(X, y).transform(X)
     assert net.get_params() == params
     kept = {name for name in vars(net) if name not in inspect.signature(DDML).parameters}
-    assert kept == {"module_", "history_", "n_features_in_", "_n_features_out", "_point_shape", "_own_precision"}
+    assert kept == {
+        "module_",
+        "history_",
+        "n_features_in_",
+        "_n_features_out",
+        "_point_shape",
+        "_own_precision",
+        "_rows_at_once",
+    }
 
 
 class TestSeveralNetworks:
@@ -393,9 +406,10 @@ class TestSeveralNetworks:
         X, y = blobs
         both = learner(n_networks=2, max_epochs=3, random_state=0).fit(X, y)
         squares = []
-        for member in both.module_.members:
+        standardize, ensemble = both.module_
+        for member in ensemble.members:
             with torch.no_grad():
-                z = member(torch.as_tensor(X, dtype=torch.float32)).double().numpy()
+                z = member(standardize(torch.as_tensor(X, dtype=torch.float32))).double().numpy()
             squares.append(pdist(z, "sqeuclidean"))
         assert not np.allclose(squares[0], squares[1])  # they start from different weights
         assert_allclose(pdist(both.transform(X), "sqeuclidean"), np.mean(squares, axis=0), rtol=1e-3, atol=1e-6)

@@ -70,16 +70,15 @@ class Problem:
     ----------
     rows : Rows
         With standardised points, where they are.
-    center, scale : ndarray of shape (n_features,) and float, or None
-        Of the points before they were standardised.
+    standardize : Standardize or None
+        What the points went through before.
     kept, held_back : ndarray of int
         The rows to learn from, and those that tell when to stop.
     seed : int
     """
 
     rows: Rows
-    center: np.ndarray | None
-    scale: float | None
+    standardize: torch.nn.Module | None
     kept: np.ndarray
     held_back: np.ndarray
     seed: int

@@ -3,45 +3,48 @@
 import numpy as np
 import torch
 
-from metricnets.deep._training.data import chunks
-from metricnets.networks import Skip
+from metricnets.deep._training.data import chunks, tensor_of
+from metricnets.networks import Skip, Standardize
+
+LARGEST = 1e300  # of the features: their differences are numbers still
 
 
-def center_and_scale(X, weights=None):
-    """Mean of each feature of an array (n, d), and one standard deviation for all that vary.
+def standardization(X, weights=None):
+    """Find the mean of each feature of an array (n, d), and one standard deviation for all that vary.
 
-    ``weights`` say how often a row counts.  Standardised features are left as they are.
+    ``weights`` say how often a row counts.  All is computed from the smallest values and in units of a power of two,
+    which loses no digits, so that neither the origin nor the unit of the points matters; and rounded to
+    the 24 digits of single precision, so that the order in which rows were summed does not.
 
-    Both are in single precision, so that they do not depend on the order in which rows were summed.
-    A chunk of rows is copied at a time.
+    Returns
+    -------
+    standardize : Standardize
     """
     weights = np.ones(len(X)) if weights is None else weights
-    mean = sum(w @ rows.astype(float) for rows, w in chunks(X, weights)) / weights.sum()
-    mean = mean.astype(np.float32)
-    variance = sum(w @ ((rows - mean) ** 2).astype(float) for rows, w in chunks(X, weights)) / weights.sum()
-    scale = np.float32(np.mean(variance[variance > 1e-10 * variance.max()]) ** 0.5) if variance.any() else np.float32(0)
-    return mean, scale if scale > 0 else np.float32(1)
+    origin, largest = X.min(axis=0).astype(float), X.max(axis=0).astype(float)
+    if max(largest.max(), -origin.min()) > LARGEST:
+        raise ValueError(f"X ranges from {X.min():.3g} to {X.max():.3g}, beyond {LARGEST:.0e}: scale it first.")
+    span = (largest - origin).max()
+    unit = np.ldexp(1.0, np.frexp(span)[1]) if span else 1.0
+    mean = sum(w @ ((rows - origin) / unit) for rows, w in chunks(X, weights)) / weights.sum()
+    mean = _rounded(mean)
+    variance = sum(w @ ((rows - origin) / unit - mean) ** 2 for rows, w in chunks(X, weights)) / weights.sum()
+    scale = _rounded(np.mean(variance[variance > 1e-10 * variance.max()]) ** 0.5) if variance.any() else 1.0
+    return Standardize(origin, unit * mean, unit * scale)
 
 
-def standardized(X, mean, scale):
-    """(X − mean) / scale in single precision, a chunk of rows at a time."""
+def _rounded(numbers):
+    """Numbers of double precision with the 24 digits of single precision."""
+    digits, exponents = np.frexp(numbers)
+    return np.ldexp(digits.astype(np.float32).astype(float), exponents)
+
+
+def standardized(X, standardize):
+    """Standardised points in single precision, a chunk of rows at a time."""
     Z = np.empty(X.shape, np.float32)
     for rows, out in chunks(X, Z):
-        out[:] = (rows - mean) / scale
+        out[:] = standardize(tensor_of(rows, torch.float64)).numpy()
     return Z
-
-
-@torch.no_grad()
-def fold(network, mean, scale):
-    """Let perceptrons that were trained on (x − mean) / scale take x."""
-    mean, scale = torch.as_tensor(mean, dtype=torch.float32), float(scale)
-    if isinstance(network, Skip):
-        network.center, network.factor = mean + scale * network.center, network.factor / scale
-        return fold(network.network, mean, scale)
-    for member in getattr(network, "members", [network]):
-        linear = member[0][0]
-        linear.weight /= scale
-        linear.bias -= linear.weight @ mean
 
 
 @torch.no_grad()
