@@ -78,38 +78,19 @@ class Parametrized(BaseEstimator):
     """An estimator whose class body lists its parameters, ``margin: Positive = 1.0``.
 
     Subclassing makes a dataclass whose fields become scikit-learn's parameters, and reads the
-    range checks from the annotations.  Parameters are keyword-only, but for those that the class
-    keyword ``positional`` names in the order of the constructor.  ``help`` shows every parameter,
-    inherited ones included, with the text of the class that declares it.
+    range checks from the annotations.  Parameters are keyword-only, unless they are declared as
+    ``field(default=..., kw_only=False)``.  ``help`` shows every parameter, inherited ones included,
+    with the text of the class that declares it.
     """
 
-    def __init_subclass__(cls, positional="", **kwargs):
+    def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         dataclass(kw_only=True, eq=False, repr=False)(cls)
         metadata = {field.name: get_args(field.type) for field in fields(cls)}
         cls._parameter_constraints = {name: list(args[1]) for name, args in metadata.items()}
         cls.__init__.__annotations__ = {name: args[0] for name, args in metadata.items()}
         cls.__init__.__annotations__["return"] = None
-        if positional:
-            cls.__init__ = _taking(cls.__init__, positional.split())
         cls.__init__.__doc__ = _parameters_section(cls)
-
-
-def _taking(init, names):
-    """Let a keyword-only constructor take the arguments of these names by position, in this order."""
-
-    @functools.wraps(init)
-    def __init__(self, *args, **kwargs):  # noqa: N807
-        if len(args) > len(names):
-            raise TypeError(f"{type(self).__name__} takes {len(names)} arguments by position; got {len(args)}.")
-        init(self, **dict(zip(names, args)), **kwargs)
-
-    own, *parameters = inspect.signature(init).parameters.values()
-    order = [*names, *(p.name for p in parameters if p.name not in names)]
-    by_name = {p.name: p for p in parameters}
-    by_name |= {name: by_name[name].replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names}
-    __init__.__signature__ = inspect.Signature([own, *(by_name[name] for name in order)])
-    return __init__
 
 
 def _parameters_section(cls):

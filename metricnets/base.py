@@ -133,7 +133,6 @@ class PairsMixin(TuplesMixin):
     """
 
     _tuple_size = 2
-    _validate_calibration_params = staticmethod(calibration.check_strategy)
 
     def decision_function(self, pairs):
         """Similarities of pairs, the greater the more similar; the same as ``pair_score``."""

@@ -1,7 +1,6 @@
 """Pairs, triplets and chunks drawn from labels, for learners that take those."""
 
 import numpy as np
-from scipy.special import comb  # noqa: F401 - metric-learn's module has it
 from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import check_array, column_or_1d
 

@@ -58,6 +58,7 @@ SHELLS = {
     "predictors": {"_base"},
     "losses": {"_ops"},
     "protocols": {"_common"},
+    "metric_learn": {"_compatible"},
     "metrics": {"_checks", "_distribution", "_multilabel", "_ranks", "_retrieval", "_verification"},
 }
 
@@ -152,6 +153,7 @@ def test_public_names_are_found_and_listed():
     [
         ("import metricnets", ["sklearn", "torch", "numpy"]),
         ("from metricnets import LDA, Covariance; LDA(), Covariance()", ["torch", "skorch"]),
+        ("from metricnets import metric_learn; metric_learn.ITML(), metric_learn.base_metric", ["torch", "skorch"]),
         ("from metricnets import SourceOnly; SourceOnly()", ["torch", "skorch"]),
         ("import metricnets.relations, metricnets.samplers", ["sklearn", "torch"]),
         ("import metricnets; metricnets.metrics.get_scorer, metricnets.protocols.transfer", ["torch", "skorch"]),

@@ -6,9 +6,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from metricnets._params import MaybeCount, MaybeSource, Parametrized, fitting
 from metricnets._runtime import one_thread
-from metricnets._tuples import FLOATS, as_function, points_of
+from metricnets._tuples import FLOATS, points_of
 from metricnets.base import MetricMixin
-from metricnets.exceptions import warn
 
 LARGEST = 1e75  # of the features: their fourth powers are numbers still
 
@@ -30,8 +29,6 @@ class MahalanobisMetric(MetricMixin, Parametrized):
         L.
     n_features_in_ : int
         Features of a point.
-    preprocessor_ : callable or None
-        The preprocessor as a function.
     """
 
     n_components: MaybeCount = None
@@ -42,7 +39,6 @@ class MahalanobisMetric(MetricMixin, Parametrized):
     def _keep(self, L, dtype):
         self.components_ = np.ascontiguousarray(L, dtype=dtype)
         self._n_features_out = len(self.components_)
-        self.preprocessor_ = as_function(self.preprocessor)
         return self
 
     def _ready(self, X):
@@ -76,16 +72,6 @@ class MahalanobisMetric(MetricMixin, Parametrized):
         check_is_fitted(self)
         L = self.components_.astype(float, copy=False)  # squares of single precision might not be numbers
         return L.T @ L
-
-    def score_pairs(self, pairs):
-        """Do the same as ``pair_distance``, with a FutureWarning: its name says the opposite of what it does."""
-        check_is_fitted(self)
-        warn(
-            "score_pairs will be deprecated in release 0.7.0. Use pair_score to compute similarity scores, "
-            "or pair_distances to compute distances.",
-            FutureWarning,
-        )
-        return self.pair_distance(pairs)
 
     def _embed(self, X):
         components = self.components_.astype(X.dtype, copy=False)

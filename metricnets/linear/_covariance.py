@@ -8,7 +8,7 @@ from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 
 
-class Covariance(LinearMetric, positional="preprocessor"):
+class Covariance(LinearMetric):
     """The metric M = Σ⁻¹, the inverse covariance of the points; labels are not used.
 
     After the transform the points are white.  Where Σ is singular its pseudo-inverse serves, with a

@@ -63,7 +63,7 @@ class _BaseITML(Parametrized):
         return learn_metric(self, V[~same], prior, slack_loss(y[~same] > 0, self.gamma))
 
 
-class ITML(PairsLearner, _BaseITML, positional="gamma max_iter tol prior verbose preprocessor random_state"):
+class ITML(PairsLearner, _BaseITML):
     """Information-theoretic metric learning from pairs: the least change of a metric that bounds distances.
 
     Squared distances of similar pairs should be at most u, those of dissimilar pairs at least l; how
@@ -75,8 +75,8 @@ class ITML(PairsLearner, _BaseITML, positional="gamma max_iter tol prior verbose
 
     Solved by Newton's method with conjugate gradients, to a known accuracy, and not by the paper's
     cyclic projections, which lead to the same M.  A step takes some ten products of O(m d²) for m pairs
-    of d features, and O(d³); the memory is O(m d + d²).  As in metric-learn, the bounds are compared
-    with squared distances, though their default is of distances.
+    of d features, and O(d³); the memory is O(m d + d²).  The bounds are compared with
+    squared distances, though their default is of distances.
 
     Attributes
     ----------
@@ -120,11 +120,7 @@ class ITML(PairsLearner, _BaseITML, positional="gamma max_iter tol prior verbose
         return self._fit(pairs, y, calibration_params, bounds)
 
 
-class ITML_Supervised(  # noqa: N801
-    PairsFromLabels,
-    _BaseITML,
-    positional="gamma max_iter tol n_constraints prior verbose preprocessor random_state",
-):
+class ITML_Supervised(PairsFromLabels, _BaseITML):  # noqa: N801
     """ITML from classes: rows of one class make similar pairs, rows of two make dissimilar ones.
 
     The pairs are drawn at random; see `ITML` for what is learned from them, and how.

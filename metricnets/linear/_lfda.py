@@ -14,7 +14,7 @@ LEAST_SHARE = 1e-6  # of the scatter in a direction that is within the classes
 SINGULAR = 1e-12  # scatter in a direction, over the greatest, that may be rounding alone
 
 
-class LFDA(LinearMetric, positional="n_components k embedding_type preprocessor"):
+class LFDA(LinearMetric):
     """Local Fisher discriminant analysis: rows of a class that are near stay near, other classes get far.
 
     Fisher's scatters with weights: within a class of n_c rows a pair counts by its affinity
@@ -28,8 +28,8 @@ class LFDA(LinearMetric, positional="n_components k embedding_type preprocessor"
     a millionth count as a millionth, and directions without any scatter are zero.  O(Σ n_c² d + d³) operations;
     affinities are computed in blocks, 8 MB each, so the memory is O(n d).
 
-    Unlike in metric-learn, σ_i is the distance to the k-th neighbour, as in the paper, whatever the
-    number of features, and a small class does not change k for others.
+    σ_i is the distance to the k-th neighbour, as in the paper, whatever the number of features, and a
+    small class does not change k for others.
 
     Parameters
     ----------

@@ -14,10 +14,8 @@ from metricnets._params import (
     Count,
     Flag,
     NonNegative,
-    Positive,
     Seed,
     UpToOne,
-    Whole,
     checked,
     one_of,
     random_state_of,
@@ -32,11 +30,7 @@ from metricnets.linear._solvers.lbfgs import minimize
 N_DENSE = 256  # rows up to which a graph is a matrix, as sparse ones take long to set up
 
 
-class LMNN(
-    LinearMetric,
-    positional="init n_neighbors min_iter max_iter learn_rate regularization convergence_tol verbose preprocessor "
-    "n_components random_state",
-):
+class LMNN(LinearMetric):
     """Large margin nearest neighbour: neighbours of the same class come close, other classes keep a margin.
 
     The targets N(i) of a row are its nearest neighbours of the same class in the space of the
@@ -64,13 +58,8 @@ default='auto'
         components the problem is convex in LᵀL, and ``init`` only saves time.
     n_neighbors : int >= 1, default=3
         Targets of a row.
-    min_iter : int >= 0, default=50
-        For metric-learn's sake only, and not used: convergence is judged over ten iterations, so that
-        there are never fewer, and fifty would be more than L-BFGS mostly needs.
     max_iter : int >= 1, default=1000
         Greatest number of iterations.
-    learn_rate : float > 0, default=1e-7
-        For metric-learn's sake only, and not used: the line search finds the steps.
     regularization : float in (0, 1], default=0.5
         μ, the share of the push.
     convergence_tol : float >= 0, default=0.001
@@ -84,8 +73,6 @@ default='auto'
     ----------
     n_iter_ : int
         Iterations done.
-    labels_ : ndarray of shape (n_classes,)
-        Numbers of the classes, from 0.
 
     References
     ----------
@@ -105,9 +92,7 @@ default='auto'
 
     init: one_of("auto", "pca", "lda", "identity", "random", or_else=checked(np.ndarray, "array-like")) = "auto"
     n_neighbors: Count = 3
-    min_iter: Whole = 50
     max_iter: Count = 1000
-    learn_rate: Positive = 1e-7
     regularization: UpToOne = 0.5
     convergence_tol: NonNegative = 1e-3
     verbose: Flag = False
@@ -118,7 +103,6 @@ default='auto'
         check_sizes(np.bincount(codes), self.n_neighbors)
         X = centered(X)
         init = initial_components(self.init, self.n_components, X, codes, random_state_of(self.random_state))
-        self.labels_ = np.arange(codes.max() + 1)
         with progress("LMNN", self.verbose, self.max_iter) as report:
             L, self.n_iter_, converged = widen_margins(
                 init,

@@ -43,7 +43,7 @@ class _BaseLSML(Parametrized):
         )
 
 
-class LSML(QuadrupletsLearner, _BaseLSML, positional="tol max_iter prior verbose preprocessor random_state"):
+class LSML(QuadrupletsLearner, _BaseLSML):
     """Least-squares metric learning: of two distances, the one that should be smaller is, or by a small residual.
 
     A quadruplet (a, b, c, e) says that a and b should be nearer than c and e; each that is not so costs
@@ -78,11 +78,7 @@ class LSML(QuadrupletsLearner, _BaseLSML, positional="tol max_iter prior verbose
     """
 
 
-class LSML_Supervised(  # noqa: N801
-    QuadrupletsFromLabels,
-    _BaseLSML,
-    positional="tol max_iter prior n_constraints weights verbose preprocessor random_state",
-):
+class LSML_Supervised(QuadrupletsFromLabels, _BaseLSML):  # noqa: N801
     """LSML from classes: two rows of one class should be nearer than two rows of different classes.
 
     The quadruplets are drawn at random; see `LSML` for what is learned from them, and how.

@@ -13,10 +13,7 @@ from metricnets.linear._base import LinearMetric
 from metricnets.linear._pairwise.soft_neighbors import SoftLoss, soften
 
 
-class MLKR(
-    LinearMetric,
-    positional="n_components init tol max_iter verbose preprocessor random_state",
-):
+class MLKR(LinearMetric):
     """Metric learning for kernel regression: the target of a row follows from those of its neighbours.
 
     Every target is predicted as the mean of the others, weighted by a Gaussian kernel of the learned

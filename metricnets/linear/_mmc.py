@@ -35,8 +35,6 @@ class _BaseMMC(Parametrized):
     ----------
     max_iter : int >= 1, default=100
         Greatest number of iterations; ten or twenty are usual.
-    max_proj : int >= 1, default=10000
-        Not used: no projections are needed.  It is metric-learn's.
     tol : float >= 0, default=0.001
         Relative gap at which iterations stop: the sum of distances is at least 1 − ``tol`` times
         the greatest possible one.
@@ -58,7 +56,6 @@ class _BaseMMC(Parametrized):
     """
 
     max_iter: Count = 100
-    max_proj: Count = 10000
     tol: NonNegative = 1e-3
     init: Prior = "identity"
     diagonal: Flag = False
@@ -88,15 +85,11 @@ class _BaseMMC(Parametrized):
             )
         L = L @ W.T
         M = mixed(L.T @ L, np.outer(unit, unit) * prior, scatter, share, self.diagonal)
-        self.A_ = (self.diagonal_c / 2 if self.diagonal else 1.0) * M / np.outer(unit, unit)
-        return components_from_metric(self.A_, self.n_components)
+        M = (self.diagonal_c / 2 if self.diagonal else 1.0) * M / np.outer(unit, unit)
+        return components_from_metric(M, self.n_components)
 
 
-class MMC(
-    PairsLearner,
-    _BaseMMC,
-    positional="max_iter max_proj tol init diagonal diagonal_c verbose preprocessor random_state",
-):
+class MMC(PairsLearner, _BaseMMC):
     """Mahalanobis metric for clustering: dissimilar pairs far apart, while similar ones stay near.
 
     With the scatter C = Σ_similar (x − x')(x − x')ᵀ, and the distances d_M,
@@ -121,8 +114,6 @@ class MMC(
         Iterations taken.
     converged_ : bool
         Whether the gap became ``tol`` or less.
-    A_ : ndarray of shape (n_features, n_features)
-        M.
 
     References
     ----------
@@ -139,11 +130,7 @@ class MMC(
     """
 
 
-class MMC_Supervised(  # noqa: N801
-    PairsFromLabels,
-    _BaseMMC,
-    positional="max_iter max_proj tol n_constraints init diagonal diagonal_c verbose preprocessor random_state",
-):
+class MMC_Supervised(PairsFromLabels, _BaseMMC):  # noqa: N801
     """MMC from classes: rows of one class make similar pairs, rows of two make dissimilar ones.
 
     The pairs are drawn at random; see `MMC` for what is learned from them, and how.
@@ -162,8 +149,6 @@ class MMC_Supervised(  # noqa: N801
         Iterations taken.
     converged_ : bool
         Whether the gap became ``tol`` or less.
-    A_ : ndarray of shape (n_features, n_features)
-        M.
 
     Examples
     --------

@@ -12,10 +12,7 @@ from metricnets.linear._base import LinearMetric
 from metricnets.linear._pairwise.soft_neighbors import SoftLoss, soften
 
 
-class NCA(
-    LinearMetric,
-    positional="init n_components max_iter tol verbose preprocessor random_state",
-):
+class NCA(LinearMetric):
     """Neighbourhood components analysis: nearest neighbours, drawn at random, have the right class.
 
     Each row draws a neighbour, the nearer the likelier, and L is what makes the expected number of rows

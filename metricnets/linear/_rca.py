@@ -39,7 +39,7 @@ class _BaseRCA(Parametrized):
         return L
 
 
-class RCA(_BaseRCA, LinearMetric, positional="n_components preprocessor"):
+class RCA(_BaseRCA, LinearMetric):
     """Relevant component analysis: directions that vary within chunks do not matter.
 
     A chunk is a set of points known to be of one class, whichever that is.  The metric is the
@@ -85,7 +85,7 @@ class RCA(_BaseRCA, LinearMetric, positional="n_components preprocessor"):
         y : array-like of int of shape (n_samples,)
             Which chunk each point is in; −1 for none.
         chunks : array-like of int of shape (n_samples,) or None, default=None
-            metric-learn's name of ``y``, which it is taken for.
+            Another name for ``y``.
 
         Returns
         -------
@@ -107,9 +107,7 @@ class RCA(_BaseRCA, LinearMetric, positional="n_components preprocessor"):
         return self._whiten(X, codes)
 
 
-class RCA_Supervised(  # noqa: N801
-    _BaseRCA, LinearMetric, positional="n_components n_chunks chunk_size preprocessor random_state"
-):
+class RCA_Supervised(_BaseRCA, LinearMetric):  # noqa: N801
     """Relevant component analysis of chunks drawn from classes; see `RCA`.
 
     Labels that are negative numbers or None are not known: their rows are in no chunk.

@@ -44,14 +44,9 @@ class _BaseSCML(Parametrized):
         n_features`` for 'triplet_diffs' and ``20 * n_features`` for 'lda'.
     gamma : float > 0, default=0.005
         Width of the rounding of the hinge at its corner, which changes the objective by gamma / 2
-        at most.  In metric-learn it is the step size; here too, smaller is slower and finer.
+        at most.  Smaller is slower and finer.
     max_iter : int >= 1, default=10000
         Iterations at most; some 50 are usual.
-    output_iter : int >= 1, default=500
-        Has no effect, and is there for code written for metric-learn: the objective is known at every
-        iteration.
-    batch_size : int >= 1, default=10
-        Has no effect, likewise: every iteration sees all triplets.
     verbose : bool, default=False
         Whether to show a progress bar.
     random_state : int, RandomState or None, default=None
@@ -67,8 +62,6 @@ class _BaseSCML(Parametrized):
     n_basis: MaybeCount = None
     gamma: Positive = 5e-3
     max_iter: Count = 10000
-    output_iter: Count = 500
-    batch_size: Count = 10
     verbose: Flag = False
     random_state: Seed = None
 
@@ -113,11 +106,7 @@ class _BaseSCML(Parametrized):
         return basis, self.beta * ((basis / scale) ** 2).sum(axis=1)
 
 
-class SCML(
-    TripletsLearner,
-    _BaseSCML,
-    positional="beta basis n_basis gamma max_iter output_iter batch_size verbose preprocessor random_state",
-):
+class SCML(TripletsLearner, _BaseSCML):
     """Sparse compositional metric learning: M is a sparse combination of rank-one metrics.
 
     The directions of these, the bases b, are made beforehand; only their weights w are learned, so
@@ -157,12 +146,7 @@ class SCML(
         return self._combine(X, self._given_basis(X), triplets, None)
 
 
-class SCML_Supervised(  # noqa: N801
-    LinearMetric,
-    _BaseSCML,
-    positional="k_genuine k_impostor beta basis n_basis gamma max_iter output_iter batch_size verbose preprocessor "
-    "random_state",
-):
+class SCML_Supervised(LinearMetric, _BaseSCML):  # noqa: N801
     """Sparse compositional metric learning from labels: triplets are made of nearest neighbours.
 
     Each row, each of its nearest rows in its class, and each of its nearest rows in other classes are

@@ -53,11 +53,7 @@ class _BaseSDML(Parametrized):
         return components_from_metric(M, self.n_components)
 
 
-class SDML(
-    PairsLearner,
-    _BaseSDML,
-    positional="balance_param sparsity_param prior verbose preprocessor random_state",
-):
+class SDML(PairsLearner, _BaseSDML):
     """Sparse determinant metric learning: few features interact, and M stays close to a prior.
 
     The pairs' squared distances, y = +1 for similar and −1 for dissimilar ones, are added to the
@@ -96,11 +92,7 @@ class SDML(
     """
 
 
-class SDML_Supervised(  # noqa: N801
-    PairsFromLabels,
-    _BaseSDML,
-    positional="balance_param sparsity_param prior n_constraints verbose preprocessor random_state",
-):
+class SDML_Supervised(PairsFromLabels, _BaseSDML):  # noqa: N801
     """SDML from classes: rows of one class make similar pairs, rows of two make dissimilar ones.
 
     The pairs are drawn at random; see `SDML` for what is learned from them, and how.

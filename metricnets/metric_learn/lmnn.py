@@ -1,5 +1,41 @@
-"""metric-learn's path to ``metricnets.linear._lmnn``."""
+"""LMNN as in metric-learn."""
 
-from metricnets.linear._lmnn import LMNN
+import numpy as np
+
+from metricnets._labels import class_codes
+from metricnets._params import Positive, Whole
+from metricnets.linear import _lmnn
+from metricnets.metric_learn._compatible import Compatible
 
 __all__ = ["LMNN"]
+
+
+class LMNN(
+    Compatible,
+    _lmnn.LMNN,
+    positional="init n_neighbors min_iter max_iter learn_rate regularization convergence_tol verbose preprocessor "
+    "n_components random_state",
+):
+    """`metricnets.LMNN` with the arguments by position and the methods of metric-learn.
+
+    Parameters
+    ----------
+    min_iter : int >= 0, default=50
+        Has no effect: convergence is judged over ten iterations, so that there are never fewer.
+    learn_rate : float > 0, default=1e-7
+        Has no effect: a line search finds the steps.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_classes,)
+        Numbers of the classes, from 0.
+    """
+
+    min_iter: Whole = 50
+    learn_rate: Positive = 1e-7
+
+    def fit(self, X, y=None):
+        """Learn the metric from points and their classes; returns self."""
+        super().fit(X, y)
+        self.labels_ = np.arange(class_codes(np.asarray(y)).max() + 1)
+        return self

@@ -1,5 +1,10 @@
-"""metric-learn's path to ``metricnets.linear._mlkr``."""
+"""MLKR as in metric-learn."""
 
-from metricnets.linear._mlkr import MLKR
+from metricnets.linear import _mlkr
+from metricnets.metric_learn._compatible import Compatible
 
 __all__ = ["MLKR"]
+
+
+class MLKR(Compatible, _mlkr.MLKR, positional="n_components init tol max_iter verbose preprocessor random_state"):
+    """`metricnets.MLKR` with the arguments by position and the methods of metric-learn."""

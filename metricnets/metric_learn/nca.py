@@ -1,5 +1,10 @@
-"""metric-learn's path to ``metricnets.linear._nca``."""
+"""NCA as in metric-learn."""
 
-from metricnets.linear._nca import NCA
+from metricnets.linear import _nca
+from metricnets.metric_learn._compatible import Compatible
 
 __all__ = ["NCA"]
+
+
+class NCA(Compatible, _nca.NCA, positional="init n_components max_iter tol verbose preprocessor random_state"):
+    """`metricnets.NCA` with the arguments by position and the methods of metric-learn."""

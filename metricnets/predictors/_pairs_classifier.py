@@ -1,5 +1,7 @@
 """PairsClassifier: same or different, from any learned metric."""
 
+from dataclasses import field
+
 import numpy as np
 from sklearn.base import MetaEstimatorMixin
 from sklearn.exceptions import NotFittedError
@@ -12,7 +14,7 @@ from metricnets.calibration import STRATEGIES, check_strategy
 from metricnets.predictors._base import check_settable, is_fitted
 
 
-class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized, positional="metric strategy min_rate beta"):
+class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
     """Say of pairs of points whether they are similar, by the distance of a fitted metric learner.
 
     Any learner of this package serves, from points, triplets or labels, linear or deep.  ``fit``
@@ -49,7 +51,7 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized, positional="
     array([ 1, -1,  1, -1])
     """
 
-    metric: MaybeMetric = None
+    metric: MaybeMetric = field(default=None, kw_only=False)
     strategy: one_of(*STRATEGIES) = "accuracy"
     min_rate: MaybeRate = None
     beta: Positive = 1.0

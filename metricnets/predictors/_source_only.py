@@ -1,5 +1,7 @@
 """SourceOnly: a predictor beside a metric that was adapted to unlabelled rows."""
 
+from dataclasses import field
+
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import MetaEstimatorMixin, clone
@@ -15,7 +17,7 @@ def _inner_has(name):
     return available_if(lambda self: hasattr(self._inner(), name))
 
 
-class SourceOnly(MetaEstimatorMixin, Parametrized, positional="estimator"):
+class SourceOnly(MetaEstimatorMixin, Parametrized):
     """Fit a predictor on the labelled rows alone, and score it on labelled rows alone.
 
     In a pipeline behind :class:`DTML`, which learns from target rows without labels too, the last
@@ -43,7 +45,7 @@ class SourceOnly(MetaEstimatorMixin, Parametrized, positional="estimator"):
     __metadata_request__fit = {"sample_domain": True}
     __metadata_request__score = {"sample_domain": True}
 
-    estimator: MaybeObject = None
+    estimator: MaybeObject = field(default=None, kw_only=False)
 
     @fitting
     def fit(self, X, y, sample_domain=None):

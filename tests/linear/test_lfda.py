@@ -210,11 +210,6 @@ def test_labels_may_be_of_any_kind():
         np.testing.assert_array_equal(fit(X, labels).components_, fit(X, y).components_)
 
 
-def test_parameters_by_position_are_those_of_metric_learn():
-    lfda = LFDA(2, 5, "plain", None)
-    assert (lfda.n_components, lfda.k, lfda.embedding_type, lfda.preprocessor) == (2, 5, "plain", None)
-
-
 @pytest.mark.parametrize(
     ("params", "points", "labels", "match"),
     [

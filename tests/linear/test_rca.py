@@ -194,12 +194,6 @@ def test_defaults_fit_the_usual_data(load):
     assert np.linalg.matrix_rank(learner.components_) >= min(61, data.shape[1])
 
 
-def test_positional_order_is_that_of_metric_learn():
-    assert RCA(2, None).get_params() == {"n_components": 2, "preprocessor": None}
-    params = RCA_Supervised(2, 30, 3, None, 7).get_params()
-    assert params == {"n_components": 2, "n_chunks": 30, "chunk_size": 3, "preprocessor": None, "random_state": 7}
-
-
 @pytest.mark.parametrize("seed", range(25))
 def test_hostile_data_give_a_finite_metric(seed):
     rng = np.random.default_rng(seed)

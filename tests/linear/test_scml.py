@@ -261,13 +261,6 @@ def test_bad_input_is_named():
         SCML_Supervised(gamma=0).fit(X, y)
 
 
-def test_positional_order_is_that_of_metric_learn():
-    params = SCML(0.1, "triplet_diffs", 5, 0.2, 6, 7, 8, True, None, 9).get_params()
-    assert list(params.values()) == ["triplet_diffs", 8, 0.1, 0.2, 6, 5, None, 7, None, 9, True]  # by name
-    params = SCML_Supervised(2, 4, 0.1, "lda", 5, 0.2, 6, 7, 8, True, None, 9).get_params()
-    assert (params["k_genuine"], params["k_impostor"], params["beta"], params["random_state"]) == (2, 4, 0.1, 9)
-
-
 @pytest.mark.parametrize("seed", range(25))
 def test_hostile_data_give_a_finite_metric(seed):
     rng = np.random.default_rng(seed)

@@ -26,9 +26,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
-import metricnets
-import metricnets as metric_learn
-from metricnets.exceptions import NonPSDError, PreprocessorError
+from metricnets import metric_learn
+from metricnets.metric_learn.exceptions import NonPSDError, PreprocessorError
 
 SIGNATURES = {  # what may be passed by position, in this order
     "Covariance": "preprocessor=None",
@@ -172,17 +171,18 @@ NAMES = {
     ("module", "name"), [(module, name) for module, names in NAMES.items() for name in names], ids=str
 )
 def test_names_are_where_they_were(module, name):
-    found = getattr(importlib.import_module(f"metricnets.{module}".rstrip(".")), name)
+    found = getattr(importlib.import_module(f"metricnets.metric_learn.{module}".rstrip(".")), name)
     assert getattr(metric_learn, name, found) is found
 
 
 def test_the_package_lists_its_names():
-    assert set(EVERYTHING) <= set(metric_learn.__all__)
+    assert set(metric_learn.__all__) == {*EVERYTHING, "__version__"}
+    assert {*metric_learn.__all__, *filter(None, NAMES)} <= set(dir(metric_learn))
 
 
 @pytest.mark.parametrize("module", [module for module in NAMES if module])
 def test_modules_are_attributes_of_the_package(module):
-    assert metricnets.__getattr__(module) is sys.modules[f"metricnets.{module}"]
+    assert getattr(metric_learn, module) is sys.modules[f"metricnets.metric_learn.{module}"]
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_learners_are_of_the_classes_that_metric_learn_names(name, ancestor):
 
 @pytest.mark.parametrize("name", SIZE)
 def test_both_forms_of_a_learner_share_its_base(name):
-    module = importlib.import_module(f"metricnets.{name.lower()}")
+    module = importlib.import_module(f"metricnets.metric_learn.{name.lower()}")
     for form in (name, f"{name}_Supervised"):
         assert issubclass(getattr(module, form), getattr(module, f"_Base{name}"))
 
@@ -335,8 +335,10 @@ def test_fit_learns_what_is_documented_and_nothing_else(name):
     before = learner.get_params()
     assert learner.fit(*given(name)) is learner
     assert learner.get_params() == before
-    learned = {key for key in vars(learner) if not key.startswith("_")} - set(before) - {"classes_"}
-    assert learned == {"components_", "preprocessor_", "n_features_in_", *FIT[name][1].split()}
+    wanted = {"components_", "preprocessor_", "n_features_in_", *FIT[name][1].split()}
+    assert {key for key in vars(learner) if not key.startswith("_")} - set(before) - {"classes_"} <= wanted
+    assert all(hasattr(learner, key) for key in wanted)
+    assert not any(hasattr(make(name), key) for key in wanted)
 
 
 @every

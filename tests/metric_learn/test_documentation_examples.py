@@ -11,8 +11,8 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-import metricnets as metric_learn
-from metricnets import (
+from metricnets import metric_learn
+from metricnets.metric_learn import (
     ITML,
     LFDA,
     LMNN,

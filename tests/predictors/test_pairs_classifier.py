@@ -28,10 +28,10 @@ def test_pairs_up_to_the_threshold_are_similar(lda, pairs):
 
 def test_the_strategy_is_that_of_calibration(lda, pairs):
     X, y = pairs
-    model = PairsClassifier(lda, "max_tpr", 0.8).fit(X, y)
+    model = PairsClassifier(lda, strategy="max_tpr", min_rate=0.8).fit(X, y)
     assert np.mean(model.predict(X)[y == -1] == -1) >= 0.8
     with pytest.raises(ValueError, match="min_rate"):
-        PairsClassifier(lda, "max_tpr").fit(X, y)
+        PairsClassifier(lda, strategy="max_tpr").fit(X, y)
 
 
 def test_none_is_the_euclidean_distance(pairs):

@@ -1,0 +1,34 @@
+from metricnets.metric_learn import base_metric as base_metric
+from metricnets.metric_learn import constraints as constraints
+from metricnets.metric_learn import covariance as covariance
+from metricnets.metric_learn import exceptions as exceptions
+from metricnets.metric_learn import itml as itml
+from metricnets.metric_learn import lfda as lfda
+from metricnets.metric_learn import lmnn as lmnn
+from metricnets.metric_learn import lsml as lsml
+from metricnets.metric_learn import mlkr as mlkr
+from metricnets.metric_learn import mmc as mmc
+from metricnets.metric_learn import nca as nca
+from metricnets.metric_learn import rca as rca
+from metricnets.metric_learn import scml as scml
+from metricnets.metric_learn import sdml as sdml
+from metricnets.metric_learn.constraints import Constraints as Constraints
+from metricnets.metric_learn.covariance import Covariance as Covariance
+from metricnets.metric_learn.itml import ITML as ITML
+from metricnets.metric_learn.itml import ITML_Supervised as ITML_Supervised
+from metricnets.metric_learn.lfda import LFDA as LFDA
+from metricnets.metric_learn.lmnn import LMNN as LMNN
+from metricnets.metric_learn.lsml import LSML as LSML
+from metricnets.metric_learn.lsml import LSML_Supervised as LSML_Supervised
+from metricnets.metric_learn.mlkr import MLKR as MLKR
+from metricnets.metric_learn.mmc import MMC as MMC
+from metricnets.metric_learn.mmc import MMC_Supervised as MMC_Supervised
+from metricnets.metric_learn.nca import NCA as NCA
+from metricnets.metric_learn.rca import RCA as RCA
+from metricnets.metric_learn.rca import RCA_Supervised as RCA_Supervised
+from metricnets.metric_learn.scml import SCML as SCML
+from metricnets.metric_learn.scml import SCML_Supervised as SCML_Supervised
+from metricnets.metric_learn.sdml import SDML as SDML
+from metricnets.metric_learn.sdml import SDML_Supervised as SDML_Supervised
+
+__version__: str
