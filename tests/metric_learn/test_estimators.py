@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+import re
 
 import pytest
 from discovery import ESTIMATORS, PAIR_LEARNERS, QUICK, TUPLE_LEARNERS, training_data
@@ -85,7 +86,8 @@ def test_repr_and_help_show_the_constructor(name):
     first, default = next(iter(parameters(cls).items()))
     assert repr(cls(default)) == f"{name}()"
     assert repr(cls("other")) == f"{name}({first}='other')"
-    assert all(f"\n{key} : " in cls.__init__.__doc__ for key in parameters(cls))
+    documentation = f"{cls.__doc__}\n{cls.__init__.__doc__}"
+    assert [key for key in parameters(cls) if not re.search(rf"^ *{key} : ", documentation, re.M)] == []
 
 
 @every
