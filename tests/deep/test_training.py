@@ -284,7 +284,7 @@ def test_values_beyond_single_precision(blobs):
     with pytest.raises(ValueError, match="scale it"):
         DDML(module=Net, **QUICK).fit(X * 1e39, y)
     with pytest.raises(ValueError, match="scale it"):
-        DDML(**QUICK).fit(X / np.abs(X).max() * 1.7e308, y)
+        DDML(**QUICK).fit(X * 1e302, y)
 
 
 @pytest.mark.parametrize(
@@ -389,15 +389,8 @@ def test_nothing_warns_and_nothing_is_left_behind(blobs):
         net.fit(X, y).transform(X)
     assert net.get_params() == params
     kept = {name for name in vars(net) if name not in inspect.signature(DDML).parameters}
-    assert kept == {
-        "module_",
-        "history_",
-        "n_features_in_",
-        "_n_features_out",
-        "_point_shape",
-        "_own_precision",
-        "_rows_at_once",
-    }
+    private = {"_n_features_out", "_point_shape", "_own_precision", "_rows_at_once"}
+    assert kept == {"module_", "history_", "n_features_in_"} | private
 
 
 class TestSeveralNetworks:
