@@ -5,62 +5,85 @@ The only file that imports scikit-learn's private names.
 
 import functools
 import inspect
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from importlib import metadata
+from itertools import chain
 from numbers import Integral, Real
-from typing import Annotated, get_args
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Literal, Union, dataclass_transform, get_args, get_origin
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, StrOptions
 
+from metricnets._documentation import document
 from metricnets._runtime import one_thread
-from metricnets.exceptions import FitInterrupted
+from metricnets.exceptions import FitInterrupted, did_you_mean
+
+Count = Annotated[int, Interval(Integral, 1, None, closed="left")]
+Whole = Annotated[int, Interval(Integral, 0, None, closed="left")]
+Positive = Annotated[float, Interval(Real, 0, None, closed="neither")]
+NonNegative = Annotated[float, Interval(Real, 0, None, closed="left")]
+Share = Annotated[float, Interval(Real, 0, 1, closed="neither")]
+ZeroToOne = Annotated[float, Interval(Real, 0, 1, closed="both")]
+RateBelowOne = Annotated[float, Interval(Real, 0, 1, closed="left")]
+UpToOne = Annotated[float, Interval(Real, 0, 1, closed="right")]
+Flag = Annotated[bool, "boolean"]
+Verbosity = Annotated[int, "verbose"]
+Seed = Annotated[int | np.random.RandomState | None, "random_state"]
+Sizes = Annotated[tuple[int, ...] | list[int], tuple, list]
+Function = Annotated[Callable, callable]
+Metric = Annotated[object, HasMethods("pair_distance"), HasMethods("transform")]
+LearnerOrDistance = Annotated[object, HasMethods("transform"), callable, None]
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike as Array  # a page long in `help`
+else:
+    Array = Annotated[np.ndarray, "array-like"]
+Prior = Literal["identity", "covariance", "random"] | Array
+MaybeCount = Count | None
+MaybeShare = ZeroToOne | Literal["auto"] | None
+MaybeTolerance = NonNegative | None
+MaybeRate = ZeroToOne | None
+MaybeList = Annotated[list | tuple, list, tuple] | None
+MaybeDict = Annotated[dict, dict] | None
+MaybeArray = Array | None
+MaybeSource = Array | Function | None
+MaybeObject = Annotated[object, object, None]
+MaybeMetric = Metric | None
+MaybeFunction = Function | None
 
 
 def checked(plain, *constraints):
     """Annotate the ``plain`` type with scikit-learn's parameter ``constraints``."""
-    return Annotated[plain, constraints]
+    return Annotated[plain, *constraints]
 
 
 def one_of(*names, or_else=None):
     """Type a parameter that is one of ``names``, or of the further type ``or_else``."""
-    options = StrOptions(set(names))
-    if or_else is None:
-        return checked(str, options)
-    plain, *constraints = get_args(or_else) if get_args(or_else) else (or_else, or_else)
-    constraints = constraints[0] if isinstance(constraints[0], tuple) else constraints
-    return checked(str | plain, options, *constraints)
+    return Literal[names] if or_else is None else Literal[names] | or_else
 
 
-Count = checked(int, Interval(Integral, 1, None, closed="left"))
-Whole = checked(int, Interval(Integral, 0, None, closed="left"))
-MaybeCount = checked(int | None, Interval(Integral, 1, None, closed="left"), None)
-Positive = checked(float, Interval(Real, 0, None, closed="neither"))
-NonNegative = checked(float, Interval(Real, 0, None, closed="left"))
-Share = checked(float, Interval(Real, 0, 1, closed="neither"))
-RateBelowOne = checked(float, Interval(Real, 0, 1, closed="left"))
-UpToOne = checked(float, Interval(Real, 0, 1, closed="right"))
-MaybeShare = checked(float | str | None, Interval(Real, 0, 1, closed="both"), StrOptions({"auto"}), None)
-MaybeTolerance = checked(float | None, Interval(Real, 0, None, closed="left"), None)
-MaybeRate = checked(float | None, Interval(Real, 0, 1, closed="both"), None)
-Flag = checked(bool, "boolean")
-Verbosity = checked(int, "verbose")
-Seed = checked(int | np.random.RandomState | None, "random_state")
-Sizes = checked(tuple, tuple, list)
-MaybeList = checked(list | None, list, tuple, None)
-MaybeDict = checked(dict | None, dict, None)
-Array = checked(np.ndarray, "array-like")
-MaybeArray = checked(np.ndarray | None, "array-like", None)
-MaybeSource = checked(np.ndarray | Callable | None, "array-like", callable, None)
-MaybeObject = checked(object, object, None)
-MaybeMetric = checked(object, HasMethods("pair_distance"), HasMethods("transform"), None)
-LearnerOrDistance = checked(object, HasMethods("transform"), callable, None)
-Prior = one_of("identity", "covariance", "random", or_else=checked(np.ndarray, "array-like"))
-Function = checked(Callable, callable)
-MaybeFunction = checked(Callable | None, callable, None)
+def plain_and_constraints(annotation):
+    """Split the type of a parameter into the plain type and scikit-learn's constraints, or raise TypeError.
+
+    >>> plain_and_constraints(Annotated[int, Integral])
+    (<class 'int'>, [<class 'numbers.Integral'>])
+    >>> plain_and_constraints(Literal["a"] | Annotated[int, Integral] | None)[1]
+    [StrOptions({'a'}), <class 'numbers.Integral'>, None]
+    """
+    origin, args = get_origin(annotation), get_args(annotation)
+    if annotation is NoneType:
+        return annotation, [None]
+    if origin is Annotated:
+        return args[0], list(args[1:])
+    if origin is Literal:
+        return annotation, [StrOptions(set(args))]
+    if origin in (Union, UnionType):
+        plain, constraints = zip(*map(plain_and_constraints, args))
+        return Union[plain], [*chain(*constraints)]  # noqa: UP007
+    raise TypeError(f"{annotation} does not say which values are valid; see the types of metricnets._params.")
 
 
 def random_state_of(seed):
@@ -74,36 +97,84 @@ def check_instance(value, name):
         raise ValueError(f"{name}={value.__name__} is a class; give an instance, {value.__name__}().")
 
 
+@dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(field,))
 class Parametrized(BaseEstimator):
     """An estimator whose class body lists its parameters, ``margin: Positive = 1.0``.
 
     Subclassing makes a dataclass whose fields become scikit-learn's parameters, and reads the
     range checks from the annotations.  Parameters are keyword-only, unless they are declared as
-    ``field(default=..., kw_only=False)``.  ``help`` shows every parameter, inherited ones included,
-    with the text of the class that declares it.
+    ``field(default=..., kw_only=False)``.  The docstring and the signature
+    show every parameter, inherited ones included: first those of the class, then those of its
+    ancestors in the same file, then those of the shells.
     """
+
+    _doc_link_module = "metricnets"
+    _doc_link_template = "{url}"
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
+        own_constructor = "__init__" in vars(cls)
         dataclass(kw_only=True, eq=False, repr=False)(cls)
-        metadata = {field.name: get_args(field.type) for field in fields(cls)}
-        cls._parameter_constraints = {name: list(args[1]) for name, args in metadata.items()}
-        cls.__init__.__annotations__ = {name: args[0] for name, args in metadata.items()}
-        cls.__init__.__annotations__["return"] = None
-        cls.__init__.__doc__ = _parameters_section(cls)
+        modules = [ancestor.__module__ for ancestor in cls.__mro__]
+        ancestors = sorted(cls.__mro__, key=lambda ancestor: modules.index(ancestor.__module__))
+        by_name = {f.name: plain_and_constraints(f.type) for f in fields(cls)}
+        order = {name: None for ancestor in ancestors for name in inspect.get_annotations(ancestor) if name in by_name}
+        cls._parameter_constraints = {name: by_name[name][1] for name in order}
+        if not own_constructor:
+            cls.__init__ = _explained(cls.__init__, {name: by_name[name][0] for name in order})
+        cls.__doc__ = document(cls, ancestors, inspect.signature(cls).parameters)
+
+    def _validate_params(self):
+        try:
+            super()._validate_params()
+        except InvalidParameterError as error:
+            name = str(error).split("'")[1]
+            checks = [check for check in self._parameter_constraints[name] if isinstance(check, StrOptions)]
+            hint = did_you_mean(getattr(self, name), [option for check in checks for option in check.options])
+            raise InvalidParameterError(f"{error}{hint}") from None
+
+    def set_params(self, **params):
+        """Set parameters by name, also those of nested estimators, ``estimator__margin``; returns self."""
+        try:
+            return super().set_params(**params)
+        except ValueError as error:
+            known = self._parameter_constraints
+            wrong = [name for name in params if name not in known and "__" not in name]
+            if not wrong:
+                raise
+            raise ValueError(f"{error}{did_you_mean(wrong[0], known)}") from None
+
+    def _doc_link_url_param_generator(self):
+        url = documentation_url()
+        return {"url": url and f"{url}/api.html#metricnets.{type(self).__name__}"}
 
 
-def _parameters_section(cls):
-    """Join the "Parameters" sections of a class and its ancestors, the class's own first."""
-    entries = {}
-    for ancestor in cls.__mro__:
-        _, _, after = inspect.cleandoc(ancestor.__doc__ or "").partition("Parameters\n----------\n")
-        section, _, _ = after.partition("\n\n")
-        for entry in re.split(r"\n(?=\S)", section):
-            name, _, _ = entry.partition(" : ")
-            if name in cls.__dataclass_fields__:
-                entries.setdefault(name, entry)
-    return "Parameters\n----------\n" + "\n".join(entries.values())
+@functools.cache
+def documentation_url():
+    """Where the documentation is published, as the metadata of the package say, or ""."""
+    try:
+        urls = metadata.metadata("metricnets").get_all("Project-URL", [])
+    except metadata.PackageNotFoundError:
+        return ""
+    return dict(url.split(", ", 1) for url in urls).get("Documentation", "").rstrip("/")
+
+
+def _explained(init, types):
+    """Give a constructor plain types in this order, and an error that names the nearest parameter."""
+
+    @functools.wraps(init)
+    def __init__(self, *args, **kwargs):  # noqa: N807
+        for name in kwargs.keys() - types:
+            raise TypeError(f"{type(self).__name__} has no parameter {name!r}.{did_you_mean(name, types)}")
+        init(self, *args, **kwargs)
+
+    own, *parameters = inspect.signature(init).parameters.values()
+    by_name = {parameter.name: parameter for parameter in parameters}
+    ordered = [by_name[name].replace(annotation=plain) for name, plain in types.items()]
+    ordered.sort(key=lambda parameter: parameter.kind is parameter.KEYWORD_ONLY)
+    __init__.__signature__ = inspect.Signature([own, *ordered], return_annotation=None)
+    __init__.__annotations__ = types | {"return": None}
+    return __init__
 
 
 def fitting(fit):

@@ -55,6 +55,13 @@ class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     A shell has ``transform``, ``_shape()``, the shape of one point, and ``_frozen()``, a NumPy
     function equal to ``transform`` that does not know the estimator.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Features of a point.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, if ``fit`` was given points with names, as in a data frame.
     """
 
     _linear = False  # whether the difference of embeddings is the embedding of the difference
@@ -119,7 +126,13 @@ class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
 
 class TuplesMixin(ClassifierMixin):
-    """A metric learner whose ``fit`` takes tuples: ``fit_transform`` of them makes no sense."""
+    """A metric learner whose ``fit`` takes tuples: ``fit_transform`` of them makes no sense.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (2,)
+        −1 and +1.
+    """
 
     @available_if(lambda self: False)
     def fit_transform(self, X, y=None):

@@ -1,5 +1,6 @@
 """Errors that the caller may want to tell from others, and warnings that point at the caller."""
 
+import difflib
 import os
 import sys
 import warnings
@@ -27,3 +28,14 @@ def warn(message, category=UserWarning):
 
 class FitInterrupted(KeyboardInterrupt):
     """The user interrupted a ``fit``, and the estimator keeps what it had learned by then."""
+
+
+def did_you_mean(name, options):
+    """Return " Did you mean 'margin'?" for the option nearest to a misspelt name, or "" if none is near.
+
+    >>> did_you_mean("margn", ["margin", "gap"])
+    " Did you mean 'margin'?"
+    """
+    known = {str(option).lower(): option for option in options}
+    near = difflib.get_close_matches(str(name).lower(), known, n=1) if isinstance(name, str) else []
+    return f" Did you mean {known[near[0]]!r}?" if near else ""

@@ -40,7 +40,15 @@ BOUNDED = ("tanh", "sigmoid")
 
 
 class MLP(nn.Sequential):
-    """A multilayer perceptron whose blocks are its layers: h⁽ᵐ⁾ = φ(W⁽ᵐ⁾ h⁽ᵐ⁻¹⁾ + b⁽ᵐ⁾)."""
+    """A multilayer perceptron whose blocks are its layers: h⁽ᵐ⁾ = φ(W⁽ᵐ⁾ h⁽ᵐ⁻¹⁾ + b⁽ᵐ⁾).
+
+    Parameters
+    ----------
+    blocks : torch.nn.Module
+        The layers, each with its activation, one argument each.
+    input_dropout : float, default=0.0
+        Share of the features that are set to 0 in training.
+    """
 
     def __init__(self, *blocks, input_dropout=0.0):
         super().__init__(*blocks)
@@ -61,7 +69,12 @@ class MLP(nn.Sequential):
 
 
 class Ensemble(nn.Module):
-    """Networks side by side: squared distances are the mean of theirs."""
+    """Networks side by side: squared distances are the mean of theirs.
+
+    Parameters
+    ----------
+    members : iterable of torch.nn.Module
+    """
 
     def __init__(self, members):
         super().__init__()
@@ -84,7 +97,16 @@ class Standardize(nn.Module):
 
 
 class Skip(nn.Module):
-    """A network with the points, less ``center`` and times ``factor``, beside its embeddings."""
+    """A network with the points, centred and scaled, beside its embeddings.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+    center : tensor of shape (n_features,)
+        Subtracted from the points.
+    factor : tensor of shape (n_features,) or ()
+        What they are multiplied with then.
+    """
 
     def __init__(self, network, center, factor):
         super().__init__()

@@ -1,13 +1,21 @@
 import importlib
+import inspect
 import re
 import textwrap
+from email.message import Message
 from pathlib import Path
 
+import numpy as np
 import pytest
-from discovery import ESTIMATORS
+import sklearn
+from discovery import ESTIMATORS, METRICS, quick, tiny_pairs, tiny_points, training_data
+from sklearn.utils.fixes import parse_version
 
 import metricnets
+from metricnets import _params
+from metricnets._documentation import entries
 
+PARAMETERS_IN_NOTEBOOKS = parse_version(sklearn.__version__) >= parse_version("1.8")  # each with a link
 ROOT = Path(__file__).parents[1]
 MODULES = [
     "metricnets",
@@ -19,6 +27,11 @@ MODULES = [
     "metricnets.relations",
     "metricnets.samplers",
 ]
+MORE = {
+    "metricnets.base": ["MetricMixin", "PairsMixin", "TripletsMixin", "QuadrupletsMixin"],
+    "metricnets.calibration": ["threshold"],
+    "metricnets._targets": ["resolve"],
+}
 FUNCTIONS = ["metricnets.calibration.threshold", "metricnets._targets.resolve"]
 
 
@@ -37,6 +50,24 @@ def documented():
     return names
 
 
+def public_objects():
+    """Public classes, functions and methods of classes by full name."""
+    found = {}
+    for module in [*MODULES, *MORE]:
+        package = importlib.import_module(module)
+        names = MORE.get(module) or package.__all__
+        found |= {f"{module}.{name}": getattr(package, name) for name in names}
+    for name, cls in list(found.items()):
+        if inspect.isclass(cls):
+            methods = {key: m for key, m in inspect.getmembers(cls, inspect.isfunction) if key[0] != "_"}
+            found |= {f"{name}.{key}": m for key, m in methods.items() if m.__module__.startswith("metricnets")}
+    return found
+
+
+PUBLIC = public_objects()
+CLASSES = {name: value for name, value in PUBLIC.items() if inspect.isclass(value)}
+
+
 def test_the_api_page_names_everything_public_once():
     public = [f"{module}.{name}" for module in MODULES for name in importlib.import_module(module).__all__]
     names = documented()
@@ -44,10 +75,85 @@ def test_the_api_page_names_everything_public_once():
     assert set(public + FUNCTIONS) - set(names) == set()
 
 
-@pytest.mark.parametrize("cls", ESTIMATORS.values())
-def test_every_parameter_is_documented_in_its_class_or_an_ancestor(cls):
-    documentation = "\n".join(ancestor.__doc__ or "" for ancestor in cls.__mro__)
-    assert [name for name in cls._get_param_names() if not re.search(rf"^ +{name} : ", documentation, re.M)] == []
+every_class = pytest.mark.parametrize("cls", CLASSES.values(), ids=CLASSES)
+every_estimator = pytest.mark.parametrize("name", ESTIMATORS)
+
+
+@every_class
+def test_a_class_lists_exactly_the_parameters_of_its_signature_in_this_order(cls):
+    given = [p for p in inspect.signature(cls).parameters.values() if p.name not in ("args", "kwargs")]
+    assert [name.lstrip("*") for name in entries(cls.__doc__, "Parameters")] == [p.name for p in given]
+    for title in ("Parameters", "Attributes"):
+        assert inspect.getdoc(cls).count(f"\n{title}\n---") <= 1
+        names = re.findall(r"^(\w+) : ", inspect.getdoc(cls).partition(f"\n{title}\n---")[2].partition("\n\n")[0], re.M)
+        assert len(names) == len(set(names))
+
+
+@every_estimator
+def test_the_parameters_of_a_method_come_before_those_of_the_shells(name):
+    cls = ESTIMATORS[name]
+    own = [c for c in cls.__mro__ if c.__module__ == cls.__module__]
+    names = {field for c in own for field in inspect.get_annotations(c)}
+    order = [p.name for p in inspect.signature(cls).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    assert set(order[: len(names & set(order))]) == names & set(order)
+
+
+@every_estimator
+def test_the_page_of_a_notebook_shows_and_links_every_parameter(name, monkeypatch):
+    estimator = ESTIMATORS[name]()
+    monkeypatch.setattr(_params, "documentation_url", lambda: "")
+    assert estimator._get_doc_link() == ""
+    page = estimator._repr_mimebundle_()["text/html"]
+    monkeypatch.setattr(_params, "documentation_url", lambda: "https://example.org")
+    link = f"https://example.org/api.html#metricnets.{name}"
+    linked = estimator._repr_mimebundle_()["text/html"]
+    assert "href" not in page
+    assert link in linked
+    for parameter in estimator.get_params(deep=False):
+        assert parameter in page
+        if PARAMETERS_IN_NOTEBOOKS:
+            assert f"{link}#:~:text={parameter}," in linked
+
+
+def test_the_link_to_the_documentation_is_that_of_the_metadata(monkeypatch):
+    urls = ["Source, https://example.org/code", "Documentation, https://example.org/doc/"]
+    message = Message()
+    for url in urls:
+        message["Project-URL"] = url
+    monkeypatch.setattr(_params.metadata, "metadata", lambda name: message)
+    assert _params.documentation_url.__wrapped__() == "https://example.org/doc"
+
+
+@every_estimator
+def test_what_a_fit_leaves_is_documented(name):
+    estimator, cls = fitted(name), ESTIMATORS[name]
+    properties = [key for key in dir(cls) if isinstance(getattr(cls, key), property) and hasattr(estimator, key)]
+    learned = {key for key in [*vars(estimator), *properties] if key.endswith("_") and not key.startswith("_")}
+    assert learned - set(entries(cls.__doc__, "Attributes")) == set()
+
+
+def fitted(name):
+    if name in METRICS:
+        return quick(name).fit(*training_data(name))
+    X, y = tiny_points()
+    if name == "MLKNN":
+        return quick(name).fit(X, np.eye(3, dtype=int)[y])
+    if name == "AAKNN":
+        return quick(name).fit(X, np.eye(3)[y])
+    if name == "PairsClassifier":
+        return quick(name).fit(*tiny_pairs())
+    if name == "SourceOnly":
+        return quick(name, estimator=metricnets.LDA()).fit(X, y, sample_domain=np.where(np.arange(45) % 2, 1, -2))
+    raise NotImplementedError(f"say here what {name} is fitted to")
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_docstring_begins_with_one_short_sentence(name):
+    first, _, rest = inspect.getdoc(PUBLIC[name]).partition("\n")
+    assert first.endswith(".")
+    assert len(first) <= 100
+    assert not first[0].islower()
+    assert not rest or rest.startswith("\n")
 
 
 def test_the_readme_names_every_estimator():

@@ -4,7 +4,7 @@ import ast
 import inspect
 import re
 from dataclasses import fields
-from typing import get_args
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -12,7 +12,8 @@ from discovery import ESTIMATORS, METRICS, quick, training_data
 from sklearn.base import clone
 from sklearn.utils._param_validation import InvalidParameterError
 
-from metricnets._params import Count, Flag, MaybeCount, MaybeObject, Parametrized, Positive, fitting, one_of
+import metricnets
+from metricnets._params import Count, Flag, MaybeCount, MaybeObject, Parametrized, Positive, fitting
 
 # Parameters that may be any object, with the reason; every other rejects a bare object().
 ANYTHING = {
@@ -59,7 +60,6 @@ def test_parameters_are_those_that_scikit_learn_sees_and_can_be_cloned(cls):
 @every_parameter
 def test_every_parameter_has_a_check(cls, field):
     checks = cls._parameter_constraints[field.name]
-    assert checks == list(get_args(field.type)[1])
     assert checks
     cls()._validate_params()
     wrong = object()
@@ -75,20 +75,11 @@ def test_every_parameter_has_a_check(cls, field):
 
 @every_parameter
 def test_every_parameter_is_documented_with_its_default(cls, field):
-    entry = re.search(rf"^{field.name} : (.+)\n    \S", cls.__init__.__doc__, flags=re.MULTILINE)
+    entry = re.search(rf"^{field.name} : (.+)\n    \S", cls.__doc__, flags=re.MULTILINE)
     assert entry, f"{field.name} is described neither in {cls.__name__} nor in an ancestor"
     written = re.search(r"default=(.+)$", entry[1])
     assert written, entry[0]
     assert written[1] == repr(field.default) or ast.literal_eval(written[1]) == field.default
-
-
-@every
-def test_no_documented_parameter_is_unknown(cls):
-    names = {field.name for field in fields(cls)}
-    for ancestor in (c for c in cls.__mro__ if c.__module__.startswith("metricnets")):
-        doc = inspect.cleandoc(ancestor.__doc__ or "")
-        section = doc.partition("Parameters\n----------\n")[2].partition("\n\n")[0]
-        assert set(re.findall(r"^(\w+) : ", section, flags=re.MULTILINE)) <= names, ancestor
 
 
 OUT_OF_RANGE = {
@@ -183,7 +174,7 @@ class Child(Base):
         From the child.
     """
 
-    kind: one_of("a", "b") = "a"
+    kind: Literal["a", "b"] = "a"
     margin: Positive = 2.0
     flag: Flag = False
 
@@ -197,12 +188,17 @@ def test_a_child_inherits_parameters_and_may_change_them():
     assert len({Child(), Child()}) == 2
 
 
+def test_the_parameters_of_the_class_come_first():
+    assert list(inspect.signature(Child).parameters) == ["kind", "margin", "flag", "n_rows"]
+    assert re.findall(r"^(\w+) : ", Child.__doc__, re.M) == ["kind", "margin", "n_rows"]
+
+
 def test_the_documentation_is_that_of_the_nearest_class():
-    doc = Child.__init__.__doc__
+    doc = Child.__doc__
     assert "From the child." in doc
     assert "From the base." not in doc
     assert "Said\n    in two lines." in doc
-    assert "From the base." in Base.__init__.__doc__
+    assert "From the base." in Base.__doc__
 
 
 @pytest.mark.parametrize(
@@ -221,6 +217,31 @@ def test_wrong_values_are_named_when_fitting(wrong, message):
         Child(**wrong).fit(fails=False)
 
 
+@pytest.mark.parametrize("wrong", [{"margn": 1}, {"margin": 1.0, "Margin": 2.0}], ids=str)
+def test_a_misspelt_parameter_is_named_with_the_nearest_one(wrong):
+    name = list(wrong)[-1]
+    with pytest.raises(TypeError, match=f"Child has no parameter '{name}'. Did you mean 'margin'?"):
+        Child(**wrong)
+    with pytest.raises(ValueError, match=rf"Invalid parameter '{name}' .* Did you mean 'margin'\?"):
+        Child().set_params(**wrong)
+    with pytest.raises(TypeError, match="Child has no parameter 'xyz'.$"):
+        Child(xyz=1)
+
+
+def test_a_misspelt_option_is_named_with_the_nearest_one():
+    with pytest.raises(InvalidParameterError, match=r"Got 'Covarience' instead. Did you mean 'covariance'\?"):
+        metricnets.ITML(prior="Covarience").fit(*training_data("ITML"))
+    with pytest.raises(InvalidParameterError, match="Got 'wide' instead.$"):
+        Child(margin="wide").fit(fails=False)
+
+
+def test_a_type_without_a_check_is_an_error():
+    with pytest.raises(TypeError, match="does not say which values are valid"):
+
+        class Unchecked(Parametrized):
+            number: int | None = None
+
+
 def test_a_fit_that_fails_changes_nothing():
     estimator = Child()
     with pytest.raises(KeyboardInterrupt):
@@ -237,8 +258,8 @@ def test_an_option_may_be_a_name_or_something_else():
     class Choice(Parametrized):
         """A choice."""
 
-        several: one_of("few", or_else=Count) = 3
-        anything: one_of("few", or_else=MaybeObject) = None
+        several: Literal["few"] | Count = 3
+        anything: Literal["few"] | MaybeObject = None
 
     for value in ("few", 1, 7):
         Choice(several=value)._validate_params()

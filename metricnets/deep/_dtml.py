@@ -1,7 +1,6 @@
 """DTML and DSTML: deep transfer metric learning."""
 
 import warnings
-from typing import get_args
 
 import numpy as np
 import torch
@@ -10,7 +9,7 @@ from torch import nn
 
 from metricnets._labels import UNKNOWN
 from metricnets._neighbors import WithNeighbors, neighborhoods, spread_labels
-from metricnets._params import Count, Flag, NonNegative, Positive, Sizes, Whole, checked, fitting, one_of
+from metricnets._params import Count, Flag, NonNegative, Positive, Sizes, Whole, fitting, one_of
 from metricnets._targets import resolve
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.data import Targets, tensor_of
@@ -21,7 +20,7 @@ from metricnets.networks import BOUNDED, MLP
 from metricnets.samplers import DomainBalanced, Shuffled
 
 DIVERGENCES = {"linear": linear_mmd, "gaussian": multi_kernel_mmd}
-MaybePositive = checked(float | None, *get_args(Positive)[1], None)
+MaybePositive = Positive | None
 
 
 class DTML(NetworkMetric):

@@ -5,10 +5,8 @@ from scipy.linalg import cholesky, eigvalsh, solve_triangular, svd
 
 from metricnets._initialization import initial_metric
 from metricnets._linalg import components_from_metric, inverse_root
-from metricnets._params import Interval, NonNegative, Parametrized, Prior, Real, Seed, checked, random_state_of
+from metricnets._params import NonNegative, Parametrized, Prior, Seed, ZeroToOne, random_state_of
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
-
-ZeroToOne = checked(float, Interval(Real, 0, 1, closed="both"))
 
 
 class _BaseGMML(Parametrized):

@@ -64,7 +64,7 @@ class _BaseITML(Parametrized):
 
 
 class ITML(PairsLearner, _BaseITML):
-    """Information-theoretic metric learning from pairs: the least change of a metric that bounds distances.
+    """Information-theoretic metric learning from pairs: the least change that bounds distances.
 
     Squared distances of similar pairs should be at most u, those of dissimilar pairs at least l; how
     much the metric changes, and how much each bound gives way, is measured by the log-determinant

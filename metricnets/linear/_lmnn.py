@@ -31,7 +31,7 @@ N_DENSE = 256  # rows up to which a graph is a matrix, as sparse ones take long 
 
 
 class LMNN(LinearMetric):
-    """Large margin nearest neighbour: neighbours of the same class come close, other classes keep a margin.
+    """Large margin nearest neighbour: neighbours of one class come close, others keep a margin.
 
     The targets N(i) of a row are its nearest neighbours of the same class in the space of the
     input.  They pull, and every row of another class that comes closer than a target plus a margin

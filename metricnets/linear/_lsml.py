@@ -44,7 +44,7 @@ class _BaseLSML(Parametrized):
 
 
 class LSML(QuadrupletsLearner, _BaseLSML):
-    """Least-squares metric learning: of two distances, the one that should be smaller is, or by a small residual.
+    """Least-squares metric learning from quadruplets: small residuals of comparisons of distances.
 
     A quadruplet (a, b, c, e) says that a and b should be nearer than c and e; each that is not so costs
     the square of the difference of its distances, and the metric costs its divergence from a prior.

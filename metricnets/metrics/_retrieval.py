@@ -121,7 +121,9 @@ def precision_at_k(z, y, z_gallery=None, y_gallery=None, *, k=1, metric="euclide
 
 
 def cmc(z, y, z_gallery=None, y_gallery=None, *, k=(1, 5, 10, 20), metric="euclidean"):
-    """Rank-k recognition rates: the share of queries with a match among the first k; see :func:`retrieval_scores`.
+    """Rank-k recognition rates: the share of queries with a match among the first k.
+
+    The arguments are those of :func:`retrieval_scores`.
 
     >>> cmc([[0.0], [1.0]], [5, 6], [[0.4], [2.0], [0.6]], [5, 6, 7], k=[1, 2, 3])
     array([0.5, 0.5, 1. ])

@@ -44,7 +44,7 @@ def equal_error_rate(y, score):
 
 
 def tar_at_far(y, score, far):
-    """True accept rate at a false accept rate: the greatest TPR of a threshold whose FPR is at most ``far``.
+    """True accept rate at a false accept rate: the largest TPR at an FPR of at most ``far``.
 
     Parameters
     ----------

@@ -31,6 +31,13 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
         values of a search, wrap it in scikit-learn's ``FrozenEstimator``.  A callable ``(u, v) ->
         distance`` is called for each pair of rows, but what ``get_metric()`` returned embeds whole
         tables.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Features of a point.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, if ``fit`` was given points with names, as in a data frame.
     """
 
     n_neighbors: Count = 5

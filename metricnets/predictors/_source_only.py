@@ -32,6 +32,10 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
     ----------
     estimator_ : estimator
         The fitted one.
+    classes_ : ndarray of shape (n_classes,)
+        Classes that it tells apart, if it is a classifier.
+    n_features_in_ : int
+        Features that it was fitted with.
 
     Examples
     --------

@@ -1,0 +1,54 @@
+"""Docstrings of classes that show all parameters and attributes, inherited ones too."""
+
+import inspect
+import re
+from functools import cache
+
+HEADING = re.compile(r"^(?=[A-Z][A-Za-z ]+\n-{3,}$)", re.MULTILINE)
+JOINED = "Parameters", "Attributes"
+
+
+@cache
+def sections(doc):
+    r"""Split a numpydoc docstring: what comes before the first heading has the title "".
+
+    >>> sections("A summary.\n\nSee Also\n--------\nThat.\n")
+    {'': 'A summary.', 'See Also': 'That.'}
+    """
+    head, *others = HEADING.split(inspect.cleandoc(doc or ""))
+    parts = [part.split("\n", 2) for part in others]
+    return {"": head.strip()} | {title: body.rstrip() for title, _, body in parts}
+
+
+def entries(doc, title):
+    r"""Split a section into its entries, by name.
+
+    >>> entries("Parameters\n----------\nk : int\n    A number.\nname : str\n", "Parameters")
+    {'k': 'k : int\n    A number.', 'name': 'name : str'}
+    """
+    body = sections(doc).get(title, "")
+    return {entry.partition(" : ")[0]: entry for entry in re.split(r"\n+(?=\S)", body) if entry}
+
+
+def document(cls, ancestors, parameters):
+    """Return the docstring of a class, with the entries of its ancestors in Parameters and Attributes.
+
+    Parameters
+    ----------
+    cls : type
+    ancestors : list of type
+        The class and its ancestors, in the order in which the attributes are shown.
+    parameters : iterable of str
+        Names in the order in which they are shown.  Their entries come from the nearest class, as their defaults do.
+    """
+    described, attributes = {}, {}
+    for ancestor in cls.__mro__:
+        described = entries(ancestor.__doc__, "Parameters") | described
+    for ancestor in ancestors:
+        attributes |= {k: v for k, v in entries(ancestor.__doc__, "Attributes").items() if k not in attributes}
+    names = dict.fromkeys([*parameters, *entries(cls.__doc__, "Parameters")])
+    shown = [described[name] for name in names if name in described], attributes.values()
+    own = sections(cls.__doc__)
+    joined = {title: "\n".join(found) for title, found in zip(JOINED, shown) if found}
+    parts = {title: body for title, body in own.items() if title not in ("", *JOINED)}
+    return "\n\n".join([own[""], *(f"{t}\n{'-' * len(t)}\n{body}" for t, body in (joined | parts).items())]) + "\n"
