@@ -1,6 +1,8 @@
-import importlib
+import doctest
+import importlib.util
 import inspect
 import re
+import sys
 import textwrap
 from email.message import Message
 from pathlib import Path
@@ -8,7 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sklearn
-from discovery import ESTIMATORS, METRICS, quick, tiny_pairs, tiny_points, training_data
+import torch
+from discovery import ESTIMATORS, METRICS, QUICK, quick, tiny_pairs, tiny_points, training_data
+from sklearn.base import clone
+from sklearn.metrics import silhouette_score
 from sklearn.utils.fixes import parse_version
 
 import metricnets
@@ -197,3 +202,85 @@ def test_the_linked_files_of_the_readme_exist():
     links = re.findall(r"\]\(([^):]+)\)", read("README.md"))
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+# ------------------------------------------------------------------------------------------------
+# The templates of the page Contributing.
+
+TEMPLATES = {path.stem: path for path in sorted((ROOT / "doc/templates").glob("*.py"))}
+
+
+def template(name):
+    spec = importlib.util.spec_from_file_location(f"template_{name}", TEMPLATES[name])
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_the_page_contributing_shows_every_template_and_its_examples_run(name):
+    assert f":download:`{name}.py <templates/{name}.py>`" in read("doc/contributing.rst")
+    flags = doctest.NORMALIZE_WHITESPACE
+    results = doctest.testmod(template(name), optionflags=flags)
+    assert results.attempted > 0
+    assert results.failed == 0
+
+
+SHOWN = re.findall(r"templates/(\w+).py\n +:pyobject: (\w+)", read("doc/contributing.rst"))
+
+
+@pytest.mark.parametrize(("name", "shown"), SHOWN)
+def test_what_the_page_contributing_shows_exists(name, shown):
+    assert hasattr(template(name), shown)
+
+
+def batch():
+    X, y = tiny_points()
+    z, y = torch.tensor(X[:12], requires_grad=True), torch.tensor(y[:12])
+    return z, (y[:, None] == y).double().fill_diagonal_(torch.nan)
+
+
+def test_the_loss_to_copy_keeps_the_laws_of_losses():
+    loss = template("loss").soft_contrastive
+    z, r = batch()
+    assert torch.autograd.gradcheck(lambda z: loss(z, r), z)
+    unknown = torch.full_like(r, torch.nan)
+    assert loss(z, unknown) == 0
+    unknown[0, 1] = 1.0
+    assert loss(z, unknown).item() == pytest.approx(np.log1p(np.exp(((z[0] - z[1]) ** 2).sum().item() - 1)))
+    X, y = tiny_points()
+    net = quick("EmbeddingNet", loss=loss, loss_params={"margin": 2.0}, max_epochs=30).fit(X, y)
+    assert silhouette_score(net.transform(X), y) > silhouette_score(X, y) + 0.1
+
+
+def test_the_miner_to_copy_only_forgets():
+    miner = template("miner").nearest_dissimilar
+    z, r = batch()
+    mined = miner(z, r, n_pairs=3)
+    kept = ~mined.isnan()
+    assert torch.equal(mined[kept], r[kept])
+    assert torch.equal((mined == 1), (r == 1))
+    assert ((mined == 0).sum(1) == (r == 0).sum(1).clamp(max=3)).all()
+    quick("EmbeddingNet", loss="contrastive", miner=miner).fit(*tiny_points())
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "data"),
+    [
+        ("linear_method", "PairWhitening", tiny_pairs),
+        ("linear_method", "PairWhitening_Supervised", tiny_points),
+        ("deep_method", "ContrastiveNet", tiny_points),
+    ],
+)
+def test_the_method_to_copy_is_an_estimator(file, name, data):
+    cls = getattr(template(file), name)
+    own = "ridge" if file == "linear_method" else "margin"
+    assert list(entries(cls.__doc__, "Parameters")) == list(inspect.signature(cls).parameters)
+    assert next(iter(inspect.signature(cls).parameters)) == own
+    with pytest.raises(TypeError, match=f"Did you mean '{own}'"):
+        cls(**{own[:-1]: 1.0})
+    X, y = data()
+    estimator = clone(cls(**{key: value for key, value in QUICK.items() if key in cls._get_param_names()})).fit(X, y)
+    pairs = tiny_pairs()[0]
+    z = estimator.transform(pairs.reshape(-1, 4)).reshape(len(pairs), 2, -1)
+    np.testing.assert_allclose(estimator.pair_distance(pairs), np.linalg.norm(z[:, 0] - z[:, 1], axis=1), rtol=1e-4)

@@ -1,0 +1,70 @@
+"""A linear method: parameters, a hook, and the mathematics in functions of arrays.
+
+Copy the file to ``metricnets/linear/_name.py``.  A method that learns from points is one class on
+``LinearMetric`` with the hook ``_solve(X, y)``; see ``metricnets/linear/_covariance.py``.
+"""
+
+import numpy as np
+
+from metricnets._linalg import inverse_root
+from metricnets._params import NonNegative, Parametrized
+from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
+
+
+class _BasePairWhitening(Parametrized):
+    """What both forms of the method share.
+
+    Parameters
+    ----------
+    ridge : float >= 0, default=0.001
+        Share of the mean variance that is added to all variances.
+    """
+
+    ridge: NonNegative = 1e-3
+
+    def _solve(self, X, pairs, y):
+        similar = pairs[y > 0]
+        return whitening(X[similar[:, 0]] - X[similar[:, 1]], ridge=self.ridge)[: self.n_components]
+
+
+class PairWhitening(_BasePairWhitening, PairsLearner):
+    """Whitening of the differences in similar pairs.
+
+    Directions in which similar points differ much count little.
+
+    Examples
+    --------
+    >>> pairs = [[[0.0, 0.0], [2.0, 0.0]], [[0.0, 0.0], [0.0, 1.0]], [[0.0, 0.0], [3.0, 3.0]]]
+    >>> PairWhitening(ridge=0.0).fit(pairs, [1, 1, -1]).get_mahalanobis_matrix().round(2)
+    array([[0.5, 0. ],
+           [0. , 2. ]])
+    """
+
+
+class PairWhitening_Supervised(_BasePairWhitening, PairsFromLabels):  # noqa: N801
+    """Whitening of the differences in similar pairs, which are drawn from classes.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> PairWhitening_Supervised(random_state=0).fit(X, y).components_.shape
+    (4, 4)
+    """
+
+
+def whitening(differences, *, ridge):
+    """Return L such that L Σ Lᵀ = I for the second moments Σ of the differences, and a ridge.
+
+    Parameters
+    ----------
+    differences : ndarray of shape (m, d)
+    ridge : float
+
+    Returns
+    -------
+    L : ndarray of shape (rank, d)
+    """
+    moments = differences.T @ differences / len(differences)  # (d, d)
+    d = len(moments)
+    return inverse_root(moments + ridge * np.trace(moments) / d * np.eye(d)).T
