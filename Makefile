@@ -15,10 +15,11 @@ demo: .venv/with-plot          ## compare the methods on the digits: a table and
 test: .venv/with-test          ## run the tests and the examples of the docstrings
 	$(BIN)/pytest -q -n 2
 
-lint: .venv/with-lint          ## check the style and the spelling; change nothing
+lint: .venv/with-lint          ## check the style, the spelling and the types that users see; change nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
+	$(BIN)/basedpyright --pythonpath $(BIN)/python tests/static_types.py
 
 bench: .venv/with-test         ## run the benchmarks, on small problems
 	for script in examples/benchmarks/bench_*.py; do $(BIN)/python $$script --quick || exit 1; done

@@ -6,7 +6,7 @@ Nothing here is ever called.
 # pyright: basic, reportUnnecessaryTypeIgnoreComment=true
 from metricnets import DDML, ITML, DDMLPairs
 from metricnets.deep import HRAML
-from metricnets.linear import LMNN, ITML_Supervised
+from metricnets.linear import LFDA, LMNN, ITML_Supervised
 from metricnets.predictors import MLKNN
 
 
@@ -27,5 +27,5 @@ def misspelt():
     MLKNN(neighbors=3)  # pyright: ignore[reportCallIssue]
     DDML(margin="wide")  # pyright: ignore[reportArgumentType]
     DDML(sampler="pear")  # pyright: ignore[reportArgumentType]
-    ITML(prior="covarience")  # pyright: ignore[reportArgumentType]
+    LFDA(embedding_type="wide")  # pyright: ignore[reportArgumentType]
     ITML(random_state=0.5)  # pyright: ignore[reportArgumentType]

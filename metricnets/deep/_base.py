@@ -1,6 +1,7 @@
 """The shell of the deep metric learners: validation, seeds, training, embedding."""
 
 import copy
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -21,8 +22,6 @@ from metricnets._params import (
     Seed,
     Share,
     Verbosity,
-    checked,
-    one_of,
 )
 from metricnets._tuples import FLOATS, points_of
 from metricnets.base import MetricMixin
@@ -82,17 +81,17 @@ class DeepMetric(MetricMixin, Parametrized):
         network after the other where there are several.
     """
 
-    optimizer: one_of("adamw", "adam", "sgd", or_else=Function) = "adamw"
+    optimizer: Literal["adamw", "adam", "sgd"] | Function = "adamw"
     lr: Positive = 0.01
-    lr_schedule: one_of("cosine", "linear", or_else=MaybeFunction) = "cosine"
-    weight_decay: one_of("auto", or_else=NonNegative) = "auto"
+    lr_schedule: Literal["cosine", "linear"] | MaybeFunction = "cosine"
+    weight_decay: Literal["auto"] | NonNegative = "auto"
     max_epochs: Count = 100
     batch_size: Count = 128
     early_stopping: Flag = False
     validation_fraction: Share = 0.1
     n_iter_no_change: Count = 10
     callbacks: MaybeList = None
-    device: checked(str, str) = "auto"
+    device: Annotated[str, str] = "auto"
     random_state: Seed = None
     verbose: Verbosity = 0
 

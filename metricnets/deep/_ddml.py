@@ -1,8 +1,10 @@
 """DDML: discriminative deep metric learning, on labelled points and on pairs."""
 
+from typing import Literal
+
 import numpy as np
 
-from metricnets._params import Flag, NonNegative, Parametrized, Positive, one_of
+from metricnets._params import Flag, NonNegative, Parametrized, Positive
 from metricnets.deep._pairs import DeepPairsLearner
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._supervised import Supervised
@@ -31,7 +33,7 @@ class _DDML(Parametrized):
     gap: NonNegative = 1.0
     sharpness: Positive = 1.0
     balanced: Flag = False
-    init: one_of("glorot", "uniform", "dae") = "glorot"
+    init: Literal["glorot", "uniform", "dae"] = "glorot"
 
     def _margins(self):
         return {"margin": self.margin, "gap": self.gap, "sharpness": self.sharpness, "balanced": self.balanced}
@@ -113,7 +115,7 @@ class DDMLPairs(_DDML, DeepPairsLearner):
     True
     """
 
-    init: one_of("glorot", "uniform", "dae", "pca", "within") = "glorot"
+    init: Literal["glorot", "uniform", "dae", "pca", "within"] = "glorot"
 
     def _pair_loss(self, d2, similar):
         pos = similar.to(d2.dtype)

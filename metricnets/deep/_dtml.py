@@ -1,6 +1,7 @@
 """DTML and DSTML: deep transfer metric learning."""
 
 import warnings
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from torch import nn
 
 from metricnets._labels import UNKNOWN
 from metricnets._neighbors import WithNeighbors, neighborhoods, spread_labels
-from metricnets._params import Count, Flag, NonNegative, Positive, Sizes, Whole, fitting, one_of
+from metricnets._params import Count, Flag, NonNegative, Positive, Sizes, StrOptions, Whole, fitting
 from metricnets._targets import resolve
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.data import Targets, tensor_of
@@ -117,14 +118,14 @@ class DTML(NetworkMetric):
     margin: MaybePositive = 1.0
     n_neighbors_within: Count = 5
     n_neighbors_between: Count = 10
-    mmd: one_of(*DIVERGENCES) = "gaussian"
+    mmd: Annotated[str, StrOptions({*DIVERGENCES})] = "gaussian"
     n_rounds: Whole = 4
     deep_supervision: NonNegative = 0.0
     threshold: NonNegative = 0.0
     hidden: Sizes = ()
     n_components: Count = 64
     normalize: Flag = True
-    init: one_of("pca", "glorot", "uniform") = "pca"
+    init: Literal["pca", "glorot", "uniform"] = "pca"
     lr: Positive = 3e-4
     max_epochs: Count = 20
 

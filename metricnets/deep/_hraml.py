@@ -1,9 +1,11 @@
 """HRAML: hierarchical relationship alignment metric learning."""
 
+from typing import Annotated
+
 import torch
 
 from metricnets import relations
-from metricnets._params import Flag, Function, Positive, UpToOne, one_of
+from metricnets._params import Flag, Function, Positive, StrOptions, UpToOne
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._supervised import Supervised
 from metricnets.losses import alignment
@@ -60,7 +62,7 @@ class HRAML(Supervised, NetworkMetric):
     (442, 32)
     """
 
-    relation: one_of("auto", *relations.__all__, or_else=Function) = "auto"
+    relation: Annotated[str, StrOptions({"auto", *relations.__all__})] | Function = "auto"
     scale: Positive = 1.5
     hard_fraction: UpToOne = 1.0
     activate_output: Flag = True

@@ -1,10 +1,12 @@
 """The shell of the deep metric learners that learn from pairs."""
 
+from typing import Literal
+
 import numpy as np
 import torch
 
 from metricnets import calibration
-from metricnets._params import Flag, MaybeSource, NonNegative, fitting, one_of
+from metricnets._params import Flag, MaybeSource, NonNegative, fitting
 from metricnets._tuples import check_pair_labels, points_and_members
 from metricnets.base import PairsMixin
 from metricnets.deep._perceptron import NetworkMetric
@@ -49,7 +51,7 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
     """
 
     jitter: NonNegative = 0.0
-    init: one_of("glorot", "uniform", "pca", "within") = "glorot"
+    init: Literal["glorot", "uniform", "pca", "within"] = "glorot"
     early_stopping: Flag = True
     preprocessor: MaybeSource = None
 

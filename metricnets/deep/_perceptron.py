@@ -3,10 +3,11 @@
 import copy
 import inspect
 from numbers import Integral
+from typing import Annotated, Literal
 
 from torch import nn
 
-from metricnets._params import Count, Flag, MaybeFunction, NonNegative, RateBelowOne, Sizes, one_of
+from metricnets._params import Count, Flag, MaybeFunction, NonNegative, RateBelowOne, Sizes, StrOptions
 from metricnets.deep._base import DeepMetric
 from metricnets.networks import ACTIVATIONS, UnitNorm, mlp
 
@@ -52,13 +53,13 @@ class NetworkMetric(DeepMetric):
 
     n_components: Count = 32
     hidden: Sizes = (256,)
-    activation: one_of(*ACTIVATIONS) = "tanh"
+    activation: Annotated[str, StrOptions({*ACTIVATIONS})] = "tanh"
     activate_output: Flag = False
     dropout: RateBelowOne = 0.0
     input_dropout: RateBelowOne = 0.0
     normalize: Flag = False
     module: MaybeFunction = None
-    init: one_of("glorot", "uniform") = "glorot"
+    init: Literal["glorot", "uniform"] = "glorot"
     n_networks: Count = 1
     skip: NonNegative = 0.0
 

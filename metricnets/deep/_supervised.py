@@ -2,13 +2,14 @@
 
 import copy
 import inspect
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from torch import nn
 
 from metricnets import losses, relations
-from metricnets._params import Count, Function, MaybeDict, MaybeFunction, fitting, one_of
+from metricnets._params import Count, Function, MaybeDict, MaybeFunction, StrOptions, fitting
 from metricnets._targets import CLASSES, resolve
 from metricnets.deep._base import DeepMetric
 from metricnets.deep._training.data import Targets, tensor_of
@@ -32,7 +33,7 @@ class Supervised(DeepMetric):
         Rows of a class in a 'balanced' batch, at least; from two classes or more.
     """
 
-    sampler: one_of("shuffled", "balanced", "pairs", or_else=Function) = "balanced"
+    sampler: Literal["shuffled", "balanced", "pairs"] | Function = "balanced"
     n_per_class: Count = 8
 
     _graded = False  # whether the loss learns from relations without a similar pair
@@ -129,9 +130,9 @@ class AnyLoss(Supervised):
         loss, a miner of pytorch-metric-learning.
     """
 
-    loss: one_of(*losses.__all__, or_else=Function) = "triplet"
+    loss: Annotated[str, StrOptions({*losses.__all__})] | Function = "triplet"
     loss_params: MaybeDict = None
-    relation: one_of("auto", *relations.__all__, or_else=Function) = "auto"
+    relation: Annotated[str, StrOptions({"auto", *relations.__all__})] | Function = "auto"
     miner: MaybeFunction = None
 
     def _relation_name(self):

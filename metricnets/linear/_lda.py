@@ -1,12 +1,14 @@
 """LDA: Fisher's discriminant analysis as a metric learner."""
 
+from typing import Literal
+
 import numpy as np
 from scipy.linalg import eigh
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.utils.multiclass import check_classification_targets
 
 from metricnets._linalg import inverse_root
-from metricnets._params import MaybeArray, MaybeCount, MaybeObject, MaybeShare, NonNegative, one_of
+from metricnets._params import MaybeArray, MaybeCount, MaybeObject, MaybeShare, NonNegative
 from metricnets.linear._base import LinearMetric
 
 
@@ -46,7 +48,7 @@ class LDA(LinearMetric):
     """
 
     n_components: MaybeCount = None
-    solver: one_of("svd", "eigen", "lsqr") = "svd"
+    solver: Literal["svd", "eigen", "lsqr"] = "svd"
     shrinkage: MaybeShare = None
     priors: MaybeArray = None
     covariance_estimator: MaybeObject = None

@@ -1,11 +1,13 @@
 """LFDA: local Fisher discriminant analysis."""
 
+from typing import Literal
+
 import numpy as np
 from scipy.linalg import eigh, qr
 
 from metricnets._labels import class_codes
 from metricnets._linalg import centered, with_fixed_signs
-from metricnets._params import MaybeCount, one_of
+from metricnets._params import MaybeCount
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 
@@ -55,7 +57,7 @@ class LFDA(LinearMetric):
     """
 
     k: MaybeCount = None
-    embedding_type: one_of("weighted", "orthonormalized", "plain") = "weighted"
+    embedding_type: Literal["weighted", "orthonormalized", "plain"] = "weighted"
 
     def _solve(self, X, y):
         codes = class_codes(y)

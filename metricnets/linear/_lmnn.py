@@ -1,5 +1,7 @@
 """LMNN: large margin nearest neighbour."""
 
+from typing import Literal
+
 import numpy as np
 from scipy.linalg import eigh
 from scipy.sparse import csr_matrix
@@ -11,13 +13,12 @@ from metricnets._labels import class_codes
 from metricnets._linalg import centered
 from metricnets._neighbors import neighborhoods
 from metricnets._params import (
+    Array,
     Count,
     Flag,
     NonNegative,
     Seed,
     UpToOne,
-    checked,
-    one_of,
     random_state_of,
 )
 from metricnets._progress import progress
@@ -90,7 +91,7 @@ default='auto'
     True
     """
 
-    init: one_of("auto", "pca", "lda", "identity", "random", or_else=checked(np.ndarray, "array-like")) = "auto"
+    init: Literal["auto", "pca", "lda", "identity", "random"] | Array = "auto"
     n_neighbors: Count = 3
     max_iter: Count = 1000
     regularization: UpToOne = 0.5

@@ -1,12 +1,14 @@
 """MLKR: the metric of kernel regression."""
 
+from typing import Literal
+
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 
 from metricnets._initialization import initial_components
 from metricnets._linalg import standardized
-from metricnets._params import Array, Count, Flag, MaybeTolerance, Seed, one_of, random_state_of
+from metricnets._params import Array, Count, Flag, MaybeTolerance, Seed, random_state_of
 from metricnets._progress import progress
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
@@ -69,7 +71,7 @@ class MLKR(LinearMetric):
     (442, 2)
     """
 
-    init: one_of("auto", "pca", "identity", "random", or_else=Array) = "auto"
+    init: Literal["auto", "pca", "identity", "random"] | Array = "auto"
     tol: MaybeTolerance = None
     max_iter: Count = 1000
     verbose: Flag = False

@@ -1,11 +1,13 @@
 """NCA: the right class for neighbours drawn at random."""
 
+from typing import Literal
+
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from metricnets._initialization import initial_components
 from metricnets._labels import class_codes
-from metricnets._params import Array, Count, Flag, MaybeTolerance, Seed, one_of, random_state_of
+from metricnets._params import Array, Count, Flag, MaybeTolerance, Seed, random_state_of
 from metricnets._progress import progress
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
@@ -68,7 +70,7 @@ default='auto'
     (150, 2)
     """
 
-    init: one_of("auto", "pca", "lda", "identity", "random", or_else=Array) = "auto"
+    init: Literal["auto", "pca", "lda", "identity", "random"] | Array = "auto"
     max_iter: Count = 100
     tol: MaybeTolerance = None
     verbose: Flag = False

@@ -1,12 +1,14 @@
 """RAML: a regression of the relation of targets on squared distances."""
 
+from typing import Annotated, Literal
+
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, qr
 from sklearn.svm import SVR
 
 from metricnets import relations
 from metricnets._linalg import centered, components_from_metric, with_fixed_signs
-from metricnets._params import Count, Function, NonNegative, Positive, Seed, one_of, random_state_of
+from metricnets._params import Count, Function, NonNegative, Positive, Seed, StrOptions, random_state_of
 from metricnets._targets import resolve
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
@@ -78,8 +80,8 @@ class RAML(LinearMetric):
     (442, 2)
     """
 
-    solver: one_of("krr", "svr") = "krr"
-    relation: one_of("auto", *relations.__all__, or_else=Function) = "auto"
+    solver: Literal["krr", "svr"] = "krr"
+    relation: Annotated[str, StrOptions({"auto", *relations.__all__})] | Function = "auto"
     alpha: Positive = 0.1
     epsilon: NonNegative = 0.1
     n_neighbors: Count = 5

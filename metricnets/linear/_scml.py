@@ -1,5 +1,7 @@
 """SCML: a metric that is a sparse combination of rank-one metrics, from triplets."""
 
+from typing import Literal
+
 import numpy as np
 from scipy.optimize import Bounds
 from scipy.sparse import csr_matrix
@@ -17,7 +19,6 @@ from metricnets._params import (
     Parametrized,
     Positive,
     Seed,
-    one_of,
     random_state_of,
 )
 from metricnets._progress import progress
@@ -140,7 +141,7 @@ class SCML(TripletsLearner, _BaseSCML):
     array([1, 1])
     """
 
-    basis: one_of("triplet_diffs", or_else=Array) = "triplet_diffs"
+    basis: Literal["triplet_diffs"] | Array = "triplet_diffs"
 
     def _solve(self, X, triplets, labels):
         return self._combine(X, self._given_basis(X), triplets, None)
@@ -178,7 +179,7 @@ class SCML_Supervised(LinearMetric, _BaseSCML):  # noqa: N801
 
     k_genuine: Count = 3
     k_impostor: Count = 10
-    basis: one_of("lda", "triplet_diffs", or_else=Array) = "lda"
+    basis: Literal["lda", "triplet_diffs"] | Array = "lda"
 
     def _solve(self, X, y):
         basis, codes = self._given_basis(X), known_codes(y)

@@ -1,13 +1,14 @@
 """PairsClassifier: same or different, from any learned metric."""
 
 from dataclasses import field
+from typing import Annotated
 
 import numpy as np
 from sklearn.base import MetaEstimatorMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from metricnets._params import MaybeMetric, MaybeRate, Parametrized, Positive, check_instance, fitting, one_of
+from metricnets._params import MaybeMetric, MaybeRate, Parametrized, Positive, StrOptions, check_instance, fitting
 from metricnets._tuples import check_pair_labels, check_tuples
 from metricnets.base import MetricMixin, PairsMixin
 from metricnets.calibration import STRATEGIES, check_strategy
@@ -52,7 +53,7 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
     """
 
     metric: MaybeMetric = field(default=None, kw_only=False)
-    strategy: one_of(*STRATEGIES) = "accuracy"
+    strategy: Annotated[str, StrOptions({*STRATEGIES})] = "accuracy"
     min_rate: MaybeRate = None
     beta: Positive = 1.0
 
