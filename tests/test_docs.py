@@ -18,7 +18,7 @@ from sklearn.utils.fixes import parse_version
 
 import metricnets
 from metricnets import _params
-from metricnets._documentation import entries
+from metricnets._documentation import entries, sections
 
 PARAMETERS_IN_NOTEBOOKS = parse_version(sklearn.__version__) >= parse_version("1.8")  # each with a link
 ROOT = Path(__file__).parents[1]
@@ -284,3 +284,17 @@ def test_the_method_to_copy_is_an_estimator(file, name, data):
     pairs = tiny_pairs()[0]
     z = estimator.transform(pairs.reshape(-1, 4)).reshape(len(pairs), 2, -1)
     np.testing.assert_allclose(estimator.pair_distance(pairs), np.linalg.norm(z[:, 0] - z[:, 1], axis=1), rtol=1e-4)
+
+
+@every_estimator
+def test_an_estimator_names_related_ones(name):
+    related = [line.partition(" : ") for line in sections(ESTIMATORS[name].__doc__)["See Also"].splitlines()]
+    assert related
+    for other, _, description in related:
+        assert other in ESTIMATORS
+        assert other != name
+        assert description.endswith(".")
+    if f"{name}_Supervised" in ESTIMATORS:
+        assert f"{name}_Supervised" in [other for other, _, _ in related]
+    if name.endswith("_Supervised"):
+        assert name.removesuffix("_Supervised") in [other for other, _, _ in related]

@@ -3,7 +3,10 @@
 import ast
 import inspect
 import re
+import subprocess
+import sys
 from dataclasses import fields
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -15,6 +18,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 import metricnets
 from metricnets._params import Count, Flag, MaybeCount, MaybeObject, Parametrized, Positive, fitting
 
+ROOT = Path(metricnets.__file__).parents[1]
 # Parameters that may be any object, with the reason; every other rejects a bare object().
 ANYTHING = {
     "covariance_estimator": "duck-typed, as in scikit-learn",
@@ -240,6 +244,12 @@ def test_a_type_without_a_check_is_an_error():
 
         class Unchecked(Parametrized):
             number: int | None = None
+
+
+def test_without_docstrings_all_works():
+    code = "import metricnets; print(metricnets.ITML(gamma=2.0).get_params()['gamma'], metricnets.LDA.__doc__[:4])"
+    run = subprocess.run([sys.executable, "-OO", "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert run.stdout.split() == ["2.0", "LDA("]
 
 
 def test_a_fit_that_fails_changes_nothing():

@@ -63,6 +63,11 @@ class DDML(_DDML, Supervised, NetworkMetric):
     ``DDML(hidden=(400,), n_components=300, activate_output=True, init="dae", sampler="pairs",
     optimizer="sgd", lr_schedule=None, weight_decay=1e-2)``.
 
+    See Also
+    --------
+    DDMLPairs : Network trained with a logistic loss of given pairs.
+    EmbeddingNet : Network trained with any loss.
+
     References
     ----------
     J. Hu, J. Lu, Y.-P. Tan, "Discriminative deep metric learning for face verification in the
@@ -103,6 +108,11 @@ class DDMLPairs(_DDML, DeepPairsLearner):
         layer takes the principal components of their points, and others are the identity.  'within' then
         whitens by what varies within similar pairs, so that their differences have a covariance of I, but
         for scale; a small ridge serves where they are fewer than features.
+
+    See Also
+    --------
+    DDML : Network trained with a logistic loss of pairs, from labels.
+    PairsClassifier : Threshold on the distance of any metric.
 
     Examples
     --------

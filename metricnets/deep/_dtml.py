@@ -92,6 +92,11 @@ class DTML(NetworkMetric):
     history_ : list of dict
         epoch, train_loss, dur (seconds), with early stopping valid_loss, and round.
 
+    See Also
+    --------
+    SourceOnly : Predictor fitted to the labelled rows alone.
+    EmbeddingNet : Network trained with any loss.
+
     References
     ----------
     J. Hu, J. Lu, Y.-P. Tan, "Deep transfer metric learning", CVPR 2015; M. Long et al., "Transfer

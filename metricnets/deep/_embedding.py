@@ -10,6 +10,12 @@ class EmbeddingNet(AnyLoss, NetworkMetric):
     Contrastive, triplet and the other losses of the literature differ in a formula only; this is
     the estimator for all of them.
 
+    See Also
+    --------
+    Mahalanobis : Linear metric trained with any loss.
+    DDML : Network trained with a logistic loss of pairs, from labels.
+    HRAML : Network aligned with graded relations of targets.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris

@@ -47,6 +47,11 @@ class HRAML(Supervised, NetworkMetric):
     normalize : bool, default=True
         Whether embeddings are scaled to unit norm, equation (10).
 
+    See Also
+    --------
+    RAML : Linear metric from graded relations of targets.
+    EmbeddingNet : Network trained with any loss.
+
     References
     ----------
     L. Gu, "Hierarchical relationship alignment metric learning"; A. Shrivastava, A. Gupta,

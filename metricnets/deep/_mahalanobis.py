@@ -26,6 +26,11 @@ class Mahalanobis(AnyLoss):
     components_ : ndarray of shape (n_components, n_features)
         L.
 
+    See Also
+    --------
+    EmbeddingNet : Network trained with any loss.
+    NCA : Soft nearest neighbours.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris

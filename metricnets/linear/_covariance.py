@@ -19,6 +19,11 @@ class Covariance(LinearMetric):
     n_components : int >= 1 or None, default=None
         Directions to keep, those of the greatest variance of the points.
 
+    See Also
+    --------
+    RCA : Whitening within chunks of similar points.
+    LDA : Linear discriminant analysis.
+
     References
     ----------
     P. C. Mahalanobis, "On the generalised distance in statistics", 1936.

@@ -88,6 +88,11 @@ class DMLEig(PairsLearner, _BaseDMLEig):
     n_iter_ : int
         Iterations of L-BFGS and of Frank-Wolfe.
 
+    See Also
+    --------
+    DMLEig_Supervised : The same method from classes.
+    MMC : Large distances of dissimilar pairs, bounded ones of similar pairs.
+
     References
     ----------
     Y. Ying, P. Li, "Distance metric learning with eigenvalue optimization", JMLR 13, 2012.
@@ -109,6 +114,11 @@ class DMLEig_Supervised(PairsFromLabels, _BaseDMLEig):  # noqa: N801
     ----------
     n_iter_ : int
         Iterations of L-BFGS and of Frank-Wolfe.
+
+    See Also
+    --------
+    DMLEig : The same method from pairs.
+    MMC_Supervised : Large distances of dissimilar pairs, bounded ones of similar pairs, from classes.
 
     Examples
     --------

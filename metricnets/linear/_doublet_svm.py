@@ -67,6 +67,11 @@ class DoubletSVM(PairsLearner, _BaseDoubletSVM):
     n_iter_ : int
         Steps of the solver.
 
+    See Also
+    --------
+    DoubletSVM_Supervised : The same method from classes.
+    RAML : Linear metric from graded relations of targets.
+
     References
     ----------
     F. Wang, W. Zuo, L. Zhang, D. Meng, D. Zhang, "A kernel classification framework for metric
@@ -102,6 +107,11 @@ class DoubletSVM_Supervised(LinearMetric, _BaseDoubletSVM):  # noqa: N801
         The squared distance at the border between similar and dissimilar, before the projection.
     n_iter_ : int
         Steps of the solver.
+
+    See Also
+    --------
+    DoubletSVM : The same method from pairs.
+    RAML : Linear metric from graded relations of targets.
 
     Examples
     --------

@@ -57,6 +57,11 @@ class GMML(PairsLearner, _BaseGMML):
     traces of the scatters, and is not zero by default, so that singular scatters do no harm.  With
     the prior 'identity' features of great units drown the others: scale them first.
 
+    See Also
+    --------
+    GMML_Supervised : The same method from classes.
+    ITML : Least change of a metric that bounds distances, from pairs.
+
     References
     ----------
     P. H. Zadeh, R. Hosseini, S. Sra, "Geometric mean metric learning", ICML 2016.
@@ -78,6 +83,11 @@ class GMML_Supervised(PairsFromLabels, _BaseGMML):  # noqa: N801
     ----------
     random_state : int, RandomState or None, default=None
         What the pairs are drawn with, and ``prior='random'``.
+
+    See Also
+    --------
+    GMML : The same method from pairs.
+    ITML_Supervised : Least change of a metric that bounds distances, from classes.
 
     Examples
     --------

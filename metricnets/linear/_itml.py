@@ -85,6 +85,12 @@ class ITML(PairsLearner, _BaseITML):
     n_iter_ : int
         Newton steps taken, at least 1.
 
+    See Also
+    --------
+    ITML_Supervised : The same method from classes.
+    GMML : Geometric mean of two metrics, from pairs, in closed form.
+    LDML : Logistic regression on distances of pairs.
+
     References
     ----------
     J. V. Davis, B. Kulis, P. Jain, S. Sra, I. S. Dhillon, "Information-theoretic metric learning", ICML 2007.
@@ -131,6 +137,12 @@ class ITML_Supervised(PairsFromLabels, _BaseITML):  # noqa: N801
         Upper bound of similar and lower bound of dissimilar squared distances.
     n_iter_ : int
         Newton steps taken, at least 1.
+
+    See Also
+    --------
+    ITML : The same method from pairs.
+    GMML_Supervised : Geometric mean of two metrics, from classes.
+    LDML_Supervised : Logistic regression on distances of pairs, from classes.
 
     References
     ----------

@@ -34,6 +34,12 @@ class LDA(LinearMetric):
     tol : float >= 0, default=0.0001
         Singular values below this are zero, for 'svd'.
 
+    See Also
+    --------
+    LFDA : Local Fisher discriminant analysis, for classes of several clusters.
+    RCA_Supervised : Whitening within chunks of similar points, from classes.
+    NCA : Soft nearest neighbours.
+
     References
     ----------
     R. A. Fisher, "The use of multiple measurements in taxonomic problems", 1936.

@@ -84,6 +84,11 @@ class LDML(PairsLearner, _BaseLDML):
     n_iter_ : int
         Iterations of L-BFGS.
 
+    See Also
+    --------
+    LDML_Supervised : The same method from classes.
+    DDMLPairs : Network trained with a logistic loss of given pairs.
+
     References
     ----------
     M. Guillaumin, J. Verbeek, C. Schmid, "Is that you? Metric learning approaches for face
@@ -108,6 +113,11 @@ class LDML_Supervised(PairsFromLabels, _BaseLDML):  # noqa: N801
         The squared distance at which similar and dissimilar are as likely.
     n_iter_ : int
         Iterations of L-BFGS.
+
+    See Also
+    --------
+    LDML : The same method from pairs.
+    DDMLPairs : Network trained with a logistic loss of given pairs.
 
     Examples
     --------

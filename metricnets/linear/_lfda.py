@@ -42,6 +42,11 @@ class LFDA(LinearMetric):
         'plain' takes the eigenvectors v as they are, 'weighted' multiplies them by √λ, and
         'orthonormalized' makes the rows of L orthonormal.
 
+    See Also
+    --------
+    LDA : Linear discriminant analysis.
+    LMNN : Large margins between nearest neighbours of different classes.
+
     References
     ----------
     M. Sugiyama, "Dimensionality reduction of multimodal labeled data by local Fisher discriminant

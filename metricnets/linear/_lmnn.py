@@ -75,6 +75,11 @@ default='auto'
     n_iter_ : int
         Iterations done.
 
+    See Also
+    --------
+    NCA : Soft nearest neighbours.
+    LFDA : Local Fisher discriminant analysis, for classes of several clusters.
+
     References
     ----------
     K. Q. Weinberger, L. K. Saul, "Distance metric learning for large margin nearest neighbor classification",

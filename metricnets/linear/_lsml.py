@@ -62,6 +62,11 @@ class LSML(QuadrupletsLearner, _BaseLSML):
     n_iter_ : int
         Newton steps taken, at least 1.
 
+    See Also
+    --------
+    LSML_Supervised : The same method from classes.
+    SCML : Sparse combination of rank-one metrics, from triplets.
+
     References
     ----------
     E. Y. Liu, Z. Guo, X. Zhang, V. Jojic, W. Wang, "Metric learning from relative comparisons by minimizing
@@ -89,6 +94,11 @@ class LSML_Supervised(QuadrupletsFromLabels, _BaseLSML):  # noqa: N801
         The weights, of sum 1.
     n_iter_ : int
         Newton steps taken, at least 1.
+
+    See Also
+    --------
+    LSML : The same method from quadruplets.
+    SCML_Supervised : Sparse combination of rank-one metrics, from classes.
 
     References
     ----------

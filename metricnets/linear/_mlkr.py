@@ -58,6 +58,11 @@ class MLKR(LinearMetric):
     n_iter_ : int
         Iterations done, at least 1.
 
+    See Also
+    --------
+    NCA : Soft nearest neighbours.
+    RAML : Linear metric from graded relations of targets.
+
     References
     ----------
     K. Q. Weinberger, G. Tesauro, "Metric learning for kernel regression", AISTATS 2007.

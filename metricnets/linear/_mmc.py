@@ -115,6 +115,11 @@ class MMC(PairsLearner, _BaseMMC):
     converged_ : bool
         Whether the gap became ``tol`` or less.
 
+    See Also
+    --------
+    MMC_Supervised : The same method from classes.
+    DMLEig : Largest smallest distance of dissimilar pairs.
+
     References
     ----------
     E. P. Xing, A. Y. Ng, M. I. Jordan, S. Russell, "Distance metric learning with application to
@@ -149,6 +154,11 @@ class MMC_Supervised(PairsFromLabels, _BaseMMC):  # noqa: N801
         Iterations taken.
     converged_ : bool
         Whether the gap became ``tol`` or less.
+
+    See Also
+    --------
+    MMC : The same method from pairs.
+    DMLEig_Supervised : Largest smallest distance of dissimilar pairs, from classes.
 
     Examples
     --------

@@ -57,6 +57,11 @@ default='auto'
     n_iter_ : int
         Iterations done, at least 1.
 
+    See Also
+    --------
+    LMNN : Large margins between nearest neighbours of different classes.
+    MLKR : Soft nearest neighbours for real targets.
+
     References
     ----------
     J. Goldberger, S. Roweis, G. Hinton, R. Salakhutdinov, "Neighbourhood components analysis", NIPS 2004.

@@ -66,6 +66,12 @@ class RAML(LinearMetric):
     n_iter_ : int
         Steps of 'svr'; 1 for 'krr'.
 
+    See Also
+    --------
+    DoubletSVM : Support vector machine on pairs.
+    HRAML : Network aligned with graded relations of targets.
+    MLKR : Soft nearest neighbours for real targets.
+
     References
     ----------
     P. Zhu, R. Qi, Q. Hu, Q. Wang, C. Zhang, L. Yang, "Beyond similar and dissimilar relations: a kernel

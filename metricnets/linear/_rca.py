@@ -61,6 +61,12 @@ class RCA(_BaseRCA, LinearMetric):
     rank: C becomes (f C + r t D) / (f + r), with the degrees of freedom f of C, the rank r of S, and t
     the mean variance within chunks once each feature of X has variance one, or 1 if there is none.
 
+    See Also
+    --------
+    RCA_Supervised : The same, with chunks drawn from classes.
+    LDA : Linear discriminant analysis.
+    Covariance : Inverse covariance of all points.
+
     References
     ----------
     A. Bar-Hillel, T. Hertz, N. Shental and D. Weinshall, "Learning a Mahalanobis metric from equivalence
@@ -120,6 +126,11 @@ class RCA_Supervised(_BaseRCA, LinearMetric):  # noqa: N801
         Points of a chunk.
     random_state : int, RandomState or None, default=None
         What they are drawn with.
+
+    See Also
+    --------
+    RCA : The same method from chunks.
+    LDA : Linear discriminant analysis.
 
     References
     ----------

@@ -128,6 +128,11 @@ class SCML(TripletsLearner, _BaseSCML):
         'triplet_diffs' takes, for triplets that are drawn, the direction along which d²(a, c) − d²(a, b)
         is greatest, of unit norm.
 
+    See Also
+    --------
+    SCML_Supervised : The same method from classes.
+    LSML : Squared residuals of comparisons of distances, from quadruplets.
+
     References
     ----------
     Y. Shi, A. Bellet and F. Sha, "Sparse compositional metric learning", AAAI 2014.
@@ -163,6 +168,11 @@ class SCML_Supervised(LinearMetric, _BaseSCML):  # noqa: N801
     basis : {'lda', 'triplet_diffs'} or array-like of shape (n_basis, n_features), default='lda'
         'lda' takes the discriminants, of unit norm, of the 20 and of the 50 rows of each class that
         are nearest to each of some centres, which k-means finds; for 'triplet_diffs' see `SCML`.
+
+    See Also
+    --------
+    SCML : The same method from triplets.
+    LSML_Supervised : Squared residuals of comparisons of distances, from classes.
 
     References
     ----------

@@ -77,6 +77,11 @@ class SDML(PairsLearner, _BaseSDML):
     n_iter_ : int
         Iterations taken.
 
+    See Also
+    --------
+    SDML_Supervised : The same method from classes.
+    ITML : Least change of a metric that bounds distances, from pairs.
+
     References
     ----------
     G.-J. Qi, J. Tang, Z.-J. Zha, T.-S. Chua, H.-J. Zhang, "An efficient sparse metric learning in
@@ -108,6 +113,11 @@ class SDML_Supervised(PairsFromLabels, _BaseSDML):  # noqa: N801
         η, at most ``balance_param``.
     n_iter_ : int
         Iterations taken.
+
+    See Also
+    --------
+    SDML : The same method from pairs.
+    ITML_Supervised : Least change of a metric that bounds distances, from classes.
 
     Examples
     --------

@@ -29,6 +29,11 @@ def contrastive(z, r, *, positive_margin=0.0, margin=1.0, squared=False):
     -------
     loss : tensor of shape ()
 
+    See Also
+    --------
+    logistic_pair : Smooth hinges on the squared distances of pairs.
+    triplet : Hinges on comparisons of two distances.
+
     References
     ----------
     J. Lu, J. Hu, J. Zhou, "Deep metric learning for visual understanding", IEEE SPM 2017;
@@ -77,6 +82,11 @@ def logistic_pair(z, r, *, margin=3.0, gap=1.0, sharpness=1.0, balanced=False):
     ValueError
         Unless 0 <= gap < margin.
 
+    See Also
+    --------
+    contrastive : Hinges on the distances of pairs.
+    alignment : Squared errors of squared distances, for graded relations.
+
     References
     ----------
     J. Hu, J. Lu, Y.-P. Tan, "Discriminative deep metric learning for face verification in the
@@ -123,6 +133,10 @@ def alignment(z, r, *, scale=2.0):
     scale : float, default=2.0
         Squared distance wanted of the least alike.  Embeddings of unit norm can reach 4; for
         many classes, which cannot all be opposite each other, 2 (orthogonal) is within reach.
+
+    See Also
+    --------
+    logistic_pair : Smooth hinges on the squared distances of pairs.
 
     References
     ----------

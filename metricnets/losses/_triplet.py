@@ -27,6 +27,11 @@ def triplet(z, r, *, margin=0.2, select="all", squared=False, reduction="active"
     reduction : {'active', 'all'}, default='active'
         The mean over the triplets with a loss above 0, or over all selected ones.
 
+    See Also
+    --------
+    npair : Cross-entropy of one similar pair among dissimilar ones.
+    contrastive : Hinges on the distances of pairs.
+
     References
     ----------
     F. Schroff, D. Kalenichenko, J. Philbin, "FaceNet", CVPR 2015; A. Hermans, L. Beyer,
@@ -81,6 +86,10 @@ def npair(z, r, *, temperature=0.2):
     ------
     ValueError
         If ``temperature`` is not above 0.
+
+    See Also
+    --------
+    triplet : Hinges on comparisons of two distances.
 
     References
     ----------

@@ -24,6 +24,11 @@ class AAKNN(RegressorMixin, NeighborsEstimator):
     metric_ : metric learner, callable or None
         The fitted ``metric``.
 
+    See Also
+    --------
+    MLKNN : Label sets or classes from nearest neighbours.
+    HRAML : Network aligned with graded relations of targets.
+
     References
     ----------
     X. Geng, "Label distribution learning", IEEE Transactions on Knowledge and Data Engineering 28,

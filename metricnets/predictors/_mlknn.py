@@ -36,6 +36,11 @@ class MLKNN(ClassifierMixin, NeighborsEstimator):
     posteriors_ : ndarray of shape (n_labels, n_neighbors + 1)
         Probability of each label, given that j = 0, 1, ..., k neighbours have it.
 
+    See Also
+    --------
+    AAKNN : Label distributions from nearest neighbours.
+    HRAML : Network aligned with graded relations of targets.
+
     Notes
     -----
     ``predict`` gives a label whose probability is above ½; the paper breaks ties at random, here a

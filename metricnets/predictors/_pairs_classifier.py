@@ -42,6 +42,11 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
     classes_ : ndarray of shape (2,)
         −1 and +1.
 
+    See Also
+    --------
+    DDMLPairs : Network trained with a logistic loss of given pairs.
+    ITML : Least change of a metric that bounds distances, from pairs.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris

@@ -37,6 +37,10 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
     n_features_in_ : int
         Features that it was fitted with.
 
+    See Also
+    --------
+    DTML : Network for a labelled source and an unlabelled target domain.
+
     Examples
     --------
     >>> import numpy as np
