@@ -1,8 +1,9 @@
-"""Docstrings of classes that show all parameters and attributes, inherited ones too."""
+"""Docstrings of classes that show all parameters and attributes, inherited ones too, and where their pages are."""
 
 import inspect
 import re
 from functools import cache
+from importlib import metadata
 
 HEADING = re.compile(r"^(?=[A-Z][A-Za-z ]+\n-{3,}$)", re.MULTILINE)
 JOINED = "Parameters", "Attributes"
@@ -52,3 +53,13 @@ def document(cls, ancestors, parameters):
     joined = {title: "\n".join(found) for title, found in zip(JOINED, shown) if found}
     parts = {title: body for title, body in own.items() if title not in ("", *JOINED)}
     return "\n\n".join([own[""], *(f"{t}\n{'-' * len(t)}\n{body}" for t, body in (joined | parts).items())]) + "\n"
+
+
+@cache
+def documentation_url():
+    """Where the documentation is published, as the metadata of the package say, or ""."""
+    try:
+        urls = metadata.metadata("metricnets").get_all("Project-URL", [])
+    except metadata.PackageNotFoundError:
+        return ""
+    return dict(url.split(", ", 1) for url in urls).get("Documentation", "").rstrip("/")

@@ -7,7 +7,6 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from importlib import metadata
 from itertools import chain
 from numbers import Integral, Real
 from types import NoneType, UnionType
@@ -18,7 +17,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, StrOptions
 
-from metricnets._documentation import document
+from metricnets._documentation import document, documentation_url
 from metricnets._runtime import one_thread
 from metricnets.exceptions import FitInterrupted, did_you_mean
 
@@ -147,16 +146,6 @@ class Parametrized(BaseEstimator):
     def _doc_link_url_param_generator(self):
         url = documentation_url()
         return {"url": url and f"{url}/api.html#metricnets.{type(self).__name__}"}
-
-
-@functools.cache
-def documentation_url():
-    """Where the documentation is published, as the metadata of the package say, or ""."""
-    try:
-        urls = metadata.metadata("metricnets").get_all("Project-URL", [])
-    except metadata.PackageNotFoundError:
-        return ""
-    return dict(url.split(", ", 1) for url in urls).get("Documentation", "").rstrip("/")
 
 
 def _explained(init, types):

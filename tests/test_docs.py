@@ -17,7 +17,7 @@ from sklearn.metrics import silhouette_score
 from sklearn.utils.fixes import parse_version
 
 import metricnets
-from metricnets import _params
+from metricnets import _documentation, _params
 from metricnets._documentation import entries, sections
 
 PARAMETERS_IN_NOTEBOOKS = parse_version(sklearn.__version__) >= parse_version("1.8")  # each with a link
@@ -125,8 +125,8 @@ def test_the_link_to_the_documentation_is_that_of_the_metadata(monkeypatch):
     message = Message()
     for url in urls:
         message["Project-URL"] = url
-    monkeypatch.setattr(_params.metadata, "metadata", lambda name: message)
-    assert _params.documentation_url.__wrapped__() == "https://example.org/doc"
+    monkeypatch.setattr(_documentation.metadata, "metadata", lambda name: message)
+    assert _documentation.documentation_url.__wrapped__() == "https://example.org/doc"
 
 
 @every_estimator
