@@ -4,7 +4,17 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-__all__ = ["MLP", "Ensemble", "NonSaturatingSigmoid", "Skip", "Standardize", "UnitNorm", "mlp", "small_conv"]
+__all__ = [
+    "MLP",
+    "Ensemble",
+    "NonSaturatingSigmoid",
+    "Skip",
+    "Standardize",
+    "UnitNorm",
+    "WholeNumbers",
+    "mlp",
+    "small_conv",
+]
 
 
 class NonSaturatingSigmoid(nn.Module):
@@ -85,7 +95,15 @@ class Ensemble(nn.Module):
 
 
 class Standardize(nn.Module):
-    """x ↦ (x − origin − mean) / scale, in double precision: far from zero the digits of the points are not lost."""
+    """Standardise points, x ↦ (x − origin − mean) / scale, in double precision.
+
+    What is near the points is subtracted first, so that no digits are lost far from zero.
+
+    Parameters
+    ----------
+    origin, mean : array-like of shape (n_features,) or float
+    scale : array-like of shape (n_features,) or float
+    """
 
     def __init__(self, origin, mean, scale):
         super().__init__()
@@ -94,6 +112,13 @@ class Standardize(nn.Module):
 
     def forward(self, x):
         return ((x.double() - self.origin - self.mean) / self.scale).to(x.dtype)
+
+
+class WholeNumbers(nn.Module):
+    """Turn points into int64, which embeddings of words and the like ask for."""
+
+    def forward(self, x):
+        return x.round().long()
 
 
 class Skip(nn.Module):

@@ -1,5 +1,6 @@
 """The shell of the deep metric learners: validation, seeds, training, embedding."""
 
+import contextlib
 import copy
 from typing import Annotated, Literal
 
@@ -28,9 +29,9 @@ from metricnets.base import MetricMixin
 from metricnets.deep._training.data import CHUNK, Batches, Problem, Rows, chunks, tensor_of
 from metricnets.deep._training.loop import Options, train
 from metricnets.deep._training.runtime import defaults, randomness, threads_for
-from metricnets.deep._training.scaling import beside_points, standardization, standardized
-from metricnets.exceptions import FitInterrupted
-from metricnets.networks import Ensemble, Standardize
+from metricnets.deep._training.scaling import standardization, standardized
+from metricnets.exceptions import FitInterrupted, warn
+from metricnets.networks import Standardize, WholeNumbers
 
 
 class DeepMetric(MetricMixin, Parametrized):
@@ -96,7 +97,7 @@ class DeepMetric(MetricMixin, Parametrized):
     verbose: Verbosity = 0
 
     _standardizes = True  # whether the network is trained on centred points of unit scale
-    n_networks, skip = 1, 0.0  # parameters where they make sense
+    _n_networks = 1  # how many are trained
 
     # ---- hooks
 
@@ -118,6 +119,10 @@ class DeepMetric(MetricMixin, Parametrized):
     def _exposed(self, network):
         """Hook: the module whose output the loss reads; ``transform`` takes that of the network."""
         return network
+
+    def _joined(self, networks, X):
+        """Hook: the module that embeds, of the trained networks."""
+        return networks[0]
 
     def _draws_globally(self):
         """Hook: whether something draws from PyTorch's global generators."""
@@ -190,7 +195,7 @@ class DeepMetric(MetricMixin, Parametrized):
             threads_for(rows.X),
             randomness(problem.seed, device, self._draws_globally()) as generator,
         ):
-            while len(networks) < self.n_networks and not interrupted:
+            while len(networks) < self._n_networks and not interrupted:
                 network = self._built(rows, generator)
                 criterion = self._criterion(rows.targets)
                 history, interrupted = train(self._exposed(network), criterion, batches, self._options(device))
@@ -221,8 +226,7 @@ class DeepMetric(MetricMixin, Parametrized):
         shape = tuple(rows.X.shape[1:])
         network = self._network(shape, generator)
         self._initialize(network, rows, generator)
-        with torch.no_grad():
-            z = network.eval()(rows.X[:2])
+        network, z = _embedding(network.eval(), rows.X[:2])
         if not any(p.requires_grad for p in network.parameters()):
             raise ValueError("module has no parameter that could be trained.")
         if not isinstance(z, torch.Tensor) or z.ndim != 2 or len(z) != len(rows.X[:2]):
@@ -234,13 +238,13 @@ class DeepMetric(MetricMixin, Parametrized):
     @torch.no_grad()
     def _keep(self, networks, X):
         """Make ``module_`` of the trained networks, and see that they embed still."""
-        module = networks[0] if len(networks) == 1 else Ensemble(networks)
-        self.module_ = (beside_points(module, X, self.skip) if self.skip else module).eval()
-        z = self.module_(X[:256])
+        self._rows_at_once = self.batch_size if self._takes_any_shape() else CHUNK
+        self.module_ = self._joined(networks, X).eval()
+        z = self.module_(X[: min(256, self._rows_at_once)])
         if not torch.isfinite(z).all():
             raise ValueError(f"embeddings are no longer finite numbers after training; lower lr (lr={self.lr}).")
         self._n_features_out = z.shape[1]
-        self._own_precision, self._rows_at_once = self._takes_any_shape(), CHUNK
+        self._in_double = not self._takes_any_shape() or _takes_double(self.module_, X[:2])
 
     def _finish(self, problem):
         """Let the networks take points as they were given."""
@@ -256,7 +260,7 @@ class DeepMetric(MetricMixin, Parametrized):
         if interrupted:
             raise FitInterrupted(
                 f"training was interrupted; the estimator keeps what it learned, {len(self.history_)} of "
-                f"{self.max_epochs * self.n_networks} epochs."
+                f"{self.max_epochs * self._n_networks} epochs."
             )
         return self
 
@@ -273,6 +277,14 @@ class DeepMetric(MetricMixin, Parametrized):
         except (RuntimeError, AssertionError) as error:
             raise ValueError(f"device={self.device!r} is not available: {error}") from None
         return self.device
+
+    def _device_here(self):
+        """The device to embed on, which may be another one than that of the training."""
+        try:
+            return self._device()
+        except ValueError as error:
+            warn(f"{error}; points are embedded on the CPU.")
+            return "cpu"
 
     # ---- embed
 
@@ -293,18 +305,40 @@ class DeepMetric(MetricMixin, Parametrized):
         return self._points(validate_data(self, X, reset=False, dtype=FLOATS, allow_nd=True))
 
     def _embed(self, X):
-        """Embed an array (n, ...); networks of ours in X's precision, others in their own."""
-        precision = np.float32 if self._own_precision else X.dtype
-        device, dtype = self._device(), torch.float64 if precision == np.float64 else torch.float32
-        module = self.module_
+        """Embed an array (n, ...), in its own precision if the network can."""
+        dtype = torch.float64 if X.dtype == np.float64 and self._in_double else torch.float32
+        module, device = self.module_, self._device_here()
         if device != "cpu" or dtype != torch.float32:
-            module = copy.deepcopy(module).to(device, dtype)
+            module = copy.deepcopy(module).to(device, *([dtype] if dtype == torch.float64 else []))
         with defaults(device, gradients=False), threads_for(X):
-            parts = [module(tensor_of(part, dtype).to(device)).cpu() for (part,) in chunks(X, size=self._rows_at_once)]
-        return torch.cat(parts).numpy().astype(X.dtype, copy=False)
+            parts = chunks(X, size=self._rows_at_once)
+            z = [module(tensor_of(part, dtype).to(device)).to("cpu", dtype) for (part,) in parts]
+        return torch.cat(z).numpy().astype(X.dtype, copy=False)
 
     def _shape(self):
         return self._point_shape
 
     def _frozen(self):
         return as_numpy(self.module_)
+
+
+@torch.no_grad()
+def _embedding(network, X):
+    """Embed points; also the network, which gets whole numbers as int64 if it does not take them otherwise."""
+    try:
+        return network, network(X)
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        if (X.round() == X).all():
+            with contextlib.suppress(RuntimeError, TypeError, ValueError, IndexError):
+                of_whole = nn.Sequential(WholeNumbers(), network)
+                return of_whole, of_whole(X)
+        raise ValueError(f"module cannot embed points of shape {tuple(X.shape[1:])}: {error}") from error
+
+
+def _takes_double(module, X):
+    """Whether a network computes the same in double precision."""
+    try:
+        z, in_double = module(X), copy.deepcopy(module).double()(X.double())
+    except (RuntimeError, TypeError, ValueError):
+        return False
+    return in_double.dtype == torch.float64 and torch.allclose(z.double(), in_double, rtol=1e-3, atol=1e-4)

@@ -9,7 +9,10 @@ from torch import nn
 
 from metricnets._params import Count, Flag, MaybeFunction, NonNegative, RateBelowOne, Sizes, StrOptions
 from metricnets.deep._base import DeepMetric
-from metricnets.networks import ACTIVATIONS, UnitNorm, mlp
+from metricnets.deep._training.scaling import beside_points
+from metricnets.networks import ACTIVATIONS, Ensemble, UnitNorm, mlp
+
+OF_PERCEPTRON = ("n_components", "hidden", "activation", "activate_output", "dropout", "input_dropout")
 
 
 class NetworkMetric(DeepMetric):
@@ -67,6 +70,14 @@ class NetworkMetric(DeepMetric):
     def _standardizes(self):
         return self.module is None
 
+    @property
+    def _n_networks(self):
+        return self.n_networks
+
+    def _joined(self, networks, X):
+        module = networks[0] if len(networks) == 1 else Ensemble(networks)
+        return beside_points(module, X, self.skip, self._rows_at_once) if self.skip else module
+
     def _takes_any_shape(self):
         return self.module is not None
 
@@ -89,6 +100,13 @@ class NetworkMetric(DeepMetric):
                 input_dropout=self.input_dropout,
                 generator=generator,
             )
+        for name in OF_PERCEPTRON:
+            value, default = getattr(self, name), type(self).__dataclass_fields__[name].default
+            if value != default:
+                raise ValueError(
+                    f"{name}={value!r} is for the built-in perceptron, and module= brings its own; leave it at "
+                    f"{default!r}."
+                )
         if self.n_networks > 1 and isinstance(self.module, nn.Module):
             raise ValueError(
                 f"n_networks={self.n_networks} would train copies of one module; give a class or a function as "

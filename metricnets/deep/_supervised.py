@@ -65,7 +65,8 @@ class Supervised(DeepMetric):
             raise ValueError("y is the same in all rows; a metric needs some that are less alike.")
         check_relation(relation, labels)
         strata = labels if labels.ndim == 1 and classes is not None else None
-        targets = Targets(tensor_of(labels), relation=relation)
+        row = torch.arange(len(labels)) if callable(self.sampler) else None  # others never draw a row twice
+        targets = Targets(tensor_of(labels), row, relation=relation)
         problem = self._prepare(X, targets, strata)
         interrupted = self._train(problem)
         self._finish(problem)
@@ -84,6 +85,8 @@ class Supervised(DeepMetric):
 
     def _loss_of_batch(self, z, targets):
         r = targets.relation(targets.labels, targets.labels).to(z.dtype).fill_diagonal_(torch.nan)
+        if targets.row is not None:
+            r = r.masked_fill(targets.row[:, None] == targets.row, torch.nan)
         return self._loss(z, halves(z, r) if self.sampler == "pairs" else r)
 
     def _make_batches(self, part, rng):
@@ -144,7 +147,21 @@ class AnyLoss(Supervised):
 
     def _validated(self, X, y):
         _check_loss(self.loss, self.loss_params)
+        if isinstance(self.loss, nn.Module) or (isinstance(self.loss, type) and issubclass(self.loss, nn.Module)):
+            self._check_on_labels()
         return super()._validated(X, y)
+
+    def _check_on_labels(self):
+        """A module as loss takes class codes: no relation, and no pairs chosen beforehand."""
+        if self.relation not in ("auto", *CLASSES):
+            raise ValueError(
+                f"relation={self.relation!r} is for losses of (z, r), and a module as loss takes class codes; leave it "
+                "at 'auto', or give 'known_class' where negative codes are not known."
+            )
+        if self.sampler == "pairs":
+            raise ValueError(
+                "sampler='pairs' is for losses of (z, r), and a module as loss takes all rows; choose another."
+            )
 
     def _draws_globally(self):
         return isinstance(self.loss, type | nn.Module) or super()._draws_globally()
@@ -170,7 +187,7 @@ def _check_loss(loss, params):
 
 
 class _OnLabels(nn.Module):
-    """A loss of embeddings and class codes, with its miner."""
+    """A loss of embeddings and class codes, with its miner: of rows of known class, each once."""
 
     def __init__(self, loss, miner):
         super().__init__()
@@ -180,6 +197,14 @@ class _OnLabels(nn.Module):
         codes = targets.labels
         if codes.dtype != torch.int64:
             raise ValueError("a module as loss needs classes in y, read by relation='same_class'.")
+        rows = torch.arange(len(codes), device=codes.device)
+        if targets.row is not None:
+            drawn = targets.row.cpu().numpy()
+            rows = torch.as_tensor(np.sort(np.unique(drawn, return_index=True)[1]), device=codes.device)
+        rows = rows[codes[rows] >= 0]
+        if not len(rows):
+            return z.sum() * 0
+        z, codes = z[rows], codes[rows]
         mined = () if self.miner is None else (self.miner(z, codes),)
         return self.loss(z, codes, *mined)
 

@@ -389,7 +389,7 @@ def test_nothing_warns_and_nothing_is_left_behind(blobs):
         net.fit(X, y).transform(X)
     assert net.get_params() == params
     kept = {name for name in vars(net) if name not in inspect.signature(DDML).parameters}
-    private = {"_n_features_out", "_point_shape", "_own_precision", "_rows_at_once"}
+    private = {"_n_features_out", "_point_shape", "_in_double", "_rows_at_once"}
     assert kept == {"module_", "history_", "n_features_in_"} | private
 
 

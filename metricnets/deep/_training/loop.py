@@ -4,6 +4,7 @@ skorch drives the epochs, the schedule and the callbacks.  What is set here is w
 is one indexing of the whole table, and the optimiser is fused.
 """
 
+import copy
 import inspect
 import traceback
 from dataclasses import dataclass
@@ -75,8 +76,13 @@ class _Net(NeuralNet):
         self.optimizer_.step()
         return {"loss": loss, "y_pred": z}
 
-    def get_loss(self, y_pred, y_true, X=None, training=False):
-        return self.criterion_(y_pred, y_true.to(self.device))
+    def get_loss(self, y_pred, y_true, X=None, training=True):
+        criterion = self.criterion_ if training else copy.deepcopy(self.criterion_)  # a loss may remember what it saw
+        loss = criterion(y_pred, y_true.to(self.device))
+        if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+            got = f"shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else type(loss).__name__
+            raise ValueError(f"loss should return a scalar tensor, such as a mean over pairs; got {got}.")
+        return loss.reshape(())
 
     @property
     def _default_callbacks(self):

@@ -48,10 +48,13 @@ def standardized(X, standardize):
 
 
 @torch.no_grad()
-def beside_points(network, X, weight):
-    """A network with the points beside it: their mean squared distance is ``weight`` times that of the embeddings."""
+def beside_points(network, X, weight, n_rows):
+    """A network with the points beside it: their mean squared distance is ``weight`` times that of the embeddings.
+
+    It embeds ``n_rows`` at a time.
+    """
     center = X.mean(dim=0)
     spread = sum(((part - center) ** 2).sum() for (part,) in chunks(X))
-    z = torch.cat([network(part) for (part,) in chunks(X)])
+    z = torch.cat([network(part) for (part,) in chunks(X, size=n_rows)])
     of_embeddings = ((z - z.mean(dim=0)) ** 2).sum()
     return Skip(network, center, (weight * of_embeddings / spread.clamp_min(1e-30)).sqrt())
