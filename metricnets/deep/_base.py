@@ -1,7 +1,5 @@
 """The shell of the deep metric learners: validation, seeds, training, embedding."""
 
-import contextlib
-import copy
 from typing import Annotated, Literal
 
 import numpy as np
@@ -26,12 +24,13 @@ from metricnets._params import (
 )
 from metricnets._tuples import FLOATS, points_of
 from metricnets.base import MetricMixin
-from metricnets.deep._training.data import CHUNK, Batches, Problem, Rows, chunks, tensor_of
+from metricnets.deep._training.data import CHUNK, Part, Plan, Problem, Rows, Trained, tensor_of
+from metricnets.deep._training.embedding import checked_network, embed, takes_double
 from metricnets.deep._training.loop import Options, train
 from metricnets.deep._training.runtime import defaults, randomness, threads_for
 from metricnets.deep._training.scaling import standardization, standardized
 from metricnets.exceptions import FitInterrupted, warn
-from metricnets.networks import Standardize, WholeNumbers
+from metricnets.networks import Standardize
 
 
 class DeepMetric(MetricMixin, Parametrized):
@@ -96,17 +95,19 @@ class DeepMetric(MetricMixin, Parametrized):
     random_state: Seed = None
     verbose: Verbosity = 0
 
-    _standardizes = True  # whether the network is trained on centred points of unit scale
-    _n_networks = 1  # how many are trained
-
     # ---- hooks
 
-    def _network(self, shape, generator):
-        """Hook: a new network for points of this shape."""
+    def _plan(self):
+        """Hook: what kind of networks are trained, a `Plan`."""
+        return Plan()
+
+    def _network(self, rows, generator):
+        """Hook: a new network for such rows, its weights drawn from the generator."""
         raise NotImplementedError
 
-    def _initialize(self, network, rows, generator):
-        """Hook: set the weights from the data."""
+    def _joined(self, networks, X):
+        """Hook: the module that embeds, of the trained networks."""
+        return networks[0]
 
     def _criterion(self, targets):
         """Hook: a new loss, ``(output of the network, targets of a batch) -> scalar``; a module's parameters learn."""
@@ -116,39 +117,26 @@ class DeepMetric(MetricMixin, Parametrized):
         """Hook: index lists for the rows of a part, anew at every iteration."""
         raise NotImplementedError
 
-    def _exposed(self, network):
-        """Hook: the module whose output the loss reads; ``transform`` takes that of the network."""
-        return network
-
-    def _joined(self, networks, X):
-        """Hook: the module that embeds, of the trained networks."""
-        return networks[0]
-
-    def _draws_globally(self):
-        """Hook: whether something draws from PyTorch's global generators."""
-        return False
-
-    def _takes_any_shape(self):
-        """Hook: whether points may be more than vectors."""
-        return False
+    _exposed = None  # or from the network to the module whose output the loss reads
 
     # ---- prepare, train, finish
 
     def _validated(self, X, y):
-        dtype = FLOATS[::-1] if self._takes_any_shape() else FLOATS  # what is not floating point becomes the first
+        dtype = FLOATS if self._plan().of_ours else FLOATS[::-1]  # what is not floating point becomes the first
         X, y = validate_data(self, X, y, dtype=dtype, allow_nd=True, multi_output=True, ensure_min_samples=2)
         return self._checked_shape(X), y
 
     def _checked_shape(self, X):
-        if X.ndim > 2 and not self._takes_any_shape():
+        of_ours = self._plan().of_ours
+        if X.ndim > 2 and of_ours:
             raise ValueError(f"points have shape {X.shape[1:]}; give a module= that takes such points.")
-        if not self._standardizes and max(X.max(), -X.min()) > np.finfo(np.float32).max:
+        if not of_ours and max(X.max(), -X.min()) > np.finfo(np.float32).max:
             raise ValueError(
                 f"X has values up to {max(X.max(), -X.min()):.3g}, which networks in float32 cannot take; scale it."
             )
         return X
 
-    def _prepare(self, X, targets, strata=None, weights=None, rows=Rows):
+    def _prepare(self, X, targets, strata=None, weights=None):
         """Make the `Problem` of learning from these points and targets.
 
         Parameters
@@ -160,12 +148,12 @@ class DeepMetric(MetricMixin, Parametrized):
         weights : ndarray of shape (n,) or None
             How often each point occurs.
         """
-        seed, standardize = self._seed(), None
-        if self._standardizes:
+        plan, seed, standardize = self._plan(), self._seed(), None
+        if plan.of_ours:
             standardize = standardization(X, weights)
             X = standardized(X, standardize)
         kept, held_back = self._split(len(targets), strata, seed)
-        return Problem(rows(tensor_of(X, torch.float32), targets), standardize, kept, held_back, seed)
+        return Problem(plan, Rows(tensor_of(X, torch.float32), targets), standardize, kept, held_back, seed)
 
     def _split(self, n, strata, seed):
         """Indices of the rows to train on and of those held back for early stopping."""
@@ -183,29 +171,26 @@ class DeepMetric(MetricMixin, Parametrized):
         return train_test_split(np.arange(n), test_size=self.validation_fraction, stratify=strata, random_state=seed)
 
     def _train(self, problem):
-        """Train ``n_networks`` new networks; sets ``module_`` and ``history_``, and returns whether it was interrupted.
-
-        An interrupt before the first epoch is over is raised, as there is nothing to keep.
-        """
-        rows, device, rng = problem.rows, self._device(), np.random.default_rng(problem.seed)
-        batches = [Batches(part, self._make_batches(part, rng)) for part in problem.parts()]
-        networks, self.history_, interrupted = [], [], False
-        with (
-            defaults(device),
-            threads_for(rows.X),
-            randomness(problem.seed, device, self._draws_globally()) as generator,
-        ):
-            while len(networks) < self._n_networks and not interrupted:
-                network = self._built(rows, generator)
-                criterion = self._criterion(rows.targets)
-                history, interrupted = train(self._exposed(network), criterion, batches, self._options(device))
+        """Train new networks; KeyboardInterrupt if the user interrupted it before the first epoch was over."""
+        plan, rows, seed, device = problem.plan, problem.rows, problem.seed, self._device()
+        parts, rng, trained = [Part(rows, problem.kept)], np.random.default_rng(seed), Trained([], [])
+        if len(problem.held_back):
+            parts.append(Part(rows, problem.held_back))
+        for part in parts:
+            part.sampler = self._make_batches(part, rng)
+        with defaults(device), threads_for(rows.X), randomness(seed, device, plan.draws_globally) as generator:
+            while len(trained.networks) < plan.n_networks and not trained.interrupted:
+                network = checked_network(self._network(rows, generator), rows.X[:2])
+                exposed = network if self._exposed is None else self._exposed(network)
+                history, trained.interrupted = train(
+                    exposed, self._criterion(rows.targets), parts, self._options(device)
+                )
                 if history:
-                    networks.append(network)
-                    self.history_ += history
-            if not networks:
-                raise KeyboardInterrupt
-            self._keep(networks, rows.X)
-        return interrupted
+                    trained.networks.append(network)
+                    trained.history += history
+        if not trained.networks:
+            raise KeyboardInterrupt
+        return trained
 
     def _options(self, device):
         decay = 1.0 if self.optimizer == "adamw" else 1e-4
@@ -221,46 +206,29 @@ class DeepMetric(MetricMixin, Parametrized):
             verbose=self.verbose,
         )
 
-    def _built(self, rows, generator):
-        """Build a network and see that it embeds: rows in, rows out."""
-        shape = tuple(rows.X.shape[1:])
-        network = self._network(shape, generator)
-        self._initialize(network, rows, generator)
-        network, z = _embedding(network.eval(), rows.X[:2])
-        if not any(p.requires_grad for p in network.parameters()):
-            raise ValueError("module has no parameter that could be trained.")
-        if not isinstance(z, torch.Tensor) or z.ndim != 2 or len(z) != len(rows.X[:2]):
-            got = tuple(z.shape) if isinstance(z, torch.Tensor) else type(z).__name__
-            raise ValueError(f"module should turn {len(rows.X[:2])} points into an array (2, n_components); got {got}.")
-        self._point_shape = shape
-        return network.train()
-
     @torch.no_grad()
-    def _keep(self, networks, X):
-        """Make ``module_`` of the trained networks, and see that they embed still."""
-        self._rows_at_once = self.batch_size if self._takes_any_shape() else CHUNK
-        self.module_ = self._joined(networks, X).eval()
+    def _finish(self, problem, trained):
+        """Make ``module_`` of the trained networks, which takes points as they were given; sets ``history_`` too."""
+        X, of_ours, standardize = problem.rows.X, problem.plan.of_ours, problem.standardize
+        self.history_, self._point_shape = trained.history, tuple(X.shape[1:])
+        self._rows_at_once = CHUNK if of_ours else self.batch_size
+        self.module_ = self._joined(trained.networks, X).eval()
         z = self.module_(X[: min(256, self._rows_at_once)])
         if not torch.isfinite(z).all():
             raise ValueError(f"embeddings are no longer finite numbers after training; lower lr (lr={self.lr}).")
         self._n_features_out = z.shape[1]
-        self._in_double = not self._takes_any_shape() or _takes_double(self.module_, X[:2])
+        self._in_double = of_ours or takes_double(self.module_, X[:2])
+        if of_ours:
+            if self._linear:  # then only differences matter
+                standardize = Standardize(0.0, 0.0, standardize.scale)
+            self.module_ = nn.Sequential(standardize, self.module_).eval()
 
-    def _finish(self, problem):
-        """Let the networks take points as they were given."""
-        standardize = problem.standardize
-        if standardize is None:
-            return
-        if self._linear:  # then only differences matter
-            standardize = Standardize(0.0, 0.0, standardize.scale)
-        self.module_ = nn.Sequential(standardize, self.module_).eval()
-
-    def _unless(self, interrupted):
-        """Return self; FitInterrupted if the user interrupted the training."""
-        if interrupted:
+    def _unless_interrupted(self, problem, trained):
+        """Return self; FitInterrupted, of the epochs that are kept, if the user interrupted the training."""
+        if trained.interrupted:
             raise FitInterrupted(
-                f"training was interrupted; the estimator keeps what it learned, {len(self.history_)} of "
-                f"{self.max_epochs * self._n_networks} epochs."
+                f"training was interrupted; the estimator keeps what it learned, {len(trained.history)} of "
+                f"{self.max_epochs * problem.plan.n_networks} epochs."
             )
         return self
 
@@ -305,40 +273,11 @@ class DeepMetric(MetricMixin, Parametrized):
         return self._points(validate_data(self, X, reset=False, dtype=FLOATS, allow_nd=True))
 
     def _embed(self, X):
-        """Embed an array (n, ...), in its own precision if the network can."""
-        dtype = torch.float64 if X.dtype == np.float64 and self._in_double else torch.float32
-        module, device = self.module_, self._device_here()
-        if device != "cpu" or dtype != torch.float32:
-            module = copy.deepcopy(module).to(device, *([dtype] if dtype == torch.float64 else []))
-        with defaults(device, gradients=False), threads_for(X):
-            parts = chunks(X, size=self._rows_at_once)
-            z = [module(tensor_of(part, dtype).to(device)).to("cpu", dtype) for (part,) in parts]
-        return torch.cat(z).numpy().astype(X.dtype, copy=False)
+        options = {"n_rows": self._rows_at_once, "in_double": self._in_double, "device": self._device_here()}
+        return embed(self.module_, X, **options)
 
     def _shape(self):
         return self._point_shape
 
     def _frozen(self):
         return as_numpy(self.module_)
-
-
-@torch.no_grad()
-def _embedding(network, X):
-    """Embed points; also the network, which gets whole numbers as int64 if it does not take them otherwise."""
-    try:
-        return network, network(X)
-    except (RuntimeError, TypeError, ValueError, IndexError) as error:
-        if (X.round() == X).all():
-            with contextlib.suppress(RuntimeError, TypeError, ValueError, IndexError):
-                of_whole = nn.Sequential(WholeNumbers(), network)
-                return of_whole, of_whole(X)
-        raise ValueError(f"module cannot embed points of shape {tuple(X.shape[1:])}: {error}") from error
-
-
-def _takes_double(module, X):
-    """Whether a network computes the same in double precision."""
-    try:
-        z, in_double = module(X), copy.deepcopy(module).double()(X.double())
-    except (RuntimeError, TypeError, ValueError):
-        return False
-    return in_double.dtype == torch.float64 and torch.allclose(z.double(), in_double, rtol=1e-3, atol=1e-4)

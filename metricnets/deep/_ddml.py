@@ -2,8 +2,6 @@
 
 from typing import Literal
 
-import numpy as np
-
 from metricnets._params import Flag, NonNegative, Parametrized, Positive
 from metricnets.deep._pairs import DeepPairsLearner
 from metricnets.deep._perceptron import NetworkMetric
@@ -38,9 +36,6 @@ class _DDML(Parametrized):
     def _margins(self):
         return {"margin": self.margin, "gap": self.gap, "sharpness": self.sharpness, "balanced": self.balanced}
 
-    def _draws_globally(self):
-        return self.init == "dae" or super()._draws_globally()
-
     def _initialize(self, network, rows, generator):
         check_gap(self.margin, self.gap)
         if self.init != "dae":
@@ -48,7 +43,7 @@ class _DDML(Parametrized):
         elif self.module is not None:
             raise ValueError("init='dae' is for the built-in perceptron; leave init at 'glorot' with module=.")
         else:
-            pretrain(network, rows.X, np.random.default_rng(generator.initial_seed()))
+            pretrain(network, rows.X, generator)
 
 
 class DDML(_DDML, Supervised, NetworkMetric):

@@ -1,6 +1,7 @@
 """DTML and DSTML: deep transfer metric learning."""
 
 import warnings
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from metricnets._params import Count, Flag, NonNegative, Positive, Sizes, StrOpt
 from metricnets._targets import resolve
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.data import Targets, tensor_of
+from metricnets.deep._training.embedding import embed
 from metricnets.deep._training.initialization import principal_start
 from metricnets.divergences import class_discrepancy, linear_mmd, multi_kernel_mmd
 from metricnets.exceptions import warn
@@ -22,6 +24,17 @@ from metricnets.samplers import DomainBalanced, Shuffled
 
 DIVERGENCES = {"linear": linear_mmd, "gaussian": multi_kernel_mmd}
 MaybePositive = Positive | None
+
+
+class _AllLayers(nn.Module):
+    """A network whose output is the list of the outputs of its layers, the top last."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, x):
+        return self.module.layers(x) if isinstance(self.module, MLP) else [self.module(x)]
 
 
 class DTML(NetworkMetric):
@@ -134,6 +147,8 @@ class DTML(NetworkMetric):
     lr: Positive = 3e-4
     max_epochs: Count = 20
 
+    _exposed = _AllLayers
+
     @fitting
     def fit(self, X, y, sample_domain=None):
         """Learn the metric.
@@ -172,25 +187,32 @@ class DTML(NetworkMetric):
     def _self_train(self, X, codes, source):
         """Train; then label more and more of the target rows, and train again, ``n_rounds`` times."""
         targets = Targets(tensor_of(codes), row=torch.arange(len(X)), source=tensor_of(source))
-        problem, history, interrupted = self._prepare(X, targets, codes), [], False
+        problem, trained = self._prepare(X, targets, codes), None
         n_rounds = 0 if source.all() else self.n_rounds
         for r in range(n_rounds + 1):
             if r:
-                labels = spread_labels(self._embed(problem.rows.X.numpy()), codes, share=r / n_rounds)
+                labels = spread_labels(self._round_embedding(problem, trained), codes, share=r / n_rounds)
                 problem.rows.targets.labels, problem.seed = tensor_of(labels), self._seed()
-            try:
-                interrupted = self._train(problem)
-            except KeyboardInterrupt:
-                if not history:
-                    raise
-                interrupted = True
+            trained = self._next_round(problem, trained, r)
+            if trained.interrupted:
                 break
-            history += [{**record, "round": r} for record in self.history_]
-            if interrupted:
-                break
-        self.history_ = history
-        self._finish(problem)
-        return self._unless(interrupted)
+        self._finish(problem, trained)
+        return self._unless_interrupted(problem, trained)
+
+    def _next_round(self, problem, before, r):
+        """Train once more; what was trained before, and that it was interrupted, if no epoch was finished."""
+        try:
+            trained = self._train(problem)
+        except KeyboardInterrupt:
+            if before is None:
+                raise
+            return replace(before, interrupted=True)
+        earlier = [] if before is None else before.history
+        return replace(trained, history=earlier + [{**record, "round": r} for record in trained.history])
+
+    def _round_embedding(self, problem, trained):
+        options = {"n_rows": self.batch_size, "in_double": False, "device": self._device()}
+        return embed(self._joined(trained.networks, problem.rows.X), problem.rows.X.numpy(), **options)
 
     def _check_bounded(self):
         if self.deep_supervision and (self.module is not None or not self.hidden):
@@ -221,9 +243,6 @@ class DTML(NetworkMetric):
         labels[~source] = labels[source][0]  # whatever they were
         X, y = self._validated(X, np.array(labels.tolist()))
         return X, y, source
-
-    def _exposed(self, network):
-        return _AllLayers(network)
 
     def _initialize(self, network, rows, generator):
         if self.init == "pca" and self.module is None and rows.X.any():  # all 0: every row is the same
@@ -259,17 +278,6 @@ class DTML(NetworkMetric):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
-
-
-class _AllLayers(nn.Module):
-    """A network whose output is the list of the outputs of its layers, the top last."""
-
-    def __init__(self, module):
-        super().__init__()
-        self.module = module
-
-    def forward(self, x):
-        return self.module.layers(x) if isinstance(self.module, MLP) else [self.module(x)]
 
 
 def objective(z, codes, source, *, alpha, beta, margin, mmd):

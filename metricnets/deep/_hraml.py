@@ -82,9 +82,6 @@ class HRAML(Supervised, NetworkMetric):
             )
         return super()._validated(X, y)
 
-    def _relation_name(self):
-        return self.relation
-
     def _loss(self, z, r):
         return alignment(z, hardest(z, r, self.scale, self.hard_fraction), scale=self.scale)
 

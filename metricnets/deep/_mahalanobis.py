@@ -55,18 +55,16 @@ class Mahalanobis(AnyLoss):
         standardize, linear = self.module_
         return linear.weight.detach().double().numpy() / standardize.scale.item()
 
-    def _network(self, shape, generator):
-        n_features = shape[0]
+    def _network(self, rows, generator):
+        n_features = rows.X.shape[1]
         n_components = self.n_components or n_features
         if n_components > n_features:
             raise ValueError(f"n_components={n_components} is more than the {n_features} features of X.")
-        return nn.Linear(n_features, n_components, bias=False, device="meta", dtype=torch.float32).to_empty(
-            device="cpu"
-        )
-
-    @torch.no_grad()
-    def _initialize(self, network, rows, generator):
-        network.weight.copy_(torch.from_numpy(principal_start(rows.X.numpy(), network.out_features)))
+        network = nn.Linear(n_features, n_components, bias=False, device="meta", dtype=torch.float32)
+        network.to_empty(device="cpu")
+        with torch.no_grad():
+            network.weight.copy_(torch.from_numpy(principal_start(rows.X.numpy(), n_components)))
+        return network
 
 
 def principal_start(X, n_components):

@@ -1,5 +1,6 @@
 """The shell of the deep metric learners that learn from pairs."""
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -89,10 +90,10 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         weights = np.bincount(members.ravel(), minlength=len(X))
         problem = self._prepare(X, Targets(tensor_of(y)), y, weights)
         problem.rows = Pairs(problem.rows.X, problem.rows.targets, torch.as_tensor(members), problem.kept, self.jitter)
-        interrupted = self._train(problem)
-        self._finish(problem)
+        trained = self._train(problem)
+        self._finish(problem, trained)
         self._calibrate(X, members, pairs, y, problem.held_back, calibration_params)
-        return self._unless(interrupted)
+        return self._unless_interrupted(problem, trained)
 
     def _calibrate(self, X, members, pairs, y, held_back, params):
         """Choose the threshold on the pairs held back, if there are both kinds among them, otherwise on all."""
@@ -117,12 +118,12 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
             return
         if self.module is not None:
             raise ValueError(f"init={self.init!r} is for the built-in perceptron; leave init at 'glorot' with module=.")
-        points, differences = rows.sample(N_START)
+        points, differences = rows.sample(N_START, generator)
         if np.ptp(points, axis=0).max() > 1e-6:  # of rows of unit scale: not all the same
             principal_start(network, points, differences if self.init == "within" else None)
 
-    def _draws_globally(self):
-        return self.jitter > 0 or self.init in ("pca", "within") or super()._draws_globally()
+    def _plan(self):
+        return replace(super()._plan(), draws_globally=True) if self.jitter else super()._plan()
 
     def _pair_loss(self, d2, similar):
         """Hook: the loss of squared distances (n,) and the mask of similar pairs (n,); a scalar."""

@@ -9,6 +9,7 @@ from torch import nn
 
 from metricnets._params import Count, Flag, MaybeFunction, NonNegative, RateBelowOne, Sizes, StrOptions
 from metricnets.deep._base import DeepMetric
+from metricnets.deep._training.data import Plan
 from metricnets.deep._training.scaling import beside_points
 from metricnets.networks import ACTIVATIONS, Ensemble, UnitNorm, mlp
 
@@ -66,40 +67,41 @@ class NetworkMetric(DeepMetric):
     n_networks: Count = 1
     skip: NonNegative = 0.0
 
-    @property
-    def _standardizes(self):
-        return self.module is None
-
-    @property
-    def _n_networks(self):
-        return self.n_networks
+    def _plan(self):
+        own = self.module is None
+        return Plan(own, self.n_networks, draws_globally=not own or self.dropout > 0 or self.input_dropout > 0)
 
     def _joined(self, networks, X):
         module = networks[0] if len(networks) == 1 else Ensemble(networks)
         return beside_points(module, X, self.skip, self._rows_at_once) if self.skip else module
 
-    def _takes_any_shape(self):
-        return self.module is not None
+    def _network(self, rows, generator):
+        shape = tuple(rows.X.shape[1:])
+        network = self._perceptron(*shape, generator) if self.module is None else self._own_module(shape)
+        self._initialize(network, rows, generator)
+        return network
 
-    def _draws_globally(self):
-        return self.module is not None or self.dropout > 0 or self.input_dropout > 0
+    def _initialize(self, network, rows, generator):
+        """Hook: set the weights from the data."""
 
-    def _network(self, shape, generator):
-        if self.module is None:
-            if not all(isinstance(width, Integral) and width > 0 for width in self.hidden):
+    def _perceptron(self, n_features, generator):
+        for width in self.hidden:
+            if not isinstance(width, Integral) or width < 1:
                 raise ValueError(f"hidden={self.hidden!r} should hold whole numbers above 0, the widths of the layers.")
-            return mlp(
-                *shape,
-                self.n_components,
-                hidden=self.hidden,
-                activation=self.activation,
-                dropout=self.dropout,
-                activate_output=self.activate_output,
-                normalize=self.normalize,
-                init=self.init,
-                input_dropout=self.input_dropout,
-                generator=generator,
-            )
+        return mlp(
+            n_features,
+            self.n_components,
+            hidden=self.hidden,
+            activation=self.activation,
+            dropout=self.dropout,
+            activate_output=self.activate_output,
+            normalize=self.normalize,
+            init=self.init,
+            input_dropout=self.input_dropout,
+            generator=generator,
+        )
+
+    def _own_module(self, shape):
         for name in OF_PERCEPTRON:
             value, default = getattr(self, name), type(self).__dataclass_fields__[name].default
             if value != default:
@@ -112,11 +114,11 @@ class NetworkMetric(DeepMetric):
                 f"n_networks={self.n_networks} would train copies of one module; give a class or a function as "
                 "module=, which makes a new network each time."
             )
-        module = _own_module(self.module, shape)
+        module = _module_of(self.module, shape)
         return nn.Sequential(module, UnitNorm()) if self.normalize else module
 
 
-def _own_module(module, shape):
+def _module_of(module, shape):
     """A fresh network from what the user gave: an instance, a class or a function of the shape."""
     if isinstance(module, nn.Module):
         return copy.deepcopy(module).cpu().float()

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -19,7 +20,7 @@ from metricnets.samplers import ClassBalanced, ClassPairs, Shuffled
 class Supervised(DeepMetric):
     """A deep metric learned from targets: all pairs of a batch, related by their targets.
 
-    Hooks: ``_relation_name`` and ``_loss(z, r)``.
+    Hook: ``_loss(z, r)``.
 
     Parameters
     ----------
@@ -36,6 +37,7 @@ class Supervised(DeepMetric):
     sampler: Literal["shuffled", "balanced", "pairs"] | Function = "balanced"
     n_per_class: Count = 8
 
+    relation = "same_class"  # of two targets, unless it is a parameter
     _graded = False  # whether the loss learns from relations without a similar pair
 
     @fitting
@@ -58,23 +60,19 @@ class Supervised(DeepMetric):
             If X or y are not what the parameters ask for, or the loss is no longer a number.
         """
         X, y = self._validated(X, y)
-        relation, labels, classes = resolve(y, self._relation_name())
+        relation, labels, classes = resolve(y, self.relation)
         if classes is not None and len(classes) < 2:
             raise ValueError(f"y has one class only, {classes[0]!s}; a metric needs at least two to tell apart.")
-        if classes is None and not callable(self._relation_name()) and (labels == labels[0]).all():
+        if classes is None and not callable(self.relation) and (labels == labels[0]).all():
             raise ValueError("y is the same in all rows; a metric needs some that are less alike.")
         check_relation(relation, labels)
         strata = labels if labels.ndim == 1 and classes is not None else None
         row = torch.arange(len(labels)) if callable(self.sampler) else None  # others never draw a row twice
         targets = Targets(tensor_of(labels), row, relation=relation)
         problem = self._prepare(X, targets, strata)
-        interrupted = self._train(problem)
-        self._finish(problem)
-        return self._unless(interrupted)
-
-    def _relation_name(self):
-        """Hook: the relation of two targets, by name, or a function."""
-        return "same_class"
+        trained = self._train(problem)
+        self._finish(problem, trained)
+        return self._unless_interrupted(problem, trained)
 
     def _loss(self, z, r):
         """Hook: the loss of embeddings (n, n_components) and relation (n, n), NaN where nothing is known; a scalar."""
@@ -107,7 +105,7 @@ class Supervised(DeepMetric):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
-        relation = self._relation_name()
+        relation = self.relation
         tags.target_tags.multi_output = callable(relation) or relation not in CLASSES
         return tags
 
@@ -138,9 +136,6 @@ class AnyLoss(Supervised):
     relation: Annotated[str, StrOptions({"auto", *relations.__all__})] | Function = "auto"
     miner: MaybeFunction = None
 
-    def _relation_name(self):
-        return self.relation
-
     @property
     def _graded(self):
         return self.loss == "alignment" or callable(self.loss)
@@ -163,8 +158,9 @@ class AnyLoss(Supervised):
                 "sampler='pairs' is for losses of (z, r), and a module as loss takes all rows; choose another."
             )
 
-    def _draws_globally(self):
-        return isinstance(self.loss, type | nn.Module) or super()._draws_globally()
+    def _plan(self):
+        of_loss = isinstance(self.loss, type | nn.Module)
+        return replace(super()._plan(), draws_globally=True) if of_loss else super()._plan()
 
     def _criterion(self, targets):
         loss = self.loss(**(self.loss_params or {})) if isinstance(self.loss, type) else copy.deepcopy(self.loss)

@@ -81,7 +81,7 @@ def test_denoising_autoencoders_restore_their_input_better_than_random_layers(po
     torch.manual_seed(0)
     network = mlp(64, 16, hidden=(32,))
     before = best_reconstruction(network)
-    pretrain(network, X, np.random.default_rng(0), max_epochs=300)
+    pretrain(network, X, torch.Generator().manual_seed(0), max_epochs=300)
     assert best_reconstruction(network) < 0.8 * before
 
 
@@ -91,7 +91,7 @@ def test_noise_of_the_autoencoders_matters(points):
     for noise in (0.0, 0.5):
         torch.manual_seed(0)
         network = mlp(64, 16, hidden=())
-        pretrain(network, X, np.random.default_rng(0), noise=noise, max_epochs=3)
+        pretrain(network, X, torch.Generator().manual_seed(0), noise=noise, max_epochs=3)
         weights.append(network[0][0].weight.detach())
     assert not torch.allclose(*weights)
 
@@ -177,10 +177,10 @@ def rows_of(jitter, kept=range(6), d=()):
 
 def test_a_closed_start_sees_no_pair_that_is_held_back():
     rows = rows_of(0.0, kept=[0, 1, 5])
-    points, differences = rows.sample(10)
+    points, differences = rows.sample(10, torch.Generator())
     assert {tuple(x) for x in points} == {tuple(x) for x in rows.X[[0, 1, 2, 3, 10, 11]].tolist()}
     assert_array_equal(differences, rows.X[:1] - rows.X[1:2])
-    assert len(rows.sample(2)[0]) == 4
+    assert len(rows.sample(2, torch.Generator())[0]) == 4
 
 
 def test_pairs_without_jitter_are_first_points_then_second_points():
@@ -208,7 +208,7 @@ def test_jitter_moves_kept_points_by_differences_of_kept_similar_pairs(d):
 def test_without_a_similar_pair_among_the_kept_nothing_moves():
     rows = rows_of(1.0, kept=[1, 3])
     torch.testing.assert_close(rows[torch.arange(6)][0], rows_of(0.0)[torch.arange(6)][0], rtol=0, atol=0)
-    assert rows.sample(10)[1].shape == (0, 3)
+    assert rows.sample(10, torch.Generator())[1].shape == (0, 3)
 
 
 def test_jitter_is_reproducible_and_leaves_points_and_generators_alone(points, indexed):

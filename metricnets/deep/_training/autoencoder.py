@@ -4,12 +4,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from metricnets.deep._training.data import Batches, Part, Rows, Targets
+from metricnets.deep._training.data import Part, Rows, Targets
 from metricnets.deep._training.loop import Options, train
+from metricnets.deep._training.runtime import drawing_globally
 from metricnets.samplers import Shuffled
 
 
-def pretrain(network, X, rng, *, noise=0.2, max_epochs=30, lr=3e-3, batch_size=128):
+def pretrain(network, X, generator, *, noise=0.2, max_epochs=30, lr=3e-3, batch_size=128):
     """Train every layer of ``network`` in turn to help restore its own input.
 
     Layer m sees h⁽ᵐ⁻¹⁾ with a share ``noise`` of its entries set to 0, and a linear decoder, thrown
@@ -20,7 +21,7 @@ def pretrain(network, X, rng, *, noise=0.2, max_epochs=30, lr=3e-3, batch_size=1
     network : metricnets.networks.MLP
         Trained in place.
     X : tensor of shape (n, n_features)
-    rng : numpy.random.Generator
+    generator : torch.Generator
     noise : float in [0, 1), default=0.2
     max_epochs : int, default=30
         For each layer.
@@ -32,17 +33,24 @@ def pretrain(network, X, rng, *, noise=0.2, max_epochs=30, lr=3e-3, batch_size=1
     P. Vincent et al., "Stacked denoising autoencoders", JMLR 2010.
     """
     h, options = X, Options(optimizer="adam", lr=lr, weight_decay=0.0, max_epochs=max_epochs)
-    for layer in network:
-        with torch.no_grad():
-            n_out = layer(h[:2]).shape[1]
-        autoencoder = nn.Sequential(nn.Dropout(noise), layer, nn.Linear(n_out, h.shape[1]))
-        part = Part(Rows(h, Targets(h)), np.arange(len(h)))
-        batches = Batches(part, Shuffled(len(h), batch_size, rng))
-        _, interrupted = train(autoencoder, _reconstruction, [batches], options)
-        if interrupted:
-            raise KeyboardInterrupt
-        with torch.no_grad():
-            h = layer(h)  # (n, n_out)
+    rng = np.random.default_rng(generator.initial_seed())
+    with drawing_globally(generator):  # as dropout does
+        for layer in network:
+            h = _restored(layer, h, rng, noise, batch_size, options)
+
+
+def _restored(layer, h, rng, noise, batch_size, options):
+    """Train one layer, and return its output."""
+    with torch.no_grad():
+        n_out = layer(h[:2]).shape[1]
+    autoencoder = nn.Sequential(nn.Dropout(noise), layer, nn.Linear(n_out, h.shape[1]))
+    part = Part(Rows(h, Targets(h)), np.arange(len(h)))
+    part.sampler = Shuffled(len(h), batch_size, rng)
+    _, interrupted = train(autoencoder, _reconstruction, [part], options)
+    if interrupted:
+        raise KeyboardInterrupt
+    with torch.no_grad():
+        return layer(h)  # (n, n_out)
 
 
 def _reconstruction(output, targets):

@@ -12,10 +12,8 @@ class Watch(Callback):
     """Record the losses, stop at one that is not a number, and show how far the training has got."""
 
     def __init__(self, lr, max_epochs, verbose):
-        self.lr, self.max_epochs, self.verbose, self.best, self.bar = lr, max_epochs, verbose, {}, None
-
-    def on_epoch_begin(self, net, **kwargs):
-        self.start = time.perf_counter()
+        self.lr, self.max_epochs, self.verbose, self.bar = lr, max_epochs, verbose, None
+        self.history, self.best, self.start = [], {}, time.perf_counter()
 
     def on_epoch_end(self, net, **kwargs):
         epoch, losses = net.history[-1], {}
@@ -33,7 +31,9 @@ class Watch(Callback):
             epoch |= {f"{part}_loss": loss, f"{part}_loss_best": loss == best}
         if not losses:
             raise ValueError("the sampler gave no batch in this pass; it should be iterable anew, not a generator.")
-        epoch["dur"] = time.perf_counter() - self.start
+        self.start, start = time.perf_counter(), self.start
+        epoch["dur"] = self.start - start
+        self.history.append({"epoch": len(net.history), **losses, "dur": epoch["dur"]})
         if self.verbose:
             self.show(len(net.history), {name: f"{loss:.4g}" for name, loss in losses.items()})
 
@@ -47,11 +47,6 @@ class Watch(Callback):
             tqdm.write(f"epoch {epoch:4d}  " + "  ".join(f"{name} {loss}" for name, loss in losses.items()))
         self.bar.set_postfix(losses)
         self.bar.update()
-
-    def close(self):
-        """Leave the bar as it is."""
-        if self.bar is not None:
-            self.bar.close()
 
 
 def _mean_loss(batches, part):

@@ -45,6 +45,8 @@ class Targets:
 
     def to(self, device):
         """Move the tensors to a device."""
+        if str(device) == "cpu":
+            return self
         tensors = {name: value for name, value in vars(self).items() if isinstance(value, torch.Tensor)}
         return dataclasses.replace(self, **{name: value.to(device) for name, value in tensors.items()})
 
@@ -62,12 +64,55 @@ class Rows(Dataset):
         return self.X[indices], self.targets[indices]
 
 
+class Part:
+    """Some of the rows, as samplers see them: numbered from 0; iterated over, its batches.
+
+    ``sampler`` gives index lists, a new pass at every iteration.  Iterating stands in place of PyTorch's loader,
+    which is made for one row at a time: a batch is one indexing of the whole table.
+    """
+
+    def __init__(self, rows, indices):
+        self.rows, self.indices, self.sampler = rows, indices, None
+        self.targets = rows.targets[torch.from_numpy(indices)]
+
+    def __len__(self):
+        return len(self.indices)
+
+    def __iter__(self):
+        for indices in self.sampler:
+            yield self.rows[torch.from_numpy(self.indices[indices])]
+
+    def points(self):
+        """Points of the part, a copy."""
+        return self.rows.X[torch.from_numpy(self.indices)]
+
+
 @dataclass
-class Problem:
-    """What is trained: on which rows, seeded how.
+class Plan:
+    """What kind of networks are trained.
 
     Parameters
     ----------
+    of_ours : bool
+        Whether the networks are perceptrons: their points are vectors, which are centred and scaled.  Others see
+        points of any shape, as they are.
+    n_networks : int
+    draws_globally : bool
+        Whether training draws from PyTorch's global generators, as dropout and other people's modules do.
+    """
+
+    of_ours: bool = True
+    n_networks: int = 1
+    draws_globally: bool = False
+
+
+@dataclass
+class Problem:
+    """What is trained, on which rows, seeded how.
+
+    Parameters
+    ----------
+    plan : Plan
     rows : Rows
         With standardised points, where they are.
     standardize : Standardize or None
@@ -77,52 +122,35 @@ class Problem:
     seed : int
     """
 
+    plan: Plan
     rows: Rows
     standardize: torch.nn.Module | None
     kept: np.ndarray
     held_back: np.ndarray
     seed: int
 
-    def parts(self):
-        """The rows to learn from and, if there are any, those that are held back."""
-        return [Part(self.rows, indices) for indices in (self.kept, self.held_back) if len(indices)]
 
+@dataclass
+class Trained:
+    """What came of training.
 
-class Part:
-    """Some of the rows, as samplers see them: numbered from 0."""
-
-    def __init__(self, rows, indices):
-        self.rows, self.indices, self.targets = rows, indices, rows.targets[torch.from_numpy(indices)]
-
-    def __len__(self):
-        return len(self.indices)
-
-    def points(self):
-        """Points of the part, a copy."""
-        return self.rows.X[torch.from_numpy(self.indices)]
-
-
-class Batches:
-    """Batches of a part, a new pass at every iteration: its sampler's indices, looked up in the whole table at once.
-
-    It stands in place of PyTorch's loader, which is made for one row at a time.
+    Parameters
+    ----------
+    networks : list of torch.nn.Module
+    history : list of dict
+    interrupted : bool
+        Whether the user interrupted it.
     """
 
-    def __init__(self, part, sampler):
-        self.rows, self.indices, self.sampler = part.rows, part.indices, sampler
-
-    def __len__(self):
-        return len(self.sampler)
-
-    def __iter__(self):
-        for indices in self.sampler:
-            yield self.rows[torch.from_numpy(self.indices[indices])]
+    networks: list
+    history: list
+    interrupted: bool = False
 
 
-def chunks(*arrays, size=CHUNK):
-    """The arrays, or tensors, a few thousand rows at a time."""
-    for start in range(0, len(arrays[0]), size):
-        yield tuple(array[start : start + size] for array in arrays)
+def chunks(X, size=CHUNK):
+    """Slices of the rows of X, a few thousand at a time."""
+    for start in range(0, len(X), size):
+        yield slice(start, start + size)
 
 
 def tensor_of(array, dtype=None):

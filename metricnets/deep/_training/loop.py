@@ -8,6 +8,7 @@ import copy
 import inspect
 import traceback
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from skorch import NeuralNet
@@ -45,6 +46,7 @@ class _Net(NeuralNet):
     """
 
     interrupted = False
+    _default_callbacks = []  # instead of four
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         """Train, and see who interrupts it."""
@@ -59,7 +61,7 @@ class _Net(NeuralNet):
             return self
 
     def get_iterator(self, dataset, training=False):
-        return self.iterator_train__batches if training else self.iterator_valid__batches
+        return self.iterator_train__part if training else self.iterator_valid__part
 
     def train_step(self, batch, **fit_params):
         if self.takes_closure:
@@ -84,12 +86,8 @@ class _Net(NeuralNet):
             raise ValueError(f"loss should return a scalar tensor, such as a mean over pairs; got {got}.")
         return loss.reshape(())
 
-    @property
-    def _default_callbacks(self):
-        return []
 
-
-def train(module, criterion, batches, options):
+def train(module, criterion, parts, options):
     """Minimise ``criterion(module(x), targets)`` over batches.
 
     Parameters
@@ -98,8 +96,8 @@ def train(module, criterion, batches, options):
         Trained in place.
     criterion : callable or torch.nn.Module
         A module's parameters are trained too.
-    batches : list of one or two `Batches`
-        Of the rows to learn from and, second, of those held back: then the best epoch is kept.
+    parts : list of one or two `Part`
+        The rows to learn from and, second, those held back: then the best epoch is kept.
     options : Options
 
     Returns
@@ -114,48 +112,53 @@ def train(module, criterion, batches, options):
     ValueError
         If a loss is no longer a finite number.
     """
-    held_back = batches[1:]
+    kept, held_back = parts[0], parts[1] if len(parts) > 1 else None
     watch = Watch(options.lr, options.max_epochs, options.verbose)
-    callbacks = [watch, *_checked_callbacks(options.callbacks, held_back)]
+    callbacks = [watch]
+    if options.callbacks:
+        callbacks += _checked_callbacks(options.callbacks, held_back)
     if options.lr_schedule is not None:
         callbacks.append(schedule(options.lr_schedule, options.max_epochs))
-    if held_back:
+    if held_back is not None:
         callbacks.append(StopEarly(options.patience))
     net = _Net(
-        lambda: module,
-        criterion=lambda: criterion,
-        optimizer=lambda groups, **params: _optimizer(groups, options, criterion),
+        module,
+        criterion=partial(_as_it_is, criterion),
+        optimizer=partial(_optimizer, options=options, criterion=criterion),
         max_epochs=options.max_epochs,
-        iterator_train__batches=batches[0],
-        iterator_valid__batches=held_back[0] if held_back else None,
-        train_split=predefined_split(batches[0].rows) if held_back else None,
+        iterator_train__part=kept,
+        iterator_valid__part=held_back,
+        train_split=None if held_back is None else predefined_split(held_back.rows),
         callbacks=callbacks,
         device=options.device,
         verbose=0,
     )
     try:
-        net.fit(batches[0].rows)
+        net.fit(kept.rows)
     except KeyboardInterrupt:
         net.interrupted = True
     finally:
-        watch.close()
+        if watch.bar is not None:
+            watch.bar.close()
     module.zero_grad(set_to_none=True)
     module.cpu().eval()
-    kept = ("epoch", "train_loss", "valid_loss", "dur")
-    finished = [epoch for epoch in net.history if "dur" in epoch]
-    return [{name: epoch[name] for name in kept if name in epoch} for epoch in finished], net.interrupted
+    return watch.history, net.interrupted
+
+
+def _as_it_is(criterion):
+    return criterion
 
 
 def _checked_callbacks(callbacks, held_back):
     """The callbacks; ValueError if one watches rows that are held back where there are none."""
-    for callback in callbacks or ():
+    for callback in callbacks:
         monitor = getattr(callback, "monitor", None)
-        if not held_back and isinstance(monitor, str) and monitor.startswith("valid_"):
+        if held_back is None and isinstance(monitor, str) and monitor.startswith("valid_"):
             raise ValueError(
                 f"callbacks has {type(callback).__name__}, which monitors {monitor!r}, and no rows are held back; set "
                 f"early_stopping=True, or {type(callback).__name__}(monitor='train_loss')."
             )
-    return callbacks or ()
+    return callbacks
 
 
 def _stopped_by_skorch(interrupt):
@@ -164,19 +167,21 @@ def _stopped_by_skorch(interrupt):
     return innermost.filename.endswith("training.py") and "skorch" in innermost.filename
 
 
-def _optimizer(groups, options, criterion):
-    """Optimiser of these parameter groups, without decay of the parameters of the loss."""
+def _optimizer(groups, options, criterion, **params):
+    """Optimiser of the parameters of these groups; those of the loss do not decay."""
     build = OPTIMIZERS.get(options.optimizer, options.optimizer)
     taken = inspect.signature(build).parameters
-    params = {"lr": options.lr}
+    params["lr"] = options.lr
     if options.optimizer == "sgd":
         params["momentum"] = 0.9
     if build is not options.optimizer:
         params["fused"] = torch.__version__ >= (2, 4)  # the first to have them on the CPU
-    parameters = [p for group in groups for p in group["params"]]
+    decayed, others = {"params": []}, {"params": [], "weight_decay": 0.0}
+    of_loss = set(map(id, criterion.parameters())) if isinstance(criterion, torch.nn.Module) else ()
+    for group in groups:
+        for parameter in group["params"]:
+            (others if id(parameter) in of_loss else decayed)["params"].append(parameter)
     if "weight_decay" not in taken and not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
-        return build(parameters, **params)
-    of_loss = {id(p) for p in criterion.parameters()} if isinstance(criterion, torch.nn.Module) else set()
-    decayed = {"params": [p for p in parameters if id(p) not in of_loss]}
-    others = {"params": [p for p in parameters if id(p) in of_loss], "weight_decay": 0.0}
-    return build([group for group in (decayed, others) if group["params"]], weight_decay=options.weight_decay, **params)
+        return build(decayed["params"] + others["params"], **params)
+    both = [decayed, others] if others["params"] else [decayed]
+    return build(both, weight_decay=options.weight_decay, **params)

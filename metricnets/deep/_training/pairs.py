@@ -43,8 +43,8 @@ class Pairs(Rows):
         a, b = self.X[self.similar[torch.randint(len(self.similar), (n,))].T]
         return (a - b) * (self.jitter / 2**0.5)
 
-    def sample(self, n):
+    def sample(self, n, generator):
         """Points (2 m, d) of at most n of the pairs learned from, and the differences of similar ones among them."""
-        some = self.kept[torch.randperm(len(self.kept))[:n]]
+        some = self.kept[torch.randperm(len(self.kept), generator=generator)[:n]]
         a, b = self.X[self.members[some].T].double()
         return torch.cat([a, b]).numpy(), (a - b)[self.targets.labels[some] > 0].numpy()

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from functools import partial
 
 import torch
 
@@ -20,7 +21,7 @@ def _one_torch_thread():
         torch.set_num_threads(before)
 
 
-one_torch_thread = Shared(_one_torch_thread, each=lambda: torch.set_num_threads(1))
+one_torch_thread = Shared(_one_torch_thread, each=partial(torch.set_num_threads, 1))
 """Context in which PyTorch computes in one thread.
 
 Small networks are slower in two threads than in one, and the number of threads changes the last
@@ -67,3 +68,12 @@ def randomness(seed, device, globally):
             yield torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed all devices there are
         finally:
             torch.set_default_dtype(dtype)
+
+
+@contextlib.contextmanager
+def drawing_globally(generator):
+    """Context in which PyTorch's global generator goes on where ours is, which then goes on where that was."""
+    with randomness(0, "cpu", globally=True) as everybodys:
+        everybodys.set_state(generator.get_state())
+        yield
+        generator.set_state(everybodys.get_state())

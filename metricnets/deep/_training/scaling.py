@@ -26,9 +26,13 @@ def standardization(X, weights=None):
         raise ValueError(f"X ranges from {X.min():.3g} to {X.max():.3g}, beyond {LARGEST:.0e}: scale it first.")
     span = (largest - origin).max()
     unit = np.ldexp(1.0, np.frexp(span)[1]) if span else 1.0
-    mean = sum(w @ ((rows - origin) / unit) for rows, w in chunks(X, weights)) / weights.sum()
-    mean = _rounded(mean)
-    variance = sum(w @ ((rows - origin) / unit - mean) ** 2 for rows, w in chunks(X, weights)) / weights.sum()
+    mean, variance = np.zeros_like(origin), np.zeros_like(origin)
+    for part in chunks(X):
+        mean += weights[part] @ ((X[part] - origin) / unit)
+    mean = _rounded(mean / weights.sum())
+    for part in chunks(X):
+        variance += weights[part] @ ((X[part] - origin) / unit - mean) ** 2
+    variance /= weights.sum()
     scale = _rounded(np.mean(variance[variance > 1e-10 * variance.max()]) ** 0.5) if variance.any() else 1.0
     return Standardize(origin, unit * mean, unit * scale)
 
@@ -42,8 +46,8 @@ def _rounded(numbers):
 def standardized(X, standardize):
     """Standardised points in single precision, a chunk of rows at a time."""
     Z = np.empty(X.shape, np.float32)
-    for rows, out in chunks(X, Z):
-        out[:] = standardize(tensor_of(rows, torch.float64)).numpy()
+    for part in chunks(X):
+        Z[part] = standardize(tensor_of(X[part], torch.float64)).numpy()
     return Z
 
 
@@ -54,7 +58,7 @@ def beside_points(network, X, weight, n_rows):
     It embeds ``n_rows`` at a time.
     """
     center = X.mean(dim=0)
-    spread = sum(((part - center) ** 2).sum() for (part,) in chunks(X))
-    z = torch.cat([network(part) for (part,) in chunks(X, size=n_rows)])
+    spread = sum(((X[part] - center) ** 2).sum() for part in chunks(X))
+    z = torch.cat([network(X[part]) for part in chunks(X, size=n_rows)])
     of_embeddings = ((z - z.mean(dim=0)) ** 2).sum()
     return Skip(network, center, (weight * of_embeddings / spread.clamp_min(1e-30)).sqrt())

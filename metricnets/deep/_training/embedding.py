@@ -1,0 +1,68 @@
+"""Embedding points with a network: in which precision, how many at a time, on which device."""
+
+import contextlib
+import copy
+
+import torch
+from torch import nn
+
+from metricnets.deep._training.data import chunks, tensor_of
+from metricnets.deep._training.runtime import defaults, threads_for
+from metricnets.networks import WholeNumbers
+
+ERRORS = (RuntimeError, TypeError, ValueError, IndexError)  # of a network that cannot take its input
+
+
+def embed(module, X, *, n_rows, in_double, device):
+    """Embed an array (n, ...), ``n_rows`` at a time, in its own precision if the network can."""
+    dtype = torch.float64 if X.dtype == float and in_double else torch.float32
+    if device != "cpu" or dtype == torch.float64:
+        module = copy.deepcopy(module).to(device)
+        module = module.double() if dtype == torch.float64 else module
+    with defaults(device, gradients=False), threads_for(X):
+        z = [module(tensor_of(X[part], dtype).to(device)).to("cpu", dtype) for part in chunks(X, size=n_rows)]
+    return torch.cat(z).numpy().astype(X.dtype, copy=False)
+
+
+@torch.no_grad()
+def checked_network(network, X):
+    """See that a network embeds, rows in and rows out, and learns.
+
+    Returns
+    -------
+    network : torch.nn.Module
+        Behind a conversion to int64 if it takes whole numbers alone.
+
+    Raises
+    ------
+    ValueError
+        If it cannot take such points, does not return a row for each, or has nothing to learn.
+    """
+    network.eval()
+    try:
+        z = network(X)
+    except ERRORS as error:
+        z = None
+        if (X.round() == X).all():
+            with contextlib.suppress(*ERRORS):
+                network = nn.Sequential(WholeNumbers(), network)
+                z = network(X)
+        if z is None:
+            raise ValueError(f"module cannot embed points of shape {tuple(X.shape[1:])}: {error}") from error
+    if not isinstance(z, torch.Tensor) or z.ndim != 2 or len(z) != len(X):
+        got = tuple(z.shape) if isinstance(z, torch.Tensor) else type(z).__name__
+        raise ValueError(f"module should turn {len(X)} points into an array ({len(X)}, n_components); got {got}.")
+    for parameter in network.parameters():
+        if parameter.requires_grad:
+            return network.train()
+    raise ValueError("module has no parameter that could be trained.")
+
+
+@torch.no_grad()
+def takes_double(module, X):
+    """Whether a network computes the same in double precision."""
+    try:
+        z, in_double = module(X), copy.deepcopy(module).double()(X.double())
+    except ERRORS:
+        return False
+    return in_double.dtype == torch.float64 and torch.allclose(z.double(), in_double, rtol=1e-3, atol=1e-4)
