@@ -5,6 +5,8 @@ A sampler knows only indices.  ``len(sampler)`` is the number of batches of a pa
 
 import numpy as np
 
+from metricnets._dealing import Deck, by_class, largest_k, mean_rows, ranges, shares
+
 __all__ = ["ClassBalanced", "ClassPairs", "DomainBalanced", "Shuffled"]
 
 
@@ -41,19 +43,19 @@ class Shuffled:
 class ClassBalanced:
     """P classes with K rows each, so that every batch holds pairs of both kinds.
 
-    A class with fewer than K rows gives all it has; a pass visits about as many rows as there
-    are, and every class about equally often.
+    A class with fewer than K rows gives all it has, and P is larger for it: batches have about ``batch_size``
+    rows.  A pass visits about as many rows as there are, and every class about equally often.  Classes of one
+    row stand among the negatives, in at most half of a batch.
 
     Parameters
     ----------
     codes : ndarray of shape (n_rows,)
         Class codes; rows with a negative code (unknown) are never drawn.
     batch_size : int
-        P × K rows; P is ``batch_size // n_per_class``, at most the number of classes, and K
-        grows if there are fewer classes than that.
+        Rows of a batch, about.
     rng : numpy.random.Generator or RandomState
     n_per_class : int, default=8
-        K.
+        K, at least: it grows where all classes do not fill a batch.
 
     Examples
     --------
@@ -64,33 +66,49 @@ class ClassBalanced:
     """
 
     def __init__(self, codes, batch_size, rng, n_per_class=8):
-        codes = np.asarray(codes)
-        self.rows_of = [np.flatnonzero(codes == code) for code in np.unique(codes[codes >= 0])]
-        self.rng = rng
-        self.n_classes = min(max(2, batch_size // n_per_class), len(self.rows_of))
-        self.n_per_class = max(n_per_class, batch_size // self.n_classes)
-        self.n_batches = max(1, round(np.sum(codes >= 0) / (self.n_classes * self.n_per_class)))
+        order, counts = by_class(np.asarray(codes))
+        alone = np.repeat(counts == 1, counts)
+        self.singles, self.order, self.sizes, self.rng = order[alone], order[~alone], counts[counts > 1], rng
+        self.n_classes, self.n_singles = shares(self.sizes, len(self.singles), batch_size, n_per_class)
+        self.n_per_class = largest_k(self.sizes, self.n_classes, batch_size - self.n_singles, n_per_class)
+        n_rows = self.n_singles + self.n_classes * mean_rows(self.sizes, self.n_per_class)
+        self.n_batches = max(1, round(len(order) / max(1, n_rows)))
 
     def __len__(self):
         return self.n_batches
 
     def __iter__(self):
-        classes = self._dealt(np.arange(len(self.rows_of)), self.n_batches, self.n_classes)  # (n_batches, P)
-        rows = np.empty((*classes.shape, self.n_per_class), int)
-        for code, own in enumerate(self.rows_of):
-            chosen = classes == code
-            rows[chosen] = self._dealt(own, chosen.sum(), self.n_per_class)
-        full = rows.min() >= 0
-        return (batch.ravel() if full else batch[batch >= 0] for batch in rows)
+        classes = self._dealt_classes()  # (n_batches, P)
+        n_singles = np.diff(np.ceil(self.n_singles * np.arange(self.n_batches + 1)).astype(int))
+        singles = Deck(self.singles, self.rng)
+        ends = np.cumsum(np.minimum(self.sizes, self.n_per_class)[classes].sum(axis=1))
+        parts = np.split(self._dealt_rows(classes.ravel()), ends[:-1])
+        return (np.concatenate([rows, singles.draw(n)]) for rows, n in zip(parts, n_singles))
 
-    def _dealt(self, cards, n_hands, size):
-        """Hands of different cards, the deck shuffled when it has run out; short hands end in −1."""
-        if len(cards) < size:
-            cards = np.concatenate([cards, np.full(size - len(cards), -1)])
-            return np.tile(cards, (n_hands, 1))
-        per_deck = len(cards) // size
-        decks = [self.rng.permutation(cards)[: per_deck * size] for _ in range(-(-n_hands // per_deck))]
-        return np.concatenate([cards[:0], *decks]).reshape(-1, size)[:n_hands]
+    def _dealt_classes(self):
+        """Hands of P different classes, the deck of classes shuffled when it has run out."""
+        per_deck = len(self.sizes) // max(1, self.n_classes)
+        if not per_deck:
+            return np.empty((self.n_batches, 0), int)
+        decks = [self.rng.permutation(len(self.sizes)) for _ in range(-(-self.n_batches // per_deck))]
+        return np.array(decks)[:, : per_deck * self.n_classes].reshape(-1, self.n_classes)[: self.n_batches]
+
+    def _dealt_rows(self, hands):
+        """At most K rows for each of a list of classes, from the deck of the class, shuffled when it has run out."""
+        K, sizes, n_hands = self.n_per_class, self.sizes, np.bincount(hands, minlength=len(self.sizes))
+        per_deck = np.maximum(1, sizes // K)
+        n_decks = -(-n_hands // per_deck)
+        deck_sizes = np.repeat(sizes, n_decks)
+        ends = np.cumsum(deck_sizes)
+        cards = self.order[ranges(np.repeat(np.cumsum(sizes) - sizes, n_decks), deck_sizes)]
+        for size, end in zip(deck_sizes.tolist(), ends.tolist()):
+            if size >= K:
+                self.rng.shuffle(cards[end - size : end])
+        turn = np.empty(len(hands), int)  # whether a hand is the first, second, ... of its class, from 0
+        turn[np.argsort(hands, kind="stable")] = ranges(np.zeros_like(n_hands), n_hands)
+        deck = (np.cumsum(n_decks) - n_decks)[hands] + turn // per_deck[hands]
+        first = (ends - deck_sizes)[deck] + turn % per_deck[hands] * K
+        return cards[ranges(first, np.minimum(sizes, K)[hands])]
 
 
 class ClassPairs:
@@ -115,14 +133,11 @@ class ClassPairs:
     """
 
     def __init__(self, codes, batch_size, rng):
-        codes = np.asarray(codes)
-        known = np.flatnonzero(codes >= 0)
-        self.order = known[np.argsort(codes[known], kind="stable")]  # the rows, class after class
-        counts = np.unique(codes[known], return_counts=True)[1]
+        self.order, counts = by_class(np.asarray(codes))
         ends = np.cumsum(counts)
         self.start, self.stop = np.repeat(ends - counts, counts), np.repeat(ends, counts)
         self.n_similar, self.rng = max(1, batch_size // 4), rng
-        self.n_batches = max(1, round(len(known) / (4 * self.n_similar)))
+        self.n_batches = max(1, round(len(self.order) / (4 * self.n_similar)))
 
     def __len__(self):
         return self.n_batches
@@ -167,23 +182,6 @@ class DomainBalanced:
         return self.n_batches
 
     def __iter__(self):
-        decks = [_Deck(part, self.rng) for part in self.parts]
+        decks = [Deck(part, self.rng) for part in self.parts]
         for _ in range(self.n_batches):
             yield np.concatenate([deck.draw(self.half) for deck in decks])
-
-
-class _Deck:
-    """Cards drawn without replacement and shuffled again when they run out."""
-
-    def __init__(self, cards, rng):
-        self.cards, self.rng, self.left = cards, rng, cards[:0]
-
-    def draw(self, n):
-        if n >= len(self.cards):
-            return self.cards
-        if len(self.left) < n:
-            held = np.isin(self.cards, self.left)  # last again in the next round: no hand has a card twice
-            new = (self.rng.permutation(cards) for cards in (self.cards[~held], self.cards[held]))
-            self.left = np.concatenate([self.left, *new])
-        drawn, self.left = self.left[:n], self.left[n:]
-        return drawn

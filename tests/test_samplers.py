@@ -1,5 +1,7 @@
 """Every sampler: rows in range, as many batches as promised, a new order at every pass, the same for a seed."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -87,10 +89,69 @@ def test_class_balanced_draws_all_classes_equally_often_and_all_their_rows():
     assert abs(len(sampler) * 8 - len(codes)) <= 4  # a pass is about as many rows as there are
 
 
-def test_class_balanced_takes_all_of_a_small_class():
-    codes = np.array([0, 0, 0, 0, 0, 0, 1, 2, 2])
+def test_class_balanced_takes_all_of_a_small_class_and_fills_up_with_a_large_one():
+    codes = np.repeat([0, 1, 2], [60, 1, 2])
     for rows in ClassBalanced(codes, 12, np.random.default_rng(0), n_per_class=4):
-        assert np.bincount(codes[rows]).tolist() == [4, 1, 2]
+        assert np.bincount(codes[rows]).tolist() == [9, 1, 2]
+    few = np.array([0, 0, 0, 0, 0, 0, 1, 2, 2])
+    for rows in ClassBalanced(few, 12, np.random.default_rng(0), n_per_class=4):
+        assert sorted(rows) == list(range(9))
+
+
+# Sizes of classes
+KINDS = {
+    "pairs": [2] * 2000,
+    "tiny": [5] * 200,
+    "tiny and one alone": [5] * 200 + [1],
+    "few large": [500, 300, 400],
+    "fewer than asked for": [60, 50],
+    "many large": [50] * 30,
+    "large and small": [400] * 3 + [3] * 100,
+    "one large, one small": [1000, 5],
+    "Zipf": (1000 // np.arange(1, 500)).tolist(),
+    "half alone": [4] * 100 + [1] * 400,
+    "one class, others alone": [100] + [1] * 50,
+    "nearly all alone": [100, 2] + [1] * 3000,
+    "all alone": [1] * 400,
+    "one class": [300],
+}
+
+
+@pytest.mark.parametrize("n_per_class", [1, 2, 8, 40])
+@pytest.mark.parametrize("sizes", KINDS.values(), ids=KINDS)
+def test_class_balanced_keeps_its_promises_whatever_the_sizes_of_classes(sizes, n_per_class):
+    sizes, batch_size = np.array(sizes), 128
+    codes = np.random.default_rng(1).permutation(np.repeat(np.arange(-1, len(sizes)), [50, *sizes]))
+    sampler = ClassBalanced(codes, batch_size, np.random.default_rng(0), n_per_class=n_per_class)
+    n_passes = 12
+    batches = [rows for _ in range(n_passes) for rows in sampler]
+    assert all(len(set(rows.tolist())) == len(rows) for rows in batches)
+    drawn = np.concatenate(batches)
+    assert (codes[drawn] >= 0).all()
+    # about batch_size rows a batch, and the rows of the table a pass
+    n = sizes.sum()
+    assert len(drawn) / len(batches) == pytest.approx(min(batch_size, n), rel=0.2)
+    assert len(drawn) / n_passes == pytest.approx(n, abs=max(batch_size, 0.1 * n))
+    if sizes.max() > 1:  # always something similar
+        assert all(np.bincount(codes[rows]).max() > 1 for rows in batches) or n_per_class == 1
+    # every class about equally often, but that those alone take at most half of a batch
+    turns = sum(np.bincount(codes[rows], minlength=len(sizes)) > 0 for rows in batches)
+    for group in (turns[sizes > 1], turns[sizes == 1]):
+        if len(group):
+            assert group.mean() > 0
+            assert np.abs(group - group.mean()).max() <= max(2, 5 * group.mean() ** 0.5)
+    if 0 < (sizes == 1).sum() <= n / 4:
+        assert turns[sizes == 1].mean() == pytest.approx(turns[sizes > 1].mean(), rel=0.2, abs=1.5)
+
+
+@pytest.mark.parametrize("n_per_class", [2, 8])
+def test_class_balanced_is_quick_for_very_many_classes(n_per_class):
+    """60,000 classes took half a minute where each was looked for among all rows."""
+    codes = np.random.default_rng(0).permutation(np.arange(240_000) // 4)
+    begin = time.process_time()
+    batches = list(ClassBalanced(codes, 128, np.random.default_rng(0), n_per_class=n_per_class))
+    assert time.process_time() - begin < 3
+    assert len(batches) == 240_000 // 128
 
 
 @pytest.mark.parametrize("size", [4, 8, 9, 64])
