@@ -1,27 +1,77 @@
-"""Labels of points as class codes, and which of them are not known."""
+"""Labels of points as class codes, and which of them are unknown: what that means is said here alone."""
+
+from numbers import Real
 
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
+from metricnets.exceptions import warn
+
 UNKNOWN = -1
 
 
+def read(y):
+    """Read labels, in whatever they come, where some may be unknown.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+        A list, an array, or a column of a data frame of any dtype.
+
+    Returns
+    -------
+    labels : ndarray of shape (n,)
+    missing : ndarray of bool of shape (n,)
+        Where the label is None, NaN, or pandas' NA or NaT: always unknown.
+    negative : ndarray of bool of shape (n,)
+        Where it is a negative number: unknown in learners that take partial labels.
+
+    Examples
+    --------
+    >>> _, missing, negative = read(["b", None, float("nan"), -1])
+    >>> missing, negative
+    (array([False,  True,  True, False]), array([False, False, False,  True]))
+    """
+    kind = getattr(getattr(y, "dtype", None), "kind", "O")
+    if kind == "c":
+        raise ValueError("Complex data not supported: y should hold classes.")
+    labels = column_or_1d(np.asarray(y, dtype=None if kind in "fiubUS" else object), warn=True)
+    if labels.dtype.kind in "fiubUS":
+        none = np.zeros(len(labels), bool)
+        numbers = labels.dtype.kind in "fiu"
+        return labels, labels != labels if numbers else none, labels < 0 if numbers else none
+    missing = np.array([is_missing(label) for label in labels], bool)
+    negative = np.array([isinstance(label, Real) and label < 0 for label in labels], bool)
+    return labels, missing, negative
+
+
+def is_missing(label):
+    """Whether a label is None, NaN, or pandas' NA or NaT."""
+    return label is None or type(label).__name__ == "NAType" or bool(label != label)
+
+
+def plain(labels):
+    """An array of objects as one of strings or of numbers, if that is what they all are."""
+    if labels.dtype.kind != "O" or not len(labels):
+        return labels
+    names, numbers = (sum(isinstance(label, kind) for label in labels) for kind in (str, Real))
+    if 0 < names < len(labels):
+        raise ValueError("y has strings and other labels side by side; use labels of one kind.")
+    return np.array(labels.tolist()) if len(labels) in (names, numbers) else labels
+
+
 def partial_codes(y):
-    """Number the classes of ``y`` from 0; −1 where the label is not known: a negative number, NaN or None.
+    """Number the classes of ``y`` from 0; −1 where the label is unknown: a negative number, NaN, None, NA or NaT.
 
     >>> partial_codes(["b", "a", None, "b"])
     array([ 1,  0, -1,  1])
     >>> partial_codes([7, -1, 9])
     array([ 0, -1,  1])
     """
-    y = column_or_1d(y)
-    if y.dtype.kind in "fiub":
-        known = np.ones(len(y), bool) if y.dtype.kind == "b" else y >= 0  # NaN is not
-    else:
-        known = np.array([label is not None and label == label for label in y], bool)
-    codes = np.full(len(y), UNKNOWN, dtype=np.int64)
-    codes[known] = np.unique(y[known], return_inverse=True)[1]
+    labels, missing, negative = read(y)
+    codes, known = np.full(len(labels), UNKNOWN, dtype=np.int64), ~missing & ~negative
+    codes[known] = np.unique(plain(labels[known]), return_inverse=True)[1]
     return codes
 
 
@@ -31,14 +81,32 @@ def class_codes(y):
     return np.unique(y, return_inverse=True)[1]
 
 
-def known_codes(y):
-    """Do as `class_codes`, with −1 for labels that are not known: negative numbers and None."""
-    codes = partial_codes(y)
-    check_classification_targets(y[codes >= 0])
-    n_unknown = np.count_nonzero(codes < 0)
-    if n_unknown and codes.max() < 1:
+def known_classes(y):
+    """Return the classes, and the codes of `partial_codes`; ValueError if what is known are not classes."""
+    labels, missing, negative = read(y)
+    known = ~missing & ~negative
+    labels = plain(labels[known])
+    check_classification_targets(labels)
+    codes = np.full(len(known), UNKNOWN, dtype=np.int64)
+    classes, codes[known] = np.unique(labels, return_inverse=True)
+    return classes, codes
+
+
+def supervised_codes(y):
+    """Do as `partial_codes` where labels are expected, and see that they are two classes, or all known.
+
+    Negative numbers may have been meant as a class, so there is a warning of how many rows are left out.
+    """
+    classes, codes = known_classes(y)
+    n_unknown, n_negative = np.count_nonzero(codes < 0), np.count_nonzero(read(y)[2])
+    if n_unknown and len(classes) < 2:
         raise ValueError(
-            f"y has {codes.max() + 1} known class only, as its {n_unknown} labels that are negative or None count as "
+            f"y has {len(classes)} known class only, as its {n_unknown} labels that are negative, None or NaN count as "
             "not known; number the classes from 0, as scikit-learn's LabelEncoder does."
+        )
+    if n_negative:
+        warn(
+            f"{n_negative} of {len(codes)} labels in y are negative, which means not known: these rows are left out. "
+            "If they are a class, number the classes from 0; if not, None or NaN says so without this warning."
         )
     return codes

@@ -5,14 +5,27 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.preprocessing import label_binarize, minmax_scale
+from sklearn.preprocessing import label_binarize
 from sklearn.utils.multiclass import type_of_target
 
 from metricnets import relations
+from metricnets._labels import known_classes, partial_codes
+from metricnets.exceptions import check_option, warn
 
 CLASSES = ("same_class", "known_class")
 LABEL_SETS = ("hamming", "jaccard")
 DISTRIBUTIONS = ("hellinger", "overlap", "symmetric_kl")
+
+
+MANY_VALUES = 100  # of whole numbers: they may be quantities
+
+
+def readable(y, relation):
+    """Turn y into what scikit-learn's validation reads, which refuses labels that are missing: codes, −1 for those.
+
+    Only `known_class` takes such labels; for other relations y stays as it is.
+    """
+    return partial_codes(known_classes(y)[1]) if relation == "known_class" else y
 
 
 def resolve(y, relation="auto"):
@@ -26,14 +39,15 @@ def resolve(y, relation="auto"):
         A name of :mod:`metricnets.relations`, or ``(y_a, y_b) -> r``.  'auto' takes
         `same_class` for classes, `jaccard` for label sets, `overlap` for distributions
         and `absolute` for real values.  Whole numbers are classes, as everywhere in
-        scikit-learn: name 'absolute' if they are counts or prices.
+        scikit-learn, with a warning if they have hundreds of values: name 'absolute' if they are
+        counts or prices.
 
     Returns
     -------
     relation : callable
         ``(y_a, y_b) -> r`` for rows of the encoded targets, arrays or tensors.
     targets : ndarray of shape (n,) or (n, L)
-        int64 codes for classes, float32 for everything else; numbers as they are for a callable.
+        int64 codes for classes, float32 for everything else; int64 or float64 for a callable.
     classes : ndarray of shape (n_classes,) or None
         What the codes stand for.
 
@@ -42,6 +56,10 @@ def resolve(y, relation="auto"):
     ValueError
         If the relation is not one for targets of this kind.
     """
+    if not callable(relation):
+        check_option("relation", relation, ["auto", *relations.__all__])
+    if relation == "known_class":
+        return _resolved_partial(y)
     y = y.toarray() if issparse(y) else np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
@@ -52,14 +70,14 @@ def resolve(y, relation="auto"):
     if callable(relation):
         if y.dtype.kind not in "fiub":
             return relation, *_codes(y)[::-1]
-        return relation, y.astype(np.float32 if y.dtype.kind == "f" else np.int64), None
-    if relation in CLASSES:
-        classes, codes = _codes(y, unknown=relation == "known_class")
-        return getattr(relations, relation), codes, classes
+        return relation, y.astype(np.float64 if y.dtype.kind == "f" else np.int64), None
+    if relation == "same_class":
+        classes, codes = _codes(y)
+        return relations.same_class, codes, classes
     if relation == "absolute":
         if y.dtype.kind not in "fiub":
             raise ValueError(f"relation='absolute' needs numbers in y; y holds {y.dtype}.")
-        return relations.absolute, minmax_scale(y).astype(np.float32), None
+        return relations.absolute, _unit_range(y).astype(np.float32), None
     rows, classes = (y, None) if y.ndim == 2 else _one_hot(y)
     _check_rows(rows, relation)
     chosen = getattr(relations, relation)
@@ -70,6 +88,7 @@ def resolve(y, relation="auto"):
 
 def _suitable(y):
     if y.ndim == 1 and _are_classes(y):
+        _warn_of_quantities(y)
         return "same_class"
     kind = type_of_target(y, input_name="y")
     if kind == "multilabel-indicator":
@@ -84,20 +103,41 @@ def _suitable(y):
     )
 
 
-def _codes(y, unknown=False):
-    """Number the classes; with ``unknown``, negative numbers stay −1."""
+def _warn_of_quantities(y):
+    """Warn of whole numbers with many values that look like no numbering of classes: with gaps, and some there once."""
+    if y.dtype.kind not in "fiu":
+        return
+    values, counts = np.unique(y, return_counts=True)
+    if len(values) >= MANY_VALUES and np.ptp(values) >= len(values) and np.mean(counts == 1) > 0.05:
+        warn(
+            f"y has {len(values)} different whole numbers, which relation='auto' takes for classes; set "
+            "relation='absolute' if they are quantities, or relation='same_class' if they are not."
+        )
+
+
+def _unit_range(y):
+    """Columns brought to [0, 1], exactly the same wherever their origin is; 0 where they are constant."""
+    y = y.astype(np.float64)
+    y -= y.min(axis=0)
+    span = y.max(axis=0)
+    return y / np.where(span > 0, span, 1)
+
+
+def _resolved_partial(y):
+    classes, codes = known_classes(y)
+    if not len(classes):
+        raise ValueError("y has no known class: all its labels are negative, None or NaN.")
+    return relations.known_class, codes, classes
+
+
+def _codes(y):
     if y.ndim != 1:
         raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead.")
     if not _are_classes(y):
         raise ValueError(
             f"Unknown label type: y should hold classes, whole numbers or strings, not such as {y[:3].tolist()}."
         )
-    known = y >= 0 if unknown and y.dtype.kind in "fi" else np.ones(len(y), bool)
-    if not known.any():
-        raise ValueError("y has no known class: all its codes are negative.")
-    codes = np.full(len(y), -1, dtype=np.int64)
-    classes, codes[known] = np.unique(y[known], return_inverse=True)
-    return classes, codes
+    return np.unique(y, return_inverse=True)
 
 
 def _are_classes(y):

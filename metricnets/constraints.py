@@ -2,9 +2,9 @@
 
 import numpy as np
 from sklearn.utils.random import sample_without_replacement
-from sklearn.utils.validation import check_array, column_or_1d
+from sklearn.utils.validation import check_array
 
-from metricnets._labels import partial_codes
+from metricnets._labels import partial_codes, read
 from metricnets._neighbors import nearest
 from metricnets._params import random_state_of
 from metricnets.exceptions import warn
@@ -141,7 +141,7 @@ class Constraints:
     Parameters
     ----------
     partial_labels : array-like of shape (n,)
-        Classes; a negative number, NaN or None where it is not known.
+        Classes; None, NaN or a negative number where it is not known.
 
     Examples
     --------
@@ -152,7 +152,7 @@ class Constraints:
     """
 
     def __init__(self, partial_labels):
-        y = column_or_1d(partial_labels)
+        y, *_ = read(partial_labels)
         self.partial_labels = y if y.dtype.kind in "iu" else partial_codes(y)
 
     def positive_negative_pairs(self, n_constraints, same_length=False, random_state=None):

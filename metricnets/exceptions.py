@@ -39,3 +39,10 @@ def did_you_mean(name, options):
     known = {str(option).lower(): option for option in options}
     near = difflib.get_close_matches(str(name).lower(), known, n=1) if isinstance(name, str) else []
     return f" Did you mean {known[near[0]]!r}?" if near else ""
+
+
+def check_option(name, value, options):
+    """Raise ValueError, with all options and the most similar one, if ``value`` is none of them."""
+    if value not in options:
+        known = ", ".join(map(repr, options))
+        raise ValueError(f"{name}={value!r} is unknown; it should be one of {known}.{did_you_mean(value, options)}")

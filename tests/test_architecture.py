@@ -19,7 +19,7 @@ FILES = {
 # Imports point downwards: from a layer to one with a smaller number, or within a package.
 LAYERS = {
     "_documentation": 0,
-    "_labels": 0,
+    "_labels": 1,
     "_lazy": 0,
     "_linalg": 0,
     "_runtime": 0,
@@ -39,6 +39,7 @@ LAYERS = {
     "metrics": 3,
     "datasets": 3,
     "_targets": 3,
+    "_similar_pairs": 3,
     "_numpy_networks": 3,
     "base": 3,
     "divergences": 3,

@@ -55,7 +55,7 @@ def test_known_class_leaves_negative_codes_unknown():
 def test_a_function_gets_numbers_as_they_are_and_names_as_codes():
     for y, expected, dtype in [
         ([4, 9], [4, 9], np.int64),
-        ([0.5, 1.0], [0.5, 1.0], np.float32),
+        ([0.5, 1.0], [0.5, 1.0], np.float64),
         (["x", "w"], [1, 0], np.int64),
     ]:
         relation, targets, _ = resolve(np.array(y), np.subtract)

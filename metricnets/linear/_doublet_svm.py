@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.svm import SVC
 
-from metricnets._labels import known_codes
+from metricnets._labels import supervised_codes
 from metricnets._linalg import components_from_metric
 from metricnets._neighbors import neighborhoods
 from metricnets._params import Count, Parametrized, Positive
@@ -92,7 +92,7 @@ class DoubletSVM_Supervised(LinearMetric, _BaseDoubletSVM):  # noqa: N801
 
     Every row makes a similar pair with each of its nearest neighbours in its class, and a dissimilar
     one with each of its nearest in other classes.  A pair that two rows make counts once.  Labels that are
-    negative numbers or None are not known: their rows are in no pair.
+    None, NaN or negative numbers are not known: their rows are in no pair.
 
     Parameters
     ----------
@@ -125,8 +125,10 @@ class DoubletSVM_Supervised(LinearMetric, _BaseDoubletSVM):  # noqa: N801
     k_genuine: Count = 2
     k_impostor: Count = 2
 
-    def _learned(self, X, y):
-        similar, dissimilar = doublets(X, known_codes(y), self.k_genuine, self.k_impostor)
+    _labels = staticmethod(supervised_codes)
+
+    def _learned(self, X, codes):
+        similar, dissimilar = doublets(X, codes, self.k_genuine, self.k_impostor)
         for kind, pairs in {"similar": similar, "dissimilar": dissimilar}.items():
             if len(pairs) == 0:
                 raise ValueError(f"y gives no {kind} pairs; it needs two classes, and two rows in one of them.")

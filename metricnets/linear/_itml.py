@@ -165,7 +165,7 @@ class ITML_Supervised(PairsFromLabels, _BaseITML):  # noqa: N801
         ----------
         X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
         y : array-like of shape (n_samples,)
-            Classes; negative numbers and None are not known.
+            Classes; None, NaN and negative numbers are not known.
         bounds : array-like of shape (2,) or None, default=None
             Upper bound of similar and lower bound of dissimilar squared distances, positive.  None
             takes the 5th and the 95th percentile of the distances between the points of the pairs,

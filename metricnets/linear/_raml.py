@@ -9,7 +9,7 @@ from sklearn.svm import SVR
 from metricnets import relations
 from metricnets._linalg import centered, components_from_metric, with_fixed_signs
 from metricnets._params import Count, Function, NonNegative, Positive, Seed, StrOptions, random_state_of
-from metricnets._targets import resolve
+from metricnets._targets import readable, resolve
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._pairwise.doublets import BLOCK, graded_doublets, kernel, matrix_of, unit_of, vanishes
@@ -97,6 +97,9 @@ class RAML(LinearMetric):
     random_state: Seed = None
 
     _multi_output = True
+
+    def _labels(self, y):
+        return readable(y, self.relation)
 
     def _solve(self, X, y):
         relation, targets, _ = resolve(y, self.relation)

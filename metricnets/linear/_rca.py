@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.linalg import eigh
 
-from metricnets._labels import known_codes, partial_codes
+from metricnets._labels import partial_codes, plain, read, supervised_codes
 from metricnets._linalg import with_fixed_signs
 from metricnets._params import Count, Parametrized, Seed, fitting, random_state_of
 from metricnets.constraints import chunks as drawn_chunks
@@ -89,7 +89,7 @@ class RCA(_BaseRCA, LinearMetric):
         ----------
         X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
         y : array-like of int of shape (n_samples,)
-            Which chunk each point is in; −1 for none.
+            Which chunk each point is in; −1, None or NaN for none.
         chunks : array-like of int of shape (n_samples,) or None, default=None
             Another name for ``y``.
 
@@ -104,10 +104,14 @@ class RCA(_BaseRCA, LinearMetric):
         """
         return self._fit(X, y if chunks is None else chunks)
 
-    def _solve(self, X, chunks):
-        codes = partial_codes(chunks)
-        if chunks.dtype.kind == "f" and (chunks[codes >= 0] % 1).any():
+    def _labels(self, y):
+        labels, missing, negative = read(y)
+        numbers = plain(labels[~missing & ~negative])
+        if numbers.dtype.kind == "f" and (numbers % 1).any():
             raise ValueError("chunks should be whole numbers, the same for the points of a chunk, and -1 for no chunk.")
+        return partial_codes(labels)
+
+    def _solve(self, X, codes):
         if codes.max() + 1 == (codes >= 0).sum():
             raise ValueError("no chunk has two points; chunks should give points of one class the same number.")
         return self._whiten(X, codes)
@@ -116,7 +120,7 @@ class RCA(_BaseRCA, LinearMetric):
 class RCA_Supervised(_BaseRCA, LinearMetric):  # noqa: N801
     """Relevant component analysis of chunks drawn from classes; see `RCA`.
 
-    Labels that are negative numbers or None are not known: their rows are in no chunk.
+    Labels that are None, NaN or negative numbers are not known: their rows are in no chunk.
 
     Parameters
     ----------
@@ -150,8 +154,9 @@ class RCA_Supervised(_BaseRCA, LinearMetric):  # noqa: N801
     chunk_size: Count = 2
     random_state: Seed = None
 
-    def _solve(self, X, y):
-        codes = known_codes(y)
+    _labels = staticmethod(supervised_codes)
+
+    def _solve(self, X, codes):
         if self.chunk_size < 2:
             raise ValueError(f"chunk_size={self.chunk_size}; a chunk should have two points at least.")
         codes = drawn_chunks(codes, self.n_chunks, self.chunk_size, random_state_of(self.random_state))

@@ -8,7 +8,7 @@ from scipy.sparse import csr_matrix
 from sklearn.exceptions import ConvergenceWarning
 
 from metricnets._initialization import as_matrix
-from metricnets._labels import known_codes
+from metricnets._labels import supervised_codes
 from metricnets._linalg import components_from_metric, standardized
 from metricnets._params import (
     Array,
@@ -156,8 +156,8 @@ class SCML_Supervised(LinearMetric, _BaseSCML):  # noqa: N801
     """Sparse compositional metric learning from labels: triplets are made of nearest neighbours.
 
     Each row, each of its nearest rows in its class, and each of its nearest rows in other classes are
-    a triplet; objective and solver are those of `SCML`.  Labels that are negative numbers or
-    None are not known: their rows are in no triplet.
+    a triplet; objective and solver are those of `SCML`.  Labels that are None, NaN or
+    negative numbers are not known: their rows are in no triplet.
 
     Parameters
     ----------
@@ -191,8 +191,10 @@ class SCML_Supervised(LinearMetric, _BaseSCML):  # noqa: N801
     k_impostor: Count = 10
     basis: Literal["lda", "triplet_diffs"] | Array = "lda"
 
-    def _solve(self, X, y):
-        basis, codes = self._given_basis(X), known_codes(y)
+    _labels = staticmethod(supervised_codes)
+
+    def _solve(self, X, codes):
+        basis = self._given_basis(X)
         counts = np.bincount(codes[codes >= 0])
         if len(counts) < 2 or counts.max() < 2:
             raise ValueError("y gives no triplets; it needs two classes, and two rows in one of them.")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from metricnets import calibration
-from metricnets._labels import known_codes
+from metricnets._labels import supervised_codes
 from metricnets._params import MaybeArray, MaybeCount, Seed, fitting, random_state_of
 from metricnets._tuples import check_pair_labels, check_weights, distinct, points_and_members
 from metricnets.base import PairsMixin, QuadrupletsMixin, TripletsMixin
@@ -115,7 +115,7 @@ class QuadrupletsLearner(QuadrupletsMixin, TuplesLearner):
 class FromLabels(LinearMetric):
     """A learner from tuples that draws them from classes.
 
-    Labels that are negative numbers or None are not known: their rows are in no tuple.  Hooks:
+    Labels that are None, NaN or negative numbers are not known: their rows are in no tuple.  Hooks:
     ``_tuples(codes, rng) -> members, labels``, and ``_solve`` of the learner from tuples.
 
     Parameters
@@ -130,8 +130,9 @@ class FromLabels(LinearMetric):
     n_constraints: MaybeCount = None
     random_state: Seed = None
 
-    def _learned(self, X, y, *extra):
-        codes = known_codes(y)
+    _labels = staticmethod(supervised_codes)
+
+    def _learned(self, X, codes, *extra):
         members, labels = self._tuples(codes, random_state_of(self.random_state))
         points, members = distinct(X, members)
         return self._solve(points, members, labels, *extra)

@@ -4,12 +4,13 @@ from dataclasses import field
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import MetaEstimatorMixin, clone
+from sklearn.base import MetaEstimatorMixin, clone, is_regressor
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
 
+from metricnets._labels import plain, read
 from metricnets._params import MaybeObject, Parametrized, check_instance, fitting
 
 
@@ -63,8 +64,8 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
-            −1, NaN or None where the label is not known.  Where only one other label occurs −1 is a
-            class, as in {−1, 1}.
+            None, NaN or a negative number where the label is not known.  Negative numbers are classes where only
+            one other label occurs, as in {−1, 1}, and targets like others for a regressor.
         sample_domain : array-like of shape (n_samples,) or None, default=None
             Rows with a negative value are target rows, whatever their y.
 
@@ -73,7 +74,7 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
         self : object
         """
         check_instance(self.estimator, "estimator")
-        X, y, _ = _labelled(X, y, sample_domain)
+        X, y, _ = _labelled(X, y, sample_domain, all_numbers=is_regressor(self._inner()))
         self.estimator_ = clone(self._inner()).fit(X, y)
         return self
 
@@ -97,7 +98,7 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
     def score(self, X, y, sample_domain=None, sample_weight=None):
         """Score of the fitted estimator on the labelled rows; arguments as in `fit`."""
         check_is_fitted(self)
-        X, y, rows = _labelled(X, y, sample_domain, classes=self.classes_)
+        X, y, rows = _labelled(X, y, sample_domain, classes=self.classes_, all_numbers=is_regressor(self._inner()))
         weights = {} if sample_weight is None else {"sample_weight": np.asarray(sample_weight)[rows]}
         return self.estimator_.score(X, y, **weights)
 
@@ -125,28 +126,17 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
         return tags
 
 
-def _labelled(X, y, sample_domain, classes=()):
+def _labelled(X, y, sample_domain, classes=(), all_numbers=False):
     """X and y of the rows that have a label, and which these are."""
-    labels = column_or_1d(np.asarray(y, dtype=object) if isinstance(y, list) else y, warn=True)
+    labels, missing, negative = read(y)
     check_consistent_length(X, labels, sample_domain)
     if sample_domain is None:
-        rows = np.flatnonzero(_known(labels, classes))
+        others = set(labels[~missing & ~negative].tolist())
+        is_label = all_numbers or len(others) < 2 or any(label in classes for label in set(labels[negative].tolist()))
+        rows = np.flatnonzero(~missing & (is_label | ~negative))
     else:
         rows = np.flatnonzero(check_array(sample_domain, ensure_2d=False, input_name="sample_domain") >= 0)
     if not len(rows) and len(labels):
         raise ValueError("no row has a label: every y is masked, or every sample_domain is negative.")
     table = X.iloc if hasattr(X, "iloc") else X.tocsr() if issparse(X) else np.asarray(X)
-    return table[rows], np.array(labels[rows].tolist()), rows
-
-
-def _known(labels, classes):
-    """Mask of labels that are not None, NaN or −1; −1 is a class if there is but one other."""
-    others = {label for label in labels.tolist() if not _missing(label) and label != -1}
-    if len(others) < 2 or -1 in classes:
-        others.add(-1)
-    return [not _missing(label) and label in others for label in labels.tolist()]
-
-
-def _missing(label):
-    """Whether a label is None, pandas' NA or NaN."""
-    return label is None or type(label).__name__ == "NAType" or label != label
+    return table[rows], plain(labels[rows]), rows

@@ -135,7 +135,7 @@ def test_a_class_of_one_row_makes_no_similar_pairs():
     similar, dissimilar = doublets(X[:4], np.array([0, 0, 1, 2]), 3, 1)
     assert similar.tolist() == [[0, 1]]
     assert set(dissimilar.ravel()) == {0, 1, 2, 3}
-    assert np.isfinite(DoubletSVM_Supervised().fit(X[:4], [5, 5, -1, 2]).components_).all()
+    assert np.isfinite(DoubletSVM_Supervised().fit(X[:4], [5, 5, None, 2]).components_).all()
 
 
 @pytest.mark.parametrize(("labels", "kind"), [(np.zeros(9), "dissimilar"), (np.arange(9), "similar")])

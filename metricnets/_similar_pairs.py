@@ -1,0 +1,85 @@
+"""Which pairs of rows are similar, and whether there are such and others."""
+
+import numpy as np
+
+from metricnets.relations import known_class, same_class
+
+CLASS_RELATIONS = (same_class, known_class)
+N_PAIRS = 2**26  # looked at, at most, for one that is similar and one that is not
+
+
+def without_own(r, rows):
+    """Write NaN on pairs of a row with itself, and on those of a row that a batch holds twice.
+
+    >>> without_own(np.ones((3, 3)), np.array([5, 2, 5]))
+    array([[nan,  1., nan],
+           [ 1., nan,  1.],
+           [nan,  1., nan]])
+
+    Parameters
+    ----------
+    r : ndarray or tensor of floats of shape (n, n)
+        Changed in place.
+    rows : ndarray or tensor of int of shape (n,)
+        Which row of the table each is.
+
+    Returns
+    -------
+    r : the same
+    """
+    r[rows[:, None] == rows[None, :]] = float("nan")
+    return r
+
+
+def check_pairs(relation, targets, name, where="y"):
+    """Raise ValueError unless some pair of rows is similar, and some is not: otherwise there is nothing to tell apart.
+
+    Class codes are counted, in O(n).  For other targets pairs are looked at until one of each kind is found: all,
+    up to 67 million, and so many, those of rows drawn at random with all others, if there are more.
+
+    Parameters
+    ----------
+    relation : callable
+        ``(y_a, y_b) -> r``.
+    targets : ndarray or tensor of shape (n, ...)
+        As `resolve` encodes them.
+    name : str or callable
+        The relation as the user gave it.
+    where : str, default='y'
+        What the targets are, for the message.
+    """
+    similar, dissimilar = _kinds_of_codes(targets) if relation in CLASS_RELATIONS else _kinds(relation, targets)
+    by = f"related by {'more' if similar else 'at most'} 0.5 by relation={name!r}"
+    if not similar:
+        raise ValueError(
+            f"there is no similar pair in {where}, as all pairs of rows are {by}; classes need two rows or more, and "
+            "other targets a relation that calls some pairs similar, or loss='alignment', which learns from grades."
+        )
+    if not dissimilar:
+        raise ValueError(
+            f"there is no dissimilar pair in {where}, as all pairs of rows are {by}; classes need to be two or more, "
+            "and other targets a relation that tells some apart, such as 'jaccard' or 'cosine' for sparse label "
+            "sets, or loss='alignment', which learns from grades."
+        )
+
+
+def _kinds_of_codes(codes):
+    codes = np.asarray(codes)
+    counts = np.unique(codes[codes >= 0], return_counts=True)[1]
+    return counts.max(initial=0) > 1, len(counts) > 1
+
+
+def _kinds(relation, targets):
+    """Whether some pairs of rows are similar, and some are not."""
+    n = len(targets)
+    size = max(1, 2**22 // max(1, n * int(np.prod(targets.shape[1:]))))  # 4 million numbers, also for `overlap`
+    order = np.random.default_rng(0).permutation(n)[: max(1, N_PAIRS // max(1, n))]
+    similar = dissimilar = False
+    for start in range(0, len(order), size):
+        rows = order[start : start + size]
+        r = relation(targets[rows], targets) * 1.0  # (n_rows, n)
+        r[np.arange(len(rows)), rows] = float("nan")
+        similar, dissimilar = similar or bool((r > 0.5).any()), dissimilar or bool((r <= 0.5).any())
+        if similar and dissimilar:
+            break
+    return similar, dissimilar
