@@ -5,7 +5,7 @@ import numpy as np
 from metricnets.relations import known_class, same_class
 
 CLASS_RELATIONS = (same_class, known_class)
-N_PAIRS = 2**26  # looked at, at most, for one that is similar and one that is not
+N_PAIRS = 2**24  # looked at, at most, for one that is similar and one that is not
 
 
 def without_own(r, rows):
@@ -35,7 +35,7 @@ def check_pairs(relation, targets, name, where="y"):
     """Raise ValueError unless some pair of rows is similar, and some is not: otherwise there is nothing to tell apart.
 
     Class codes are counted, in O(n).  For other targets pairs are looked at until one of each kind is found: all,
-    up to 67 million, and so many, those of rows drawn at random with all others, if there are more.
+    up to 16 million, and so many, those of rows drawn at random with all others, if there are more.
 
     Parameters
     ----------

@@ -2,13 +2,13 @@
 
 import torch
 
-from metricnets.losses._ops import EPS, masked_mean, sqdist
+from metricnets.losses._ops import EPS, masked_mean, precise, sqdist
 
 __all__ = ["class_discrepancy", "linear_mmd", "multi_kernel_mmd"]
 
 
 def linear_mmd(z_a, z_b):
-    """Squared distance of the two means, ‖mean(z_a) − mean(z_b)‖².
+    """Squared distance of the two means, ‖mean(z_a) − mean(z_b)‖²; 0 where one sample is empty.
 
     Parameters
     ----------
@@ -20,13 +20,16 @@ def linear_mmd(z_a, z_b):
     >>> linear_mmd(torch.tensor([[0.0], [2.0]]), torch.tensor([[3.0]]))
     tensor(4.)
     """
-    return ((z_a.mean(0) - z_b.mean(0)) ** 2).sum()
+    if not (len(z_a) and len(z_b)):
+        return _zero(z_a, z_b)
+    return ((precise(z_a).mean(0) - precise(z_b).mean(0)) ** 2).sum()
 
 
 def multi_kernel_mmd(z_a, z_b, *, widths=(0.25, 0.5, 1.0, 2.0, 4.0)):
     """Squared maximum mean discrepancy, averaged over Gaussian kernels exp(−d² / (w s)).
 
-    s is the mean squared distance of all points, taken as a constant; memory (n_a + n_b)².
+    s is the mean squared distance of all points, taken as a constant; 0 where one sample is empty.
+    Memory (n_a + n_b)².
 
     Parameters
     ----------
@@ -46,6 +49,8 @@ def multi_kernel_mmd(z_a, z_b, *, widths=(0.25, 0.5, 1.0, 2.0, 4.0)):
     >>> multi_kernel_mmd(z, z)
     tensor(0.)
     """
+    if not (len(z_a) and len(z_b)):
+        return _zero(z_a, z_b)
     d2 = sqdist(torch.cat([z_a, z_b]))
     scale = d2.detach().mean().clamp_min(EPS)
     kernel = sum(torch.exp(-d2 / (w * scale)) for w in widths) / len(widths)
@@ -53,9 +58,15 @@ def multi_kernel_mmd(z_a, z_b, *, widths=(0.25, 0.5, 1.0, 2.0, 4.0)):
     return kernel[:n, :n].mean() + kernel[n:, n:].mean() - 2 * kernel[:n, n:].mean()
 
 
+def _zero(z_a, z_b):
+    """The discrepancy where one sample is empty: 0, with a graph."""
+    return 0 * (precise(z_a).sum() + precise(z_b).sum())
+
+
 def class_discrepancy(z, codes, source):
     """Mean over classes of ‖mean(z, source) − mean(z, target)‖²; 0 where no class is in both."""
-    classes = torch.arange(max(1, int(codes.max()) + 1), device=z.device)
+    z = precise(z)
+    classes = torch.arange(max(1, int(codes.max()) + 1) if len(codes) else 1, device=z.device)
     member = (codes[:, None] == classes).to(z.dtype)  # (n, n_classes)
     in_source, in_target = member * source[:, None], member * ~source[:, None]
     means = [part.T @ z / part.sum(0).clamp_min(1)[:, None] for part in (in_source, in_target)]

@@ -4,6 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from metricnets.exceptions import check_option
+
 __all__ = [
     "MLP",
     "Ensemble",
@@ -190,6 +192,7 @@ def mlp(
     >>> network(torch.zeros(3, 4)).shape
     torch.Size([3, 2])
     """
+    check_option("activation", activation, list(ACTIVATIONS))
     sizes = [n_features, *hidden, n_components]
     blocks = []
     for n_in, n_out in zip(sizes, sizes[1:]):

@@ -99,3 +99,59 @@ ERRORS = {
 def test_what_does_not_fit_is_said(y, relation, message):
     with pytest.raises(ValueError, match=message):
         resolve(np.array(y), relation)
+
+
+def test_unknown_relations_are_named_with_those_that_are_known():
+    with pytest.raises(ValueError, match="relation='jacard' is unknown.*'hamming'.*Did you mean 'jaccard'"):
+        resolve(SETS, "jacard")
+
+
+# ------------------------------------------------------------------------------------------------
+# Real targets: their origin does not matter; whole numbers may be quantities.
+
+
+def near(y_a, y_b):
+    return 1 - abs(y_a[:, None] - y_b[None, :]) / 8
+
+
+@pytest.mark.parametrize("relation", ["absolute", near], ids=["absolute", "a function"])
+@pytest.mark.parametrize("shift", [2.0**20, -(2.0**30)])
+@pytest.mark.parametrize("columns", [(), (3,)], ids=["numbers", "rows"])
+def test_the_origin_of_real_targets_does_not_matter(relation, shift, columns):
+    if columns and relation is near:
+        columns, shift = (), shift / 2
+    y = np.random.default_rng(0).integers(-256, 256, size=(40, *columns)) / 64  # exact in binary
+    (of_y, targets, _), (of_shifted, shifted, _) = resolve(y, relation), resolve(y + shift, relation)
+    np.testing.assert_array_equal(of_shifted(shifted, shifted), of_y(targets, targets))
+    if relation == "absolute":
+        np.testing.assert_array_equal(shifted, targets)
+        assert targets.min() == 0
+        assert targets.max() == 1
+
+
+def test_constant_targets_stay_numbers():
+    _, targets, _ = resolve(np.array([[1.5, 0.0], [1.5, 2.0]]), "absolute")
+    np.testing.assert_array_equal(targets, [[0, 0], [0, 1]])
+
+
+rng = np.random.default_rng(0)
+QUANTITIES = {"prices": rng.integers(10_000, size=500), "counts": rng.poisson(5000, size=500) * 1.0}
+IDS = {
+    "numbered classes": rng.permutation(np.arange(400) // 2),
+    "numbers with gaps": rng.permutation(np.repeat(np.arange(200) * 7, 4)),
+    "few values": rng.integers(60, size=500) * 100,
+    "names": np.array([f"person {k}" for k in range(300)]),
+}
+
+
+@pytest.mark.parametrize("y", QUANTITIES.values(), ids=QUANTITIES)
+def test_whole_numbers_that_look_like_quantities_are_warned_of(y):
+    with pytest.warns(UserWarning, match="different whole numbers.*relation='absolute' if they are quantities"):
+        assert resolve(y)[0] is relations.same_class
+    for relation in ("absolute", "same_class", near):
+        resolve(y, relation)  # and no warning: it was named
+
+
+@pytest.mark.parametrize("y", IDS.values(), ids=IDS)
+def test_classes_are_not_warned_of_however_many(y):
+    assert resolve(y)[0] is relations.same_class

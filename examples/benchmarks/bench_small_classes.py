@@ -17,15 +17,20 @@ from tqdm.auto import tqdm
 import metricnets
 from metricnets.metrics import cmc
 
-SETS = {"400 x 2": (400, 2), "200 x 5": (200, 5), "20 x 50": (20, 50), "10 x 500": (10, 500)}
+SETS = {  # classes, rows of each, how far they scatter
+    "400 x 2": (400, 2, 0.4),
+    "200 x 5": (200, 5, 0.5),
+    "20 x 50": (20, 50, 1.0),
+    "10 x 500": (10, 500, 1.2),
+}
 LEARNERS = ["EmbeddingNet", "Mahalanobis", "DDML", "HRAML"]
 
 
-def made(n_classes, n_rows, seed):
+def made(n_classes, n_rows, scatter, seed):
     """Points of two samples, and the classes of both."""
     rng = np.random.default_rng(seed)
     centers = np.pad(rng.normal(size=(n_classes, 16)), ((0, 0), (0, 16)))
-    noise = np.repeat([0.4, 1.2], [16, 16])
+    noise = scatter * np.repeat([1.0, 3.0], 16)
     rotation = np.linalg.qr(rng.normal(size=(32, 32)))[0]
     y = np.repeat(np.arange(n_classes), n_rows)
     return *((centers[y] + noise * rng.normal(size=(len(y), 32))) @ rotation for _ in range(2)), y

@@ -6,6 +6,26 @@ from torch.autograd.function import once_differentiable
 EPS = 1e-12
 
 
+class _Single(torch.autograd.Function):
+    """Half precision as single precision; where half precision cannot hold the gradient it gets its largest number."""
+
+    @staticmethod
+    def forward(ctx, z):
+        ctx.dtype = z.dtype
+        return z.float()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        largest = torch.finfo(ctx.dtype).max
+        return gradient.clamp(-largest, largest).to(ctx.dtype)
+
+
+def precise(z):
+    """Return z in single precision at least: in half precision squares overflow, sums stand still, and EPS is 0."""
+    return _Single.apply(z) if z.dtype in (torch.float16, torch.bfloat16) else z
+
+
 class _SquaredDistances(torch.autograd.Function):
     """‖z_i − z_j‖² for all rows, with the gradient Σ_j (g_ij + g_ji) · 2 (z_i − z_j) in two products."""
 
@@ -25,8 +45,8 @@ class _SquaredDistances(torch.autograd.Function):
 
 
 def sqdist(z):
-    """Squared Euclidean distances of all rows, (n, n), at least 0."""
-    return _SquaredDistances.apply(z)
+    """Squared Euclidean distances of all rows, (n, n), at least 0, in single precision or double."""
+    return _SquaredDistances.apply(precise(z))
 
 
 def dist(z):
@@ -39,14 +59,15 @@ def similar(r):
 
     Masks are floats because arithmetic on them is several times faster than on booleans.
     """
-    return r.round().nan_to_num(0.0)  # 0.5 rounds to 0
+    return precise(r).round().nan_to_num(0.0)  # 0.5 rounds to 0
 
 
 def dissimilar(r):
     """1.0 where ``r`` <= 0.5, and 0.0 where it is not, or not known."""
-    return (1 - r.round()).nan_to_num(0.0)
+    return (1 - precise(r).round()).nan_to_num(0.0)
 
 
 def masked_mean(values, mask):
-    """Mean of finite ``values`` where ``mask`` is 1.0; 0, with a graph, where it nowhere is."""
+    """Mean of finite ``values`` where ``mask`` is 1.0, or True; 0, with a graph, where it nowhere is."""
+    mask = mask.to(values.dtype)
     return torch.dot(values.reshape(-1), mask.reshape(-1)) / mask.sum().clamp_min(1)

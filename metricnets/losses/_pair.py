@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from metricnets.losses._ops import dissimilar, dist, masked_mean, similar, sqdist
+from metricnets.losses._ops import dissimilar, dist, masked_mean, precise, similar, sqdist
 
 
 def contrastive(z, r, *, positive_margin=0.0, margin=1.0, squared=False):
@@ -149,5 +149,5 @@ def alignment(z, r, *, scale=2.0):
     tensor(1.)
     """
     known = similar(r) + dissimilar(r)
-    error = sqdist(z) - (scale * (1 - r)).nan_to_num(0.0)
+    error = sqdist(z) - (scale * (1 - precise(r))).nan_to_num(0.0)
     return masked_mean(error**2, known) / 4

@@ -3,7 +3,8 @@
 import torch
 from torch.nn import functional as F
 
-from metricnets.losses._ops import dist, masked_mean, similar, sqdist
+from metricnets.exceptions import check_option
+from metricnets.losses._ops import dist, masked_mean, precise, similar, sqdist
 
 
 def triplet(z, r, *, margin=0.2, select="all", squared=False, reduction="active"):
@@ -44,11 +45,11 @@ def triplet(z, r, *, margin=0.2, select="all", squared=False, reduction="active"
     >>> triplet(z, r, margin=1.5)  # of (0, 1, 3) and (1, 0, 3) only the second violates
     tensor(0.5000)
     """
-    if select not in ("all", "hard", "semihard") or reduction not in ("active", "all"):
-        raise ValueError(f"select={select!r} or reduction={reduction!r} is unknown; see the documentation of triplet.")
+    check_option("select", select, ["all", "hard", "semihard"])
+    check_option("reduction", reduction, ["active", "all"])
     d = sqdist(z) if squared else dist(z)
     pos, neg = r > 0.5, r <= 0.5
-    if select == "hard":
+    if select == "hard" and len(z):
         furthest = torch.where(pos, d, -torch.inf).amax(1)
         nearest = torch.where(neg, d, torch.inf).amin(1)
         chosen = pos.any(1) & neg.any(1)  # (n,)
@@ -60,7 +61,7 @@ def triplet(z, r, *, margin=0.2, select="all", squared=False, reduction="active"
             chosen = chosen & (terms > 0) & (terms < margin)
     if reduction == "active":
         chosen = chosen & (terms > 0)
-    return masked_mean(terms.clamp_min(0), chosen.to(z.dtype))
+    return masked_mean(terms.clamp_min(0), chosen)
 
 
 def npair(z, r, *, temperature=0.2):
@@ -104,6 +105,7 @@ def npair(z, r, *, temperature=0.2):
     """
     if not temperature > 0:
         raise ValueError(f"temperature={temperature!r} should be above 0.")
+    z = precise(z)
     s = z @ z.T / temperature  # (n, n)
     rivals = torch.where(r <= 0.5, s, -torch.inf).logsumexp(1, keepdim=True)  # (n, 1), −inf where there are none
     return masked_mean(F.softplus(rivals - s), similar(r))
