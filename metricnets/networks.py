@@ -36,8 +36,11 @@ class UnitNorm(nn.Module):
     """Divide rows by their Euclidean norm; equation (10) of HRAML."""
 
     def forward(self, z):
-        is_table = isinstance(z, torch.Tensor) and z.ndim == 2
-        return F.normalize(z, dim=1) if is_table else z  # what is no table of embeddings is refused later
+        if not isinstance(z, torch.Tensor) or z.ndim != 2:
+            return z  # what is no table of embeddings is refused later
+        if z.dtype not in (torch.float16, torch.bfloat16):
+            return F.normalize(z, dim=1)
+        return F.normalize(z.float(), dim=1, eps=torch.finfo(torch.float16).tiny).to(z.dtype)  # 1e-12 is 0 there
 
 
 ACTIVATIONS = {

@@ -136,7 +136,7 @@ def absolute(y_a, y_b):
     array([[0.  ],
            [0.25]])
     """
-    y_a, y_b = y_a.reshape(len(y_a), -1), y_b.reshape(len(y_b), -1)
+    y_a, y_b = (y[:, None] if y.ndim == 1 else y for y in (y_a, y_b))
     return 1 - abs(y_a[:, None] - y_b[None, :]).mean(2)
 
 

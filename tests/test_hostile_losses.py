@@ -10,8 +10,10 @@ import pytest
 import torch
 from test_losses import OPTIONS, cases, evaluate, gradient, sample
 
-from metricnets import divergences, losses
+from metricnets import divergences, losses, relations
 from metricnets._similar_pairs import check_pairs, without_own
+from metricnets._targets import CLASSES, DISTRIBUTIONS
+from metricnets.networks import UnitNorm
 from metricnets.relations import hamming, jaccard, known_class, same_class
 
 N_CASES = int(os.environ.get("METRICNETS_CASES", 40))
@@ -107,6 +109,34 @@ def test_discrepancies_in_half_precision_are_near_single_precision(name, dtype):
         torch.testing.assert_close(value, expected)
         atol = HALF[dtype] * expected_slope.abs().max().item() + 1e-7
         torch.testing.assert_close(slope.float(), expected_slope, rtol=HALF[dtype], atol=atol)
+
+
+@pytest.mark.parametrize("dtype", HALF, ids=str)
+@pytest.mark.parametrize("scale", [0, 1e-4, 1.0, 6e4])
+def test_unit_norm_in_half_precision(scale, dtype):
+    z = torch.tensor(np.random.default_rng(0).normal(size=(20, 64)).clip(-1, 1) * scale, dtype=dtype)
+    z.requires_grad_()
+    unit = UnitNorm()(z)
+    unit.square().sum().backward()
+    assert unit.dtype == dtype
+    torch.testing.assert_close(unit.float().norm(dim=1), torch.full((20,), float(scale > 0)), rtol=1e-2, atol=0)
+    assert z.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("name", relations.__all__)
+@pytest.mark.parametrize("n", [0, 1, 2, 30])
+def test_relations_of_few_or_empty_targets_stay_in_range(name, n):
+    rng = np.random.default_rng(n)
+    for rows in (np.zeros((n, 5)), np.eye(5)[rng.integers(5, size=n)], rng.dirichlet(np.full(5, 0.01), size=n)):
+        if name in DISTRIBUTIONS and not rows.any():
+            continue
+        y = rows.argmax(axis=1) - 1 if name in CLASSES else rows
+        for given in (y, torch.tensor(y), torch.tensor(y).float() if name not in CLASSES else torch.tensor(y)):
+            r = np.asarray(getattr(relations, name)(given, given))
+            assert r.shape == (n, n)
+            known = r[~np.isnan(r)] if name == "known_class" else r
+            assert (known >= -1e-6).all()
+            assert (known <= 1 + 1e-6).all()
 
 
 @relational

@@ -8,7 +8,7 @@ import pytest
 from discovery import ESTIMATORS, PARTIAL, quick, tiny_points
 from sklearn.linear_model import Ridge
 
-from metricnets import RAML, RCA, Constraints, SourceOnly
+from metricnets import DTML, RAML, RCA, Constraints, SourceOnly
 from metricnets._labels import partial_codes
 from metricnets._targets import readable, resolve
 
@@ -80,6 +80,14 @@ def test_a_predictor_of_the_labelled_rows(y):
     np.testing.assert_array_equal(partial_codes(predictor.predict(X[~HIDDEN])), Y[~HIDDEN])
     assert predictor.score(X, y) == 1
     assert len(predictor.classes_) == 3
+
+
+@spelt
+def test_labels_of_target_rows(y):
+    settings = {"max_epochs": 1, "n_rounds": 0, "n_components": 2, "device": "cpu", "random_state": 0}
+    domain = np.where(HIDDEN, -1, 1)
+    z, expected = (DTML(**settings).fit(X, labels, sample_domain=domain).transform(X) for labels in (y, Y))
+    np.testing.assert_array_equal(z, expected)
 
 
 def test_negative_numbers_are_classes_where_there_is_but_one_other_and_targets_for_a_regressor():
