@@ -1,4 +1,4 @@
-"""Which pairs of rows are similar, and whether there are such and others."""
+"""Whether targets have pairs of rows that are similar, and others."""
 
 import numpy as np
 
@@ -6,29 +6,6 @@ from metricnets.relations import known_class, same_class
 
 CLASS_RELATIONS = (same_class, known_class)
 N_PAIRS = 2**24  # looked at, at most, for one that is similar and one that is not
-
-
-def without_own(r, rows):
-    """Write NaN on pairs of a row with itself, and on those of a row that a batch holds twice.
-
-    >>> without_own(np.ones((3, 3)), np.array([5, 2, 5]))
-    array([[nan,  1., nan],
-           [ 1., nan,  1.],
-           [nan,  1., nan]])
-
-    Parameters
-    ----------
-    r : ndarray or tensor of floats of shape (n, n)
-        Changed in place.
-    rows : ndarray or tensor of int of shape (n,)
-        Which row of the table each is.
-
-    Returns
-    -------
-    r : the same
-    """
-    r[rows[:, None] == rows[None, :]] = float("nan")
-    return r
 
 
 def check_pairs(relation, targets, name, where="y"):

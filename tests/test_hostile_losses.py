@@ -11,7 +11,7 @@ import torch
 from test_losses import OPTIONS, cases, evaluate, gradient, sample
 
 from metricnets import divergences, losses, relations
-from metricnets._similar_pairs import check_pairs, without_own
+from metricnets._similar_pairs import check_pairs
 from metricnets._targets import CLASSES, DISTRIBUTIONS
 from metricnets.networks import UnitNorm
 from metricnets.relations import hamming, jaccard, known_class, same_class
@@ -153,16 +153,6 @@ def test_unknown_options_are_named_with_those_that_are_known(option):
     with pytest.raises(ValueError, match=f"{option}='semi-hard' is unknown; it should be one of 'a") as caught:
         losses.triplet(*sample(), **{option: "semi-hard"})
     assert ("Did you mean 'semihard'?" in str(caught.value)) == (option == "select")
-
-
-def test_a_row_is_no_pair_with_itself_even_if_drawn_twice():
-    rows = np.array([4, 1, 4, 2])
-    same = rows[:, None] == rows
-    for r in (np.ones((4, 4)), torch.ones(4, 4)):
-        given = torch.tensor(rows) if isinstance(r, torch.Tensor) else rows
-        found = np.asarray(without_own(r, given))
-        assert np.isnan(found[same]).all()
-        assert (found[~same] == 1).all()
 
 
 def equal(y_a, y_b):
