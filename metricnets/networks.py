@@ -196,6 +196,7 @@ def mlp(
     torch.Size([3, 2])
     """
     check_option("activation", activation, list(ACTIVATIONS))
+    check_option("init", init, ["glorot", "uniform"])
     sizes = [n_features, *hidden, n_components]
     blocks = []
     for n_in, n_out in zip(sizes, sizes[1:]):

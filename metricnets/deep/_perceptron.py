@@ -96,7 +96,7 @@ class NetworkMetric(DeepMetric):
             dropout=self.dropout,
             activate_output=self.activate_output,
             normalize=self.normalize,
-            init=self.init,
+            init="uniform" if self.init == "uniform" else "glorot",  # also where `_initialize` sets other ones
             input_dropout=self.input_dropout,
             generator=generator,
         )

@@ -11,7 +11,8 @@ from torch import nn
 
 from metricnets import losses, relations
 from metricnets._params import Count, Function, MaybeDict, MaybeFunction, StrOptions, fitting
-from metricnets._targets import CLASSES, resolve
+from metricnets._similar_pairs import check_pairs
+from metricnets._targets import CLASSES, readable, resolve
 from metricnets.deep._base import DeepMetric
 from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.samplers import ClassBalanced, ClassPairs, Shuffled
@@ -59,7 +60,7 @@ class Supervised(DeepMetric):
         ValueError
             If X or y are not what the parameters ask for, or the loss is no longer a number.
         """
-        X, y = self._validated(X, y)
+        X, y = self._validated(X, readable(y, self.relation))
         relation, labels, classes = resolve(y, self.relation)
         if classes is not None and len(classes) < 2:
             raise ValueError(f"y has one class only, {classes[0]!s}; a metric needs at least two to tell apart.")
@@ -82,7 +83,8 @@ class Supervised(DeepMetric):
         return self._loss_of_batch
 
     def _loss_of_batch(self, z, targets):
-        r = targets.relation(targets.labels, targets.labels).to(z.dtype).fill_diagonal_(torch.nan)
+        r = targets.relation(targets.labels, targets.labels).to(torch.promote_types(z.dtype, torch.float32))
+        r.fill_diagonal_(torch.nan)
         if targets.row is not None:
             r = r.masked_fill(targets.row[:, None] == targets.row, torch.nan)
         return self._loss(z, halves(z, r) if self.sampler == "pairs" else r)
@@ -90,7 +92,10 @@ class Supervised(DeepMetric):
     def _make_batches(self, part, rng):
         labels = part.targets.labels.numpy()
         if not self._graded:
-            _check_positive(part.targets.relation, labels, self._sampler(labels, np.random.default_rng(0)))
+            where = f"a part of y, with validation_fraction={self.validation_fraction}" if self.early_stopping else "y"
+            check_pairs(part.targets.relation, labels, self.relation, where)
+            if callable(self.sampler):
+                _check_batches(part.targets.relation, labels, self._sampler(labels, np.random.default_rng(0)))
         return self._sampler(labels, rng)
 
     def _sampler(self, labels, rng):
@@ -230,15 +235,12 @@ def check_relation(relation, targets):
         raise ValueError(f"relation should lie in [0, 1]; it reaches from {r.min():.3g} to {r.max():.3g} on this y.")
 
 
-def _check_positive(relation, targets, sampler):
-    """Some batch must hold a similar pair."""
+def _check_batches(relation, labels, sampler):
+    """Raise ValueError unless some batch holds a similar pair: the sampler is the user's."""
     for indices in sampler:
         indices = torch.as_tensor(indices)
-        batch = torch.as_tensor(targets[indices])
+        batch = torch.as_tensor(labels[indices])
         different = indices[:, None] != indices[None, :]  # a row is no pair with itself, even if drawn twice
         if ((relation(batch, batch) > 0.5) & different).any():
             return
-    raise ValueError(
-        "there is no similar pair in any batch; y needs classes with two rows or more. Set sampler='balanced', "
-        "or a greater batch_size or, with early_stopping, validation_fraction."
-    )
+    raise ValueError(f"there is no similar pair in any batch of sampler={type(sampler).__name__}; set 'balanced'.")
