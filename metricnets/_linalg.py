@@ -1,8 +1,8 @@
-"""Symmetric matrices: every clip of an eigenvalue in the package is in this file."""
+"""Symmetric matrices, and the origin of points: every clip of an eigenvalue in the package is in this file."""
 
 import numpy as np
 from scipy.linalg import eigh, qr
-from scipy.sparse import issparse
+from scipy.sparse import csr_matrix, issparse
 from sklearn.utils.sparsefuncs import inplace_column_scale, mean_variance_axis
 
 COLLINEAR = 1e-11  # least variance, of columns of variance one, that is not from rounding, in single precision too
@@ -77,5 +77,39 @@ def inverse_root(M):
 
 def centered(X):
     """X without its mean; columns that are constant but for rounding become 0."""
-    constant = np.ptp(X, axis=0) <= 1e-13 * np.abs(X).max(axis=0)
-    return np.where(constant, 0, X - X.mean(axis=0))
+    Z = near_origin(X, middle(X))
+    return Z - Z.mean(axis=0)
+
+
+def near_origin(X, origin):
+    """X less a point ``origin`` amid its rows; columns that are constant but for rounding become 0."""
+    Z = shifted(X, origin)
+    if not issparse(X):
+        Z[:, np.ptp(X, axis=0) <= 1e-13 * np.abs(X).max(axis=0)] = 0
+    return Z
+
+
+def middle(X):
+    """A point amid the rows of X, in double precision: the median of each column in a thousand rows.
+
+    It is one of the values of its column, so that near values less it are exact, and whole numbers stay whole.
+    Sparse columns with zeros, which are never far from 0, have 0.
+
+    Returns
+    -------
+    origin : ndarray of shape (d,)
+    """
+    if issparse(X):
+        n, d = X.shape
+        origin, full = np.zeros(d), np.flatnonzero(np.bincount(X.nonzero()[1], minlength=d) == n)
+        origin[full] = middle(X.tocsc()[:, full].toarray())
+        return origin
+    rows = X[:: max(1, len(X) // 1000)]
+    return np.partition(rows, len(rows) // 2, axis=0)[len(rows) // 2].astype(float)
+
+
+def shifted(X, origin):
+    """X less a point, in double precision; sparse stays sparse."""
+    if not issparse(X):
+        return X.astype(float) - origin
+    return X.astype(float) - csr_matrix(np.ones((X.shape[0], 1))) @ csr_matrix(origin[None])

@@ -7,6 +7,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.semi_supervised import LabelSpreading
 
 from metricnets._labels import UNKNOWN
+from metricnets._linalg import middle, shifted
 from metricnets._runtime import one_thread, quiet
 
 
@@ -37,8 +38,25 @@ def neighborhoods(X, codes, source, n_within, n_between):
 
 def nearest(X, queries, k):
     """Indices of the k rows of X nearest to each query; None asks for those nearest to each row of X, but itself."""
-    with one_thread("openmp"):
-        return NearestNeighbors(n_neighbors=k).fit(X).kneighbors(queries, k, return_distance=False)
+    return Neighbors(X, k)(queries)
+
+
+class Neighbors:
+    """Searches the rows of X, k at a time; where these are far from the origin is no matter.
+
+    Scikit-learn subtracts squared norms, in which the digits of far points are lost, so the origin is moved amid them.
+    """
+
+    def __init__(self, X, k):
+        self.origin = middle(X)
+        with one_thread("openmp"):
+            self.index = NearestNeighbors(n_neighbors=k).fit(shifted(X, self.origin))
+
+    def __call__(self, queries=None):
+        """Indices of the nearest rows (n_queries, k), as `nearest`."""
+        queries = queries if queries is None else shifted(queries, self.origin)
+        with one_thread("openmp"):
+            return self.index.kneighbors(queries, return_distance=False)
 
 
 def spread_labels(z, codes, share=1.0, n_neighbors=10):
@@ -59,7 +77,7 @@ def spread_labels(z, codes, share=1.0, n_neighbors=10):
     """
     spreading = LabelSpreading(kernel="knn", n_neighbors=min(n_neighbors, len(z)), alpha=0.99, max_iter=100)
     with quiet(ConvergenceWarning), one_thread("openmp"):  # 100 steps are enough for the order
-        shares = spreading.fit(z, codes).label_distributions_  # (n, n_classes)
+        shares = spreading.fit(shifted(z, middle(z)), codes).label_distributions_  # (n, n_classes)
     uncertain = entropy(shares + np.finfo(float).tiny, axis=1)
     labels, found = codes.copy(), shares.argmax(axis=1)
     for code in range(shares.shape[1]):

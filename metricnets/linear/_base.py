@@ -4,6 +4,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from metricnets._linalg import middle, near_origin
 from metricnets._params import MaybeCount, MaybeSource, Parametrized, fitting
 from metricnets._runtime import one_thread
 from metricnets._tuples import FLOATS, points_of
@@ -41,15 +42,15 @@ class MahalanobisMetric(MetricMixin, Parametrized):
         self._n_features_out = len(self.components_)
         return self
 
-    def _ready(self, X):
-        """Points as the solvers want them, once their size makes sense."""
+    def _ready(self, X, rows=slice(None)):
+        """Points as the solvers want them, once their size makes sense: near the origin, amid some ``rows``."""
         if self.n_components is not None and self.n_components > X.shape[1]:
             raise ValueError(f"n_components={self.n_components} is more than the {X.shape[1]} features.")
         X = X.astype(np.float64) if issparse(X) else np.ascontiguousarray(X, dtype=np.float64)
         greatest = float(max(X.max(), -X.min()))  # sorts a sparse matrix, which by now is ours
         if greatest > LARGEST:
             raise ValueError(f"the features reach {greatest:.3g}, beyond {LARGEST:.0e}: scale them first.")
-        return X
+        return near_origin(X, middle(X[rows]))
 
     def transform(self, X):
         """Embed points as X Lᵀ.
@@ -63,9 +64,13 @@ class MahalanobisMetric(MetricMixin, Parametrized):
         Z : ndarray of shape (n_samples, n_components)
             Of X's precision.
         """
+        return self._points(self._checked(X))
+
+    def _checked(self, X):
+        """Points to embed, validated and looked up."""
         check_is_fitted(self)
         X = points_of(X, self.preprocessor)
-        return self._points(validate_data(self, X, reset=False, dtype=FLOATS, accept_sparse=True))
+        return validate_data(self, X, reset=False, dtype=FLOATS, accept_sparse=True)
 
     def get_mahalanobis_matrix(self):
         """Return M = LᵀL, of shape (n_features, n_features)."""

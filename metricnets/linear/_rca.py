@@ -4,7 +4,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from metricnets._labels import partial_codes, plain, read, supervised_codes
-from metricnets._linalg import with_fixed_signs
+from metricnets._linalg import centered, with_fixed_signs
 from metricnets._params import Count, Parametrized, Seed, fitting, random_state_of
 from metricnets.constraints import chunks as drawn_chunks
 from metricnets.exceptions import warn
@@ -183,11 +183,11 @@ def relevant_components(X, codes):
     rank, rank_total : int
         Of C and of S.
     """
-    centered = X - X.mean(axis=0)
-    W, scales = whitening(centered, np.maximum(X.max(axis=0), -X.min(axis=0)))  # (d, rank_total)
+    X = centered(X)
+    W, scales = whitening(X)  # (d, rank_total)
     rows = np.flatnonzero(codes >= 0)
     rows = rows[np.argsort(codes[rows], kind="stable")]
-    z = centered[rows] @ W
+    z = X[rows] @ W
     sizes = np.unique(codes[rows], return_counts=True)[1]
     means = np.add.reduceat(z, np.cumsum(sizes) - sizes) / sizes[:, None]
     z -= np.repeat(means, sizes, axis=0)
@@ -201,16 +201,15 @@ def relevant_components(X, codes):
     return (W @ (Q / np.sqrt(variances))).T, int((~singular).sum()), r
 
 
-def whitening(centered, sizes):
-    """W (d, rank) such that the rows of ``centered @ W`` have the identity as covariance, whatever their units.
+def whitening(X):
+    """W (d, rank) such that X @ W has the identity as covariance, for centred X, whatever the units.
 
     Also the variances (rank,) that these columns had before, once each feature had variance one.
-    Features that vary by no more than the rounding errors of their greatest sizes (d,), and such
-    combinations of features, are left out.
+    Combinations of features that vary by no more than rounding errors are left out.
     """
-    S, eps = centered.T @ centered / len(centered), np.finfo(float).eps
+    S, eps = X.T @ X / len(X), np.finfo(float).eps
     deviations = np.sqrt(S.diagonal())
-    varies = deviations > np.maximum(10 * eps * sizes, 1e-100)
+    varies = deviations > 1e-100
     units = varies / np.where(varies, deviations, 1)
     values, vectors = eigh(S * units * units[:, None])
     kept = values > 1000 * len(S) * eps * values[-1]

@@ -1,6 +1,7 @@
 """The shell of estimators that predict from nearest neighbours in a learned metric."""
 
 from collections.abc import Set
+from functools import partial
 
 import numpy as np
 from scipy.sparse import issparse
@@ -10,6 +11,8 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, validate_data
 
+from metricnets._linalg import middle, shifted
+from metricnets._neighbors import Neighbors
 from metricnets._params import Count, LearnerOrDistance, Parametrized, check_instance
 from metricnets._runtime import one_thread
 from metricnets._tuples import FLOATS
@@ -69,27 +72,38 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
                 f"n_neighbors={self.n_neighbors} needs {n_least} rows or more, but n_samples={len(y)}; lower it."
             )
         self.metric_ = clone(self.metric).fit(X, y) if self._is_to_be_fitted() else self.metric
+        self._origin = None
         z = self._embed(X)
-        by_pairs = {} if self._embeds() else {"metric": self.metric_, "algorithm": "brute"}
-        if by_pairs and np.isnan(float(self.metric_(z[0], z[-1]))):
+        if self._embeds():
+            self._found = Neighbors(z, self.n_neighbors)
+            return
+        if np.isnan(float(self.metric_(z[0], z[-1]))):
             raise ValueError(f"metric={self.metric!r} returned NaN for two rows of X; it should be a distance.")
-        with one_thread("openmp"):
-            self._found = NearestNeighbors(n_neighbors=self.n_neighbors, **by_pairs).fit(z)
+        by_pairs = NearestNeighbors(n_neighbors=self.n_neighbors, metric=self.metric_, algorithm="brute").fit(z)
+        self._found = partial(by_pairs.kneighbors, return_distance=False)
 
     def _neighbors(self, X=None):
         """Rows of the table nearest to each point, (n, k); without X, to each row, which is not its own neighbour."""
         z = None if X is None else self._embed(self._checked(X))
         with one_thread("openmp"):
-            return self._found.kneighbors(z, return_distance=False)
+            return self._found(z)
 
     def _embed(self, X):
+        """Embeddings; where they are linear, those of the points less one amid the table, which lose no digits."""
+        if getattr(self.metric_, "_linear", False):
+            return self.metric_._points(self._shifted(self.metric_._checked(X)))
         if is_learner(self.metric_):
             return check_array(self.metric_.transform(X), accept_sparse="csr", dtype=FLOATS)
         if not isinstance(self.metric_, Distance):
             return X
         if X.shape[1] != self.metric_.size:
             raise ValueError(f"X has {X.shape[1]} features, but metric is for points of shape {self.metric_.shape}.")
-        return self.metric_.embed(X.astype(float).reshape(-1, *self.metric_.shape))
+        X = self._shifted(X) if self.metric_.linear else X.astype(float)
+        return self.metric_.embed(X.reshape(-1, *self.metric_.shape))
+
+    def _shifted(self, X):
+        self._origin = middle(X) if self._origin is None else self._origin
+        return shifted(X, self._origin)
 
     def _is_to_be_fitted(self):
         return is_learner(self.metric) and not is_fitted(self.metric)
