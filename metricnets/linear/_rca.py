@@ -10,6 +10,8 @@ from metricnets.constraints import chunks as drawn_chunks
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 
+PLENTY = 3  # degrees of freedom for each direction, from which a covariance is inverted as it is
+
 
 class _BaseRCA(Parametrized):
     """Relevant component analysis, whatever the chunks come from.
@@ -24,10 +26,16 @@ class _BaseRCA(Parametrized):
         """L from the number of each row's chunk, −1 for none."""
         d, k = X.shape[1], self.n_components
         A, rank, rank_total = relevant_components(X, codes)
-        if rank < rank_total:
+        n_free = degrees_of_freedom(codes)
+        if rank < rank_total or n_free < PLENTY * rank_total:
+            few = (
+                f"rank {rank} < {rank_total}, that of X"
+                if rank < rank_total
+                else (f"{n_free} degrees of freedom, fewer than {PLENTY} for each of {rank_total} directions")
+            )
             warn(
-                f"the covariance within chunks has rank {rank} < {rank_total}, that of X; as its inverse would drop "
-                "or blow up the rest it is shrunk towards a diagonal one. More chunks or fewer features help."
+                f"the covariance within chunks has {few}; as its inverse would drop or blow up some directions it is "
+                "shrunk towards a diagonal one. More chunks or fewer features help."
             )
         elif rank < d:
             warn(f"the covariance within chunks has rank {rank} < {d}, as has that of X; its pseudo-inverse is used.")
@@ -54,12 +62,12 @@ class RCA(_BaseRCA, LinearMetric):
     With ``n_components`` the rows of L are those aᵀ for which aᵀ S a / aᵀ C a is greatest, with the
     covariance S of all points, scaled so that L C Lᵀ = I: the reduction of the paper, then the whitening.
 
-    Where C is singular there is a UserWarning.  Directions in which X does not vary count for
-    nothing.  If there are others in which the points of chunks do not vary, and be it for want of
-    points, a pseudo-inverse would drop what may tell the classes apart best.  Then C is shrunk
-    towards a multiple of the diagonal D of S, as if there were as many more differences as S has
-    rank: C becomes (f C + r t D) / (f + r), with the degrees of freedom f of C, the rank r of S, and t
-    the mean variance within chunks once each feature of X has variance one, or 1 if there is none.
+    Directions in which X does not vary count for nothing.  Among the others, r of them, the inverse blows
+    up those in which the few points of chunks happen to vary little.  So where C is singular, or its
+    degrees of freedom f are below 3 r, it is shrunk towards a multiple of the diagonal D of S, with a
+    UserWarning, as if there were s more differences: C becomes (f C + s t D) / (f + s), where s falls from r
+    for f <= r, and for a singular C, to 0 for f = 3 r, and t is the mean variance within chunks once each
+    feature of X has variance one, or 1 if there is none.
 
     See Also
     --------
@@ -192,13 +200,19 @@ def relevant_components(X, codes):
     means = np.add.reduceat(z, np.cumsum(sizes) - sizes) / sizes[:, None]
     z -= np.repeat(means, sizes, axis=0)
     variances, Q = eigh(z.T @ z / len(z)) if z.size else (np.empty(0), np.empty((0, 0)))
-    n_free, r = len(z) - len(sizes), len(variances)
+    n_free, r = degrees_of_freedom(codes), len(variances)
     singular = variances <= 10 * r * np.finfo(float).eps * max(variances.max(initial=0), 1)
-    if singular.any():
+    n_more = r if singular.any() else np.clip((PLENTY * r - n_free) / (PLENTY - 1), 0, r)
+    if n_more > 0:
         C = z.T @ z / len(z)
         share = (C.diagonal() @ scales / r) or 1.0
-        variances, Q = eigh((n_free * C + r * share * np.diag(1 / scales)) / (n_free + r))
+        variances, Q = eigh((n_free * C + n_more * share * np.diag(1 / scales)) / (n_free + n_more))
     return (W @ (Q / np.sqrt(variances))).T, int((~singular).sum()), r
+
+
+def degrees_of_freedom(codes):
+    """Points in chunks minus chunks."""
+    return np.count_nonzero(codes >= 0) - len(np.unique(codes[codes >= 0]))
 
 
 def whitening(X):

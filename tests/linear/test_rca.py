@@ -9,6 +9,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.linalg import eigh, subspace_angles
 from scipy.optimize import minimize
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 
 from metricnets.constraints import chunks as draw
 from metricnets.linear._rca import RCA, RCA_Supervised, relevant_components
@@ -74,18 +76,21 @@ def test_chunks_of_one_point_count_as_points_only():
     assert_allclose(RCA().fit(X, alone).get_mahalanobis_matrix(), np.linalg.inv(C), rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("n_chunked", [45, 8], ids=["regular", "singular"])
-def test_linear_maps_of_the_points_change_no_distance(n_chunked):
+UNITS = np.diag(10.0 ** np.array([-3, 2, 4, 0]))
+
+
+@pytest.mark.parametrize("A", [np.random.default_rng(0).normal(size=(4, 4)), UNITS], ids=["any", "units"])
+def test_linear_maps_of_the_points_change_no_distance(A):
+    d, other = (RCA().fit(Z, y).pair_distance(Z[np.arange(44).reshape(22, 2)]) for Z in (X, X @ A + 5))
+    assert_allclose(other, d, rtol=1e-6)
+
+
+@pytest.mark.parametrize("n_chunked", [14, 8, 5], ids=["few", "fewer", "singular"])
+def test_units_of_features_change_no_distance_even_where_points_are_few(n_chunked):
     few = np.where(np.arange(45) < n_chunked, y, -1)
-    rng = np.random.default_rng(0)
-    A, units = rng.normal(size=(4, 4)), 10.0 ** np.array([-3, 2, 4, 0])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        d, *others = (
-            RCA().fit(Z, few).pair_distance(Z[np.arange(44).reshape(22, 2)]) for Z in (X, X @ A + 5, X * units)
-        )
-    for other in others:
-        assert_allclose(other, d, rtol=1e-6)
+    with pytest.warns(UserWarning, match="shrunk towards"):
+        d, other = (RCA().fit(Z, few).pair_distance(Z[np.arange(44).reshape(22, 2)]) for Z in (X, X @ UNITS))
+    assert_allclose(other, d, rtol=1e-6)
 
 
 def test_a_singular_covariance_is_shrunk_towards_a_diagonal():
@@ -95,6 +100,36 @@ def test_a_singular_covariance_is_shrunk_towards_a_diagonal():
     C, D = within(X, few), np.diag(X.var(axis=0))
     t = np.trace(np.linalg.solve(D, C)) / 4
     assert_allclose(M, np.linalg.inv((3 * C + 4 * t * D) / (3 + 4)), rtol=1e-8)
+
+
+@pytest.mark.parametrize(("n_chunks", "n_more"), [(4, 4), (6, 3), (10, 1), (12, 0)])
+def test_few_degrees_of_freedom_shrink_it_the_less_the_more_they_are(n_chunks, n_more):
+    few = np.where(np.arange(45) < 2 * n_chunks, np.arange(45) // 2, -1)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        M = RCA().fit(X, few).get_mahalanobis_matrix()
+    assert [f"{n_chunks} degrees of freedom, fewer than 3 for each of 4" in str(w.message) for w in caught] == [
+        True
+    ] * (n_more > 0)
+    C, D = within(X, few), np.diag(X.var(axis=0))
+    t = np.trace(np.linalg.solve(D, C)) / 4
+    assert_allclose(M, np.linalg.inv((n_chunks * C + n_more * t * D) / (n_chunks + n_more)), rtol=1e-8)
+
+
+def test_as_many_degrees_of_freedom_as_features_ruin_nothing():
+    rng = np.random.default_rng(0)
+    classes = np.arange(300) % 15
+    root = np.diag(np.geomspace(0.1, 1, 40))  # of the covariance within classes
+    centers = rng.normal(size=(15, 40)) @ root
+    Z, Z_test = (centers[classes] + rng.normal(size=(300, 40)) @ root for _ in range(2))
+
+    def accuracy(*steps):
+        return make_pipeline(*steps, KNeighborsClassifier(1)).fit(Z, classes).score(Z_test, classes)
+
+    alone = accuracy()
+    for n_chunks in (20, 36, 40, 44, 60, 80, 100):  # the inverse is at its worst with 40
+        with pytest.warns(UserWarning, match="shrunk"):
+            assert accuracy(RCA_Supervised(n_chunks=n_chunks, random_state=0)) > alone
 
 
 def test_a_direction_without_variance_within_chunks_is_not_dropped():
