@@ -3,13 +3,16 @@
 import numpy as np
 from scipy.linalg import LinAlgError, eigvalsh
 from scipy.sparse import issparse
+from sklearn.covariance import ledoit_wolf
 from sklearn.datasets import make_spd_matrix
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.utils.validation import check_array
 
-from metricnets._linalg import centered, inverse_root
+from metricnets._linalg import centered, discriminants, inverse_root, standardized
 from metricnets.exceptions import NonPSDError, warn
+
+PLENTY = 2  # degrees of freedom for each feature: with fewer, the inverse of a covariance is far from the true one
 
 
 def initial_metric(prior, X, rng, *, name="prior", definite=True):
@@ -70,7 +73,19 @@ def _inverse_covariance(X, name, definite):
                 f"Use {name}='identity', or remove features that are constant or combinations of others."
             )
         warn(f"the covariance of the points has rank {rank} < {d}; its pseudo-inverse is used.")
+    else:
+        warn_if_few(X, len(X) - 1, "covariance of the points", f"Use {name}='identity', or fewer features.")
     return W @ W.T
+
+
+def warn_if_few(X, n_free, covariance, remedy):
+    """Warn that a covariance of ``n_free`` degrees of freedom says little of its inverse for the features of X."""
+    d = np.count_nonzero(np.ptp(X, axis=0))
+    if d > 1 and n_free < PLENTY * d:
+        warn(
+            f"the {covariance} has {n_free} degrees of freedom for {d} features, fewer than {PLENTY} for each; its "
+            f"inverse blows up directions in which so few rows happen to vary little. {remedy}"
+        )
 
 
 def initial_components(init, n_components, X, codes, rng):
@@ -140,7 +155,13 @@ def _discriminants(X, codes, k):
     """The k leading discriminants, with principal components in place of those that scatter leaves undefined."""
     if not any(np.ptp(X[codes == code], axis=0).any() for code in np.unique(codes)):
         return np.eye(k, X.shape[1])
-    found = LinearDiscriminantAnalysis().fit(X, codes).scalings_.T[:k]  # (at most k, d)
+    sizes = np.bincount(codes)
+    if len(X) - len(sizes) >= PLENTY * X.shape[1]:
+        found = LinearDiscriminantAnalysis().fit(X, codes).scalings_.T[:k]  # (at most k, d)
+    else:  # the scatter within classes as it is would be worse than no start
+        means = np.stack([X[codes == code].mean(axis=0) for code in range(len(sizes))])
+        Z, scale = standardized(X - means[codes])
+        found = discriminants(ledoit_wolf(Z)[0] * np.outer(scale, scale), means, sizes / len(X))[:k]
     return np.vstack([found, np.eye(k, X.shape[1])[len(found) :]])
 
 

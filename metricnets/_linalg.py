@@ -75,6 +75,26 @@ def inverse_root(M):
     return Q @ (Q.T @ W)
 
 
+def discriminants(within, means, priors):
+    """Directions of the greatest scatter of the class means, once the scatter within is white.
+
+    Parameters
+    ----------
+    within : ndarray of shape (d, d)
+    means : ndarray of shape (n_classes, d)
+    priors : ndarray of shape (n_classes,)
+
+    Returns
+    -------
+    L : ndarray of shape (rank, d)
+        The most discriminating row first; L @ within @ L.T is the identity.
+    """
+    W = inverse_root(within)  # (d, rank)
+    between = np.sqrt(priors)[:, None] * (means - priors @ means) @ W
+    _, vectors = eigh(between.T @ between)
+    return (W @ vectors[:, ::-1]).T
+
+
 def centered(X):
     """X without its mean; columns that are constant but for rounding become 0."""
     Z = near_origin(X, middle(X))

@@ -21,6 +21,7 @@ EXPECTED_FAILURES = {}  # estimator name -> {check name: reason}: there is none
 
 
 @pytest.mark.filterwarnings("ignore:The class .* has .* elements")  # the data of the checks are few
+@pytest.mark.filterwarnings("ignore:the .* has .* degrees of freedom")
 @pytest.mark.parametrize("routing", [False, True], ids=["routing off", "routing on"])
 @parametrize_with_checks(
     POINTS, expected_failed_checks=lambda estimator: EXPECTED_FAILURES.get(type(estimator).__name__, {})

@@ -28,6 +28,7 @@ def embeddings(name, n_jobs):
     return np.stack([learner.transform(points) for learner in learners]), found["test_score"]
 
 
+@pytest.mark.filterwarnings("ignore:the .* has .* degrees of freedom")
 @pytest.mark.parametrize("name", METRICS)
 def test_same_bits_whatever_the_number_of_jobs_and_threads(name):
     embedded, scores = embeddings(name, n_jobs=1)

@@ -1,6 +1,6 @@
 """Distances do not depend on the origin: points far from it give what they give near it, but for rounding.
 
-All points are multiples of 1/64 and offsets powers of two, so that adding them loses nothing: what changes is our fault.
+All points are multiples of 1/64 and offsets powers of two: adding them loses nothing, and what changes is our fault.
 """
 
 import numpy as np

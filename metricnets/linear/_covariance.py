@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.linalg import eigh
 
+from metricnets._initialization import warn_if_few
 from metricnets._linalg import components_from_metric, inverse_root, with_fixed_signs
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
@@ -12,7 +13,7 @@ class Covariance(LinearMetric):
     """The metric M = Σ⁻¹, the inverse covariance of the points; labels are not used.
 
     After the transform the points are white.  Where Σ is singular its pseudo-inverse serves, with a
-    warning.
+    warning; with fewer than twice as many points as features there is a warning too, as Σ⁻¹ is far from the true one.
 
     Parameters
     ----------
@@ -47,6 +48,8 @@ class Covariance(LinearMetric):
         d, rank = W.shape
         if rank < d:
             warn(f"the covariance of X has rank {rank} < {d}; its pseudo-inverse is used.")
+        else:
+            warn_if_few(X, len(X) - 1, "covariance of X", "Use fewer features.")
         if self.n_components is None:
             return components_from_metric(W @ W.T)
         k = min(self.n_components, rank)

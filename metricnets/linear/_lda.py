@@ -3,11 +3,11 @@
 from typing import Literal
 
 import numpy as np
-from scipy.linalg import eigh
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.utils.multiclass import check_classification_targets
 
-from metricnets._linalg import inverse_root
+from metricnets._initialization import warn_if_few
+from metricnets._linalg import discriminants
 from metricnets._params import MaybeArray, MaybeCount, MaybeObject, MaybeShare, NonNegative
 from metricnets.linear._base import LinearMetric
 
@@ -17,7 +17,8 @@ class LDA(LinearMetric):
 
     Maximise tr(L S_b Lᵀ) subject to L S_w Lᵀ = I, with the scatters S_w within and S_b between
     classes.  Scikit-learn's ``LinearDiscriminantAnalysis`` estimates the scatters and, for 'svd',
-    the discriminants.  If S_w is singular the discriminants are sought where it is not.
+    the discriminants.  If S_w is singular the discriminants are sought where it is not.  Near as many rows
+    as features ruin them: with fewer than twice as many, beyond one a class, there is a warning unless S_w is shrunk.
 
     Parameters
     ----------
@@ -70,6 +71,9 @@ class LDA(LinearMetric):
             raise ValueError("no class has two different rows; LDA needs some scatter within the classes.")
         if self.n_components is not None and self.n_components > most:
             raise ValueError(f"n_components={self.n_components} is more than min(n_classes - 1, n_features) = {most}.")
+        if not (self.shrinkage or self.covariance_estimator):
+            remedy = "Use solver='eigen' with shrinkage='auto', or fewer features."
+            warn_if_few(X, len(X) - len(classes), "scatter within classes", remedy)
         analysis = LinearDiscriminantAnalysis(
             solver="svd" if self.solver == "svd" else "lsqr",
             shrinkage=self.shrinkage,
@@ -80,23 +84,3 @@ class LDA(LinearMetric):
         if self.solver == "svd":
             return analysis.scalings_.T[: self.n_components or most]
         return discriminants(analysis.covariance_, analysis.means_, analysis.priors_)[: self.n_components or most]
-
-
-def discriminants(within, means, priors):
-    """Directions of the greatest scatter of the class means, once the scatter within is white.
-
-    Parameters
-    ----------
-    within : ndarray of shape (d, d)
-    means : ndarray of shape (n_classes, d)
-    priors : ndarray of shape (n_classes,)
-
-    Returns
-    -------
-    L : ndarray of shape (rank, d)
-        The most discriminating row first; L @ within @ L.T is the identity.
-    """
-    W = inverse_root(within)  # (d, rank)
-    centered = np.sqrt(priors)[:, None] * (means - priors @ means) @ W
-    _, vectors = eigh(centered.T @ centered)
-    return (W @ vectors[:, ::-1]).T

@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 from scipy.linalg import eigh, qr
 
+from metricnets._initialization import warn_if_few
 from metricnets._labels import class_codes
 from metricnets._linalg import centered, with_fixed_signs
 from metricnets._params import MaybeCount
@@ -31,7 +32,8 @@ class LFDA(LinearMetric):
     affinities are computed in blocks, 8 MB each, so the memory is O(n d).
 
     σ_i is the distance to the k-th neighbour, as in the paper, whatever the number of features, and a
-    small class does not change k for others.
+    small class does not change k for others.  Near as many rows as features ruin the metric: with fewer
+    than twice as many, beyond one a class, there is a warning.
 
     Parameters
     ----------
@@ -77,6 +79,8 @@ class LFDA(LinearMetric):
                 f"k={self.k} is too much for {np.count_nonzero(sizes <= self.k)} of {len(sizes)} classes, the smallest "
                 f"of which has {sizes.min()} rows; the last neighbour in such a class gives the scale."
             )
+        remedy = "Use fewer features, such as principal components, or LDA(solver='eigen', shrinkage='auto')."
+        warn_if_few(X, len(X) - len(sizes), "scatter within classes", remedy)
         within, between = local_scatters(X, codes, self.k or max(1, min(7, X.shape[1] - 1)))
         V, eigenvalues = directions(within, between)
         if self.embedding_type == "weighted":

@@ -1,5 +1,6 @@
 """LDA: the optimum in closed form for every solver, and what remains of it where scatters are singular."""
 
+import re
 import warnings
 
 import numpy as np
@@ -133,7 +134,11 @@ def test_with_redundant_columns_all_is_finite(params, widen, dtype):
 def test_more_columns_than_rows_separate_the_classes(params):
     rng = np.random.default_rng(0)
     wide = np.hstack([X, rng.normal(size=(45, 60))])
-    lda = fit(wide, y, params)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        lda = LDA(**params).fit(wide, y)
+    wanted = [] if {"shrinkage", "covariance_estimator"} & set(params) else [r"42 degrees.* 64 features.*='auto'"]
+    assert all(re.search(*pair) for pair in zip(wanted, [str(w.message) for w in caught], strict=True))
     z = lda.transform(wide)
     assert z.shape == (45, 2)
     assert np.isfinite(z).all()
