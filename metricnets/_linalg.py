@@ -95,6 +95,33 @@ def discriminants(within, means, priors):
     return (W @ vectors[:, ::-1]).T
 
 
+def in_span(X):
+    """Coordinates of points in the space that they span, if they are fewer than the features.
+
+    Returns
+    -------
+    Z : ndarray of shape (n, min(n, d))
+    basis : ndarray of shape (d, n), or None if Z is X
+        With orthonormal columns: X = Z basisᵀ.
+    """
+    if len(X) >= X.shape[1]:
+        return X, None
+    basis, R = qr(X.T, mode="economic", check_finite=False)
+    return np.ascontiguousarray(R.T), basis
+
+
+def out_of_span(L, basis, n_components=None):
+    """The map of all features, from that of the coordinates of `in_span`: 0 across the span.
+
+    With ``n_components`` it has so many rows, otherwise L is a symmetric root, and so is the map.
+    """
+    if basis is None:
+        return L
+    if n_components is None:
+        return basis @ L @ basis.T
+    return np.pad(with_fixed_signs(L @ basis.T), ((0, n_components - len(L)), (0, 0)))
+
+
 def centered(X):
     """X without its mean; columns that are constant but for rounding become 0."""
     Z = near_origin(X, middle(X))

@@ -60,7 +60,7 @@ class _BaseITML(Parametrized):
         same = np.einsum("ij,ij->i", V, V) == 0
         if (n_lost := np.count_nonzero(same & (y < 0))) > 0:
             warn(f"{n_lost} dissimilar pairs are of identical points; they are left out.")
-        return learn_metric(self, V[~same], prior, slack_loss(y[~same] > 0, self.gamma))
+        return learn_metric(self, V[~same], prior, slack_loss(y[~same] > 0, self.gamma), X)
 
 
 class ITML(PairsLearner, _BaseITML):

@@ -5,7 +5,7 @@ from scipy.linalg import eigh
 from scipy.special import expit
 from sklearn.exceptions import ConvergenceWarning
 
-from metricnets._linalg import components_from_metric
+from metricnets._linalg import components_from_metric, in_span, out_of_span
 from metricnets._params import Count, Flag, NonNegative, Parametrized
 from metricnets._progress import progress
 from metricnets.exceptions import warn
@@ -39,8 +39,10 @@ class _BaseLDML(Parametrized):
             raise ValueError("no dissimilar pair has two different points; there is nothing to tell apart.")
         units = np.sqrt((differences**2).mean(axis=0))
         units[units == 0] = 1.0
-        differences /= units
-        L = steepest(differences, y, self.n_components)
+        Z, basis = in_span(X / units)
+        differences = Z[pairs[:, 0]] - Z[pairs[:, 1]]
+        k = self.n_components and min(self.n_components, Z.shape[1])
+        L = steepest(differences, y, k)
         with progress(type(self).__name__, self.verbose, self.max_iter) as report:
             L, self.bias_, self.n_iter_, converged = maximize_likelihood(
                 differences,
@@ -57,7 +59,7 @@ class _BaseLDML(Parametrized):
                 "raise max_iter or tol.",
                 ConvergenceWarning,
             )
-        return components_from_metric(L.T @ L, self.n_components) / units
+        return out_of_span(components_from_metric(L.T @ L, k), basis, self.n_components) / units
 
 
 class LDML(PairsLearner, _BaseLDML):

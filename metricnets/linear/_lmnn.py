@@ -3,14 +3,14 @@
 from typing import Literal
 
 import numpy as np
-from scipy.linalg import eigh
+from scipy.linalg import eigh, qr
 from scipy.sparse import csr_matrix
 from scipy.spatial.distance import cdist
 from sklearn.exceptions import ConvergenceWarning
 
 from metricnets._initialization import initial_components
 from metricnets._labels import class_codes
-from metricnets._linalg import centered
+from metricnets._linalg import centered, in_span
 from metricnets._neighbors import neighborhoods
 from metricnets._params import (
     Array,
@@ -149,13 +149,34 @@ def widen_margins(L, X, codes, *, n_neighbors, mu, max_iter, tol, report):
     X, codes = X[order], codes[order]
     near, _ = neighborhoods(X, codes, np.ones(len(X), bool), min(n_neighbors, np.bincount(codes).max() - 1), 0)
     P, back = whitening(X)
-    L, X = L @ back.T, X @ P
+    X, basis = in_span(X @ P)
+    L, left, rest = split(L @ back.T, basis)
     if not (X @ L.T).any():
         raise ValueError("init maps all rows to one point, where no direction is better than another; use 'auto'.")
-    L *= np.sqrt(best_scale(X @ L.T, near, codes, mu))
+    scale = np.sqrt(best_scale(X @ L.T, near, codes, mu))
     loss = LargeMargins(X, near, codes, mu)
-    L, objective, n_iter, converged = minimize(loss, L, max_iter=max_iter, tol=tol, report=report)
-    return None if objective >= (1 - 1e-6) * loss.at_zero else L @ P.T, n_iter, converged
+    L, objective, n_iter, converged = minimize(loss, scale * L, max_iter=max_iter, tol=tol, report=report)
+    if objective >= (1 - 1e-6) * loss.at_zero:
+        return None, n_iter, converged
+    return (L if basis is None else left @ L @ basis.T + scale * rest) @ P.T, n_iter, converged
+
+
+def split(L, basis):
+    """The part of L (k, d) that the points of `in_span` see, as left @ small @ basisᵀ, and the rest.
+
+    No step of a descent in L leaves this form, with orthonormal columns of ``left``, as its gradient has it.
+
+    Returns
+    -------
+    small : ndarray of shape (min(k, n), n)
+    left : ndarray of shape (k, min(k, n)), or None if there is no basis
+    rest : ndarray of shape (k, d), or None
+    """
+    if basis is None:
+        return L, None, None
+    inner = L @ basis
+    left, small = qr(inner, mode="economic", check_finite=False)
+    return small, left, L - inner @ basis.T
 
 
 def check_sizes(sizes, n_neighbors):

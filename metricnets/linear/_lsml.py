@@ -39,7 +39,7 @@ class _BaseLSML(Parametrized):
         near, far = (X[quadruplets[:, i]] - X[quadruplets[:, i + 1]] for i in (0, 2))  # (m, d) each
         counted = np.flatnonzero((self.w_ > 0) & near.any(axis=1))
         return learn_metric(
-            self, np.concatenate([near[counted], far[counted]]), prior, comparison_loss(self.w_[counted])
+            self, np.concatenate([near[counted], far[counted]]), prior, comparison_loss(self.w_[counted]), X
         )
 
 

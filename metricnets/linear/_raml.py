@@ -3,11 +3,11 @@
 from typing import Annotated, Literal
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, qr
+from scipy.linalg import cho_factor, cho_solve
 from sklearn.svm import SVR
 
 from metricnets import relations
-from metricnets._linalg import centered, components_from_metric, with_fixed_signs
+from metricnets._linalg import centered, components_from_metric, in_span, out_of_span
 from metricnets._params import Count, Function, NonNegative, Positive, Seed, StrOptions, random_state_of
 from metricnets._targets import readable, resolve
 from metricnets.exceptions import warn
@@ -103,7 +103,7 @@ class RAML(LinearMetric):
 
     def _solve(self, X, y):
         relation, targets, _ = resolve(y, self.relation)
-        X, basis = in_span(X)
+        X, basis = in_span(centered(X))
         pairs, r = graded_doublets(X, targets, relation, self.n_neighbors)
         alike = len(r) == 0 or np.ptp(r) <= 1e-6  # rounding of single precision is less
         if len(pairs) > self.max_doublets:
@@ -118,7 +118,7 @@ class RAML(LinearMetric):
                 "relation='absolute'."
             )
         L = self._regress(X[pairs[:, 0]] - X[pairs[:, 1]], 1 - r)
-        return L if basis is None else _out_of_span(L, basis, self.n_components)
+        return out_of_span(L, basis, self.n_components)
 
     def _regress(self, differences, g):
         unit, mean, scale = unit_of(differences) or 1.0, g.mean(), g.std()
@@ -136,28 +136,6 @@ class RAML(LinearMetric):
         if vanishes(L, M):
             warn("rows that are less alike are not farther apart in any direction; the metric is 0.")
         return L * (np.sqrt(scale) / unit)
-
-
-def in_span(X):
-    """Coordinates of the centred points in the space that they span, if they are fewer than the features.
-
-    Returns
-    -------
-    Z : ndarray of shape (n, min(n, d))
-    basis : ndarray of shape (d, n), or None if Z is X but for the mean
-        With orthonormal columns: X = Z basisᵀ but for the mean.
-    """
-    X = centered(X)
-    if len(X) >= X.shape[1]:
-        return X, None
-    basis, R = qr(X.T, mode="economic", overwrite_a=True, check_finite=False)
-    return np.ascontiguousarray(R.T), basis
-
-
-def _out_of_span(L, basis, n_components):
-    if n_components is None:
-        return basis @ L @ basis.T  # the symmetric root
-    return np.pad(with_fixed_signs(L @ basis.T), ((0, n_components - len(L)), (0, 0)))
 
 
 def ridge(differences, g, *, alpha):

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from metricnets._initialization import as_matrix
 from metricnets._labels import supervised_codes
-from metricnets._linalg import components_from_metric, standardized
+from metricnets._linalg import components_from_metric, in_span, standardized
 from metricnets._params import (
     Array,
     Count,
@@ -79,7 +79,8 @@ class _BaseSCML(Parametrized):
 
     def _combine(self, X, basis, triplets, codes):
         Z, scale = standardized(X)
-        basis, cost = self._priced_basis(Z, scale, basis, triplets, codes)
+        Z, span = in_span(Z) if basis is None else (Z, None)  # given bases may lead out of it
+        basis, cost = self._priced_basis(Z, scale, basis, triplets, codes, span)
         with progress(type(self).__name__, self.verbose, self.max_iter) as report:
             w, self.n_iter_, converged = sparse_weights(
                 Z, triplets, basis, cost, gamma=self.gamma, max_iter=self.max_iter, report=report
@@ -91,11 +92,13 @@ class _BaseSCML(Parametrized):
         if not w.any():
             warn(f"with beta={self.beta} no basis is worth its weight; all get the same. Lower beta or scale X up.")
             w = np.full(len(w), 1 / len(w))
-        return components_from_metric((basis.T * w) @ basis / np.outer(scale, scale), self.n_components)
+        M = (basis.T * w) @ basis
+        M = M if span is None else span @ M @ span.T
+        return components_from_metric(M / np.outer(scale, scale), self.n_components)
 
-    def _priced_basis(self, Z, scale, basis, triplets, codes):
+    def _priced_basis(self, Z, scale, basis, triplets, codes, span=None):
         """Unit vectors of the standardised space, and what a weight of one on each adds to the objective."""
-        d = Z.shape[1]
+        d = len(scale)
         if basis is not None:
             norms = np.linalg.norm(basis * scale, axis=1)
             return basis * scale / norms[:, None], self.beta / np.maximum(norms**2, np.finfo(float).tiny)
@@ -104,7 +107,8 @@ class _BaseSCML(Parametrized):
             basis = local_discriminants(Z[codes >= 0], codes[codes >= 0], self.n_basis or 20 * d, rng)
         else:
             basis = triplet_directions(Z, triplets, self.n_basis or 80 * d, rng)
-        return basis, self.beta * ((basis / scale) ** 2).sum(axis=1)
+        prices = np.diag(scale**-2.0) if span is None else (span.T / scale**2) @ span
+        return basis, self.beta * np.einsum("ij,ij->i", basis @ prices, basis)
 
 
 class SCML(TripletsLearner, _BaseSCML):

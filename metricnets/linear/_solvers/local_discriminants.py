@@ -32,7 +32,7 @@ def local_discriminants(Z, codes, n_basis, rng):
     sample = Z[rng.permutation(n)[: ROWS_PER_CENTER * n_centers]]
     n_centers = min(n_centers, len(np.unique(sample, axis=0)))
     with one_thread("openmp"):
-        centers = KMeans(n_centers, n_init=1, max_iter=10, random_state=rng).fit(sample).cluster_centers_
+        centers = KMeans(n_centers, n_init=1, max_iter=10, tol=0, random_state=rng).fit(sample).cluster_centers_
     members = [np.flatnonzero(codes == code) for code in range(codes.max() + 1)]
     near = [own[nearest(Z[own], centers, min(SCALES[-1], len(own)))] for own in members]  # each (n_centers, k)
     step = max(1, 2**21 // (d * sum(rows.shape[1] for rows in near)))  # centres at a time

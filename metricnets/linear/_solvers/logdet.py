@@ -28,12 +28,12 @@ GROWTH = 10.0  # of the share
 NEAR = 2.0  # norm of the gradient at which it grows
 
 
-def learn_metric(learner, V, prior, loss):
+def learn_metric(learner, V, prior, loss, points):
     """Solve `minimize_logdet` with the parameters of ITML or LSML, set its ``n_iter_``, and return L."""
     name = type(learner).__name__
     with progress(name, learner.verbose, learner.max_iter) as report:
         M, learner.n_iter_, converged = minimize_logdet(
-            V, prior, loss, tol=learner.tol, max_iter=learner.max_iter, report=report
+            V, prior, loss, tol=learner.tol, max_iter=learner.max_iter, report=report, points=points
         )
     if not converged:
         warn(
@@ -44,7 +44,7 @@ def learn_metric(learner, V, prior, loss):
     return components_from_metric(M, learner.n_components)
 
 
-def minimize_logdet(V, prior, loss, *, tol, max_iter, report):
+def minimize_logdet(V, prior, loss, *, tol, max_iter, report, points=None):
     """Minimise tr(M M₀⁻¹) − log det(M M₀⁻¹) − d + loss(p), p_c = v_cᵀ M v_c, over positive definite M.
 
     With M = LLᵀ and the gradient G = M₀⁻¹ − M⁻¹ + Σ_c ∂loss/∂p_c v_c v_cᵀ, iterations stop when
@@ -66,6 +66,8 @@ def minimize_logdet(V, prior, loss, *, tol, max_iter, report):
     max_iter : int
     report : callable
         Called once an iteration with the objective.
+    points : ndarray of shape (n, d) or None, default=None
+        What the differences are in the span of.
 
     Returns
     -------
@@ -79,9 +81,10 @@ def minimize_logdet(V, prior, loss, *, tol, max_iter, report):
         return prior, 1, True
     W = cholesky(prior, lower=True)
     U = V @ W  # (m, d)
-    if m < d:  # M is M₀ but for the span of the differences
-        Q, R = qr(U.T)
-        W, U = W @ Q, R[:m].T  # (m, m)
+    spanning = U if points is None or m <= len(points) else points @ W
+    if len(spanning) < d:  # M is M₀ but for the span of the differences
+        Q, _ = qr(spanning.T)
+        W, U = W @ Q, U @ Q[:, : len(spanning)]  # (m, n)
     L, n_iter, converged = _newton(U, loss, tol, max_iter, report)
     W = W @ block_diag(L, np.eye(d - len(L)))
     return W @ W.T, max(n_iter, 1), converged
