@@ -1,6 +1,7 @@
 """Neighbours of the same class and of other classes, batches that bring them, labels that spread to them."""
 
 import numpy as np
+from scipy.spatial.distance import cdist
 from scipy.stats import entropy
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
@@ -9,6 +10,8 @@ from sklearn.semi_supervised import LabelSpreading
 from metricnets._labels import UNKNOWN
 from metricnets._linalg import middle, shifted
 from metricnets._runtime import one_thread, quiet
+
+SMALL = 64  # rows of a class up to which it is not worth a search of its own
 
 
 def neighborhoods(X, codes, source, n_within, n_between):
@@ -25,15 +28,42 @@ def neighborhoods(X, codes, source, n_within, n_between):
     within, between = (np.repeat(np.arange(len(X))[:, None], k, axis=1) for k in (n_within, n_between))
     known = codes != UNKNOWN
     for domain in (source & known, ~source & known):
-        for code in np.unique(codes[domain]):
-            own, other = np.flatnonzero(domain & (codes == code)), np.flatnonzero(domain & (codes != code))
-            k = min(n_within, len(own) - 1)
-            if k:
-                within[own, :k] = own[nearest(X[own], None, k)]
-            k = min(n_between, len(other))
-            if k:
-                between[own, :k] = other[nearest(X[other], X[own], k)]
+        rows = np.flatnonzero(domain)
+        if len(rows):
+            for found, near in zip((within, between), _by_class(X[rows], codes[rows], n_within, n_between)):
+                found[rows] = rows[near]
     return within, between
+
+
+def _by_class(X, codes, n_within, n_between):
+    """Neighbours as `neighborhoods`, all classes being known: class by class, but small classes all at once."""
+    classes, codes, sizes = np.unique(codes, return_inverse=True, return_counts=True)
+    within, between = (np.repeat(np.arange(len(X))[:, None], k, axis=1) for k in (n_within, n_between))
+    members = np.split(np.argsort(codes, kind="stable"), np.cumsum(sizes)[:-1])
+    for code, own in enumerate(members):
+        k = min(n_within, len(own) - 1)
+        if k:
+            within[own, :k] = own[_nearest_within(X[own], k)]
+        k = min(n_between, len(X) - len(own))
+        if k and len(own) > SMALL:
+            other = np.flatnonzero(codes != code)
+            between[own, :k] = other[nearest(X[other], X[own], k)]
+    rows = np.flatnonzero(sizes[codes] <= SMALL)
+    if len(rows) and n_between and len(classes) > 1:
+        near = nearest(X, X[rows], min(len(X), n_between + sizes[sizes <= SMALL].max()))
+        of_own = codes[near] == codes[rows, None]
+        first = np.argsort(of_own, axis=1, kind="stable")[:, :n_between]  # the others, the nearest of them first
+        near, of_own = (np.take_along_axis(array, first, axis=1) for array in (near, of_own))
+        between[rows, : first.shape[1]] = np.where(of_own, rows[:, None], near)
+    return within, between
+
+
+def _nearest_within(X, k):
+    if len(X) > SMALL:
+        return nearest(X, None, k)
+    d = cdist(X, X, "sqeuclidean")
+    np.fill_diagonal(d, np.inf)
+    return np.argsort(d, axis=1, kind="stable")[:, :k]
 
 
 def nearest(X, queries, k):

@@ -91,7 +91,8 @@ class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         pairs = check_tuples(pairs, 2)
         left, right = pairs[:, 0], pairs[:, 1]
         difference = self._points(left - right) if self._linear else self._points(left) - self._points(right)
-        return np.sqrt((difference**2).sum(axis=1))
+        squares = np.einsum("ij,ij->i", difference, difference, dtype=float)  # may be beyond single precision
+        return np.sqrt(squares).astype(difference.dtype)
 
     def pair_score(self, pairs):
         """Similarities of pairs of points, the negative distances; arguments as `pair_distance`."""

@@ -4,8 +4,8 @@ import numpy as np
 from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import check_array
 
-from metricnets._labels import partial_codes, read
-from metricnets._neighbors import nearest
+from metricnets._labels import partial_codes, plain, read
+from metricnets._neighbors import neighborhoods
 from metricnets._params import random_state_of
 from metricnets.exceptions import warn
 
@@ -55,7 +55,7 @@ def _draw(rows, first, last, n_pairs, rng):
     return pairs
 
 
-def knn_triplets(X, codes, k_genuine, k_impostor):
+def knn_triplets(X, codes, k_genuine, k_impostor, names=None):
     """Triplets of a row, one of its nearest in its class, and one of its nearest in other classes.
 
     Parameters
@@ -66,32 +66,38 @@ def knn_triplets(X, codes, k_genuine, k_impostor):
     k_genuine, k_impostor : int
         How many of each; all combinations are triplets.  Where there are fewer, those are taken,
         with a warning.
+    names : ndarray of shape (n_classes,) or None, default=None
+        What the classes are called in these warnings; None: by their codes.
 
     Returns
     -------
     triplets : ndarray of int of shape (n_triplets, 3)
     """
-    found = [np.empty((0, 3), np.intp)]
-    for code in np.unique(codes[codes >= 0]):
-        own, other = np.flatnonzero(codes == code), np.flatnonzero((codes >= 0) & (codes != code))
-        n_genuine, n_impostor = min(k_genuine, len(own) - 1), min(k_impostor, len(other))
-        if n_genuine < k_genuine:
+    rows = np.flatnonzero(codes >= 0)
+    rows = rows[np.argsort(codes[rows], kind="stable")]
+    _warn_of_few(codes[rows], k_genuine, k_impostor, names)
+    n_within, n_between = min(k_genuine, len(rows)), min(k_impostor, len(rows))
+    genuine, impostor = neighborhoods(X, codes, codes >= 0, n_within, n_between)
+    both = np.broadcast_arrays(rows[:, None, None], genuine[rows, :, None], impostor[rows, None, :])
+    triplets = np.stack(both, axis=-1).reshape(-1, 3)
+    return triplets[(triplets[:, 1:] != triplets[:, :1]).all(axis=1)]  # a row stands in for a neighbour it lacks
+
+
+def _warn_of_few(codes, k_genuine, k_impostor, names):
+    classes, sizes = np.unique(codes, return_counts=True)
+    for code, size in zip(classes, sizes):
+        name, n_others = code if names is None else names[code], len(codes) - size
+        if size <= k_genuine:
             warn(
-                f"The class {code} has {len(own)} elements, which is not sufficient to generate {k_genuine} genuine "
-                f"neighbors as specified by k_genuine. Will generate {n_genuine} genuine neighbors instead.\n"
+                f"The class {name} has {size} elements, which is not sufficient to generate {k_genuine} genuine "
+                f"neighbors as specified by k_genuine. Will generate {size - 1} genuine neighbors instead.\n"
             )
-        if n_impostor < k_impostor:
+        if n_others < k_impostor:
             warn(
-                f"The class {code} has {len(other)} elements of other classes, which is not sufficient to generate "
-                f"{k_impostor} impostor neighbors as specified by k_impostor. Will generate {n_impostor} impostor "
+                f"The class {name} has {n_others} elements of other classes, which is not sufficient to generate "
+                f"{k_impostor} impostor neighbors as specified by k_impostor. Will generate {n_others} impostor "
                 "neighbors instead.\n"
             )
-        if n_genuine and n_impostor:
-            genuine = own[nearest(X[own], None, n_genuine)][:, :, None]  # (n_own, n_genuine, 1)
-            impostor = other[nearest(X[other], X[own], n_impostor)][:, None, :]  # (n_own, 1, n_impostor)
-            combined = np.broadcast_arrays(own[:, None, None], genuine, impostor)
-            found.append(np.stack(combined, axis=-1).reshape(-1, 3))
-    return np.concatenate(found)
 
 
 def chunks(codes, n_chunks, chunk_size, rng):
@@ -154,6 +160,7 @@ class Constraints:
     def __init__(self, partial_labels):
         y, *_ = read(partial_labels)
         self.partial_labels = y if y.dtype.kind in "iu" else partial_codes(y)
+        self._names = np.unique(plain(y[partial_codes(y) >= 0]))
 
     def positive_negative_pairs(self, n_constraints, same_length=False, random_state=None):
         """Draw pairs of rows of one class and pairs of rows of two classes.
@@ -187,7 +194,8 @@ class Constraints:
 
     def generate_knntriplets(self, X, k_genuine, k_impostor):
         """Triplets of nearest neighbours (n_triplets, 3), see :func:`metricnets.constraints.knn_triplets`."""
-        return knn_triplets(check_array(X, dtype=float), partial_codes(self.partial_labels), k_genuine, k_impostor)
+        codes = partial_codes(self.partial_labels)
+        return knn_triplets(check_array(X, dtype=float), codes, k_genuine, k_impostor, self._names)
 
     def chunks(self, n_chunks=100, chunk_size=2, random_state=None):
         """Draw chunks, disjoint sets of rows of one class.

@@ -1,7 +1,9 @@
+import time
+
 import numpy as np
 import pytest
 
-from metricnets.constraints import chunks, knn_triplets, negative_pairs, partial_codes, positive_pairs
+from metricnets.constraints import Constraints, chunks, knn_triplets, negative_pairs, partial_codes, positive_pairs
 
 RNG = np.random.RandomState
 
@@ -41,18 +43,47 @@ def test_of_no_pair_none_is_drawn():
     assert negative_pairs(np.array([0, 0, -1]), 5, RNG(0)).shape == (0, 2)
 
 
-def test_triplets_are_those_of_a_naive_search():
-    X, codes = RNG(0).normal(size=(30, 3)), RNG(1).randint(3, size=30)
-    codes[:3] = -1
-    d = np.linalg.norm(X[:, None] - X, axis=2)
-    expected = set()
-    for a in np.flatnonzero(codes >= 0):
-        same = [j for j in np.argsort(d[a]) if codes[j] == codes[a] and j != a]
-        other = [j for j in np.argsort(d[a]) if codes[j] >= 0 and codes[j] != codes[a]]
-        expected |= {(a, p, n) for p in same[:2] for n in other[:4]}
+# Sizes of classes, the last of which is not known: with 1000 of them, a search for each would take minutes.
+SIZES = {
+    "three": [9, 9, 9, 3],
+    "large and small": [100, 70, 5, 3, 2, 1, 1, 8],
+    "small": [2] * 50 + [1, 5],
+    "one": [20, 0],
+    "two, one row each": [1, 1, 0],
+}
+
+
+@pytest.mark.filterwarnings("ignore:The class .* has")
+@pytest.mark.parametrize("d", [3, 20])
+@pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
+def test_triplets_are_those_of_a_naive_search(sizes, d):
+    codes = RNG(1).permutation(np.repeat([*range(len(sizes) - 1), -1], sizes))
+    X = RNG(0).normal(size=(len(codes), d))
+    distances = np.linalg.norm(X[:, None] - X, axis=2)
+    expected = []
+    for a in sorted(np.flatnonzero(codes >= 0), key=lambda row: (codes[row], row)):
+        same = [j for j in np.argsort(distances[a]) if codes[j] == codes[a] and j != a]
+        other = [j for j in np.argsort(distances[a]) if codes[j] >= 0 and codes[j] != codes[a]]
+        expected += [(a, p, n) for p in same[:2] for n in other[:4]]
     found = knn_triplets(X, codes, 2, 4)
-    assert set(map(tuple, found)) == expected
-    assert len(found) == len(expected)
+    assert found.shape == (len(expected), 3)
+    np.testing.assert_array_equal(found, np.reshape(expected, (-1, 3)))
+
+
+def test_triplets_of_thousands_of_classes_take_a_second():
+    codes = np.arange(9000) % 3000
+    X = RNG(0).normal(size=(9000, 5)) + RNG(1).normal(size=(3000, 5))[codes] * 3
+    begin = time.perf_counter()
+    assert knn_triplets(X, codes, 2, 3).shape == (9000 * 6, 3)
+    assert time.perf_counter() - begin < 5
+
+
+def test_warnings_name_classes_by_their_labels():
+    X, y = RNG(0).normal(size=(7, 2)), np.array(["fig", "fig", "pear", "pear", "pear", "pear", None], dtype=object)
+    with pytest.warns(UserWarning, match="The class fig has 2 elements, .* 2 genuine"):
+        Constraints(y).generate_knntriplets(X, 2, 1)
+    with pytest.warns(UserWarning, match="The class 7 has 2 elements of other classes"):
+        Constraints([7, 7, 7, 7, 4, 4, -1]).generate_knntriplets(X, 1, 3)
 
 
 def test_chunks_are_disjoint_and_of_one_class():

@@ -10,7 +10,7 @@ from metricnets._runtime import one_thread
 from metricnets._tuples import FLOATS, points_of
 from metricnets.base import MetricMixin
 
-LARGEST = 1e75  # of the features: their fourth powers are numbers still
+LARGEST, SMALLEST = 1e75, 1e-75  # of the features: their fourth powers are numbers still
 
 
 class MahalanobisMetric(MetricMixin, Parametrized):
@@ -38,6 +38,8 @@ class MahalanobisMetric(MetricMixin, Parametrized):
     _linear = True
 
     def _keep(self, L, dtype):
+        if np.abs(L).max() > np.finfo(dtype).max:
+            raise ValueError(f"the metric reaches {np.abs(L).max():.3g}, beyond single precision: scale X first.")
         self.components_ = np.ascontiguousarray(L, dtype=dtype)
         self._n_features_out = len(self.components_)
         return self
@@ -50,7 +52,11 @@ class MahalanobisMetric(MetricMixin, Parametrized):
         greatest = float(max(X.max(), -X.min()))  # sorts a sparse matrix, which by now is ours
         if greatest > LARGEST:
             raise ValueError(f"the features reach {greatest:.3g}, beyond {LARGEST:.0e}: scale them first.")
-        return near_origin(X, middle(X[rows]))
+        X = near_origin(X, middle(X[rows]))
+        spread = abs(X).max()
+        if 0 < spread < SMALLEST:
+            raise ValueError(f"the features differ by at most {spread:.3g}, below {SMALLEST:.0e}: scale them first.")
+        return X
 
     def transform(self, X):
         """Embed points as X Lᵀ.

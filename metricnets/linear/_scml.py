@@ -202,7 +202,8 @@ class SCML_Supervised(LinearMetric, _BaseSCML):  # noqa: N801
         counts = np.bincount(codes[codes >= 0])
         if len(counts) < 2 or counts.max() < 2:
             raise ValueError("y gives no triplets; it needs two classes, and two rows in one of them.")
-        return self._combine(X, basis, knn_triplets(X, codes, self.k_genuine, self.k_impostor), codes)
+        triplets = knn_triplets(X, codes, self.k_genuine, self.k_impostor)
+        return self._combine(X, basis, triplets, codes)
 
 
 def sparse_weights(Z, triplets, basis, cost, *, gamma, max_iter, report):
