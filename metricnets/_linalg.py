@@ -122,6 +122,30 @@ def out_of_span(L, basis, n_components=None):
     return np.pad(with_fixed_signs(L @ basis.T), ((0, n_components - len(L)), (0, 0)))
 
 
+def split(L, basis):
+    """The part of L (k, d) that the points of `in_span` see, as left @ small @ basisᵀ, and the rest, which they do not.
+
+    Descents in L keep this form, with these ``left``, ``basis`` and rest: gradients have it, with a rest of 0.
+
+    Returns
+    -------
+    small : ndarray of shape (min(k, n), n)
+        L itself if there is no basis.
+    left : ndarray of shape (k, min(k, n)), or None if there is no basis
+    rest : ndarray of shape (k, d), or 0
+    """
+    if basis is None:
+        return L, None, 0.0
+    inner = L @ basis
+    left, small = qr(inner, mode="economic", check_finite=False)
+    return small, left, L - inner @ basis.T
+
+
+def joined(small, left, basis, rest):
+    """The map L of which `split` gives these parts."""
+    return small if basis is None else left @ small @ basis.T + rest
+
+
 def centered(X):
     """X without its mean; columns that are constant but for rounding become 0."""
     Z = near_origin(X, middle(X))

@@ -3,14 +3,14 @@
 from typing import Literal
 
 import numpy as np
-from scipy.linalg import eigh, qr
+from scipy.linalg import eigh
 from scipy.sparse import csr_matrix
 from scipy.spatial.distance import cdist
 from sklearn.exceptions import ConvergenceWarning
 
 from metricnets._initialization import initial_components
 from metricnets._labels import class_codes
-from metricnets._linalg import centered, in_span
+from metricnets._linalg import centered, in_span, joined, split
 from metricnets._neighbors import neighborhoods
 from metricnets._params import (
     Array,
@@ -158,25 +158,7 @@ def widen_margins(L, X, codes, *, n_neighbors, mu, max_iter, tol, report):
     L, objective, n_iter, converged = minimize(loss, scale * L, max_iter=max_iter, tol=tol, report=report)
     if objective >= (1 - 1e-6) * loss.at_zero:
         return None, n_iter, converged
-    return (L if basis is None else left @ L @ basis.T + scale * rest) @ P.T, n_iter, converged
-
-
-def split(L, basis):
-    """The part of L (k, d) that the points of `in_span` see, as left @ small @ basisᵀ, and the rest.
-
-    No step of a descent in L leaves this form, with orthonormal columns of ``left``, as its gradient has it.
-
-    Returns
-    -------
-    small : ndarray of shape (min(k, n), n)
-    left : ndarray of shape (k, min(k, n)), or None if there is no basis
-    rest : ndarray of shape (k, d), or None
-    """
-    if basis is None:
-        return L, None, None
-    inner = L @ basis
-    left, small = qr(inner, mode="economic", check_finite=False)
-    return small, left, L - inner @ basis.T
+    return joined(L, left, basis, scale * rest) @ P.T, n_iter, converged
 
 
 def check_sizes(sizes, n_neighbors):

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from discovery import ESTIMATORS
 
+from metricnets import _linalg
 from metricnets.linear import _lmnn
+from metricnets.linear._pairwise import soft_neighbors
 
 RNG = np.random.default_rng(0)
 y = np.arange(30) // 10
@@ -21,6 +23,8 @@ EXACT = {
     "LSML_Supervised": {"random_state": 0, "tol": 1e-9},
     "LDML_Supervised": {"random_state": 0, "tol": 1e-8},
     "RAML": {},
+    "NCA": {"tol": 1e-9, "n_components": 35, "init": "identity", "max_iter": 500},
+    "MLKR": {"tol": 1e-12, "n_components": 3, "init": "pca"},
 }
 
 
@@ -35,7 +39,7 @@ def arguments(name):
 
 def everywhere(name, monkeypatch):
     """Let the solver work in all features."""
-    module = importlib.import_module(ESTIMATORS[name].__module__)
+    module = soft_neighbors if name in ("NCA", "MLKR") else importlib.import_module(ESTIMATORS[name].__module__)
     if hasattr(module, "in_span"):
         monkeypatch.setattr(module, "in_span", lambda X: (X, None))
     else:
@@ -75,7 +79,7 @@ def test_large_margins_are_as_large(k, monkeypatch):
 def test_the_loss_of_large_margins_is_that_of_the_part_that_the_points_see(k):
     Z, basis = _lmnn.in_span(X - X.mean(axis=0))
     L = np.random.default_rng(0).normal(size=(k, 40)) / 10
-    small, left, rest = _lmnn.split(L, basis)
+    small, left, rest = _linalg.split(L, basis)
     np.testing.assert_allclose(left @ small @ basis.T + rest, L, atol=1e-12)
     np.testing.assert_allclose(rest @ (X - X.mean(axis=0)).T, 0, atol=1e-12)
     near = (np.arange(30)[:, None] + [3, 6]) % 30

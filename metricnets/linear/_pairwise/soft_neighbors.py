@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
-from metricnets._linalg import centered, standardized
+from metricnets._linalg import centered, in_span, joined, split, standardized
 from metricnets.linear._pairwise.all_pairs import AllPairs
 from metricnets.linear._pairwise.near_pairs import NearPairs
 from metricnets.linear._solvers.lbfgs import minimize_smooth
@@ -56,16 +56,18 @@ def soften(loss, L, X, *, rescale, max_iter, ftol, gtol, report):
     converged : bool
     """
     X, units = standardized(X)
-    L, n = L * units, X.shape[0]
+    X, basis = (X, None) if issparse(X) else in_span(X)
+    L, left, rest = split(L * units, basis)
+    n = X.shape[0]
     sharpness = 2 * (X @ L.T).var(axis=0).sum() / np.log(n)  # mean squared distance over log(n)
     if rescale and sharpness > 0 and not 1 <= sharpness <= 2 * START:
-        L *= np.sqrt(START / sharpness)
+        L, rest = (np.sqrt(START / sharpness) * part for part in (L, rest))
     near, every = NearPairs(n), AllPairs(n)
     L, n_iter, converged = minimize_smooth(
         lambda L: soft_loss(loss, L, X, near, every), L, ftol=ftol, gtol=gtol, max_iter=max_iter, report=report
     )
     every.release()  # SciPy keeps the loss in a cycle of references
-    return L / units, n_iter, converged
+    return joined(L, left, basis, rest) / units, n_iter, converged
 
 
 def soft_loss(loss, L, X, near, every):
