@@ -33,10 +33,10 @@ class Covariance(LinearMetric):
     --------
     >>> import numpy as np
     >>> from metricnets import Covariance
-    >>> X = np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 4.0], [2.0, 4.0]])
+    >>> X = np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 4.0], [2.0, 4.0], [1.0, 2.0]])
     >>> Covariance().fit(X).get_mahalanobis_matrix().round(3)
-    array([[0.75 , 0.   ],
-           [0.   , 0.188]])
+    array([[1.  , 0.  ],
+           [0.  , 0.25]])
     """
 
     _supervised = False

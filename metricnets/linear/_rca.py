@@ -83,10 +83,10 @@ class RCA(_BaseRCA, LinearMetric):
     Examples
     --------
     >>> from metricnets import RCA
-    >>> X = [[0, 0], [4, 0], [0, 9], [4, 9], [0, 4], [0, 5], [7, 7]]
-    >>> rca = RCA().fit(X, chunks=[0, 0, 1, 1, 2, 2, -1])
+    >>> X = [[0, 0], [4, 0], [8, 0], [0, 9], [4, 9], [8, 9], [0, 4], [0, 5], [0, 6], [7, 7]]
+    >>> rca = RCA().fit(X, chunks=[0, 0, 0, 1, 1, 1, 2, 2, 2, -1])
     >>> rca.pair_distance([[[0, 0], [4, 0]], [[0, 0], [0, 4]]]).round(2)
-    array([ 2.45, 13.86])
+    array([1.5 , 8.49])
     """
 
     @fitting
