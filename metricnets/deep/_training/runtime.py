@@ -1,14 +1,13 @@
 """PyTorch's settings of the thread and of the process while a network is trained or used."""
 
 import contextlib
-import threading
 from functools import partial
 
 import torch
 
-from metricnets._runtime import Shared
+from metricnets._runtime import Lock, Shared
 
-_one_at_a_time = threading.RLock()  # PyTorch has one global generator for all threads
+_one_at_a_time = Lock()  # PyTorch has one global generator for all threads
 
 
 @contextlib.contextmanager

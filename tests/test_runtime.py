@@ -1,0 +1,82 @@
+"""Settings of the process while several threads compute at once."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import sklearn.neighbors  # noqa: F401  (loads its OpenMP)
+from discovery import METRICS, quick, training_data
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from metricnets._runtime import one_thread
+
+SECONDS = 60
+
+
+def threads_of(user_api):
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == user_api}
+
+
+@pytest.mark.parametrize("user_api", ["blas", "openmp"])
+def test_the_threads_of_two_that_overlap_are_limited_and_put_back(user_api):
+    seen = []
+
+    def steps():
+        with one_thread(user_api):
+            seen.append(threads_of(user_api))
+            yield
+        seen.append(threads_of(user_api))
+
+    with ThreadPoolExecutor(1) as a, ThreadPoolExecutor(1) as b:
+        runs = []
+        for pool in (a, b):
+            pool.submit(threadpool_limits, 2).result(SECONDS)
+            runs.append((pool, steps()))
+        for _ in range(2):  # both enter, then both leave
+            for pool, run in runs:
+                pool.submit(next, run, None).result(SECONDS)
+        after = [pool.submit(threads_of, user_api).result(SECONDS) for pool in (a, b)]
+    assert seen[:2] == [{1}, {1}]
+    assert after == [{2}, {2}]
+
+
+def test_a_limit_of_one_library_leaves_the_other():
+    with threadpool_limits(2), one_thread("openmp"):
+        assert threads_of("openmp") == {1}
+        assert threads_of("blas") == {2}
+        with one_thread():
+            assert threads_of("blas") == {1}
+    with threadpool_limits(2):
+        openmp = one_thread("openmp")
+        with one_thread():
+            openmp.__exit__(None, None, None)
+            assert threads_of("blas") == {1}
+
+
+def test_a_limit_of_the_callers_in_another_thread_is_neither_heeded_nor_lost():
+    with threadpool_limits(2), ThreadPoolExecutor(1) as pool:
+        with one_thread():
+            assert threads_of("blas") == {1}
+
+        def limited():
+            with one_thread():
+                return threads_of("blas")
+
+        assert pool.submit(limited).result(SECONDS) == {1}
+        assert threads_of("blas") == {2}
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_fits_in_threads_that_live_on_leave_the_number_of_threads(name):
+    both_in = threading.Barrier(2)
+
+    def fit():
+        both_in.wait(SECONDS)
+        return quick(name).fit(*training_data(name)).transform(np.eye(4))
+
+    with threadpool_limits(2, user_api="blas"), ThreadPoolExecutor(2) as pool:
+        for _ in range(3):
+            first, second = [run.result(SECONDS) for run in [pool.submit(fit), pool.submit(fit)]]
+            np.testing.assert_array_equal(first, second)
+        assert threads_of("blas") == {2}
