@@ -5,6 +5,24 @@ import importlib
 import pkgutil
 import sys
 
+# Libraries that not everything needs: linear learners, metrics and protocols work without them
+LIBRARIES = {
+    "torch": 'PyTorch, which is not installed: pip install torch (PyTorch\'s page "Get started" has smaller builds)',
+    "skorch": "skorch, which is not installed: pip install skorch",
+    "tqdm": "tqdm, which is not installed: pip install tqdm",
+}
+
+
+def needed(module, by):
+    """Import a module; ImportError that says what to install if it lacks a library of the above, which ``by`` needs."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        if library not in LIBRARIES:
+            raise
+        raise ModuleNotFoundError(f"{by} needs {LIBRARIES[library]}.", name=library) from error
+
 
 def attach(package):
     """Make ``__getattr__``, ``__dir__`` and ``__all__`` of a package from the imports of its stub.
@@ -19,8 +37,8 @@ def attach(package):
         if name not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         if home[name] == package:
-            return importlib.import_module(f"{package}.{name}")
-        value = getattr(importlib.import_module(home[name]), name)
+            return needed(f"{package}.{name}", name)
+        value = getattr(needed(home[name], name), name)
         setattr(sys.modules[package], name, value)
         return value
 

@@ -18,6 +18,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, StrOptions
 
 from metricnets._documentation import document, documentation_url
+from metricnets._pickles import Versioned
 from metricnets._runtime import one_thread
 from metricnets.exceptions import FitInterrupted, did_you_mean
 
@@ -97,7 +98,7 @@ def check_instance(value, name):
 
 
 @dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(field,))
-class Parametrized(BaseEstimator):
+class Parametrized(Versioned, BaseEstimator):
     """An estimator whose class body lists its parameters, ``margin: Positive = 1.0``.
 
     Subclassing makes a dataclass whose fields become scikit-learn's parameters, and reads the

@@ -2,6 +2,8 @@
 
 import contextlib
 
+from metricnets._lazy import needed
+
 
 @contextlib.contextmanager
 def progress(name, verbose, max_iter):
@@ -9,9 +11,8 @@ def progress(name, verbose, max_iter):
     if not verbose:
         yield lambda objective: None
         return
-    from tqdm.auto import tqdm  # comes with skorch; not needed by those who ask for nothing
-
-    with tqdm(total=max_iter, desc=name) as bar:
+    auto = needed("tqdm.auto", f"verbose={verbose}")  # comes with skorch; not needed by those who ask for nothing
+    with auto.tqdm(total=max_iter, desc=name) as bar:
 
         def report(objective):
             bar.set_postfix_str(f"objective {objective:.6g}", refresh=False)

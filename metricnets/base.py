@@ -9,12 +9,13 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets import calibration
+from metricnets._pickles import Versioned
 from metricnets._tuples import as_tuples, check_pair_labels, check_tuples, points_and_members
 
 CHUNK = 4096  # pairs whose points are in memory at a time
 
 
-class Distance:
+class Distance(Versioned):
     """A learned distance, ``(u, v, squared=False) -> float``: small, picklable, NumPy only.
 
     It does not change when the estimator it came from is fitted again.

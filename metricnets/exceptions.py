@@ -18,6 +18,31 @@ class NonPSDError(LinAlgError):
     """A matrix that should be positive semi-definite is not."""
 
 
+class InconsistentVersionWarning(UserWarning):
+    """A pickle was written by another version of this package, so what it holds may not work.
+
+    Parameters
+    ----------
+    name : str
+        Class of the object.
+    written_by : str or None
+        Version that wrote it; None if the pickle does not say.
+    read_by : str
+        Version that reads it.
+    """
+
+    def __init__(self, name, written_by, read_by):
+        super().__init__(name, written_by, read_by)
+        self.name, self.written_by, self.read_by = name, written_by, read_by
+
+    def __str__(self):
+        return (
+            f"this pickle of {self.name} was written by metricnets {self.written_by or 'of an unknown version'} and is "
+            f"read by metricnets {self.read_by}: it may fail or give other results; fit it anew, or install the "
+            "version that wrote it."
+        )
+
+
 def warn(message, category=UserWarning):
     """Warn, naming the line outside of this package that led here."""
     level, frame = 2, sys._getframe(1)

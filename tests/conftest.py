@@ -4,13 +4,15 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `from discovery import ...`
 
-from discovery import tiny_pairs, tiny_points
+from discovery import HAS_TORCH, tiny_pairs, tiny_points
 
-torch.set_num_threads(1)
+if HAS_TORCH:
+    import torch
+
+    torch.set_num_threads(1)
 
 
 @pytest.fixture

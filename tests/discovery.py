@@ -3,14 +3,18 @@
 ``quick(name).fit(*training_data(name))`` fits any of ``METRICS``.
 """
 
+import importlib.util
+
 import numpy as np
 from sklearn.base import BaseEstimator
 
 import metricnets
 from metricnets.base import MetricMixin, PairsMixin, QuadrupletsMixin, TripletsMixin, TuplesMixin
 
-PUBLIC = {name: getattr(metricnets, name) for name in metricnets.__all__}
-ESTIMATORS = {name: cls for name, cls in PUBLIC.items() if issubclass(cls, BaseEstimator)}
+HAS_TORCH = importlib.util.find_spec("torch") is not None  # without it the linear learners are tested
+DEEP = set(metricnets.deep.__all__)
+PUBLIC = {name: getattr(metricnets, name) for name in metricnets.__all__ if HAS_TORCH or name not in DEEP}
+ESTIMATORS = {name: cls for name, cls in PUBLIC.items() if isinstance(cls, type) and issubclass(cls, BaseEstimator)}
 METRICS = [name for name, cls in ESTIMATORS.items() if issubclass(cls, MetricMixin)]
 
 

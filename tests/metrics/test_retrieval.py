@@ -4,7 +4,6 @@ import tracemalloc
 
 import numpy as np
 import pytest
-import torch
 from scipy.spatial.distance import cdist
 from sklearn.metrics import average_precision_score
 
@@ -83,6 +82,7 @@ def test_average_precision_is_that_of_scikit_learn():
 
 @pytest.mark.parametrize("alone", [False, True])
 def test_agreement_with_pytorch_metric_learning(alone):
+    torch = pytest.importorskip("torch")
     accuracy = pytest.importorskip("pytorch_metric_learning.utils.accuracy_calculator")
     z, y, z_gallery, y_gallery = map(torch.as_tensor, queries_and_gallery())
     names = ("mean_average_precision_at_r", "r_precision", "precision_at_1", "mean_average_precision")
@@ -98,6 +98,8 @@ class NearestRows:
     """What pytorch-metric-learning asks for its neighbours, without faiss."""
 
     def __call__(self, query, k, reference, ref_includes_query):
+        import torch
+
         d, rows = torch.cdist(query, reference).topk(k + ref_includes_query, largest=False)
         return (d[:, 1:], rows[:, 1:]) if ref_includes_query else (d, rows)
 

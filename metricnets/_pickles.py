@@ -1,0 +1,20 @@
+"""Pickles that say which version wrote them."""
+
+from metricnets._version import __version__
+from metricnets.exceptions import InconsistentVersionWarning, warn
+
+KEY = "_metricnets_version"
+
+
+class Versioned:
+    """An object whose pickle names the version that wrote it; another version warns when it reads it."""
+
+    def __getstate__(self):
+        return {**super().__getstate__(), KEY: __version__}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        found = state.pop(KEY, None)
+        if found != __version__:
+            warn(InconsistentVersionWarning(type(self).__name__, found, __version__))
+        vars(self).update(state)
