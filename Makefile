@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 
-.PHONY: help demo test lint bench bench-linear doc test-oldest clean
+.PHONY: help demo test lint bench bench-linear doc test-oldest test-kernels test-dist dist clean
 .NOTPARALLEL:
 
 help:         ## list the targets
@@ -32,6 +32,15 @@ doc: .venv/with-doc            ## build the documentation: doc/_build/html/index
 
 test-oldest: .venv-oldest/done ## run the tests, without examples, with the oldest supported versions
 	.venv-oldest/bin/pytest -q -n 2 tests
+
+test-kernels: .venv/with-test  ## run the numeric tests as other processors would: with other kernels of OpenBLAS
+	$(BIN)/python .ci/test-kernels
+
+dist: .venv/with-dist          ## build the sdist and the wheel: dist/
+	$(BIN)/python -m build .
+
+test-dist: .venv/with-test .venv/with-dist ## run tests from the sdist, and from the wheel with and without PyTorch
+	.ci/test-dist
 
 clean:                         ## remove the environments and everything that was built
 	rm -rf .venv .venv-oldest .venv-metric-learn build dist figures doc/_build *.egg-info .pytest_cache .ruff_cache

@@ -187,7 +187,7 @@ def test_the_tree_of_the_developers_page_is_that_of_the_package():
             folders.append(name)
         elif name.endswith(".py"):
             tree.add("".join([*folders, name]))
-    package = ROOT / "metricnets"
+    package = Path(metricnets.__file__).parent
     files = [path.relative_to(package).as_posix() for path in package.rglob("*.py")]
     assert tree == {path for path in files if not re.search(r"/__init__.py$|^metric_learn/", path)}
 
