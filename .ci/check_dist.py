@@ -7,6 +7,7 @@ from pathlib import Path
 
 
 def main(tree, wheel):
+    """Print the differences, and return whether there are any."""
     tracked = set(subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True).stdout.splitlines())
     unpacked = {path.relative_to(tree).as_posix() for path in Path(tree).rglob("*") if path.is_file()}
     package = {name for name in tracked if name.startswith("metricnets/")}

@@ -1,6 +1,6 @@
 """The public estimators, found by name, each with parameters that make it quick and data to fit.
 
-``quick(name).fit(*training_data(name))`` fits any of ``METRICS``.
+``quick(name).fit(*training_data(name))`` fits any of ``ESTIMATORS``.
 """
 
 import importlib.util
@@ -25,6 +25,7 @@ def of_kind(mixin):
 PAIR_LEARNERS, TUPLE_LEARNERS = of_kind(PairsMixin), of_kind(TuplesMixin)
 POINT_LEARNERS = [name for name in METRICS if name not in TUPLE_LEARNERS]
 REGRESSION = ["MLKR"]
+LABEL_SETS = ["AAKNN", "MLKNN"]
 # To these a negative label says that the class is not known
 PARTIAL = ["RCA", *(name for name in POINT_LEARNERS if name.endswith("_Supervised"))]
 
@@ -63,12 +64,15 @@ def tiny_tuples(size):
 
 
 def training_data(name):
-    """Return the arguments of ``fit``: points and classes, pairs and -1 or +1, or other tuples and None."""
+    """Return the arguments of ``fit``: points and classes or label sets, pairs and ±1, or other tuples and None."""
+    if name in LABEL_SETS:
+        X, y = tiny_points()
+        return X, np.eye(3)[y]
     if issubclass(ESTIMATORS[name], TripletsMixin):
         return tiny_tuples(3), None
     if issubclass(ESTIMATORS[name], QuadrupletsMixin):
         return tiny_tuples(4), None
-    return tiny_pairs() if name in PAIR_LEARNERS else tiny_points()
+    return tiny_pairs() if issubclass(ESTIMATORS[name], PairsMixin) else tiny_points()
 
 
 # What may be wrong with the 45 points of four features: each takes X and spoils it.
