@@ -34,7 +34,7 @@ test-oldest: .venv-oldest/done ## run the tests, without examples, with the olde
 	.venv-oldest/bin/pytest -q -n 2 tests
 
 test-kernels: .venv/with-test  ## run the numeric tests as other processors would: with other kernels of OpenBLAS
-	$(BIN)/python .ci/test-kernels
+	$(BIN)/python .ci/kernels.py
 
 dist: .venv/with-dist          ## build the sdist and the wheel: dist/
 	$(BIN)/python -m build .

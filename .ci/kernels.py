@@ -1,4 +1,3 @@
-#!/usr/bin/env python
 """Run the numeric tests under kernels of OpenBLAS that other processors have: they round in other ways.
 
 A kernel that this processor cannot run, or that its NumPy and SciPy do not have, is left out, which is said.
@@ -25,6 +24,7 @@ print(*{pool["architecture"] for pool in threadpoolctl.threadpool_info() if pool
 
 
 def run(kernel, *arguments, **options):
+    """Run Python with this kernel."""
     return subprocess.run([sys.executable, *arguments], env=os.environ | {"OPENBLAS_CORETYPE": kernel}, **options)
 
 
@@ -36,6 +36,7 @@ def can_run(kernel):
 
 
 def main():
+    """Run the tests with each kernel; 0 if they passed."""
     failed = 0
     for kernel in KERNELS:
         if not can_run(kernel):
