@@ -6,12 +6,14 @@
 import importlib.util
 
 import numpy as np
+import pytest
 from sklearn.base import BaseEstimator
 
 import metricnets
 from metricnets.base import MetricMixin, PairsMixin, QuadrupletsMixin, TripletsMixin, TuplesMixin
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None  # without it the linear learners are tested
+needs_torch = pytest.mark.skipif(not HAS_TORCH, reason="PyTorch is not installed")
 DEEP = set(metricnets.deep.__all__)
 PUBLIC = {name: getattr(metricnets, name) for name in metricnets.__all__ if HAS_TORCH or name not in DEEP}
 ESTIMATORS = {name: cls for name, cls in PUBLIC.items() if isinstance(cls, type) and issubclass(cls, BaseEstimator)}

@@ -57,7 +57,9 @@ def while_another_thread_is_in():
 
 
 def fitted(name):
-    return quick(name).fit(*training_data(name)).transform(np.eye(4))
+    """Embeddings; of networks, with dropout, which draws from PyTorch's global generator."""
+    params = {"dropout": 0.1} if "dropout" in quick(name).get_params() else {}
+    return quick(name, **params).fit(*training_data(name)).transform(np.eye(4))
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -65,9 +67,9 @@ def test_a_fit_in_a_child_of_a_process_whose_other_thread_fits(name, while_anoth
     expected = fitted(name)
     while_another_thread_is_in(one_thread())
     if "device" in quick(name).get_params():
-        from metricnets.deep._training.runtime import one_torch_thread, quiet_randomness
+        from metricnets.deep._training.runtime import one_torch_thread, randomness
 
-        while_another_thread_is_in(quiet_randomness(0, "cpu"))
+        while_another_thread_is_in(randomness(0, "cpu", globally=True))
         while_another_thread_is_in(one_torch_thread)
     np.testing.assert_array_equal(in_child(fitted, name), expected)
 

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
-from discovery import HAS_TORCH, METRICS, quick, training_data
+from discovery import METRICS, needs_torch, quick, training_data
 from threadpoolctl import threadpool_info
 
 import metricnets
@@ -46,7 +46,7 @@ def test_subpackages_say_so_too(name, without):
         getattr(deep, name)
 
 
-@pytest.mark.skipif(not HAS_TORCH, reason="PyTorch comes first")
+@needs_torch  # which is missed first
 @pytest.mark.parametrize("name", DEEP)
 def test_what_needs_skorch_says_so(name, without):
     package = without("skorch")

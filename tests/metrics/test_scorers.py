@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from discovery import needs_torch
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression
@@ -13,7 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from metricnets import DDML, ITML, LDA
+from metricnets import ITML, LDA
 from metricnets import metrics as scores
 from metricnets.metrics import get_scorer, get_scorer_names
 
@@ -76,7 +77,10 @@ def test_a_search_in_two_processes(points):
     np.testing.assert_allclose(search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"])
 
 
+@needs_torch
 def test_a_search_over_a_deep_metric(points):
+    from metricnets import DDML
+
     ddml = DDML(max_epochs=1, hidden=(8,), early_stopping=False, random_state=0)
     scoring = {name: get_scorer(name) for name in RETRIEVAL}
     search = GridSearchCV(ddml, {"n_components": [2, 4]}, scoring=scoring, refit="map_at_r", cv=2).fit(*points)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from discovery import needs_torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone, is_regressor
 from sklearn.model_selection import GridSearchCV
@@ -9,7 +10,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-from metricnets import AAKNN, HRAML, Covariance
+from metricnets import AAKNN, Covariance
 
 QUICK = {"max_epochs": 2, "device": "cpu", "random_state": 0}
 
@@ -53,7 +54,10 @@ def test_metrics_of_every_kind(distributions):
     assert clone(AAKNN(metric=covariance)).metric is covariance
 
 
+@needs_torch
 def test_a_deep_metric_is_learned_from_the_distributions(distributions):
+    from metricnets import HRAML
+
     X, Y = distributions
     z = HRAML(**QUICK).fit(X, Y).transform(X)
     aaknn = AAKNN(metric=HRAML(**QUICK)).fit(X, Y)

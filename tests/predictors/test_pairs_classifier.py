@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from discovery import needs_torch
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
@@ -8,7 +9,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from metricnets import DDML, LDA, PairsClassifier
+from metricnets import LDA, PairsClassifier
 
 
 @pytest.fixture
@@ -47,7 +48,10 @@ def test_the_metric_is_kept_by_clone_and_in_searches(lda, pairs):
     assert search.best_estimator_.threshold_ > 0
 
 
+@needs_torch
 def test_deep_metrics_serve_too(points, pairs):
+    from metricnets import DDML
+
     ddml = DDML(max_epochs=2, random_state=0).fit(*points)
     assert PairsClassifier(ddml).fit(*pairs).score(*pairs) > 0.5
 
