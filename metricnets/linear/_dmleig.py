@@ -4,14 +4,15 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp, softmax
-from sklearn.exceptions import ConvergenceWarning
 
 from metricnets._linalg import components_from_metric, inverse_root
 from metricnets._params import Count, Flag, NonNegative, Parametrized, Positive
 from metricnets._progress import progress
-from metricnets.exceptions import warn
+from metricnets.linear._pairwise.differences import in_units, pair_differences
 from metricnets.linear._solvers.lbfgs import minimize_smooth
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
+
+ROUNDING = 1e-13  # relative growth of the objective that is none
 
 
 class _BaseDMLEig(Parametrized):
@@ -40,25 +41,20 @@ class _BaseDMLEig(Parametrized):
     verbose: Flag = False
 
     def _solve(self, X, pairs, y):
-        differences = X[pairs[:, 0]] - X[pairs[:, 1]]  # (n_pairs, d)
-        units = np.sqrt((differences**2).mean(axis=0))
-        units[units == 0] = 1.0
-        differences /= units
-        W = whitening(differences[y > 0], self.regularization)  # (d, rank)
+        differences, units = in_units(pair_differences(X, pairs))  # (n_pairs, d)
+        similar = differences[y > 0]
+        W = inverse_root(similar.T @ similar / len(similar) + self.regularization * np.eye(len(units)))  # (d, rank)
         T = apart(differences[y < 0] @ W)
         if len(T) == 0:
             raise ValueError(
                 "no dissimilar pair can be set apart: their points are equal, or regularization=0 leaves out all in "
                 "which they differ."
             )
-        with progress(type(self).__name__, self.verbose, self.max_iter) as report:
-            L, self.n_iter_, gap = widest(T, mu=self.mu, max_iter=self.max_iter, tol=self.tol, report=report)
-        if gap > self.tol:
-            warn(
-                f"{type(self).__name__} did not converge in max_iter={self.max_iter} iterations, the relative "
-                f"duality gap is {gap:.2g}; raise max_iter, tol or mu.",
-                ConvergenceWarning,
+        with progress(self) as report:
+            L, self.n_iter_, gap, report.converged = widest(
+                T, mu=self.mu, max_iter=self.max_iter, tol=self.tol, report=report
             )
+            report.advice = f"the relative duality gap is {gap:.2g}; raise max_iter, tol or mu"
         L = L @ W.T
         return components_from_metric(L.T @ L, self.n_components) / units
 
@@ -128,11 +124,6 @@ class DMLEig_Supervised(PairsFromLabels, _BaseDMLEig):  # noqa: N801
     >>> DMLEig_Supervised(random_state=0).fit_transform(X, y).shape
     (150, 4)
     """
-
-
-def whitening(similar, regularization):
-    """W (d, rank) that makes the mean scatter of differences (n, d), plus a multiple of the identity, the identity."""
-    return inverse_root(similar.T @ similar / len(similar) + regularization * np.eye(similar.shape[1]))
 
 
 def apart(T):
@@ -205,21 +196,25 @@ def widest(T, *, mu, max_iter, tol, report):
     n_iter : int
     gap : float
         The relative gap that was reached.
+    converged : bool
+        Whether it is at most ``tol``, or the last steps raised the smoothed minimum by rounding alone.
     """
     d = T.shape[1]
     T = T / np.sqrt((T**2).sum(axis=1).mean() / d)
-    L, smoothing, n_iter, slope = np.eye(d) / np.sqrt(d), max(1.0, mu), 0, 0.1 * tol
+    L, smoothing, n_iter, slope, highest = np.eye(d) / np.sqrt(d), max(1.0, mu), 0, 0.1 * tol, -np.inf
     while True:
         L, n_climbs = climb(L, T, mu=smoothing, max_iter=max_iter - n_iter, tol=slope, report=report)
         n_iter += n_climbs
         squares = ((T @ L.T) ** 2).sum(axis=1)
         bound, v = leading(T, softmax(-squares / smoothing))
-        gap = (bound - squares.min()) / bound
+        gap, stalled = (bound - squares.min()) / bound, False
         if smoothing <= mu:
             gap = min(gap, (bound - softmax(-squares / smoothing) @ squares) / bound)
             slope /= 10
-        if gap <= tol or n_iter >= max_iter:
-            return L, n_iter, gap
+            least = smooth_least(squares, smoothing)
+            stalled, highest = least - highest <= ROUNDING * bound, max(least, highest)
+        if gap <= tol or stalled or n_iter >= max_iter:
+            return L, n_iter, gap, gap <= tol or stalled
         smoothing = max(mu, smoothing / 10)
         L = toward(v, L, T, smoothing)
         n_iter += 1

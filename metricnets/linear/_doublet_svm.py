@@ -9,7 +9,8 @@ from metricnets._neighbors import neighborhoods
 from metricnets._params import Count, Parametrized, Positive
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
-from metricnets.linear._pairwise.doublets import matrix_of, unit_of, vanishes
+from metricnets.linear._pairwise.differences import check_dissimilar, pair_differences
+from metricnets.linear._pairwise.doublets import finest, matrix_of, unit_of, vanishes
 from metricnets.linear._weakly_supervised import PairsLearner
 
 
@@ -31,9 +32,8 @@ class _BaseDoubletSVM(Parametrized):
     tol: Positive = 1e-3
 
     def _solve(self, X, pairs, y):
-        differences = X[pairs[:, 0]] - X[pairs[:, 1]]  # (n_pairs, d)
-        if not differences[y < 0].any():
-            raise ValueError("no dissimilar pair has two different points; there is nothing to tell apart.")
+        differences = pair_differences(X, pairs)  # (n_pairs, d)
+        check_dissimilar(differences, y)
         unit = unit_of(differences)
         M, self.bias_, self.n_iter_ = separating_matrix(
             differences / unit, y, C=self.C, max_iter=self.max_iter, tol=self.tol
@@ -176,6 +176,7 @@ def separating_matrix(differences, y, *, C, max_iter, tol):
     b : float
     n_iter : int
     """
+    tol = finest(tol, differences, C)
     svc = SVC(C=C, kernel="poly", degree=2, gamma=1.0, coef0=0.0, max_iter=max_iter, tol=tol, random_state=0)
     svc.fit(differences, -y)  # which says if it did not converge
     M = matrix_of(differences[svc.support_], svc.dual_coef_[0])

@@ -1,9 +1,12 @@
 """ITML: information-theoretic metric learning."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from sklearn.metrics.pairwise import euclidean_distances
 
 from metricnets._initialization import initial_metric
+from metricnets._linalg import components_from_metric
 from metricnets._params import (
     Count,
     Flag,
@@ -15,8 +18,10 @@ from metricnets._params import (
     fitting,
     random_state_of,
 )
+from metricnets._progress import progress
 from metricnets.exceptions import warn
-from metricnets.linear._solvers.logdet import learn_metric
+from metricnets.linear._pairwise.differences import pair_differences
+from metricnets.linear._solvers.logdet import minimize_logdet
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
 MOST_POINTS = 2000  # that the default bounds look at
@@ -55,12 +60,17 @@ class _BaseITML(Parametrized):
     def _solve(self, X, pairs, y, bounds=None):
         self.bounds_ = default_bounds(X) if bounds is None else check_bounds(bounds)
         prior = initial_metric(self.prior, X, random_state_of(self.random_state))
-        V = X[pairs[:, 0]] - X[pairs[:, 1]]  # (m, d)
+        V = pair_differences(X, pairs)  # (m, d)
         V /= np.sqrt(np.where(y > 0, *self.bounds_))[:, None]
         same = np.einsum("ij,ij->i", V, V) == 0
         if (n_lost := np.count_nonzero(same & (y < 0))) > 0:
             warn(f"{n_lost} dissimilar pairs are of identical points; they are left out.")
-        return learn_metric(self, V[~same], prior, slack_loss(y[~same] > 0, self.gamma), X)
+        loss = SlackLoss(y[~same] > 0, self.gamma)
+        with progress(self, "raise max_iter or tol, or scale the features") as report:
+            M, self.n_iter_, report.converged = minimize_logdet(
+                V[~same], prior, loss, tol=self.tol, max_iter=self.max_iter, report=report, points=X
+            )
+        return components_from_metric(M, self.n_components)
 
 
 class ITML(PairsLearner, _BaseITML):
@@ -200,23 +210,26 @@ def default_bounds(X):
     return np.maximum(bounds, LEAST_BOUND)
 
 
-def slack_loss(similar, gamma):
+@dataclass
+class SlackLoss:
     """Loss of distances that break their bound, γ h(p) for p in units of the bound, h(p) = p − log p − 1.
 
-    Parameters
+    As `minimize_logdet` takes it.
+
+    Attributes
     ----------
     similar : ndarray of bool of shape (m,)
         Whether p should be at most 1, rather than at least.
     gamma : float
-
-    Returns
-    -------
-    loss : callable
-        As `minimize_logdet` takes it.
     """
 
-    def loss(p):
-        p = np.where((p > 1) == similar, p, 1.0)
-        return gamma * (p - np.log(p) - 1).sum(), gamma * (p - 1), lambda change, rows: gamma * change
+    similar: np.ndarray
+    gamma: float
 
-    return loss
+    def __call__(self, p):
+        p = np.where((p > 1) == self.similar, p, 1.0)
+        return self.gamma * (p - np.log(p) - 1).sum(), self.gamma * (p - 1), self.gamma
+
+    def bend(self, curvature, change, rows):
+        """Curvature along a relative change of p[rows]: that of h is 1 there, as p² h'' is."""
+        return curvature * change

@@ -3,12 +3,11 @@
 import numpy as np
 from scipy.linalg import eigh
 from scipy.special import expit
-from sklearn.exceptions import ConvergenceWarning
 
 from metricnets._linalg import components_from_metric, in_span, out_of_span
 from metricnets._params import Count, Flag, NonNegative, Parametrized
 from metricnets._progress import progress
-from metricnets.exceptions import warn
+from metricnets.linear._pairwise.differences import check_dissimilar, in_units, pair_differences
 from metricnets.linear._solvers.lbfgs import minimize_smooth
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
@@ -34,17 +33,14 @@ class _BaseLDML(Parametrized):
     verbose: Flag = False
 
     def _solve(self, X, pairs, y):
-        differences = X[pairs[:, 0]] - X[pairs[:, 1]]  # (n_pairs, d)
-        if not differences[y < 0].any():
-            raise ValueError("no dissimilar pair has two different points; there is nothing to tell apart.")
-        units = np.sqrt((differences**2).mean(axis=0))
-        units[units == 0] = 1.0
+        differences, units = in_units(pair_differences(X, pairs))  # (n_pairs, d)
+        check_dissimilar(differences, y)
         Z, basis = in_span(X / units)
-        differences = Z[pairs[:, 0]] - Z[pairs[:, 1]]
+        differences = pair_differences(Z, pairs)
         k = self.n_components and min(self.n_components, Z.shape[1])
         L = steepest(differences, y, k)
-        with progress(type(self).__name__, self.verbose, self.max_iter) as report:
-            L, self.bias_, self.n_iter_, converged = maximize_likelihood(
+        with progress(self) as report:
+            L, self.bias_, self.n_iter_, report.converged = maximize_likelihood(
                 differences,
                 y,
                 L,
@@ -52,12 +48,6 @@ class _BaseLDML(Parametrized):
                 max_iter=self.max_iter,
                 tol=self.tol,
                 report=report,
-            )
-        if not converged:
-            warn(
-                f"{type(self).__name__} did not converge in max_iter={self.max_iter} iterations; "
-                "raise max_iter or tol.",
-                ConvergenceWarning,
             )
         return out_of_span(components_from_metric(L.T @ L, k), basis, self.n_components) / units
 

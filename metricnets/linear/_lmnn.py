@@ -6,7 +6,6 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.sparse import csr_matrix
 from scipy.spatial.distance import cdist
-from sklearn.exceptions import ConvergenceWarning
 
 from metricnets._initialization import initial_components
 from metricnets._labels import class_codes
@@ -109,8 +108,8 @@ default='auto'
         check_sizes(np.bincount(codes), self.n_neighbors)
         X = centered(X)
         init = initial_components(self.init, self.n_components, X, codes, random_state_of(self.random_state))
-        with progress("LMNN", self.verbose, self.max_iter) as report:
-            L, self.n_iter_, converged = widen_margins(
+        with progress(self, "raise max_iter or convergence_tol") as report:
+            L, self.n_iter_, report.converged = widen_margins(
                 init,
                 X,
                 codes,
@@ -119,11 +118,6 @@ default='auto'
                 max_iter=self.max_iter,
                 tol=self.convergence_tol,
                 report=report,
-            )
-        if not converged:
-            warn(
-                f"LMNN did not converge in max_iter={self.max_iter} iterations; raise it or convergence_tol.",
-                ConvergenceWarning,
             )
         if L is None:
             warn(

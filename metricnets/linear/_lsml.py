@@ -1,10 +1,15 @@
 """LSML: metric learning from comparisons of distances, with squared residuals."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from metricnets._initialization import initial_metric
+from metricnets._linalg import components_from_metric
 from metricnets._params import Count, Flag, NonNegative, Parametrized, Prior, Seed, random_state_of
-from metricnets.linear._solvers.logdet import learn_metric
+from metricnets._progress import progress
+from metricnets.linear._pairwise.differences import pair_differences
+from metricnets.linear._solvers.logdet import minimize_logdet
 from metricnets.linear._weakly_supervised import QuadrupletsFromLabels, QuadrupletsLearner
 
 
@@ -36,11 +41,14 @@ class _BaseLSML(Parametrized):
         weights = np.ones(len(quadruplets)) if weights is None else weights / weights.max()
         self.w_ = weights / weights.sum()
         prior = initial_metric(self.prior, X, random_state_of(self.random_state))
-        near, far = (X[quadruplets[:, i]] - X[quadruplets[:, i + 1]] for i in (0, 2))  # (m, d) each
+        near, far = pair_differences(X, quadruplets[:, :2]), pair_differences(X, quadruplets[:, 2:])  # (m, d) each
         counted = np.flatnonzero((self.w_ > 0) & near.any(axis=1))
-        return learn_metric(
-            self, np.concatenate([near[counted], far[counted]]), prior, comparison_loss(self.w_[counted]), X
-        )
+        V, loss = np.concatenate([near[counted], far[counted]]), ComparisonLoss(self.w_[counted])
+        with progress(self, "raise max_iter or tol, or scale the features") as report:
+            M, self.n_iter_, report.converged = minimize_logdet(
+                V, prior, loss, tol=self.tol, max_iter=self.max_iter, report=report, points=X
+            )
+        return components_from_metric(M, self.n_components)
 
 
 class LSML(QuadrupletsLearner, _BaseLSML):
@@ -115,31 +123,28 @@ class LSML_Supervised(QuadrupletsFromLabels, _BaseLSML):  # noqa: N801
     """
 
 
-def comparison_loss(weights):
+@dataclass
+class ComparisonLoss:
     """Loss of distances that should be smaller than others and are not, Σ_q w_q (√p_q − √p_{m+q})₊².
 
-    Parameters
+    As `minimize_logdet` takes it, of 2m squared distances, the ones that should be smaller first.
+
+    Attributes
     ----------
     weights : ndarray of shape (m,)
-
-    Returns
-    -------
-    loss : callable
-        As `minimize_logdet` takes it, of 2m squared distances, the ones that should be smaller first.
     """
-    m = len(weights)
 
-    def loss(p):
-        near, far = np.sqrt(p[:m]), np.sqrt(p[m:])
-        violated = np.where(near > far, weights, 0.0)
+    weights: np.ndarray
+
+    def __call__(self, p):
+        near, far = np.sqrt(p.reshape(2, -1))
+        violated = np.where(near > far, self.weights, 0.0)
         pull = violated * (near - far)
+        return pull @ (near - far), np.concatenate([pull * near, -pull * far]), violated * near * far
 
-        def bend(change, rows):
-            both = np.zeros(2 * m)
-            both[rows] = change
-            bent = violated * near * far * (both[:m] - both[m:]) / 2
-            return np.concatenate([bent, -bent])[rows]
-
-        return pull @ (near - far), np.concatenate([pull * near, -pull * far]), bend
-
-    return loss
+    def bend(self, curvature, change, rows):
+        """Curvature (m,) along a relative change of p[rows]: only how it differs within a quadruplet counts."""
+        both = np.zeros((2, len(curvature)))
+        both.flat[rows] = change
+        bent = curvature * (both[0] - both[1]) / 2
+        return np.concatenate([bent, -bent])[rows]

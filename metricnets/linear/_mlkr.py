@@ -3,14 +3,12 @@
 from typing import Literal
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 
 from metricnets._initialization import initial_components
 from metricnets._linalg import standardized
 from metricnets._params import Array, Count, Flag, MaybeTolerance, Seed, random_state_of
 from metricnets._progress import progress
-from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._pairwise.soft_neighbors import SoftLoss, soften
 
@@ -87,8 +85,8 @@ class MLKR(LinearMetric):
     def _solve(self, X, y):
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         L = initial_components(self.init, self.n_components, X, None, random_state_of(self.random_state))
-        with progress("MLKR", self.verbose, self.max_iter) as report:
-            L, self.n_iter_, converged = soften(
+        with progress(self, "raise tol, 1e-4 say, or max_iter") as report:
+            L, self.n_iter_, report.converged = soften(
                 regression_loss(standardized(y[:, None])[0].ravel()),
                 L,
                 X,
@@ -97,11 +95,6 @@ class MLKR(LinearMetric):
                 ftol=2.2e-9 if self.tol is None else self.tol,
                 gtol=(1e-5 if self.tol is None else self.tol) / len(y),
                 report=report,
-            )
-        if not converged:
-            warn(
-                f"MLKR did not converge in max_iter={self.max_iter} iterations; raise tol, 1e-4 say, or max_iter.",
-                ConvergenceWarning,
             )
         return L
 

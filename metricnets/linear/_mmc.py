@@ -1,10 +1,10 @@
 """MMC: Mahalanobis metric for clustering, the first metric learned by convex optimisation."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.linalg import eigh, eigvalsh
-from scipy.optimize import minimize
 from sklearn.covariance import ledoit_wolf_shrinkage
-from sklearn.exceptions import ConvergenceWarning
 
 from metricnets._initialization import initial_metric
 from metricnets._linalg import components_from_metric
@@ -20,7 +20,8 @@ from metricnets._params import (
     random_state_of,
 )
 from metricnets._progress import progress
-from metricnets.exceptions import warn
+from metricnets.linear._pairwise.differences import pair_differences
+from metricnets.linear._solvers.lbfgs import MEMORY, NearEnough, minimize_smooth
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
 LEAST_SIMILAR = 1e-4  # of the scatter of all pairs in a direction: so much similar pairs at least have
@@ -66,23 +67,18 @@ class _BaseMMC(Parametrized):
 
     def _solve(self, X, pairs, y):
         prior = initial_metric(self.init, X, random_state_of(self.random_state), name="init", definite=False)
-        V = X[pairs[:, 0]] - X[pairs[:, 1]]  # (m, d)
+        V = pair_differences(X, pairs)  # (m, d)
         unit = np.abs(V).max(axis=0)
         unit[unit == 0] = 1.0
         V /= unit
         similar, dissimilar = V[y > 0], V[y < 0]
         scatter, share = shrunk_scatter(similar, dissimilar, self.shrinkage)
         W = whitening(scatter, dissimilar, self.diagonal, exact=share == 0)
-        with progress("MMC", self.verbose, self.max_iter) as report:
+        with progress(self) as report:
             L, self.n_iter_, self.converged_ = widest(
                 dissimilar @ W, self.diagonal, tol=self.tol, max_iter=self.max_iter, report=report
             )
-        if not self.converged_:
-            warn(
-                f"MMC stopped after {self.n_iter_} of max_iter={self.max_iter} iterations, short of tol={self.tol}; "
-                "raise max_iter or tol.",
-                ConvergenceWarning,
-            )
+            report.converged = self.converged_
         L = L @ W.T
         M = mixed(L.T @ L, np.outer(unit, unit) * prior, scatter, share, self.diagonal)
         M = (self.diagonal_c / 2 if self.diagonal else 1.0) * M / np.outer(unit, unit)
@@ -230,7 +226,7 @@ def widest(E, diagonal, *, tol, max_iter, report):
     tol : float
     max_iter : int
     report : callable
-        Called once an iteration with the sum.
+        Called once an iteration with the cost of `Spread`.
 
     Returns
     -------
@@ -243,41 +239,29 @@ def widest(E, diagonal, *, tol, max_iter, report):
     E = E[np.einsum("ij,ij->i", E, E) > 0]
     if len(E) == 0:
         return np.zeros((d, d)), 1, True
-    search = _Search(E, diagonal, tol, report)
-    start = np.ones(d) if diagonal else np.eye(d).ravel()
-    limits = {"maxiter": max_iter, "maxfun": 20 * max_iter, "maxcor": 50 if diagonal else 10, "ftol": 0, "gtol": 0}
-    try:
-        found = minimize(search.cost, start, jac=True, method="L-BFGS-B", callback=search.count, options=limits).x
-    except _NearEnough:
-        found = search.flat
-    L = np.diag(found) if diagonal else found.reshape(d, d)
-    return L / np.linalg.norm(L), max(search.n_iter, 1), search.gap <= tol
+    start, memory = (np.ones(d), 50) if diagonal else (np.eye(d), MEMORY)
+    L, n_iter, converged = minimize_smooth(
+        Spread(E, tol), start, ftol=0.0, gtol=0.0, max_iter=max_iter, report=report, memory=memory
+    )
+    L = np.diag(L) if diagonal else L
+    return L / np.linalg.norm(L), n_iter, converged
 
 
-class _NearEnough(Exception):  # noqa: N818
-    """The gap is small enough."""
+@dataclass
+class Spread:
+    """The cost log ‖L‖ − log Σ ‖Le‖ over the rows e of E and its slope, until the relative gap is at most ``tol``."""
 
+    E: np.ndarray
+    tol: float
 
-class _Search:
-    """The cost log ‖L‖ − log Σ ‖Le‖ of flat L, which ends the search where the gap is at most ``tol``."""
-
-    def __init__(self, E, diagonal, tol, report):
-        self.E, self.diagonal, self.tol, self.report, self.n_iter = E, diagonal, tol, report, 0
-
-    def cost(self, flat):
-        L = flat if self.diagonal else flat.reshape(self.E.shape[1], -1)
+    def __call__(self, L):
         total, G = distances(self.E, L)
-        size = np.vdot(L, L)
-        greatest = G.max() if self.diagonal else eigvalsh(G, subset_by_index=[len(G) - 1] * 2)[0]
-        self.flat, self.gap, self.total = flat.copy(), (greatest * size / total - 1) / 2, total / np.sqrt(size)
-        if self.gap <= self.tol:
-            raise _NearEnough
-        slope = L / size - (L * G if self.diagonal else L @ G) / total
-        return np.log(size) / 2 - np.log(total), slope.ravel()
-
-    def count(self, flat):
-        self.n_iter += 1
-        self.report(self.total)
+        size, diagonal = np.vdot(L, L), L.ndim == 1
+        largest = G.max() if diagonal else eigvalsh(G, subset_by_index=[len(G) - 1] * 2)[0]
+        if (largest * size / total - 1) / 2 <= self.tol:
+            raise NearEnough
+        slope = L / size - (L * G if diagonal else L @ G) / total
+        return np.log(size) / 2 - np.log(total), slope
 
 
 def distances(E, L):

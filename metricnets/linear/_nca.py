@@ -3,13 +3,11 @@
 from typing import Literal
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from metricnets._initialization import initial_components
 from metricnets._labels import class_codes
 from metricnets._params import Array, Count, Flag, MaybeTolerance, Seed, random_state_of
 from metricnets._progress import progress
-from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._pairwise.soft_neighbors import SoftLoss, soften
 
@@ -88,8 +86,8 @@ default='auto'
         order = np.argsort(codes, kind="stable")  # rows of a class stand together
         X, codes = X[order], codes[order]
         L = initial_components(self.init, self.n_components, X, codes, random_state_of(self.random_state))
-        with progress("NCA", self.verbose, self.max_iter) as report:
-            L, self.n_iter_, converged = soften(
+        with progress(self) as report:
+            L, self.n_iter_, report.converged = soften(
                 class_loss(codes),
                 L,
                 X,
@@ -98,11 +96,6 @@ default='auto'
                 ftol=2.2e-9 if self.tol is None else self.tol,
                 gtol=1e-5 if self.tol is None else self.tol,
                 report=report,
-            )
-        if not converged:
-            warn(
-                f"NCA did not converge in max_iter={self.max_iter} iterations; raise max_iter or tol.",
-                ConvergenceWarning,
             )
         return L
 

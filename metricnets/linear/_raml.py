@@ -12,7 +12,8 @@ from metricnets._params import Count, Function, NonNegative, Positive, Seed, Str
 from metricnets._targets import readable, resolve
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
-from metricnets.linear._pairwise.doublets import BLOCK, graded_doublets, kernel, matrix_of, unit_of, vanishes
+from metricnets.linear._pairwise.differences import pair_differences
+from metricnets.linear._pairwise.doublets import BLOCK, finest, graded_doublets, kernel, matrix_of, unit_of, vanishes
 
 
 class RAML(LinearMetric):
@@ -117,7 +118,7 @@ class RAML(LinearMetric):
                 "align with, as where y has one class only or no class has two rows, or quantities without "
                 "relation='absolute'."
             )
-        L = self._regress(X[pairs[:, 0]] - X[pairs[:, 1]], 1 - r)
+        L = self._regress(pair_differences(X, pairs), 1 - r)
         return out_of_span(L, basis, self.n_components)
 
     def _regress(self, differences, g):
@@ -198,7 +199,8 @@ def support_vectors(differences, g, *, alpha, epsilon, max_iter, tol):
     b : float
     n_iter : int
     """
-    svr = SVR(kernel="precomputed", C=1 / (len(g) * alpha), epsilon=epsilon, max_iter=max_iter, tol=tol)
+    C = 1 / (len(g) * alpha)
+    svr = SVR(kernel="precomputed", C=C, epsilon=epsilon, max_iter=max_iter, tol=finest(tol, differences, C))
     svr.fit(kernel(differences), g)  # which says if it did not converge
     M = matrix_of(differences[svr.support_], svr.dual_coef_[0])
     return M, float(svr.intercept_[0]), max(1, int(svr.n_iter_))

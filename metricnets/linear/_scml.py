@@ -5,7 +5,6 @@ from typing import Literal
 import numpy as np
 from scipy.optimize import Bounds
 from scipy.sparse import csr_matrix
-from sklearn.exceptions import ConvergenceWarning
 
 from metricnets._initialization import as_matrix
 from metricnets._labels import supervised_codes
@@ -81,13 +80,9 @@ class _BaseSCML(Parametrized):
         Z, scale = standardized(X)
         Z, span = in_span(Z) if basis is None else (Z, None)  # given bases may lead out of it
         basis, cost = self._priced_basis(Z, scale, basis, triplets, codes, span)
-        with progress(type(self).__name__, self.verbose, self.max_iter) as report:
-            w, self.n_iter_, converged = sparse_weights(
+        with progress(self, "raise max_iter or gamma") as report:
+            w, self.n_iter_, report.converged = sparse_weights(
                 Z, triplets, basis, cost, gamma=self.gamma, max_iter=self.max_iter, report=report
-            )
-        if not converged:
-            warn(
-                f"SCML did not converge in max_iter={self.max_iter} iterations; raise it or gamma.", ConvergenceWarning
             )
         if not w.any():
             warn(f"with beta={self.beta} no basis is worth its weight; all get the same. Lower beta or scale X up.")

@@ -2,13 +2,12 @@
 
 import numpy as np
 from scipy.linalg import eigvalsh
-from sklearn.exceptions import ConvergenceWarning
 
 from metricnets._initialization import initial_metric
 from metricnets._linalg import components_from_metric, inverse_root
 from metricnets._params import Flag, NonNegative, Parametrized, Prior, Seed, random_state_of
 from metricnets._progress import progress
-from metricnets.exceptions import warn
+from metricnets.linear._pairwise.differences import pair_differences
 from metricnets.linear._solvers.graphical_lasso import sparse_inverse
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
@@ -41,15 +40,11 @@ class _BaseSDML(Parametrized):
 
     def _solve(self, X, pairs, y):
         prior = initial_metric(self.prior, X, random_state_of(self.random_state))
-        V = X[pairs[:, 0]] - X[pairs[:, 1]]  # (m, d)
+        V = pair_differences(X, pairs)  # (m, d)
         P, self.balance_ = balanced(prior, V[y > 0], V[y < 0], self.balance_param)
-        with progress("SDML", self.verbose, None) as report:
-            M, self.n_iter_, converged = sparse_inverse(P, self.sparsity_param, report)
-        if not converged:
-            warn(
-                "SDML did not converge: the problem is ill-conditioned. Scale the features, or lower balance_param.",
-                ConvergenceWarning,
-            )
+        advice = "the problem is ill-conditioned. Scale the features, or lower balance_param"
+        with progress(self, advice) as report:
+            M, self.n_iter_, report.converged = sparse_inverse(P, self.sparsity_param, report)
         return components_from_metric(M, self.n_components)
 
 

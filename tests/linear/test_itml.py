@@ -11,7 +11,7 @@ from sklearn.datasets import load_iris, load_wine, make_spd_matrix
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
-from metricnets.linear._itml import ITML, ITML_Supervised, default_bounds, slack_loss
+from metricnets.linear._itml import ITML, ITML_Supervised, SlackLoss, default_bounds
 
 BOUNDS = np.array([2.0, 9.0])
 PAIRS, Y = tiny_pairs()
@@ -98,22 +98,22 @@ def test_prior_takes_the_place_of_the_identity():
 def test_loss_is_that_of_the_best_slack(kind, ratio):
     end = (ratio, 60.0) if kind > 0 else (1e-9, ratio)
     best = minimize_scalar(h, bounds=end, method="bounded", options={"xatol": 1e-12}).fun
-    value, _, _ = slack_loss(np.array([kind > 0]), 3.0)(np.array([ratio]))
+    value, _, _ = SlackLoss(np.array([kind > 0]), 3.0)(np.array([ratio]))
     assert value == pytest.approx(3 * best, abs=1e-6)
 
 
 def test_force_and_curvature_are_derivatives():
     rng = np.random.default_rng(0)
     p, change = rng.uniform(0.2, 3, 20), rng.normal(size=20)
-    loss = slack_loss(rng.random(20) < 0.5, 0.7)
+    loss = SlackLoss(rng.random(20) < 0.5, 0.7)
     eps = 1e-6
     values, forces = zip(*(loss(p * (1 + sign * eps * change))[:2] for sign in (1, -1)))
-    _, force, bend = loss(p)
+    _, force, curvature = loss(p)
     assert (values[0] - values[1]) / (2 * eps) == pytest.approx(force @ change, rel=1e-6)
     rows = np.flatnonzero(force)
     slopes = [f / (p * (1 + sign * eps * change)) for f, sign in zip(forces, (1, -1))]
     expected = p * (slopes[0] - slopes[1]) / (2 * eps)
-    np.testing.assert_allclose(expected[rows], bend(change[rows], rows), rtol=1e-5)
+    np.testing.assert_allclose(expected[rows], loss.bend(curvature, change[rows], rows), rtol=1e-5)
 
 
 def test_one_feature_has_a_closed_form():
@@ -162,7 +162,7 @@ def test_tol_bounds_the_relative_error():
 
 
 def test_unfinished_work_is_reported():
-    with pytest.warns(ConvergenceWarning, match=r"ITML did not converge in 1 steps, of max_iter=1; raise"):
+    with pytest.warns(ConvergenceWarning, match=r"ITML did not converge in max_iter=1 iterations; raise"):
         itml = ITML(max_iter=1, gamma=50.0).fit(PAIRS, Y, bounds=BOUNDS)
     assert itml.n_iter_ == 1
     assert 1 < ITML().fit(PAIRS, Y, bounds=BOUNDS).n_iter_ < 30

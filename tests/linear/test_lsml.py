@@ -10,7 +10,7 @@ from sklearn.datasets import load_iris, load_wine, make_spd_matrix
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
-from metricnets.linear._lsml import LSML, LSML_Supervised, comparison_loss
+from metricnets.linear._lsml import LSML, ComparisonLoss, LSML_Supervised
 
 X, CLASSES = tiny_points()
 QUADRUPLETS = X[np.random.default_rng(0).integers(len(X), size=(30, 4))]
@@ -76,20 +76,20 @@ def test_covariance_as_prior():
 def test_force_and_curvature_are_derivatives():
     rng = np.random.default_rng(0)
     p, change = rng.uniform(0.2, 3, 20), rng.normal(size=20)
-    loss = comparison_loss(rng.random(10))
+    loss = ComparisonLoss(rng.random(10))
     eps = 1e-6
     values, forces = zip(*(loss(p * (1 + sign * eps * change))[:2] for sign in (1, -1)))
-    _, force, bend = loss(p)
+    _, force, curvature = loss(p)
     assert (values[0] - values[1]) / (2 * eps) == pytest.approx(force @ change, rel=1e-6)
     rows = np.flatnonzero(force)
     slopes = [f / (p * (1 + sign * eps * change)) for f, sign in zip(forces, (1, -1))]
     expected = p * (slopes[0] - slopes[1]) / (2 * eps)
-    np.testing.assert_allclose(expected[rows], bend(change[rows], rows), rtol=1e-5)
+    np.testing.assert_allclose(expected[rows], loss.bend(curvature, change[rows], rows), rtol=1e-5)
 
 
 def test_loss_is_convex():
     rng = np.random.default_rng(0)
-    loss = comparison_loss(np.ones(1))
+    loss = ComparisonLoss(np.ones(1))
     for _ in range(200):
         p, q = rng.exponential(size=(2, 2))
         assert loss((p + q) / 2)[0] <= (loss(p)[0] + loss(q)[0]) / 2 + 1e-12
@@ -162,7 +162,7 @@ def test_identical_points_that_should_be_far():
 
 
 def test_unfinished_work_is_reported():
-    with pytest.warns(ConvergenceWarning, match=r"LSML did not converge in 1 steps, of max_iter=1; raise"):
+    with pytest.warns(ConvergenceWarning, match=r"LSML did not converge in max_iter=1 iterations; raise"):
         lsml = LSML(max_iter=1, tol=1e-8).fit(100 * QUADRUPLETS)
     assert lsml.n_iter_ == 1
     assert 1 < LSML().fit(100 * QUADRUPLETS).n_iter_ < 30

@@ -17,7 +17,8 @@ from sklearn.preprocessing import StandardScaler
 
 from metricnets.linear._sdml import SDML, SDML_Supervised
 from metricnets.linear._solvers import graphical_lasso
-from metricnets.linear._solvers.graphical_lasso import _direction, _newton, _split, sparse_inverse
+from metricnets.linear._solvers.conjugate_gradient import conjugate_gradient
+from metricnets.linear._solvers.graphical_lasso import Sandwich, _newton, _split, sparse_inverse
 
 X, classes = tiny_points()
 pairs, y = tiny_pairs()
@@ -117,17 +118,20 @@ def test_both_solvers_find_the_same():
     assert objective(Z, P, 0.1) == pytest.approx(objective(M, P, 0.1), abs=2 * 12e-6)
 
 
-def test_the_direction_solves_newtons_equations_on_the_free_entries():
+def test_conjugate_gradients_solve_newtons_equations_on_the_free_entries():
     M = random_loss(6)
     W = np.linalg.inv(M)
     rng = np.random.default_rng(0)
     slope, free = rng.normal(size=(6, 6)), rng.random((6, 6)) < 0.6
     slope, free = slope + slope.T, free | free.T | np.eye(6, dtype=bool)
-    E = _direction(slope, free, M, W)
+    E = conjugate_gradient(Sandwich(W, free), -slope * free, M=Sandwich(M, free), tol=0.1, max_iter=50)
     assert not E[~free].any()
     R, R0 = free * (W @ E @ W + slope), free * slope
     assert np.vdot(R, M @ R @ M) < 0.011 * np.vdot(R0, M @ R0 @ M)
     assert np.vdot(slope, E) < 0
+    every = np.ones((6, 6), bool)
+    E = conjugate_gradient(Sandwich(W, every), slope, tol=1e-12, max_iter=100)
+    np.testing.assert_allclose(E, M @ slope @ M, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("prior", ["identity", "given"])

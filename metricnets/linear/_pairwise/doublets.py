@@ -19,6 +19,12 @@ def kernel(differences):
     return np.multiply(K, K, out=K)
 
 
+def finest(tol, differences, C):
+    """``tol`` of a support vector machine of weight C, or the rounding error of what it compares if that is more."""
+    largest = max(np.einsum("ij,ij->i", part, part).max() for part in _parts(differences)) ** 2
+    return max(tol, len(differences) * C * largest * np.finfo(float).eps)
+
+
 def matrix_of(differences, weights):
     """Σ w ττᵀ, symmetric, of shape (d, d)."""
     parts = zip(_parts(differences), _parts(weights))

@@ -1,7 +1,11 @@
 """The graphical lasso, min tr(P M) − log det M + penalty ‖M‖₁ off the diagonal, to a duality gap that is known."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.linalg import LinAlgError, cho_solve, cholesky, eigh, eigvalsh
+
+from metricnets.linear._solvers.conjugate_gradient import conjugate_gradient
 
 DEFINITE = 1e-8  # least eigenvalue of a positive definite matrix of unit diagonal
 GAP = 1e-8  # for each feature, at which Newton steps stop
@@ -62,7 +66,11 @@ def _newton(P, weights, report):
         G = P - W
         slope = np.where(M != 0, G + weights * np.sign(M), np.sign(G) * np.maximum(np.abs(G) - weights, 0))
         signs = np.where(M != 0, np.sign(M), -np.sign(slope))  # of the entries of the orthant to stay in
-        step = _direction(slope, signs != 0, M, W)
+        free = signs != 0
+        step = conjugate_gradient(
+            Sandwich(W, free), -slope * free, M=Sandwich(M, free), tol=0.1, max_iter=MOST_PRODUCTS
+        )
+        step = (step + step.T) / 2
         M, before = _search(M, step, slope, signs, value, P, weights)
         value = objective(M, P, weights)
         if value >= before:
@@ -70,22 +78,15 @@ def _newton(P, weights, report):
     return M, n_iter, False
 
 
-def _direction(slope, free, M, W):
-    """Solve (W E W)_ij = −slope_ij on the free entries by conjugate gradients, with M E M to guide them."""
-    E, R = np.zeros_like(M), -slope * free
-    Y = free * (M @ R @ M)
-    D, size = Y, np.vdot(R, Y)
-    goal = 0.01 * size
-    for _ in range(MOST_PRODUCTS):
-        if size <= goal:
-            break
-        H = free * (W @ D @ W)
-        length = size / np.vdot(D, H)
-        E, R = E + length * D, R - length * H
-        Y = free * (M @ R @ M)
-        size, before = np.vdot(R, Y), size
-        D = Y + size / before * D
-    return (E + E.T) / 2
+@dataclass
+class Sandwich:
+    """The map E ↦ A E A on the free entries, 0 elsewhere: the Hessian for A = M⁻¹, nearly its inverse for A = M."""
+
+    A: np.ndarray
+    free: np.ndarray
+
+    def __call__(self, E):
+        return self.free * (self.A @ E @ self.A)
 
 
 def _search(M, step, slope, signs, value, P, weights):

@@ -1,6 +1,8 @@
 """L-BFGS: SciPy's for smooth functions, and one for sums of hinges, at whose kinks SciPy's line search gives up."""
 
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 from operator import itemgetter
 
 import numpy as np
@@ -8,22 +10,35 @@ from scipy import optimize
 
 NUDGE, MOST_NUDGES = 1e-3, 3  # relative changes of x where no step is found, and how many of them
 MEMORY = 10  # steps that the curvature is learned from, and over which convergence is judged
+ROUNDING = 2e-15  # relative decrease of the objective in an iteration that is no decrease
+NOISE = 1e-10  # the same, where the line search gave up: of objectives that leave out what hardly counts, too
+LEAST = itemgetter(1)  # of points and their values
+OUT_OF_ITERATIONS, GAVE_UP = 1, 2  # SciPy's statuses
 
 
-def minimize_smooth(objective, start, *, ftol, gtol, max_iter, report, bounds=None):
+class NearEnough(Exception):  # noqa: N818
+    """Raised by an objective that knows how far its least value can be, and is near enough."""
+
+
+def minimize_smooth(objective, start, *, ftol, gtol, max_iter, report, bounds=None, memory=MEMORY):
     """Minimise a smooth function by SciPy's L-BFGS-B.
+
+    Where its line search gives up, steepest descent has the last word: if no step lowers the function
+    beyond rounding, the minimum is found; otherwise the search goes on from there.
 
     Parameters
     ----------
     objective : callable
-        Of an array of the shape of ``start``; gives the value and the gradient.
+        Of an array of the shape of ``start``; gives the value and the gradient, or raises `NearEnough`.
     start : ndarray
     ftol, gtol : float
-        Decrease, relative to the value or 1, and greatest entry of the gradient, at which to stop.
+        Decrease, relative to the value or 1, and largest entry of the gradient, at which to stop.
     max_iter : int
     report : callable
         Called with the value after every iteration.
     bounds : scipy.optimize.Bounds or None
+    memory : int
+        Steps that the curvature is learned from.
 
     Returns
     -------
@@ -32,23 +47,52 @@ def minimize_smooth(objective, start, *, ftol, gtol, max_iter, report, bounds=No
         At least 1: to look at the start is an iteration.
     converged : bool
     """
-    last = None
+    watched, x, converged = _Watched(objective, start.shape, report), start.ravel(), False
+    options = {"maxcor": memory, "ftol": max(ftol, ROUNDING), "gtol": gtol, "maxfun": 100 * max_iter}
+    how = {"jac": True, "method": "L-BFGS-B", "bounds": bounds, "callback": watched.count}
+    try:
+        while watched.n_iter < max_iter:
+            options["maxiter"] = max_iter - watched.n_iter
+            found = optimize.minimize(watched, x, options=options, **how)
+            x, converged = found.x, found.status != OUT_OF_ITERATIONS and np.isfinite(found.fun)
+            lower = lower_point(watched, found, bounds) if found.status == GAVE_UP else None
+            if lower is None:
+                break
+            x, converged = lower, False
+            watched.count(x)
+    except NearEnough:
+        x, converged = watched.x, True
+    return x.reshape(start.shape), max(watched.n_iter, 1), converged
 
-    def flat(x):
-        nonlocal last
-        last, gradient = objective(x.reshape(start.shape))
-        return last, gradient.ravel()
 
-    found = optimize.minimize(
-        flat,
-        start.ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=bounds,
-        callback=lambda x: report(last),
-        options={"maxiter": max_iter, "maxfun": 100 * max_iter, "ftol": ftol, "gtol": gtol},
-    )
-    return found.x.reshape(start.shape), max(int(found.nit), 1), found.status != 1 and np.isfinite(found.fun)
+@dataclass
+class _Watched:
+    """An objective of flat arrays, as SciPy wants it, that remembers the last one and counts iterations."""
+
+    objective: Callable
+    shape: tuple
+    report: Callable
+    n_iter: int = 0
+
+    def __call__(self, x):
+        self.x = x.copy()
+        self.value, gradient = self.objective(self.x.reshape(self.shape))
+        return self.value, gradient.ravel()
+
+    def count(self, x):
+        self.n_iter += 1
+        self.report(self.value)
+
+
+def lower_point(objective, found, bounds):
+    """A point on the way of steepest descent from where SciPy stopped that is lower beyond rounding, or None."""
+    size = np.linalg.norm(found.jac) or 1.0
+    for share in max(np.linalg.norm(found.x), 1.0) / size * 0.25 ** np.arange(30):
+        x = found.x - share * found.jac
+        x = x if bounds is None else np.clip(x, bounds.lb, bounds.ub)
+        if objective(x)[0] < found.fun - NOISE * max(abs(found.fun), 1.0):
+            return x
+    return None
 
 
 def minimize(loss, x, *, max_iter, tol, report):
@@ -62,7 +106,7 @@ def minimize(loss, x, *, max_iter, tol, report):
         Of any shape.
     max_iter : int
     tol : float
-        Converged when the value fell by no more than this share of it in ten iterations.
+        Converged when the value fell by no more than this share of it, or by rounding alone, in ten iterations.
     report : callable
         Called with the value after every iteration.
 
@@ -74,7 +118,7 @@ def minimize(loss, x, *, max_iter, tol, report):
     converged : bool
     """
     value, gradient = loss(x)
-    best, n_nudges = (x, value), 0
+    best, n_nudges, tol = (x, value), 0, max(tol, ROUNDING)
     steps, values = deque(maxlen=MEMORY), deque([value], maxlen=MEMORY + 1)
     for n_iter in range(1, max_iter + 1):
         if np.linalg.norm(gradient) * np.linalg.norm(x) <= 1e-14 * value:
@@ -83,9 +127,9 @@ def minimize(loss, x, *, max_iter, tol, report):
         found = line_search(loss, x, value, gradient, direction)
         if found is None:
             if not steps and n_nudges == MOST_NUDGES:
-                return *lowest((x, value), best), n_iter, True
+                return *min((x, value), best, key=LEAST), n_iter, True
             if not steps:  # off the kink, though it costs a little
-                best, n_nudges = lowest((x, value), best), n_nudges + 1
+                best, n_nudges = min((x, value), best, key=LEAST), n_nudges + 1
                 x = x * (1 + NUDGE)
                 value, gradient = loss(x)
             steps.clear()  # what was learned of the curvature is of no use at this kink
@@ -97,13 +141,8 @@ def minimize(loss, x, *, max_iter, tol, report):
         values.append(value)
         report(value)
         if len(values) > MEMORY and values[0] - value <= tol * value:
-            return *lowest((x, value), best), n_iter, True
-    return *lowest((x, value), best), max_iter, False
-
-
-def lowest(*found):
-    """Of pairs (x, value), the one of the least value."""
-    return min(found, key=itemgetter(1))
+            return *min((x, value), best, key=LEAST), n_iter, True
+    return *min((x, value), best, key=LEAST), max_iter, False
 
 
 def descent(gradient, steps, length):

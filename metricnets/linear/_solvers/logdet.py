@@ -5,14 +5,14 @@ The Hessian of the divergence is the identity there, so that the condition of th
 it down; a loss that far outweighs the divergence does.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.linalg import block_diag, cholesky, eigvalsh, qr, solve_triangular
 from scipy.optimize import brentq
-from sklearn.exceptions import ConvergenceWarning
 
-from metricnets._linalg import components_from_metric
-from metricnets._progress import progress
-from metricnets.exceptions import warn
+from metricnets.linear._solvers.conjugate_gradient import conjugate_gradient
 
 TINY = np.finfo(float).tiny
 ROUNDING = 1e-13
@@ -28,29 +28,14 @@ GROWTH = 10.0  # of the share
 NEAR = 2.0  # norm of the gradient at which it grows
 
 
-def learn_metric(learner, V, prior, loss, points):
-    """Solve `minimize_logdet` with the parameters of ITML or LSML, set its ``n_iter_``, and return L."""
-    name = type(learner).__name__
-    with progress(name, learner.verbose, learner.max_iter) as report:
-        M, learner.n_iter_, converged = minimize_logdet(
-            V, prior, loss, tol=learner.tol, max_iter=learner.max_iter, report=report, points=points
-        )
-    if not converged:
-        warn(
-            f"{name} did not converge in {learner.n_iter_} steps, of max_iter={learner.max_iter}; raise max_iter or "
-            "tol, or scale the features.",
-            ConvergenceWarning,
-        )
-    return components_from_metric(M, learner.n_components)
-
-
 def minimize_logdet(V, prior, loss, *, tol, max_iter, report, points=None):
     """Minimise tr(M M₀⁻¹) − log det(M M₀⁻¹) − d + loss(p), p_c = v_cᵀ M v_c, over positive definite M.
 
     With M = LLᵀ and the gradient G = M₀⁻¹ − M⁻¹ + Σ_c ∂loss/∂p_c v_c v_cᵀ, iterations stop when
     ‖LᵀGL‖ is at most ``tol``.  That is the distance from M, relative to M, to the metric that its
     multipliers ∂loss/∂p imply; as the Hessian is nowhere below the divergence's, it bounds the relative
-    error of M to first order, and half its square the duality gap.
+    error of M to first order, and half its square the duality gap.  A gap below the rounding error of
+    the objective is enough, too.
 
     Parameters
     ----------
@@ -59,9 +44,9 @@ def minimize_logdet(V, prior, loss, *, tol, max_iter, report, points=None):
     prior : ndarray of shape (d, d)
         M₀, positive definite.
     loss : callable
-        Of p (m,), all positive; convex.  Returns its value, the force p ∂loss/∂p (m,), and a function
-        ``bend(change, rows)`` that takes the relative change of p[rows], those with a force, to the
-        product of p[rows], the Hessian, and the change of p.
+        Of p (m,), all positive; convex.  Returns its value, the force p ∂loss/∂p (m,), and its curvature, with
+        which ``loss.bend(curvature, change, rows)`` takes the relative change of p[rows], those with a force,
+        to the product of p[rows], the Hessian, and the change of p.
     tol : float
     max_iter : int
     report : callable
@@ -96,19 +81,19 @@ def _newton(U, loss, tol, max_iter, report):
     least, n_stalled = np.inf, 0
     for n_iter in range(max_iter + 1):
         p = np.maximum(_squares(U), TINY)
-        value, force, bend = loss(p)
+        value, force, curvature = loss(p)
         objective = value + np.vdot(L, L) - log_det - len(L)
         report(objective)
         rows = np.flatnonzero(force)
         G, share = _gradient(L, U[rows], (force / p)[rows], share)
         norm = np.linalg.norm(G)
-        enough = max(tol, ROUNDING * (np.vdot(L, L) + np.abs(force).sum()))
+        enough = max(tol, ROUNDING * (np.vdot(L, L) + np.abs(force).sum()), np.sqrt(2 * ROUNDING * abs(objective)))
         if share == 1:
             n_stalled = 0 if objective < least - ROUNDING * abs(objective) else n_stalled + 1
             least = min(least, objective)
         if n_iter == max_iter or n_stalled == PATIENCE or (share == 1 and norm <= enough):
             break
-        step = _step(L, U, p, G, rows, bend, loss, share)
+        step = _step(L, U, p, G, rows, loss, curvature, share)
         if np.abs(step).max() <= ROUNDING:
             break
         C = cholesky(np.eye(len(L)) + step, lower=True)
@@ -116,17 +101,35 @@ def _newton(U, loss, tol, max_iter, report):
     return L, n_iter, share == 1 and norm <= enough
 
 
-def _step(L, U, p, G, rows, bend, loss, share):
+@dataclass
+class Hessian:
+    """The map E ↦ E + Σ_c (bend(û_cᵀEû_c))_c û_c û_cᵀ, where the metric is I, of a share of the loss."""
+
+    units: np.ndarray  # û, of shape (n_rows, d), in single precision: a direction needs no more
+    rows: np.ndarray
+    loss: Callable
+    curvature: object
+    share: float
+
+    def __call__(self, E):
+        change = _squares(self.units @ E.astype(np.float32), self.units)
+        bent = np.clip(self.share * self.loss.bend(self.curvature, change, self.rows), -STIFF, STIFF)
+        return E + self.units.T @ (bent.astype(np.float32)[:, None] * self.units)
+
+
+def _step(L, U, p, G, rows, loss, curvature, share):
     """Return the change of the metric, as a multiple of itself, in one Newton step."""
-    units = np.empty(U.shape, np.float32)  # a direction needs no more, and products take half as long
+    units = np.empty(U.shape, np.float32)  # products take half as long
     np.divide(U, np.sqrt(p)[:, None], out=units, casting="same_kind")
     norm = np.linalg.norm(G)
-    E = _direction(G / norm, units[rows], lambda change: share * bend(change, rows), min(0.1, 0.1 * norm))
+    hessian = Hessian(units[rows], rows, loss, curvature, share)
+    E = conjugate_gradient(hessian, -G / norm, tol=min(0.1, 0.1 * norm), max_iter=MOST_PRODUCTS)
+    E = (E + E.T) / 2
     change = norm * _squares(units @ E.astype(np.float32), units)
     E *= norm
     if norm <= UNIT:
         return E
-    return E * _length(E, np.vdot(L.T @ L, E), change, lambda ratios: share * loss(p * ratios)[1])
+    return E * _length(eigvalsh(E), np.vdot(L.T @ L, E), change, p, loss, share)
 
 
 def _squares(U, V=None):
@@ -151,23 +154,24 @@ def _start(U, loss):
     L = solve_triangular(R, np.eye(d))
     U = U @ L
     p = np.maximum(_squares(U), TINY)
-    c = _scale(np.vdot(L, L), d, lambda c: share * loss(c * p)[1].sum())
+    c = _scale(np.vdot(L, L), d, p, loss, share)
     return np.sqrt(c) * L, np.sqrt(c) * U, d * np.log(c) - 2 * np.log(np.abs(np.diag(R))).sum(), share
 
 
-def _scale(trace, d, force):
-    """Return c near the minimum of trace c − d log c + loss(c), given c ∂loss/∂c."""
-
-    def slope(x):
-        return trace * np.exp(x) - d + force(np.exp(x))
-
-    start = slope(0.0)
+def _scale(trace, d, p, loss, share):
+    """Return c near the minimum of trace c − d log c + share loss(c p)."""
+    start = _slope_of_scale(0.0, trace, d, p, loss, share)
     if abs(start) <= 0.1 * d:
         return 1.0
     end = -np.sign(start)
-    while slope(end) * start > 0:
+    while _slope_of_scale(end, trace, d, p, loss, share) * start > 0:
         end *= 2
-    return np.exp(brentq(slope, 0.0, end, xtol=0.1))
+    return np.exp(brentq(_slope_of_scale, 0.0, end, args=(trace, d, p, loss, share), xtol=0.1))
+
+
+def _slope_of_scale(log_c, trace, d, p, loss, share):
+    c = np.exp(log_c)
+    return trace * c - d + share * loss(c * p)[1].sum()
 
 
 def _gradient(L, U, slopes, share):
@@ -178,57 +182,41 @@ def _gradient(L, U, slopes, share):
     return divergence + share * loss, share
 
 
-def _direction(G, units, bend, accuracy):
-    """Solve for E, symmetric: E + Σ_c (bend(û_cᵀEû_c))_c û_c û_cᵀ = −G, to a relative accuracy."""
-    E, R = np.zeros_like(G), -G
-    D, size = R, np.vdot(R, R)
-    goal = accuracy**2 * size
-    for _ in range(MOST_PRODUCTS):
-        change = _squares(units @ D.astype(np.float32), units)
-        bent = np.clip(bend(change), -STIFF, STIFF).astype(np.float32)
-        H = D + units.T @ (bent[:, None] * units)
-        step = size / np.vdot(D, H)
-        E, R = E + step * D, R - step * H
-        size, before = np.vdot(R, R), size
-        if size <= goal:
-            break
-        D = R + size / before * D
-    return (E + E.T) / 2
-
-
-def _length(E, trace, change, force):
+def _length(values, trace, change, p, loss, share):
     """Return t near the minimum of the objective at I + t E, within the definite matrices.
 
     Parameters
     ----------
-    E : ndarray of shape (d, d)
+    values : ndarray of shape (d,)
+        Eigenvalues of E, ascending.
     trace : float
         Slope of the trace.
     change : ndarray of shape (m,)
         Relative change of p at t = 1.
-    force : callable
-        Of the ratios of the new p to the old (m,); returns the new force (m,).
+    p, loss, share
+        The objective has this share of loss(p).
     """
-    values = eigvalsh(E)
-
-    def slope(t):
-        ratios = np.maximum(1 + t * change, 1e-12)
-        return trace - (values / (1 + t * values)).sum() + force(ratios) @ (change / ratios)
-
+    of = values, trace, change, p, loss, share
     low, high = 0.0, (1 - 1e-9) / max(-values[0], 1e-9)
-    low_slope, high_slope = slope(0.0), np.inf
+    low_slope, high_slope = _slope_of_length(0.0, *of), np.inf
     goal = -0.1 * low_slope
     if goal <= 0:  # nothing but rounding is left
         return 0.0
     t = min(1.0, 0.99 * high)
     for _ in range(50):
-        now = slope(t)
+        now = _slope_of_length(t, *of)
         if abs(now) <= goal:
             break
         if now < 0:
             low, low_slope = t, now
         else:
             high, high_slope = t, now
-        share = low_slope / (low_slope - high_slope)  # of the way to high, where a straight slope is 0
-        t = low + (high - low) * np.clip(share, 0.1, 0.9) if high_slope < np.inf else min(2 * t, (t + high) / 2)
+        ratio = low_slope / (low_slope - high_slope)  # of the way to high, where a straight slope is 0
+        t = low + (high - low) * np.clip(ratio, 0.1, 0.9) if high_slope < np.inf else min(2 * t, (t + high) / 2)
     return t
+
+
+def _slope_of_length(t, values, trace, change, p, loss, share):
+    ratios = np.maximum(1 + t * change, 1e-12)
+    forces = share * loss(p * ratios)[1]
+    return trace - (values / (1 + t * values)).sum() + forces @ (change / ratios)

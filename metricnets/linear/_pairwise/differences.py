@@ -1,0 +1,28 @@
+"""Differences of the two points of each pair, and their units."""
+
+import numpy as np
+
+
+def pair_differences(X, pairs):
+    """X[i] − X[j] for pairs (n_pairs, 2) of rows i, j; of shape (n_pairs, d)."""
+    return X[pairs[:, 0]] - X[pairs[:, 1]]
+
+
+def in_units(differences):
+    """Divide differences by the root of their mean square, feature by feature.
+
+    Returns
+    -------
+    differences : ndarray of shape (n_pairs, d)
+    units : ndarray of shape (d,)
+        1 for a feature in which no pair differs.
+    """
+    units = np.sqrt((differences**2).mean(axis=0))
+    units[units == 0] = 1.0
+    return differences / units, units
+
+
+def check_dissimilar(differences, y):
+    """Raise ValueError if no pair with y < 0 has two different points."""
+    if not differences[y < 0].any():
+        raise ValueError("no dissimilar pair has two different points; there is nothing to tell apart.")

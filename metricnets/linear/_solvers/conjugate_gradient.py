@@ -1,0 +1,37 @@
+"""Preconditioned conjugate gradients, for unknowns of any shape."""
+
+import numpy as np
+
+
+def conjugate_gradient(A, B, *, M=None, tol, max_iter):
+    """Solve A(X) = B for a positive definite linear map A.
+
+    Parameters
+    ----------
+    A : callable
+        Of an array of the shape of B.
+    B : ndarray
+    M : callable or None
+        Preconditioner, positive definite: an approximate inverse of A.  None: the identity.
+    tol : float
+        Of the norm of the residual R = B − A(X), √⟨R, M(R)⟩, relative to that of B, at which to stop.
+    max_iter : int
+
+    Returns
+    -------
+    X : ndarray of the shape of B
+    """
+    X, R = np.zeros_like(B), B
+    Z = R if M is None else M(R)
+    D, size = Z, np.vdot(R, Z)
+    goal = tol**2 * size
+    for _ in range(max_iter):
+        if size <= goal:
+            break
+        H = A(D)
+        length = size / np.vdot(D, H)
+        X, R = X + length * D, R - length * H
+        Z = R if M is None else M(R)
+        size, before = np.vdot(R, Z), size
+        D = Z + size / before * D
+    return X
