@@ -127,6 +127,15 @@ def test_machinery_imports_machinery_alone(module):
     assert all(name.startswith("_") and (ROOT / package / name).is_dir() for name in within), folder
 
 
+def test_a_shell_stands_last_among_the_bases_of_a_linear_method():
+    shells = ["metricnets.linear._base", "metricnets.linear._weakly_supervised"]
+    for name in metricnets.linear.__all__:
+        cls = getattr(metricnets.linear, name)
+        assert cls.__module__ not in shells
+        assert cls.__bases__[-1].__module__ in shells, f"{name}: the shell declares hooks, and would hide the method's"
+        assert {base.__module__ for base in cls.__bases__[:-1]} <= {cls.__module__}
+
+
 @every_file
 def test_heavy_and_private_imports_are_where_they_belong(module):
     tops = {name.split(".")[0] for name in imports(module)}

@@ -1,13 +1,14 @@
 """A linear method: parameters, a hook, and the mathematics in functions of arrays.
 
 Copy the file to ``metricnets/linear/_name.py``.  A method that learns from points is one class on
-``LinearMetric`` with the hook ``_solve(X, y)``; see ``metricnets/linear/_covariance.py``.
+``LinearMetric`` with the hook ``_solve_points(X, y)``; see ``metricnets/linear/_covariance.py``.
 """
 
 import numpy as np
 
 from metricnets._linalg import inverse_root
 from metricnets._params import NonNegative, Parametrized
+from metricnets.linear._pairwise.differences import pair_differences
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
 
@@ -22,9 +23,8 @@ class _BasePairWhitening(Parametrized):
 
     ridge: NonNegative = 1e-3
 
-    def _solve(self, X, pairs, y):
-        similar = pairs[y > 0]
-        return whitening(X[similar[:, 0]] - X[similar[:, 1]], ridge=self.ridge)[: self.n_components]
+    def _solve_tuples(self, X, pairs, y):
+        return whitening(pair_differences(X, pairs[y > 0]), ridge=self.ridge)[: self.n_components]
 
 
 class PairWhitening(_BasePairWhitening, PairsLearner):

@@ -99,12 +99,12 @@ class MahalanobisMetric(MetricMixin, Parametrized):
 class LinearMetric(MahalanobisMetric):
     """A Mahalanobis metric learned from points.
 
-    Hook: ``_solve(X, y) -> L``.
+    Hook: ``_solve_points``.
     """
 
     _supervised = True  # whether y is needed
     _multi_output = False  # whether y may have several columns
-    _sparse = False  # or the format of sparse matrices that `_solve` takes
+    _sparse = False  # or the format of sparse matrices that `_solve_points` takes
 
     @fitting
     def fit(self, X, y=None):
@@ -121,9 +121,6 @@ class LinearMetric(MahalanobisMetric):
         -------
         self : object
         """
-        return self._fit(X, y)
-
-    def _fit(self, X, y, *extra):
         X = points_of(X, self.preprocessor)
         y = y if y is None else self._labels(y)
         if self._supervised:
@@ -131,14 +128,27 @@ class LinearMetric(MahalanobisMetric):
             X, y = validate_data(self, X, y, dtype=FLOATS, ensure_min_samples=2, **checks)
         else:
             X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
-        return self._keep(self._learned(self._ready(X), y, *extra), X.dtype)
+        return self._keep(self._solve_points(self._ready(X), y), X.dtype)
 
     def _labels(self, y):
         """Hook: y in a form that validation reads, where it would refuse labels that are not known."""
         return y
 
-    def _learned(self, X, y, *extra):
-        return self._solve(X, y, *extra)
+    def _solve_points(self, X, y):
+        """Learn L from points.
+
+        Parameters
+        ----------
+        X : ndarray or sparse matrix of shape (n_samples, n_features)
+            In double precision.
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets), or None
+            As ``_labels`` gives it.
+
+        Returns
+        -------
+        L : ndarray of shape (n_components, n_features)
+        """
+        raise NotImplementedError
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -41,7 +41,7 @@ class Covariance(LinearMetric):
 
     _supervised = False
 
-    def _solve(self, X, y):
+    def _solve_points(self, X, y):
         X = X - X.mean(axis=0)
         covariance = X.T @ X / (len(X) - 1)  # in half of the time of numpy.cov
         W = inverse_root(covariance)  # (d, rank)

@@ -40,7 +40,7 @@ class _BaseDMLEig(Parametrized):
     tol: NonNegative = 1e-2
     verbose: Flag = False
 
-    def _solve(self, X, pairs, y):
+    def _solve_tuples(self, X, pairs, y):
         differences, units = in_units(pair_differences(X, pairs))  # (n_pairs, d)
         similar = differences[y > 0]
         W = inverse_root(similar.T @ similar / len(similar) + self.regularization * np.eye(len(units)))  # (d, rank)
@@ -59,7 +59,7 @@ class _BaseDMLEig(Parametrized):
         return components_from_metric(L.T @ L, self.n_components) / units
 
 
-class DMLEig(PairsLearner, _BaseDMLEig):
+class DMLEig(_BaseDMLEig, PairsLearner):
     """DML-eig: the nearest dissimilar pair should be as far apart as can be.
 
     Maximise the least squared distance of a dissimilar pair, while the mean squared distance of the
@@ -103,7 +103,7 @@ class DMLEig(PairsLearner, _BaseDMLEig):
     """
 
 
-class DMLEig_Supervised(PairsFromLabels, _BaseDMLEig):  # noqa: N801
+class DMLEig_Supervised(_BaseDMLEig, PairsFromLabels):  # noqa: N801
     """DML-eig from classes: `DMLEig` on pairs drawn from them.
 
     Attributes

@@ -31,7 +31,7 @@ class _BaseDoubletSVM(Parametrized):
     max_iter: Count = 100_000
     tol: Positive = 1e-3
 
-    def _solve(self, X, pairs, y):
+    def _solve_tuples(self, X, pairs, y):
         differences = pair_differences(X, pairs)  # (n_pairs, d)
         check_dissimilar(differences, y)
         unit = unit_of(differences)
@@ -44,7 +44,7 @@ class _BaseDoubletSVM(Parametrized):
         return L / unit
 
 
-class DoubletSVM(PairsLearner, _BaseDoubletSVM):
+class DoubletSVM(_BaseDoubletSVM, PairsLearner):
     """A support vector machine that tells dissimilar pairs, "doublets", from similar ones.
 
     A pair of difference τ = x − x' is on the side of the dissimilar if τᵀMτ > b.  M and b minimise
@@ -87,7 +87,7 @@ class DoubletSVM(PairsLearner, _BaseDoubletSVM):
     """
 
 
-class DoubletSVM_Supervised(LinearMetric, _BaseDoubletSVM):  # noqa: N801
+class DoubletSVM_Supervised(_BaseDoubletSVM, LinearMetric):  # noqa: N801
     """DoubletSVM from classes: `DoubletSVM` on pairs of nearest neighbours.
 
     Every row makes a similar pair with each of its nearest neighbours in its class, and a dissimilar
@@ -127,13 +127,13 @@ class DoubletSVM_Supervised(LinearMetric, _BaseDoubletSVM):  # noqa: N801
 
     _labels = staticmethod(supervised_codes)
 
-    def _learned(self, X, codes):
+    def _solve_points(self, X, codes):
         similar, dissimilar = doublets(X, codes, self.k_genuine, self.k_impostor)
         for kind, pairs in {"similar": similar, "dissimilar": dissimilar}.items():
             if len(pairs) == 0:
                 raise ValueError(f"y gives no {kind} pairs; it needs two classes, and two rows in one of them.")
         labels = np.repeat([1, -1], [len(similar), len(dissimilar)])
-        return self._solve(X, np.concatenate([similar, dissimilar]), labels)
+        return self._solve_tuples(X, np.concatenate([similar, dissimilar]), labels)
 
 
 def doublets(X, codes, k_genuine, k_impostor):

@@ -6,6 +6,7 @@ from scipy.linalg import cholesky, eigvalsh, solve_triangular, svd
 from metricnets._initialization import initial_metric
 from metricnets._linalg import components_from_metric, inverse_root
 from metricnets._params import NonNegative, Parametrized, Prior, Seed, ZeroToOne, random_state_of
+from metricnets.linear._pairwise.differences import pair_differences
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
 
@@ -31,9 +32,9 @@ class _BaseGMML(Parametrized):
     prior: Prior = "identity"
     random_state: Seed = None
 
-    def _solve(self, X, pairs, y):
+    def _solve_tuples(self, X, pairs, y):
         prior = initial_metric(self.prior, X, random_state_of(self.random_state))
-        differences = X[pairs[:, 0]] - X[pairs[:, 1]]  # (n_pairs, d)
+        differences = pair_differences(X, pairs)  # (n_pairs, d)
         S, D = regularized(scatter(differences[y > 0]), scatter(differences[y < 0]), prior, self.regularization)
         for kind, M in {"similar": S, "dissimilar": D}.items():
             if singular(M):
@@ -43,7 +44,7 @@ class _BaseGMML(Parametrized):
         return components_from_metric(geodesic(S, D, self.t), self.n_components)
 
 
-class GMML(PairsLearner, _BaseGMML):
+class GMML(_BaseGMML, PairsLearner):
     """Geometric mean metric learning: a metric from pairs in closed form.
 
     Similar pairs should be near under A, and dissimilar ones near under its inverse, which is to be
@@ -76,7 +77,7 @@ class GMML(PairsLearner, _BaseGMML):
     """
 
 
-class GMML_Supervised(PairsFromLabels, _BaseGMML):  # noqa: N801
+class GMML_Supervised(_BaseGMML, PairsFromLabels):  # noqa: N801
     """Geometric mean metric learning from classes: `GMML` on pairs drawn from them.
 
     Parameters

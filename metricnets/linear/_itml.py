@@ -57,8 +57,9 @@ class _BaseITML(Parametrized):
     verbose: Flag = False
     random_state: Seed = None
 
-    def _solve(self, X, pairs, y, bounds=None):
-        self.bounds_ = default_bounds(X) if bounds is None else check_bounds(bounds)
+    def _solve_tuples(self, X, pairs, y):
+        if self.bounds_ is None:  # as `fit` was given none
+            self.bounds_ = default_bounds(X)
         prior = initial_metric(self.prior, X, random_state_of(self.random_state))
         V = pair_differences(X, pairs)  # (m, d)
         V /= np.sqrt(np.where(y > 0, *self.bounds_))[:, None]
@@ -73,7 +74,7 @@ class _BaseITML(Parametrized):
         return components_from_metric(M, self.n_components)
 
 
-class ITML(PairsLearner, _BaseITML):
+class ITML(_BaseITML, PairsLearner):
     """Information-theoretic metric learning from pairs: the least change that bounds distances.
 
     Squared distances of similar pairs should be at most u, those of dissimilar pairs at least l; how
@@ -133,13 +134,19 @@ class ITML(PairsLearner, _BaseITML):
         -------
         self : object
         """
-        return self._fit(pairs, y, calibration_params, bounds)
+        self.bounds_ = check_bounds(bounds)
+        return super().fit(pairs, y, calibration_params)
 
 
-class ITML_Supervised(PairsFromLabels, _BaseITML):  # noqa: N801
+class ITML_Supervised(_BaseITML, PairsFromLabels):  # noqa: N801
     """ITML from classes: rows of one class make similar pairs, rows of two make dissimilar ones.
 
     The pairs are drawn at random; see `ITML` for what is learned from them, and how.
+
+    Parameters
+    ----------
+    random_state : int, RandomState or None, default=None
+        What the pairs are drawn with, and a random prior.
 
     Attributes
     ----------
@@ -185,11 +192,14 @@ class ITML_Supervised(PairsFromLabels, _BaseITML):  # noqa: N801
         -------
         self : object
         """
-        return self._fit(X, y, bounds)
+        self.bounds_ = check_bounds(bounds)
+        return super().fit(X, y)
 
 
 def check_bounds(bounds):
-    """Validate bounds that the user gave: two positive numbers."""
+    """Validate bounds that the user gave, two positive numbers, or None."""
+    if bounds is None:
+        return None
     checked = np.asarray(bounds)
     if checked.dtype.kind not in "iuf" or checked.size != 2 or not (np.isfinite(checked) & (checked > 0)).all():
         raise ValueError(f"bounds should be two positive numbers, for similar and dissimilar pairs; got {bounds!r}.")

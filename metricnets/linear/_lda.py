@@ -61,7 +61,7 @@ class LDA(LinearMetric):
     covariance_estimator: MaybeObject = None
     tol: NonNegative = 1e-4
 
-    def _solve(self, X, y):
+    def _solve_points(self, X, y):
         check_classification_targets(y)
         classes = np.unique(y)
         most = min(len(classes) - 1, X.shape[1])

@@ -32,7 +32,7 @@ class _BaseLDML(Parametrized):
     tol: NonNegative = 1e-4
     verbose: Flag = False
 
-    def _solve(self, X, pairs, y):
+    def _solve_tuples(self, X, pairs, y):
         differences, units = in_units(pair_differences(X, pairs))  # (n_pairs, d)
         check_dissimilar(differences, y)
         Z, basis = in_span(X / units)
@@ -52,7 +52,7 @@ class _BaseLDML(Parametrized):
         return out_of_span(components_from_metric(L.T @ L, k), basis, self.n_components) / units
 
 
-class LDML(PairsLearner, _BaseLDML):
+class LDML(_BaseLDML, PairsLearner):
     """Logistic discriminant metric learning: a pair is similar with probability σ(b − d²).
 
     With d² = (x − x')ᵀM(x − x'), M and the bias b minimise
@@ -96,7 +96,7 @@ class LDML(PairsLearner, _BaseLDML):
     """
 
 
-class LDML_Supervised(PairsFromLabels, _BaseLDML):  # noqa: N801
+class LDML_Supervised(_BaseLDML, PairsFromLabels):  # noqa: N801
     """Logistic discriminant metric learning from classes: `LDML` on pairs drawn from them.
 
     Attributes

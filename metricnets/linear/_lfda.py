@@ -66,7 +66,7 @@ class LFDA(LinearMetric):
     k: MaybeCount = None
     embedding_type: Literal["weighted", "orthonormalized", "plain"] = "weighted"
 
-    def _solve(self, X, y):
+    def _solve_points(self, X, y):
         codes = class_codes(y)
         X = centered(X)
         sizes = np.bincount(codes)

@@ -103,7 +103,7 @@ default='auto'
     verbose: Flag = False
     random_state: Seed = None
 
-    def _solve(self, X, y):
+    def _solve_points(self, X, y):
         codes = class_codes(y)
         check_sizes(np.bincount(codes), self.n_neighbors)
         X = centered(X)

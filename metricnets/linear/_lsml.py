@@ -37,7 +37,7 @@ class _BaseLSML(Parametrized):
     verbose: Flag = False
     random_state: Seed = None
 
-    def _solve(self, X, quadruplets, weights):
+    def _solve_tuples(self, X, quadruplets, weights):
         weights = np.ones(len(quadruplets)) if weights is None else weights / weights.max()
         self.w_ = weights / weights.sum()
         prior = initial_metric(self.prior, X, random_state_of(self.random_state))
@@ -51,7 +51,7 @@ class _BaseLSML(Parametrized):
         return components_from_metric(M, self.n_components)
 
 
-class LSML(QuadrupletsLearner, _BaseLSML):
+class LSML(_BaseLSML, QuadrupletsLearner):
     """Least-squares metric learning from quadruplets: small residuals of comparisons of distances.
 
     A quadruplet (a, b, c, e) says that a and b should be nearer than c and e; each that is not so costs
@@ -91,10 +91,15 @@ class LSML(QuadrupletsLearner, _BaseLSML):
     """
 
 
-class LSML_Supervised(QuadrupletsFromLabels, _BaseLSML):  # noqa: N801
+class LSML_Supervised(_BaseLSML, QuadrupletsFromLabels):  # noqa: N801
     """LSML from classes: two rows of one class should be nearer than two rows of different classes.
 
     The quadruplets are drawn at random; see `LSML` for what is learned from them, and how.
+
+    Parameters
+    ----------
+    random_state : int, RandomState or None, default=None
+        What the quadruplets are drawn with, and a random prior.
 
     Attributes
     ----------

@@ -82,7 +82,7 @@ class MLKR(LinearMetric):
 
     _sparse = "csr"
 
-    def _solve(self, X, y):
+    def _solve_points(self, X, y):
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         L = initial_components(self.init, self.n_components, X, None, random_state_of(self.random_state))
         with progress(self, "raise tol, 1e-4 say, or max_iter") as report:

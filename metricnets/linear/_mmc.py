@@ -65,7 +65,7 @@ class _BaseMMC(Parametrized):
     verbose: Flag = False
     random_state: Seed = None
 
-    def _solve(self, X, pairs, y):
+    def _solve_tuples(self, X, pairs, y):
         prior = initial_metric(self.init, X, random_state_of(self.random_state), name="init", definite=False)
         V = pair_differences(X, pairs)  # (m, d)
         unit = np.abs(V).max(axis=0)
@@ -85,7 +85,7 @@ class _BaseMMC(Parametrized):
         return components_from_metric(M, self.n_components)
 
 
-class MMC(PairsLearner, _BaseMMC):
+class MMC(_BaseMMC, PairsLearner):
     """Mahalanobis metric for clustering: dissimilar pairs far apart, while similar ones stay near.
 
     With the scatter C = Σ_similar (x − x')(x − x')ᵀ, and the distances d_M,
@@ -131,7 +131,7 @@ class MMC(PairsLearner, _BaseMMC):
     """
 
 
-class MMC_Supervised(PairsFromLabels, _BaseMMC):  # noqa: N801
+class MMC_Supervised(_BaseMMC, PairsFromLabels):  # noqa: N801
     """MMC from classes: rows of one class make similar pairs, rows of two make dissimilar ones.
 
     The pairs are drawn at random; see `MMC` for what is learned from them, and how.

@@ -81,7 +81,7 @@ default='auto'
 
     _sparse = "csr"
 
-    def _solve(self, X, y):
+    def _solve_points(self, X, y):
         codes = class_codes(y)
         order = np.argsort(codes, kind="stable")  # rows of a class stand together
         X, codes = X[order], codes[order]

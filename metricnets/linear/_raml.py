@@ -102,7 +102,7 @@ class RAML(LinearMetric):
     def _labels(self, y):
         return readable(y, self.relation)
 
-    def _solve(self, X, y):
+    def _solve_points(self, X, y):
         relation, targets, _ = resolve(y, self.relation)
         X, basis = in_span(centered(X))
         pairs, r = graded_doublets(X, targets, relation, self.n_neighbors)

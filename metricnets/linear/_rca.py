@@ -110,7 +110,7 @@ class RCA(_BaseRCA, LinearMetric):
         ValueError
             If no chunk has two points.
         """
-        return self._fit(X, y if chunks is None else chunks)
+        return super().fit(X, y if chunks is None else chunks)
 
     def _labels(self, y):
         labels, missing, negative = read(y)
@@ -119,7 +119,7 @@ class RCA(_BaseRCA, LinearMetric):
             raise ValueError("chunks should be whole numbers, the same for the points of a chunk, and -1 for no chunk.")
         return partial_codes(labels)
 
-    def _solve(self, X, codes):
+    def _solve_points(self, X, codes):
         if codes.max() + 1 == (codes >= 0).sum():
             raise ValueError("no chunk has two points; chunks should give points of one class the same number.")
         return self._whiten(X, codes)
@@ -164,7 +164,7 @@ class RCA_Supervised(_BaseRCA, LinearMetric):  # noqa: N801
 
     _labels = staticmethod(supervised_codes)
 
-    def _solve(self, X, codes):
+    def _solve_points(self, X, codes):
         if self.chunk_size < 2:
             raise ValueError(f"chunk_size={self.chunk_size}; a chunk should have two points at least.")
         codes = drawn_chunks(codes, self.n_chunks, self.chunk_size, random_state_of(self.random_state))

@@ -65,21 +65,11 @@ class _BaseSCML(Parametrized):
     verbose: Flag = False
     random_state: Seed = None
 
-    def _given_basis(self, X):
-        """The basis if it is an array, without its rows of zeros; otherwise None."""
-        if isinstance(self.basis, str):
-            return None
-        basis = as_matrix(self.basis, "basis")
-        if basis.shape[1] != X.shape[1] or not basis.any():
-            raise ValueError(
-                f"basis has shape {basis.shape}; it needs {X.shape[1]} columns, and a row that is not zero."
-            )
-        return basis[basis.any(axis=1)]
-
-    def _combine(self, X, basis, triplets, codes):
+    def _combine(self, X, triplets, basis, codes=None):
+        """L from triplets and the basis, an array or its name; 'lda' needs the classes."""
         Z, scale = standardized(X)
-        Z, span = in_span(Z) if basis is None else (Z, None)  # given bases may lead out of it
-        basis, cost = self._priced_basis(Z, scale, basis, triplets, codes, span)
+        Z, span = in_span(Z) if isinstance(basis, str) else (Z, None)  # given bases may lead out of it
+        basis, cost = self._priced(basis, Z, scale, triplets, codes, span)
         with progress(self, "raise max_iter or gamma") as report:
             w, self.n_iter_, report.converged = sparse_weights(
                 Z, triplets, basis, cost, gamma=self.gamma, max_iter=self.max_iter, report=report
@@ -91,14 +81,15 @@ class _BaseSCML(Parametrized):
         M = M if span is None else span @ M @ span.T
         return components_from_metric(M / np.outer(scale, scale), self.n_components)
 
-    def _priced_basis(self, Z, scale, basis, triplets, codes, span=None):
+    def _priced(self, basis, Z, scale, triplets, codes, span=None):
         """Unit vectors of the standardised space, and what a weight of one on each adds to the objective."""
         d = len(scale)
-        if basis is not None:
-            norms = np.linalg.norm(basis * scale, axis=1)
-            return basis * scale / norms[:, None], self.beta / np.maximum(norms**2, np.finfo(float).tiny)
+        if not isinstance(basis, str):
+            basis = check_basis(basis, d) * scale
+            norms = np.linalg.norm(basis, axis=1)
+            return basis / norms[:, None], self.beta / np.maximum(norms**2, np.finfo(float).tiny)
         rng = random_state_of(self.random_state)
-        if self.basis == "lda":
+        if basis == "lda":
             basis = local_discriminants(Z[codes >= 0], codes[codes >= 0], self.n_basis or 20 * d, rng)
         else:
             basis = triplet_directions(Z, triplets, self.n_basis or 80 * d, rng)
@@ -106,7 +97,7 @@ class _BaseSCML(Parametrized):
         return basis, self.beta * np.einsum("ij,ij->i", basis @ prices, basis)
 
 
-class SCML(TripletsLearner, _BaseSCML):
+class SCML(_BaseSCML, TripletsLearner):
     """Sparse compositional metric learning: M is a sparse combination of rank-one metrics.
 
     The directions of these, the bases b, are made beforehand; only their weights w are learned, so
@@ -147,11 +138,11 @@ class SCML(TripletsLearner, _BaseSCML):
 
     basis: Literal["triplet_diffs"] | Array = "triplet_diffs"
 
-    def _solve(self, X, triplets, labels):
-        return self._combine(X, self._given_basis(X), triplets, None)
+    def _solve_tuples(self, X, triplets, labels):
+        return self._combine(X, triplets, self.basis)
 
 
-class SCML_Supervised(LinearMetric, _BaseSCML):  # noqa: N801
+class SCML_Supervised(_BaseSCML, LinearMetric):  # noqa: N801
     """Sparse compositional metric learning from labels: triplets are made of nearest neighbours.
 
     Each row, each of its nearest rows in its class, and each of its nearest rows in other classes are
@@ -192,13 +183,19 @@ class SCML_Supervised(LinearMetric, _BaseSCML):  # noqa: N801
 
     _labels = staticmethod(supervised_codes)
 
-    def _solve(self, X, codes):
-        basis = self._given_basis(X)
+    def _solve_points(self, X, codes):
         counts = np.bincount(codes[codes >= 0])
         if len(counts) < 2 or counts.max() < 2:
             raise ValueError("y gives no triplets; it needs two classes, and two rows in one of them.")
-        triplets = knn_triplets(X, codes, self.k_genuine, self.k_impostor)
-        return self._combine(X, basis, triplets, codes)
+        return self._combine(X, knn_triplets(X, codes, self.k_genuine, self.k_impostor), self.basis, codes)
+
+
+def check_basis(basis, d):
+    """Validate a basis that the user gave, and leave out its rows of zeros."""
+    basis = as_matrix(basis, "basis")
+    if basis.shape[1] != d or not basis.any():
+        raise ValueError(f"basis has shape {basis.shape}; it needs {d} columns, and a row that is not zero.")
+    return basis[basis.any(axis=1)]
 
 
 def sparse_weights(Z, triplets, basis, cost, *, gamma, max_iter, report):

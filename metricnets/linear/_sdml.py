@@ -38,7 +38,7 @@ class _BaseSDML(Parametrized):
     verbose: Flag = False
     random_state: Seed = None
 
-    def _solve(self, X, pairs, y):
+    def _solve_tuples(self, X, pairs, y):
         prior = initial_metric(self.prior, X, random_state_of(self.random_state))
         V = pair_differences(X, pairs)  # (m, d)
         P, self.balance_ = balanced(prior, V[y > 0], V[y < 0], self.balance_param)
@@ -48,7 +48,7 @@ class _BaseSDML(Parametrized):
         return components_from_metric(M, self.n_components)
 
 
-class SDML(PairsLearner, _BaseSDML):
+class SDML(_BaseSDML, PairsLearner):
     """Sparse determinant metric learning: few features interact, and M stays close to a prior.
 
     The pairs' squared distances, y = +1 for similar and −1 for dissimilar ones, are added to the
@@ -92,7 +92,7 @@ class SDML(PairsLearner, _BaseSDML):
     """
 
 
-class SDML_Supervised(PairsFromLabels, _BaseSDML):  # noqa: N801
+class SDML_Supervised(_BaseSDML, PairsFromLabels):  # noqa: N801
     """SDML from classes: rows of one class make similar pairs, rows of two make dissimilar ones.
 
     The pairs are drawn at random; see `SDML` for what is learned from them, and how.

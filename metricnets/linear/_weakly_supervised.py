@@ -12,12 +12,30 @@ from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric, MahalanobisMetric
 
 
-class TuplesLearner(MahalanobisMetric):
-    """A Mahalanobis metric learned from tuples.
+class TuplesSolver:
+    """The hook of all learners from tuples, given or drawn."""
 
-    Hook: ``_solve(X, members, labels) -> L``, with the distinct points X, the rows of X that make
-    each tuple, and a label or weight of each tuple, or None.
-    """
+    def _solve_tuples(self, X, members, labels):
+        """Learn L from tuples.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_points, n_features)
+            The distinct points of all tuples, in double precision.
+        members : ndarray of int of shape (n_tuples, size)
+            Rows of X that make each tuple.
+        labels : ndarray of shape (n_tuples,) or None
+            +1 or −1 of pairs, weights of quadruplets; None where all count the same.
+
+        Returns
+        -------
+        L : ndarray of shape (n_components, n_features)
+        """
+        raise NotImplementedError
+
+
+class TuplesLearner(TuplesSolver, MahalanobisMetric):
+    """A Mahalanobis metric learned from tuples.  Hook: ``_solve_tuples``."""
 
     def _rows(self, tuples):
         X, members = points_and_members(tuples, self._tuple_size, self.preprocessor)
@@ -25,11 +43,11 @@ class TuplesLearner(MahalanobisMetric):
             raise ValueError(f"points should be rows of features; those of the tuples have shape {X.shape[1:]}.")
         return X, members
 
-    def _learn(self, X, members, labels, *extra):
+    def _learn(self, X, members, labels):
         self.n_features_in_, self.classes_ = X.shape[1], np.array([-1, 1])
         rows = members.ravel()[:: max(1, members.size // 1000)]  # the same points, however the tuples are given
         points, members = distinct(self._ready(X, rows), members)
-        return self._keep(self._solve(points, members, labels, *extra), X.dtype)
+        return self._keep(self._solve_tuples(points, members, labels), X.dtype)
 
 
 class PairsLearner(PairsMixin, TuplesLearner):
@@ -64,13 +82,10 @@ class PairsLearner(PairsMixin, TuplesLearner):
         ValueError
             If the pairs or y are not of this form, or y has only one kind of pair.
         """
-        return self._fit(pairs, y, calibration_params)
-
-    def _fit(self, pairs, y, calibration_params, *extra):
         calibration_params = calibration.check_params(calibration_params)
         X, members = self._rows(pairs)
         y = check_pair_labels(y, len(members))
-        self._learn(X, members, y, *extra)
+        self._learn(X, members, y)
         return self.calibrate_threshold(pairs, y, **calibration_params)
 
 
@@ -113,11 +128,11 @@ class QuadrupletsLearner(QuadrupletsMixin, TuplesLearner):
         return self._learn(X, members, check_weights(weights, len(members)))
 
 
-class FromLabels(LinearMetric):
+class FromLabels(TuplesSolver, LinearMetric):
     """A learner from tuples that draws them from classes.
 
     Labels that are None, NaN or negative numbers are not known: their rows are in no tuple.  Hooks:
-    ``_tuples(codes, rng) -> members, labels``, and ``_solve`` of the learner from tuples.
+    ``_tuples`` and ``_solve_tuples``.
 
     Parameters
     ----------
@@ -133,13 +148,8 @@ class FromLabels(LinearMetric):
 
     _labels = staticmethod(supervised_codes)
 
-    def _learned(self, X, codes, *extra):
-        members, labels = self._tuples(codes, random_state_of(self.random_state))
-        points, members = distinct(X, members)
-        return self._solve(points, members, labels, *extra)
-
-    def _drawn(self, codes, rng):
-        """Similar and dissimilar pairs (n, 2), at least one of each."""
+    def _solve_points(self, X, codes):
+        rng = random_state_of(self.random_state)
         n_pairs = self.n_constraints or 20 * (codes.max(initial=-1) + 1) ** 2
         drawn = {"similar": positive_pairs(codes, n_pairs, rng), "dissimilar": negative_pairs(codes, n_pairs, rng)}
         for kind, pairs in drawn.items():
@@ -147,14 +157,19 @@ class FromLabels(LinearMetric):
                 raise ValueError(f"y gives no {kind} pairs; it needs two classes, and two rows in one of them.")
             if self.n_constraints is not None and len(pairs) < n_pairs:
                 warn(f"only {len(pairs)} {kind} pairs drawn, for n_constraints={n_pairs}.")
-        return drawn.values()
+        members, labels = self._tuples(**drawn)
+        points, members = distinct(X, members)
+        return self._solve_tuples(points, members, labels)
+
+    def _tuples(self, similar, dissimilar):
+        """Make tuples, rows of X of shape (n_tuples, size), and their labels of pairs, both of shape (n_pairs, 2)."""
+        raise NotImplementedError
 
 
 class PairsFromLabels(FromLabels):
     """A learner from pairs that draws them from classes."""
 
-    def _tuples(self, codes, rng):
-        similar, dissimilar = self._drawn(codes, rng)
+    def _tuples(self, similar, dissimilar):
         return np.concatenate([similar, dissimilar]), np.repeat([1, -1], [len(similar), len(dissimilar)])
 
 
@@ -169,9 +184,7 @@ class QuadrupletsFromLabels(FromLabels):
 
     weights: MaybeArray = None
 
-    def _tuples(self, codes, rng):
-        similar, dissimilar = self._drawn(codes, rng)
+    def _tuples(self, similar, dissimilar):
         n = min(len(similar), len(dissimilar))
-        return np.hstack([similar[:n], dissimilar[:n]]), check_weights(
-            self.weights if self.weights is None else self.weights[:n], n
-        )
+        weights = None if self.weights is None else self.weights[:n]
+        return np.hstack([similar[:n], dissimilar[:n]]), check_weights(weights, n)

@@ -64,7 +64,7 @@ def test_the_objective_is_within_the_rounding_of_its_least_value(beta):
 def test_it_is_for_bases_that_are_made_too(basis, gamma):
     learner = SCML_Supervised(k_impostor=4, basis=basis, n_basis=40, gamma=gamma, beta=1e-3, random_state=0)
     Z, scale = standardized(X)
-    made, _ = learner._priced_basis(Z, scale, None, triplets, y)
+    made, _ = learner._priced(learner.basis, Z, scale, triplets, y)
     M = learner.fit(X, y).get_mahalanobis_matrix()
     value = objective(M, X, triplets) + 1e-3 * np.trace(M)  # the bases are of unit norm
     made = made / scale

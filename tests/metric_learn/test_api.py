@@ -597,7 +597,7 @@ BAD_CALIBRATION = [
 @pytest.mark.parametrize(("params", "message"), BAD_CALIBRATION, ids=str)
 def test_calibration_is_checked_before_fitting(name, params, message):
     learner = make(name)
-    learner._solve = None  # fitting would fail
+    learner._solve_tuples = None  # fitting would fail
     for call in (
         lambda: learner.fit(X[PAIRS], SAME, calibration_params=params),
         lambda: fitted(name).calibrate_threshold(X[PAIRS], SAME, **params),

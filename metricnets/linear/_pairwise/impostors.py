@@ -25,22 +25,16 @@ class Impostors:
     def within(self, z, reach):
         """Iterate over pairs (i, j), in batches, that include all with d_ij <= reach_i."""
         last, self.last = self.last, (z, reach)
-        if self.found is not None and self._covers(z, reach):
-            yield from self.found
-            return
         slack = np.zeros(len(z))
         if self.found is not None:
+            moved = length(z - self.center)
+            if (moved <= self.slack).all() and (reach + moved <= self.reach).all():
+                yield from self.found
+                return
             slack = slack_for(length(z - last[0]) + abs(reach - last[1]), reach)
         self.center, self.slack, self.reach = z, slack, reach + slack
-        yield from self._search()
-
-    def _covers(self, z, reach):
-        moved = length(z - self.center)
-        return (moved <= self.slack).all() and (reach + moved <= self.reach).all()
-
-    def _search(self):
         self.found, n_pairs = [], 0
-        for batch in batches(search(self.center, self.starts, self.reach, self.slack)):
+        for batch in batches(search(z, self.starts, self.reach, slack)):
             n_pairs += len(batch[0])
             if n_pairs > N_KEPT:
                 self.found = None
@@ -85,14 +79,12 @@ def search(z, starts, reach, slack):
     ones = np.ones(len(z))
     left = [-2 * z, -2 * reach, (1 - rounding) * squares - (1 + rounding) * reach**2, ones]
     right = [z, slack, ones, (1 - rounding) * squares - (1 + rounding) * slack**2]
-    left, right = (np.column_stack(parts).astype(np.float32) for parts in (left, right))
+    left, right = np.column_stack(left).astype(np.float32), np.column_stack(right).astype(np.float32)
     for start, stop in zip(starts, starts[1:]):
         for others in (slice(0, start), slice(stop, len(z))):
-            yield from _blocks(left[start:stop], right[others], start, others.start)
-
-
-def _blocks(left, right, first_i, first_j):
-    n_rows = max(1, N_BLOCK // max(1, len(right)))
-    for start in range(0, len(left) if len(right) else 0, n_rows):
-        i, j = np.divmod(np.flatnonzero(left[start : start + n_rows] @ right.T <= 0), len(right))
-        yield (i + (first_i + start)).astype(np.int32), (j + first_j).astype(np.int32)
+            columns = right[others]
+            step = max(1, N_BLOCK // max(1, len(columns)))
+            for row in range(start, stop if len(columns) else start, step):
+                near = np.flatnonzero(left[row : min(row + step, stop)] @ columns.T <= 0)
+                i, j = np.divmod(near, len(columns))
+                yield (i + row).astype(np.int32), (j + others.start).astype(np.int32)
