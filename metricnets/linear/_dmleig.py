@@ -32,6 +32,11 @@ class _BaseDMLEig(Parametrized):
         Relative duality gap to stop at.
     verbose : bool, default=False
         Whether to show the progress.
+
+    Attributes
+    ----------
+    n_iter_ : int
+        Iterations of L-BFGS and of Frank-Wolfe.
     """
 
     mu: Positive = 0.1
@@ -79,11 +84,6 @@ class DMLEig(_BaseDMLEig, PairsLearner):
     the similar pairs is regularised; a dissimilar pair of equal points, which no metric sets apart,
     is left out.
 
-    Attributes
-    ----------
-    n_iter_ : int
-        Iterations of L-BFGS and of Frank-Wolfe.
-
     See Also
     --------
     DMLEig_Supervised : The same method from classes.
@@ -105,11 +105,6 @@ class DMLEig(_BaseDMLEig, PairsLearner):
 
 class DMLEig_Supervised(_BaseDMLEig, PairsFromLabels):  # noqa: N801
     """DML-eig from classes: `DMLEig` on pairs drawn from them.
-
-    Attributes
-    ----------
-    n_iter_ : int
-        Iterations of L-BFGS and of Frank-Wolfe.
 
     See Also
     --------

@@ -25,6 +25,14 @@ class _BaseDoubletSVM(Parametrized):
         Most steps of the solver; a step changes two coefficients.
     tol : float > 0, default=0.001
         By how much the conditions of the optimum may be violated.
+
+    Attributes
+    ----------
+    bias_ : float
+        b, the squared distance at the border before the projection.  ``predict`` uses ``threshold_``
+        instead, which is calibrated, as it is for all learners from pairs.
+    n_iter_ : int
+        Steps of the solver.
     """
 
     C: Positive = 1.0
@@ -59,14 +67,6 @@ class DoubletSVM(_BaseDoubletSVM, PairsLearner):
     Deviation from the paper: differences are divided by the root of their mean square, so that
     ``C`` means the same whatever the units.  Features of great units drown the others: scale them first.
 
-    Attributes
-    ----------
-    bias_ : float
-        b, the squared distance at the border before the projection.  ``threshold_``, which ``predict``
-        uses, is calibrated instead, as it is for all learners from pairs.
-    n_iter_ : int
-        Steps of the solver.
-
     See Also
     --------
     DoubletSVM_Supervised : The same method from classes.
@@ -100,13 +100,6 @@ class DoubletSVM_Supervised(_BaseDoubletSVM, LinearMetric):  # noqa: N801
         Neighbours of every row in its class; all there are if there are fewer.
     k_impostor : int >= 1, default=2
         Neighbours of every row in other classes; all there are if there are fewer.
-
-    Attributes
-    ----------
-    bias_ : float
-        The squared distance at the border between similar and dissimilar, before the projection.
-    n_iter_ : int
-        Steps of the solver.
 
     See Also
     --------

@@ -48,6 +48,13 @@ class _BaseITML(Parametrized):
         Whether to show the progress.
     random_state : int, RandomState or None, default=None
         For a random prior.
+
+    Attributes
+    ----------
+    bounds_ : ndarray of shape (2,)
+        Upper bound u of the squared distances of similar pairs, and lower bound l of those of dissimilar ones.
+    n_iter_ : int
+        Newton steps taken, at least 1.
     """
 
     gamma: Positive = 1.0
@@ -88,13 +95,6 @@ class ITML(_BaseITML, PairsLearner):
     cyclic projections, which lead to the same M.  A step takes some ten products of O(m d²) for m pairs
     of d features, and O(d³); the memory is O(m d + d²).  The bounds are compared with
     squared distances, though their default is of distances.
-
-    Attributes
-    ----------
-    bounds_ : ndarray of shape (2,)
-        u and l.
-    n_iter_ : int
-        Newton steps taken, at least 1.
 
     See Also
     --------
@@ -147,13 +147,6 @@ class ITML_Supervised(_BaseITML, PairsFromLabels):  # noqa: N801
     ----------
     random_state : int, RandomState or None, default=None
         What the pairs are drawn with, and a random prior.
-
-    Attributes
-    ----------
-    bounds_ : ndarray of shape (2,)
-        Upper bound of similar and lower bound of dissimilar squared distances.
-    n_iter_ : int
-        Newton steps taken, at least 1.
 
     See Also
     --------

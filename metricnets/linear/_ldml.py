@@ -25,6 +25,14 @@ class _BaseLDML(Parametrized):
         Greatest entry of the gradient, features being of unit scale, that counts as zero.
     verbose : bool, default=False
         Whether to show the progress.
+
+    Attributes
+    ----------
+    bias_ : float
+        b, the squared distance at which similar and dissimilar are as likely.  ``predict`` uses
+        ``threshold_`` instead, which is calibrated, as it is for all learners from pairs.
+    n_iter_ : int
+        Iterations of L-BFGS.
     """
 
     regularization: NonNegative = 0.1
@@ -68,14 +76,6 @@ class LDML(_BaseLDML, PairsLearner):
     Deviation from the paper: the norm.  The likelihood alone has no maximum where the pairs can be
     separated, as they always can in many dimensions.
 
-    Attributes
-    ----------
-    bias_ : float
-        b, the squared distance at which similar and dissimilar are as likely.  ``threshold_``, which
-        ``predict`` uses, is calibrated instead, as it is for all learners from pairs.
-    n_iter_ : int
-        Iterations of L-BFGS.
-
     See Also
     --------
     LDML_Supervised : The same method from classes.
@@ -98,13 +98,6 @@ class LDML(_BaseLDML, PairsLearner):
 
 class LDML_Supervised(_BaseLDML, PairsFromLabels):  # noqa: N801
     """Logistic discriminant metric learning from classes: `LDML` on pairs drawn from them.
-
-    Attributes
-    ----------
-    bias_ : float
-        The squared distance at which similar and dissimilar are as likely.
-    n_iter_ : int
-        Iterations of L-BFGS.
 
     See Also
     --------

@@ -29,6 +29,13 @@ class _BaseLSML(Parametrized):
         Whether to show the progress.
     random_state : int, RandomState or None, default=None
         For a random prior.
+
+    Attributes
+    ----------
+    w_ : ndarray of shape (n_quadruplets,)
+        The weights, of sum 1.
+    n_iter_ : int
+        Newton steps taken, at least 1.
     """
 
     tol: NonNegative = 1e-3
@@ -63,13 +70,6 @@ class LSML(_BaseLSML, QuadrupletsLearner):
     method with conjugate gradients, not by the paper's gradient descent: a step takes some ten products
     of O(m d²) for m quadruplets of d features, and O(d³); the memory is O(m d + d²).
 
-    Attributes
-    ----------
-    w_ : ndarray of shape (n_quadruplets,)
-        The weights, of sum 1.
-    n_iter_ : int
-        Newton steps taken, at least 1.
-
     See Also
     --------
     LSML_Supervised : The same method from classes.
@@ -100,13 +100,6 @@ class LSML_Supervised(_BaseLSML, QuadrupletsFromLabels):  # noqa: N801
     ----------
     random_state : int, RandomState or None, default=None
         What the quadruplets are drawn with, and a random prior.
-
-    Attributes
-    ----------
-    w_ : ndarray of shape (n_quadruplets,)
-        The weights, of sum 1.
-    n_iter_ : int
-        Newton steps taken, at least 1.
 
     See Also
     --------

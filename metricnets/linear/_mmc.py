@@ -54,6 +54,13 @@ class _BaseMMC(Parametrized):
         Whether to show the progress.
     random_state : int, RandomState or None, default=None
         For a random M₀.
+
+    Attributes
+    ----------
+    n_iter_ : int
+        Iterations taken.
+    converged_ : bool
+        Whether the gap became ``tol`` or less, or as small as rounding allows.
     """
 
     max_iter: Count = 100
@@ -104,13 +111,6 @@ class MMC(_BaseMMC, PairsLearner):
     direction without similar scatter, where the optimum would be infinite, gets 10⁻⁴ of the scatter of
     all pairs there, and one without any scatter keeps its share of M₀ only.
 
-    Attributes
-    ----------
-    n_iter_ : int
-        Iterations taken.
-    converged_ : bool
-        Whether the gap became ``tol`` or less.
-
     See Also
     --------
     MMC_Supervised : The same method from classes.
@@ -143,13 +143,6 @@ class MMC_Supervised(_BaseMMC, PairsFromLabels):  # noqa: N801
         the greatest possible one.
     random_state : int, RandomState or None, default=None
         What the pairs are drawn with, and a random M₀.
-
-    Attributes
-    ----------
-    n_iter_ : int
-        Iterations taken.
-    converged_ : bool
-        Whether the gap became ``tol`` or less.
 
     See Also
     --------

@@ -30,6 +30,13 @@ class _BaseSDML(Parametrized):
         Whether to show the progress.
     random_state : int, RandomState or None, default=None
         For a random prior.
+
+    Attributes
+    ----------
+    balance_ : float
+        η, at most ``balance_param``.
+    n_iter_ : int
+        Iterations taken.
     """
 
     balance_param: NonNegative = 0.5
@@ -65,13 +72,6 @@ class SDML(_BaseSDML, PairsLearner):
     0.5 on most data: it is the paper's problem for ``balance_``.  With a unit diagonal P needs
     eigenvalues above 10⁻⁸; lower ones are raised.
 
-    Attributes
-    ----------
-    balance_ : float
-        η, at most ``balance_param``.
-    n_iter_ : int
-        Iterations taken.
-
     See Also
     --------
     SDML_Supervised : The same method from classes.
@@ -101,13 +101,6 @@ class SDML_Supervised(_BaseSDML, PairsFromLabels):  # noqa: N801
     ----------
     random_state : int, RandomState or None, default=None
         What the pairs are drawn with, and a random prior.
-
-    Attributes
-    ----------
-    balance_ : float
-        η, at most ``balance_param``.
-    n_iter_ : int
-        Iterations taken.
 
     See Also
     --------
