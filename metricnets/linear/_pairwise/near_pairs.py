@@ -63,22 +63,29 @@ class NearPairs:
         else:
             nearest = nearest_neighbors(left, right) + slack
         radius = self.reach**2 * (nearest + slack + margin)
-        least, found, n_found = -(radius + slack).astype(np.float32), [], 0
-        for rows, columns in blocks(len(Z), SIDE):
+        found = self._within(left, right, radius + slack)
+        if found is None:
+            return self._give_up()
+        self._store(*found, len(Z))
+        self.radius, self.searched = unit * np.sqrt(radius), Z
+        many = min(MANY * len(Z) ** 2, self.most / 2)
+        if len(found[0]) > many:  # more than a new search is worth
+            self.reach = 1 + (self.reach - 1) / 2
+        elif len(found[0]) < many / 2:
+            self.reach = min(1 + (self.reach - 1) * 1.5, 1.3)
+        return True
+
+    def _within(self, left, right, radius):
+        """Pairs i < j whose squared distance is at most the radius of one of them; None if there are too many."""
+        least, found, n_found = -radius.astype(np.float32), [], 0
+        for rows, columns in blocks(len(left), SIDE):
             near = left[rows] @ right[:, columns] >= np.minimum.outer(least[rows], least[columns])
             i, j = np.divmod(np.flatnonzero(np.triu(near, 1) if rows == columns else near), near.shape[1])
             found.append((i + rows.start, j + columns.start))
             n_found += len(i)
             if n_found > self.most:
-                return self._give_up()
-        self._store(*np.concatenate(found, axis=1), len(Z))
-        self.radius, self.searched = unit * np.sqrt(radius), Z
-        many = min(MANY * len(Z) ** 2, self.most / 2)
-        if n_found > many:  # more than a new search is worth
-            self.reach = 1 + (self.reach - 1) / 2
-        elif n_found < many / 2:
-            self.reach = min(1 + (self.reach - 1) * 1.5, 1.3)
-        return True
+                return None
+        return np.concatenate(found, axis=1)
 
     def _give_up(self):
         self.reach = 1 + (self.reach - 1) / 2

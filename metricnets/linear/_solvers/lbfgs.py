@@ -125,24 +125,25 @@ def minimize(loss, x, *, max_iter, tol, report):
             return x, value, n_iter, True
         direction = descent(gradient, steps, 0.1 * np.linalg.norm(x))
         found = line_search(loss, x, value, gradient, direction)
+        if found is None and not steps and n_nudges == MOST_NUDGES:
+            break
         if found is None:
-            if not steps and n_nudges == MOST_NUDGES:
-                return *min((x, value), best, key=LEAST), n_iter, True
             if not steps:  # off the kink, though it costs a little
-                best, n_nudges = min((x, value), best, key=LEAST), n_nudges + 1
-                x = x * (1 + NUDGE)
+                best, n_nudges, x = min((x, value), best, key=LEAST), n_nudges + 1, x * (1 + NUDGE)
                 value, gradient = loss(x)
             steps.clear()  # what was learned of the curvature is of no use at this kink
             continue
-        step, value, change = found[0] - x, found[1], found[2] - gradient
-        x, gradient = found[0], found[2]
+        step, change = found[0] - x, found[2] - gradient
+        x, value, gradient = found
         if np.vdot(step, change) > 0:
             steps.append((step, change, 1 / np.vdot(step, change)))
         values.append(value)
         report(value)
         if len(values) > MEMORY and values[0] - value <= tol * value:
-            return *min((x, value), best, key=LEAST), n_iter, True
-    return *min((x, value), best, key=LEAST), max_iter, False
+            break
+    else:
+        return *min((x, value), best, key=LEAST), max_iter, False
+    return *min((x, value), best, key=LEAST), n_iter, True
 
 
 def descent(gradient, steps, length):
