@@ -40,7 +40,7 @@ def progress(learner, advice="raise max_iter or tol"):
             report.bar.close()
     if report.converged:
         return
-    if max_iter is not None and learner.n_iter_ < max_iter:
-        report.advice = "no step gains anything in this precision. Scale the features"
     where = "" if max_iter is None else f" in max_iter={max_iter} iterations"
+    if max_iter is not None and learner.n_iter_ < max_iter:
+        where, report.advice = "", f"after {learner.n_iter_} iterations no step gains anything. Scale the features"
     warn(f"{name} did not converge{where}; {report.advice}.", ConvergenceWarning)

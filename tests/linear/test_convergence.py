@@ -1,6 +1,7 @@
 """Convergence: where no step lowers the objective beyond rounding a solver is done, whatever ``tol`` says."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from scipy.optimize import Bounds, OptimizeResult, rosen, rosen_der
 from sklearn.datasets import load_wine
 from sklearn.exceptions import ConvergenceWarning
 
+from metricnets._progress import progress
 from metricnets.constraints import knn_triplets
 from metricnets.linear._base import MahalanobisMetric
 from metricnets.linear._solvers import lbfgs
@@ -62,6 +64,16 @@ def test_too_few_iterations_are_told(name):
     with pytest.warns(ConvergenceWarning, match="max_iter=1[ )]"):
         learner = made(name, max_iter=1).fit(*hard_data(name))
     assert learner.n_iter_ == 1
+
+
+@pytest.mark.parametrize(
+    ("n_iter", "message"),
+    [(9, "in max_iter=9 iterations; raise it"), (3, "converge; after 3 iterations no step gains")],
+)
+def test_more_iterations_are_advised_only_where_they_would_help(n_iter, message):
+    learner = SimpleNamespace(verbose=False, max_iter=9, n_iter_=n_iter)
+    with pytest.warns(ConvergenceWarning, match=message), progress(learner, "raise it") as report:
+        report.converged = False
 
 
 def rosenbrock(x):
