@@ -29,9 +29,7 @@ def progress(learner, advice="raise max_iter or tol"):
     name, max_iter = type(learner).__name__, getattr(learner, "max_iter", None)
     report = Progress(advice)
     if learner.verbose:
-        auto = needed(
-            "tqdm.auto", f"verbose={learner.verbose}"
-        )  # comes with skorch; not needed by those who ask for nothing
+        auto = needed("tqdm.auto", f"verbose={learner.verbose}")  # comes with skorch
         report.bar = auto.tqdm(total=max_iter, desc=name)
     try:
         yield report
