@@ -172,9 +172,14 @@ def fitting(fit):
 
     NumPy works in one thread meanwhile; see `metricnets._runtime.one_thread`.
     """
+    signature = inspect.signature(fit)
 
     @functools.wraps(fit)
     def wrapper(self, *args, **kwargs):
+        try:
+            signature.bind(self, *args, **kwargs)
+        except TypeError as error:  # Python would name the class that defines fit, which may be private
+            raise TypeError(f"{type(self).__name__}.fit() {error}") from None
         self._validate_params()
         before = vars(self).copy()
         try:

@@ -1,34 +1,56 @@
 """Points and tuples of points, formed or as indicators to look up."""
 
+from numbers import Real
+
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils.validation import check_array, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
+from metricnets._arrays import checked_array
 from metricnets.exceptions import PreprocessorError
 
 FLOATS = [np.float64, np.float32]
+IN_A_PIPELINE = "  A learner that is fitted already, as a step that transforms points, should be in a FrozenEstimator."
 
 
 class ArrayIndexer:
-    """A ``preprocessor`` that looks integers up in an array of points.
+    """A ``preprocessor`` that looks indicators up in a table of points.
+
+    Whole numbers are places, counted from 0.  Anything else, such as strings, is looked up in the
+    index of a frame.
 
     Parameters
     ----------
-    X : array-like of shape (n, ...)
+    X : array-like of shape (n, ...), frame or sparse matrix
     """
 
     def __init__(self, X):
-        self.X = np.asarray(X)
+        self.index = X.index if hasattr(X, "iloc") else None
+        self.X = X.tocsr() if issparse(X) else np.asarray(X)
+        if self.X.ndim == 0:
+            raise ValueError(f"preprocessor={X!r:.80} should be an array of points, or a function.")
 
     def __call__(self, indices):
-        """Points of a 1-D array of indices; ValueError if one is no index of the array."""
+        """Points of a 1-D array of indices; ValueError if one is no index of the table."""
         if indices.dtype.kind not in "iu":
-            raise ValueError(f"indices into the array preprocessor must be integers; got {indices.dtype}.")
-        if len(indices) and not -len(self.X) <= indices.min() <= indices.max() < len(self.X):
+            indices = self._places(indices)
+        n_points = self.X.shape[0]
+        if len(indices) and not 0 <= indices.min() <= indices.max() < n_points:
             raise ValueError(
-                f"indices run from {indices.min()} to {indices.max()}; preprocessor has {len(self.X)} points."
+                f"indices run from {indices.min()} to {indices.max()}; preprocessor has {n_points} points, counted "
+                "from 0."
             )
-        return self.X[indices]
+        return self.X[indices].toarray() if issparse(self.X) else self.X[indices]
+
+    def _places(self, labels):
+        if self.index is None:
+            raise ValueError(f"indices into the array preprocessor must be integers; got {labels.dtype}.")
+        if not self.index.is_unique:
+            raise ValueError("the index of preprocessor has an entry twice, so that it names no point.")
+        places = self.index.get_indexer(labels)
+        if (places < 0).any():
+            raise ValueError(f"{labels[places < 0].tolist()[0]!r} is not in the index of preprocessor.")
+        return places
 
 
 def as_function(preprocessor):
@@ -49,9 +71,10 @@ def fetch(indicators, preprocessor):
     look_up = as_function(preprocessor)
     if isinstance(look_up, ArrayIndexer):
         return look_up(indicators)
-    distinct, places = np.unique(indicators, return_inverse=True)
+    distinct, places = distinct_indicators(indicators)
     try:
-        points = np.asarray(look_up(distinct))
+        points = look_up(distinct)
+        points = points.toarray() if issparse(points) else np.asarray(points)
     except Exception as error:
         raise PreprocessorError(
             f"preprocessor={preprocessor!r} failed on {len(distinct)} indicators, such as {distinct[:3].tolist()}: "
@@ -61,6 +84,14 @@ def fetch(indicators, preprocessor):
         shape = f"({len(distinct)}, n_features)"
         raise ValueError(f"preprocessor should return points of shape {shape}; it returned {points.shape}.")
     return points[places]
+
+
+def distinct_indicators(indicators):
+    """Each indicator once, sorted, and the place of each that was given."""
+    try:
+        return np.unique(indicators, return_inverse=True)
+    except TypeError as error:
+        raise ValueError(f"indicators should be of one kind, integers or strings: {error}.") from error
 
 
 def points_of(X, preprocessor):
@@ -78,12 +109,12 @@ def as_tuples(tuples, size, preprocessor=None):
     if tuples.ndim < 2 or tuples.shape[1] != size:
         raise ValueError(
             f"tuples of {size} points are needed, an array of shape (n_tuples, {size}, n_features); "
-            f"got an array of shape {tuples.shape}."
+            f"got an array of shape {tuples.shape}.{IN_A_PIPELINE}"
         )
     if tuples.ndim == 2 and preprocessor is None:
         raise ValueError(
             f"got indicators, an array of shape {tuples.shape}, and no preprocessor to look them up in; "
-            f"give preprocessor=, or points, an array of shape (n_tuples, {size}, n_features)."
+            f"give preprocessor=, or points, an array of shape (n_tuples, {size}, n_features).{IN_A_PIPELINE}"
         )
     return tuples
 
@@ -114,7 +145,7 @@ def check_tuples(tuples, size, preprocessor=None):
     if tuples.ndim == 2:
         points = fetch(tuples.ravel(), preprocessor)
         tuples = points.reshape(len(tuples), size, *points.shape[1:])
-    return check_array(tuples, dtype=FLOATS, allow_nd=True, input_name="tuples")
+    return checked_array(tuples, "tuples", dtype=FLOATS, allow_nd=True)
 
 
 def points_and_members(tuples, size, preprocessor=None):
@@ -128,10 +159,10 @@ def points_and_members(tuples, size, preprocessor=None):
     """
     tuples = as_tuples(tuples, size, preprocessor)
     if tuples.ndim == 2:
-        used, members = np.unique(tuples, return_inverse=True)
-        X = check_array(fetch(used, preprocessor), dtype=FLOATS, allow_nd=True, input_name="preprocessor")
+        used, members = distinct_indicators(tuples)
+        X = checked_array(fetch(used, preprocessor), "preprocessor", dtype=FLOATS, allow_nd=True)
         return X, members.reshape(tuples.shape).astype(np.int32)
-    tuples = check_array(tuples, dtype=FLOATS, allow_nd=True, input_name="tuples")
+    tuples = checked_array(tuples, "tuples", dtype=FLOATS, allow_nd=True)
     return tuples.reshape(-1, *tuples.shape[2:]), np.arange(size * len(tuples), dtype=np.int32).reshape(-1, size)
 
 
@@ -152,14 +183,31 @@ def distinct(X, members):
 
 
 def check_pair_labels(y, n_pairs):
-    """Validate the labels of pairs: +1 and −1, and both."""
-    y = column_or_1d(y)
+    """Validate the labels of pairs: the two of {−1, +1}, of {0, 1} or of {False, True}.
+
+    Returns
+    -------
+    signs : ndarray of int64 of shape (n_pairs,)
+        +1 for similar, −1 for dissimilar.
+    classes : ndarray of shape (2,)
+        The label of dissimilar pairs, and that of similar ones, as given.
+    """
+    if y is None:
+        raise ValueError("y is missing; give a label for each pair: +1 for similar, -1 for dissimilar.")
+    try:
+        y = column_or_1d(y)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"y should be a label for each pair: {error}") from error
+    if y.dtype.kind == "O" and all(isinstance(label, (Real, np.bool_, str)) for label in y):
+        y = np.array(y.tolist())
+    if y.dtype.kind == "O" or (y.dtype.kind == "f" and np.isnan(y).any()):
+        raise ValueError("y has None, NaN or the like; leave out pairs whose label is not known.")
     if len(y) != n_pairs:
         raise ValueError(f"there are {n_pairs} pairs and {len(y)} labels in y.")
-    if not np.array_equal(np.unique(y), [-1, 1]):
-        hint = "; give 2 * y - 1" if np.array_equal(np.unique(y), [0, 1]) else ""
-        raise ValueError(f"y should hold +1 and -1, both of them; it holds {np.unique(y)[:5]}{hint}.")
-    return y.astype(np.int64)
+    classes = np.unique(y)
+    if y.dtype.kind not in "biuf" or classes.tolist() not in ([-1, 1], [0, 1]):
+        raise ValueError(f"y should hold +1 and -1, or 1 and 0, both of them; it holds {classes[:5].tolist()}.")
+    return np.where(y == classes[1], 1, -1), classes
 
 
 def check_weights(weights, n_tuples):

@@ -9,6 +9,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets import calibration
+from metricnets._arrays import lengths
 from metricnets._pickles import Versioned
 from metricnets._tuples import as_tuples, check_pair_labels, check_tuples, points_and_members
 
@@ -92,8 +93,7 @@ class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         pairs = check_tuples(pairs, 2)
         left, right = pairs[:, 0], pairs[:, 1]
         difference = self._points(left - right) if self._linear else self._points(left) - self._points(right)
-        squares = np.einsum("ij,ij->i", difference, difference, dtype=float)  # may be beyond single precision
-        return np.sqrt(squares).astype(difference.dtype)
+        return lengths(difference).astype(difference.dtype, copy=False)
 
     def pair_score(self, pairs):
         """Similarities of pairs of points, the negative distances; arguments as `pair_distance`."""
@@ -142,19 +142,19 @@ class TuplesMixin(ClassifierMixin):
 
 
 class PairsMixin(TuplesMixin):
-    """Say of pairs whether they are similar, +1, or not, −1.
+    """Say of pairs whether they are similar: the larger of two labels, or not: the smaller.
 
-    ``threshold_`` is the greatest distance that counts as similar.
+    ``threshold_`` is the largest distance that counts as similar.
     """
 
     _tuple_size = 2
 
     def decision_function(self, pairs):
-        """Similarities of pairs, the greater the more similar; the same as ``pair_score``."""
+        """Similarities of pairs, the larger the more similar; the same as ``pair_score``."""
         return self.pair_score(pairs)
 
     def predict(self, pairs):
-        """Return +1 for pairs no further apart than ``threshold_`` and −1 for others.
+        """Label pairs as similar if they are at most ``threshold_`` apart, with the labels of ``classes_``.
 
         Parameters
         ----------
@@ -162,7 +162,7 @@ class PairsMixin(TuplesMixin):
 
         Returns
         -------
-        y : ndarray of int of shape (n_pairs,)
+        y : ndarray of shape (n_pairs,)
 
         Raises
         ------
@@ -172,11 +172,12 @@ class PairsMixin(TuplesMixin):
         check_is_fitted(self)
         if not hasattr(self, "threshold_"):
             raise AttributeError("no threshold has been set; call set_threshold or calibrate_threshold.")
-        return np.where(self.pair_distance(pairs) <= self.threshold_, 1, -1)
+        return self.classes_[(self.pair_distance(pairs) <= self.threshold_).astype(int)]
 
     def score(self, pairs, y, sample_weight=None):
-        """Area under the ROC curve of ``decision_function``, for y in {−1, +1}."""
-        return roc_auc_score(y, self.decision_function(pairs), sample_weight=sample_weight)
+        """Area under the ROC curve of ``decision_function``, for y in {−1, +1} or {0, 1}."""
+        scores = self.decision_function(pairs)
+        return roc_auc_score(check_pair_labels(y, len(scores))[0], scores, sample_weight=sample_weight)
 
     def set_threshold(self, threshold):
         """Let pairs at a distance of at most ``threshold`` count as similar; returns self."""
@@ -193,15 +194,15 @@ class PairsMixin(TuplesMixin):
         ----------
         pairs_valid : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
         y_valid : array-like of shape (n_pairs,)
-            In {−1, +1}.
+            In {−1, +1} or {0, 1}.
         strategy, min_rate, beta
             See :func:`metricnets.calibration.threshold`.
         """
         check_is_fitted(self)
         calibration.check_strategy(strategy, min_rate, beta)
-        y_valid = check_pair_labels(y_valid, len(pairs_valid))
         scores = self.decision_function(pairs_valid)
-        self.threshold_ = -calibration.threshold(scores, y_valid, strategy=strategy, min_rate=min_rate, beta=beta)
+        signs, _ = check_pair_labels(y_valid, len(scores))
+        self.threshold_ = -calibration.threshold(scores, signs, strategy=strategy, min_rate=min_rate, beta=beta)
         return self
 
 

@@ -5,7 +5,10 @@ from numbers import Real
 import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from metricnets._arrays import checked_array, checked_column
+
 STRATEGIES = ("accuracy", "f_beta", "max_tpr", "max_tnr")
+SLACK = 16  # how many times the precision of scores two of them may differ that count as one
 
 
 def check_params(params):
@@ -25,17 +28,20 @@ def check_strategy(strategy="accuracy", min_rate=None, beta=1.0):
     needs_rate = strategy in ("max_tpr", "max_tnr")
     if needs_rate and not (isinstance(min_rate, Real) and 0 <= min_rate <= 1):
         raise ValueError(f"strategy={strategy!r} needs min_rate in [0, 1]; got min_rate={min_rate!r}.")
-    if strategy == "f_beta" and not (isinstance(beta, Real) and beta > 0):
-        raise ValueError(f"strategy='f_beta' needs a positive number beta; got beta={beta!r}.")
+    if strategy == "f_beta" and not (isinstance(beta, Real) and 0 <= beta < np.inf):
+        raise ValueError(f"strategy='f_beta' needs a number beta of at least 0; got beta={beta!r}.")
 
 
 def threshold(scores, y, *, strategy="accuracy", min_rate=None, beta=1.0):
-    """Find the least score that should count as similar.
+    """Find the score from which on pairs should count as similar.
+
+    It lies halfway between the scores of two pairs, so that rounding decides about none of them.  Above all of them it
+    lies halfway to 0 where they are negative, as distances are that count as scores.
 
     Parameters
     ----------
     scores : array-like of shape (n,)
-        The greater, the more similar.
+        The larger, the more similar.
     y : array-like of shape (n,)
         +1 for similar, −1 for dissimilar.
     strategy : {'accuracy', 'f_beta', 'max_tpr', 'max_tnr'}, default='accuracy'
@@ -43,9 +49,9 @@ def threshold(scores, y, *, strategy="accuracy", min_rate=None, beta=1.0):
         with recall weighted by ``beta``; the true positive rate among thresholds whose true
         negative rate is at least ``min_rate``; or the other way around.
     min_rate : float in [0, 1], default=None
-        The least rate kept by 'max_tpr' and 'max_tnr'.
-    beta : float > 0, default=1.0
-        Weight of recall in 'f_beta'.
+        The smallest rate kept by 'max_tpr' and 'max_tnr'.
+    beta : float >= 0, default=1.0
+        Weight of recall in 'f_beta'; 0 is precision alone.
 
     Returns
     -------
@@ -55,28 +61,63 @@ def threshold(scores, y, *, strategy="accuracy", min_rate=None, beta=1.0):
     Raises
     ------
     ValueError
-        If the arguments do not fit together, or ``y`` has only one of +1 and −1.
+        If the arguments do not fit together, a score is not finite, or ``y`` has not both +1 and −1.
 
     Examples
     --------
     >>> from metricnets.calibration import threshold
     >>> threshold([-3.0, -2.0, -1.0, -0.5], [-1, -1, 1, 1])
-    -1.0
+    -1.5
     """
     check_strategy(strategy, min_rate, beta)
-    scores, y = np.asarray(scores, float), np.asarray(y)
-    if not (np.any(y == 1) and np.any(y == -1)):
-        raise ValueError("y has only one kind of pair; a threshold needs both +1 and -1.")
+    scores = checked_array(scores, "scores", ensure_2d=False, dtype=[np.float64, np.float32])
+    y = checked_column(y, "y")
+    if scores.shape != y.shape:
+        raise ValueError(f"y has shape {y.shape} and scores {scores.shape}; there should be one score for each pair.")
+    if not np.array_equal(np.unique(y), [-1, 1]):
+        raise ValueError(f"y should hold +1 and -1, both of them; it holds {np.unique(y)[:5]}.")
+    levels, cuts = _levels(scores)
+    return float(cuts[_best_level(levels, y, len(cuts) - 1, strategy, min_rate, beta)])
+
+
+def _levels(scores):
+    """Number the different scores from 0, and find the cut below each of them and above all.
+
+    Scores that differ by rounding alone are one: a cut between them would label a pair by chance.
+
+    Returns
+    -------
+    levels : ndarray of int of shape (n,)
+    cuts : ndarray of shape (n_levels + 1,)
+        ``levels >= k`` is ``scores >= cuts[k]``.
+    """
+    values, places = np.unique(scores, return_inverse=True)
+    slack, values = SLACK * np.finfo(scores.dtype).eps, values.astype(float)
+    below, above = values[:-1], values[1:]
+    apart = above / 2 - below / 2 > slack / 2 * np.maximum(np.abs(below), np.abs(above))
+    below, above = below[apart], above[apart]
+    halfway = np.maximum(below / 2 + above / 2, np.nextafter(below, np.inf))
+    half = values[-1] / 2 - values[0] / 2 if apart.any() else 1 + abs(values[0]) / 2
+    top = values[-1]
+    with np.errstate(over="ignore"):
+        first = values[0] - half
+        last = top / 2 if top < 0 else top + half  # negative distances end at 0: equal points stay similar
+        last = max(last, np.nextafter(top, np.inf))
+    return np.r_[0, np.cumsum(apart)][places.ravel()], np.r_[first, halfway, last]
+
+
+def _best_level(levels, y, n_levels, strategy, min_rate, beta):
+    """The level from which on pairs should be accepted; ``n_levels`` accepts none."""
     if strategy == "f_beta":
-        precision, recall, cuts = precision_recall_curve(y, scores)
+        precision, recall, found = precision_recall_curve(y, levels)
         denominator = np.maximum(beta**2 * precision + recall, np.finfo(float).tiny)
-        gain = (precision * recall / denominator)[:-1]
-        return float(cuts[np.argmax(gain)])
-    fpr, tpr, cuts = roc_curve(y, scores, drop_intermediate=False)
-    cuts[0] = max(scores.max() + 1.0, np.nextafter(scores.max(), np.inf))  # rejects all: scikit-learn says inf
+        return int(found[np.argmax((precision * recall / denominator)[:-1])])
+    rate = min_rate if strategy in ("max_tpr", "max_tnr") else 0.0
+    fpr, tpr, found = roc_curve(y, levels, drop_intermediate=False)
+    found[0] = n_levels  # scikit-learn says inf
     gain, allowed = {
         "accuracy": (tpr * np.mean(y == 1) - fpr * np.mean(y == -1), fpr >= 0),
-        "max_tpr": (tpr, 1 - fpr >= (min_rate or 0) - 1e-12),  # 1 - 0.9 is a little less than 0.1
-        "max_tnr": (1 - fpr, tpr >= (min_rate or 0)),
+        "max_tpr": (tpr, 1 - fpr >= rate - 1e-12),  # 1 - 0.9 is a little less than 0.1
+        "max_tnr": (1 - fpr, tpr >= rate),
     }[strategy]
-    return float(cuts[np.argmax(np.where(allowed, gain, -np.inf))])
+    return int(found[np.argmax(np.where(allowed, gain, -np.inf))])

@@ -7,7 +7,7 @@ from metricnets.calibration import STRATEGIES, check_strategy, threshold
 
 SETTINGS = [
     {"strategy": "accuracy"},
-    *({"strategy": "f_beta", "beta": beta} for beta in (0.3, 1.0, 2, 5.0)),
+    *({"strategy": "f_beta", "beta": beta} for beta in (0, 0.3, 1.0, 2, 5.0)),
     *({"strategy": strategy, "min_rate": rate} for strategy in ("max_tpr", "max_tnr") for rate in np.arange(11) / 10),
 ]
 settings = pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: "-".join(map(str, setting.values())))
@@ -35,7 +35,7 @@ def quality(scores, y, cut, strategy, min_rate=0.0, beta=1.0):
     if strategy == "accuracy":
         return (tp + tn) / len(y)
     if strategy == "f_beta":
-        return (1 + beta**2) * tp / ((1 + beta**2) * tp + beta**2 * fn + fp)
+        return (1 + beta**2) * tp / max((1 + beta**2) * tp + beta**2 * fn + fp, 1e-9)
     rate, other = (tp / (tp + fn), tn / (tn + fp))[:: 1 if strategy == "max_tpr" else -1]
     return rate if other >= min_rate else -1
 
@@ -60,12 +60,40 @@ def test_only_the_order_of_scores_matters(setting, change):
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_separable_scores_are_separated(strategy):
     cut = threshold([3.0, -1.0, 0.5, 0.4], [1, -1, 1, -1], strategy=strategy, min_rate=1.0)
-    assert 0.4 < cut <= 0.5
+    assert cut == pytest.approx(0.45)
     assert isinstance(cut, float)
+
+
+@settings
+@pytest.mark.parametrize("drawn", SAMPLES, ids=str)
+def test_it_lies_halfway_between_neighbouring_scores(setting, drawn):
+    scores, y = sample(*drawn)
+    cut, values = threshold(scores, y, **setting), np.unique(scores)
+    below, above = values[values < cut], values[values > cut]
+    assert len(below) + len(above) == len(values)
+    if len(below) and len(above):
+        assert cut == pytest.approx((below[-1] + above[0]) / 2)
+    for scale in (1e-30, 1e30):
+        assert threshold(scores * scale, y, **setting) == pytest.approx(cut * scale)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_scores_that_differ_by_rounding_are_one(dtype):
+    scores = np.array([0.3, np.nextafter(dtype(0.3), dtype(1)), 0.7, 0.8], dtype)
+    cut = threshold(scores, [-1, 1, 1, 1])
+    assert cut == pytest.approx(0.5) or cut < 0.29
+    assert threshold([0.0, np.finfo(float).tiny], [-1, 1]) > 0  # neighbours of 0 are far apart for their size
+
+
+def test_huge_scores_overflow_nowhere():
+    top = np.finfo(float).max
+    for y in ([-1, 1, 1], [1, -1, -1], [-1, -1, 1]):
+        assert not np.isnan(threshold([-top, 0.0, top], y))
 
 
 def test_all_may_be_rejected():
     assert threshold([1.0, 2.0, 3.0, 4.0], [1, -1, -1, -1]) > 4
+    assert threshold([-4.0, -3.0, -2.0, -1.0], [1, -1, -1, -1]) == -0.5  # distances: equal points stay similar
 
 
 ERRORS = {
@@ -74,7 +102,7 @@ ERRORS = {
     "rate above 1": ({"strategy": "max_tnr", "min_rate": 1.5}, "min_rate=1.5"),
     "rate below 0": ({"strategy": "max_tpr", "min_rate": -0.1}, "min_rate=-0.1"),
     "rate no number": ({"strategy": "max_tpr", "min_rate": "high"}, "min_rate='high'"),
-    "beta": ({"strategy": "f_beta", "beta": 0}, "beta=0"),
+    "beta": ({"strategy": "f_beta", "beta": -1}, "beta=-1"),
     "beta no number": ({"strategy": "f_beta", "beta": None}, "beta=None"),
 }
 

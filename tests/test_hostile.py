@@ -105,7 +105,7 @@ def arguments(name, X, y, rng):
 
 # All that may be wrong with such data: there is nothing to tell apart, or nothing to be alike.
 ALLOWED = re.compile(
-    "gives no (similar|dissimilar) pairs|gives no triplets|should hold .1 and -1, both of them|one class only|"
+    "gives no (similar|dissimilar) pairs|gives no triplets|or 1 and 0, both of them|one class only|"
     "no class has two|no chunk has two|chunk_size=2 is more than any class has|no dissimilar pair"
 )
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from metricnets import networks
-from metricnets._numpy_networks import TorchEmbedding, as_numpy
+from metricnets.deep._training.numpy_networks import TorchEmbedding, as_numpy
 from metricnets.networks import ACTIVATIONS, NonSaturatingSigmoid, UnitNorm, mlp, small_conv
 
 X = np.random.default_rng(0).normal(size=(7, 5)) * 3

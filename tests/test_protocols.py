@@ -148,7 +148,7 @@ def test_wrong_pairs_are_named(verification):
     for wrong, got in ((fold[:5], "shape"), (None, "None"), (5, "5"), (KFold(5), "KFold")):
         with pytest.raises(ValueError, match=f"fold should give a value for each of 120 rows; got {got}"):
             cross_validate_pairs(None, members, y, wrong, preprocessor=X)
-    with pytest.raises(ValueError, match="fold should have no NaN"):
+    with pytest.raises(ValueError, match="fold should hold .* none of them missing"):
         cross_validate_pairs(None, members, y, np.where(fold == 1, np.nan, fold), preprocessor=X)
     with pytest.raises(ValueError, match=r"estimator=ITML is a class; give an instance, ITML\(\)"):
         cross_validate_pairs(ITML, members, y, fold, preprocessor=X)
@@ -160,8 +160,11 @@ def test_wrong_pairs_are_named(verification):
         cross_validate_pairs("euclidean", members, y, fold, preprocessor=X)
     with pytest.raises(ValueError, match=r"estimator=LDA\(\) learns from labels of points"):
         cross_validate_pairs(LDA(), members, y, fold, preprocessor=X)
-    with pytest.raises(ValueError, match=r"give 2 \* y - 1"):
-        cross_validate_pairs(None, members, (y + 1) // 2, fold, preprocessor=X)
+    with pytest.raises(ValueError, match=r"y should hold \+1 and -1, or 1 and 0"):
+        cross_validate_pairs(None, members, y + 1, fold, preprocessor=X)
+    found = [cross_validate_pairs(None, members, labels, fold, preprocessor=X) for labels in (y, (y + 1) // 2, y > 0)]
+    same(found[0], found[1])
+    same(found[0], found[2])
 
 
 @pytest.fixture
@@ -312,7 +315,7 @@ def test_wrong_tasks_are_named(domains):
         with pytest.raises(ValueError, match=message):
             transfer(None, X, y, domain, predictor=predictor)
     for missing in (np.nan, pd.NA):
-        with pytest.raises(ValueError, match="y should have no NaN"):
+        with pytest.raises(ValueError, match="y should hold .* none of them missing"):
             transfer(None, X, np.where(domain == "a", 0, missing), domain)
     with pytest.raises(ValueError, match="DTML is a class"):
         transfer(DTML, X, y, domain)
@@ -405,20 +408,21 @@ class TestSplitOfLabelSets:
     X = np.arange(6.0)[:, None]
     Y = np.array([[0, 1], [1, 0], [0, 1], [1, 0], [0, 1], [1, 0]])
 
-    def test_masks_and_negative_rows(self):
+    def test_masks_are_rows(self):
         model, mask = KNeighborsClassifier(1), np.arange(6) < 4
         expected = without_times(multilabel_split(model, self.X, self.Y, range(4), [4, 5]))
         assert without_times(multilabel_split(model, self.X, self.Y, mask, ~mask)) == expected
-        assert without_times(multilabel_split(model, self.X, csr_matrix(self.Y), range(4), [-2, -1])) == expected
+        assert without_times(multilabel_split(model, self.X, csr_matrix(self.Y), range(4), [4, 5])) == expected
 
     @pytest.mark.parametrize(
         ("changed", "message"),
         [
-            ({"test": [-6]}, "both have row 0"),
+            ({"test": [-1]}, "test should hold row numbers from 0 to 5"),
+            ({"train": [-6, 1]}, "train should hold row numbers from 0 to 5"),
             ({"test": []}, "test should name some rows"),
-            ({"test": [6]}, "test should hold row numbers below 6"),
+            ({"test": [6]}, "test should hold row numbers from 0 to 5"),
             ({"train": [0.5]}, "train should hold row numbers"),
-            ({"train": [True, False]}, r"train should hold row numbers below 6, or be a mask"),
+            ({"train": [True, False]}, r"train should hold row numbers from 0 to 5, or be a mask"),
             ({"train": [0, 0, 1, 1, 0, 0], "test": [1, 1, 0, 0, 1, 1]}, "masks should be of bool"),
             ({"Y": [0, 1, 0, 1, 0, 1]}, "a table of 0 and 1"),
             ({"Y": np.eye(6)[:, :1]}, "two labels or more; got shape"),

@@ -8,7 +8,6 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
-from metricnets._numpy_networks import as_numpy
 from metricnets._params import (
     Count,
     Flag,
@@ -27,6 +26,7 @@ from metricnets.base import MetricMixin
 from metricnets.deep._training.data import CHUNK, Part, Plan, Problem, Rows, Trained, tensor_of
 from metricnets.deep._training.embedding import checked_network, embed, takes_double
 from metricnets.deep._training.loop import Options, train
+from metricnets.deep._training.numpy_networks import as_numpy
 from metricnets.deep._training.runtime import defaults, randomness, threads_for
 from metricnets.deep._training.scaling import standardization, standardized
 from metricnets.exceptions import FitInterrupted, warn

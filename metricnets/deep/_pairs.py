@@ -48,7 +48,7 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
     threshold_ : float
         Largest distance that counts as similar.
     classes_ : ndarray of shape (2,)
-        −1 and +1.
+        The labels of dissimilar and of similar pairs, as in y.
     """
 
     jitter: NonNegative = 0.0
@@ -68,7 +68,7 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
             Indicators cost memory for each point once, however many pairs there are.
         y : array-like of shape (n_pairs,)
-            +1 for similar, −1 for dissimilar.
+            +1 for similar, −1 or 0 for dissimilar; or True and False.
         calibration_params : dict or None, default=None
             Keyword arguments of ``calibrate_threshold``.
 
@@ -84,9 +84,9 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         calibration_params = calibration.check_params(calibration_params)
         pairs = np.asarray(pairs)
         X, members = points_and_members(pairs, 2, self.preprocessor)
-        y = check_pair_labels(y, len(members))
+        y, self.classes_ = check_pair_labels(y, len(members))
         self._checked_shape(X)
-        self.n_features_in_, self.classes_ = X.shape[1], np.array([-1, 1])
+        self.n_features_in_ = X.shape[1]
         weights = np.bincount(members.ravel(), minlength=len(X))
         problem = self._prepare(X, Targets(tensor_of(y)), y, weights)
         problem.rows = Pairs(problem.rows.X, problem.rows.targets, torch.as_tensor(members), problem.kept, self.jitter)

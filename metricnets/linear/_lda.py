@@ -67,7 +67,7 @@ class LDA(LinearMetric):
         most = min(len(classes) - 1, X.shape[1])
         if most < 1:
             raise ValueError(f"y has one class only, {classes[0]!s}; LDA needs at least two to tell apart.")
-        if not any(np.ptp(X[y == c], axis=0).any() for c in classes):
+        if not any((np.ptp(X[y == c], axis=0) >= np.finfo(float).tiny).any() for c in classes):
             raise ValueError("no class has two different rows; LDA needs some scatter within the classes.")
         if self.n_components is not None and self.n_components > most:
             raise ValueError(f"n_components={self.n_components} is more than min(n_classes - 1, n_features) = {most}.")

@@ -56,9 +56,9 @@ class PairsLearner(PairsMixin, TuplesLearner):
     Attributes
     ----------
     threshold_ : float
-        Greatest distance that counts as similar.
+        Largest distance that counts as similar.
     classes_ : ndarray of shape (2,)
-        −1 and +1.
+        The labels of dissimilar and of similar pairs, as in y.
     """
 
     @fitting
@@ -69,7 +69,7 @@ class PairsLearner(PairsMixin, TuplesLearner):
         ----------
         pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
         y : array-like of shape (n_pairs,)
-            +1 for similar, −1 for dissimilar.
+            +1 for similar, −1 or 0 for dissimilar; or True and False.
         calibration_params : dict or None, default=None
             Keyword arguments of ``calibrate_threshold``.
 
@@ -84,8 +84,9 @@ class PairsLearner(PairsMixin, TuplesLearner):
         """
         calibration_params = calibration.check_params(calibration_params)
         X, members = self._rows(pairs)
-        y = check_pair_labels(y, len(members))
-        self._learn(X, members, y)
+        signs, classes = check_pair_labels(y, len(members))
+        self._learn(X, members, signs)
+        self.classes_ = classes
         return self.calibrate_threshold(pairs, y, **calibration_params)
 
 

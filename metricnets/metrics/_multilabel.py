@@ -4,8 +4,10 @@ All but the Hamming loss look at the order of the labels of a row alone.  Ties c
 prediction, as in scikit-learn: of labels with one score those that do not belong come first.
 """
 
+from numbers import Real
+
 import numpy as np
-from sklearn.metrics import coverage_error, hamming_loss, label_ranking_average_precision_score, label_ranking_loss
+from sklearn.metrics import hamming_loss, label_ranking_average_precision_score, label_ranking_loss
 
 from metricnets.metrics._checks import check_rows
 
@@ -61,7 +63,8 @@ def coverage(Y, score):
     Y, score = check_label_sets(Y, score)
     rows = Y.any(axis=1)
     _some(rows, "one label")
-    return float(coverage_error(Y[rows], score[rows])) - 1
+    last = np.where(Y[rows] == 1, score[rows], np.inf).min(axis=1, keepdims=True)
+    return float((score[rows] >= last).sum(axis=1).mean()) - 1
 
 
 def ranking_loss(Y, score):
@@ -124,6 +127,8 @@ def multilabel_scores(Y, score, *, threshold=0.5):
     >>> multilabel_scores([[1, 0, 0]], [[0.5, 0.7, 0.1]])["ranking_loss"]
     0.5
     """
+    if not isinstance(threshold, Real) or np.isnan(threshold):
+        raise ValueError(f"threshold={threshold!r} should be a number.")
     Y, score = check_label_sets(Y, score)
     losses = {f.__name__: f(Y, score) for f in (ranking_loss, one_error, coverage, average_precision)}
     return {"hamming_loss": float(hamming_loss(Y.astype(int), (score > threshold).astype(int)))} | losses

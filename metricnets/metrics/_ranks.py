@@ -2,8 +2,8 @@
 
 import numpy as np
 from sklearn.preprocessing import normalize
-from sklearn.utils.validation import check_array, column_or_1d
 
+from metricnets._arrays import checked_array, checked_column
 from metricnets._tuples import FLOATS
 
 CHUNK = 2**22  # distances in memory at a time
@@ -56,14 +56,19 @@ def _prepared(z, gallery, metric):
     return z, gallery, (gallery**2).sum(axis=1) / 2
 
 
+def _table(z, name):
+    """Embeddings in single or double precision; small integers and half precision would not do for squares."""
+    return checked_array(z, name, dtype=FLOATS)
+
+
 def _check(z, y, z_gallery, y_gallery):
     """Validated arguments of `match_ranks` but the metric, with classes as codes."""
-    z, y = check_array(z, dtype=FLOATS, input_name="z"), column_or_1d(y)
+    z, y = _table(z, "z"), checked_column(y, "y")
     if (z_gallery is None) != (y_gallery is None):
         raise ValueError("z_gallery and y_gallery are needed both, or neither.")
     alone = z_gallery is None
-    gallery = z if alone else check_array(z_gallery, dtype=FLOATS, input_name="z_gallery")
-    y_gallery = y if alone else column_or_1d(y_gallery)
+    gallery = z if alone else _table(z_gallery, "z_gallery")
+    y_gallery = y if alone else checked_column(y_gallery, "y_gallery")
     if len(z) != len(y) or len(gallery) != len(y_gallery):
         raise ValueError(
             f"every row needs its class: z has {len(z)} rows and y {len(y)}, "
@@ -71,5 +76,10 @@ def _check(z, y, z_gallery, y_gallery):
         )
     if z.shape[1] != gallery.shape[1]:
         raise ValueError(f"z has {z.shape[1]} columns and z_gallery {gallery.shape[1]}; embed both with one metric.")
+    if (y.dtype.kind in "SU") != (y_gallery.dtype.kind in "SU"):
+        raise ValueError(f"y holds {y[0]!r} and y_gallery {y_gallery[0]!r}; both should hold classes of one kind.")
     codes = np.unique(np.concatenate([y, y_gallery]), return_inverse=True)[1]
+    exponent = np.frexp(max(np.abs(z).max(), np.abs(gallery).max()))[1]
+    if abs(exponent) > 30:  # squares might overflow or vanish; ranks do not depend on the scale
+        z, gallery = np.ldexp(z, -exponent), np.ldexp(gallery, -exponent)
     return z, codes[: len(y)], gallery, codes[len(y) :], alone

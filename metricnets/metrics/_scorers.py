@@ -6,7 +6,9 @@ from functools import partial
 
 import numpy as np
 import sklearn.metrics
+from sklearn.utils.validation import column_or_1d
 
+from metricnets._arrays import count_rows, embeddings, one_each
 from metricnets.metrics._distribution import canberra, chebyshev, clark, cosine, intersection, kullback_leibler
 from metricnets.metrics._multilabel import average_precision, coverage, one_error, ranking_loss
 from metricnets.metrics._retrieval import map_at_r, mean_average_precision, precision_at_k, r_precision
@@ -33,7 +35,8 @@ class Scorer:
 
     def __call__(self, estimator, X, y):
         """Score a fitted estimator on held-out rows."""
-        return self.sign * self.score(y, self.response(estimator, X))
+        found = self.score(y, self.response(estimator, X))
+        return found if self.sign == 1 else -found
 
 
 def predicted(estimator, X):
@@ -51,21 +54,35 @@ def probabilities(estimator, X):
 
 def similarities(estimator, X):
     """How similar the points of each pair are."""
-    return estimator.decision_function(X)
+    source = f"{type(estimator).__name__}().decision_function"
+    return one_each(estimator.decision_function(X), count_rows(X, "X"), source)
 
 
 def embedded(estimator, X):
     """Embedding of the points."""
-    return estimator.transform(X)
+    return embeddings(estimator.transform(X), count_rows(X, "X"), f"{type(estimator).__name__}().transform")
+
+
+class NoScoreError(ValueError):
+    """What a scorer returns where there is no score.
+
+    An error that is raised in a search becomes NaN and a page of warnings for each fold, after which the
+    search chooses at random; at what is no number it stops and shows it.
+    """
+
+    def __float__(self):
+        raise self
 
 
 def _among_themselves(score, y, z):
-    if len(np.unique(y)) < 2:
-        raise ValueError(
-            f"the {len(z)} held-out rows are of one class, so that all of them match; metrics are no classifiers to "
-            "scikit-learn, which then splits rows in their order: give cv=StratifiedKFold(), or GroupKFold of persons."
-        )
-    return score(z, y)
+    known, counts = np.unique(column_or_1d(y), return_counts=True)
+    if len(known) > 1 and counts.max() > 1:
+        return score(z, y)
+    what = "of one class, so that all of them match" if len(known) < 2 else "of a class each, so that none match"
+    return NoScoreError(
+        f"nothing: the {len(z)} held-out rows are {what}.  Metrics are no classifiers to scikit-learn, which splits "
+        "rows in their order then; give cv=StratifiedKFold(), or GroupKFold of persons,"
+    )
 
 
 _LOSSES = {
@@ -103,7 +120,8 @@ def get_scorer(name):
           'neg_kullback_leibler', 'cosine', 'intersection'.
         - Retrieval, from ``transform``, every held-out row among the others: 'map_at_r',
           'mean_average_precision', 'r_precision', 'precision_at_1'.  Name the splitter, ``cv=StratifiedKFold()``:
-          an integer splits rows in their order, and held-out rows of one class all match each other.
+          an integer splits rows in their order, and held-out rows of one class all match each other, which
+          ends a search with an error.
         - Pairs, from ``decision_function``: 'neg_equal_error_rate', and scikit-learn's 'roc_auc'.
 
     Returns

@@ -5,15 +5,16 @@ The curve itself and the area under it are ``roc_curve`` and ``roc_auc_score`` o
 
 import numpy as np
 from sklearn.metrics import roc_curve
-from sklearn.utils.validation import check_array, column_or_1d
 
+from metricnets._arrays import checked_array, checked_column
 from metricnets.calibration import threshold
 
 
 def equal_error_rate(y, score):
-    """Error rate where as many similar pairs are rejected as dissimilar ones are accepted.
+    """Equal error rate.
 
-    The value at which FPR = 1 − TPR, on the straight line between the two nearest thresholds.
+    The rate at which similar pairs are rejected where dissimilar ones are accepted at the same rate: the value
+    at which FPR = 1 − TPR, on the straight line between the two nearest thresholds.
 
     Parameters
     ----------
@@ -69,7 +70,10 @@ def tar_at_far(y, score, far):
     >>> tar_at_far([-1, -1, 1, 1], [0.1, 0.4, 0.3, 0.8], [0.0, 0.5])
     array([0.5, 1. ])
     """
-    allowed = np.asarray(far, dtype=float)
+    try:
+        allowed = np.asarray(far, dtype=float)
+    except (TypeError, ValueError):
+        allowed = np.array(np.nan)
     if not np.all((allowed >= 0) & (allowed <= 1)):
         raise ValueError(f"far={far!r} should be a rate in [0, 1], or several.")
     fpr, tpr = _rates(y, score)
@@ -105,10 +109,10 @@ def best_threshold_accuracy(y, score, fold):
     --------
     >>> from metricnets.metrics import best_threshold_accuracy
     >>> best_threshold_accuracy([1, 0, 1, 0, 1, 0], [5.0, 1.0, 6.0, 2.0, 2.5, 0.0], [0, 0, 1, 1, 2, 2])
-    array([1. , 1. , 0.5])
+    array([1. , 0.5, 0.5])
     """
     y, score = check_scores(y, score)
-    folds, fold = np.unique(column_or_1d(fold), return_inverse=True)
+    folds, fold = np.unique(checked_column(fold, "fold"), return_inverse=True)
     if len(fold) != len(y):
         raise ValueError(f"there are {len(y)} pairs and {len(fold)} values in fold.")
     if len(folds) < 2:
@@ -123,7 +127,7 @@ def best_threshold_accuracy(y, score, fold):
 
 def check_scores(y, score):
     """Validate labels and scores of pairs; the labels come back as +1 and −1."""
-    y, score = column_or_1d(y), check_array(score, ensure_2d=False, dtype=float, input_name="score")
+    y, score = checked_column(y, "y"), checked_array(score, "score", ensure_2d=False, dtype=float)
     if score.shape != y.shape:
         raise ValueError(f"y has shape {y.shape} and score {score.shape}; there should be one score for each pair.")
     similar = y == 1

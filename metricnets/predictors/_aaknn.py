@@ -1,8 +1,9 @@
 """AAKNN: label distributions, the mean of those of the nearest neighbours."""
 
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
+from metricnets._arrays import checked_array
 from metricnets._params import fitting
 from metricnets.predictors._base import NeighborsEstimator, total
 
@@ -64,7 +65,7 @@ class AAKNN(RegressorMixin, NeighborsEstimator):
             If y is not of finite numbers, or there are fewer than ``n_neighbors`` rows.
         """
         X, y = self._validated(X, y)
-        self._targets = check_array(y, ensure_2d=False, dtype=float, input_name="y")
+        self._targets = checked_array(y, "y", ensure_2d=False, dtype=float)
         self._index(X, y, self.n_neighbors)
         return self
 

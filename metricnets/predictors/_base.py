@@ -9,8 +9,9 @@ from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import get_tags
-from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
+from metricnets._arrays import checked_array, count_rows, embeddings, one_each
 from metricnets._linalg import middle, shifted
 from metricnets._neighbors import Neighbors
 from metricnets._params import Count, LearnerOrDistance, Parametrized, check_instance
@@ -49,11 +50,12 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
     def _validated(self, X, y):
         """X and y, y dense, both as yet unread by the metric."""
         check_instance(self.metric, "metric")
+        count_rows(X, "X")
         validate_data(self, X, y, skip_check_array=True)
         X = self._checked(X)
         if isinstance(y, list) and (any(isinstance(row, Set) for row in y) or len({np.size(row) for row in y}) > 1):
             raise ValueError("y holds lists or sets of labels; MultiLabelBinarizer of scikit-learn makes them a table.")
-        y = check_array(y, accept_sparse=True, ensure_2d=False, dtype=None, input_name="y")
+        y = checked_array(y, "y", accept_sparse=True, ensure_2d=False, dtype=None)
         check_consistent_length(X, y)
         if self._is_to_be_fitted():
             check_learns_from(self.metric, y)
@@ -74,17 +76,18 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
         self.metric_ = clone(self.metric).fit(X, y) if self._is_to_be_fitted() else self.metric
         self._origin = None
         z = self._embed(X)
+        self._dense = not issparse(z)
         if self._embeds():
-            self._found = Neighbors(z, self.n_neighbors)
+            self._found = Neighbors(z, int(self.n_neighbors))
             return
-        if np.isnan(float(self.metric_(z[0], z[-1]))):
-            raise ValueError(f"metric={self.metric!r} returned NaN for two rows of X; it should be a distance.")
-        by_pairs = NearestNeighbors(n_neighbors=self.n_neighbors, metric=self.metric_, algorithm="brute").fit(z)
+        measured, n_neighbors = Measured(self.metric_), int(self.n_neighbors)
+        by_pairs = NearestNeighbors(n_neighbors=n_neighbors, metric=measured, algorithm="brute").fit(z)
         self._found = partial(by_pairs.kneighbors, return_distance=False)
 
     def _neighbors(self, X=None):
         """Rows of the table nearest to each point, (n, k); without X, to each row, which is not its own neighbour."""
         z = None if X is None else self._embed(self._checked(X))
+        z = z.toarray() if issparse(z) and self._dense else z
         with one_thread("openmp"):
             return self._found(z)
 
@@ -93,7 +96,8 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
         if getattr(self.metric_, "_linear", False):
             return self.metric_._points(self._shifted(self.metric_._checked(X)))
         if is_learner(self.metric_):
-            return check_array(self.metric_.transform(X), accept_sparse="csr", dtype=FLOATS)
+            name = f"metric={type(self.metric_).__name__}().transform"
+            return embeddings(self.metric_.transform(X), count_rows(X, "X"), name, sparse=True)
         if not isinstance(self.metric_, Distance):
             return X
         if X.shape[1] != self.metric_.size:
@@ -129,6 +133,16 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
         if is_learner(self.metric):
             tags.input_tags = get_tags(self.metric).input_tags
         return tags
+
+
+class Measured:
+    """A distance of two rows that code of others computes: a finite number, or an error that says whose it is not."""
+
+    def __init__(self, metric):
+        self.metric = metric
+
+    def __call__(self, u, v):
+        return one_each([self.metric(u, v)], 1, f"metric={self.metric!r}")[0]
 
 
 def check_settable(params, metric):

@@ -8,7 +8,8 @@ from sklearn.base import MetaEstimatorMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from metricnets._params import MaybeMetric, MaybeRate, Parametrized, Positive, StrOptions, check_instance, fitting
+from metricnets._arrays import count_rows, embeddings, lengths, one_each
+from metricnets._params import MaybeMetric, MaybeRate, NonNegative, Parametrized, StrOptions, check_instance, fitting
 from metricnets._tuples import check_pair_labels, check_tuples
 from metricnets.base import MetricMixin, PairsMixin
 from metricnets.calibration import STRATEGIES, check_strategy
@@ -31,16 +32,16 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
     strategy : {'accuracy', 'f_beta', 'max_tpr', 'max_tnr'}, default='accuracy'
         How ``threshold_`` is chosen, see :func:`metricnets.calibration.threshold`.
     min_rate : float in [0, 1] or None, default=None
-        The least rate kept by 'max_tpr' and 'max_tnr'.
-    beta : float > 0, default=1.0
-        Weight of recall in 'f_beta'.
+        The smallest rate kept by 'max_tpr' and 'max_tnr'.
+    beta : float >= 0, default=1.0
+        Weight of recall in 'f_beta'; 0 is precision alone.
 
     Attributes
     ----------
     threshold_ : float
-        Greatest distance that counts as similar.
+        Largest distance that counts as similar.
     classes_ : ndarray of shape (2,)
-        −1 and +1.
+        The labels of dissimilar and of similar pairs, as in y.
 
     See Also
     --------
@@ -60,7 +61,7 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
     metric: MaybeMetric = field(default=None, kw_only=False)
     strategy: Annotated[str, StrOptions({*STRATEGIES})] = "accuracy"
     min_rate: MaybeRate = None
-    beta: Positive = 1.0
+    beta: NonNegative = 1.0
 
     @fitting
     def fit(self, pairs, y):
@@ -70,7 +71,7 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
         ----------
         pairs : array-like of shape (n_pairs, 2, n_features), or indicators if ``metric`` looks them up
         y : array-like of shape (n_pairs,)
-            +1 for similar, −1 for dissimilar.
+            +1 for similar, −1 or 0 for dissimilar; or True and False.
 
         Returns
         -------
@@ -87,19 +88,20 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
                 f"metric={self.metric!r} is not fitted; fit it first, here a threshold is chosen only."
             )
         check_strategy(self.strategy, self.min_rate, self.beta)
-        y = check_pair_labels(y, len(pairs))
-        self.classes_ = np.array([-1, 1])
+        self.classes_ = check_pair_labels(y, count_rows(pairs, "pairs"))[1]
         return self.calibrate_threshold(pairs, y, self.strategy, self.min_rate, self.beta)
 
     def pair_distance(self, pairs):
         """Distances of pairs in the metric, shape (n_pairs,)."""
         check_is_fitted(self, "classes_")
+        name = f"metric={type(self.metric).__name__}()"
         if hasattr(self.metric, "pair_distance"):
-            return self.metric.pair_distance(pairs)
+            return one_each(self.metric.pair_distance(pairs), count_rows(pairs, "pairs"), f"{name}.pair_distance")
         left, right = np.swapaxes(check_tuples(pairs, 2), 0, 1)
         if self.metric is not None:
-            left, right = (np.asarray(self.metric.transform(points)) for points in (left, right))
-        return np.sqrt(((left - right) ** 2).reshape(len(left), -1).sum(axis=1))
+            left, right, name = self.metric.transform(left), self.metric.transform(right), f"{name}.transform"
+        n_pairs = count_rows(pairs, "pairs")
+        return lengths(embeddings(left, n_pairs, name) - embeddings(right, n_pairs, name))
 
     def pair_score(self, pairs):
         """Similarities of pairs of points, the negative distances."""

@@ -8,8 +8,9 @@ from sklearn.base import MetaEstimatorMixin, clone, is_regressor
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from metricnets._arrays import checked_array, count_rows
 from metricnets._labels import plain, read
 from metricnets._params import MaybeObject, Parametrized, check_instance, fitting
 
@@ -74,6 +75,8 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
         self : object
         """
         check_instance(self.estimator, "estimator")
+        if not hasattr(self._inner(), "fit"):
+            raise ValueError(f"estimator={self.estimator!r} should be an estimator, with fit and predict, or None.")
         X, y, _ = _labelled(X, y, sample_domain, all_numbers=is_regressor(self._inner()))
         self.estimator_ = clone(self._inner()).fit(X, y)
         return self
@@ -126,8 +129,12 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
         return tags
 
 
+AS_IT_IS = {"dtype": None, "ensure_2d": False, "allow_nd": True, "ensure_all_finite": False, "ensure_min_samples": 0}
+
+
 def _labelled(X, y, sample_domain, classes=(), all_numbers=False):
     """X and y of the rows that have a label, and which these are."""
+    count_rows(X, "X")
     labels, missing, negative = read(y)
     check_consistent_length(X, labels, sample_domain)
     if sample_domain is None:
@@ -135,8 +142,8 @@ def _labelled(X, y, sample_domain, classes=(), all_numbers=False):
         is_label = all_numbers or len(others) < 2 or any(label in classes for label in set(labels[negative].tolist()))
         rows = np.flatnonzero(~missing & (is_label | ~negative))
     else:
-        rows = np.flatnonzero(check_array(sample_domain, ensure_2d=False, input_name="sample_domain") >= 0)
+        rows = np.flatnonzero(checked_array(sample_domain, "sample_domain", ensure_2d=False) >= 0)
     if not len(rows) and len(labels):
         raise ValueError("no row has a label: every y is masked, or every sample_domain is negative.")
-    table = X.iloc if hasattr(X, "iloc") else X.tocsr() if issparse(X) else np.asarray(X)
+    table = X.iloc if hasattr(X, "iloc") else X.tocsr() if issparse(X) else checked_array(X, "X", **AS_IT_IS)
     return table[rows], plain(labels[rows]), rows

@@ -4,8 +4,8 @@ import time
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils.validation import check_array
 
+from metricnets._arrays import checked_array, checked_column, embeddings
 from metricnets._params import check_instance
 from metricnets._tuples import FLOATS
 
@@ -14,7 +14,7 @@ def points(X, estimator):
     """A frame as it is for an estimator, which may choose columns by name; else a finite array or sparse matrix."""
     if hasattr(X, "iloc") and hasattr(estimator, "fit"):
         return X
-    return check_array(X, accept_sparse="csr", dtype=FLOATS, allow_nd=True, input_name="X")
+    return checked_array(X, "X", accept_sparse="csr", dtype=FLOATS, allow_nd=True)
 
 
 def rows_of(X, rows):
@@ -28,16 +28,7 @@ def column(values, name, n_rows):
     if found.shape not in ((n_rows,), (n_rows, 1)):
         got = f"shape {found.shape}" if found.ndim else f"{values!r:.80}"
         raise ValueError(f"{name} should give a value for each of {n_rows} rows; got {got}.")
-    if _has_missing(found):
-        raise ValueError(f"{name} should have no NaN.")
-    return found.ravel()
-
-
-def _has_missing(values):
-    try:
-        return bool((values != values).any())
-    except TypeError:  # pandas.NA is neither equal nor unequal
-        return True
+    return checked_column(found, name)
 
 
 def list_of_pairs(values, name, what):
@@ -64,11 +55,20 @@ def checked(estimator, X, **columns):
     return X, *(column(values, name, X.shape[0]) for name, values in columns.items())
 
 
-def fitted_embedding(estimator, X, y=None):
+def fitted_embedding(estimator, X, y=None, *, sparse=False, **metadata):
     """Return a function from points to embeddings, fitted to the data if it learns from data."""
-    if hasattr(estimator, "transform"):
-        return clone(estimator).fit(X, y).transform
-    return estimator or np.asarray
+    if estimator is None:
+        embed, source = as_it_is, "X"
+    elif hasattr(estimator, "transform"):
+        embed, source = clone(estimator).fit(X, y, **metadata).transform, f"estimator={type(estimator).__name__}()"
+    else:
+        embed, source = estimator, f"estimator={estimator!r}"
+    return lambda points: embeddings(embed(points), points.shape[0], source, sparse=sparse)
+
+
+def as_it_is(points):
+    """Points for embeddings."""
+    return points
 
 
 def times(begin, fitted):

@@ -7,8 +7,8 @@ from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils import check_consistent_length
-from sklearn.utils.validation import check_array
 
+from metricnets._arrays import checked_array
 from metricnets._params import check_instance
 from metricnets.metrics._multilabel import multilabel_scores
 from metricnets.metrics._scorers import probabilities
@@ -55,14 +55,14 @@ def multilabel_split(estimator, X, Y, train, test, *, scaling=None):
     if not hasattr(estimator, "predict_proba"):
         raise ValueError(f"estimator={estimator!r} should have predict_proba, which ranks the labels.")
     check_instance(estimator, "estimator")
-    X, Y = points(X, estimator), check_array(Y, accept_sparse=True, ensure_2d=False, dtype=None, input_name="Y")
-    Y = Y.toarray() if issparse(Y) else Y
+    X, Y = points(X, estimator), checked_array(Y, "Y", ensure_2d=False, dtype=float)
     if Y.ndim != 2 or Y.shape[1] < 2 or not np.isin(Y, (0, 1)).all():
         raise ValueError(
             f"Y should be a table of 0 and 1, a column for each of two labels or more; got shape {Y.shape} with values "
             f"such as {np.unique(Y)[:3].tolist()}."
         )
     check_consistent_length(X, Y)
+    Y = Y.astype(int)
     train, test = (row_numbers(part, name, len(Y)) for part, name in ((train, "train"), (test, "test")))
     if np.intersect1d(train, test).size:
         raise ValueError(f"train and test both have row {np.intersect1d(train, test)[0]}; masks should be of bool.")
@@ -81,9 +81,11 @@ def row_numbers(part, name, n_rows):
     if part.ndim != 1 or not len(part):
         got = f"shape {part.shape}" if part.ndim != 1 else "none"
         raise ValueError(f"{name} should name some rows, by number or a mask of shape ({n_rows},); got {got}.")
-    if part.dtype.kind not in "iu" or not -n_rows <= part.min() <= part.max() < n_rows:
-        raise ValueError(f"{name} should hold row numbers below {n_rows}, or be a mask; it holds {part.tolist()[:3]}.")
-    return part % n_rows
+    if part.dtype.kind not in "iu" or not 0 <= part.min() <= part.max() < n_rows:
+        raise ValueError(
+            f"{name} should hold row numbers from 0 to {n_rows - 1}, or be a mask; it holds {part.tolist()[:3]}."
+        )
+    return part
 
 
 def scaled(seen, unseen, scaling):

@@ -9,6 +9,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils import get_tags
 from sklearn.utils.parallel import Parallel, delayed
 
+from metricnets._arrays import count_rows, lengths, one_each
 from metricnets._params import check_instance
 from metricnets._tuples import check_pair_labels, distinct, points_and_members
 from metricnets.base import MetricMixin
@@ -34,7 +35,7 @@ def cross_validate_pairs(
         folds, each once, without labels; a function of points; None, for the points as they are.
     pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
     y : array-like of shape (n_pairs,)
-        +1 for similar, −1 for dissimilar.
+        +1 for similar, −1 or 0 for dissimilar.
     fold : array-like of shape (n_pairs,)
         The fold of each pair; at least two.
     preprocessor : array-like, callable or None, default=None
@@ -70,11 +71,12 @@ def cross_validate_pairs(
     >>> from metricnets.protocols import cross_validate_pairs
     >>> X, pairs = [[0.0], [0.1], [5.0], [5.2]], [[0, 1], [0, 2], [2, 3], [1, 3]]
     >>> cross_validate_pairs(None, pairs, [1, -1, 1, -1], [0, 0, 1, 1], preprocessor=X)["test_accuracy"]
-    array([1. , 0.5])
+    array([1., 1.])
     """
     check_metric(metric)
     learns_pairs = _check_estimator(estimator)
-    y, fold = check_pair_labels(y, len(pairs)), column(fold, "fold", len(pairs))
+    y, _ = check_pair_labels(y, count_rows(pairs, "pairs"))
+    fold = column(fold, "fold", len(y))
     folds = np.unique(fold)
     if len(folds) < 2:
         raise ValueError(f"fold is {folds[0]} throughout; two folds are needed, one to train on and one to test on.")
@@ -122,11 +124,14 @@ def _judge_learner(estimator, X, members, y, inside, own_threshold):
         pairs = X[members]
     model.fit(pairs[~inside], y[~inside])
     fitted, decider = time.perf_counter(), getattr(model, "best_estimator_", model)
-    if own_threshold and hasattr(decider, "threshold_"):
-        cut = -decider.threshold_
-    else:
-        cut = threshold(model.decision_function(pairs[~inside]), y[~inside])
-    return _verified(model.decision_function(pairs[inside]), y[inside], cut) | times(begin, fitted)
+
+    def scored(rows):
+        source = f"estimator={type(estimator).__name__}().decision_function"
+        return one_each(model.decision_function(pairs[rows]), int(rows.sum()), source)
+
+    own = own_threshold and hasattr(decider, "threshold_")
+    cut = -decider.threshold_ if own else threshold(scored(~inside), y[~inside])
+    return _verified(scored(inside), y[inside], cut) | times(begin, fitted)
 
 
 def _judge_embedding(estimator, X, members, y, inside, metric):
@@ -135,11 +140,11 @@ def _judge_embedding(estimator, X, members, y, inside, metric):
     points, _ = distinct(X.reshape(len(X), -1), members[~inside])
     embed = fitted_embedding(estimator, points.reshape(-1, *X.shape[1:]))
     fitted = time.perf_counter()
-    z = np.asarray(embed(X)).reshape(len(X), -1)
+    z = embed(X)
     if metric == "cosine":
-        z = normalize(z)
+        z = normalize(z.astype(float))
     left, right = z[members[:, 0]], z[members[:, 1]]
-    score = (left * right).sum(axis=1) if metric == "cosine" else -np.linalg.norm(left - right, axis=1)
+    score = (left * right).sum(axis=1) if metric == "cosine" else -lengths(left - right)
     return _verified(score[inside], y[inside], threshold(score[~inside], y[~inside])) | times(begin, fitted)
 
 

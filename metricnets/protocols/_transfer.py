@@ -81,9 +81,9 @@ def _judge_task(estimator, predictor, X, codes, source, target):
         rows = source | target
         masked = np.where(target, -1, codes)[rows]
         sample_domain = np.where(target, -1, 1)[rows]
-        embed = clone(estimator).fit(rows_of(X, rows), masked, sample_domain=sample_domain).transform
+        embed = fitted_embedding(estimator, rows_of(X, rows), masked, sparse=True, sample_domain=sample_domain)
     else:
-        embed = fitted_embedding(estimator, rows_of(X, source), codes[source])
+        embed = fitted_embedding(estimator, rows_of(X, source), codes[source], sparse=True)
     fitted = time.perf_counter()
     model = clone(predictor).fit(embed(rows_of(X, source)), codes[source])
     accuracy = accuracy_score(codes[target], model.predict(embed(rows_of(X, target))))

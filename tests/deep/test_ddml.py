@@ -309,7 +309,7 @@ def test_calibration_params_are_checked_before_fitting(points, indexed):
 
 
 def test_threshold_holds_for_new_pairs_of_random_points():
-    """Nothing can be learned of random pairs: a threshold for those learned by heart would reject all new ones."""
+    """Nothing can be learned of random pairs: a threshold next to those learned by heart would reject all new ones."""
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(600, 2, 20)), np.tile([-1, 1], 300)
     X[y == 1, 1] += 2 * X[y == 1, 0]
@@ -317,8 +317,14 @@ def test_threshold_holds_for_new_pairs_of_random_points():
     held_back = learner._split(400, y[:400], learner._seed())[1]
     assert learner.threshold_ == learner.calibrate_threshold(X[held_back], y[held_back]).threshold_
     by_heart = DDMLPairs(early_stopping=False, random_state=0).fit(X[:400], y[:400])
-    assert by_heart.threshold_ < learner.threshold_
-    assert accuracy_score(y[400:], learner.predict(X[400:])) > accuracy_score(y[400:], by_heart.predict(X[400:]))
+    halfway, largest = by_heart.threshold_, by_heart.pair_distance(X[:400])[y[:400] == 1].max()
+    assert largest < halfway < learner.threshold_
+    nearest = by_heart.pair_distance(X[:400])[y[:400] == -1].min()
+    assert halfway == pytest.approx((largest + nearest) / 2)
+    accuracy = accuracy_score(y[400:], by_heart.predict(X[400:]))
+    close = by_heart.set_threshold(largest)
+    for better in (accuracy, accuracy_score(y[400:], learner.predict(X[400:]))):
+        assert better > accuracy_score(y[400:], close.predict(X[400:]))
 
 
 def test_model_selection(points, indexed):
@@ -344,8 +350,8 @@ def test_model_selection(points, indexed):
         (lambda pairs, y: (pairs[:, [0, 1, 0]], y), "tuples of 2 points"),
         (lambda pairs, y: (np.where(np.arange(64) == 3, np.nan, pairs), y), "NaN"),
         (lambda pairs, y: (pairs, y[:-1]), "400 pairs and 399 labels"),
-        (lambda pairs, y: (pairs, np.ones_like(y)), r"\+1 and -1, both"),
-        (lambda pairs, y: (pairs, (y + 1) / 2), r"\+1 and -1, both"),
+        (lambda pairs, y: (pairs, np.ones_like(y)), r"\+1 and -1, or 1 and 0, both"),
+        (lambda pairs, y: (pairs, (y + 3) / 2), r"\+1 and -1, or 1 and 0, both"),
         (lambda pairs, y: (np.ones((400, 2), int), y), "no preprocessor"),
     ],
 )

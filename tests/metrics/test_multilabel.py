@@ -104,3 +104,9 @@ def test_hamming_loss_of_ties_is_that_of_predict():
 def test_sparse_label_sets():
     Y, s = label_sets()
     assert multilabel_scores(csr_matrix(Y), s) == multilabel_scores(Y, s)
+
+
+def test_coverage_of_one_label_goes_nowhere():
+    assert coverage([[1], [0], [1]], [[0.3], [0.9], [0.1]]) == 0
+    with pytest.raises(ValueError, match="no row of Y has at least one label"):
+        coverage([[0]], [[0.5]])

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score, cross_validate
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -67,7 +67,23 @@ def test_held_out_rows_of_one_class_score_nothing(name, points):
     X, y = points
     lda = LDA().fit(X, y)
     with pytest.raises(ValueError, match="held-out rows are of one class.*StratifiedKFold"):
-        get_scorer(name)(lda, X[y == y[0]], y[y == y[0]])
+        float(get_scorer(name)(lda, X[y == y[0]], y[y == y[0]]))
+    with pytest.raises(ValueError, match="held-out rows are of a class each.*StratifiedKFold"):
+        float(get_scorer(name)(lda, X, np.arange(45)))
+
+
+@pytest.mark.parametrize("name", RETRIEVAL)
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_a_search_of_sorted_classes_ends_with_one_error(name, n_jobs, points):
+    X, y = points[0][np.argsort(points[1])], np.sort(points[1])
+    scorer, message = get_scorer(name), "held-out rows are of one class.*give cv=StratifiedKFold"
+    for scoring, refit in ((scorer, True), ({"a": scorer, "b": scorer}, "a")):
+        with pytest.raises(ValueError, match=message):
+            GridSearchCV(LDA(), {"n_components": [1, 2]}, scoring=scoring, refit=refit, cv=3, n_jobs=n_jobs).fit(X, y)
+    for cross in (cross_val_score, cross_validate):
+        with pytest.raises(ValueError, match=message):
+            cross(LDA(), X, y, scoring=scorer, cv=3, n_jobs=n_jobs)
+    assert (cross_val_score(LDA(), X, y, scoring=scorer, cv=StratifiedKFold(3)) > 0.3).all()
 
 
 def test_a_search_in_two_processes(points):

@@ -1,0 +1,80 @@
+"""Trained networks in NumPy, where it is known what they compute."""
+
+import copy
+
+import numpy as np
+import torch
+from scipy.special import expit
+from torch import nn
+from torch.nn.modules import module as torch_modules
+
+from metricnets._numpy_networks import Affine, Chain, SideBySide, Standardized, gelu, nonsaturating, relu, unit_norm
+from metricnets.networks import MLP, Ensemble, NonSaturatingSigmoid, Skip, Standardize, UnitNorm
+
+FUNCTIONS = {
+    nn.Tanh: np.tanh,
+    nn.Sigmoid: expit,
+    NonSaturatingSigmoid: nonsaturating,
+    nn.ReLU: relu,
+    nn.GELU: gelu,
+    UnitNorm: unit_norm,
+}
+HOOKS = ("_forward_hooks", "_forward_pre_hooks")
+
+
+class TorchEmbedding:
+    """Any other network, frozen: NumPy in, NumPy out."""
+
+    def __init__(self, module):
+        self.module = copy.deepcopy(module).cpu().eval()
+
+    def __call__(self, x):
+        with torch.inference_mode():
+            return self.module(torch.as_tensor(x, dtype=torch.float32)).numpy()
+
+
+def as_numpy(module):
+    """Translate a network to NumPy, in float64; one that may compute anything else stays as it is.
+
+    Returns
+    -------
+    embed : callable
+        Picklable: (n, ...) array in, (n, n_components) array out.
+    """
+    plain = all(_does_what_its_type_does(part) for part in module.modules())
+    translated = _translated(module) if plain else None
+    return TorchEmbedding(module) if translated is None else translated
+
+
+def _does_what_its_type_does(module):
+    """Whether nothing was hung on a module that changes its output: a hook, for all modules too, or another forward."""
+    changed = any(getattr(module, hooks) or getattr(torch_modules, f"_global{hooks}") for hooks in HOOKS)
+    return not changed and "forward" not in vars(module)
+
+
+def _translated(module):
+    """The function of a module of a type that is known, which no subclass is; otherwise None."""
+    kind = type(module)
+    if kind is nn.Linear:
+        bias = 0.0 if module.bias is None else module.bias.detach().double().numpy()
+        return Affine(module.weight.detach().double().numpy(), bias)
+    if kind in FUNCTIONS and getattr(module, "approximate", "none") == "none":  # GELU has two forms
+        return FUNCTIONS[kind]
+    if kind in (nn.Dropout, nn.Identity):
+        return Chain([])
+    if kind in (MLP, nn.Sequential):
+        return _joined(Chain, [_translated(part) for part in module])
+    if kind is Ensemble:
+        n = len(module.members)
+        return _joined(SideBySide, [_translated(member) for member in module.members], [n**-0.5] * n)
+    if kind is Standardize:
+        return Standardized(*(part.double().numpy() for part in (module.origin, module.mean, module.scale)))
+    if kind is Skip and module.center.ndim == 1:
+        points = Standardized(0.0, module.center.double().numpy(), 1.0)
+        return _joined(SideBySide, [_translated(module.network), points], [1.0, module.factor.double().numpy()])
+    return None
+
+
+def _joined(join, parts, *extra):
+    """The parts joined, if all of them are translated."""
+    return None if any(part is None for part in parts) else join(parts, *extra)
