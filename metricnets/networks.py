@@ -106,7 +106,9 @@ class Standardize(nn.Module):
 
     Parameters
     ----------
-    origin, mean : array-like of shape (n_features,) or float
+    origin : array-like of shape (n_features,) or float
+    mean : array-like of shape (n_features,) or float
+        Of the points minus the origin.
     scale : array-like of shape (n_features,) or float
     """
 
