@@ -91,14 +91,15 @@ def _newton(U, loss, tol, max_iter, report):
         if share == 1:
             n_stalled = 0 if objective < least - ROUNDING * abs(objective) else n_stalled + 1
             least = min(least, objective)
-        if n_iter == max_iter or n_stalled == PATIENCE or (share == 1 and norm <= enough):
-            break
+        if share == 1 and (norm <= enough or n_stalled == PATIENCE):
+            return L, n_iter, True
+        if n_iter == max_iter:
+            return L, n_iter, False
         step = _step(L, U, p, G, rows, loss, curvature, share)
-        if np.abs(step).max() <= ROUNDING:
-            break
+        if np.abs(step).max() <= ROUNDING:  # no step lowers the objective by more than its rounding
+            return L, n_iter, share == 1
         C = cholesky(np.eye(len(L)) + step, lower=True)
         L, U, log_det = L @ C, U @ C, log_det + 2 * np.log(np.diag(C)).sum()
-    return L, n_iter, share == 1 and norm <= enough
 
 
 @dataclass
