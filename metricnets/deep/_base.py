@@ -99,7 +99,11 @@ class DeepMetric(MetricMixin, Parametrized):
 
     def _plan(self):
         """Hook: what kind of networks are trained, a `Plan`."""
-        return Plan()
+        return Plan(draws_globally=self._runs_foreign_code())
+
+    def _runs_foreign_code(self):
+        """Hook: whether training calls functions of the user's own, which may draw at random."""
+        return callable(self.optimizer)
 
     def _network(self, rows, generator):
         """Hook: a new network for such rows, its weights drawn from the generator."""
@@ -149,6 +153,7 @@ class DeepMetric(MetricMixin, Parametrized):
             How often each point occurs.
         """
         plan, seed, standardize = self._plan(), self._seed(), None
+        self._rows_at_once = CHUNK if plan.of_ours else self.batch_size
         if plan.of_ours:
             standardize = standardization(X, weights)
             X = standardized(X, standardize)
@@ -161,7 +166,8 @@ class DeepMetric(MetricMixin, Parametrized):
             return np.arange(n), np.arange(0)
         if strata is not None:
             counts = np.unique(strata, return_counts=True)[1]
-            if counts.min() < 2 or self.validation_fraction * n < len(counts):
+            n_held_back = int(np.ceil(self.validation_fraction * n))
+            if counts.min() < 2 or min(n_held_back, n - n_held_back) < len(counts):
                 strata = None  # there are too many classes, or too small ones, to have some of each
         if min(self.validation_fraction, 1 - self.validation_fraction) * n < 1:
             raise ValueError(
@@ -176,9 +182,9 @@ class DeepMetric(MetricMixin, Parametrized):
         parts, rng, trained = [Part(rows, problem.kept)], np.random.default_rng(seed), Trained([], [])
         if len(problem.held_back):
             parts.append(Part(rows, problem.held_back))
-        for part in parts:
-            part.sampler = self._make_batches(part, rng)
         with defaults(device), threads_for(rows.X), randomness(seed, device, plan.draws_globally) as generator:
+            for part in parts:
+                part.sampler = self._make_batches(part, rng)
             while len(trained.networks) < plan.n_networks and not trained.interrupted:
                 network = checked_network(self._network(rows, generator), rows.X[:2])
                 exposed = network if self._exposed is None else self._exposed(network)
@@ -211,7 +217,6 @@ class DeepMetric(MetricMixin, Parametrized):
         """Make ``module_`` of the trained networks, which takes points as they were given; sets ``history_`` too."""
         X, of_ours, standardize = problem.rows.X, problem.plan.of_ours, problem.standardize
         self.history_, self._point_shape = trained.history, tuple(X.shape[1:])
-        self._rows_at_once = CHUNK if of_ours else self.batch_size
         self.module_ = self._joined(trained.networks, X).eval()
         z = self.module_(X[: min(256, self._rows_at_once)])
         if not torch.isfinite(z).all():
@@ -223,12 +228,12 @@ class DeepMetric(MetricMixin, Parametrized):
                 standardize = Standardize(0.0, 0.0, standardize.scale)
             self.module_ = nn.Sequential(standardize, self.module_).eval()
 
-    def _unless_interrupted(self, problem, trained):
+    def _unless_interrupted(self, problem, trained, n_rounds=1):
         """Return self; FitInterrupted, of the epochs that are kept, if the user interrupted the training."""
         if trained.interrupted:
             raise FitInterrupted(
                 f"training was interrupted; the estimator keeps what it learned, {len(trained.history)} of "
-                f"{self.max_epochs * problem.plan.n_networks} epochs."
+                f"{self.max_epochs * problem.plan.n_networks * n_rounds} epochs."
             )
         return self
 

@@ -1,7 +1,6 @@
 """DTML and DSTML: deep transfer metric learning."""
 
 import warnings
-from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -17,6 +16,7 @@ from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.embedding import embed
 from metricnets.deep._training.initialization import principal_start
+from metricnets.deep._training.runtime import defaults
 from metricnets.divergences import class_discrepancy, linear_mmd, multi_kernel_mmd
 from metricnets.exceptions import warn
 from metricnets.networks import BOUNDED, MLP
@@ -150,6 +150,7 @@ class DTML(NetworkMetric):
     _exposed = _AllLayers
 
     @fitting
+    @defaults()
     def fit(self, X, y, sample_domain=None):
         """Learn the metric.
 
@@ -189,26 +190,22 @@ class DTML(NetworkMetric):
         targets = Targets(tensor_of(codes), row=torch.arange(len(X)), source=tensor_of(source))
         problem, trained = self._prepare(X, targets, codes), None
         n_rounds = 0 if source.all() else self.n_rounds
-        for r in range(n_rounds + 1):
-            if r:
-                labels = spread_labels(self._round_embedding(problem, trained), codes, share=r / n_rounds)
-                problem.rows.targets.labels, problem.seed = tensor_of(labels), self._seed()
-            trained = self._next_round(problem, trained, r)
-            if trained.interrupted:
-                break
-        self._finish(problem, trained)
-        return self._unless_interrupted(problem, trained)
-
-    def _next_round(self, problem, before, r):
-        """Train once more; what was trained before, and that it was interrupted, if no epoch was finished."""
         try:
-            trained = self._train(problem)
+            for r in range(n_rounds + 1):
+                if r:
+                    labels = spread_labels(self._round_embedding(problem, trained), codes, share=r / n_rounds)
+                    problem.rows.targets.labels, problem.seed = tensor_of(labels), self._seed()
+                earlier, trained = trained, self._train(problem)
+                history = [{**record, "round": r} for record in trained.history]
+                trained.history = history if earlier is None else earlier.history + history
+                if trained.interrupted:
+                    break
         except KeyboardInterrupt:
-            if before is None:
+            if trained is None:
                 raise
-            return replace(before, interrupted=True)
-        earlier = [] if before is None else before.history
-        return replace(trained, history=earlier + [{**record, "round": r} for record in trained.history])
+            trained.interrupted = True
+        self._finish(problem, trained)
+        return self._unless_interrupted(problem, trained, n_rounds + 1)
 
     def _round_embedding(self, problem, trained):
         options = {"n_rows": self.batch_size, "in_double": False, "device": self._device()}

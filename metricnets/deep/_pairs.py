@@ -14,7 +14,7 @@ from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.data import CHUNK, Targets, tensor_of
 from metricnets.deep._training.initialization import principal_start
 from metricnets.deep._training.pairs import Pairs
-from metricnets.deep._training.runtime import randomness
+from metricnets.deep._training.runtime import defaults, randomness
 from metricnets.samplers import Shuffled
 
 N_START = 10_000  # pairs that the start is found from
@@ -57,6 +57,7 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
     preprocessor: MaybeSource = None
 
     @fitting
+    @defaults()
     def fit(self, pairs, y, calibration_params=None):
         """Learn the metric from pairs, then calibrate ``threshold_``.
 

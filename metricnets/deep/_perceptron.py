@@ -68,8 +68,9 @@ class NetworkMetric(DeepMetric):
     skip: NonNegative = 0.0
 
     def _plan(self):
-        own = self.module is None
-        return Plan(own, self.n_networks, draws_globally=not own or self.dropout > 0 or self.input_dropout > 0)
+        of_ours = self.module is None
+        draws = not of_ours or self.dropout > 0 or self.input_dropout > 0 or self._runs_foreign_code()
+        return Plan(of_ours, self.n_networks, draws_globally=draws)
 
     def _joined(self, networks, X):
         module = networks[0] if len(networks) == 1 else Ensemble(networks)

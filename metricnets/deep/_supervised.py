@@ -2,7 +2,6 @@
 
 import copy
 import inspect
-from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -15,6 +14,9 @@ from metricnets._similar_pairs import check_pairs
 from metricnets._targets import CLASSES, readable, resolve
 from metricnets.deep._base import DeepMetric
 from metricnets.deep._training.data import Targets, tensor_of
+from metricnets.deep._training.foreign import CheckedSampler, checked_miner, naming
+from metricnets.deep._training.runtime import defaults
+from metricnets.exceptions import did_you_mean
 from metricnets.samplers import ClassBalanced, ClassPairs, Shuffled
 
 
@@ -42,6 +44,7 @@ class Supervised(DeepMetric):
     _graded = False  # whether the loss learns from relations without a similar pair
 
     @fitting
+    @defaults()
     def fit(self, X, y):
         """Learn the metric.
 
@@ -66,7 +69,6 @@ class Supervised(DeepMetric):
             raise ValueError(f"y has one class only, {classes[0]!s}; a metric needs at least two to tell apart.")
         if classes is None and not callable(self.relation) and (labels == labels[0]).all():
             raise ValueError("y is the same in all rows; a metric needs some that are less alike.")
-        check_relation(relation, labels)
         strata = labels if labels.ndim == 1 and classes is not None else None
         row = torch.arange(len(labels)) if callable(self.sampler) else None  # others never draw a row twice
         targets = Targets(tensor_of(labels), row, relation=relation)
@@ -74,6 +76,9 @@ class Supervised(DeepMetric):
         trained = self._train(problem)
         self._finish(problem, trained)
         return self._unless_interrupted(problem, trained)
+
+    def _runs_foreign_code(self):
+        return callable(self.sampler) or callable(self.relation) or super()._runs_foreign_code()
 
     def _loss(self, z, r):
         """Hook: the loss of embeddings (n, n_components) and relation (n, n), NaN where nothing is known; a scalar."""
@@ -91,16 +96,17 @@ class Supervised(DeepMetric):
 
     def _make_batches(self, part, rng):
         labels = part.targets.labels.numpy()
+        check_relation(part.targets.relation, labels)
         if not self._graded:
             where = f"a part of y, with validation_fraction={self.validation_fraction}" if self.early_stopping else "y"
-            check_pairs(part.targets.relation, labels, self.relation, where)
+            check_pairs(part.targets.relation, part.targets.labels, self.relation, where)
             if callable(self.sampler):
                 _check_batches(part.targets.relation, labels, self._sampler(labels, np.random.default_rng(0)))
         return self._sampler(labels, rng)
 
     def _sampler(self, labels, rng):
         if callable(self.sampler):
-            return self.sampler(labels, self.batch_size, rng)
+            return CheckedSampler(self.sampler, labels, self.batch_size, rng)
         if self.sampler == "shuffled" or labels.dtype != np.int64:
             return Shuffled(len(labels), self.batch_size, rng)
         if self.sampler == "pairs":
@@ -163,17 +169,19 @@ class AnyLoss(Supervised):
                 "sampler='pairs' is for losses of (z, r), and a module as loss takes all rows; choose another."
             )
 
-    def _plan(self):
-        of_loss = isinstance(self.loss, type | nn.Module)
-        return replace(super()._plan(), draws_globally=True) if of_loss else super()._plan()
+    def _runs_foreign_code(self):
+        return callable(self.loss) or self.miner is not None or super()._runs_foreign_code()
 
     def _criterion(self, targets):
         loss = self.loss(**(self.loss_params or {})) if isinstance(self.loss, type) else copy.deepcopy(self.loss)
         return _OnLabels(loss, copy.deepcopy(self.miner)) if isinstance(loss, nn.Module) else self._loss_of_batch
 
     def _loss(self, z, r):
-        loss = self.loss if callable(self.loss) else getattr(losses, self.loss)
-        return loss(z, r if self.miner is None else self.miner(z, r), **(self.loss_params or {}))
+        r = r if self.miner is None else checked_miner(self.miner, z, r)
+        if not callable(self.loss):
+            return getattr(losses, self.loss)(z, r, **(self.loss_params or {}))
+        with naming("loss", self.loss):
+            return self.loss(z, r, **(self.loss_params or {}))
 
 
 def _check_loss(loss, params):
@@ -183,8 +191,11 @@ def _check_loss(loss, params):
     taken = inspect.signature(loss if callable(loss) else getattr(losses, loss)).parameters
     unknown = [name for name in params or () if name not in taken]
     if unknown and not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
-        known = ", ".join(name for name in taken if name not in ("z", "r"))
-        raise ValueError(f"loss_params has {unknown[0]!r}, which loss={loss!r} does not take; it takes {known}.")
+        known = [name for name in taken if name not in ("z", "r")]
+        raise ValueError(
+            f"loss_params has {unknown[0]!r}, which loss={loss!r} does not take; it takes {', '.join(known)}."
+            f"{did_you_mean(unknown[0], known)}"
+        )
 
 
 class _OnLabels(nn.Module):
@@ -206,8 +217,10 @@ class _OnLabels(nn.Module):
         if not len(rows):
             return z.sum() * 0
         z, codes = z[rows], codes[rows]
-        mined = () if self.miner is None else (self.miner(z, codes),)
-        return self.loss(z, codes, *mined)
+        with naming("miner", self.miner):
+            mined = () if self.miner is None else (self.miner(z, codes),)
+        with naming("loss", self.loss):
+            return self.loss(z, codes, *mined)
 
 
 def halves(z, r):
@@ -227,7 +240,8 @@ def halves(z, r):
 def check_relation(relation, targets):
     """Raise ValueError unless a relation gives a matrix with entries in [0, 1], or NaN, for some targets."""
     some = torch.as_tensor(targets[:50])
-    r = relation(some, some)
+    with naming("relation", relation):
+        r = relation(some, some)
     if not isinstance(r, torch.Tensor) or r.shape != (len(some), len(some)):
         got = tuple(r.shape) if isinstance(r, torch.Tensor) else type(r).__name__
         raise ValueError(f"relation should turn targets of n and m rows, tensors, into an n x m tensor; got {got}.")
@@ -238,7 +252,7 @@ def check_relation(relation, targets):
 def _check_batches(relation, labels, sampler):
     """Raise ValueError unless some batch holds a similar pair: the sampler is the user's."""
     for indices in sampler:
-        indices = torch.as_tensor(indices)
+        indices = torch.from_numpy(indices)
         batch = torch.as_tensor(labels[indices])
         different = indices[:, None] != indices[None, :]  # a row is no pair with itself, even if drawn twice
         if ((relation(batch, batch) > 0.5) & different).any():

@@ -7,6 +7,8 @@ import time
 from skorch.callbacks import Callback, LRScheduler
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR
 
+from metricnets.deep._training.foreign import checked_schedule
+
 
 class Watch(Callback):
     """Record the losses, stop at one that is not a number, and show how far the training has got."""
@@ -59,27 +61,41 @@ def _mean_loss(batches, part):
     return total / size if size else None
 
 
-class StopEarly(Callback):
-    """Stop after ``patience`` epochs without a lower loss on the rows held back, and go back to the best epoch.
+class Keep(Callback):
+    """Keep the weights of the last epoch that was finished and, with rows held back, of the best one.
 
-    A loss is lower if it is so by 1e-4 of its size: losses may be negative, which skorch's own stopping does not see.
+    A loss is better if it is lower by 1e-4 of its size: losses may be negative, which skorch's own stopping does not
+    see.
     """
 
-    def __init__(self, patience):
-        self.patience, self.goal, self.n_misses, self.state = patience, math.inf, 0, None
+    def __init__(self):
+        self.goal, self.n_misses, self.last, self.best = math.inf, 0, None, None
 
     def on_epoch_end(self, net, **kwargs):
-        loss = net.history[-1]["valid_loss"]
+        self.last = copy.deepcopy(net.module_.state_dict())
+        loss = net.history[-1].get("valid_loss", -math.inf)  # without rows held back the last epoch is the best
         self.n_misses += 1
-        if loss < self.goal:
-            self.goal, self.n_misses = loss - 1e-4 * abs(loss), 0
-            self.state = copy.deepcopy(net.module_.state_dict())
-        if self.n_misses == self.patience:
-            raise StopTraining
+        if loss < self.goal or math.isinf(loss):
+            self.goal, self.n_misses, self.best = loss - 1e-4 * abs(loss), 0, self.last
 
     def on_train_end(self, net, **kwargs):
-        if self.n_misses and self.state is not None:
-            net.module_.load_state_dict(self.state)
+        self.restore(net.module_)
+
+    def restore(self, module):
+        """Give a module the weights of the best epoch."""
+        if self.n_misses:
+            module.load_state_dict(self.best)
+
+
+class StopEarly(Callback):
+    """Stop after ``patience`` epochs without a better loss; the last of the callbacks."""
+
+    def __init__(self, keep, patience):
+        self.keep, self.patience = keep, patience
+
+    def on_epoch_end(self, net, **kwargs):
+        if self.keep.n_misses == self.patience:
+            raise StopTraining
 
 
 class StopTraining(Exception):  # noqa: N818
@@ -92,4 +108,4 @@ def schedule(lr_schedule, max_epochs):
         return LRScheduler(CosineAnnealingLR, T_max=max_epochs)
     if lr_schedule == "linear":
         return LRScheduler(LinearLR, start_factor=1.0, end_factor=0.0, total_iters=max_epochs)
-    return LRScheduler(lambda optimizer, last_epoch: lr_schedule(optimizer))
+    return LRScheduler(lambda optimizer, last_epoch: checked_schedule(lr_schedule, optimizer))

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from metricnets.deep._training.data import chunks, tensor_of
-from metricnets.deep._training.runtime import defaults, threads_for
+from metricnets.deep._training.runtime import defaults, single_precision, threads_for
 from metricnets.networks import WholeNumbers
 
 ERRORS = (RuntimeError, TypeError, ValueError, IndexError)  # of a network that cannot take its input
@@ -19,7 +19,7 @@ def embed(module, X, *, n_rows, in_double, device):
     if device != "cpu" or dtype == torch.float64:
         module = copy.deepcopy(module).to(device)
         module = module.double() if dtype == torch.float64 else module
-    with defaults(device, gradients=False), threads_for(X):
+    with defaults(device, gradients=False), single_precision, threads_for(X):
         z = [module(tensor_of(X[part], dtype).to(device)).to("cpu", dtype) for part in chunks(X, size=n_rows)]
     return torch.cat(z).numpy().astype(X.dtype, copy=False)
 

@@ -14,8 +14,10 @@ import torch
 from skorch import NeuralNet
 from skorch.helper import predefined_split
 from skorch.utils import TeeGenerator
+from torch import nn
 
-from metricnets.deep._training.callbacks import StopEarly, StopTraining, Watch, schedule
+from metricnets.deep._training.callbacks import Keep, StopEarly, StopTraining, Watch, schedule
+from metricnets.deep._training.foreign import checked_callbacks, checked_loss, checked_optimizer, naming, takes
 
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
@@ -58,6 +60,8 @@ class _Net(NeuralNet):
             return self
         except KeyboardInterrupt as interrupt:
             self.interrupted = not _stopped_by_skorch(interrupt)
+            if self.interrupted and self.keep.last is not None:
+                self.module_.load_state_dict(self.keep.last)
             return self
 
     def get_iterator(self, dataset, training=False):
@@ -70,21 +74,34 @@ class _Net(NeuralNet):
             self._set_training(True)  # a walk through all layers
         x, targets = batch
         self.optimizer_.zero_grad()
-        z = self.module_(x.to(self.device))
+        with naming("module", self.module_):
+            z = self.module_(x.to(self.device))
         loss = self.get_loss(z, targets)
         loss.backward()
         parameters = TeeGenerator(self.get_all_learnable_params())
         self.notify("on_grad_computed", named_parameters=parameters, batch=batch, training=True)
-        self.optimizer_.step()
+        with naming("optimizer", type(self.optimizer_)):
+            self.optimizer_.step()
         return {"loss": loss, "y_pred": z}
 
     def get_loss(self, y_pred, y_true, X=None, training=True):
-        criterion = self.criterion_ if training else copy.deepcopy(self.criterion_)  # a loss may remember what it saw
-        loss = criterion(y_pred, y_true.to(self.device))
-        if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
-            got = f"shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else type(loss).__name__
-            raise ValueError(f"loss should return a scalar tensor, such as a mean over pairs; got {got}.")
-        return loss.reshape(())
+        criterion = self.criterion_ if training else self.criterion_.forgetful()
+        return checked_loss(criterion(y_pred, y_true.to(self.device)), training)
+
+
+class _Criterion(nn.Module):
+    """A loss, which may be a function, as the module that skorch wants."""
+
+    def __init__(self, loss):
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, output, targets):
+        return self.loss(output, targets)
+
+    def forgetful(self):
+        """A copy that may remember what it sees, and nobody will know."""
+        return copy.deepcopy(self) if isinstance(self.loss, nn.Module) else self
 
 
 def train(module, criterion, parts, options):
@@ -113,17 +130,17 @@ def train(module, criterion, parts, options):
         If a loss is no longer a finite number.
     """
     kept, held_back = parts[0], parts[1] if len(parts) > 1 else None
-    watch = Watch(options.lr, options.max_epochs, options.verbose)
-    callbacks = [watch]
+    watch, keep = Watch(options.lr, options.max_epochs, options.verbose), Keep()
+    callbacks = [watch, keep]
     if options.callbacks:
-        callbacks += _checked_callbacks(options.callbacks, held_back)
+        callbacks += checked_callbacks(options.callbacks, held_back)
     if options.lr_schedule is not None:
         callbacks.append(schedule(options.lr_schedule, options.max_epochs))
     if held_back is not None:
-        callbacks.append(StopEarly(options.patience))
+        callbacks.append(StopEarly(keep, options.patience))
     net = _Net(
         module,
-        criterion=partial(_as_it_is, criterion),
+        criterion=partial(_Criterion, criterion),
         optimizer=partial(_optimizer, options=options, criterion=criterion),
         max_epochs=options.max_epochs,
         iterator_train__part=kept,
@@ -133,10 +150,12 @@ def train(module, criterion, parts, options):
         device=options.device,
         verbose=0,
     )
+    net.keep = keep
     try:
         net.fit(kept.rows)
     except KeyboardInterrupt:
         net.interrupted = True
+        keep.restore(module)
     finally:
         if watch.bar is not None:
             watch.bar.close()
@@ -145,32 +164,15 @@ def train(module, criterion, parts, options):
     return watch.history, net.interrupted
 
 
-def _as_it_is(criterion):
-    return criterion
-
-
-def _checked_callbacks(callbacks, held_back):
-    """The callbacks; ValueError if one watches rows that are held back where there are none."""
-    for callback in callbacks:
-        monitor = getattr(callback, "monitor", None)
-        if held_back is None and isinstance(monitor, str) and monitor.startswith("valid_"):
-            raise ValueError(
-                f"callbacks has {type(callback).__name__}, which monitors {monitor!r}, and no rows are held back; set "
-                f"early_stopping=True, or {type(callback).__name__}(monitor='train_loss')."
-            )
-    return callbacks
-
-
 def _stopped_by_skorch(interrupt):
     """Whether a callback of skorch stopped the training, which it does by an interrupt, and not the user."""
     innermost = traceback.extract_tb(interrupt.__traceback__)[-1]
-    return innermost.filename.endswith("training.py") and "skorch" in innermost.filename
+    return innermost.filename.endswith("training.py") and "skorch" in innermost.filename and "raise" in innermost.line
 
 
 def _optimizer(groups, options, criterion, **params):
     """Optimiser of the parameters of these groups; those of the loss do not decay."""
     build = OPTIMIZERS.get(options.optimizer, options.optimizer)
-    taken = inspect.signature(build).parameters
     params["lr"] = options.lr
     if options.optimizer == "sgd":
         params["momentum"] = 0.9
@@ -181,7 +183,11 @@ def _optimizer(groups, options, criterion, **params):
     for group in groups:
         for parameter in group["params"]:
             (others if id(parameter) in of_loss else decayed)["params"].append(parameter)
-    if "weight_decay" not in taken and not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
-        return build(decayed["params"] + others["params"], **params)
-    both = [decayed, others] if others["params"] else [decayed]
-    return build(both, weight_decay=options.weight_decay, **params)
+    groups = [decayed, others] if others["params"] else [decayed]
+    if takes(build, "weight_decay"):
+        params["weight_decay"] = options.weight_decay
+    else:
+        groups = decayed["params"] + others["params"]
+    with naming("optimizer", build):
+        optimizer = build(groups, **params)
+    return checked_optimizer(optimizer, options.optimizer)

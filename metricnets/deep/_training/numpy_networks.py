@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.modules import module as torch_modules
 
 from metricnets._numpy_networks import Affine, Chain, SideBySide, Standardized, gelu, nonsaturating, relu, unit_norm
+from metricnets.deep._training.runtime import defaults, single_precision
 from metricnets.networks import MLP, Ensemble, NonSaturatingSigmoid, Skip, Standardize, UnitNorm
 
 FUNCTIONS = {
@@ -29,8 +30,8 @@ class TorchEmbedding:
         self.module = copy.deepcopy(module).cpu().eval()
 
     def __call__(self, x):
-        with torch.inference_mode():
-            return self.module(torch.as_tensor(x, dtype=torch.float32)).numpy()
+        with defaults(gradients=False), single_precision:
+            return self.module(torch.as_tensor(x, dtype=torch.float32)).float().numpy()
 
 
 def as_numpy(module):

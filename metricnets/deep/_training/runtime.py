@@ -28,9 +28,28 @@ bits of the result.
 """
 
 
+@contextlib.contextmanager
+def _single_precision():
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+single_precision = Shared(_single_precision)
+"""Context in which new tensors of floats are of single precision, in all threads."""
+
+
 def threads_for(X):
     """Context of one thread for tables; networks of images and other large points take as many as PyTorch does."""
     return one_torch_thread if X.ndim == 2 else contextlib.nullcontext()
+
+
+def _autocasts(kind):
+    """Whether the caller has set automatic mixed precision; PyTorch before 2.4 does not say of each device."""
+    return torch.__version__ < (2, 4) or torch.is_autocast_enabled(kind)
 
 
 @contextlib.contextmanager
@@ -40,7 +59,8 @@ def defaults(device="cpu", gradients=True):
         stack.enter_context(torch.inference_mode(not gradients))
         stack.enter_context(torch.set_grad_enabled(gradients))
         for kind in {"cpu", torch.device(device).type}:
-            stack.enter_context(torch.autocast(kind, enabled=False))
+            if _autocasts(kind):  # else a module's own autocast would be an inner one, which never renews its casts
+                stack.enter_context(torch.autocast(kind, enabled=False, cache_enabled=False))
         if torch.empty(0).device.type != "cpu":
             stack.enter_context(torch.device("cpu"))
         yield
@@ -57,16 +77,12 @@ def randomness(seed, device, globally):
     if not globally:
         yield torch.Generator().manual_seed(seed)
         return
-    device, dtype = torch.device(device), torch.get_default_dtype()
-    with _one_at_a_time, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    device = torch.device(device)
+    with _one_at_a_time, single_precision, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         if device.type == "cuda":
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(seed)
-        torch.set_default_dtype(torch.float32)
-        try:
-            yield torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed all devices there are
-        finally:
-            torch.set_default_dtype(dtype)
+        yield torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed all devices there are
 
 
 @contextlib.contextmanager
