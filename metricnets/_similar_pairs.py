@@ -26,7 +26,7 @@ def check_pairs(relation, targets, name, where="y"):
         What the targets are, for the message.
     """
     similar, dissimilar = _kinds_of_codes(targets) if relation in CLASS_RELATIONS else _kinds(relation, targets)
-    by = f"related by {'more' if similar else 'at most'} 0.5 by relation={name!r}"
+    by = f"related by {'more than' if similar else 'at most'} 0.5 by relation={name!r}"
     if not similar:
         raise ValueError(
             f"there is no similar pair in {where}, as all pairs of rows are {by}; classes need two rows or more, and "

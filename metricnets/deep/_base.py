@@ -165,10 +165,11 @@ class DeepMetric(MetricMixin, Parametrized):
         if not self.early_stopping:
             return np.arange(n), np.arange(0)
         if strata is not None:
-            counts = np.unique(strata, return_counts=True)[1]
-            n_held_back = int(np.ceil(self.validation_fraction * n))
+            _, codes, counts = np.unique(strata, return_inverse=True, return_counts=True)
+            strata = np.where(counts[codes] > 1, codes, -1)  # classes of one row are held back together
+            counts, n_held_back = np.unique(strata, return_counts=True)[1], int(np.ceil(self.validation_fraction * n))
             if counts.min() < 2 or min(n_held_back, n - n_held_back) < len(counts):
-                strata = None  # there are too many classes, or too small ones, to have some of each
+                strata = None  # there are too many classes to have some of each
         if min(self.validation_fraction, 1 - self.validation_fraction) * n < 1:
             raise ValueError(
                 f"validation_fraction={self.validation_fraction} leaves one part of {n} rows empty; change it, or set "

@@ -85,12 +85,14 @@ class _Net(NeuralNet):
         return {"loss": loss, "y_pred": z}
 
     def get_loss(self, y_pred, y_true, X=None, training=True):
-        criterion = self.criterion_ if training else self.criterion_.forgetful()
+        criterion = self.criterion_
+        if not training and not isinstance(criterion, _Function):
+            criterion = copy.deepcopy(criterion)  # it may remember what it saw
         return checked_loss(criterion(y_pred, y_true.to(self.device)), training)
 
 
-class _Criterion(nn.Module):
-    """A loss, which may be a function, as the module that skorch wants."""
+class _Function(nn.Module):
+    """A loss that is a function, as the module that skorch wants."""
 
     def __init__(self, loss):
         super().__init__()
@@ -99,9 +101,9 @@ class _Criterion(nn.Module):
     def forward(self, output, targets):
         return self.loss(output, targets)
 
-    def forgetful(self):
-        """A copy that may remember what it sees, and nobody will know."""
-        return copy.deepcopy(self) if isinstance(self.loss, nn.Module) else self
+
+def _as_module(criterion):
+    return criterion if isinstance(criterion, nn.Module) else _Function(criterion)
 
 
 def train(module, criterion, parts, options):
@@ -140,7 +142,7 @@ def train(module, criterion, parts, options):
         callbacks.append(StopEarly(keep, options.patience))
     net = _Net(
         module,
-        criterion=partial(_Criterion, criterion),
+        criterion=partial(_as_module, criterion),
         optimizer=partial(_optimizer, options=options, criterion=criterion),
         max_epochs=options.max_epochs,
         iterator_train__part=kept,
