@@ -185,11 +185,10 @@ def fitting(fit):
         try:
             with one_thread():
                 return fit(self, *args, **kwargs)
-        except FitInterrupted:
-            raise
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
+        except BaseException as error:
+            if not isinstance(error, FitInterrupted) or error.estimator is not self:
+                vars(self).clear()
+                vars(self).update(before)
             raise
 
     return wrapper

@@ -52,7 +52,11 @@ def warn(message, category=UserWarning):
 
 
 class FitInterrupted(KeyboardInterrupt):
-    """The user interrupted a ``fit``, and the estimator keeps what it had learned by then."""
+    """The user interrupted a ``fit``, and ``estimator`` keeps what it had learned by then."""
+
+    def __init__(self, message, estimator=None):
+        super().__init__(message)
+        self.estimator = estimator
 
 
 def did_you_mean(name, options):

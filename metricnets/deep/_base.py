@@ -186,18 +186,23 @@ class DeepMetric(MetricMixin, Parametrized):
         with defaults(device), threads_for(rows.X), randomness(seed, device, plan.draws_globally) as generator:
             for part in parts:
                 part.sampler = self._make_batches(part, rng)
-            while len(trained.networks) < plan.n_networks and not trained.interrupted:
-                network = checked_network(self._network(rows, generator), rows.X[:2])
-                exposed = network if self._exposed is None else self._exposed(network)
-                history, trained.interrupted = train(
-                    exposed, self._criterion(rows.targets), parts, self._options(device)
-                )
-                if history:
-                    trained.networks.append(network)
-                    trained.history += history
+            try:
+                while len(trained.networks) < plan.n_networks and not trained.interrupted:
+                    self._train_another(trained, rows, parts, generator, device)
+            except KeyboardInterrupt:  # while a network was made
+                trained.interrupted = True
         if not trained.networks:
             raise KeyboardInterrupt
         return trained
+
+    def _train_another(self, trained, rows, parts, generator, device):
+        """Train one more network; it counts if an epoch of it was finished."""
+        network = checked_network(self._network(rows, generator), rows.X[:2])
+        exposed = network if self._exposed is None else self._exposed(network)
+        history, trained.interrupted = train(exposed, self._criterion(rows.targets), parts, self._options(device))
+        if history:
+            trained.networks.append(network)
+            trained.history += history
 
     def _options(self, device):
         decay = 1.0 if self.optimizer == "adamw" else 1e-4
@@ -232,9 +237,11 @@ class DeepMetric(MetricMixin, Parametrized):
     def _unless_interrupted(self, problem, trained, n_rounds=1):
         """Return self; FitInterrupted, of the epochs that are kept, if the user interrupted the training."""
         if trained.interrupted:
+            n_epochs = self.max_epochs * problem.plan.n_networks * n_rounds
             raise FitInterrupted(
-                f"training was interrupted; the estimator keeps what it learned, {len(trained.history)} of "
-                f"{self.max_epochs * problem.plan.n_networks * n_rounds} epochs."
+                f"training was interrupted; {type(self).__name__} keeps what it learned, {len(trained.history)} of "
+                f"{n_epochs} epochs.",
+                self,
             )
         return self
 

@@ -10,6 +10,7 @@ from torch import nn
 from metricnets._params import Count, Flag, MaybeFunction, NonNegative, RateBelowOne, Sizes, StrOptions
 from metricnets.deep._base import DeepMetric
 from metricnets.deep._training.data import Plan
+from metricnets.deep._training.foreign import naming
 from metricnets.deep._training.scaling import beside_points
 from metricnets.networks import ACTIVATIONS, Ensemble, UnitNorm, mlp
 
@@ -121,11 +122,17 @@ class NetworkMetric(DeepMetric):
 
 def _module_of(module, shape):
     """A fresh network from what the user gave: an instance, a class or a function of the shape."""
-    if isinstance(module, nn.Module):
-        return copy.deepcopy(module).cpu().float()
-    required = [p for p in inspect.signature(module).parameters.values() if p.default is p.empty]
-    positional = [p for p in required if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    built = module(shape) if positional else module()
+    with naming("module", module):
+        built = _built(module, shape)
     if not isinstance(built, nn.Module):
         raise ValueError(f"module={module!r} made a {type(built).__name__}; a torch.nn.Module is needed.")
-    return built.cpu().float()
+    with naming("module", built):
+        return built.cpu().float()
+
+
+def _built(module, shape):
+    if isinstance(module, nn.Module):
+        return copy.deepcopy(module)
+    required = [p for p in inspect.signature(module).parameters.values() if p.default is p.empty]
+    positional = [p for p in required if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return module(shape) if positional else module()

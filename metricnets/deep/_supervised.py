@@ -173,7 +173,8 @@ class AnyLoss(Supervised):
         return callable(self.loss) or self.miner is not None or super()._runs_foreign_code()
 
     def _criterion(self, targets):
-        loss = self.loss(**(self.loss_params or {})) if isinstance(self.loss, type) else copy.deepcopy(self.loss)
+        with naming("loss", self.loss):
+            loss = self.loss(**(self.loss_params or {})) if isinstance(self.loss, type) else copy.deepcopy(self.loss)
         return _OnLabels(loss, copy.deepcopy(self.miner)) if isinstance(loss, nn.Module) else self._loss_of_batch
 
     def _loss(self, z, r):

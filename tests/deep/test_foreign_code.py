@@ -168,11 +168,6 @@ def test_a_row_drawn_twice_is_no_pair_with_itself(points):
     params = {"loss": loss, "max_epochs": 1, "random_state": 0}
     EmbeddingNet(sampler=lambda codes, size, rng: [np.r_[rows, rows[:5]] for rows in once], **params).fit(X, y)
     assert shown == [20 + 2 * 5] * 3
-    pairs = []
-    module = Memory()
-    EmbeddingNet(
-        loss=lambda z, r: pairs.append(len(z)) or module(z, torch.arange(len(z))), max_epochs=1, random_state=0
-    ).fit(X, y)
 
 
 def test_rows_of_unknown_class_are_not_shown_to_a_module(digits):
@@ -219,9 +214,13 @@ def test_classes_of_one():
     for early_stopping in (False, True):
         model = DDML(max_epochs=2, early_stopping=early_stopping, random_state=0).fit(X, y)
         assert np.isfinite(model.transform(X)).all()
-            DDML(max_epochs=2, early_stopping=early_stopping, random_state=0).fit(X, y).transform(X)
-        ).all()
     assert len(DDML(max_epochs=2, batch_size=1).fit(X, y).history_) == 2
+
+
+def test_points_beside_the_network_in_rounds(points):
+    source = np.where(np.arange(45) < 20, -1, 1)
+    model = learner("DTML", skip=1.0, n_rounds=2).fit(*points, sample_domain=source)
+    assert [record["round"] for record in model.history_] == [0] * 3 + [1] * 3 + [2] * 3
 
 
 # --- a few rows at a time
@@ -386,7 +385,31 @@ def batches(*indices):
     return lambda codes, batch_size, rng: [*indices]
 
 
+class Returning(nn.Module):
+    """A layer with something done to its output."""
+
+    def __init__(self, change):
+        super().__init__()
+        self.linear, self.change = nn.Linear(4, 3), change
+
+    def forward(self, x):
+        return self.change(self.linear(x))
+
+
+def returning(change):
+    return {"module": lambda: Returning(change)}
+
+
 WRONG = {
+    "module of tuples": (returning(lambda z: (z,)), "module should turn 2 points into.*got tuple"),
+    "module of whole numbers": (returning(lambda z: z.long()), "module should turn 2 points into.*torch.int64"),
+    "module of complex numbers": (returning(lambda z: torch.complex(z, z)), "module should turn 2.*torch.complex64"),
+    "module without columns": (returning(lambda z: z[:, :0]), r"module should turn 2 points into.*\(2, 0\)"),
+    "module of NaN": (returning(lambda z: z * torch.nan), "lower lr"),
+    "module with arguments": ({"module": nn.Linear}, "module=Linear raised TypeError"),
+    "module of two arguments": ({"module": lambda shape, other: None}, "module=<lambda> raised TypeError"),
+    "module of no data": ({"module": nn.Linear(4, 3, device="meta")}, "module=Linear raised NotImplementedError"),
+    "loss with arguments": ({"loss": nn.AdaptiveLogSoftmaxWithLoss}, "loss=AdaptiveLogSoftmaxWithLoss raised TypeE"),
     "module of another size": ({"module": TwoColumns}, r"module cannot embed points of shape \(4,\)"),
     "module of another size, an instance": ({"module": nn.Linear(7, 2)}, "module cannot embed"),
     "vector as loss": ({"loss": lambda z, r: z.sum(1)}, r"loss should return a scalar tensor.*shape \(45,\)"),

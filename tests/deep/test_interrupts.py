@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback, EarlyStopping
 from torch import nn
 
-from metricnets import DDML, DTML, DDMLPairs, EmbeddingNet, losses
+from metricnets import AAKNN, DDML, DTML, MLKNN, DDMLPairs, EmbeddingNet, losses
 from metricnets.exceptions import FitInterrupted
 
 MOMENTS = ["train_begin", "epoch_begin", "batch_begin", "grad_computed", "batch_end", "epoch_end", "train_end"]
@@ -212,6 +212,23 @@ def test_autoencoders(points):
         model.fit(*points)
 
 
+@pytest.mark.parametrize("call", [1, 2, 3, 4])  # two layers each of two networks
+def test_while_a_network_is_made(points, monkeypatch, call):
+    import metricnets.deep._training.autoencoder as autoencoder
+
+    counted, train = Counted(call), autoencoder.train
+    monkeypatch.setattr(autoencoder, "train", lambda *args: counted.count() or train(*args))
+    model = DDML(init="dae", n_networks=2, max_epochs=3, random_state=0)
+    if call < 3:
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(*points)
+        assert not hasattr(model, "module_")
+    else:
+        with pytest.raises(FitInterrupted, match="DDML keeps what it learned, 3 of 6 epochs"):
+            model.fit(*points)
+        assert np.isfinite(model.transform(points[0])).all()
+
+
 def test_early_stopping_keeps_the_best_of_the_finished_epochs(points):
     params = {"early_stopping": True, "lr": 0.5, "lr_schedule": None, "max_epochs": 9, "random_state": 0}
     for moment in ("batch_end", "epoch_end", "train_end"):
@@ -257,6 +274,24 @@ def test_a_search_stops(name, epoch, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             search()
         assert InEpoch.n_begun == epoch
+
+
+AROUND = {
+    "MLKNN": lambda net, X, y: (MLKNN(metric=net, n_neighbors=3), X, np.eye(3, dtype=int)[y]),
+    "AAKNN": lambda net, X, y: (AAKNN(metric=net, n_neighbors=3), X, np.eye(3)[y]),
+}
+
+
+@pytest.mark.parametrize("name", AROUND)
+def test_an_estimator_around_a_learner_is_as_it_was(name, points, monkeypatch):
+    monkeypatch.setattr(InEpoch, "n_begun", 0)
+    net = learner("HRAML", callbacks=[InEpoch(6)], max_epochs=4)
+    model, X, y = AROUND[name](net, *points)
+    before = vars(model.fit(X, y)).copy()  # four epochs
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert vars(model) == before
+    model.predict(X)
 
 
 def test_early_stopping_of_skorch_is_no_interrupt(points):

@@ -49,13 +49,19 @@ def checked_network(network, X):
                 z = network(X)
         if z is None:
             raise ValueError(f"module cannot embed points of shape {tuple(X.shape[1:])}: {error}") from error
-    if not isinstance(z, torch.Tensor) or z.ndim != 2 or len(z) != len(X):
-        got = tuple(z.shape) if isinstance(z, torch.Tensor) else type(z).__name__
+    if not _is_table(z, len(X)):
+        got = f"{tuple(z.shape)} of {z.dtype}" if isinstance(z, torch.Tensor) else type(z).__name__
         raise ValueError(f"module should turn {len(X)} points into an array ({len(X)}, n_components); got {got}.")
     for parameter in network.parameters():
         if parameter.requires_grad:
             return network.train()
     raise ValueError("module has no parameter that could be trained.")
+
+
+def _is_table(z, n_rows):
+    """Whether an output is a tensor of real numbers (n_rows, n_components)."""
+    is_real = isinstance(z, torch.Tensor) and z.is_floating_point()
+    return is_real and z.ndim == 2 and len(z) == n_rows and z.shape[1] > 0
 
 
 @torch.no_grad()

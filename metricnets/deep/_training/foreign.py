@@ -8,7 +8,7 @@ from skorch.callbacks import BatchScoring, Callback, EpochScoring
 
 from metricnets._params import check_instance
 
-RAW = (RuntimeError, TypeError, ValueError, IndexError, AttributeError, AssertionError, KeyError)
+RAW = (RuntimeError, TypeError, ValueError, IndexError, AttributeError, AssertionError, KeyError, NotImplementedError)
 
 
 class naming:  # noqa: N801
