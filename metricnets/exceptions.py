@@ -52,7 +52,13 @@ def warn(message, category=UserWarning):
 
 
 class FitInterrupted(KeyboardInterrupt):
-    """The user interrupted a ``fit``, and ``estimator`` keeps what it had learned by then."""
+    """The user interrupted a ``fit``, and ``estimator`` keeps what it had learned by then.
+
+    Parameters
+    ----------
+    message : str
+    estimator : object or None, default=None
+    """
 
     def __init__(self, message, estimator=None):
         super().__init__(message)

@@ -62,11 +62,6 @@ VARIANTS = {
 LEARNERS = [*VARIANTS]
 
 
-def own_parameters(name):
-    """Parameters that are not the quick ones of `discovery`."""
-    return VARIANTS[name][0]
-
-
 def learner(name, **params):
     """Make an unfitted estimator."""
     params = VARIANTS[name][0] | params
