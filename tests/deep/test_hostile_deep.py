@@ -51,9 +51,7 @@ def spoilt(X, rng):
 
 def of_some_dtype(X, rng):
     """Points of another dtype, or as a list."""
-    kind = one_of(
-        rng, "float64", "float64", "float32", "int64", "bool", "object", "float16", "uint8", "list", "float64"
-    )
+    kind = one_of(rng, *["float64"] * 3, "float32", "int64", "bool", "object", "float16", "uint8", "list")
     with np.errstate(all="ignore"):
         if kind == "list":
             return X.tolist(), kind
