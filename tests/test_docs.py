@@ -20,7 +20,9 @@ import metricnets
 from metricnets import _documentation, _params
 from metricnets._documentation import entries, sections
 
-PARAMETERS_IN_NOTEBOOKS = parse_version(sklearn.__version__) >= parse_version("1.8")  # older ones show those that were changed
+PARAMETERS_IN_NOTEBOOKS = parse_version(sklearn.__version__) >= parse_version(
+    "1.8"
+)  # older ones show those that were changed
 ROOT = Path(__file__).parents[1]
 MODULES = [
     "metricnets",

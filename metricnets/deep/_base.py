@@ -127,6 +127,7 @@ class DeepMetric(MetricMixin, Parametrized):
 
     def _validated(self, X, y):
         dtype = FLOATS if self._plan().of_ours else FLOATS[::-1]  # what is not floating point becomes the first
+        X = np.asarray(X) if isinstance(X, list | tuple) else X  # of floats, which may be too large for the first
         X, y = validate_data(self, X, y, dtype=dtype, allow_nd=True, multi_output=True, ensure_min_samples=2)
         return self._checked_shape(X), y
 
