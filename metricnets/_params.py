@@ -124,15 +124,6 @@ class Parametrized(Versioned, BaseEstimator):
             cls.__init__ = _explained(cls.__init__, {name: by_name[name][0] for name in order})
         cls.__doc__ = document(cls, ancestors, inspect.signature(cls).parameters)
 
-    def _validate_params(self):
-        try:
-            super()._validate_params()
-        except InvalidParameterError as error:
-            name = str(error).split("'")[1]
-            checks = [check for check in self._parameter_constraints[name] if isinstance(check, StrOptions)]
-            hint = did_you_mean(getattr(self, name), [option for check in checks for option in check.options])
-            raise InvalidParameterError(f"{error}{hint}") from None
-
     def set_params(self, **params):
         """Set parameters by name, also those of nested estimators, ``estimator__margin``; returns self."""
         try:
@@ -167,6 +158,14 @@ def _explained(init, types):
     return __init__
 
 
+def _with_hint(estimator, error):
+    """The error of a parameter, with the option that is most similar to its value."""
+    name = str(error).split("'")[1]
+    checks = [check for check in estimator._parameter_constraints[name] if isinstance(check, StrOptions)]
+    options = [option for check in checks for option in check.options]
+    return InvalidParameterError(f"{error}{did_you_mean(getattr(estimator, name), options)}")
+
+
 def fitting(fit):
     """Decorate ``fit``: check the parameters first, and change nothing unless it succeeds.
 
@@ -180,7 +179,10 @@ def fitting(fit):
             signature.bind(self, *args, **kwargs)
         except TypeError as error:  # Python would name the class that defines fit, which may be private
             raise TypeError(f"{type(self).__name__}.fit() {error}") from None
-        self._validate_params()
+        try:
+            self._validate_params()
+        except InvalidParameterError as error:
+            raise _with_hint(self, error) from None
         before = vars(self).copy()
         try:
             with one_thread():

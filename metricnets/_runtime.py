@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import functools
+import operator
 import os
 import threading
 import warnings
@@ -96,7 +97,7 @@ def one_thread(user_api="blas"):
 @contextlib.contextmanager
 def _blas_limited_to_one():
     pools = controller().select(user_api="blas").lib_controllers
-    before = [pool.num_threads for pool in pools]
+    before = list(map(operator.attrgetter("num_threads"), pools))
     try:
         for pool in pools:
             _set_threads(pool, 1)

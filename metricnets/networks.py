@@ -51,6 +51,7 @@ ACTIVATIONS = {
     "gelu": nn.GELU,
     "identity": nn.Identity,
 }
+STARTS = ["glorot", "uniform"]
 BOUNDED = ("tanh", "sigmoid")
 
 
@@ -197,8 +198,9 @@ def mlp(
     >>> network(torch.zeros(3, 4)).shape
     torch.Size([3, 2])
     """
-    check_option("activation", activation, list(ACTIVATIONS))
-    check_option("init", init, ["glorot", "uniform"])
+    if activation not in ACTIVATIONS or init not in STARTS:
+        check_option("activation", activation, list(ACTIVATIONS))
+        check_option("init", init, STARTS)
     sizes = [n_features, *hidden, n_components]
     blocks = []
     for n_in, n_out in zip(sizes, sizes[1:]):

@@ -27,7 +27,7 @@ from metricnets.deep._training.data import CHUNK, Part, Plan, Problem, Rows, Tra
 from metricnets.deep._training.embedding import checked_network, embed, takes_double
 from metricnets.deep._training.loop import Options, train
 from metricnets.deep._training.numpy_networks import as_numpy
-from metricnets.deep._training.runtime import defaults, randomness, threads_for
+from metricnets.deep._training.runtime import randomness, threads_for
 from metricnets.deep._training.scaling import standardization, standardized
 from metricnets.exceptions import FitInterrupted, warn
 from metricnets.networks import Standardize
@@ -99,11 +99,7 @@ class DeepMetric(MetricMixin, Parametrized):
 
     def _plan(self):
         """Hook: what kind of networks are trained, a `Plan`."""
-        return Plan(draws_globally=self._runs_foreign_code())
-
-    def _runs_foreign_code(self):
-        """Hook: whether training calls functions of the user's own, which may draw at random."""
-        return callable(self.optimizer)
+        return Plan(of_others=any(map(callable, self.get_params(deep=False).values())))
 
     def _network(self, rows, generator):
         """Hook: a new network for such rows, its weights drawn from the generator."""
@@ -184,28 +180,29 @@ class DeepMetric(MetricMixin, Parametrized):
         parts, rng, trained = [Part(rows, problem.kept)], np.random.default_rng(seed), Trained([], [])
         if len(problem.held_back):
             parts.append(Part(rows, problem.held_back))
-        with defaults(device), threads_for(rows.X), randomness(seed, device, plan.draws_globally) as generator:
+        globally = plan.has_dropout or plan.of_others
+        with threads_for(rows.X), randomness(seed, device, globally) as generator:
             for part in parts:
                 part.sampler = self._make_batches(part, rng)
             try:
                 while len(trained.networks) < plan.n_networks and not trained.interrupted:
-                    self._train_another(trained, rows, parts, generator, device)
+                    self._train_another(trained, rows, parts, generator, self._options(device, plan.of_others))
             except KeyboardInterrupt:  # while a network was made
                 trained.interrupted = True
         if not trained.networks:
             raise KeyboardInterrupt
         return trained
 
-    def _train_another(self, trained, rows, parts, generator, device):
+    def _train_another(self, trained, rows, parts, generator, options):
         """Train one more network; it counts if an epoch of it was finished."""
         network = checked_network(self._network(rows, generator), rows.X[:2])
         exposed = network if self._exposed is None else self._exposed(network)
-        history, trained.interrupted = train(exposed, self._criterion(rows.targets), parts, self._options(device))
+        history, trained.interrupted = train(exposed, self._criterion(rows.targets), parts, options)
         if history:
             trained.networks.append(network)
             trained.history += history
 
-    def _options(self, device):
+    def _options(self, device, of_others):
         decay = 1.0 if self.optimizer == "adamw" else 1e-4
         return Options(
             optimizer=self.optimizer,
@@ -217,6 +214,7 @@ class DeepMetric(MetricMixin, Parametrized):
             callbacks=self.callbacks,
             device=device,
             verbose=self.verbose,
+            of_others=of_others,
         )
 
     @torch.no_grad()
@@ -235,16 +233,14 @@ class DeepMetric(MetricMixin, Parametrized):
                 standardize = Standardize(0.0, 0.0, standardize.scale)
             self.module_ = nn.Sequential(standardize, self.module_).eval()
 
-    def _unless_interrupted(self, problem, trained, n_rounds=1):
-        """Return self; FitInterrupted, of the epochs that are kept, if the user interrupted the training."""
-        if trained.interrupted:
-            n_epochs = self.max_epochs * problem.plan.n_networks * n_rounds
-            raise FitInterrupted(
-                f"training was interrupted; {type(self).__name__} keeps what it learned, {len(trained.history)} of "
-                f"{n_epochs} epochs.",
-                self,
-            )
-        return self
+    def _interruption(self, problem, trained, n_rounds=1):
+        """The error that says how much of the training was done when the user interrupted it, and is kept."""
+        n_epochs = self.max_epochs * problem.plan.n_networks * n_rounds
+        return FitInterrupted(
+            f"training was interrupted; {type(self).__name__} keeps what it learned, {len(trained.history)} of "
+            f"{n_epochs} epochs.",
+            self,
+        )
 
     def _seed(self):
         if isinstance(self.random_state, np.random.RandomState):

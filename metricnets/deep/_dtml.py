@@ -205,7 +205,9 @@ class DTML(NetworkMetric):
                 raise
             trained.interrupted = True
         self._finish(problem, trained)
-        return self._unless_interrupted(problem, trained, n_rounds + 1)
+        if trained.interrupted:
+            raise self._interruption(problem, trained, n_rounds + 1)
+        return self
 
     def _round_embedding(self, problem, trained):
         options = {"n_rows": self.batch_size, "in_double": False, "device": self._device()}

@@ -94,7 +94,9 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         trained = self._train(problem)
         self._finish(problem, trained)
         self._calibrate(X, members, pairs, y, problem.held_back, calibration_params)
-        return self._unless_interrupted(problem, trained)
+        if trained.interrupted:
+            raise self._interruption(problem, trained)
+        return self
 
     def _calibrate(self, X, members, pairs, y, held_back, params):
         """Choose the threshold on the pairs held back, if there are both kinds among them, otherwise on all."""
@@ -124,7 +126,7 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
             principal_start(network, points, differences if self.init == "within" else None)
 
     def _plan(self):
-        return replace(super()._plan(), draws_globally=True) if self.jitter else super()._plan()
+        return replace(super()._plan(), has_dropout=True) if self.jitter else super()._plan()
 
     def _pair_loss(self, d2, similar):
         """Hook: the loss of squared distances (n,) and the mask of similar pairs (n,); a scalar."""

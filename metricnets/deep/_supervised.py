@@ -75,10 +75,9 @@ class Supervised(DeepMetric):
         problem = self._prepare(X, targets, strata)
         trained = self._train(problem)
         self._finish(problem, trained)
-        return self._unless_interrupted(problem, trained)
-
-    def _runs_foreign_code(self):
-        return callable(self.sampler) or callable(self.relation) or super()._runs_foreign_code()
+        if trained.interrupted:
+            raise self._interruption(problem, trained)
+        return self
 
     def _loss(self, z, r):
         """Hook: the loss of embeddings (n, n_components) and relation (n, n), NaN where nothing is known; a scalar."""
@@ -168,9 +167,6 @@ class AnyLoss(Supervised):
             raise ValueError(
                 "sampler='pairs' is for losses of (z, r), and a module as loss takes all rows; choose another."
             )
-
-    def _runs_foreign_code(self):
-        return callable(self.loss) or self.miner is not None or super()._runs_foreign_code()
 
     def _criterion(self, targets):
         with naming("loss", self.loss):

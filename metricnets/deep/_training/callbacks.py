@@ -11,11 +11,16 @@ from metricnets.deep._training.foreign import checked_schedule
 
 
 class Watch(Callback):
-    """Record the losses, stop at one that is not a number, and show how far the training has got."""
+    """Record the losses, stop at one that is not a number, and show how far the training has got.
+
+    It keeps the weights of the last epoch that was finished and, with rows held back, of the best one.  A loss is
+    better if it is lower by 1e-4 of its size: losses may be negative, which skorch's own stopping does not see.
+    """
 
     def __init__(self, lr, max_epochs, verbose):
         self.lr, self.max_epochs, self.verbose, self.bar = lr, max_epochs, verbose, None
-        self.history, self.best, self.start = [], {}, time.perf_counter()
+        self.history, self.lowest, self.start = [], {}, time.perf_counter()
+        self.goal, self.n_misses, self.last, self.best = math.inf, 0, None, None
 
     def on_epoch_end(self, net, **kwargs):
         epoch, losses = net.history[-1], {}
@@ -29,15 +34,28 @@ class Watch(Callback):
                     f"the loss became {loss} in epoch {len(net.history)}; lower lr (lr={self.lr:g}), or, if the "
                     "loss is your own, mask the pairs where r is NaN, the diagonal among them."
                 )
-            best = self.best[part] = min(loss, self.best.get(part, math.inf))
-            epoch |= {f"{part}_loss": loss, f"{part}_loss_best": loss == best}
+            lowest = self.lowest[part] = min(loss, self.lowest.get(part, math.inf))
+            epoch |= {f"{part}_loss": loss, f"{part}_loss_best": loss == lowest}
         if not losses:
             raise ValueError("the sampler gave no batch in this pass; it should be iterable anew, not a generator.")
         self.start, start = time.perf_counter(), self.start
         epoch["dur"] = self.start - start
         self.history.append({"epoch": len(net.history), **losses, "dur": epoch["dur"]})
+        self.last = copy.deepcopy(net.module_.state_dict())
+        loss, self.n_misses = losses.get("valid_loss", -math.inf), self.n_misses + 1
+        if loss < self.goal or math.isinf(loss):  # without rows held back the last epoch is the best
+            self.goal, self.n_misses, self.best = loss - 1e-4 * abs(loss), 0, self.last
         if self.verbose:
             self.show(len(net.history), {name: f"{loss:.4g}" for name, loss in losses.items()})
+
+    def on_train_end(self, net, **kwargs):
+        if self.n_misses:
+            self.restore(net.module_)
+
+    def restore(self, module):
+        """Give a module the weights of the best epoch."""
+        if self.best is not None:
+            module.load_state_dict(self.best)
 
     def show(self, epoch, losses):
         """Move the bar on, with the losses beside it."""
@@ -61,40 +79,14 @@ def _mean_loss(batches, part):
     return total / size if size else None
 
 
-class Keep(Callback):
-    """Keep the weights of the last epoch that was finished and, with rows held back, of the best one.
-
-    A loss is better if it is lower by 1e-4 of its size: losses may be negative, which skorch's own stopping does not
-    see.
-    """
-
-    def __init__(self):
-        self.goal, self.n_misses, self.last, self.best = math.inf, 0, None, None
-
-    def on_epoch_end(self, net, **kwargs):
-        self.last = copy.deepcopy(net.module_.state_dict())
-        loss = net.history[-1].get("valid_loss", -math.inf)  # without rows held back the last epoch is the best
-        self.n_misses += 1
-        if loss < self.goal or math.isinf(loss):
-            self.goal, self.n_misses, self.best = loss - 1e-4 * abs(loss), 0, self.last
-
-    def on_train_end(self, net, **kwargs):
-        self.restore(net.module_)
-
-    def restore(self, module):
-        """Give a module the weights of the best epoch."""
-        if self.n_misses:
-            module.load_state_dict(self.best)
-
-
 class StopEarly(Callback):
     """Stop after ``patience`` epochs without a better loss; the last of the callbacks."""
 
-    def __init__(self, keep, patience):
-        self.keep, self.patience = keep, patience
+    def __init__(self, watch, patience):
+        self.watch, self.patience = watch, patience
 
     def on_epoch_end(self, net, **kwargs):
-        if self.keep.n_misses == self.patience:
+        if self.watch.n_misses == self.patience:
             raise StopTraining
 
 

@@ -97,13 +97,16 @@ class Plan:
         Whether the networks are perceptrons: their points are vectors, which are centred and scaled.  Others see
         points of any shape, as they are.
     n_networks : int
-    draws_globally : bool
-        Whether training draws from PyTorch's global generators, as dropout and other people's modules do.
+    has_dropout : bool
+        Whether training draws from PyTorch's global generators, as dropout does.
+    of_others : bool
+        Whether anything is the user's own: modules, losses, samplers.  They may draw from these too.
     """
 
     of_ours: bool = True
     n_networks: int = 1
-    draws_globally: bool = False
+    has_dropout: bool = False
+    of_others: bool = False
 
 
 @dataclass
@@ -145,12 +148,6 @@ class Trained:
     networks: list
     history: list
     interrupted: bool = False
-
-
-def chunks(X, size=CHUNK):
-    """Slices of the rows of X, a few thousand at a time."""
-    for start in range(0, len(X), size):
-        yield slice(start, start + size)
 
 
 def tensor_of(array, dtype=None):

@@ -4,9 +4,10 @@ import contextlib
 import copy
 
 import torch
+from sklearn.utils import gen_batches
 from torch import nn
 
-from metricnets.deep._training.data import chunks, tensor_of
+from metricnets.deep._training.data import tensor_of
 from metricnets.deep._training.runtime import defaults, single_precision, threads_for
 from metricnets.networks import WholeNumbers
 
@@ -20,7 +21,7 @@ def embed(module, X, *, n_rows, in_double, device):
         module = copy.deepcopy(module).to(device)
         module = module.double() if dtype == torch.float64 else module
     with defaults(device, gradients=False), single_precision, threads_for(X):
-        z = [module(tensor_of(X[part], dtype).to(device)).to("cpu", dtype) for part in chunks(X, size=n_rows)]
+        z = [module(tensor_of(X[part], dtype).to(device)).to("cpu", dtype) for part in gen_batches(len(X), n_rows)]
     return torch.cat(z).numpy().astype(X.dtype, copy=False)
 
 
@@ -49,19 +50,14 @@ def checked_network(network, X):
                 z = network(X)
         if z is None:
             raise ValueError(f"module cannot embed points of shape {tuple(X.shape[1:])}: {error}") from error
-    if not _is_table(z, len(X)):
+    is_real = isinstance(z, torch.Tensor) and z.is_floating_point()
+    if not is_real or z.ndim != 2 or len(z) != len(X) or not z.shape[1]:
         got = f"{tuple(z.shape)} of {z.dtype}" if isinstance(z, torch.Tensor) else type(z).__name__
         raise ValueError(f"module should turn {len(X)} points into an array ({len(X)}, n_components); got {got}.")
     for parameter in network.parameters():
         if parameter.requires_grad:
             return network.train()
     raise ValueError("module has no parameter that could be trained.")
-
-
-def _is_table(z, n_rows):
-    """Whether an output is a tensor of real numbers (n_rows, n_components)."""
-    is_real = isinstance(z, torch.Tensor) and z.is_floating_point()
-    return is_real and z.ndim == 2 and len(z) == n_rows and z.shape[1] > 0
 
 
 @torch.no_grad()

@@ -83,10 +83,16 @@ def checked_loss(loss, of_training):
     return loss.reshape(())
 
 
-def checked_optimizer(optimizer, name):
-    """An optimiser of PyTorch; ValueError if it is none."""
+def own_optimizer(build, groups, params, weight_decay):
+    """The optimiser that ``build`` makes of parameter groups; ValueError if it is none of PyTorch's."""
+    if takes(build, "weight_decay"):
+        params = params | {"weight_decay": weight_decay}
+    else:
+        groups = [parameter for group in groups for parameter in group["params"]]
+    with naming("optimizer", build):
+        optimizer = build(groups, **params)
     if not isinstance(optimizer, torch.optim.Optimizer):
-        raise ValueError(f"optimizer={name!r} should make an optimiser of PyTorch; got {type(optimizer).__name__}.")
+        raise ValueError(f"optimizer={build!r} should make an optimiser of PyTorch; got {type(optimizer).__name__}.")
     return optimizer
 
 

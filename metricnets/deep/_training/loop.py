@@ -4,6 +4,7 @@ skorch drives the epochs, the schedule and the callbacks.  What is set here is w
 is one indexing of the whole table, and the optimiser is fused.
 """
 
+import contextlib
 import copy
 import inspect
 import traceback
@@ -16,9 +17,10 @@ from skorch.helper import predefined_split
 from skorch.utils import TeeGenerator
 from torch import nn
 
-from metricnets.deep._training.callbacks import Keep, StopEarly, StopTraining, Watch, schedule
-from metricnets.deep._training.foreign import checked_callbacks, checked_loss, checked_optimizer, naming, takes
+from metricnets.deep._training.callbacks import StopEarly, StopTraining, Watch, schedule
+from metricnets.deep._training.foreign import checked_callbacks, checked_loss, naming, own_optimizer
 
+NOTHING = contextlib.nullcontext()
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
 
@@ -38,6 +40,7 @@ class Options:
     callbacks: tuple = ()
     device: str = "cpu"
     verbose: int = 0
+    of_others: bool = False  # whether modules, losses or optimisers are the user's own
 
 
 class _Net(NeuralNet):
@@ -60,8 +63,8 @@ class _Net(NeuralNet):
             return self
         except KeyboardInterrupt as interrupt:
             self.interrupted = not _stopped_by_skorch(interrupt)
-            if self.interrupted and self.keep.last is not None:
-                self.module_.load_state_dict(self.keep.last)
+            if self.interrupted and self.watch.last is not None:
+                self.module_.load_state_dict(self.watch.last)
             return self
 
     def get_iterator(self, dataset, training=False):
@@ -74,13 +77,13 @@ class _Net(NeuralNet):
             self._set_training(True)  # a walk through all layers
         x, targets = batch
         self.optimizer_.zero_grad()
-        with naming("module", self.module_):
+        with naming("module", self.module_) if self.of_others else NOTHING:
             z = self.module_(x.to(self.device))
         loss = self.get_loss(z, targets)
         loss.backward()
         parameters = TeeGenerator(self.get_all_learnable_params())
         self.notify("on_grad_computed", named_parameters=parameters, batch=batch, training=True)
-        with naming("optimizer", type(self.optimizer_)):
+        with naming("optimizer", type(self.optimizer_)) if self.of_others else NOTHING:
             self.optimizer_.step()
         return {"loss": loss, "y_pred": z}
 
@@ -88,7 +91,9 @@ class _Net(NeuralNet):
         criterion = self.criterion_
         if not training and not isinstance(criterion, _Function):
             criterion = copy.deepcopy(criterion)  # it may remember what it saw
-        return checked_loss(criterion(y_pred, y_true.to(self.device)), training)
+        loss = criterion(y_pred, y_true if self.device == "cpu" else y_true.to(self.device))
+        is_scalar = isinstance(loss, torch.Tensor) and loss.ndim == 0 and (loss.requires_grad or not training)
+        return loss if is_scalar else checked_loss(loss, training)
 
 
 class _Function(nn.Module):
@@ -100,10 +105,6 @@ class _Function(nn.Module):
 
     def forward(self, output, targets):
         return self.loss(output, targets)
-
-
-def _as_module(criterion):
-    return criterion if isinstance(criterion, nn.Module) else _Function(criterion)
 
 
 def train(module, criterion, parts, options):
@@ -132,17 +133,17 @@ def train(module, criterion, parts, options):
         If a loss is no longer a finite number.
     """
     kept, held_back = parts[0], parts[1] if len(parts) > 1 else None
-    watch, keep = Watch(options.lr, options.max_epochs, options.verbose), Keep()
-    callbacks = [watch, keep]
+    watch = Watch(options.lr, options.max_epochs, options.verbose)
+    callbacks = [watch]
     if options.callbacks:
         callbacks += checked_callbacks(options.callbacks, held_back)
     if options.lr_schedule is not None:
         callbacks.append(schedule(options.lr_schedule, options.max_epochs))
     if held_back is not None:
-        callbacks.append(StopEarly(keep, options.patience))
+        callbacks.append(StopEarly(watch, options.patience))
     net = _Net(
         module,
-        criterion=partial(_as_module, criterion),
+        criterion=criterion if isinstance(criterion, nn.Module) else _Function(criterion),
         optimizer=partial(_optimizer, options=options, criterion=criterion),
         max_epochs=options.max_epochs,
         iterator_train__part=kept,
@@ -152,12 +153,12 @@ def train(module, criterion, parts, options):
         device=options.device,
         verbose=0,
     )
-    net.keep = keep
+    net.watch, net.of_others = watch, options.of_others
     try:
         net.fit(kept.rows)
     except KeyboardInterrupt:
         net.interrupted = True
-        keep.restore(module)
+        watch.restore(module)
     finally:
         if watch.bar is not None:
             watch.bar.close()
@@ -186,10 +187,6 @@ def _optimizer(groups, options, criterion, **params):
         for parameter in group["params"]:
             (others if id(parameter) in of_loss else decayed)["params"].append(parameter)
     groups = [decayed, others] if others["params"] else [decayed]
-    if takes(build, "weight_decay"):
-        params["weight_decay"] = options.weight_decay
-    else:
-        groups = decayed["params"] + others["params"]
-    with naming("optimizer", build):
-        optimizer = build(groups, **params)
-    return checked_optimizer(optimizer, options.optimizer)
+    if build is not options.optimizer:
+        return build(groups, weight_decay=options.weight_decay, **params)
+    return own_optimizer(build, groups, params, options.weight_decay)

@@ -2,8 +2,9 @@
 
 import numpy as np
 import torch
+from sklearn.utils import gen_batches
 
-from metricnets.deep._training.data import chunks, tensor_of
+from metricnets.deep._training.data import CHUNK
 from metricnets.networks import Skip, Standardize
 
 LARGEST = 1e300  # of the features: their differences are numbers still
@@ -27,10 +28,10 @@ def standardization(X, weights=None):
     span = (largest - origin).max()
     unit = np.ldexp(1.0, np.frexp(span)[1]) if span else 1.0
     mean, variance = np.zeros_like(origin), np.zeros_like(origin)
-    for part in chunks(X):
+    for part in gen_batches(len(X), CHUNK):
         mean += weights[part] @ ((X[part] - origin) / unit)
     mean = _rounded(mean / weights.sum())
-    for part in chunks(X):
+    for part in gen_batches(len(X), CHUNK):
         variance += weights[part] @ ((X[part] - origin) / unit - mean) ** 2
     variance /= weights.sum()
     scale = _rounded(np.mean(variance[variance > 1e-10 * variance.max()]) ** 0.5) if variance.any() else 1.0
@@ -46,8 +47,8 @@ def _rounded(numbers):
 def standardized(X, standardize):
     """Standardised points in single precision, a chunk of rows at a time."""
     Z = np.empty(X.shape, np.float32)
-    for part in chunks(X):
-        Z[part] = standardize(tensor_of(X[part], torch.float64)).numpy()
+    for part in gen_batches(len(X), CHUNK):
+        Z[part] = standardize(torch.from_numpy(X[part].astype(float))).numpy()
     return Z
 
 
@@ -58,7 +59,7 @@ def beside_points(network, X, weight, n_rows):
     It embeds ``n_rows`` at a time.
     """
     center = X.mean(dim=0)
-    spread = sum(((X[part] - center) ** 2).sum() for part in chunks(X))
-    z = torch.cat([network(X[part]) for part in chunks(X, size=n_rows)])
+    spread = sum(((X[part] - center) ** 2).sum() for part in gen_batches(len(X), CHUNK))
+    z = torch.cat([network(X[part]) for part in gen_batches(len(X), n_rows)])
     of_embeddings = ((z - z.mean(dim=0)) ** 2).sum()
     return Skip(network, center, (weight * of_embeddings / spread.clamp_min(1e-30)).sqrt())
