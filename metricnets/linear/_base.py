@@ -1,4 +1,4 @@
-"""The shells of the linear metric learners: all that is not the method is here."""
+"""The shells of the linear metric learners: validation, embedding and everything else that all methods share."""
 
 import numpy as np
 from scipy.sparse import issparse
@@ -10,26 +10,27 @@ from metricnets._runtime import one_thread
 from metricnets._tuples import FLOATS, points_of
 from metricnets.base import MetricMixin
 
-LARGEST, SMALLEST = 1e75, 1e-75  # of the features: their fourth powers are numbers still
+LARGEST, SMALLEST = 1e75, 1e-75  # of the features: their fourth powers do not overflow
 
 
 class MahalanobisMetric(MetricMixin, Parametrized):
-    """A Mahalanobis metric d(x, x') = ‖L(x − x')‖₂, whatever it is learned from.
+    """Mahalanobis metric, d(x, x') = ‖L(x − x')‖₂.
 
     Parameters
     ----------
     n_components : int >= 1 or None, default=None
-        Rows of L, at most the number of features, which None takes.
+        Number of rows of L, the dimension of the embedding; at most the number of features.  None takes
+        all features.
     preprocessor : array-like, callable or None, default=None
-        What points given as indicators are looked up in: an array of points, or a function from a
-        1-D array of indicators (integers, strings, paths) to their points.
+        Where points that are given as indicators are looked up: an array of points, or a function that
+        takes a 1-D array of indicators (integers, strings, paths) and returns their points.
 
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_features)
-        L.
+        The linear map L.
     n_features_in_ : int
-        Features of a point.
+        Number of features of the points seen in ``fit``.
     """
 
     n_components: MaybeCount = None
@@ -45,13 +46,13 @@ class MahalanobisMetric(MetricMixin, Parametrized):
         return self
 
     def _ready(self, X, rows=slice(None)):
-        """Points as the solvers want them, once their size makes sense: near the origin, amid some ``rows``."""
+        """Check the scale of X and shift it near the origin, to the middle of some ``rows``, in double precision."""
         if self.n_components is not None and self.n_components > X.shape[1]:
             raise ValueError(f"n_components={self.n_components} is more than the {X.shape[1]} features.")
         X = X.astype(np.float64) if issparse(X) else np.ascontiguousarray(X, dtype=np.float64)
-        greatest = float(max(X.max(), -X.min()))  # sorts a sparse matrix, which by now is ours
-        if greatest > LARGEST:
-            raise ValueError(f"the features reach {greatest:.3g}, beyond {LARGEST:.0e}: scale them first.")
+        largest = float(max(X.max(), -X.min()))  # sorts the indices of a sparse matrix, which is our copy by now
+        if largest > LARGEST:
+            raise ValueError(f"the features reach {largest:.3g}, beyond {LARGEST:.0e}: scale them first.")
         X = near_origin(X, middle(X[rows]))
         spread = abs(X).max()
         if 0 < spread < SMALLEST:
@@ -64,11 +65,12 @@ class MahalanobisMetric(MetricMixin, Parametrized):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features), or (n_samples,) indicators
+            Points to embed.
 
         Returns
         -------
         Z : ndarray of shape (n_samples, n_components)
-            Of X's precision.
+            Embeddings, in the precision of X.
         """
         return self._points(self._checked(X))
 
@@ -79,9 +81,15 @@ class MahalanobisMetric(MetricMixin, Parametrized):
         return validate_data(self, X, reset=False, dtype=FLOATS, accept_sparse=True)
 
     def get_mahalanobis_matrix(self):
-        """Return M = LᵀL, of shape (n_features, n_features)."""
+        """Return the matrix of the metric, M = LᵀL.
+
+        Returns
+        -------
+        M : ndarray of shape (n_features, n_features)
+            Positive semi-definite, in double precision.
+        """
         check_is_fitted(self)
-        L = self.components_.astype(float, copy=False)  # squares of single precision might not be numbers
+        L = self.components_.astype(float, copy=False)  # squares may overflow in single precision
         return L.T @ L
 
     def _embed(self, X):
@@ -97,14 +105,14 @@ class MahalanobisMetric(MetricMixin, Parametrized):
 
 
 class LinearMetric(MahalanobisMetric):
-    """A Mahalanobis metric learned from points.
+    """Mahalanobis metric learned from points.
 
     Hook: ``_solve_points``.
     """
 
     _supervised = True  # whether y is needed
     _multi_output = False  # whether y may have several columns
-    _sparse = False  # or the format of sparse matrices that `_solve_points` takes
+    _sparse = False  # or the sparse format that `_solve_points` takes
 
     @fitting
     def fit(self, X, y=None):
@@ -113,13 +121,14 @@ class LinearMetric(MahalanobisMetric):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
-            A sparse matrix too where the learner says so.
-        y : array-like of shape (n_samples,), or (n_samples, n_targets) where the learner says so
-            Classes, or what the learner takes; not used, and not needed, by unsupervised learners.
+            Training points.  NCA and MLKR also take sparse matrices.
+        y : array-like of shape (n_samples,), or (n_samples, n_targets) for RAML
+            Classes, or the targets that the learner takes.  Unsupervised learners ignore it.
 
         Returns
         -------
         self : object
+            The fitted learner.
         """
         X = points_of(X, self.preprocessor)
         y = y if y is None else self._labels(y)
@@ -131,7 +140,7 @@ class LinearMetric(MahalanobisMetric):
         return self._keep(self._solve_points(self._ready(X), y), X.dtype)
 
     def _labels(self, y):
-        """Hook: y in a form that validation reads, where it would refuse labels that are not known."""
+        """Hook: encode y before validation, which refuses labels that are unknown."""
         return y
 
     def _solve_points(self, X, y):
@@ -159,7 +168,7 @@ class LinearMetric(MahalanobisMetric):
 
 
 class Linear:
-    """x ↦ L x on rows, picklable."""
+    """The map x ↦ L x of the rows of an array; it can be pickled."""
 
     def __init__(self, components):
         self.components = components

@@ -1,4 +1,4 @@
-"""Covariance: the Mahalanobis metric in its first meaning."""
+"""Covariance: the Mahalanobis distance of the inverse covariance matrix."""
 
 import numpy as np
 from scipy.linalg import eigh
@@ -10,15 +10,16 @@ from metricnets.linear._base import LinearMetric
 
 
 class Covariance(LinearMetric):
-    """The metric M = Σ⁻¹, the inverse covariance of the points; labels are not used.
+    """Mahalanobis distance of the inverse covariance, M = Σ⁻¹.
 
-    After the transform the points are white.  Where Σ is singular its pseudo-inverse serves, with a
-    warning; with fewer than twice as many points as features there is a warning too, as Σ⁻¹ is far from the true one.
+    The transformed points are white: they have the identity as covariance.  Labels are not used.  If Σ is
+    singular, its pseudo-inverse is used, with a warning.  There is also a warning with fewer than twice as many
+    samples as features, since the estimate of Σ⁻¹ is inaccurate then.
 
     Parameters
     ----------
     n_components : int >= 1 or None, default=None
-        Directions to keep, those of the greatest variance of the points.
+        Number of directions to keep, those of the largest variance of the points.
 
     See Also
     --------
@@ -43,7 +44,7 @@ class Covariance(LinearMetric):
 
     def _solve_points(self, X, y):
         X = X - X.mean(axis=0)
-        covariance = X.T @ X / (len(X) - 1)  # in half of the time of numpy.cov
+        covariance = X.T @ X / (len(X) - 1)  # takes half the time of numpy.cov
         W = inverse_root(covariance)  # (d, rank)
         d, rank = W.shape
         if rank < d:

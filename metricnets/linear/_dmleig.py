@@ -1,4 +1,4 @@
-"""DML-eig: the nearest dissimilar pair as far as can be, an eigenvalue optimisation."""
+"""DML-eig: distance metric learning with eigenvalue optimisation."""
 
 import numpy as np
 from scipy.linalg import eigh
@@ -12,31 +12,31 @@ from metricnets.linear._pairwise.differences import in_units, pair_differences
 from metricnets.linear._solvers.lbfgs import minimize_smooth
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
-ROUNDING = 1e-13  # relative growth of the objective that is none
+ROUNDING = 1e-13  # relative growth of the objective that may be rounding
 
 
 class _BaseDMLEig(Parametrized):
-    """What both forms of DML-eig share.
+    """What DML-eig from pairs and from classes share.
 
     Parameters
     ----------
     mu : float > 0, default=0.1
-        Smoothing of the minimum over the dissimilar pairs, as a share of their mean squared distance
-        when similar pairs are white.  The greater it is, the more pairs count.
+        Smoothing of the minimum over the dissimilar pairs, relative to their mean squared distance
+        after the similar pairs are whitened.  With larger values more pairs count.
     regularization : float >= 0, default=0.1
-        Added to the mean squared difference of similar pairs in every direction, features being of
+        Added to the mean squared difference of similar pairs in every direction, with features of
         unit scale.  At 0, directions in which no similar pair differs are left out.
     max_iter : int >= 1, default=1000
-        Most iterations, of L-BFGS and of Frank-Wolfe together.
+        Maximum number of iterations, those of L-BFGS and Frank-Wolfe steps together.
     tol : float >= 0, default=0.01
-        Relative duality gap to stop at.
+        Relative duality gap at which iterations stop.
     verbose : bool, default=False
         Whether to show the progress.
 
     Attributes
     ----------
     n_iter_ : int
-        Iterations of L-BFGS and of Frank-Wolfe.
+        Number of iterations of L-BFGS and Frank-Wolfe steps together.
     """
 
     mu: Positive = 0.1
@@ -52,8 +52,8 @@ class _BaseDMLEig(Parametrized):
         T = apart(differences[y < 0] @ W)
         if len(T) == 0:
             raise ValueError(
-                "no dissimilar pair can be set apart: their points are equal, or regularization=0 leaves out all in "
-                "which they differ."
+                "no dissimilar pair can be separated: their points are equal, or regularization=0 leaves out all "
+                "directions in which they differ."
             )
         with progress(self) as report:
             L, self.n_iter_, gap, report.converged = widest(
@@ -65,29 +65,29 @@ class _BaseDMLEig(Parametrized):
 
 
 class DMLEig(_BaseDMLEig, PairsLearner):
-    """DML-eig: the nearest dissimilar pair should be as far apart as can be.
+    """Distance metric learning with eigenvalue optimization (DML-eig), from pairs.
 
-    Maximise the least squared distance of a dissimilar pair, while the mean squared distance of the
-    similar pairs is at most 1.  With similar pairs made white, by W, that is
+    Maximise the smallest squared distance of a dissimilar pair, while the mean squared distance of the
+    similar pairs is at most 1.  After whitening the similar pairs by W, that is
 
         max over M ⪰ 0, tr(M) = 1, of  −μ log mean over dissimilar pairs of exp(−d²/μ),
         d² = (x − x')ᵀ W M Wᵀ (x − x'),
 
-    a smoothed minimum that is the least d² for μ → 0.  As in the paper, a step of Frank and Wolfe
-    goes along the leading eigenvector of the gradient, whose eigenvalue bounds the maximum: it stops
-    when the bound is relatively near, by ``tol``.
+    a smoothed minimum that tends to the smallest d² for μ → 0.  As in the paper, a Frank-Wolfe step
+    goes along the leading eigenvector of the gradient, whose eigenvalue is an upper bound of the maximum;
+    iterations stop when the relative gap to the bound is at most ``tol``.
 
-    An iteration costs O(n_dissimilar d²) operations, a step of Frank and Wolfe also O(d³); memory is
-    O(n_pairs d).  Units of the features make no difference.  With ``n_components`` the leading
-    eigenvectors of the metric are kept.  Deviations from the paper: such steps alone converge slowly,
-    so that after each L-BFGS climbs in a factor of M, and μ falls to its value from 1; the scatter of
-    the similar pairs is regularised; a dissimilar pair of equal points, which no metric sets apart,
-    is left out.
+    An iteration costs O(n_dissimilar d²) operations, a Frank-Wolfe step also O(d³); memory is
+    O(n_pairs d).  The units of the features do not matter.  With ``n_components`` the leading
+    eigenvectors of the metric are kept.  Deviations from the paper: Frank-Wolfe steps alone converge slowly,
+    so each is followed by L-BFGS in a factor of M, and μ decreases from 1 to its value; the scatter of
+    the similar pairs is regularised; dissimilar pairs of equal points, which no metric can separate,
+    are left out.
 
     See Also
     --------
     DMLEig_Supervised : The same method from classes.
-    MMC : Large distances of dissimilar pairs, bounded ones of similar pairs.
+    MMC : Largest sum of distances of dissimilar pairs, from pairs.
 
     References
     ----------
@@ -104,12 +104,19 @@ class DMLEig(_BaseDMLEig, PairsLearner):
 
 
 class DMLEig_Supervised(_BaseDMLEig, PairsFromLabels):  # noqa: N801
-    """DML-eig from classes: `DMLEig` on pairs drawn from them.
+    """Distance metric learning with eigenvalue optimization (DML-eig), from classes.
+
+    Similar pairs are drawn at random within classes, and dissimilar pairs between classes; see `DMLEig` for the
+    objective and the solver.
 
     See Also
     --------
     DMLEig : The same method from pairs.
-    MMC_Supervised : Large distances of dissimilar pairs, bounded ones of similar pairs, from classes.
+    MMC_Supervised : Largest sum of distances of dissimilar pairs, from classes.
+
+    References
+    ----------
+    Y. Ying, P. Li, "Distance metric learning with eigenvalue optimization", JMLR 13, 2012.
 
     Examples
     --------
@@ -122,13 +129,13 @@ class DMLEig_Supervised(_BaseDMLEig, PairsFromLabels):  # noqa: N801
 
 
 def apart(T):
-    """The differences (n, d) that are not zero but for rounding."""
+    """The differences (n, d) that are not zero up to rounding."""
     sizes = np.abs(T).max(axis=1, initial=0.0)
     return T[sizes > T.shape[1] * np.finfo(T.dtype).eps * sizes.max()]
 
 
 def smooth_least(squares, mu):
-    """The smoothed minimum −μ log mean exp(−squares/μ), at most μ log(n) above the least."""
+    """The smoothed minimum −μ log mean exp(−squares/μ), at most μ log(n) above the minimum."""
     return mu * (np.log(len(squares)) - logsumexp(-squares / mu))
 
 
@@ -155,7 +162,7 @@ def least_and_gradient(L, T, mu):
 
 
 def climb(L, T, *, mu, max_iter, tol, report):
-    """Maximise `least_and_gradient` from L on; returns L of norm 1 and the number of iterations."""
+    """Maximise `least_and_gradient`, starting from L; return L of norm 1 and the number of iterations."""
 
     def objective(L):
         least, by_L = least_and_gradient(L, T, mu)
@@ -170,17 +177,17 @@ def climb(L, T, *, mu, max_iter, tol, report):
 def widest(T, *, mu, max_iter, tol, report):
     """Maximise the smoothed minimum of τᵀMτ over the rows τ of T, for M ⪰ 0 of trace 1.
 
-    For weights u of the rows, at least 0 and of sum 1, the greatest eigenvalue of Σ u ττᵀ is at least
-    the maximum of the least τᵀMτ; the weights are those of the gradient.
+    For non-negative weights u of the rows that sum to 1, the largest eigenvalue of Σ u ττᵀ is an upper bound
+    of the smallest τᵀMτ, for every M; the weights are those of the gradient.
 
     Parameters
     ----------
     T : ndarray of shape (n, d)
     mu : float
-        As a share of the mean of ‖τ‖²/d.
+        Relative to the mean of ‖τ‖²/d.
     max_iter : int
     tol : float
-        Relative gap to stop at: of the minimum itself, or of the smoothed one.
+        Relative gap at which to stop, of the minimum or of the smoothed minimum.
     report : callable
         Called with the objective once an iteration.
 
@@ -216,14 +223,14 @@ def widest(T, *, mu, max_iter, tol, report):
 
 
 def leading(T, u):
-    """Greatest eigenvalue of Σ u ττᵀ and its eigenvector (d,)."""
+    """Largest eigenvalue of Σ u ττᵀ and its eigenvector (d,)."""
     d = T.shape[1]
     values, vectors = eigh((T.T * u) @ T, subset_by_index=[d - 1, d - 1])
     return values[0], vectors[:, 0]
 
 
 def toward(v, L, T, mu):
-    """Step of Frank and Wolfe, (1 − a) LᵀL + a vvᵀ with the best a in [0, 1]; returns its root (d, d)."""
+    """Frank-Wolfe step, (1 − a) LᵀL + a vvᵀ with the best a in [0, 1]; return its root (d, d)."""
     here, there = ((T @ L.T) ** 2).sum(axis=1), (T @ v) ** 2
     a = minimize_scalar(lambda a: -smooth_least(here + a * (there - here), mu), bounds=(0, 1), method="bounded").x
     return components_from_metric((1 - a) * L.T @ L + a * np.outer(v, v))

@@ -1,4 +1,4 @@
-"""DoubletSVM: a metric from a support vector machine that tells pairs apart."""
+"""DoubletSVM: a metric from a support vector machine on pairs."""
 
 import numpy as np
 from sklearn.svm import SVC
@@ -15,24 +15,24 @@ from metricnets.linear._weakly_supervised import PairsLearner
 
 
 class _BaseDoubletSVM(Parametrized):
-    """What both forms of DoubletSVM share.
+    """What DoubletSVM from pairs and from classes share.
 
     Parameters
     ----------
     C : float > 0, default=1.0
-        Weight of the pairs on the wrong side of the margin, the mean squared distance of all being 1.
+        Weight of the hinge losses of the pairs, whose mean squared distance is scaled to 1.
     max_iter : int >= 1, default=100000
-        Most steps of the solver; a step changes two coefficients.
+        Maximum number of steps of the solver, each of which changes two coefficients.
     tol : float > 0, default=0.001
-        By how much the conditions of the optimum may be violated.
+        Tolerance of the optimality conditions, as in scikit-learn's ``SVC``.
 
     Attributes
     ----------
     bias_ : float
-        b, the squared distance at the border before the projection.  ``predict`` uses ``threshold_``
-        instead, which is calibrated, as it is for all learners from pairs.
+        The bias b, the squared distance at the decision boundary before the projection.  ``predict`` uses the
+        calibrated ``threshold_`` instead, as all learners from pairs do.
     n_iter_ : int
-        Steps of the solver.
+        Number of steps of the solver.
     """
 
     C: Positive = 1.0
@@ -53,19 +53,20 @@ class _BaseDoubletSVM(Parametrized):
 
 
 class DoubletSVM(_BaseDoubletSVM, PairsLearner):
-    """A support vector machine that tells dissimilar pairs, "doublets", from similar ones.
+    """Doublet-SVM, from pairs.
 
-    A pair of difference τ = x − x' is on the side of the dissimilar if τᵀMτ > b.  M and b minimise
+    Train a support vector machine to separate dissimilar from similar pairs, called doublets.  A pair with
+    the difference τ = x − x' is classified as dissimilar if τᵀMτ > b.  M and b minimise
 
         ½ ‖M‖² + C Σ over pairs of max(0, 1 − y (b − τᵀMτ)),    y ∈ {−1, +1},
 
     the support vector machine with the kernel K(τ, τ') = (τᵀτ')² on the differences; then
     M = Σ −y α ττᵀ is projected onto the positive semi-definite matrices.
 
-    Scikit-learn's ``SVC`` solves it.  A step costs O(n_pairs d) operations where the kernel is not
-    at hand, and there are some n_pairs steps and more; memory is O(n_pairs d + d²) and SVC's cache.
-    Deviation from the paper: differences are divided by the root of their mean square, so that
-    ``C`` means the same whatever the units.  Features of great units drown the others: scale them first.
+    Scikit-learn's ``SVC`` solves it.  A step costs O(n_pairs d) operations if the kernel is not
+    cached, and there are about n_pairs steps or more; memory is O(n_pairs d + d²) and the cache of ``SVC``.
+    Deviation from the paper: differences are divided by their root mean square, so that
+    ``C`` means the same in all units.  Features with large values dominate: scale them first.
 
     See Also
     --------
@@ -88,23 +89,29 @@ class DoubletSVM(_BaseDoubletSVM, PairsLearner):
 
 
 class DoubletSVM_Supervised(_BaseDoubletSVM, LinearMetric):  # noqa: N801
-    """DoubletSVM from classes: `DoubletSVM` on pairs of nearest neighbours.
+    """Doublet-SVM, from classes.
 
-    Every row makes a similar pair with each of its nearest neighbours in its class, and a dissimilar
-    one with each of its nearest in other classes.  A pair that two rows make counts once.  Labels that are
-    None, NaN or negative numbers are not known: their rows are in no pair.
+    Every sample forms similar pairs with its nearest neighbours in its class, and dissimilar
+    pairs with its nearest neighbours in other classes; see `DoubletSVM` for the objective and the solver.  A pair
+    of mutual neighbours counts once.  Labels that are None, NaN or negative numbers are unknown: these samples
+    are in no pair.
 
     Parameters
     ----------
     k_genuine : int >= 1, default=2
-        Neighbours of every row in its class; all there are if there are fewer.
+        Number of neighbours of each sample in its class; all of them if there are fewer.
     k_impostor : int >= 1, default=2
-        Neighbours of every row in other classes; all there are if there are fewer.
+        Number of neighbours of each sample in other classes; all of them if there are fewer.
 
     See Also
     --------
     DoubletSVM : The same method from pairs.
     RAML : Linear metric from graded relations of targets.
+
+    References
+    ----------
+    F. Wang, W. Zuo, L. Zhang, D. Meng, D. Zhang, "A kernel classification framework for metric
+    learning", IEEE Transactions on Neural Networks and Learning Systems 26(9), 2015.
 
     Examples
     --------
@@ -124,19 +131,19 @@ class DoubletSVM_Supervised(_BaseDoubletSVM, LinearMetric):  # noqa: N801
         similar, dissimilar = doublets(X, codes, self.k_genuine, self.k_impostor)
         for kind, pairs in {"similar": similar, "dissimilar": dissimilar}.items():
             if len(pairs) == 0:
-                raise ValueError(f"y gives no {kind} pairs; it needs two classes, and two rows in one of them.")
+                raise ValueError(f"y gives no {kind} pairs; it needs two classes, and two samples in one of them.")
         labels = np.repeat([1, -1], [len(similar), len(dissimilar)])
         return self._solve_tuples(X, np.concatenate([similar, dissimilar]), labels)
 
 
 def doublets(X, codes, k_genuine, k_impostor):
-    """Pairs of rows that are neighbours, of one class and of two.
+    """Pairs of neighbours in the same class and in different classes.
 
     Parameters
     ----------
     X : ndarray of shape (n, d)
     codes : ndarray of int of shape (n,)
-        −1 where the class is not known.
+        −1 where the class is unknown.
     k_genuine, k_impostor : int
 
     Returns
@@ -150,7 +157,7 @@ def doublets(X, codes, k_genuine, k_impostor):
 
 def _once(left, right):
     pairs = np.unique(np.sort(np.column_stack([left, right]), axis=1), axis=0)
-    return pairs[pairs[:, 0] != pairs[:, 1]]  # a row stands in for a neighbour that is not there
+    return pairs[pairs[:, 0] != pairs[:, 1]]  # a row itself replaces a missing neighbour
 
 
 def separating_matrix(differences, y, *, C, max_iter, tol):
@@ -171,6 +178,6 @@ def separating_matrix(differences, y, *, C, max_iter, tol):
     """
     tol = finest(tol, differences, C)
     svc = SVC(C=C, kernel="poly", degree=2, gamma=1.0, coef0=0.0, max_iter=max_iter, tol=tol, random_state=0)
-    svc.fit(differences, -y)  # which says if it did not converge
+    svc.fit(differences, -y)  # warns if it did not converge
     M = matrix_of(differences[svc.support_], svc.dual_coef_[0])
     return M, -float(svc.intercept_[0]), int(svc.n_iter_[0])

@@ -1,4 +1,4 @@
-"""GMML: the geometric mean of what similar and dissimilar pairs ask for, in closed form."""
+"""GMML: geometric mean metric learning, in closed form."""
 
 import numpy as np
 from scipy.linalg import cholesky, eigvalsh, solve_triangular, svd
@@ -11,20 +11,20 @@ from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
 
 class _BaseGMML(Parametrized):
-    """What both forms of GMML share.
+    """What GMML from pairs and from classes share.
 
     Parameters
     ----------
     t : float in [0, 1], default=0.5
-        Where on the geodesic from S⁻¹, which only makes similar pairs near, at 0, to D, which only
-        makes dissimilar pairs far, at 1.
+        Position on the geodesic from S⁻¹ (t = 0), which only pulls similar pairs together, to D (t = 1), which only
+        pushes dissimilar pairs apart.
     regularization : float >= 0, default=0.1
-        λ, the size of the prior's part as a share of that of the pairs (their traces).  At 0 the
-        scatters of similar and of dissimilar pairs both have to be invertible.
+        Weight λ of the prior, relative to the trace of the scatters.  At 0 the scatters of similar and
+        of dissimilar pairs both have to be invertible.
     prior : {'identity', 'covariance', 'random'} or array-like of shape (n_features, n_features), default='identity'
-        A₀, positive definite; 'covariance' is the inverse covariance of the points.
+        The prior metric A₀, positive definite; 'covariance' is the inverse covariance of the points.
     random_state : int, RandomState or None, default=None
-        For ``prior='random'``.
+        Seed of ``prior='random'``.  Pass an int for reproducible results.
     """
 
     t: ZeroToOne = 0.5
@@ -45,23 +45,23 @@ class _BaseGMML(Parametrized):
 
 
 class GMML(_BaseGMML, PairsLearner):
-    """Geometric mean metric learning: a metric from pairs in closed form.
+    """Geometric mean metric learning (GMML), from pairs.
 
-    Similar pairs should be near under A, and dissimilar ones near under its inverse, which is to be
-    far under A: minimise tr(A S) + tr(A⁻¹ D), with the mean scatters S of similar and D of
-    dissimilar differences.  The minimum is the geometric mean of S⁻¹ and D, the only positive
-    definite root of A S A = D; ``t`` moves along the geodesic that it is the middle of.
+    Similar pairs should be near under the metric A, and dissimilar pairs near under its inverse: minimise
+    tr(A S) + tr(A⁻¹ D), with the mean scatters S of similar and D of dissimilar differences.  The minimum has a
+    closed form, the geometric mean of S⁻¹ and D, which is the only positive definite solution of A S A = D and
+    the midpoint of the geodesic between them; ``t`` selects other points of it.
 
-    Two Cholesky factors and one singular value decomposition solve it: O(n_pairs d² + d³)
+    Two Cholesky factorisations and one singular value decomposition compute it: O(n_pairs d² + d³)
     operations, and O(n_pairs d + d²) memory.  Deviations from the paper: the scatters are means,
     not sums, which only scales A; the regularisation, S + λ A₀⁻¹ and D + λ A₀, is relative to the
-    traces of the scatters, and is not zero by default, so that singular scatters do no harm.  With
-    the prior 'identity' features of great units drown the others: scale them first.
+    traces of the scatters, and is not zero by default, so that singular scatters are allowed.  With
+    the prior 'identity' features with large values dominate: scale them first.
 
     See Also
     --------
     GMML_Supervised : The same method from classes.
-    ITML : Least change of a metric that bounds distances, from pairs.
+    ITML : Information-theoretic metric learning, from pairs.
 
     References
     ----------
@@ -78,17 +78,24 @@ class GMML(_BaseGMML, PairsLearner):
 
 
 class GMML_Supervised(_BaseGMML, PairsFromLabels):  # noqa: N801
-    """Geometric mean metric learning from classes: `GMML` on pairs drawn from them.
+    """Geometric mean metric learning (GMML), from classes.
+
+    Similar pairs are drawn at random within classes, and dissimilar pairs between classes; see `GMML` for the
+    objective.
 
     Parameters
     ----------
     random_state : int, RandomState or None, default=None
-        What the pairs are drawn with, and ``prior='random'``.
+        Determines which pairs are drawn, and the random prior.  Pass an int for reproducible results.
 
     See Also
     --------
     GMML : The same method from pairs.
-    ITML_Supervised : Least change of a metric that bounds distances, from classes.
+    ITML_Supervised : Information-theoretic metric learning, from classes.
+
+    References
+    ----------
+    P. H. Zadeh, R. Hosseini, S. Sra, "Geometric mean metric learning", ICML 2016.
 
     Examples
     --------
@@ -108,8 +115,8 @@ def scatter(differences):
 def regularized(S, D, prior, share):
     """Add the prior's part to both scatters: S + λ prior⁻¹ and D + λ prior.
 
-    Each λ is ``share`` times the trace of the scatter over that of what is added; the other
-    scatter's trace where a scatter is zero.
+    Each λ is ``share`` times the trace of the scatter over the trace of the added matrix.  If a scatter is
+    zero, the trace of the other one is taken.
     """
     W = inverse_root(prior)
     inverse = W @ W.T
@@ -119,7 +126,7 @@ def regularized(S, D, prior, share):
 
 
 def singular(M):
-    """Whether a positive semi-definite matrix has no inverse in this precision."""
+    """Whether a positive semi-definite matrix is numerically singular."""
     values = eigvalsh(M)
     return values[0] <= len(M) * np.finfo(M.dtype).eps * values[-1]
 
@@ -128,7 +135,7 @@ def geodesic(S, D, t):
     """The point S⁻¹ #_t D = S^(-1/2) (S^(1/2) D S^(1/2))^t S^(-1/2) of the geodesic from S⁻¹ to D.
 
     With the upper Cholesky factors S = RᵀR and D = FᵀF, and the singular value decomposition
-    R Fᵀ = U diag(s) Vᵀ, it is B Bᵀ with B = R⁻¹ U diag(sᵗ): symmetric, and never negative.
+    R Fᵀ = U diag(s) Vᵀ, it is B Bᵀ with B = R⁻¹ U diag(sᵗ): symmetric and positive semi-definite.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ from metricnets.linear._pairwise.differences import pair_differences
 from metricnets.linear._solvers.logdet import minimize_logdet
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
-MOST_POINTS = 2000  # that the default bounds look at
+MOST_POINTS = 2000  # whose distances give the default bounds
 LEAST_BOUND = 1e-9
 
 
@@ -34,27 +34,27 @@ class _BaseITML(Parametrized):
     Parameters
     ----------
     gamma : float > 0, default=1.0
-        Weight of the slack: the greater, the closer distances are to their bounds, and the further M
-        from the prior.
+        Weight γ of the slack.  Larger values keep distances closer to their bounds, and move M further from the
+        prior.
     max_iter : int >= 1, default=1000
-        Greatest number of Newton steps; ten or twenty are usual for features of one scale and a gamma
-        up to 10, hundreds for great ones on raw features.
+        Maximum number of Newton steps.  Ten or twenty are usual for features of one scale and ``gamma``
+        up to 10, hundreds for a large ``gamma`` on raw features.
     tol : float >= 0, default=0.001
-        Relative error of M at which iterations stop: M and the metric that its multipliers imply
+        Relative error of M at which iterations stop: M and the metric implied by its multipliers
         differ by at most this in the norm ‖M^{-½} · M^{-½}‖, and the duality gap is at most about tol²/2.
     prior : {'identity', 'covariance', 'random'} or array-like of shape (n_features, n_features), default='identity'
-        M₀, positive definite; 'covariance' is the inverse covariance of the points.
+        The prior metric M₀, positive definite; 'covariance' is the inverse covariance of the points.
     verbose : bool, default=False
         Whether to show the progress.
     random_state : int, RandomState or None, default=None
-        For a random prior.
+        Seed of ``prior='random'``.  Pass an int for reproducible results.
 
     Attributes
     ----------
     bounds_ : ndarray of shape (2,)
-        Upper bound u of the squared distances of similar pairs, and lower bound l of those of dissimilar ones.
+        Upper bound u on the squared distances of similar pairs, and lower bound l on those of dissimilar pairs.
     n_iter_ : int
-        Newton steps taken, at least 1.
+        Number of Newton steps, at least 1.
     """
 
     gamma: Positive = 1.0
@@ -65,7 +65,7 @@ class _BaseITML(Parametrized):
     random_state: Seed = None
 
     def _solve_tuples(self, X, pairs, y):
-        if self.bounds_ is None:  # as `fit` was given none
+        if self.bounds_ is None:  # `fit` was given none
             self.bounds_ = default_bounds(X)
         prior = initial_metric(self.prior, X, random_state_of(self.random_state))
         V = pair_differences(X, pairs)  # (m, d)
@@ -82,19 +82,19 @@ class _BaseITML(Parametrized):
 
 
 class ITML(_BaseITML, PairsLearner):
-    """Information-theoretic metric learning from pairs: the least change that bounds distances.
+    """Information-theoretic metric learning (ITML), from pairs.
 
-    Squared distances of similar pairs should be at most u, those of dissimilar pairs at least l; how
-    much the metric changes, and how much each bound gives way, is measured by the log-determinant
-    divergence D(M, M₀) = tr(M M₀⁻¹) − log det(M M₀⁻¹) − d.  With the best slack put in, what remains
-    is convex in M, with one minimum:
+    Find the metric closest to a prior M₀ under which squared distances of similar pairs are at most u, and those
+    of dissimilar pairs at least l.  The distance to the prior, and the slack of each bound, are measured by the
+    log-determinant divergence D(M, M₀) = tr(M M₀⁻¹) − log det(M M₀⁻¹) − d.  With the optimal slack inserted, the
+    problem is convex in M, with one minimum:
 
     min D(M, M₀) + γ Σ_similar h(max(d²/u, 1)) + γ Σ_dissimilar h(min(d²/l, 1)),   h(t) = t − log t − 1.
 
-    Solved by Newton's method with conjugate gradients, to a known accuracy, and not by the paper's
-    cyclic projections, which lead to the same M.  A step takes some ten products of O(m d²) for m pairs
-    of d features, and O(d³); the memory is O(m d + d²).  The bounds are compared with
-    squared distances, though their default is of distances.
+    The solver is Newton's method with conjugate gradients, to a known accuracy, instead of the paper's
+    cyclic projections, which lead to the same M.  A step takes about ten products of O(m d²) operations for m
+    pairs of d features, and O(d³); the memory is O(m d + d²).  As in metric-learn, the bounds apply to
+    squared distances, although their defaults are percentiles of distances.
 
     See Also
     --------
@@ -122,31 +122,39 @@ class ITML(_BaseITML, PairsLearner):
         Parameters
         ----------
         pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
+            Training pairs.
         y : array-like of shape (n_pairs,)
-            +1 for similar, −1 for dissimilar.
+            +1 for similar, −1 or 0 for dissimilar; or True and False.
         bounds : array-like of shape (2,) or None, default=None
-            u and l, positive.  None takes the 5th and the 95th percentile of the distances between
-            the points, at most 2,000 of them.
+            The bounds u and l of squared distances, positive.  None takes the 5th and the 95th percentile of the
+            distances between the points, at most 2,000 of them.
         calibration_params : dict or None, default=None
             Keyword arguments of ``calibrate_threshold``.
 
         Returns
         -------
         self : object
+            The fitted learner.
+
+        Raises
+        ------
+        ValueError
+            If the pairs or y do not have this form, all pairs have the same label, or the bounds are not positive.
         """
         self.bounds_ = check_bounds(bounds)
         return super().fit(pairs, y, calibration_params)
 
 
 class ITML_Supervised(_BaseITML, PairsFromLabels):  # noqa: N801
-    """ITML from classes: rows of one class make similar pairs, rows of two make dissimilar ones.
+    """Information-theoretic metric learning (ITML), from classes.
 
-    The pairs are drawn at random; see `ITML` for what is learned from them, and how.
+    Similar pairs are drawn at random within classes, and dissimilar pairs between classes; see `ITML` for the
+    objective and the solver.
 
     Parameters
     ----------
     random_state : int, RandomState or None, default=None
-        What the pairs are drawn with, and a random prior.
+        Determines which pairs are drawn, and the random prior.  Pass an int for reproducible results.
 
     See Also
     --------
@@ -174,16 +182,18 @@ class ITML_Supervised(_BaseITML, PairsFromLabels):  # noqa: N801
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
+            Training points.
         y : array-like of shape (n_samples,)
-            Classes; None, NaN and negative numbers are not known.
+            Classes; None, NaN and negative numbers are unknown.
         bounds : array-like of shape (2,) or None, default=None
-            Upper bound of similar and lower bound of dissimilar squared distances, positive.  None
-            takes the 5th and the 95th percentile of the distances between the points of the pairs,
+            Upper bound on the squared distances of similar pairs and lower bound on those of dissimilar pairs,
+            positive.  None takes the 5th and the 95th percentile of the distances between the points of the pairs,
             at most 2,000 of them.
 
         Returns
         -------
         self : object
+            The fitted learner.
         """
         self.bounds_ = check_bounds(bounds)
         return super().fit(X, y)
@@ -202,8 +212,8 @@ def check_bounds(bounds):
 def default_bounds(X):
     """Take the 5th and 95th percentile of the distances between all rows of X (n, d), each to itself too.
 
-    If that is 0, as it is for few rows, only distances above 0 count.  Of more than `MOST_POINTS`
-    rows, every k-th is taken.
+    If the 5th percentile is 0, as for few rows, only distances above 0 count.  Of more than
+    `MOST_POINTS` rows, every k-th is taken.
     """
     X = X[:: -(-len(X) // MOST_POINTS)]
     distances = euclidean_distances(X - X.mean(axis=0)).ravel()
@@ -215,14 +225,14 @@ def default_bounds(X):
 
 @dataclass
 class SlackLoss:
-    """Loss of distances that break their bound, γ h(p) for p in units of the bound, h(p) = p − log p − 1.
+    """Loss of distances that violate their bound: γ h(p) for p in units of the bound, h(p) = p − log p − 1.
 
-    As `minimize_logdet` takes it.
+    It has the form that `minimize_logdet` expects.
 
     Attributes
     ----------
     similar : ndarray of bool of shape (m,)
-        Whether p should be at most 1, rather than at least.
+        Whether p should be at most 1 (True) or at least 1 (False).
     gamma : float
     """
 
@@ -234,5 +244,5 @@ class SlackLoss:
         return self.gamma * (p - np.log(p) - 1).sum(), self.gamma * (p - 1), self.gamma
 
     def bend(self, curvature, change, rows):
-        """Curvature along a relative change of p[rows]: that of h is 1 there, as p² h'' is."""
+        """Curvature along a relative change of p[rows]: that of h is p² h'' = 1."""
         return curvature * change

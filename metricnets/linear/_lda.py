@@ -13,27 +13,29 @@ from metricnets.linear._base import LinearMetric
 
 
 class LDA(LinearMetric):
-    """Linear discriminant analysis: classes become round, and as far apart as can be.
+    """Linear discriminant analysis (LDA).
 
-    Maximise tr(L S_b Lᵀ) subject to L S_w Lᵀ = I, with the scatters S_w within and S_b between
-    classes.  Scikit-learn's ``LinearDiscriminantAnalysis`` estimates the scatters and, for 'svd',
-    the discriminants.  If S_w is singular the discriminants are sought where it is not.  Near as many rows
-    as features ruin them: with fewer than twice as many, beyond one a class, there is a warning unless S_w is shrunk.
+    Find the directions in which the class means are far apart, relative to the scatter within classes:
+    maximise tr(L S_b Lᵀ) subject to L S_w Lᵀ = I, with the scatter S_w within and S_b between
+    classes.  Scikit-learn's ``LinearDiscriminantAnalysis`` estimates the scatter matrices and, for 'svd',
+    the discriminants.  If S_w is singular, only directions in its range are used.  With few samples for
+    many features the estimate is unreliable: unless S_w is shrunk, there is a warning if the number of
+    samples minus the number of classes is less than twice the number of features.
 
     Parameters
     ----------
     n_components : int >= 1 or None, default=None
-        At most ``min(n_classes - 1, n_features)``, which None takes.
+        Number of discriminants, at most ``min(n_classes - 1, n_features)``, which is also what None takes.
     solver : {'svd', 'eigen', 'lsqr'}, default='svd'
-        'svd' forms no scatter matrix; the others take ``shrinkage``, and differ in nothing here.
+        'svd' does not form S_w and takes no ``shrinkage``; 'eigen' and 'lsqr' do, and give the same result.
     shrinkage : float in [0, 1], 'auto' or None, default=None
-        Share of a multiple of the identity in S_w; 'auto' is Ledoit and Wolf's.
+        Share of a multiple of the identity in S_w; 'auto' takes the estimate of Ledoit and Wolf.
     priors : array-like of shape (n_classes,) or None, default=None
-        Weights of the classes; None counts them.
+        Weights of the classes; None takes their proportions in y.
     covariance_estimator : estimator or None, default=None
-        A covariance estimator in place of ``shrinkage``; not with 'svd'.
+        A covariance estimator to use instead of ``shrinkage``; not with 'svd'.
     tol : float >= 0, default=0.0001
-        Singular values below this are zero, for 'svd'.
+        For 'svd': singular values below this count as zero.
 
     See Also
     --------
@@ -66,9 +68,9 @@ class LDA(LinearMetric):
         classes = np.unique(y)
         most = min(len(classes) - 1, X.shape[1])
         if most < 1:
-            raise ValueError(f"y has one class only, {classes[0]!s}; LDA needs at least two to tell apart.")
+            raise ValueError(f"y has one class only, {classes[0]!s}; LDA needs at least two.")
         if not any((np.ptp(X[y == c], axis=0) >= np.finfo(float).tiny).any() for c in classes):
-            raise ValueError("no class has two different rows; LDA needs some scatter within the classes.")
+            raise ValueError("no class has two different samples; LDA needs some scatter within the classes.")
         if self.n_components is not None and self.n_components > most:
             raise ValueError(f"n_components={self.n_components} is more than min(n_classes - 1, n_features) = {most}.")
         if not (self.shrinkage or self.covariance_estimator):

@@ -1,4 +1,4 @@
-"""LDML: logistic discriminant metric learning, the maximum likelihood of pairs' labels."""
+"""LDML: logistic discriminant metric learning, by maximum likelihood."""
 
 import numpy as np
 from scipy.linalg import eigh
@@ -13,26 +13,26 @@ from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
 
 class _BaseLDML(Parametrized):
-    """What both forms of LDML share.
+    """What LDML from pairs and from classes share.
 
     Parameters
     ----------
     regularization : float >= 0, default=0.1
-        λ, the weight of ‖M‖².  At 0, M grows without bound where the pairs can be separated.
+        Weight λ of ‖M‖².  At 0, M grows without bound if the pairs can be separated.
     max_iter : int >= 1, default=1000
-        Most iterations of L-BFGS.
+        Maximum number of iterations.
     tol : float >= 0, default=0.0001
-        Greatest entry of the gradient, features being of unit scale, that counts as zero.
+        Stop when the largest entry of the gradient, with features of unit scale, is at most this.
     verbose : bool, default=False
         Whether to show the progress.
 
     Attributes
     ----------
     bias_ : float
-        b, the squared distance at which similar and dissimilar are as likely.  ``predict`` uses
-        ``threshold_`` instead, which is calibrated, as it is for all learners from pairs.
+        The bias b, the squared distance at which similar and dissimilar are equally likely.  ``predict`` uses
+        the calibrated ``threshold_`` instead, as all learners from pairs do.
     n_iter_ : int
-        Iterations of L-BFGS.
+        Number of iterations.
     """
 
     regularization: NonNegative = 0.1
@@ -61,25 +61,26 @@ class _BaseLDML(Parametrized):
 
 
 class LDML(_BaseLDML, PairsLearner):
-    """Logistic discriminant metric learning: a pair is similar with probability σ(b − d²).
+    """Logistic discriminant metric learning (LDML), from pairs.
 
-    With d² = (x − x')ᵀM(x − x'), M and the bias b minimise
+    Fit a logistic regression of the labels of pairs on their squared distances: a pair is similar with
+    probability σ(b − d²).  With d² = (x − x')ᵀM(x − x'), M and the bias b minimise
 
         mean over pairs of log(1 + exp(−y (b − d²))) + λ/2 ‖M‖²,    M ⪰ 0, y ∈ {−1, +1},
 
-    where the norm counts every feature in units of the root of its mean squared difference: what
-    units the features are in makes no difference.  The problem is convex in (M, b); L-BFGS solves it
-    in (L, b), M = LᵀL, which for a square L has no other minima.  With ``n_components`` L has so
+    where the norm measures every feature in units of its root mean squared difference, so that
+    the units of the features do not matter.  The problem is convex in (M, b); L-BFGS solves it
+    in (L, b), M = LᵀL, which adds no local minima if L is square.  With ``n_components`` L has that
     many rows, and the minimum may be a local one.  An iteration costs O(n_pairs d n_components)
     operations; memory is O(n_pairs d).
 
-    Deviation from the paper: the norm.  The likelihood alone has no maximum where the pairs can be
-    separated, as they always can in many dimensions.
+    Deviation from the paper: the norm.  The likelihood alone has no maximum if the pairs can be
+    separated, which is always possible in many dimensions.
 
     See Also
     --------
     LDML_Supervised : The same method from classes.
-    DDMLPairs : Network trained with a logistic loss of given pairs.
+    DDMLPairs : Network trained with a logistic loss, from pairs.
 
     References
     ----------
@@ -97,12 +98,20 @@ class LDML(_BaseLDML, PairsLearner):
 
 
 class LDML_Supervised(_BaseLDML, PairsFromLabels):  # noqa: N801
-    """Logistic discriminant metric learning from classes: `LDML` on pairs drawn from them.
+    """Logistic discriminant metric learning (LDML), from classes.
+
+    Similar pairs are drawn at random within classes, and dissimilar pairs between classes; see `LDML` for the
+    objective and the solver.
 
     See Also
     --------
     LDML : The same method from pairs.
-    DDMLPairs : Network trained with a logistic loss of given pairs.
+    DDMLPairs : Network trained with a logistic loss, from pairs.
+
+    References
+    ----------
+    M. Guillaumin, J. Verbeek, C. Schmid, "Is that you? Metric learning approaches for face
+    identification", ICCV 2009.
 
     Examples
     --------
@@ -115,10 +124,10 @@ class LDML_Supervised(_BaseLDML, PairsFromLabels):  # noqa: N801
 
 
 def steepest(differences, y, n_components):
-    """Linear map to begin with (k, d), of mean squared distance 1.
+    """Initial linear map (k, d), scaled to mean squared distance 1.
 
-    The identity; or, for fewer components, the directions in which the likelihood grows fastest at
-    M = 0, those of dissimilar pairs beyond those of similar ones.
+    It is the identity or, for fewer components, the directions in which the likelihood grows fastest at
+    M = 0: the leading eigenvectors of the scatter of dissimilar minus that of similar pairs.
     """
     L = np.eye(differences.shape[1])
     if n_components is not None:
@@ -157,7 +166,7 @@ def loss_and_gradient(L, b, differences, y, regularization):
 
 
 def maximize_likelihood(differences, y, L, *, regularization, max_iter, tol, report):
-    """Minimise `loss_and_gradient` from ``L`` and b = 1 on.
+    """Minimise `loss_and_gradient`, starting from ``L`` and b = 1.
 
     Returns
     -------

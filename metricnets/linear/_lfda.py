@@ -13,35 +13,36 @@ from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 
 N_BLOCK = 2**20  # affinities computed at once
-LEAST_SHARE = 1e-6  # of the scatter in a direction that is within the classes
-SINGULAR = 1e-12  # scatter in a direction, over the greatest, that may be rounding alone
+LEAST_SHARE = 1e-6  # smallest share of the scatter in a direction that counts as within the classes
+SINGULAR = 1e-12  # scatter in a direction, relative to the largest, that may be rounding error
 
 
 class LFDA(LinearMetric):
-    """Local Fisher discriminant analysis: rows of a class that are near stay near, other classes get far.
+    """Local Fisher discriminant analysis (LFDA).
 
-    Fisher's scatters with weights: within a class of n_c rows a pair counts by its affinity
-    A_ij = exp(−‖x_i − x_j‖²/(σ_i σ_j)), where σ_i is the distance to the k-th neighbour of the same
-    class, so that a class may lie in several clusters.  With d_ij = x_i − x_j,
+    Keep nearby samples of a class close, and separate the classes.  Pairs of a class of n_c samples are
+    weighted by their affinity A_ij = exp(−‖x_i − x_j‖²/(σ_i σ_j)), where σ_i is the distance to the k-th
+    neighbour in the class, so that a class may consist of several clusters.  With d_ij = x_i − x_j,
 
     S_w = ½ Σ_same (A_ij/n_c) d_ij d_ijᵀ,   S_b = ½ Σ_same A_ij (1/n − 1/n_c) d_ij d_ijᵀ + ½ Σ_other (1/n) d_ij d_ijᵀ,
 
-    and the rows of L solve S_b v = λ S_w v, vᵀ S_w v = 1, the greatest λ first.  One eigenproblem of
-    S_w v = μ (S_w + S_b) v, λ = 1/μ − 1, is solved, which is well posed where S_w is singular: shares μ below
-    a millionth count as a millionth, and directions without any scatter are zero.  O(Σ n_c² d + d³) operations;
-    affinities are computed in blocks, 8 MB each, so the memory is O(n d).
+    and the rows of L solve S_b v = λ S_w v, vᵀ S_w v = 1, the largest λ first.  The equivalent problem
+    S_w v = μ (S_w + S_b) v, λ = 1/μ − 1, is solved, which is well posed if S_w is singular: shares μ below
+    a millionth are raised to a millionth, and directions without any scatter are zero.  The cost is
+    O(Σ n_c² d + d³) operations; affinities are computed in blocks of 8 MB, so the memory is O(n d).
 
-    σ_i is the distance to the k-th neighbour, as in the paper, whatever the number of features, and a
-    small class does not change k for others.  Near as many rows as features ruin the metric: with fewer
-    than twice as many, beyond one a class, there is a warning.
+    σ_i is the distance to the k-th neighbour, as in the paper, for any number of features, and a
+    small class does not change k for the others.  With few samples for many features the estimate is
+    unreliable: there is a warning if the number of samples minus the number of classes is less than twice
+    the number of features.
 
     Parameters
     ----------
     k : int >= 1 or None, default=None
-        The neighbour whose distance is the local scale.  None takes min(7, n_features − 1), at least
-        1.  Classes with fewer rows take their last neighbour, with a warning unless k is None.
+        Which neighbour gives the local scale σ_i.  None takes min(7, n_features − 1), at least
+        1.  Classes with fewer samples take their last neighbour, with a warning unless k is None.
     embedding_type : {'weighted', 'orthonormalized', 'plain'}, default='weighted'
-        'plain' takes the eigenvectors v as they are, 'weighted' multiplies them by √λ, and
+        'plain' takes the eigenvectors v unchanged, 'weighted' multiplies them by √λ, and
         'orthonormalized' makes the rows of L orthonormal.
 
     See Also
@@ -71,13 +72,13 @@ class LFDA(LinearMetric):
         X = centered(X)
         sizes = np.bincount(codes)
         if len(sizes) < 2:
-            raise ValueError("y has one class only; LFDA needs at least two to tell apart.")
+            raise ValueError("y has one class only; LFDA needs at least two.")
         if not any(np.ptp(X[codes == code], axis=0).any() for code in range(len(sizes))):
-            raise ValueError("no class has two different rows; LFDA needs some scatter within the classes.")
+            raise ValueError("no class has two different samples; LFDA needs some scatter within the classes.")
         if self.k is not None and sizes.min() <= self.k:
             warn(
-                f"k={self.k} is too much for {np.count_nonzero(sizes <= self.k)} of {len(sizes)} classes, the smallest "
-                f"of which has {sizes.min()} rows; the last neighbour in such a class gives the scale."
+                f"k={self.k} is too large for {np.count_nonzero(sizes <= self.k)} of {len(sizes)} classes, the "
+                f"smallest of which has {sizes.min()} samples; the last neighbour in such a class gives the scale."
             )
         remedy = "Use fewer features, such as principal components, or LDA(solver='eigen', shrinkage='auto')."
         warn_if_few(X, len(X) - len(sizes), "scatter within classes", remedy)
@@ -95,8 +96,8 @@ class LFDA(LinearMetric):
 def local_scatters(X, codes, k):
     """S_w and S_b of centred X, as in `LFDA`; both are sums of positive semi-definite terms.
 
-    S_b is the scatter of the class means, and of each class (1 − n_c/n) times what its scatter is
-    beyond the local one.
+    S_b is the scatter of the class means plus, for each class, (1 − n_c/n) times its scatter minus its
+    local scatter.
 
     Returns
     -------
@@ -116,7 +117,7 @@ def local_scatters(X, codes, k):
 def local_scatter(X, k):
     """½ Σ A_ij (x_i − x_j)(x_i − x_j)ᵀ over all pairs of centred rows, (d, d), by blocks of rows.
 
-    Where the k-th neighbour is at distance 0, up to rounding, the affinity is its limit, 0 for
+    If the k-th neighbour is at distance 0, up to rounding, the affinity takes its limit, which is 0 for
     different rows.
     """
     scatter, n_rows = np.zeros((X.shape[1], X.shape[1])), max(1, N_BLOCK // len(X))
@@ -139,7 +140,7 @@ def local_scatter(X, k):
 
 
 def squared_distances(X, squares, block):
-    """‖x_i − x_j‖² of the rows in a block and all, (n_block, n)."""
+    """‖x_i − x_j‖² between the rows of a block and all rows, (n_block, n)."""
     d = (-2 * X[block]) @ X.T
     d += squares[block, None]
     d += squares
@@ -149,12 +150,12 @@ def squared_distances(X, squares, block):
 def directions(within, between):
     """Solve S_b v = λ S_w v with vᵀ S_w v = 1, in the space where there is any scatter.
 
-    Features are brought to one scale first, so that it does not matter in what units they are.
+    Features are brought to one scale first, so that their units do not matter.
 
     Returns
     -------
     V : ndarray of shape (d, rank)
-        The columns are v, that of the greatest λ first.
+        The columns are the vectors v, that of the largest λ first.
     eigenvalues : ndarray of shape (rank,)
         λ.
     """

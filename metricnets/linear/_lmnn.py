@@ -1,4 +1,4 @@
-"""LMNN: large margin nearest neighbour."""
+"""LMNN: large margin nearest neighbor."""
 
 from typing import Literal
 
@@ -27,52 +27,52 @@ from metricnets.linear._pairwise.impostors import Impostors
 from metricnets.linear._pairwise.near_pairs import squared_distances
 from metricnets.linear._solvers.lbfgs import minimize
 
-N_DENSE = 256  # rows up to which a graph is a matrix, as sparse ones take long to set up
+N_DENSE = 256  # rows up to which a graph is a dense matrix, as a sparse one takes longer to set up
 
 
 class LMNN(LinearMetric):
-    """Large margin nearest neighbour: neighbours of one class come close, others keep a margin.
+    """Large margin nearest neighbor (LMNN).
 
-    The targets N(i) of a row are its nearest neighbours of the same class in the space of the
-    input.  They pull, and every row of another class that comes closer than a target plus a margin
-    of 1, an impostor, is pushed away:
+    Pull the nearest neighbours of the same class close, and push other classes away by a margin.  The
+    targets N(i) of a sample are its nearest neighbours of the same class in the input space.  A sample of another
+    class that is closer than a target plus a margin of 1 is an impostor:
 
     (1 − μ) Σ_{i, j ∈ N(i)} d²_ij + μ Σ_{i, j ∈ N(i), l: y_l ≠ y_i} [1 + d²_ij − d²_il]₊,   μ = ``regularization``.
 
-    Solved by L-BFGS on L, in coordinates where the covariance of X is nearly the identity, starting
-    from ``init`` at the scale that is best for it.  The sum is over all impostors at every step: a
-    search in blocks finds the pairs near enough, a little more than needed, and is repeated only
-    when rows have moved so far that a pair might be missing.  A search takes O(n² n_components)
-    in single precision, the remainder of an iteration O((n d + n_pairs) n_components); the memory
-    is O(n d) and at most 200 MB of pairs found, beyond which they are searched at every step.
+    The solver is L-BFGS on L, in coordinates where the covariance of X is nearly the identity, starting
+    from ``init`` at its best scale.  The sum is over all impostors at every step: a blocked
+    search finds slightly more pairs than needed, and is repeated only when samples have
+    moved so far that a pair might be missing.  A search takes O(n² n_components) operations
+    in single precision, the rest of an iteration O((n d + n_pairs) n_components); the memory
+    is O(n d) plus at most 200 MB of pairs.  If there are more pairs, the search is repeated at every step.
 
-    Rows of a class with no more than ``n_neighbors`` rows have fewer targets, with a warning.  If no
-    map is better than zero, as where the pull outweighs all margins, ``init`` is kept, with a warning.
+    Samples of a class with at most ``n_neighbors`` samples have fewer targets, with a warning.  If no
+    map is better than zero, because the pull outweighs all margins, ``init`` is kept, with a warning.
 
     Parameters
     ----------
     init : {'auto', 'pca', 'lda', 'identity', 'random'} or array-like of shape (n_components, n_features), \
 default='auto'
-        Where L starts, but for its scale.  'auto' is 'lda' where there are enough classes for
-        ``n_components``, else 'pca' where that reduces the dimension, else 'identity'.  With all
-        components the problem is convex in LᵀL, and ``init`` only saves time.
+        Initial L, up to scale.  'auto' is 'lda' if there are enough classes for
+        ``n_components``, else 'pca' if that reduces the dimension, else 'identity'.  With all
+        components the problem is convex in LᵀL, and ``init`` only affects the running time.
     n_neighbors : int >= 1, default=3
-        Targets of a row.
+        Number of targets of a sample.
     max_iter : int >= 1, default=1000
-        Greatest number of iterations.
+        Maximum number of iterations.
     regularization : float in (0, 1], default=0.5
-        μ, the share of the push.
+        Weight μ of the impostors; the targets have weight 1 − μ.
     convergence_tol : float >= 0, default=0.001
-        Iterations stop when the last ten lowered the objective by no more than this share of it.
+        Stop when the last ten iterations lowered the objective by at most this share of it.
     verbose : bool, default=False
         Whether to show the progress.
     random_state : int, RandomState or None, default=None
-        For ``init='random'``.
+        Seed of ``init='random'``.  Pass an int for reproducible results.
 
     Attributes
     ----------
     n_iter_ : int
-        Iterations done.
+        Number of iterations.
 
     See Also
     --------
@@ -121,7 +121,7 @@ default='auto'
             )
         if L is None:
             warn(
-                "no map is better for LMNN than zero, as the targets are further than other classes; init is kept. "
+                "no map is better for LMNN than zero, as targets are further away than other classes; init is kept. "
                 f"Raise regularization={self.regularization} or lower n_neighbors={self.n_neighbors}."
             )
         return init if L is None else L
@@ -138,15 +138,15 @@ def widen_margins(L, X, codes, *, n_neighbors, mu, max_iter, tol, report):
     converged : bool
     """
     if not X.any():
-        return L, 1, True  # rows all equal teach nothing
-    order = np.argsort(codes, kind="stable")  # classes together, so that the search goes from one to another
+        return L, 1, True  # equal rows contain no information
+    order = np.argsort(codes, kind="stable")  # class by class, as the search needs it
     X, codes = X[order], codes[order]
     near, _ = neighborhoods(X, codes, np.ones(len(X), bool), min(n_neighbors, np.bincount(codes).max() - 1), 0)
     P, back = whitening(X)
     X, basis = in_span(X @ P)
     L, left, rest = split(L @ back.T, basis)
     if not (X @ L.T).any():
-        raise ValueError("init maps all rows to one point, where no direction is better than another; use 'auto'.")
+        raise ValueError("init maps all samples to one point, where every gradient is zero; use init='auto'.")
     scale = np.sqrt(best_scale(X @ L.T, near, codes, mu))
     loss = LargeMargins(X, near, codes, mu)
     L, objective, n_iter, converged = minimize(loss, scale * L, max_iter=max_iter, tol=tol, report=report)
@@ -156,24 +156,24 @@ def widen_margins(L, X, codes, *, n_neighbors, mu, max_iter, tol, report):
 
 
 def check_sizes(sizes, n_neighbors):
-    """Complain where classes have too few rows for ``n_neighbors`` targets."""
+    """Warn if classes have too few rows for ``n_neighbors`` targets, and refuse y without any targets."""
     if len(sizes) < 2:
-        raise ValueError("y has one class only; LMNN needs at least two to tell apart.")
+        raise ValueError("y has one class only; LMNN needs at least two.")
     if sizes.max() < 2:
-        raise ValueError(f"no class has two rows; n_neighbors={n_neighbors} targets of the same class are wanted.")
+        raise ValueError(f"no class has two samples; n_neighbors={n_neighbors} targets of the same class are needed.")
     n_small = np.count_nonzero(sizes <= n_neighbors)
     if n_small > 0:
         warn(
             f"n_neighbors={n_neighbors} is too many for {n_small} of {len(sizes)} classes, the smallest of which has "
-            f"{sizes.min()} rows; all other rows of such a class are the targets of a row then."
+            f"{sizes.min()} samples; the targets of a sample are all others of its class then."
         )
 
 
 def whitening(X):
     """Coordinates in which the covariance of centred X is nearly the identity.
 
-    Once columns are brought to one scale, variances below a millionth of the greatest count as
-    that: what there is in such directions, rounding maybe, is not blown up further.
+    Columns are brought to one scale first.  Variances below a millionth of the largest are raised to
+    that, so that directions which may be rounding error are not inflated further.
 
     Returns
     -------
@@ -189,9 +189,9 @@ def whitening(X):
 
 
 def best_scale(z, near, codes, mu, n_rows=64, n_columns=4096):
-    """Scale s of squared distances at which the objective is least, exactly so for a sample of rows and impostors.
+    """Scale s of squared distances that minimises the objective, exactly, on a sample of rows and impostors.
 
-    The objective is convex and piecewise linear in s: where its slope changes sign a hinge opens.
+    The objective is convex and piecewise linear in s, with its minimum where a hinge closes.
     """
     rows = np.flatnonzero(near[:, 0] != np.arange(len(z)))
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), n_rows)).astype(int)]
@@ -201,7 +201,7 @@ def best_scale(z, near, codes, mu, n_rows=64, n_columns=4096):
     of = np.nonzero(codes[rows, None] != codes[columns])[0]
     excess = (pull[of] - away[:, None])[near[rows[of]] != rows[of, None]]  # (n_triplets,)
     weight = mu * len(z) / len(columns)
-    closing = np.sort(excess[excess < 0])  # hinges that close at s = -1/excess, the first first
+    closing = np.sort(excess[excess < 0])  # hinges that close at s = -1/excess, in this order
     slopes = (1 - mu) * pull.sum() + weight * (excess[excess > 0].sum() + closing[::-1].cumsum()[::-1])
     if len(closing) == 0 or slopes[0] >= 0:
         return len(z) / np.square(z).sum()
@@ -210,14 +210,14 @@ def best_scale(z, near, codes, mu, n_rows=64, n_columns=4096):
 
 
 class LargeMargins:
-    """The objective of L and its gradient, exact at every L.
+    """The objective of `LMNN` and its gradient, exact at every L.
 
     Parameters
     ----------
     X : ndarray of shape (n, d)
         Rows of one class follow one another.
     near : ndarray of shape (n, n_near)
-        Targets; the row itself stands for one that is missing.
+        Targets; a missing one is the row itself.
     codes : ndarray of shape (n,)
     mu : float
     """
@@ -251,7 +251,7 @@ class LargeMargins:
 
 
 def pulled(z, i, j, weights):
-    """Half the gradient in z of Σ weight ‖z_i − z_j‖² over pairs, the product of a graph's Laplacian and z."""
+    """Half the gradient in z of Σ weight ‖z_i − z_j‖² over pairs: the graph Laplacian times z."""
     n = len(z)
     if n <= N_DENSE:
         W = np.bincount(i * n + j, weights, n * n).reshape(n, n)

@@ -1,4 +1,4 @@
-"""LSML: metric learning from comparisons of distances, with squared residuals."""
+"""LSML: least squared-residual metric learning, from comparisons of distances."""
 
 from dataclasses import dataclass
 
@@ -19,23 +19,23 @@ class _BaseLSML(Parametrized):
     Parameters
     ----------
     tol : float >= 0, default=0.001
-        Relative error of M at which iterations stop: M and the metric that its
-        residuals imply differ by at most this in the norm ‖M^{-½} · M^{-½}‖.
+        Relative error of M at which iterations stop: M and the metric implied by its
+        residuals differ by at most this in the norm ‖M^{-½} · M^{-½}‖.
     max_iter : int >= 1, default=1000
-        Greatest number of Newton steps; about five are usual.
+        Maximum number of Newton steps; about five are usual.
     prior : {'identity', 'covariance', 'random'} or array-like of shape (n_features, n_features), default='identity'
-        M₀, positive definite; 'covariance' is the inverse covariance of the points.
+        The prior metric M₀, positive definite; 'covariance' is the inverse covariance of the points.
     verbose : bool, default=False
         Whether to show the progress.
     random_state : int, RandomState or None, default=None
-        For a random prior.
+        Seed of ``prior='random'``.  Pass an int for reproducible results.
 
     Attributes
     ----------
     w_ : ndarray of shape (n_quadruplets,)
-        The weights, of sum 1.
+        Weights of the quadruplets, scaled to sum to 1.
     n_iter_ : int
-        Newton steps taken, at least 1.
+        Number of Newton steps, at least 1.
     """
 
     tol: NonNegative = 1e-3
@@ -59,16 +59,16 @@ class _BaseLSML(Parametrized):
 
 
 class LSML(_BaseLSML, QuadrupletsLearner):
-    """Least-squares metric learning from quadruplets: small residuals of comparisons of distances.
+    """Least squared-residual metric learning (LSML), from quadruplets.
 
-    A quadruplet (a, b, c, e) says that a and b should be nearer than c and e; each that is not so costs
-    the square of the difference of its distances, and the metric costs its divergence from a prior.
+    A quadruplet (a, b, c, e) says that a and b should be nearer to each other than c and e.  A violated one costs
+    the squared difference of its two distances, and the metric costs its divergence from a prior.
 
     min Σ_q w_q (d(a,b) − d(c,e))₊² + tr(M M₀⁻¹) − log det M,   d(a,b)² = (a − b)ᵀ M (a − b),   Σ_q w_q = 1.
 
-    This is convex in M, as −√(p q) is in the squared distances, with one minimum.  Solved by Newton's
-    method with conjugate gradients, not by the paper's gradient descent: a step takes some ten products
-    of O(m d²) for m quadruplets of d features, and O(d³); the memory is O(m d + d²).
+    The problem is convex in M, because −√(p q) is convex in the squared distances, with one minimum.  The solver is
+    Newton's method with conjugate gradients instead of the paper's gradient descent: a step takes about ten products
+    of O(m d²) operations for m quadruplets of d features, and O(d³); the memory is O(m d + d²).
 
     See Also
     --------
@@ -92,14 +92,15 @@ class LSML(_BaseLSML, QuadrupletsLearner):
 
 
 class LSML_Supervised(_BaseLSML, QuadrupletsFromLabels):  # noqa: N801
-    """LSML from classes: two rows of one class should be nearer than two rows of different classes.
+    """Least squared-residual metric learning (LSML), from classes.
 
-    The quadruplets are drawn at random; see `LSML` for what is learned from them, and how.
+    Quadruplets of two samples of one class and two samples of different classes are drawn at random; see `LSML`
+    for the objective and the solver.
 
     Parameters
     ----------
     random_state : int, RandomState or None, default=None
-        What the quadruplets are drawn with, and a random prior.
+        Determines which quadruplets are drawn, and the random prior.  Pass an int for reproducible results.
 
     See Also
     --------
@@ -123,9 +124,9 @@ class LSML_Supervised(_BaseLSML, QuadrupletsFromLabels):  # noqa: N801
 
 @dataclass
 class ComparisonLoss:
-    """Loss of distances that should be smaller than others and are not, Σ_q w_q (√p_q − √p_{m+q})₊².
+    """Loss of violated comparisons of distances, Σ_q w_q (√p_q − √p_{m+q})₊².
 
-    As `minimize_logdet` takes it, of 2m squared distances, the ones that should be smaller first.
+    It has the form that `minimize_logdet` expects, with 2m squared distances, those that should be smaller first.
 
     Attributes
     ----------
@@ -141,7 +142,7 @@ class ComparisonLoss:
         return pull @ (near - far), np.concatenate([pull * near, -pull * far]), violated * near * far
 
     def bend(self, curvature, change, rows):
-        """Curvature (m,) along a relative change of p[rows]: only how it differs within a quadruplet counts."""
+        """Curvature along a relative change of p[rows]: only differences within a quadruplet count."""
         both = np.zeros((2, len(curvature)))
         both.flat[rows] = change
         bent = curvature * (both[0] - both[1]) / 2

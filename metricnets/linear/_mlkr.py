@@ -1,4 +1,4 @@
-"""MLKR: the metric of kernel regression."""
+"""MLKR: metric learning for kernel regression."""
 
 from typing import Literal
 
@@ -14,47 +14,50 @@ from metricnets.linear._pairwise.soft_neighbors import SoftLoss, soften
 
 
 class MLKR(LinearMetric):
-    """Metric learning for kernel regression: the target of a row follows from those of its neighbours.
+    """Metric learning for kernel regression (MLKR).
 
-    Every target is predicted as the mean of the others, weighted by a Gaussian kernel of the learned
-    distance, and L is what makes the sum of the squared errors least:
+    Minimise the leave-one-out error of a kernel regression: every target is predicted as the mean of the others,
+    weighted by a Gaussian kernel of the learned distance,
 
         minimise  sum_i (y_i - sum_{j != i} p_ij y_j)^2,   p_ij = softmax over j != i of -||L x_i - L x_j||^2.
 
-    L-BFGS solves it, on centred features and targets in units of their standard deviations, which changes the
-    path and not the problem.  Cost of an iteration: where the weights of most pairs are negligible, as they
-    soon are in many dimensions, a search for the others in single precision, n^2 k flops and no exponential, or, as
-    long as the map has moved too little to miss any, none, and the distances of the m pairs found last, O(m k);
-    elsewhere n^2 (k + d) flops and n^2 / 2 exponentials, and as much again as does not fit into the memory.
-    To this comes O(n d k).  Memory: O(n (d + k)), blocks of weights, together at most 115 MiB, and at most
-    max(2^19, 64 n) pairs; beyond 5000 rows never n x n.  ``fit`` takes sparse matrices too; their zeros stay zeros.
+    The solver is L-BFGS, on centred features and targets in units of their standard deviations, which changes the
+    path of the solver but not the problem.
 
-    Deviations from the paper: the kernel is exp(-d^2), its width being part of L; it needs no floor, as the
-    softmax is computed from the nearest neighbour on.  Pairs that weigh less than 1e-10 / n of their row are left out:
-    predictions are right to 1e-10 of the range of the targets, but for rounding: squared distances are
-    right to 1e-16 of the greatest.  An ``init`` by name may be so sharp that each row has one neighbour, or so flat
-    that it has all, with no gradient to follow: if its mean squared distance is not in [1, 8] log(n), it is
-    multiplied to make it 4 log(n).
+    Cost of an iteration, with k components: if the weights of most pairs are negligible, as they soon are in many
+    dimensions, the m other pairs are found by a search in single precision, n^2 k flops and no exponentials, and kept
+    while the map moves too little to miss any; their distances cost O(m k).  Otherwise an iteration takes
+    n^2 (k + d) flops and n^2 / 2 exponentials, and recomputes the weights that do not fit into memory.  Either way
+    there are O(n d k) further operations.  Memory: O(n (d + k)), blocks of weights of at most 115 MiB in all, and at
+    most max(2^19, 64 n) pairs; beyond 5000 samples there is no n x n array.  ``fit`` also takes sparse matrices, whose
+    zeros stay zeros.
+
+    Deviations from the paper: the kernel is exp(-d^2), as its width is part of L; it needs no lower bound, as the
+    softmax is computed relative to the nearest neighbour.  Pairs with less than 1e-10 / n of the weight of their row
+    are left out, so predictions are accurate to 1e-10 of the range of the targets, apart from rounding: squared
+    distances are accurate to 1e-16 of the largest.  An ``init`` by name whose mean squared distance is not in
+    [1, 8] log(n) is rescaled to make it 4 log(n): otherwise the softmax may be so sharp that each sample has one
+    neighbour, or so flat that all are neighbours, and the gradient vanishes.
 
     Parameters
     ----------
     init : {'auto', 'pca', 'identity', 'random'} or array-like of shape (n_components, n_features), default='auto'
-        Where L begins.  'auto' is 'pca' if ``n_components`` reduces the dimension, else 'identity'.
-        An array is taken as it is.
+        Initial L.  'auto' is 'pca' if ``n_components`` reduces the dimension, else 'identity'.
+        An array is used unchanged.
     tol : float >= 0 or None, default=None
-        Of L-BFGS: change of the mean squared error, or greatest entry of the gradient of their sum, in units of the
-        variance of y, at which to stop; None takes SciPy's 2.2e-9 and 1e-5.
+        Stop when the change of the mean squared error, or the largest entry of the gradient of the sum of squared
+        errors, in units of the variance of y, is at most this.  None takes SciPy's defaults, 2.2e-9 and 1e-5.
     max_iter : int >= 1, default=1000
-        Greatest number of iterations; ConvergenceWarning if they do not suffice.
+        Maximum number of iterations; there is a ConvergenceWarning if they are not enough.
     verbose : bool, default=False
         Whether to show the progress.
     random_state : int, RandomState or None, default=None
-        For a random ``init``.
+        Seed of ``init='random'``.  Pass an int for reproducible results.
 
     Attributes
     ----------
     n_iter_ : int
-        Iterations done, at least 1.
+        Number of iterations, at least 1.
 
     See Also
     --------
@@ -85,7 +88,7 @@ class MLKR(LinearMetric):
     def _solve_points(self, X, y):
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         L = initial_components(self.init, self.n_components, X, None, random_state_of(self.random_state))
-        with progress(self, "raise tol, 1e-4 say, or max_iter") as report:
+        with progress(self, "raise tol, for example to 1e-4, or max_iter") as report:
             L, self.n_iter_, report.converged = soften(
                 regression_loss(standardized(y[:, None])[0].ravel()),
                 L,
@@ -100,7 +103,7 @@ class MLKR(LinearMetric):
 
 
 def regression_loss(y):
-    """Mean of the squared errors of the expected targets."""
+    """The mean squared error of the expected targets."""
     F = np.ones((len(y), 2))
     G = np.column_stack([y, F[:, 0]])
 

@@ -1,4 +1,4 @@
-"""MMC: Mahalanobis metric for clustering, the first metric learned by convex optimisation."""
+"""MMC: Mahalanobis metric for clustering."""
 
 from dataclasses import dataclass
 
@@ -24,8 +24,8 @@ from metricnets.linear._pairwise.differences import pair_differences
 from metricnets.linear._solvers.lbfgs import MEMORY, NearEnough, minimize_smooth
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
-LEAST_SIMILAR = 1e-4  # of the scatter of all pairs in a direction: so much similar pairs at least have
-NO_SCATTER = 1e-10  # of the greatest scatter of all pairs in any direction: below that there is none
+LEAST_SIMILAR = 1e-4  # smallest scatter of similar pairs in a direction, as a share of that of all pairs
+NO_SCATTER = 1e-10  # scatter that counts as none, as a share of the largest in any direction
 MOST_AUTO = 0.5
 
 
@@ -35,32 +35,32 @@ class _BaseMMC(Parametrized):
     Parameters
     ----------
     max_iter : int >= 1, default=100
-        Greatest number of iterations; ten or twenty are usual.
+        Maximum number of iterations; ten or twenty are usual.
     tol : float >= 0, default=0.001
         Relative gap at which iterations stop: the sum of distances is at least 1 − ``tol`` times
-        the greatest possible one.
+        the maximum.
     init : {'identity', 'covariance', 'random'} or array-like of shape (n_features, n_features), default='identity'
-        M₀, positive semi-definite, which ``shrinkage`` mixes in; 'covariance' is the inverse
-        covariance of the points.  The problem is convex, so that the start does not matter.
+        The prior metric M₀, positive semi-definite, which ``shrinkage`` mixes in; 'covariance' is the inverse
+        covariance of the points.  It is not a starting point: the problem is convex.
     diagonal : bool, default=False
-        Whether to learn weights of the features only, a diagonal M.
+        Whether to learn only weights of the features, a diagonal M.
     diagonal_c : float > 0, default=1.0
         Weight c of the dissimilar pairs for a diagonal M, which only scales it.
     shrinkage : float in [0, 1], 'auto' or None, default='auto'
-        Share of what is assumed in what is learned: of the diagonal in the similar scatter, and of
-        M₀ in M.  'auto' is Ledoit and Wolf's estimate for the similar scatter, at most ½; None
-        and 0 solve the paper's problem as it is.
+        Share of the diagonal in the scatter of similar pairs, and of M₀ in M.  'auto' takes the estimate
+        of Ledoit and Wolf for the scatter of similar pairs, at most ½; None and 0 solve the paper's
+        problem unchanged.
     verbose : bool, default=False
         Whether to show the progress.
     random_state : int, RandomState or None, default=None
-        For a random M₀.
+        Seed of ``init='random'``.  Pass an int for reproducible results.
 
     Attributes
     ----------
     n_iter_ : int
-        Iterations taken.
+        Number of iterations.
     converged_ : bool
-        Whether the gap became ``tol`` or less, or as small as rounding allows.
+        Whether the gap reached ``tol``, or became as small as rounding allows.
     """
 
     max_iter: Count = 100
@@ -93,28 +93,29 @@ class _BaseMMC(Parametrized):
 
 
 class MMC(_BaseMMC, PairsLearner):
-    """Mahalanobis metric for clustering: dissimilar pairs far apart, while similar ones stay near.
+    """Mahalanobis metric for clustering (MMC), from pairs.
 
-    With the scatter C = Σ_similar (x − x')(x − x')ᵀ, and the distances d_M,
+    Maximise the distances of dissimilar pairs while the similar pairs stay near.  With the scatter
+    C = Σ_similar (x − x')(x − x')ᵀ and the distances d_M,
 
     max Σ_dissimilar d_M(x, x')   subject to   tr(C M) = Σ_similar d_M(x, x')² ≤ 1,   M ⪰ 0;
 
-    for a diagonal M, min Σ_similar d_M² − c log Σ_dissimilar d_M, which is the same up to scale.
-    In coordinates where C is the identity, Σ ‖Le‖ / ‖L‖ is maximised over L, M = LᵀL, by L-BFGS, until
+    or, for a diagonal M, min Σ_similar d_M² − c log Σ_dissimilar d_M, which is the same up to scale.
+    In coordinates where C is the identity, L-BFGS maximises Σ ‖Le‖ / ‖L‖ over L, M = LᵀL, until
     the Frank-Wolfe gap of the convex problem in M certifies that the optimum is near; there are no
-    projections.  For m pairs of d features an iteration costs O(m d² + d³), with a diagonal M O(m d),
-    and the memory is O(m d + d²).
+    projections.  For m pairs of d features an iteration costs O(m d² + d³) operations, or O(m d) with a
+    diagonal M, and the memory is O(m d + d²).
 
-    Deviations from the paper: its optimum has a low rank, often 1 to 3, and fits C to the pairs at
-    hand, which harms neighbours in new data; therefore C and M are mixed with what is assumed by
-    default, and the constraint is of the mixed C.  ``shrinkage=None`` solves the paper's problem.  A
-    direction without similar scatter, where the optimum would be infinite, gets 10⁻⁴ of the scatter of
-    all pairs there, and one without any scatter keeps its share of M₀ only.
+    Deviations from the paper: its optimum has a low rank, often 1 to 3, and overfits the training
+    pairs, which harms nearest neighbours in new data.  By default, therefore, C is shrunk towards its
+    diagonal and M towards M₀, and the constraint uses the shrunk C.  ``shrinkage=None`` solves the paper's
+    problem.  A direction without scatter of similar pairs, where the optimum would be infinite, gets 10⁻⁴ of the
+    scatter of all pairs in it, and a direction without any scatter keeps only its share of M₀.
 
     See Also
     --------
     MMC_Supervised : The same method from classes.
-    DMLEig : Largest smallest distance of dissimilar pairs.
+    DMLEig : Largest distance of the nearest dissimilar pair, from pairs.
 
     References
     ----------
@@ -132,22 +133,28 @@ class MMC(_BaseMMC, PairsLearner):
 
 
 class MMC_Supervised(_BaseMMC, PairsFromLabels):  # noqa: N801
-    """MMC from classes: rows of one class make similar pairs, rows of two make dissimilar ones.
+    """Mahalanobis metric for clustering (MMC), from classes.
 
-    The pairs are drawn at random; see `MMC` for what is learned from them, and how.
+    Similar pairs are drawn at random within classes, and dissimilar pairs between classes; see `MMC` for the
+    objective and the solver.
 
     Parameters
     ----------
     tol : float >= 0, default=1e-06
         Relative gap at which iterations stop: the sum of distances is at least 1 − ``tol`` times
-        the greatest possible one.
+        the maximum.
     random_state : int, RandomState or None, default=None
-        What the pairs are drawn with, and a random M₀.
+        Determines which pairs are drawn, and the random prior.  Pass an int for reproducible results.
 
     See Also
     --------
     MMC : The same method from pairs.
-    DMLEig_Supervised : Largest smallest distance of dissimilar pairs, from classes.
+    DMLEig_Supervised : Largest distance of the nearest dissimilar pair, from classes.
+
+    References
+    ----------
+    E. P. Xing, A. Y. Ng, M. I. Jordan, S. Russell, "Distance metric learning with application to
+    clustering with side-information", NIPS 2002.
 
     Examples
     --------
@@ -187,7 +194,7 @@ def shrunk_scatter(similar, dissimilar, shrinkage):
 
 
 def raised(similar, total, exact):
-    """Similar scatter along some directions, raised where it is none or, unless ``exact``, hardly any of the total."""
+    """Similar scatter along some directions, raised where it is 0 or, unless ``exact``, tiny in the total."""
     least = NO_SCATTER if exact else LEAST_SIMILAR
     return np.where(similar > least * total, similar, LEAST_SIMILAR * total)
 
@@ -210,7 +217,7 @@ def widest(E, diagonal, *, tol, max_iter, report):
     """Maximise Σ ‖L e‖ over ‖L‖ = 1, L square or diagonal, for the rows e of E.
 
     In M = LᵀL the sum is concave on the matrices of trace 1, with the slope G / 2, G = Σ eeᵀ / ‖Le‖, so
-    that no sum is greater than Σ ‖Le‖ + (λ_max(G) − tr(G M)) / 2, where tr(G M) = Σ ‖Le‖ itself.
+    that the maximum is at most Σ ‖Le‖ + (λ_max(G) − tr(G M)) / 2, where tr(G M) = Σ ‖Le‖.
 
     Parameters
     ----------
@@ -224,7 +231,7 @@ def widest(E, diagonal, *, tol, max_iter, report):
     Returns
     -------
     L : ndarray of shape (d, d)
-        0 where there is nothing to be far apart.
+        0 if no row of E has a length.
     n_iter : int
     converged : bool
     """
@@ -266,12 +273,12 @@ def distances(E, L):
 
 
 def mixed(M, prior, scatter, share, diagonal):
-    """Mix the learned metric M and the prior, so that each makes its share of tr(C M) = 1."""
+    """Mix the learned metric M and the prior, so that each contributes its share of tr(C M) = 1."""
     if diagonal:
         M, prior = np.diag(np.diag(M)), np.diag(np.diag(prior))
     if not M.any():
         share = 1.0
     spent = np.vdot(scatter, prior)
-    if spent <= NO_SCATTER * np.trace(scatter) * np.trace(prior):  # it costs nothing: no share can be told
+    if spent <= NO_SCATTER * np.trace(scatter) * np.trace(prior):  # no share of the prior changes tr(C M)
         return M if M.any() else prior
     return (1 - share) * M + share / spent * prior

@@ -1,4 +1,4 @@
-"""NCA: the right class for neighbours drawn at random."""
+"""NCA: neighbourhood components analysis."""
 
 from typing import Literal
 
@@ -13,47 +13,50 @@ from metricnets.linear._pairwise.soft_neighbors import SoftLoss, soften
 
 
 class NCA(LinearMetric):
-    """Neighbourhood components analysis: nearest neighbours, drawn at random, have the right class.
+    """Neighbourhood components analysis (NCA).
 
-    Each row draws a neighbour, the nearer the likelier, and L is what makes the expected number of rows
-    whose neighbour is of their class greatest:
+    Maximise the expected number of samples that stochastic nearest neighbours classify correctly.  Each sample
+    picks one neighbour at random, near ones with higher probability:
 
         maximise  sum_i sum_{j: y_j = y_i} p_ij,   p_ij = softmax over j != i of -||L x_i - L x_j||^2.
 
-    L-BFGS solves it, on centred features in units of their standard deviations, which changes the
-    path and not the problem.  Cost of an iteration: where the weights of most pairs are negligible, as they
-    soon are in many dimensions, a search for the others in single precision, n^2 k flops and no exponential, or, as
-    long as the map has moved too little to miss any, none, and the distances of the m pairs found last, O(m k);
-    elsewhere n^2 (k + d) flops and n^2 / 2 exponentials, and as much again as does not fit into the memory.
-    To this comes O(n d k).  Memory: O(n (d + k)), blocks of weights, together at most 115 MiB, and at most
-    max(2^19, 64 n) pairs; beyond 5000 rows never n x n.  ``fit`` takes sparse matrices too; their zeros stay zeros.
+    The solver is L-BFGS, on centred features in units of their standard deviations, which changes the
+    path of the solver but not the problem.
 
-    Deviations from the paper: pairs that weigh less than 1e-10 / n of their row are left out:
-    the objective is right to 1e-10 of the number of rows, but for rounding: squared distances are
-    right to 1e-16 of the greatest.  An ``init`` by name may be so sharp that each row has one neighbour, or so flat
-    that it has all, with no gradient to follow: if its mean squared distance is not in [1, 8] log(n), it is
-    multiplied to make it 4 log(n).
+    Cost of an iteration, with k components: if the weights of most pairs are negligible, as they soon are in many
+    dimensions, the m other pairs are found by a search in single precision, n^2 k flops and no exponentials, and kept
+    while the map moves too little to miss any; their distances cost O(m k).  Otherwise an iteration takes
+    n^2 (k + d) flops and n^2 / 2 exponentials, and recomputes the weights that do not fit into memory.  Either way
+    there are O(n d k) further operations.  Memory: O(n (d + k)), blocks of weights of at most 115 MiB in all, and at
+    most max(2^19, 64 n) pairs; beyond 5000 samples there is no n x n array.  ``fit`` also takes sparse matrices, whose
+    zeros stay zeros.
+
+    Deviations from the paper: pairs with less than 1e-10 / n of the weight of their row are left out, so the
+    objective is accurate to 1e-10 of the number of samples, apart from rounding: squared distances are
+    accurate to 1e-16 of the largest.  An ``init`` by name whose mean squared distance is not in [1, 8] log(n) is
+    rescaled to make it 4 log(n): otherwise the softmax may be so sharp that each sample has one neighbour, or so
+    flat that all are neighbours, and the gradient vanishes.
 
     Parameters
     ----------
     init : {'auto', 'pca', 'lda', 'identity', 'random'} or array-like of shape (n_components, n_features), \
 default='auto'
-        Where L begins.  'auto' is 'lda' if ``n_components`` is below the number of classes, else 'pca'
-        if it reduces the dimension, else 'identity'.  An array is taken as it is.
+        Initial L.  'auto' is 'lda' if ``n_components`` is below the number of classes, else 'pca'
+        if it reduces the dimension, else 'identity'.  An array is used unchanged.
     max_iter : int >= 1, default=100
-        Greatest number of iterations; ConvergenceWarning if they do not suffice.
+        Maximum number of iterations; there is a ConvergenceWarning if they are not enough.
     tol : float >= 0 or None, default=None
-        Of ``scipy.optimize.minimize``: relative change of the objective, or the greatest entry of its gradient,
-        at which to stop; None takes its defaults, 2.2e-9 and 1e-5.
+        Stop when the relative change of the objective, or the largest entry of its gradient, is at most this.
+        None takes the defaults of SciPy's L-BFGS-B, 2.2e-9 and 1e-5.
     verbose : bool, default=False
         Whether to show the progress.
     random_state : int, RandomState or None, default=None
-        For a random ``init``.
+        Seed of ``init='random'``.  Pass an int for reproducible results.
 
     Attributes
     ----------
     n_iter_ : int
-        Iterations done, at least 1.
+        Number of iterations, at least 1.
 
     See Also
     --------
@@ -83,7 +86,7 @@ default='auto'
 
     def _solve_points(self, X, y):
         codes = class_codes(y)
-        order = np.argsort(codes, kind="stable")  # rows of a class stand together
+        order = np.argsort(codes, kind="stable")  # the rows of a class follow one another
         X, codes = X[order], codes[order]
         L = initial_components(self.init, self.n_components, X, codes, random_state_of(self.random_state))
         with progress(self) as report:
@@ -101,7 +104,7 @@ default='auto'
 
 
 def class_loss(codes):
-    """Minus the expected number of rows that draw a neighbour of their class; of codes in ascending order."""
+    """Minus the expected number of rows that pick a neighbour of their class; codes are in ascending order."""
 
     def factors(rows, columns):
         first, last = max(codes[rows][0], codes[columns][0]), min(codes[rows][-1], codes[columns][-1])
@@ -116,7 +119,7 @@ def class_loss(codes):
 
 
 def indicators(codes, classes):
-    """Array of shape (n, n_classes + 1) of ones for the class of each row, and in its last column."""
+    """One-hot classes of the rows and a last column of ones, (n, n_classes + 1)."""
     found = np.ones((len(codes), len(classes) + 1))
     np.equal.outer(codes, classes, out=found[:, :-1], casting="unsafe")
     return found

@@ -1,4 +1,4 @@
-"""RAML: a regression of the relation of targets on squared distances."""
+"""RAML: relation alignment metric learning, by kernel regression."""
 
 from typing import Annotated, Literal
 
@@ -17,26 +17,26 @@ from metricnets.linear._pairwise.doublets import BLOCK, finest, graded_doublets,
 
 
 class RAML(LinearMetric):
-    """Align squared distances with the relation of the targets, by kernel regression.
+    """Relation alignment metric learning (RAML).
 
-    How different two targets are, g = 1 − r(y, y'), is regressed on the difference τ = x − x' of
-    their points.  As a relation is graded, the method learns from classes, label sets, distributions and
-    real targets alike, y of shape (n,) or (n, n_targets).  M and b minimise, over pairs of rows, "doublets",
+    Regress the dissimilarity of two targets, g = 1 − r(y, y'), on the difference τ = x − x' of
+    their points.  As the relation r may be graded, the targets may be classes, label sets, distributions or
+    real values, y of shape (n,) or (n, n_targets).  M and b minimise, over pairs of samples, called doublets,
 
         mean ℓ(τᵀMτ + b − g) + ``alpha`` ‖M‖²,    ℓ(e) = e², or 2 max(0, abs(e) − ``epsilon``),
 
     which is ridge regression, or a support vector machine, with the kernel K(τ, τ') = (τᵀτ')²; then
     M = Σ w ττᵀ is projected onto the positive semi-definite matrices.
 
-    A row makes doublets with the nearest of those rows whose relation to it is above the mean of all, and
-    with as many of the others: for classes, of its class and of other classes.  Memory is O(n² + n d + d²)
-    for n doublets of d features, and time O(n² d + n³ + d³); ridge regression on more than p = d (d + 1) / 2
-    doublets is solved in the entries of M instead, in O(p²) and O(n p² + p³).  Where there are fewer rows than
-    features, d is the number of rows.
+    A sample forms doublets with its nearest neighbours among the samples whose relation to it is above the mean
+    relation, and with as many among the others: for classes, in its class and in other classes.  Memory is
+    O(n² + n d + d²) for n doublets of d features, and time O(n² d + n³ + d³); ridge regression on more than
+    p = d (d + 1) / 2 doublets is solved in the entries of M instead, in O(p²) memory and O(n p² + p³) time.  If
+    there are fewer samples than features, d is the number of samples.
 
-    Deviations from the paper: τ is divided by the root of its mean square and g by its standard
-    deviation while learning, so that ``alpha`` and ``epsilon`` mean the same whatever the units, nor does
-    it matter how ℓ1 is scaled.  Features of great units drown the others: scale them first.
+    Deviations from the paper: τ is divided by its root mean square, and g by its standard
+    deviation, while learning, so that ``alpha`` and ``epsilon`` mean the same in all units and for every scale
+    of the relation.  Features with large values dominate: scale them first.
 
     Parameters
     ----------
@@ -44,28 +44,29 @@ class RAML(LinearMetric):
         Kernel ridge regression, or support vector regression.
     relation : str or callable, default='auto'
         r: a name of :mod:`metricnets.relations`, or a function ``(y_a, y_b) -> r`` of arrays, symmetric.
-        'auto' takes the one that suits y; the paper's is 'l1'.
+        'auto' selects one by the type of y; the paper uses 'l1'.
     alpha : float > 0, default=0.1
         Weight of ‖M‖².
     epsilon : float >= 0, default=0.1
-        Error that costs nothing, in standard deviations of g; with 'svr'.
+        For 'svr': errors up to this cost nothing, in standard deviations of g.
     n_neighbors : int >= 1, default=5
-        Doublets of a row with rows that are rather alike, and with rows that are rather not.
+        Number of doublets of a sample with more similar samples, and with less similar samples.
     max_doublets : int >= 1, default=5000
-        If there are more, so many are drawn from them.
+        Maximum number of doublets; if there are more, a random subset is used.
     max_iter : int >= 1, default=1000000
-        Most steps of 'svr', each of which changes two coefficients; ConvergenceWarning if they do not suffice.
+        For 'svr': maximum number of steps, each of which changes two coefficients; there is a ConvergenceWarning if
+        they are not enough.
     tol : float > 0, default=0.001
-        By how much 'svr' may violate the conditions of the optimum.
+        For 'svr': tolerance of the optimality conditions, as in scikit-learn's ``SVR``.
     random_state : int, RandomState or None, default=None
-        Draws doublets.
+        Determines which doublets are drawn.  Pass an int for reproducible results.
 
     Attributes
     ----------
     bias_ : float
-        b, before the projection.
+        The bias b before the projection.
     n_iter_ : int
-        Steps of 'svr'; 1 for 'krr'.
+        Number of steps of 'svr'; 1 for 'krr'.
 
     See Also
     --------
@@ -82,7 +83,7 @@ class RAML(LinearMetric):
     --------
     >>> from sklearn.datasets import load_diabetes
     >>> from metricnets import RAML
-    >>> X, y = load_diabetes(return_X_y=True)  # y is a quantity
+    >>> X, y = load_diabetes(return_X_y=True)  # y is real-valued
     >>> RAML(relation="absolute", n_components=2).fit_transform(X, y).shape
     (442, 2)
     """
@@ -106,16 +107,16 @@ class RAML(LinearMetric):
         relation, targets, _ = resolve(y, self.relation)
         X, basis = in_span(centered(X))
         pairs, r = graded_doublets(X, targets, relation, self.n_neighbors)
-        alike = len(r) == 0 or np.ptp(r) <= 1e-6  # rounding of single precision is less
+        equal = len(r) == 0 or np.ptp(r) <= 1e-6  # rounding of single precision is smaller
         if len(pairs) > self.max_doublets:
             drawn = random_state_of(self.random_state).choice(len(pairs), self.max_doublets, replace=False)
             pairs, r = pairs[drawn], r[drawn]
-        if not alike and np.ptp(r) <= 1e-6:
-            raise ValueError(f"the {len(r)} doublets drawn are all alike; raise max_doublets={self.max_doublets}.")
-        if alike:
+        if not equal and np.ptp(r) <= 1e-6:
+            raise ValueError(f"the {len(r)} doublets drawn have one relation; raise max_doublets={self.max_doublets}.")
+        if equal:
             raise ValueError(
-                f"y gives all pairs of rows the relation {r.mean() if len(r) else np.nan:.3g}; there is nothing to "
-                "align with, as where y has one class only or no class has two rows, or quantities without "
+                f"y gives all pairs of samples the relation {r.mean() if len(r) else np.nan:.3g}; there is nothing to "
+                "align with. Use two classes or more, with two samples in one of them; for real values set "
                 "relation='absolute'."
             )
         L = self._regress(pair_differences(X, pairs), 1 - r)
@@ -135,7 +136,7 @@ class RAML(LinearMetric):
         del differences  # as large as X or larger
         L = components_from_metric(M, self.n_components and min(self.n_components, len(M)))
         if vanishes(L, M):
-            warn("rows that are less alike are not farther apart in any direction; the metric is 0.")
+            warn("less similar samples are not farther apart in any direction; the metric is 0.")
         return L * (np.sqrt(scale) / unit)
 
 
@@ -161,7 +162,7 @@ def _ridge_in_doublets(differences, g, alpha):
     n = len(g)
     K = kernel(differences)
     means = K.mean(axis=0)
-    K -= means - means.mean()  # the offset costs nothing: it is fitted by centring
+    K -= means - means.mean()  # the bias is not penalised: centring fits it
     K -= means[:, None]
     w = _solve_shifted(K, g - g.mean(), n * alpha)
     return matrix_of(differences, w), float(g.mean() - w @ means)
@@ -184,7 +185,7 @@ def _ridge_in_entries(differences, g, alpha):
 
 
 def _solve_shifted(A, v, shift):
-    """Solve (A + shift I) x = v in the place of A, with a shift that is more than rounding."""
+    """Solve (A + shift I) x = v, overwriting A, with a shift above rounding."""
     A.flat[:: len(A) + 1] += max(shift, len(A) * np.finfo(float).eps * np.trace(A))
     return cho_solve(cho_factor(A.T, lower=True, overwrite_a=True, check_finite=False), v, check_finite=False)
 
@@ -201,6 +202,6 @@ def support_vectors(differences, g, *, alpha, epsilon, max_iter, tol):
     """
     C = 1 / (len(g) * alpha)
     svr = SVR(kernel="precomputed", C=C, epsilon=epsilon, max_iter=max_iter, tol=finest(tol, differences, C))
-    svr.fit(kernel(differences), g)  # which says if it did not converge
+    svr.fit(kernel(differences), g)  # warns if it did not converge
     M = matrix_of(differences[svr.support_], svr.dual_coef_[0])
     return M, float(svr.intercept_[0]), max(1, int(svr.n_iter_))

@@ -1,4 +1,4 @@
-"""RCA: relevant component analysis, which whitens what varies within chunks of points of one class."""
+"""RCA: relevant component analysis, which whitens the variation within chunks of samples of one class."""
 
 import numpy as np
 from scipy.linalg import eigh
@@ -10,20 +10,20 @@ from metricnets.constraints import chunks as drawn_chunks
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 
-PLENTY = 3  # degrees of freedom for each direction, from which a covariance is inverted as it is
+PLENTY = 3  # degrees of freedom for each direction that are enough to invert a covariance unchanged
 
 
 class _BaseRCA(Parametrized):
-    """Relevant component analysis, whatever the chunks come from.
+    """What RCA from chunks and from classes share.
 
     Parameters
     ----------
     n_components : int >= 1 or None, default=None
-        Directions to keep, those of the greatest ratio of the variance of X to that within chunks.
+        Number of directions to keep, those of the largest ratio of the variance of X to that within chunks.
     """
 
     def _whiten(self, X, codes):
-        """L from the number of each row's chunk, −1 for none."""
+        """Compute L from the chunk number of each row, −1 for none."""
         d, k = X.shape[1], self.n_components
         A, rank, rank_total = relevant_components(X, codes)
         n_free = degrees_of_freedom(codes)
@@ -34,13 +34,13 @@ class _BaseRCA(Parametrized):
                 else (f"{n_free} degrees of freedom, fewer than {PLENTY} for each of {rank_total} directions")
             )
             warn(
-                f"the covariance within chunks has {few}; as its inverse would drop or blow up some directions it is "
-                "shrunk towards a diagonal one. More chunks or fewer features help."
+                f"the covariance within chunks has {few}; as its inverse would drop or inflate some directions, it is "
+                "shrunk towards a diagonal matrix. More chunks or fewer features help."
             )
         elif rank < d:
             warn(f"the covariance within chunks has rank {rank} < {d}, as has that of X; its pseudo-inverse is used.")
         if k is None:
-            _, roots, vectors = np.linalg.svd(A, full_matrices=False)  # not of A.T @ A: it squares the ratios of units
+            _, roots, vectors = np.linalg.svd(A, full_matrices=False)  # A.T @ A would square the ratios
             return (vectors.T * roots) @ vectors
         L = np.zeros((k, d))
         L[: len(A)] = with_fixed_signs(A[:k])
@@ -48,30 +48,30 @@ class _BaseRCA(Parametrized):
 
 
 class RCA(_BaseRCA, LinearMetric):
-    """Relevant component analysis: directions that vary within chunks do not matter.
+    """Relevant component analysis (RCA).
 
-    A chunk is a set of points known to be of one class, whichever that is.  The metric is the
-    inverse of the covariance within chunks,
+    Scale down the directions that vary within chunks.  A chunk is a set of points known to belong to one
+    class, though which class may be unknown.  The metric is the inverse of the covariance within chunks,
 
         M = C⁻¹,  C = 1/n Σ_j Σ_{i in chunk j} (xᵢ − mⱼ)(xᵢ − mⱼ)ᵀ,
 
-    with the mean mⱼ of chunk j and the number n of points in chunks; it minimises the sum of squared
-    distances to these means among all M of its determinant.  The solution is closed: O(n d² + d³)
+    with the mean mⱼ of chunk j and the number n of points in chunks.  It minimises the sum of squared
+    distances to these means among all M with the same determinant.  The solution is in closed form: O(n d² + d³)
     time, O(n d + d²) memory.
 
-    With ``n_components`` the rows of L are those aᵀ for which aᵀ S a / aᵀ C a is greatest, with the
-    covariance S of all points, scaled so that L C Lᵀ = I: the reduction of the paper, then the whitening.
+    With ``n_components`` the rows of L are the aᵀ with the largest aᵀ S a / aᵀ C a, where S is the
+    covariance of all points, scaled so that L C Lᵀ = I: the reduction of the paper, followed by whitening.
 
-    Directions in which X does not vary count for nothing.  Among the others, r of them, the inverse blows
-    up those in which the few points of chunks happen to vary little.  So where C is singular, or its
+    Directions in which X does not vary are ignored.  Among the other r directions the inverse inflates
+    those in which the few points of the chunks happen to vary little.  So if C is singular, or its
     degrees of freedom f are below 3 r, it is shrunk towards a multiple of the diagonal D of S, with a
-    UserWarning, as if there were s more differences: C becomes (f C + s t D) / (f + s), where s falls from r
-    for f <= r, and for a singular C, to 0 for f = 3 r, and t is the mean variance within chunks once each
-    feature of X has variance one, or 1 if there is none.
+    UserWarning, as if there were s more differences: C becomes (f C + s t D) / (f + s).  Here s decreases from r,
+    for f <= r or a singular C, to 0, for f = 3 r, and t is the mean variance within chunks once each
+    feature of X has unit variance, or 1 if that is zero.
 
     See Also
     --------
-    RCA_Supervised : The same, with chunks drawn from classes.
+    RCA_Supervised : The same method from classes.
     LDA : Linear discriminant analysis.
     Covariance : Inverse covariance of all points.
 
@@ -96,14 +96,16 @@ class RCA(_BaseRCA, LinearMetric):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
+            Training points.
         y : array-like of int of shape (n_samples,)
-            Which chunk each point is in; −1, None or NaN for none.
+            Chunk number of each point; −1, None or NaN for points in no chunk.
         chunks : array-like of int of shape (n_samples,) or None, default=None
             Another name for ``y``.
 
         Returns
         -------
         self : object
+            The fitted learner.
 
         Raises
         ------
@@ -126,18 +128,19 @@ class RCA(_BaseRCA, LinearMetric):
 
 
 class RCA_Supervised(_BaseRCA, LinearMetric):  # noqa: N801
-    """Relevant component analysis of chunks drawn from classes; see `RCA`.
+    """Relevant component analysis (RCA) of chunks drawn from classes.
 
-    Labels that are None, NaN or negative numbers are not known: their rows are in no chunk.
+    The chunks are drawn at random; see `RCA` for the metric.  Labels that are None, NaN or negative numbers are
+    unknown: these samples are in no chunk.
 
     Parameters
     ----------
     n_chunks : int >= 1, default=100
-        Chunks to draw at most; every one there can be if the classes have fewer.
+        Maximum number of chunks; all possible ones are taken if the classes allow fewer.
     chunk_size : int >= 2, default=2
-        Points of a chunk.
+        Number of points in a chunk.
     random_state : int, RandomState or None, default=None
-        What they are drawn with.
+        Determines which chunks are drawn.  Pass an int for reproducible results.
 
     See Also
     --------
@@ -166,18 +169,18 @@ class RCA_Supervised(_BaseRCA, LinearMetric):  # noqa: N801
 
     def _solve_points(self, X, codes):
         if self.chunk_size < 2:
-            raise ValueError(f"chunk_size={self.chunk_size}; a chunk should have two points at least.")
+            raise ValueError(f"chunk_size={self.chunk_size} should be at least 2.")
         codes = drawn_chunks(codes, self.n_chunks, self.chunk_size, random_state_of(self.random_state))
         if codes.max() < 0:
-            raise ValueError(f"chunk_size={self.chunk_size} is more than any class has; it should be at most that.")
+            raise ValueError(f"chunk_size={self.chunk_size} is more than any class has; lower it.")
         return self._whiten(X, codes)
 
 
 def relevant_components(X, codes):
     """Directions A, the most relevant first, with A C Aᵀ = I and A S Aᵀ diagonal.
 
-    C is the covariance within chunks, S that of X; where A C Aᵀ would have zeros C is shrunk as in `RCA`.
-    All is computed where S = I, so that the units of the features do not matter.
+    C is the covariance within chunks, S that of X; C is shrunk as in `RCA` where that is needed.
+    The computation is in coordinates where S = I, so that the units of the features do not matter.
 
     Parameters
     ----------
@@ -216,10 +219,10 @@ def degrees_of_freedom(codes):
 
 
 def whitening(X):
-    """W (d, rank) such that X @ W has the identity as covariance, for centred X, whatever the units.
+    """W (d, rank) such that X @ W has the identity as covariance, for centred X in any units.
 
-    Also the variances (rank,) that these columns had before, once each feature had variance one.
-    Combinations of features that vary by no more than rounding errors are left out.
+    Also return the variances (rank,) of these columns before whitening, in units where each feature has
+    variance one.  Combinations of features that vary by no more than rounding errors are left out.
     """
     S, eps = X.T @ X / len(X), np.finfo(float).eps
     deviations = np.sqrt(S.diagonal())

@@ -1,4 +1,4 @@
-"""SCML: a metric that is a sparse combination of rank-one metrics, from triplets."""
+"""SCML: sparse compositional metric learning, from triplets."""
 
 from typing import Literal
 
@@ -28,34 +28,34 @@ from metricnets.linear._solvers.lbfgs import minimize_smooth
 from metricnets.linear._solvers.local_discriminants import local_discriminants, triplet_directions
 from metricnets.linear._weakly_supervised import TripletsLearner
 
-BLOCK = 2**15  # numbers gathered at a time: they stay in the cache
-GAIN = 1e-5  # an iteration that lowers the objective, which is 1 for M = 0, by less is the last
+BLOCK = 2**15  # numbers gathered at a time, so that they stay in the cache
+GAIN = 1e-5  # stop when an iteration lowers the objective, which is 1 for M = 0, by less
 
 
 class _BaseSCML(Parametrized):
-    """Sparse compositional metric learning, whatever the triplets come from.
+    """What SCML from triplets and from classes share.
 
     Parameters
     ----------
     beta : float >= 0, default=1e-5
-        Weight of the sum of the weights.  As the margin is 1, it depends on the scale of the points.
+        Weight β of the ℓ₁ norm of the basis weights.  As the margin is 1, it depends on the scale of the points.
     n_basis : int >= 1 or None, default=None
-        How many bases to make, at most; not used if ``basis`` is an array.  None takes ``80 *
+        Maximum number of bases to generate; ignored if ``basis`` is an array.  None takes ``80 *
         n_features`` for 'triplet_diffs' and ``20 * n_features`` for 'lda'.
     gamma : float > 0, default=0.005
-        Width of the rounding of the hinge at its corner, which changes the objective by gamma / 2
-        at most.  Smaller is slower and finer.
+        Width over which the corner of the hinge is smoothed, which changes the objective by at most gamma / 2.
+        Smaller values are slower and more accurate.
     max_iter : int >= 1, default=10000
-        Iterations at most; some 50 are usual.
+        Maximum number of iterations; about 50 are usual.
     verbose : bool, default=False
-        Whether to show a progress bar.
+        Whether to show the progress.
     random_state : int, RandomState or None, default=None
-        What the bases are drawn with.
+        Determines how the bases are generated.  Pass an int for reproducible results.
 
     Attributes
     ----------
     n_iter_ : int
-        Iterations of the solver.
+        Number of iterations.
     """
 
     beta: NonNegative = 1e-5
@@ -66,23 +66,23 @@ class _BaseSCML(Parametrized):
     random_state: Seed = None
 
     def _combine(self, X, triplets, basis, codes=None):
-        """L from triplets and the basis, an array or its name; 'lda' needs the classes."""
+        """Compute L from triplets and the basis, an array or its name; 'lda' needs the classes."""
         Z, scale = standardized(X)
-        Z, span = in_span(Z) if isinstance(basis, str) else (Z, None)  # given bases may lead out of it
+        Z, span = in_span(Z) if isinstance(basis, str) else (Z, None)  # the user's bases may lie outside of it
         basis, cost = self._priced(basis, Z, scale, triplets, codes, span)
         with progress(self, "raise max_iter or gamma") as report:
             w, self.n_iter_, report.converged = sparse_weights(
                 Z, triplets, basis, cost, gamma=self.gamma, max_iter=self.max_iter, report=report
             )
         if not w.any():
-            warn(f"with beta={self.beta} no basis is worth its weight; all get the same. Lower beta or scale X up.")
+            warn(f"beta={self.beta} makes all weights 0; all bases get the same weight. Lower beta, or scale X up.")
             w = np.full(len(w), 1 / len(w))
         M = (basis.T * w) @ basis
         M = M if span is None else span @ M @ span.T
         return components_from_metric(M / np.outer(scale, scale), self.n_components)
 
     def _priced(self, basis, Z, scale, triplets, codes, span=None):
-        """Unit vectors of the standardised space, and what a weight of one on each adds to the objective."""
+        """Bases as unit vectors of the standardised space, and the cost of a unit weight on each."""
         d = len(scale)
         if not isinstance(basis, str):
             basis = check_basis(basis, d) * scale
@@ -98,25 +98,24 @@ class _BaseSCML(Parametrized):
 
 
 class SCML(_BaseSCML, TripletsLearner):
-    """Sparse compositional metric learning: M is a sparse combination of rank-one metrics.
+    """Sparse compositional metric learning (SCML), from triplets.
 
-    The directions of these, the bases b, are made beforehand; only their weights w are learned, so
-    that M is positive semi-definite without any projection.  Minimise
+    Learn M as a sparse combination of rank-one metrics.  Their directions, the bases b, are generated first; only
+    their weights w are learned, so that M is positive semi-definite without any projection.  Minimise
 
         1/T Σ_t [1 + d²(a_t, b_t) − d²(a_t, c_t)]₊ + beta ‖w‖₁  over w >= 0,  M = Σ_b w_b b bᵀ.
 
-    The paper takes stochastic steps; here L-BFGS-B minimises the whole objective, with the corner of
-    the hinge rounded, until an iteration gains less than 1e-5.  M is formed from w, so that an
+    The paper takes stochastic gradient steps; here L-BFGS-B minimises the full objective, with the corner of
+    the hinge smoothed, until an iteration lowers it by less than 1e-5.  M is formed from w, so that an
     iteration takes O(p d + (n + n_basis) d²) time, with p the number of different pairs in the triplets,
-    and memory is O((n + n_basis) d + n_triplets): no array of triplets by bases.  If
-    even the best basis is not worth beta, w = 0, which no one can use: then there is a warning, and
-    all bases get the same weight.
+    and memory is O((n + n_basis) d + n_triplets): there is no array of triplets by bases.  If
+    beta is so large that w = 0 is the optimum, there is a warning, and all bases get the same weight.
 
     Parameters
     ----------
     basis : 'triplet_diffs' or array-like of shape (n_basis, n_features), default='triplet_diffs'
-        'triplet_diffs' takes, for triplets that are drawn, the direction along which d²(a, c) − d²(a, b)
-        is greatest, of unit norm.
+        'triplet_diffs' takes, for a random sample of the triplets, the unit vector along which
+        d²(a, c) − d²(a, b) is largest.
 
     See Also
     --------
@@ -143,21 +142,21 @@ class SCML(_BaseSCML, TripletsLearner):
 
 
 class SCML_Supervised(_BaseSCML, LinearMetric):  # noqa: N801
-    """Sparse compositional metric learning from labels: triplets are made of nearest neighbours.
+    """Sparse compositional metric learning (SCML), from classes.
 
-    Each row, each of its nearest rows in its class, and each of its nearest rows in other classes are
-    a triplet; objective and solver are those of `SCML`.  Labels that are None, NaN or
-    negative numbers are not known: their rows are in no triplet.
+    Each sample forms triplets with its nearest neighbours in its class and its nearest neighbours in other
+    classes; see `SCML` for the objective and the solver.  Labels that are None, NaN or negative numbers are
+    unknown: these samples are in no triplet.
 
     Parameters
     ----------
     k_genuine : int >= 1, default=3
-        Neighbours of the same class; fewer, with a warning, where there are not so many.
+        Number of neighbours in the same class.  In smaller classes all are taken, with a warning.
     k_impostor : int >= 1, default=10
-        Neighbours of other classes, likewise.
+        Number of neighbours in other classes.  If there are fewer, all are taken, with a warning.
     basis : {'lda', 'triplet_diffs'} or array-like of shape (n_basis, n_features), default='lda'
-        'lda' takes the discriminants, of unit norm, of the 20 and of the 50 rows of each class that
-        are nearest to each of some centres, which k-means finds; for 'triplet_diffs' see `SCML`.
+        'lda' takes unit vectors along the discriminants of local analyses: of the 20, and of the 50, samples of
+        each class that are nearest to the centre of a k-means cluster.  For 'triplet_diffs' see `SCML`.
 
     See Also
     --------
@@ -186,12 +185,12 @@ class SCML_Supervised(_BaseSCML, LinearMetric):  # noqa: N801
     def _solve_points(self, X, codes):
         counts = np.bincount(codes[codes >= 0])
         if len(counts) < 2 or counts.max() < 2:
-            raise ValueError("y gives no triplets; it needs two classes, and two rows in one of them.")
+            raise ValueError("y gives no triplets; it needs two classes, and two samples in one of them.")
         return self._combine(X, knn_triplets(X, codes, self.k_genuine, self.k_impostor), self.basis, codes)
 
 
 def check_basis(basis, d):
-    """Validate a basis that the user gave, and leave out its rows of zeros."""
+    """Validate a basis given by the user, and remove its zero rows."""
     basis = as_matrix(basis, "basis")
     if basis.shape[1] != d or not basis.any():
         raise ValueError(f"basis has shape {basis.shape}; it needs {d} columns, and a row that is not zero.")
@@ -201,7 +200,7 @@ def check_basis(basis, d):
 def sparse_weights(Z, triplets, basis, cost, *, gamma, max_iter, report):
     """Minimise mean_t h(1 + d²(a, b) − d²(a, c)) + Σ cost_b w_b over w >= 0, by L-BFGS-B.
 
-    d² is that of M = Σ_b w_b basis_b basis_bᵀ and h the hinge, rounded as in `rounded_hinge`.
+    d² is the squared distance of M = Σ_b w_b basis_b basis_bᵀ, and h is `rounded_hinge`.
 
     Parameters
     ----------
@@ -221,7 +220,7 @@ def sparse_weights(Z, triplets, basis, cost, *, gamma, max_iter, report):
     converged : bool
     """
     a, b, near, far = shared_pairs(triplets, len(Z))
-    cost = np.minimum(cost, 8 * (Z**2).sum(axis=1).max())  # as good as infinite: no d² is as much
+    cost = np.minimum(cost, 8 * (Z**2).sum(axis=1).max())  # as good as infinite: larger than any d²
 
     def objective(w):
         used = w > 0
@@ -236,7 +235,7 @@ def sparse_weights(Z, triplets, basis, cost, *, gamma, max_iter, report):
 
 
 def shared_pairs(triplets, n):
-    """Pairs of rows that the triplets are made of, each once: a <= b, sorted, and the two of every triplet."""
+    """Unique pairs of rows (a, b), a <= b, sorted, in the triplets, and the places of the two pairs of each triplet."""
     a, others = triplets[:, :1].astype(np.int64), triplets[:, 1:]
     keys, places = np.unique(np.minimum(a, others) * n + np.maximum(a, others), return_inverse=True)
     near, far = places.reshape(-1, 2).T
@@ -255,7 +254,7 @@ def squared_distances(Z, M, a, b):
 
 
 def rounded_hinge(margins, gamma):
-    """[t]₊, but t²/2γ for t in [0, γ] and t − γ/2 beyond, and its slope."""
+    """Smoothed hinge and its slope: 0 for t < 0, t²/2γ in [0, γ], t − γ/2 above."""
     slopes = np.clip(margins / gamma, 0, 1)
     return slopes * (margins - gamma * slopes / 2), slopes
 

@@ -11,7 +11,7 @@ from metricnets.linear._pairwise.differences import pair_differences
 from metricnets.linear._solvers.graphical_lasso import sparse_inverse
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
-LEFT = 0.1  # of the prior's part of P, whatever dissimilar pairs take away
+LEFT = 0.1  # share of the prior's part of P that dissimilar pairs must leave
 
 
 class _BaseSDML(Parametrized):
@@ -20,23 +20,23 @@ class _BaseSDML(Parametrized):
     Parameters
     ----------
     balance_param : float >= 0, default=0.5
-        Weight η of the pairs, over which the objective sums.  Where it is so great that the problem
-        has no solution it is lowered, see `SDML`.
+        Weight η of the pairs, over which the objective sums.  If it is so large that the problem
+        has no solution, it is lowered, see `SDML`.
     sparsity_param : float >= 0, default=0.01
-        Weight λ of the ℓ₁ norm: the greater, the more entries of M are 0 off the diagonal.
+        Weight λ of the ℓ₁ norm.  Larger values set more off-diagonal entries of M to 0.
     prior : {'identity', 'covariance', 'random'} or array-like of shape (n_features, n_features), default='identity'
-        M₀, positive definite; 'covariance' is the inverse covariance of the points.
+        The prior metric M₀, positive definite; 'covariance' is the inverse covariance of the points.
     verbose : bool, default=False
         Whether to show the progress.
     random_state : int, RandomState or None, default=None
-        For a random prior.
+        Seed of ``prior='random'``.  Pass an int for reproducible results.
 
     Attributes
     ----------
     balance_ : float
-        η, at most ``balance_param``.
+        The weight η that was used, at most ``balance_param``.
     n_iter_ : int
-        Iterations taken.
+        Number of iterations.
     """
 
     balance_param: NonNegative = 0.5
@@ -56,26 +56,27 @@ class _BaseSDML(Parametrized):
 
 
 class SDML(_BaseSDML, PairsLearner):
-    """Sparse determinant metric learning: few features interact, and M stays close to a prior.
+    """Sparse determinant metric learning (SDML), from pairs.
 
-    The pairs' squared distances, y = +1 for similar and −1 for dissimilar ones, are added to the
-    log-determinant divergence from M₀ and the ℓ₁ norm off the diagonal:
+    Learn a metric close to a prior in which few features interact.  The objective is the sum of the pairs' squared
+    distances, with y = +1 for similar and −1 for dissimilar pairs, the log-determinant divergence from M₀ and
+    the ℓ₁ norm off the diagonal:
 
     min tr(P M) − log det M + λ Σ_{i≠j} abs(M_ij),   P = M₀⁻¹ + η Σ y (x − x')(x − x')ᵀ.
 
     This is the graphical lasso, solved to a known duality gap by Newton's method on the entries that
-    are not 0, with conjugate gradients, and by ADMM if that does not converge.  P costs O(m d²) for m
-    pairs of d features, an iteration some ten or twenty products of O(d³); the memory is O(m d + d²).
+    are not 0, with conjugate gradients, and by ADMM if that does not converge.  P costs O(m d²) operations for m
+    pairs of d features, an iteration ten to twenty products of O(d³); the memory is O(m d + d²).
 
-    Deviation from the paper: dissimilar pairs make P indefinite for all but small η, and the
-    problem unbounded.  So η is lowered where P ⪰ M₀⁻¹ / 10 would not hold, as it is for the default of
-    0.5 on most data: it is the paper's problem for ``balance_``.  With a unit diagonal P needs
-    eigenvalues above 10⁻⁸; lower ones are raised.
+    Deviation from the paper: except for small η, dissimilar pairs make P indefinite and the problem
+    unbounded.  So η is lowered until P ⪰ M₀⁻¹ / 10, which on most data is necessary for the default of
+    0.5; the paper's problem is solved with η = ``balance_``.  Scaled to a unit diagonal, P needs
+    eigenvalues above 10⁻⁸; smaller ones are raised.
 
     See Also
     --------
     SDML_Supervised : The same method from classes.
-    ITML : Least change of a metric that bounds distances, from pairs.
+    ITML : Information-theoretic metric learning, from pairs.
 
     References
     ----------
@@ -93,19 +94,25 @@ class SDML(_BaseSDML, PairsLearner):
 
 
 class SDML_Supervised(_BaseSDML, PairsFromLabels):  # noqa: N801
-    """SDML from classes: rows of one class make similar pairs, rows of two make dissimilar ones.
+    """Sparse determinant metric learning (SDML), from classes.
 
-    The pairs are drawn at random; see `SDML` for what is learned from them, and how.
+    Similar pairs are drawn at random within classes, and dissimilar pairs between classes; see `SDML` for the
+    objective and the solver.
 
     Parameters
     ----------
     random_state : int, RandomState or None, default=None
-        What the pairs are drawn with, and a random prior.
+        Determines which pairs are drawn, and the random prior.  Pass an int for reproducible results.
 
     See Also
     --------
     SDML : The same method from pairs.
-    ITML_Supervised : Least change of a metric that bounds distances, from classes.
+    ITML_Supervised : Information-theoretic metric learning, from classes.
+
+    References
+    ----------
+    G.-J. Qi, J. Tang, Z.-J. Zha, T.-S. Chua, H.-J. Zhang, "An efficient sparse metric learning in
+    high-dimensional space via ℓ₁-penalized log-determinant regularization", ICML 2009.
 
     Examples
     --------
@@ -118,7 +125,7 @@ class SDML_Supervised(_BaseSDML, PairsFromLabels):  # noqa: N801
 
 
 def balanced(prior, similar, dissimilar, balance):
-    """Make P = M₀⁻¹ + η K, with K the scatter of similar less that of dissimilar differences.
+    """Compute P = M₀⁻¹ + η K, with K the scatter of similar minus that of dissimilar differences.
 
     Parameters
     ----------
@@ -132,7 +139,7 @@ def balanced(prior, similar, dissimilar, balance):
     -------
     P : ndarray of shape (d, d)
     balance : float
-        The η given, or the greatest with P ⪰ LEFT M₀⁻¹ if that is less.
+        The given η, or the largest one with P ⪰ LEFT M₀⁻¹ if that is smaller.
     """
     W = inverse_root(prior)
     K, inverse = similar.T @ similar - dissimilar.T @ dissimilar, W @ W.T

@@ -1,4 +1,4 @@
-"""The shells of the linear learners from tuples, and from labels that become tuples."""
+"""The shells of the linear learners from tuples, and from classes that tuples are drawn from."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from metricnets.linear._base import LinearMetric, MahalanobisMetric
 
 
 class TuplesSolver:
-    """The hook of all learners from tuples, given or drawn."""
+    """The hook of all learners from tuples, given by the user or drawn from classes."""
 
     def _solve_tuples(self, X, members, labels):
         """Learn L from tuples.
@@ -23,9 +23,9 @@ class TuplesSolver:
         X : ndarray of shape (n_points, n_features)
             The distinct points of all tuples, in double precision.
         members : ndarray of int of shape (n_tuples, size)
-            Rows of X that make each tuple.
+            Rows of X that form each tuple.
         labels : ndarray of shape (n_tuples,) or None
-            +1 or −1 of pairs, weights of quadruplets; None where all count the same.
+            +1 or −1 for pairs, weights for quadruplets; None if all have the same weight.
 
         Returns
         -------
@@ -35,7 +35,7 @@ class TuplesSolver:
 
 
 class TuplesLearner(TuplesSolver, MahalanobisMetric):
-    """A Mahalanobis metric learned from tuples.  Hook: ``_solve_tuples``."""
+    """Mahalanobis metric learned from tuples.  Hook: ``_solve_tuples``."""
 
     def _rows(self, tuples):
         X, members = points_and_members(tuples, self._tuple_size, self.preprocessor)
@@ -51,12 +51,12 @@ class TuplesLearner(TuplesSolver, MahalanobisMetric):
 
 
 class PairsLearner(PairsMixin, TuplesLearner):
-    """A Mahalanobis metric learned from pairs that are similar or not; a classifier of pairs.
+    """Mahalanobis metric learned from pairs that are similar or dissimilar; a classifier of pairs.
 
     Attributes
     ----------
     threshold_ : float
-        Largest distance that counts as similar.
+        Largest distance of a pair that is predicted to be similar.
     classes_ : ndarray of shape (2,)
         The labels of dissimilar and of similar pairs, as in y.
     """
@@ -68,6 +68,7 @@ class PairsLearner(PairsMixin, TuplesLearner):
         Parameters
         ----------
         pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
+            Training pairs.
         y : array-like of shape (n_pairs,)
             +1 for similar, −1 or 0 for dissimilar; or True and False.
         calibration_params : dict or None, default=None
@@ -76,11 +77,12 @@ class PairsLearner(PairsMixin, TuplesLearner):
         Returns
         -------
         self : object
+            The fitted learner.
 
         Raises
         ------
         ValueError
-            If the pairs or y are not of this form, or y has only one kind of pair.
+            If the pairs or y do not have this form, or all pairs have the same label.
         """
         calibration_params = calibration.check_params(calibration_params)
         X, members = self._rows(pairs)
@@ -91,7 +93,7 @@ class PairsLearner(PairsMixin, TuplesLearner):
 
 
 class TripletsLearner(TripletsMixin, TuplesLearner):
-    """A Mahalanobis metric learned from triplets (a, b, c): a should be nearer to b than to c."""
+    """Mahalanobis metric learned from triplets (a, b, c): a should be nearer to b than to c."""
 
     @fitting
     def fit(self, triplets, y=None):
@@ -100,16 +102,20 @@ class TripletsLearner(TripletsMixin, TuplesLearner):
         Parameters
         ----------
         triplets : array-like of shape (n_triplets, 3, n_features), or (n_triplets, 3) indicators
+            Training triplets.
+        y : None
+            Ignored.
 
         Returns
         -------
         self : object
+            The fitted learner.
         """
         return self._learn(*self._rows(triplets), None)
 
 
 class QuadrupletsLearner(QuadrupletsMixin, TuplesLearner):
-    """A Mahalanobis metric learned from quadruplets (a, b, c, d): a and b should be nearer than c and d."""
+    """Mahalanobis metric learned from quadruplets (a, b, c, d): a and b should be nearer than c and d."""
 
     @fitting
     def fit(self, quadruplets, weights=None):
@@ -118,12 +124,14 @@ class QuadrupletsLearner(QuadrupletsMixin, TuplesLearner):
         Parameters
         ----------
         quadruplets : array-like of shape (n_quadruplets, 4, n_features), or (n_quadruplets, 4) indicators
+            Training quadruplets.
         weights : array-like of shape (n_quadruplets,) or None, default=None
-            How much each counts; only their proportions matter.  None: all the same.
+            Weights of the quadruplets; only their proportions matter.  None gives all the same weight.
 
         Returns
         -------
         self : object
+            The fitted learner.
         """
         X, members = self._rows(quadruplets)
         return self._learn(X, members, check_weights(weights, len(members)))
@@ -132,16 +140,16 @@ class QuadrupletsLearner(QuadrupletsMixin, TuplesLearner):
 class FromLabels(TuplesSolver, LinearMetric):
     """A learner from tuples that draws them from classes.
 
-    Labels that are None, NaN or negative numbers are not known: their rows are in no tuple.  Hooks:
+    Labels that are None, NaN or negative numbers are unknown: these samples are left out.  Hooks:
     ``_tuples`` and ``_solve_tuples``.
 
     Parameters
     ----------
     n_constraints : int >= 1 or None, default=None
-        Similar and dissimilar pairs to draw, so many of each.  None takes 20 times the squared
-        number of classes.  All there are if there are fewer: with a warning, unless None.
+        Number of similar pairs to draw, and of dissimilar pairs.  None takes 20 times the squared
+        number of classes.  If there are fewer pairs, all are taken: with a warning, unless None.
     random_state : int, RandomState or None, default=None
-        What they are drawn with.
+        Determines which pairs are drawn.  Pass an int for reproducible results.
     """
 
     n_constraints: MaybeCount = None
@@ -155,7 +163,7 @@ class FromLabels(TuplesSolver, LinearMetric):
         drawn = {"similar": positive_pairs(codes, n_pairs, rng), "dissimilar": negative_pairs(codes, n_pairs, rng)}
         for kind, pairs in drawn.items():
             if len(pairs) == 0:
-                raise ValueError(f"y gives no {kind} pairs; it needs two classes, and two rows in one of them.")
+                raise ValueError(f"y gives no {kind} pairs; it needs two classes, and two samples in one of them.")
             if self.n_constraints is not None and len(pairs) < n_pairs:
                 warn(f"only {len(pairs)} {kind} pairs drawn, for n_constraints={n_pairs}.")
         members, labels = self._tuples(**drawn)
@@ -163,7 +171,7 @@ class FromLabels(TuplesSolver, LinearMetric):
         return self._solve_tuples(points, members, labels)
 
     def _tuples(self, similar, dissimilar):
-        """Make tuples, rows of X of shape (n_tuples, size), and their labels of pairs, both of shape (n_pairs, 2)."""
+        """Hook: make tuples, as rows of X, (n_tuples, size), and their labels from pairs, each (n_pairs, 2)."""
         raise NotImplementedError
 
 
@@ -175,12 +183,12 @@ class PairsFromLabels(FromLabels):
 
 
 class QuadrupletsFromLabels(FromLabels):
-    """A learner from quadruplets that draws them from classes: a similar pair, then a dissimilar one.
+    """A learner from quadruplets that draws them from classes: a similar pair and a dissimilar pair.
 
     Parameters
     ----------
     weights : array-like of shape (n_constraints,) or None, default=None
-        How much each quadruplet counts; only their proportions matter.  None: all the same.
+        Weights of the quadruplets; only their proportions matter.  None gives all the same weight.
     """
 
     weights: MaybeArray = None

@@ -196,7 +196,7 @@ def test_parameters_out_of_range_are_refused(params):
 
 def test_dissimilar_pairs_of_equal_points_are_refused():
     same = np.where((y < 0)[:, None, None], pairs[:, :1], pairs)
-    with pytest.raises(ValueError, match="no dissimilar pair can be set apart"):
+    with pytest.raises(ValueError, match="no dissimilar pair can be separated"):
         DMLEig().fit(same, y)
 
 

@@ -172,7 +172,7 @@ def test_a_class_of_one_row_does_no_harm(solver):
 
 @pytest.mark.parametrize("solver", ["svd", "eigen"])
 def test_without_any_scatter_within_it_says_so(solver):
-    with pytest.raises(ValueError, match="no class has two different rows"):
+    with pytest.raises(ValueError, match="no class has two different samples"):
         LDA(solver=solver).fit(np.repeat(np.eye(3, 4), 5, axis=0), np.repeat([0, 1, 2], 5))
-    with pytest.raises(ValueError, match="no class has two different rows"):
+    with pytest.raises(ValueError, match="no class has two different samples"):
         LDA(solver=solver).fit(X[:4], [0, 1, 2, 3])

@@ -193,7 +193,7 @@ def test_k_is_not_limited_by_the_number_of_features():
 def test_a_small_class_warns_and_leaves_k_to_the_others():
     data = SETS["uneven classes"]
     within, _ = scatters(*data, 7)
-    with pytest.warns(UserWarning, match="k=7 is too much for 1 of 3 classes, the smallest of which has 2 rows"):
+    with pytest.warns(UserWarning, match="k=7 is too large for 1 of 3 classes, the smallest of which has 2 samples"):
         L = LFDA(k=7, embedding_type="plain").fit(*data).components_
     np.testing.assert_allclose(L @ within @ L.T, np.eye(4), atol=1e-8)
 
@@ -215,9 +215,9 @@ def test_labels_may_be_of_any_kind():
     ("params", "points", "labels", "match"),
     [
         ({}, X, np.zeros(45), "y has one class only"),
-        ({}, X[:4], [0, 1, 2, 3], "no class has two different rows"),
-        ({}, np.repeat(np.eye(3, 4), 5, axis=0), np.repeat([0, 1, 2], 5), "no class has two different rows"),
-        ({}, np.full((6, 2), 0.1), [0, 0, 0, 1, 1, 1], "no class has two different rows"),
+        ({}, X[:4], [0, 1, 2, 3], "no class has two different samples"),
+        ({}, np.repeat(np.eye(3, 4), 5, axis=0), np.repeat([0, 1, 2], 5), "no class has two different samples"),
+        ({}, np.full((6, 2), 0.1), [0, 0, 0, 1, 1, 1], "no class has two different samples"),
         ({"k": 0}, X, y, "'k'"),
         ({"embedding_type": "orthogonal"}, X, y, "'embedding_type'"),
         ({"n_components": 5}, X, y, "n_components=5"),
@@ -251,7 +251,7 @@ def test_hostile_data_give_a_finite_map_or_a_clear_error():
             try:
                 z = lfda.fit(points, labels).transform(points)
             except ValueError as error:
-                if not str(error).startswith(("y has one class", "no class has two different rows")):
+                if not str(error).startswith(("y has one class", "no class has two different samples")):
                     raise
                 continue
         n_fitted += 1

@@ -222,7 +222,7 @@ def test_iterations_are_counted_and_bounded(capsys):
 
 def test_classes_too_small_have_fewer_targets():
     classes = np.where(np.arange(45) < 2, 7, np.where(np.arange(45) < 3, 8, y))
-    with pytest.warns(UserWarning, match="n_neighbors=3 is too many for 2 of 5 classes.*1 rows"):
+    with pytest.warns(UserWarning, match="n_neighbors=3 is too many for 2 of 5 classes.*1 samples"):
         L = LMNN(convergence_tol=1e-6).fit(X, classes).components_
     targets = nearest_targets(X, classes, 3)
     least = objective(L, X, classes, targets)
@@ -234,8 +234,8 @@ def test_classes_too_small_have_fewer_targets():
     ("params", "labels", "match"),
     [
         ({}, np.zeros(45), "y has one class only"),
-        ({"n_neighbors": 2}, None, "no class has two rows; n_neighbors=2"),
-        ({"init": np.zeros((2, 4))}, y, "init maps all rows to one point"),
+        ({"n_neighbors": 2}, None, "no class has two samples; n_neighbors=2"),
+        ({"init": np.zeros((2, 4))}, y, "init maps all samples to one point"),
         ({"init": np.eye(3)}, y, r"init has shape \(3, 3\)"),
         ({"regularization": 0.0}, y, "regularization"),
         ({"n_neighbors": 0}, y, "n_neighbors"),
@@ -284,7 +284,7 @@ def test_hostile_data_give_a_finite_map_or_a_clear_error():
             warnings.simplefilter("error")
             warnings.filterwarnings("ignore", message="n_neighbors|no map is better")
             if len(np.unique(labels)) < 2 or np.bincount(labels).max() < 2:
-                with pytest.raises(ValueError, match="y has one class|no class has two rows"):
+                with pytest.raises(ValueError, match="y has one class|no class has two samples"):
                     LMNN().fit(points, labels)
                 continue
             L = LMNN(n_neighbors=2).fit(points, labels).components_

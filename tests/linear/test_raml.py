@@ -253,7 +253,7 @@ def test_sparse_and_object_label_sets_are_label_sets():
 
 @pytest.mark.parametrize("y", [np.zeros(45), np.arange(45)])
 def test_targets_that_are_all_alike_or_all_different_are_refused(y):
-    with pytest.raises(ValueError, match="y gives all pairs of rows the relation [01]; there is nothing to align"):
+    with pytest.raises(ValueError, match="y gives all pairs of samples the relation [01]; there is nothing to align"):
         RAML().fit(X, y)
 
 
@@ -295,7 +295,7 @@ def test_points_that_are_all_equal_leave_no_metric():
     assert not raml.components_.any()
 
 
-@pytest.mark.filterwarnings("ignore:rows that are less alike")
+@pytest.mark.filterwarnings("ignore:less similar samples")
 @pytest.mark.parametrize(
     "params", [{}, {"n_components": 1}, {"alpha": 1e-12}, {"n_neighbors": 50}, {"solver": "svr"}], ids=str
 )

@@ -1273,7 +1273,7 @@ def test_small_classes_do_not_shrink_the_neighbourhoods_of_others():
     few = np.r_[np.flatnonzero(y != 2), np.flatnonzero(y == 2)[:5]]
     found = []
     for small in (-1, 9):  # the small class is the first one, and the last
-        with pytest.warns(UserWarning, match=r"k=9 is too much for 1 of 3 classes"):
+        with pytest.warns(UserWarning, match=r"k=9 is too large for 1 of 3 classes"):
             found.append(make("LFDA", k=9).fit(X[few], np.where(y[few] == 2, small, y[few])).get_mahalanobis_matrix())
     assert_allclose(found[0], found[1], rtol=1e-8)
 

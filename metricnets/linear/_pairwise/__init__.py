@@ -1,1 +1,1 @@
-"""Sums over pairs of rows: which pairs count, and what they add up to."""
+"""Sums over pairs of rows: which pairs contribute, and their sums."""

@@ -1,11 +1,11 @@
-"""Weights of all pairs of rows as soft neighbours, in blocks, of which a fixed memory keeps what it holds."""
+"""Weights of all pairs of rows as soft neighbours, in blocks, cached in a fixed amount of memory."""
 
 import numpy as np
 
 from metricnets.linear._pairwise.near_pairs import bilinear, blocks, nearest_neighbors
 
-LEAST_SIDE, SIDE = 128, 384  # rows and columns of a block, which has to stay in the cache
-KEPT = 2**24 - 2**21  # numbers in the blocks that are kept from the first pass to the second
+LEAST_SIDE, SIDE = 128, 384  # rows and columns of a block, which should fit the processor's cache
+KEPT = 2**24 - 2**21  # numbers in the blocks that are cached from the first pass to the second
 RANGE = 330.0  # exp(+-RANGE), times what the weights are multiplied by, is a normal number
 NEGLIGIBLE = 45.0  # exp(-NEGLIGIBLE) of a row's weight is below its rounding error, n times too
 
@@ -13,11 +13,10 @@ NEGLIGIBLE = 45.0  # exp(-NEGLIGIBLE) of a row's weight is below its rounding er
 class AllPairs:
     """Weights exp(c - d^2) of pairs of rows i != j, block by block.
 
-    As they are symmetric, blocks on and above the diagonal suffice.  To iterate gives for every block its rows
-    and its columns, as slices, its weights, until the next block, and whether it stands for the mirrored block
-    too.  Where the nearest neighbour of a row is too far for exp(RANGE - d^2), there have to be all blocks, of
-    exp(c_i - d^2).
-    The memory is used again and again: new memory costs more than the sums in it.
+    As they are symmetric, blocks on and above the diagonal are enough.  Iteration yields for every block its rows
+    and its columns, as slices, its weights, which are valid until the next block, and whether it also represents
+    the mirrored block.  If the nearest neighbour of a row is too far for exp(RANGE - d^2), all blocks are needed,
+    with exp(c_i - d^2).  The memory is reused: allocating it costs more than the sums in it.
     """
 
     def __init__(self, n):
@@ -28,7 +27,7 @@ class AllPairs:
         self.memory = None
 
     def start(self, Z):
-        """Take the embeddings Z, of shape (n, k)."""
+        """Set the embeddings Z, of shape (n, k)."""
         self.left, self.right = bilinear(Z)
         self.far = -4 * self.left[:, -1].min() > 2 * RANGE
         if self.lonely:  # as the last embeddings were
@@ -43,16 +42,16 @@ class AllPairs:
             self.memory = np.empty((2 + n_kept, self.side, self.side))
 
     def miss(self, weights):
-        """Whether the sum of the weights of a row is so small that those too small may count: then start again."""
+        """Whether some row's weights are so small that underflow matters; if so, start again."""
         self.lonely = self.lonely or weights.min() <= np.exp(NEGLIGIBLE - RANGE)
         return self.lonely and self.mirrored
 
     def release(self):
-        """Give the memory back, where few pairs count for a while."""
+        """Free the memory while few pairs contribute."""
         self.memory = None
 
     def scratch(self, shape):
-        """An array of the shape of a block to write to."""
+        """A work array of the shape of a block."""
         return self.memory[-1, : shape[0], : shape[1]]
 
     def __iter__(self):

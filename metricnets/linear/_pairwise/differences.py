@@ -9,7 +9,7 @@ def pair_differences(X, pairs):
 
 
 def in_units(differences):
-    """Divide differences by the root of their mean square, feature by feature.
+    """Divide differences by their root mean square, feature by feature.
 
     Returns
     -------
@@ -25,4 +25,4 @@ def in_units(differences):
 def check_dissimilar(differences, y):
     """Raise ValueError if no pair with y < 0 has two different points."""
     if not differences[y < 0].any():
-        raise ValueError("no dissimilar pair has two different points; there is nothing to tell apart.")
+        raise ValueError("no dissimilar pair has two different points; the metric has nothing to separate.")

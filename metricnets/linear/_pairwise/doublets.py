@@ -1,4 +1,4 @@
-"""Doublets, pairs of points compared by the degree-2 kernel (τᵀτ')² of their differences: what their learners share."""
+"""Doublets: pairs of points, compared by the degree-2 kernel (τᵀτ')² of their differences."""
 
 import numpy as np
 
@@ -7,10 +7,10 @@ BLOCK = 2**22  # numbers in a block: 32 MiB
 
 def unit_of(differences):
     """Root of the mean squared distance; 0 only if no pair has two different points."""
-    greatest = np.abs(differences).max(initial=0)  # first, so that no square is beyond the range of numbers
-    if greatest == 0:
+    largest = np.abs(differences).max(initial=0)  # first, so that no square overflows
+    if largest == 0:
         return 0.0
-    return greatest * np.sqrt(sum(((part / greatest) ** 2).sum() for part in _parts(differences)) / len(differences))
+    return largest * np.sqrt(sum(((part / largest) ** 2).sum() for part in _parts(differences)) / len(differences))
 
 
 def kernel(differences):
@@ -20,7 +20,7 @@ def kernel(differences):
 
 
 def finest(tol, differences, C):
-    """``tol`` of a support vector machine of weight C, or the rounding error of what it compares if that is more."""
+    """``tol`` of a support vector machine with weight C, or the rounding error of its gradient if that is larger."""
     largest = max(np.einsum("ij,ij->i", part, part).max() for part in _parts(differences)) ** 2
     return max(tol, len(differences) * C * largest * np.finfo(float).eps)
 
@@ -33,17 +33,17 @@ def matrix_of(differences, weights):
 
 
 def vanishes(L, M):
-    """Whether nothing but rounding is left of M in its factor L."""
+    """Whether only rounding is left of M in its factor L."""
     return (L**2).sum() <= len(M) * np.finfo(float).eps * np.abs(M).sum()
 
 
 def _parts(rows):
-    """Thousands of rows, so that no second array is as large as the first."""
+    """Split into parts of a thousand rows, so that temporary arrays are small."""
     return np.array_split(rows, 1 + len(rows) // 1000)
 
 
 def graded_doublets(X, targets, relation, n_neighbors):
-    """Pairs of rows that are neighbours among the more, or among the less, alike.
+    """Pairs of neighbours, among the more similar and among the less similar rows.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def graded_doublets(X, targets, relation, n_neighbors):
     relation : callable
         ``(y_a, y_b) -> r``.
     n_neighbors : int
-        Of either kind, for each row, or all there are.
+        Of each kind, for each row, or all if there are fewer.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def graded_doublets(X, targets, relation, n_neighbors):
     squares, found, k = (X**2).sum(axis=1), [np.empty((0, 3))], min(n_neighbors, n)
     for rows in blocks:
         r = _related(relation, targets, rows)
-        d = squares - 2 * X[rows] @ X.T  # squared distance, but for a constant
+        d = squares - 2 * X[rows] @ X.T  # squared distance, up to a constant
         for kind in (r * max(n_known, 1) > total, r * max(n_known, 1) <= total):
             i, j = np.arange(len(rows))[:, None], np.argpartition(np.where(kind, d, np.inf), k - 1, axis=1)[:, :k]
             i, j = np.broadcast_to(i, j.shape)[kind[i, j]], j[kind[i, j]]
@@ -79,10 +79,10 @@ def graded_doublets(X, targets, relation, n_neighbors):
 
 
 def _related(relation, targets, rows):
-    """Relation of some rows to all, NaN to themselves."""
+    """Relation of some rows to all rows, NaN to themselves."""
     r = np.array(relation(targets[rows], targets), dtype=float)
     if r.shape != (len(rows), len(targets)):
-        raise ValueError(f"relation should turn targets of n and m rows into an n x m array; got shape {r.shape}.")
+        raise ValueError(f"relation should turn targets of n and m samples into an n x m array; got shape {r.shape}.")
     r[np.arange(len(rows)), rows] = np.nan
     if (r < -1e-5).any() or (r > 1 + 1e-5).any():
         raise ValueError(f"relation should lie in [0, 1]; it reaches from {np.nanmin(r):.3g} to {np.nanmax(r):.3g}.")

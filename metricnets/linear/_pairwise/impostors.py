@@ -1,4 +1,4 @@
-"""Rows of other classes that are near, found by blocks and remembered while rows move little."""
+"""Nearby rows of other classes, found by blocks and kept while rows move little."""
 
 import numpy as np
 
@@ -7,16 +7,16 @@ N_KEPT = 2**23  # pairs found that are kept for the next evaluations
 
 
 class Impostors:
-    """Pairs of rows of different classes that are near, found anew only when one might be missing.
+    """Nearby pairs of rows of different classes, searched again only when one might be missing.
 
     A search finds the pairs with d_ij <= reach_i + slack_i + slack_j.  As long as no row has moved
-    further than its slack, nor its reach grown by more than what is left of it, those are all
-    the pairs with d_ij <= reach_i.
+    further than its slack, and its reach has grown by at most the rest of the slack, these include all
+    pairs with d_ij <= reach_i.
 
     Parameters
     ----------
     starts : ndarray of shape (n_classes + 1,)
-        Where classes begin, and the number of rows.
+        First row of each class, and the number of rows.
     """
 
     def __init__(self, starts):
@@ -44,17 +44,18 @@ class Impostors:
 
 
 def slack_for(moved, reach):
-    """Slack that should last for some steps like the last one; none where these are too long for that."""
+    """Slack for about five steps like the last one; zero if steps are too long for that."""
     slack = 5 * np.maximum(moved, moved.mean())
     return slack if slack.mean() < 0.05 * reach.mean() else np.zeros_like(slack)
 
 
 def length(z):
+    """Euclidean norms of the rows."""
     return np.sqrt(np.einsum("ij,ij->i", z, z))
 
 
 def batches(blocks):
-    """Join blocks of pairs (i, j) until they are worth the work, N_BLOCK / 2 at least."""
+    """Join blocks of pairs (i, j) into batches of at least N_BLOCK / 2 pairs."""
     joined, n_pairs = [], 0
     for block in blocks:
         joined.append(block)
@@ -70,8 +71,8 @@ def search(z, starts, reach, slack):
     """Iterate over blocks of pairs (i, j) of different classes that include all with d_ij <= reach_i + slack_j.
 
     The square of this is linear in the products of z_i with z_j and of reach_i with slack_j, so
-    that the sign of one matrix product tells.  It is computed in single precision, and the most that
-    rounding can do is allowed for.
+    the sign of one matrix product decides.  It is computed in single precision, with an allowance for the
+    largest possible rounding error.
     """
     unit = max(np.abs(z).max(), reach.max(), slack.max())
     z, reach, slack = z / unit, reach / unit, slack / unit

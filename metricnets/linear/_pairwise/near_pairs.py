@@ -1,36 +1,36 @@
-"""Pairs of rows that are near enough to count for soft neighbours, without n x n arrays."""
+"""Pairs of rows with a weight that is not negligible for soft neighbours, without n x n arrays."""
 
 import numpy as np
 from scipy.sparse import csr_array
 
 NEGLIGIBLE = 1e-10  # share of its row's weight that may be left out
-SIDE = 512  # rows and columns of an array that is worked on at once
-MANY = 1 / 512  # share of all pairs above which to search less far, and below half of which, further
+SIDE = 512  # rows and columns of a block
+MANY = 1 / 512  # share of all pairs above which the search radius shrinks; below half of it the radius grows
 
 
 class NearPairs:
-    """Pairs of rows whose weights count, found once and kept while the map moves little.
+    """Pairs of rows whose weights are not negligible, found once and kept while the map moves little.
 
-    The weight of a pair falls as exp(-d^2): what is further than the nearest neighbour by ``margin``
-    in d^2 weighs, all together, less than NEGLIGIBLE of its row.  A search in single precision, its
-    rounding error added to the radius, finds the others; it reaches somewhat further than it must.
+    The weight of a pair decreases as exp(-d^2): pairs further than the nearest neighbour by ``margin``
+    in d^2 have together less than NEGLIGIBLE of the weight of their row.  A search in single precision, with its
+    rounding error added to the radius, finds the others; it reaches slightly further than necessary.
     No pair that was left out comes nearer than c (radius of its row) - |z_i - c z'_i| - max_j |z_j - c z'_j|,
-    with the embeddings z' of the search and any c > 0; while this is enough, there is no new search,
-    and the distances of the pairs are computed one by one, in double precision.  Memory: at most
-    max(2^19, 64 n) pairs, else None is returned.
+    with the embeddings z' of the search and any c > 0.  While this is enough, there is no new search,
+    and only the distances of the known pairs are computed, in double precision.  Memory: at most
+    max(2^19, 64 n) pairs; with more, the call returns None.
     """
 
     def __init__(self, n_rows):
         self.margin = np.log(n_rows / NEGLIGIBLE)
         self.most = min(max(n_rows**2 // 64, 4 * n_rows), max(2**19, 64 * n_rows))
-        self.reach = 1.1  # how far to search, of what is needed
+        self.reach = 1.1  # radius of the search, relative to the necessary one
         self.searched = None
 
     def __call__(self, Z):
         """Return i, j and the logarithm of the weights (up to a constant for each i), sorted by i, or None."""
         nearest = None
         if self.searched is not None:
-            nearest = squared_distances(Z, np.arange(len(Z)), self.neighbor)  # or less, if another came nearer
+            nearest = squared_distances(Z, np.arange(len(Z)), self.neighbor)  # or less
         if (nearest is None or not self._suffice(Z, nearest)) and not self._search(Z, nearest):
             return None
         d = squared_distances(Z, *self.once)[self.place]
@@ -42,18 +42,18 @@ class NearPairs:
         return self.i[kept], self.j[kept], log_p[kept]
 
     def _suffice(self, Z, nearest):
-        """Whether the pairs of the last search are still all that count."""
+        """Whether the pairs of the last search still include all that are not negligible."""
         scale = np.vdot(Z, self.searched) / np.vdot(self.searched, self.searched)
         moved = np.linalg.norm(Z - scale * self.searched, axis=1)
         return np.all(scale * self.radius - moved - moved.max() >= np.sqrt(nearest + self.margin))
 
     def _search(self, Z, nearest):
-        """Find the pairs; ``nearest``, if known, is at least the squared distance of the nearest neighbour."""
-        self.searched = self.once = self.place = self.i = self.j = None  # their memory is wanted
+        """Find the pairs; ``nearest``, if known, is an upper bound of the squared distance of the nearest neighbour."""
+        self.searched = self.once = self.place = self.i = self.j = None  # frees their memory
         unit = np.sqrt(np.einsum("ij,ij->i", Z, Z).max())
         margin = self.margin / max(unit, 1e-150) ** 2
         if not (margin <= 4 and np.isfinite(unit)):
-            return False  # no distance is greater
+            return False  # no distance exceeds the margin
         left, right = bilinear((Z / unit).astype(np.float32))  # the product is -d^2
         slack = (len(right) + 4) * np.float32(2.0**-22)
         if nearest is not None:
@@ -69,7 +69,7 @@ class NearPairs:
         self._store(*found, len(Z))
         self.radius, self.searched = unit * np.sqrt(radius), Z
         many = min(MANY * len(Z) ** 2, self.most / 2)
-        if len(found[0]) > many:  # more than a new search is worth
+        if len(found[0]) > many:  # more pairs than are cheaper than a new search
             self.reach = 1 + (self.reach - 1) / 2
         elif len(found[0]) < many / 2:
             self.reach = min(1 + (self.reach - 1) * 1.5, 1.3)
@@ -92,15 +92,15 @@ class NearPairs:
         return False
 
     def _too_many(self, left, right, margin):
-        """Whether, judged by some of the rows, the pairs are too many."""
+        """Whether there are too many pairs, estimated from some of the rows."""
         some = np.arange(0, len(left), max(len(left) // 64, 1))
         D = left[some] @ right
         D[np.arange(len(some)), some] = -np.inf
         n_near = np.count_nonzero(self.reach**2 * (D.max(axis=1, keepdims=True) - margin) <= D)
-        return 0.75 * n_near / len(some) * len(left) > self.most  # many are found from both ends
+        return 0.75 * n_near / len(some) * len(left) > self.most  # many pairs are found from both ends
 
     def _store(self, i, j, n):
-        """Keep pairs i < j, and both directions with the place of each among them."""
+        """Keep the pairs i < j, and for both directions the place of each pair among them."""
         self.once = i, j
         once = csr_array((np.arange(1.0, len(i) + 1), (i, j)), shape=(n, n))
         both = (once + once.T).tocsr()
@@ -142,7 +142,7 @@ def squared_distances(Z, i, j):
     for start in range(0, len(i), size):
         block = slice(start, start + size)
         a, b = ends[:, : len(d[block])]
-        np.take(Z, i[block], axis=0, out=a, mode="clip")  # writes at once where 'raise' makes a copy
+        np.take(Z, i[block], axis=0, out=a, mode="clip")  # writes directly; 'raise' would make a copy
         np.take(Z, j[block], axis=0, out=b, mode="clip")
         a -= b
         np.einsum("ij,ij->i", a, a, out=d[block])

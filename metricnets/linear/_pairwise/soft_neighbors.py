@@ -1,4 +1,4 @@
-"""Soft neighbours: what NCA and MLKR minimise, by L-BFGS, in bounded memory."""
+"""Soft neighbours: the objective of NCA and MLKR, minimised by L-BFGS in bounded memory."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from metricnets.linear._pairwise.all_pairs import AllPairs
 from metricnets.linear._pairwise.near_pairs import NearPairs
 from metricnets.linear._solvers.lbfgs import minimize_smooth
 
-START = 4.0  # mean squared distance to begin with, over log(n)
+START = 4.0  # initial mean squared distance, over log(n)
 
 
 class SoftLoss(NamedTuple):
@@ -20,12 +20,12 @@ class SoftLoss(NamedTuple):
     Attributes
     ----------
     value : callable
-        Of arrays of rows, i and j; gives v_ij, pair by pair.
+        Takes arrays of rows i and j, and returns v_ij, pair by pair.
     factors : callable
-        Of two slices of rows; gives F and G, of shapes (n_rows, r + 1) and (n_columns, r + 1), with ones as their
-        last columns; the other columns give v = F G^T.
+        Takes two slices of rows, and returns F and G, of shapes (n_rows, r + 1) and (n_columns, r + 1), with ones
+        as their last columns; the other columns factor v = F G^T.
     total : callable
-        Of e; gives the loss, and its derivatives with respect to e.
+        Takes e, and returns the loss and its derivatives with respect to e.
     """
 
     value: Callable
@@ -40,12 +40,12 @@ def soften(loss, L, X, *, rescale, max_iter, ftol, gtol, report):
     ----------
     loss : SoftLoss
     L : ndarray of shape (k, d)
-        The start.
+        Initial map.
     X : ndarray or sparse matrix of shape (n, d)
     rescale : bool
-        Whether to multiply L, where the mean squared distance is not in [1, 8] log(n), to make it 4 log(n).
+        Whether to rescale L to a mean squared distance of 4 log(n) if it is not in [1, 8] log(n).
     ftol, gtol : float
-        Change of the loss, relative to the loss or 1, and greatest entry of its gradient, at which to stop.
+        Stop at this change of the loss, relative to the loss or 1, or at this largest entry of its gradient.
     report : callable
         Called with the loss after every iteration.
 
@@ -66,7 +66,7 @@ def soften(loss, L, X, *, rescale, max_iter, ftol, gtol, report):
     L, n_iter, converged = minimize_smooth(
         lambda L: soft_loss(loss, L, X, near, every), L, ftol=ftol, gtol=gtol, max_iter=max_iter, report=report
     )
-    every.release()  # SciPy keeps the loss in a cycle of references
+    every.release()  # SciPy keeps the loss in a reference cycle
     return joined(L, left, basis, rest) / units, n_iter, converged
 
 
@@ -97,7 +97,7 @@ def soft_loss(loss, L, X, near, every):
 
 
 def sparse_loss(loss, X, Z, i, j, log_p):
-    """Compute `soft_loss` from the pairs whose weights count."""
+    """Compute `soft_loss` from the pairs whose weights are not negligible."""
     n = len(Z)
     p = np.exp(log_p)
     p /= np.bincount(i, p, n)[i]
@@ -111,14 +111,14 @@ def sparse_loss(loss, X, Z, i, j, log_p):
 
 
 def dense_loss(loss, L, X, Z, every):
-    """Compute `soft_loss` from all pairs, block by block: products of matrices, and the exponentials."""
+    """Compute `soft_loss` from all pairs, block by block, by matrix products and exponentials."""
     every.start(Z)
     weights, e = expected_values(loss, every)
     if every.miss(weights):
         every.start(Z)
         weights, e = expected_values(loss, every)
     objective, slopes = loss.total(e)
-    embedded = issparse(X) or 2 * Z.shape[1] < X.shape[1]  # two products with Z for one with X
+    embedded = issparse(X) or 2 * Z.shape[1] < X.shape[1]  # two products with Z instead of one with X
     Y = Z if embedded else X
     ends, pulls = np.zeros_like(Y), np.zeros(len(Z))
     for rows, columns, W in derivatives(loss, e, slopes / weights, every):
@@ -147,10 +147,10 @@ def expected_values(loss, every):
 
 
 def derivatives(loss, e, shares, every):
-    """Iterate over blocks: rows, columns and W, the derivatives with respect to -d^2, of both directions together.
+    """Yield rows, columns and W, the derivatives with respect to -d^2 of both directions together, by blocks.
 
-    P_ij shares_i (v_ij - e_i) is P_ij times a product of two matrices, and so is the sum with that of the mirrored
-    pair.  All derivatives of a row in one direction have the sum 0.
+    P_ij shares_i (v_ij - e_i) is P_ij times a product of two matrices, and so is its sum with the mirrored
+    term.  The derivatives of a row in one direction sum to 0.
     """
 
     def over_p(rows, columns):

@@ -9,17 +9,18 @@ def conjugate_gradient(A, B, *, M=None, tol, max_iter):
     Parameters
     ----------
     A : callable
-        Of an array of the shape of B.
+        A linear map of arrays of the shape of B.
     B : ndarray
     M : callable or None
-        Preconditioner, positive definite: an approximate inverse of A.  None: the identity.
+        Preconditioner, positive definite: an approximate inverse of A.  None is the identity.
     tol : float
-        Of the norm of the residual R = B − A(X), √⟨R, M(R)⟩, relative to that of B, at which to stop.
+        Stop when the norm of the residual R = B − A(X), √⟨R, M(R)⟩, is at most this share of that of B.
     max_iter : int
 
     Returns
     -------
-    X : ndarray of the shape of B
+    X : ndarray
+        Of the shape of B.
     """
     X, R = np.zeros_like(B), B
     Z = R if M is None else M(R)

@@ -1,4 +1,4 @@
-"""The graphical lasso, min tr(P M) − log det M + penalty ‖M‖₁ off the diagonal, to a duality gap that is known."""
+"""Graphical lasso, min tr(P M) − log det M + penalty ‖M‖₁ off the diagonal, solved to a known duality gap."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,16 @@ from scipy.linalg import LinAlgError, cho_solve, cholesky, eigh, eigvalsh
 
 from metricnets.linear._solvers.conjugate_gradient import conjugate_gradient
 
-DEFINITE = 1e-8  # least eigenvalue of a positive definite matrix of unit diagonal
-GAP = 1e-8  # for each feature, at which Newton steps stop
+DEFINITE = 1e-8  # smallest eigenvalue of a positive definite matrix with a unit diagonal
+GAP = 1e-8  # duality gap for each feature at which Newton steps stop
 MAX_ITER = 60  # Newton steps
 SPLIT_GAP = 1e-6
-MAX_SPLITS = 1000  # steps of ADMM, if those do not converge
+MAX_SPLITS = 1000  # steps of ADMM, if Newton's method does not converge
 MOST_PRODUCTS = 50  # of conjugate gradients in one step
 
 
 def definite(P):
-    """Whether P is positive definite in this precision, whatever the units of its rows."""
+    """Whether P is numerically positive definite, independently of the units of its rows."""
     own = np.diag(P)
     return bool((own > 0).all()) and eigvalsh(P / np.sqrt(np.outer(own, own)))[0] > DEFINITE
 
@@ -24,7 +24,7 @@ def definite(P):
 def sparse_inverse(P, penalty, report):
     """Minimise tr(P M) − log det M + λ Σ_{i≠j} |M_ij| over positive definite M.
 
-    Solved in units in which P has a unit diagonal, and an eigenvalue of at least `DEFINITE`.
+    P is scaled to a unit diagonal, and eigenvalues below `DEFINITE` are raised.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def sparse_inverse(P, penalty, report):
 
 
 def _newton(P, weights, report):
-    """Solve the graphical lasso with ``weights`` (d, d) of the entries; returns M, n_iter, converged."""
+    """Solve the graphical lasso with ``weights`` (d, d) of the entries; return M, n_iter, converged."""
     starts = [np.diag(1 / np.diag(P)), inverse_of(P)]
     value, M = min(((objective(M, P, weights), M) for M in starts), key=lambda pair: pair[0])
     for n_iter in range(1, MAX_ITER + 1):
@@ -90,7 +90,7 @@ class Sandwich:
 
 
 def _search(M, step, slope, signs, value, P, weights):
-    """Walk from M along the step as far as pays, entries that would leave the orthant stopping at 0."""
+    """Backtracking line search from M along the step; entries that would leave the orthant stop at 0."""
     t = 1.0
     while t > 1e-12:
         new = M + t * step
@@ -102,12 +102,12 @@ def _search(M, step, slope, signs, value, P, weights):
 
 
 def _split(M, P, weights, report):
-    """Solve the same problem by splitting (ADMM): slower, but surer than `_newton` for an ill-conditioned P.
+    """Solve the same problem by ADMM: slower, but more robust than `_newton` for an ill-conditioned P.
 
-    Starts from `_newton`'s M, and returns as it does.
+    It starts from the M of `_newton`, and returns the same things.
     """
     best, least = M, objective(M, P, weights)
-    Z, U, rho = M, np.zeros_like(P), 1.0  # M is of the log-determinant, Z of the norm; rho U of the dual problem
+    Z, U, rho = M, np.zeros_like(P), 1.0  # M for the log-determinant, Z for the norm; rho U is the dual variable
     for n_iter in range(1, MAX_SPLITS + 1):
         values, vectors = eigh(rho * (Z - U) - P)
         M = (vectors * ((values + np.sqrt(values**2 + 4 * rho)) / (2 * rho))) @ vectors.T
@@ -127,7 +127,7 @@ def _split(M, P, weights, report):
 
 
 def _imbalance(apart, Z, moved, U):
-    """Factor of rho that makes the relative residuals, of Z and of U, go down alike."""
+    """Factor of rho that balances the relative primal and dual residuals."""
     apart, Z, moved, U = (max(np.linalg.norm(A), np.finfo(float).tiny ** 0.25) for A in (apart, Z, moved, U))
     return np.clip(np.sqrt(apart / Z * U / moved), 0.2, 5)
 

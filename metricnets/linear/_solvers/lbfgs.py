@@ -1,4 +1,4 @@
-"""L-BFGS: SciPy's for smooth functions, and one for sums of hinges, at whose kinks SciPy's line search gives up."""
+"""L-BFGS: SciPy's for smooth functions, and one for sums of hinges, whose non-smooth points SciPy's cannot pass."""
 
 from collections import deque
 from collections.abc import Callable
@@ -8,43 +8,45 @@ from operator import itemgetter
 import numpy as np
 from scipy import optimize
 
-NUDGE, MOST_NUDGES = 1e-3, 3  # relative changes of x where no step is found, and how many of them
-MEMORY = 10  # steps that the curvature is learned from, and over which convergence is judged
-ROUNDING = 2e-15  # relative decrease of the objective in an iteration that is no decrease
-NOISE = 1e-10  # the same, where the line search gave up: of objectives that leave out what hardly counts, too
-LEAST = itemgetter(1)  # of points and their values
+NUDGE, MOST_NUDGES = 1e-3, 3  # relative change of x if no step is found, and how often it is tried
+MEMORY = 10  # steps from which the curvature is estimated, and over which convergence is judged
+ROUNDING = 2e-15  # relative decrease of the objective in an iteration that may be rounding
+NOISE = 1e-10  # the same after a failed line search; larger, as objectives may leave out negligible terms
+LEAST = itemgetter(1)  # the value, in a pair of a point and its value
 OUT_OF_ITERATIONS, GAVE_UP = 1, 2  # SciPy's statuses
 
 
 class NearEnough(Exception):  # noqa: N818
-    """Raised by an objective that knows how far its least value can be, and is near enough."""
+    """Raised by an objective that has a bound of its minimum, and is near enough to it."""
 
 
 def minimize_smooth(objective, start, *, ftol, gtol, max_iter, report, bounds=None, memory=MEMORY):
     """Minimise a smooth function by SciPy's L-BFGS-B.
 
-    Where its line search gives up, steepest descent has the last word: if no step lowers the function
-    beyond rounding, the minimum is found; otherwise the search goes on from there.
+    If its line search fails, steps of steepest descent are tried: if none lowers the function beyond
+    rounding, the minimum is found; otherwise the search continues from the lower point.
 
     Parameters
     ----------
     objective : callable
-        Of an array of the shape of ``start``; gives the value and the gradient, or raises `NearEnough`.
+        A function of an array of the shape of ``start`` that returns the value and the gradient, or raises
+        `NearEnough`.
     start : ndarray
     ftol, gtol : float
-        Decrease, relative to the value or 1, and largest entry of the gradient, at which to stop.
+        Stop at this decrease, relative to the value or 1, or at this largest entry of the gradient.
     max_iter : int
     report : callable
         Called with the value after every iteration.
     bounds : scipy.optimize.Bounds or None
     memory : int
-        Steps that the curvature is learned from.
+        Number of steps from which the curvature is estimated.
 
     Returns
     -------
-    x : ndarray of the shape of ``start``
+    x : ndarray
+        Of the shape of ``start``.
     n_iter : int
-        At least 1: to look at the start is an iteration.
+        At least 1: the evaluation at the start counts as an iteration.
     converged : bool
     """
     watched, x, converged = _Watched(objective, start.shape, report), start.ravel(), False
@@ -67,7 +69,7 @@ def minimize_smooth(objective, start, *, ftol, gtol, max_iter, report, bounds=No
 
 @dataclass
 class _Watched:
-    """An objective of flat arrays, as SciPy wants it, that remembers the last one and counts iterations."""
+    """An objective of flat arrays, as SciPy needs it, that keeps the last point and counts iterations."""
 
     objective: Callable
     shape: tuple
@@ -85,7 +87,7 @@ class _Watched:
 
 
 def lower_point(objective, found, bounds):
-    """A point on the way of steepest descent from where SciPy stopped that is lower beyond rounding, or None."""
+    """A point along the steepest descent from where SciPy stopped that is lower beyond rounding, or None."""
     size = np.linalg.norm(found.jac) or 1.0
     for share in max(np.linalg.norm(found.x), 1.0) / size * 0.25 ** np.arange(30):
         x = found.x - share * found.jac
@@ -96,17 +98,17 @@ def lower_point(objective, found, bounds):
 
 
 def minimize(loss, x, *, max_iter, tol, report):
-    """Minimise a function that has kinks by L-BFGS, from x.
+    """Minimise a function with non-smooth points by L-BFGS, starting from x.
 
     Parameters
     ----------
     loss : callable
-        Gives the value and the gradient.
+        Returns the value and the gradient.
     x : ndarray
         Of any shape.
     max_iter : int
     tol : float
-        Converged when the value fell by no more than this share of it, or by rounding alone, in ten iterations.
+        Converged when ten iterations lower the value by at most this share of it, or by rounding.
     report : callable
         Called with the value after every iteration.
 
@@ -128,10 +130,10 @@ def minimize(loss, x, *, max_iter, tol, report):
         if found is None and not steps and n_nudges == MOST_NUDGES:
             break
         if found is None:
-            if not steps:  # off the kink, though it costs a little
+            if not steps:  # away from the non-smooth point, at a small cost
                 best, n_nudges, x = min((x, value), best, key=LEAST), n_nudges + 1, x * (1 + NUDGE)
                 value, gradient = loss(x)
-            steps.clear()  # what was learned of the curvature is of no use at this kink
+            steps.clear()  # the curvature is not valid at this non-smooth point
             continue
         step, change = found[0] - x, found[2] - gradient
         x, value, gradient = found
@@ -147,7 +149,7 @@ def minimize(loss, x, *, max_iter, tol, report):
 
 
 def descent(gradient, steps, length):
-    """The direction of L-BFGS; without any steps, of steepest descent and the given length."""
+    """The direction of L-BFGS or, without any steps, steepest descent with the given length."""
     q = gradient.copy()
     if not steps:
         return -q * (length / np.linalg.norm(q))
@@ -163,11 +165,11 @@ def descent(gradient, steps, length):
 
 
 def line_search(loss, x, value, gradient, direction):
-    """Find a point on the way that is lower by enough, and less steep: the weak Wolfe conditions, by bisection.
+    """Line search for the weak Wolfe conditions, by bisection.
 
     Returns
     -------
-    x, value, gradient : there, or None if there is no such point, up to rounding
+    x, value, gradient : tuple, or None if no such point is found, up to rounding
     """
     slope = np.vdot(gradient, direction)
     low, high, t, found = 0.0, np.inf, 1.0, None

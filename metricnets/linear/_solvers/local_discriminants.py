@@ -1,4 +1,4 @@
-"""Directions that single parts of the data ask for: the bases of SCML."""
+"""Discriminants of local parts of the data: the bases of SCML."""
 
 import numpy as np
 from sklearn.cluster import KMeans
@@ -6,19 +6,19 @@ from sklearn.cluster import KMeans
 from metricnets._neighbors import nearest
 from metricnets._runtime import one_thread
 
-SCALES = 20, 50  # rows of each class in a local discriminant analysis
-ROWS_PER_CENTER = 20  # of the sample in which the centres of those analyses are found
+SCALES = 20, 50  # numbers of rows of each class in a local discriminant analysis
+ROWS_PER_CENTER = 20  # in the sample that is clustered to find the centres of these analyses
 
 
 def local_discriminants(Z, codes, n_basis, rng):
-    """Discriminants of the classes' rows nearest to each of some centres: directions that matter somewhere.
+    """Discriminants of the rows of each class that are nearest to k-means centres.
 
     Parameters
     ----------
     Z : ndarray of shape (n, d)
     codes : ndarray of int of shape (n,)
     n_basis : int
-        At most so many.
+        Maximum number of bases.
     rng : numpy.random.RandomState
 
     Returns
@@ -46,9 +46,9 @@ def local_discriminants(Z, codes, n_basis, rng):
 
 
 def discriminants(Z, groups, n_directions):
-    """Unit vectors that tell groups of rows apart, for many cases of as many groups.
+    """Unit vectors that separate groups of rows, for many cases with the same number of groups.
 
-    They are uᵀ S_b u / uᵀ S_w u at its greatest; S_w counts d / 4 more rows, alike in all directions.
+    They maximise uᵀ S_b u / uᵀ S_w u; a multiple of the identity, as of d / 4 further rows, is added to S_w.
 
     Parameters
     ----------
@@ -76,14 +76,14 @@ def discriminants(Z, groups, n_directions):
 
 
 def triplet_directions(Z, triplets, n_basis, rng):
-    """Unit vectors along which c is further from a than b is, by the most, for triplets that are drawn.
+    """Unit vectors that maximise the distance of c minus that of b from a, for randomly drawn triplets.
 
-    With v = a − c and u = a − b it is the leading eigenvector of v vᵀ − u uᵀ.
+    Each is the leading eigenvector of v vᵀ − u uᵀ, v = a − c and u = a − b.
 
     Returns
     -------
     basis : ndarray of shape (n_basis, d)
-        Fewer if there are fewer triplets for which there is such a direction.
+        Fewer if fewer triplets have such a direction.
     """
     a, b, c = Z[triplets[rng.permutation(len(triplets))[:n_basis]].T]
     v, u = a - c, a - b

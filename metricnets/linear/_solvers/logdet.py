@@ -1,8 +1,8 @@
 """Log-determinant problems: the convex solver of ITML and LSML.
 
-Newton's method with conjugate gradients, in coordinates where the present metric is the identity.
-The Hessian of the divergence is the identity there, so that the condition of the metric does not slow
-it down; a loss that far outweighs the divergence does.
+Newton's method with conjugate gradients, in coordinates where the current metric is the identity.
+The Hessian of the divergence is the identity there, so the condition number of the metric does not slow
+the solver down; a loss that far outweighs the divergence does.
 """
 
 from collections.abc import Callable
@@ -16,15 +16,15 @@ from metricnets.linear._solvers.conjugate_gradient import conjugate_gradient
 
 TINY = np.finfo(float).tiny
 ROUNDING = 1e-13
-PATIENCE = 8  # steps that lower nothing: the loss is too steep for the precision of p
+PATIENCE = 8  # steps without any decrease: the loss is too steep for the precision of p
 UNIT = 1e-4  # norm of the gradient from which steps have length 1: the slope along them is lost in rounding
-STIFF = 1e30  # greatest curvature of the loss, for single precision; greater ones are walls all the same
+STIFF = 1e30  # upper limit of the curvature of the loss, for single precision
 MOST_PRODUCTS = 200  # of conjugate gradients in one step; a few are enough unless the problem is ill-posed
 
-# Where the loss outweighs the divergence, its share grows from one that does not: else iterates
-# hug the boundary of the definite matrices, and steps are short there.
-MODERATE = 10.0  # ratio of the two to begin with
-GROWTH = 10.0  # of the share
+# If the loss outweighs the divergence, only a share of it is minimised at first, and the share grows: otherwise
+# iterates stay at the boundary of the definite matrices, where steps are short.
+MODERATE = 10.0  # initial ratio of the loss and the divergence
+GROWTH = 10.0  # factor by which the share grows
 NEAR = 2.0  # norm of the gradient at which it grows
 
 
@@ -32,10 +32,10 @@ def minimize_logdet(V, prior, loss, *, tol, max_iter, report, points=None):
     """Minimise tr(M M₀⁻¹) − log det(M M₀⁻¹) − d + loss(p), p_c = v_cᵀ M v_c, over positive definite M.
 
     With M = LLᵀ and the gradient G = M₀⁻¹ − M⁻¹ + Σ_c ∂loss/∂p_c v_c v_cᵀ, iterations stop when
-    ‖LᵀGL‖ is at most ``tol``.  That is the distance from M, relative to M, to the metric that its
-    multipliers ∂loss/∂p imply; as the Hessian is nowhere below the divergence's, it bounds the relative
-    error of M to first order, and half its square the duality gap.  A gap below the rounding error of
-    the objective is enough, too.
+    ‖LᵀGL‖ is at most ``tol``.  That is the distance from M, relative to M, to the metric implied by its
+    multipliers ∂loss/∂p.  As the Hessian is at least that of the divergence, it bounds the relative
+    error of M to first order, and half its square the duality gap.  Iterations also stop at a gap below
+    the rounding error of the objective.
 
     Parameters
     ----------
@@ -44,21 +44,21 @@ def minimize_logdet(V, prior, loss, *, tol, max_iter, report, points=None):
     prior : ndarray of shape (d, d)
         M₀, positive definite.
     loss : callable
-        Of p (m,), all positive; convex.  Returns its value, the force p ∂loss/∂p (m,), and its curvature, with
-        which ``loss.bend(curvature, change, rows)`` takes the relative change of p[rows], those with a force,
+        A convex function of p (m,), all positive.  Returns its value, the force p ∂loss/∂p (m,), and its curvature,
+        with which ``loss.bend(curvature, change, rows)`` maps the relative change of p[rows], those with a force,
         to the product of p[rows], the Hessian, and the change of p.
     tol : float
     max_iter : int
     report : callable
         Called once an iteration with the objective.
     points : ndarray of shape (n, d) or None, default=None
-        What the differences are in the span of.
+        Points whose span contains the differences.
 
     Returns
     -------
     M : ndarray of shape (d, d)
     n_iter : int
-        At least 1, as scikit-learn has it, even if no step was needed.
+        At least 1, as in scikit-learn, even if no step was needed.
     converged : bool
     """
     m, d = V.shape
@@ -67,7 +67,7 @@ def minimize_logdet(V, prior, loss, *, tol, max_iter, report, points=None):
     W = cholesky(prior, lower=True)
     U = V @ W  # (m, d)
     spanning = U if points is None or m <= len(points) else points @ W
-    if len(spanning) < d:  # M is M₀ but for the span of the differences
+    if len(spanning) < d:  # outside of the span of the differences M is M₀
         Q, _ = qr(spanning.T)
         W, U = W @ Q, U @ Q[:, : len(spanning)]  # (m, n)
     L, n_iter, converged = _newton(U, loss, tol, max_iter, report)
@@ -104,9 +104,9 @@ def _newton(U, loss, tol, max_iter, report):
 
 @dataclass
 class Hessian:
-    """The map E ↦ E + Σ_c (bend(û_cᵀEû_c))_c û_c û_cᵀ, where the metric is I, of a share of the loss."""
+    """The Hessian at the metric I, with a share of the loss: E ↦ E + Σ_c (bend(û_cᵀEû_c))_c û_c û_cᵀ."""
 
-    units: np.ndarray  # û, of shape (n_rows, d), in single precision: a direction needs no more
+    units: np.ndarray  # û, of shape (n_rows, d), in single precision, which is enough for a direction
     rows: np.ndarray
     loss: Callable
     curvature: object
@@ -119,8 +119,8 @@ class Hessian:
 
 
 def _step(L, U, p, G, rows, loss, curvature, share):
-    """Return the change of the metric, as a multiple of itself, in one Newton step."""
-    units = np.empty(U.shape, np.float32)  # products take half as long
+    """Return the Newton step, a relative change of the metric."""
+    units = np.empty(U.shape, np.float32)  # halves the time of the products
     np.divide(U, np.sqrt(p)[:, None], out=units, casting="same_kind")
     norm = np.linalg.norm(G)
     hessian = Hessian(units[rows], rows, loss, curvature, share)
@@ -134,15 +134,15 @@ def _step(L, U, p, G, rows, loss, curvature, share):
 
 
 def _squares(U, V=None):
-    """Products of the rows of U and V, or U, with themselves, in double precision."""
+    """Inner products of the rows of U with those of V, or U, in double precision."""
     return np.einsum("ij,ij->i", U, U if V is None else V).astype(float)
 
 
 def _start(U, loss):
     """Return L to start from, U @ L, log det LLᵀ, and the share of the loss to start with.
 
-    The metric is c (I + Σ_c k_c u_c u_cᵀ)⁻¹, with c the best there is, and k_c the share of
-    ∂loss/∂p_c at I, where it is positive: of the right size even if the data are many orders from it.
+    The metric is c (I + Σ_c k_c u_c u_cᵀ)⁻¹, with the best factor c, and k_c the share of
+    ∂loss/∂p_c at I where that is positive: of the right order of magnitude for data of any scale.
     """
     d = U.shape[1]
     p = np.maximum(_squares(U), TINY)
@@ -151,7 +151,7 @@ def _start(U, loss):
     rates = force / p
     rows = np.flatnonzero(rates > 0)
     stacked = np.vstack([np.eye(d), np.sqrt(share * rates[rows])[:, None] * U[rows]])
-    R = qr(stacked, mode="r")[0][:d]  # RᵀR is the inverse, but for c
+    R = qr(stacked, mode="r")[0][:d]  # RᵀR is the inverse, up to c
     L = solve_triangular(R, np.eye(d))
     U = U @ L
     p = np.maximum(_squares(U), TINY)
@@ -176,7 +176,7 @@ def _slope_of_scale(log_c, trace, d, p, loss, share):
 
 
 def _gradient(L, U, slopes, share):
-    """Local gradient of the divergence and a share of the loss, a greater one if M is near the optimum of the last."""
+    """Local gradient of the divergence and a share of the loss, which grows if M is near the optimum of the last."""
     divergence, loss = L.T @ L - np.eye(len(L)), U.T @ (slopes[:, None] * U)
     while share < 1 and np.linalg.norm(divergence + share * loss) <= NEAR:
         share = min(1.0, GROWTH * share)
@@ -201,7 +201,7 @@ def _length(values, trace, change, p, loss, share):
     low, high = 0.0, (1 - 1e-9) / max(-values[0], 1e-9)
     low_slope, high_slope = _slope_of_length(0.0, *of), np.inf
     goal = -0.1 * low_slope
-    if goal <= 0:  # nothing but rounding is left
+    if goal <= 0:  # only rounding is left
         return 0.0
     t = min(1.0, 0.99 * high)
     for _ in range(50):
@@ -212,7 +212,7 @@ def _length(values, trace, change, p, loss, share):
             low, low_slope = t, now
         else:
             high, high_slope = t, now
-        ratio = low_slope / (low_slope - high_slope)  # of the way to high, where a straight slope is 0
+        ratio = low_slope / (low_slope - high_slope)  # of the way to high, where a linear slope is 0
         t = low + (high - low) * np.clip(ratio, 0.1, 0.9) if high_slope < np.inf else min(2 * t, (t + high) / 2)
     return t
 
