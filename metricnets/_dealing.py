@@ -1,4 +1,4 @@
-"""How rows and classes are dealt to batches: the arithmetic of the samplers."""
+"""How classes and rows are distributed over batches: the arithmetic of the samplers."""
 
 from bisect import bisect_right
 
@@ -6,25 +6,25 @@ import numpy as np
 
 
 def by_class(codes):
-    """The rows of known class, class after class, and how many each class has."""
+    """The rows of known class, sorted by class, and the number of rows of each class."""
     known = np.flatnonzero(codes >= 0)
     counts = np.unique(codes[known], return_counts=True)[1]
     return known[np.argsort(codes[known], kind="stable")], counts
 
 
 def ranges(starts, lengths):
-    """The numbers start, ..., start + length - 1 of one range after the other."""
+    """Concatenate the ranges start, ..., start + length - 1."""
     ends = np.cumsum(lengths)
     return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + lengths, lengths)
 
 
 def mean_rows(sizes, k):
-    """Rows that a class gives, on average, if it gives at most k."""
+    """Mean number of rows of a class, with at most k each."""
     return np.minimum(sizes, k).mean() if len(sizes) else 0
 
 
 def shares(sizes, n_singles, batch_size, k):
-    """How many classes a batch has, and, on average, how many rows that are alone in their class."""
+    """Number of classes in a batch, and mean number of rows that are alone in their class."""
     if not len(sizes):
         return 0, min(n_singles, max(2, batch_size))
     mean = mean_rows(sizes, k)
@@ -34,24 +34,24 @@ def shares(sizes, n_singles, batch_size, k):
 
 
 def largest_k(sizes, n_classes, n_rows, k):
-    """The largest number, at least ``k``, of rows a class with which classes have at most ``n_rows`` together."""
+    """Largest number of rows for each class, at least ``k``, with at most ``n_rows`` in a batch on average."""
     numbers = range(k, max(k, sizes.max(initial=0)) + 1)
     budget = n_rows * len(sizes)
     return max(k, k - 1 + bisect_right(numbers, budget, key=lambda k: n_classes * np.minimum(sizes, k).sum()))
 
 
 class Deck:
-    """Cards drawn without replacement and shuffled again when they run out."""
+    """Cards that are drawn without replacement, and shuffled again when they run out."""
 
     def __init__(self, cards, rng):
         self.cards, self.rng, self.left = cards, rng, cards[:0]
 
     def draw(self, n):
-        """The next n cards, or all there are."""
+        """Return the next n cards, or all cards if there are fewer."""
         if n >= len(self.cards):
             return self.cards
         if len(self.left) < n:
-            held = np.isin(self.cards, self.left)  # last again in the next round: no hand has a card twice
+            held = np.isin(self.cards, self.left)  # these come last in the next round, so that no hand has a card twice
             new = (self.rng.permutation(cards) for cards in (self.cards[~held], self.cards[held]))
             self.left = np.concatenate([self.left, *new])
         drawn, self.left = self.left[:n], self.left[n:]

@@ -1,4 +1,4 @@
-"""How far apart two samples of embeddings are as distributions: maximum mean discrepancies."""
+"""Divergences between the distributions of two sets of embeddings: maximum mean discrepancies."""
 
 import torch
 
@@ -8,12 +8,19 @@ __all__ = ["class_discrepancy", "linear_mmd", "multi_kernel_mmd"]
 
 
 def linear_mmd(z_a, z_b):
-    """Squared distance of the two means, ‖mean(z_a) − mean(z_b)‖²; 0 where one sample is empty.
+    """Squared maximum mean discrepancy with a linear kernel, ‖mean(z_a) − mean(z_b)‖².
+
+    It is 0 if one of the sets is empty.
 
     Parameters
     ----------
     z_a : tensor of shape (n_a, n_components)
     z_b : tensor of shape (n_b, n_components)
+        Embeddings.
+
+    Returns
+    -------
+    divergence : tensor of shape ()
 
     Examples
     --------
@@ -28,15 +35,20 @@ def linear_mmd(z_a, z_b):
 def multi_kernel_mmd(z_a, z_b, *, widths=(0.25, 0.5, 1.0, 2.0, 4.0)):
     """Squared maximum mean discrepancy, averaged over Gaussian kernels exp(−d² / (w s)).
 
-    s is the mean squared distance of all points, taken as a constant; 0 where one sample is empty.
-    Memory (n_a + n_b)².
+    s is the mean squared distance of all embeddings, without a gradient.  The result is 0 if one of the sets
+    is empty.  Memory (n_a + n_b)².
 
     Parameters
     ----------
     z_a : tensor of shape (n_a, n_components)
     z_b : tensor of shape (n_b, n_components)
+        Embeddings.
     widths : sequence of float, default=(0.25, 0.5, 1.0, 2.0, 4.0)
-        w.
+        Widths w of the kernels, relative to s.
+
+    Returns
+    -------
+    divergence : tensor of shape ()
 
     References
     ----------
@@ -59,12 +71,28 @@ def multi_kernel_mmd(z_a, z_b, *, widths=(0.25, 0.5, 1.0, 2.0, 4.0)):
 
 
 def _zero(z_a, z_b):
-    """The discrepancy where one sample is empty: 0, with a graph."""
+    """The discrepancy if one set is empty: 0, with a graph."""
     return 0 * (precise(z_a).sum() + precise(z_b).sum())
 
 
 def class_discrepancy(z, codes, source):
-    """Mean over classes of ‖mean(z, source) − mean(z, target)‖²; 0 where no class is in both."""
+    """Squared distance of the class means of two domains, ‖mean(z, source) − mean(z, target)‖².
+
+    It is averaged over the classes that both domains have, and 0 if there are none.
+
+    Parameters
+    ----------
+    z : tensor of shape (n, n_components)
+        Embeddings.
+    codes : tensor of int of shape (n,)
+        Class codes; negative where the class is unknown.
+    source : tensor of bool of shape (n,)
+        Whether a sample is from the source domain.
+
+    Returns
+    -------
+    divergence : tensor of shape ()
+    """
     z = precise(z)
     classes = torch.arange(max(1, int(codes.max()) + 1) if len(codes) else 1, device=z.device)
     member = (codes[:, None] == classes).to(z.dtype)  # (n, n_classes)

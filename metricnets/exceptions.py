@@ -1,4 +1,4 @@
-"""Errors that the caller may want to tell from others, and warnings that point at the caller."""
+"""Exceptions and warnings of the package."""
 
 import difflib
 import os
@@ -11,24 +11,24 @@ PACKAGE = os.path.dirname(__file__) + os.sep
 
 
 class PreprocessorError(Exception):
-    """A callable ``preprocessor`` failed; its own error is the cause, ``__cause__``."""
+    """Raised when a callable ``preprocessor`` fails; its own error is the ``__cause__``."""
 
 
 class NonPSDError(LinAlgError):
-    """A matrix that should be positive semi-definite is not."""
+    """Raised when a matrix that should be positive semi-definite is not."""
 
 
 class InconsistentVersionWarning(UserWarning):
-    """A pickle was written by another version of this package, so what it holds may not work.
+    """Warning that a pickle was written by another version of this package, and may not work.
 
     Parameters
     ----------
     name : str
         Class of the object.
     written_by : str or None
-        Version that wrote it; None if the pickle does not say.
+        Version that wrote the pickle; None if it is unknown.
     read_by : str
-        Version that reads it.
+        Version that reads the pickle.
     """
 
     def __init__(self, name, written_by, read_by):
@@ -38,13 +38,13 @@ class InconsistentVersionWarning(UserWarning):
     def __str__(self):
         return (
             f"this pickle of {self.name} was written by metricnets {self.written_by or 'of an unknown version'} and is "
-            f"read by metricnets {self.read_by}: it may fail or give other results; fit it anew, or install the "
+            f"read by metricnets {self.read_by}: it may fail or give other results; refit it, or install the "
             "version that wrote it."
         )
 
 
 def warn(message, category=UserWarning):
-    """Warn, naming the line outside of this package that led here."""
+    """Issue a warning that points at the line outside of this package that led here."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
         level, frame = level + 1, frame.f_back
@@ -52,21 +52,23 @@ def warn(message, category=UserWarning):
 
 
 class FitInterrupted(KeyboardInterrupt):
-    """The user interrupted a ``fit``, and ``estimator`` keeps what it had learned by then.
+    """Raised when the user interrupts a ``fit``; the estimator keeps the epochs that were finished.
 
     Parameters
     ----------
     message : str
+        What was kept.
     estimator : object or None, default=None
+        The estimator that was being fitted.
     """
 
-    def __init__(self, message, estimator=None):
+    def __init__(self, message: str, estimator: object = None) -> None:
         super().__init__(message)
         self.estimator = estimator
 
 
 def did_you_mean(name, options):
-    """Return " Did you mean 'margin'?" for the option nearest to a misspelt name, or "" if none is near.
+    """Return " Did you mean 'margin'?" for the option closest to a misspelt name, or "" if none is close.
 
     >>> did_you_mean("margn", ["margin", "gap"])
     " Did you mean 'margin'?"
@@ -77,7 +79,7 @@ def did_you_mean(name, options):
 
 
 def check_option(name, value, options):
-    """Raise ValueError, with all options and the most similar one, if ``value`` is none of them."""
+    """Raise ValueError, with all options and the most similar one, if ``value`` is not one of them."""
     if value not in options:
         known = ", ".join(map(repr, options))
         raise ValueError(f"{name}={value!r} is unknown; it should be one of {known}.{did_you_mean(value, options)}")

@@ -1,4 +1,4 @@
-"""Embedding networks: multilayer perceptrons and a small convolutional net."""
+"""Embedding networks: multilayer perceptrons and a small convolutional network."""
 
 import torch
 from torch import nn
@@ -20,7 +20,9 @@ __all__ = [
 
 
 class NonSaturatingSigmoid(nn.Module):
-    """The inverse of s³/3 + s = z, that is s = 2 sinh(asinh(3z/2) / 3): grows like the cube root.
+    """Non-saturating sigmoid, s = 2 sinh(asinh(3z/2) / 3), the inverse of s³/3 + s = z.
+
+    Its derivative does not vanish exponentially, as it grows like a cube root.
 
     References
     ----------
@@ -33,11 +35,11 @@ class NonSaturatingSigmoid(nn.Module):
 
 
 class UnitNorm(nn.Module):
-    """Divide rows by their Euclidean norm; equation (10) of HRAML."""
+    """Scale embeddings to unit Euclidean norm, equation (10) of HRAML."""
 
     def forward(self, z):
         if not isinstance(z, torch.Tensor) or z.ndim != 2:
-            return z  # what is no table of embeddings is refused later
+            return z  # anything but a table of embeddings is refused later
         if z.dtype not in (torch.float16, torch.bfloat16):
             return F.normalize(z, dim=1)
         return F.normalize(z.float(), dim=1, eps=torch.finfo(torch.float16).tiny).to(z.dtype)  # 1e-12 is 0 there
@@ -56,13 +58,13 @@ BOUNDED = ("tanh", "sigmoid")
 
 
 class MLP(nn.Sequential):
-    """A multilayer perceptron whose blocks are its layers: h⁽ᵐ⁾ = φ(W⁽ᵐ⁾ h⁽ᵐ⁻¹⁾ + b⁽ᵐ⁾).
+    """Multilayer perceptron, h⁽ᵐ⁾ = φ(W⁽ᵐ⁾ h⁽ᵐ⁻¹⁾ + b⁽ᵐ⁾), one block for each layer.
 
     Parameters
     ----------
     blocks : torch.nn.Module
-        The layers, each with its activation, one argument each.
-    input_dropout : float, default=0.0
+        The layers, each with its activation, as separate arguments.
+    input_dropout : float in [0, 1), default=0.0
         Share of the features that are set to 0 in training.
     """
 
@@ -74,7 +76,7 @@ class MLP(nn.Sequential):
         return self.layers(x)[-1]
 
     def layers(self, x):
-        """Outputs of all layers, from the first to the top."""
+        """Return the outputs of all layers, from the first to the last."""
         outputs = []
         if self.input_dropout:
             x = F.dropout(x, self.input_dropout, self.training)
@@ -85,11 +87,12 @@ class MLP(nn.Sequential):
 
 
 class Ensemble(nn.Module):
-    """Networks side by side: squared distances are the mean of theirs.
+    """Ensemble of networks whose squared distance is the mean of the members' squared distances.
 
     Parameters
     ----------
     members : iterable of torch.nn.Module
+        Networks that embed the same points.
     """
 
     def __init__(self, members):
@@ -103,7 +106,7 @@ class Ensemble(nn.Module):
 class Standardize(nn.Module):
     """Standardise points, x ↦ (x − origin − mean) / scale, in double precision.
 
-    What is near the points is subtracted first, so that no digits are lost far from zero.
+    The origin, a point near the data, is subtracted first, so that no digits are lost far from zero.
 
     Parameters
     ----------
@@ -123,22 +126,23 @@ class Standardize(nn.Module):
 
 
 class WholeNumbers(nn.Module):
-    """Turn points into int64, which embeddings of words and the like ask for."""
+    """Round points to int64, the input of embedding layers."""
 
     def forward(self, x):
         return x.round().long()
 
 
 class Skip(nn.Module):
-    """A network with the points, centred and scaled, beside its embeddings.
+    """Skip connection: append the points, centred and scaled, to the embeddings of a network.
 
     Parameters
     ----------
     network : torch.nn.Module
+        The network that embeds the points.
     center : tensor of shape (n_features,)
         Subtracted from the points.
     factor : tensor of shape (n_features,) or ()
-        What they are multiplied with then.
+        Multiplied with the centred points.
     """
 
     def __init__(self, network, center, factor):
@@ -169,28 +173,36 @@ def mlp(
     Parameters
     ----------
     n_features, n_components : int
-        Width of the input and of the embedding.
+        Widths of the input and of the embedding.
     hidden : sequence of int, default=(128,)
         Widths of the hidden layers; empty for a linear map.
     activation : {'tanh', 'sigmoid', 'nonsaturating', 'relu', 'gelu', 'identity'}, default='tanh'
+        Activation function of the layers.
     dropout : float in [0, 1), default=0.0
-        Share of the hidden units dropped in training.
+        Share of the hidden units that are set to 0 in training.
     activate_output : bool, default=False
-        Whether the top layer has the activation too, as in the papers of DDML and HRAML.
+        Whether the last layer also has the activation, as in the papers of DDML and HRAML.
     normalize : bool, default=False
         Whether embeddings are scaled to unit norm.
     bias : bool, default=True
+        Whether the linear maps have a bias.
     init : {'glorot', 'uniform'}, default='glorot'
-        Weights: Glorot and Bengio's uniform distribution, or U[−0.2, 0.2].  Biases are 0.
+        Distribution of the initial weights: the uniform distribution of Glorot and Bengio (of He et al. for 'relu'
+        and 'gelu'), or U[−0.2, 0.2].  Biases are 0.
     input_dropout : float in [0, 1), default=0.0
-        Share of the features dropped in training.
+        Share of the features that are set to 0 in training.
     generator : torch.Generator or None, default=None
-        What weights are drawn from; None is PyTorch's global one.
+        Generator of the initial weights; None is PyTorch's global one.
 
     Returns
     -------
     network : MLP
-        One block a layer.
+        With one block for each layer.
+
+    Raises
+    ------
+    ValueError
+        If ``activation`` or ``init`` is unknown.
 
     Examples
     --------
@@ -220,10 +232,10 @@ def mlp(
 
 @torch.no_grad()
 def initialize(linear, init, activation="tanh", generator=None):
-    """Draw the weights of a linear layer, Glorot's or He's uniform ones or U[−0.2, 0.2], and set its bias to 0."""
+    """Draw the weights of a linear layer, from the distribution of Glorot or He or U[−0.2, 0.2]; set its bias to 0."""
     n_out, n_in = linear.weight.shape
     for parameter in linear.parameters():
-        parameter.uniform_(generator=generator)  # where PyTorch draws its own start: seeds mean the same with it
+        parameter.uniform_(generator=generator)  # as PyTorch draws its initial values, so that seeds have the same effect
     if init == "uniform":
         bound = 0.2
     elif activation in ("relu", "gelu"):
@@ -238,17 +250,27 @@ def initialize(linear, init, activation="tanh", generator=None):
 def small_conv(input_shape, n_components=32, channels=(16, 32), normalize=False):
     """Build a small convolutional network for images.
 
-    Each stage is a 3×3 convolution, ReLU, and a maximum over 2×2 pixels; a linear layer follows.
+    Each stage is a 3×3 convolution, a ReLU and a maximum over 2×2 pixels; a linear layer follows.
 
     Parameters
     ----------
     input_shape : tuple of int
-        (n_channels, height, width); the sides at least 2 to the power of ``len(channels)``.
+        (n_channels, height, width); height and width at least 2 to the power of ``len(channels)``.
     n_components : int, default=32
+        Dimension of the embedding.
     channels : sequence of int, default=(16, 32)
-        Feature maps of each stage.
+        Number of feature maps of each stage.
     normalize : bool, default=False
         Whether embeddings are scaled to unit norm.
+
+    Returns
+    -------
+    network : torch.nn.Sequential
+
+    Raises
+    ------
+    ValueError
+        If the images are too small for the number of stages.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""What two targets have to do with each other: ``relation(y_a, y_b) -> r``.
+"""Relations: how similar two targets are, ``relation(y_a, y_b) -> r``.
 
 A relation takes two arrays of targets and returns a matrix of shape (n_a, n_b) with entries in
-[0, 1], where 1 means alike.  NaN means "nothing known".  Only operators that NumPy and PyTorch
-share are used, so that one function serves both: tensors in, a tensor out.
+[0, 1], where 1 means similar.  NaN means unknown.  Only operators that NumPy and PyTorch
+share are used, so each function works for both: arrays give an array, tensors a tensor.
 
 Label sets are rows of 0 and 1; distributions are non-negative rows that sum to 1.  ``l1``,
 ``overlap`` and ``absolute`` take memory ``n_a * n_b * n_labels``; the others ``n_a * n_b``.
@@ -27,8 +27,20 @@ TINY = 1e-12
 
 
 def same_class(y_a, y_b):
-    """1 for equal class codes, 0 for others.  Shapes (n_a,) and (n_b,).
+    """1 for equal class codes, 0 for different ones.
 
+    Parameters
+    ----------
+    y_a : array or tensor of shape (n_a,)
+    y_b : array or tensor of shape (n_b,)
+        Class codes.
+
+    Returns
+    -------
+    r : array or tensor of shape (n_a, n_b)
+
+    Examples
+    --------
     >>> same_class(np.array([0, 1]), np.array([1, 1, 0]))
     array([[0., 0., 1.],
            [1., 1., 0.]])
@@ -37,8 +49,20 @@ def same_class(y_a, y_b):
 
 
 def known_class(y_a, y_b):
-    """As `same_class`, where a negative class code means that the class is not known.
+    """1 for equal class codes, 0 for different ones, NaN if a class is unknown.
 
+    Parameters
+    ----------
+    y_a : array or tensor of shape (n_a,)
+    y_b : array or tensor of shape (n_b,)
+        Class codes; a negative code means that the class is unknown.
+
+    Returns
+    -------
+    r : array or tensor of shape (n_a, n_b)
+
+    Examples
+    --------
     >>> known_class(np.array([0, -1]), np.array([0, 1]))
     array([[ 1.,  0.],
            [nan, nan]])
@@ -50,8 +74,20 @@ def known_class(y_a, y_b):
 
 
 def hamming(y_a, y_b):
-    """Share of labels on which two label sets agree: 1 − ‖a − b‖₁ / L.
+    """Hamming similarity of label sets, the share of labels on which they agree: 1 − ‖a − b‖₁ / L.
 
+    Parameters
+    ----------
+    y_a : array or tensor of shape (n_a, L)
+    y_b : array or tensor of shape (n_b, L)
+        Label sets, rows of 0 and 1.
+
+    Returns
+    -------
+    r : array or tensor of shape (n_a, n_b)
+
+    Examples
+    --------
     >>> hamming(np.array([[1, 0, 1, 0]]), np.array([[1, 1, 1, 0]]))
     array([[0.75]])
     """
@@ -61,8 +97,22 @@ def hamming(y_a, y_b):
 
 
 def jaccard(y_a, y_b):
-    """Labels in both over labels in either; two empty sets are alike.
+    """Jaccard similarity of label sets: the number of labels in both over the number in either.
 
+    Two empty sets have the similarity 1.
+
+    Parameters
+    ----------
+    y_a : array or tensor of shape (n_a, L)
+    y_b : array or tensor of shape (n_b, L)
+        Label sets, rows of 0 and 1.
+
+    Returns
+    -------
+    r : array or tensor of shape (n_a, n_b)
+
+    Examples
+    --------
     >>> jaccard(np.array([[1, 0, 1, 0]]), np.array([[1, 1, 0, 0], [0, 0, 0, 0]]))
     array([[0.33333333, 0.        ]])
     """
@@ -73,8 +123,20 @@ def jaccard(y_a, y_b):
 
 
 def cosine(y_a, y_b):
-    """Cosine of the angle between two non-negative rows; 0 if one of them is all zero.
+    """Cosine similarity of non-negative rows; 0 if one of them is zero.
 
+    Parameters
+    ----------
+    y_a : array or tensor of shape (n_a, L)
+    y_b : array or tensor of shape (n_b, L)
+        Non-negative rows.
+
+    Returns
+    -------
+    r : array or tensor of shape (n_a, n_b)
+
+    Examples
+    --------
     >>> cosine(np.array([[3.0, 4.0]]), np.array([[3.0, 4.0], [1.0, 0.0]]))
     array([[1. , 0.6]])
     """
@@ -87,6 +149,18 @@ def cosine(y_a, y_b):
 def hellinger(y_a, y_b):
     """1 minus the Hellinger distance of two distributions, √(1 − Σ √(a b)).
 
+    Parameters
+    ----------
+    y_a : array or tensor of shape (n_a, L)
+    y_b : array or tensor of shape (n_b, L)
+        Distributions, non-negative rows that sum to 1.
+
+    Returns
+    -------
+    r : array or tensor of shape (n_a, n_b)
+
+    Examples
+    --------
     >>> hellinger(np.array([[1.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 1.0]]))
     array([[1., 0.]])
     """
@@ -96,8 +170,20 @@ def hellinger(y_a, y_b):
 def symmetric_kl(y_a, y_b):
     """1 / (1 + J), with the symmetric Kullback–Leibler divergence J = Σ (a − b)(log a − log b).
 
-    Entries are raised by 1e-12, so J is finite.
+    1e-12 is added to all entries, so that J is finite.
 
+    Parameters
+    ----------
+    y_a : array or tensor of shape (n_a, L)
+    y_b : array or tensor of shape (n_b, L)
+        Distributions, non-negative rows that sum to 1.
+
+    Returns
+    -------
+    r : array or tensor of shape (n_a, n_b)
+
+    Examples
+    --------
     >>> symmetric_kl(np.array([[0.5, 0.5]]), np.array([[0.5, 0.5]]))
     array([[1.]])
     """
@@ -120,8 +206,22 @@ def l1(y_a, y_b, span=2.0):
 
 
 def overlap(y_a, y_b):
-    """Mass that two distributions share, Σ min(a, b).
+    """Overlap of two distributions, Σ min(a, b).
 
+    Memory n_a × n_b × L.
+
+    Parameters
+    ----------
+    y_a : array or tensor of shape (n_a, L)
+    y_b : array or tensor of shape (n_b, L)
+        Distributions, non-negative rows that sum to 1.
+
+    Returns
+    -------
+    r : array or tensor of shape (n_a, n_b)
+
+    Examples
+    --------
     >>> overlap(np.array([[0.2, 0.8]]), np.array([[0.5, 0.5]]))
     array([[0.7]])
     """
@@ -130,8 +230,22 @@ def overlap(y_a, y_b):
 
 
 def absolute(y_a, y_b):
-    """1 − ``|a − b|`` for real targets scaled to [0, 1]; for rows, the mean over their columns.
+    """1 minus the absolute difference of real targets in [0, 1], averaged over the columns.
 
+    Memory n_a × n_b × L.
+
+    Parameters
+    ----------
+    y_a : array or tensor of shape (n_a,) or (n_a, L)
+    y_b : array or tensor of shape (n_b,) or (n_b, L)
+        Real targets, scaled to [0, 1].
+
+    Returns
+    -------
+    r : array or tensor of shape (n_a, n_b)
+
+    Examples
+    --------
     >>> absolute(np.array([0.0, 0.25]), np.array([1.0]))
     array([[0.  ],
            [0.25]])

@@ -1,6 +1,6 @@
-"""Which rows make a batch: iterables of index lists, a new order at every pass.
+"""Samplers: iterables over batches of sample indices, in a new order in every pass.
 
-A sampler knows only indices.  ``len(sampler)`` is the number of batches of a pass.
+A sampler handles only indices.  ``len(sampler)`` is the number of batches of a pass.
 """
 
 import numpy as np
@@ -11,16 +11,18 @@ __all__ = ["ClassBalanced", "ClassPairs", "DomainBalanced", "Shuffled"]
 
 
 class Shuffled:
-    """All rows once a pass, in random order, in batches as equal in size as possible.
+    """Shuffled batches: all samples once a pass, in random order.
 
-    A last batch of one or two rows, in which there is no pair to learn from, cannot happen.
+    Batches are as equal in size as possible, so there is no small last batch without pairs to learn from.
 
     Parameters
     ----------
     n_rows : int
+        Number of samples.
     batch_size : int
-        Batches have about this many rows, at most half as many again.
+        Approximate number of samples in a batch; the actual one is at most 1.5 times as large.
     rng : numpy.random.Generator or RandomState
+        Generator of the order.
 
     Examples
     --------
@@ -41,21 +43,23 @@ class Shuffled:
 
 
 class ClassBalanced:
-    """P classes with K rows each, so that every batch holds pairs of both kinds.
+    """P × K sampling: batches of P classes with K samples each.
 
-    A class with fewer than K rows gives all it has, and P is larger for it: batches have about ``batch_size``
-    rows.  A pass visits about as many rows as there are, and every class about equally often.  Classes of one
-    row stand among the negatives, in at most half of a batch.
+    Every batch has similar and dissimilar pairs.  Classes with fewer than K samples contribute all of them, and P is
+    raised so that batches have about ``batch_size`` samples.  A pass draws about as many samples as there are, and
+    every class about equally often.  Samples that are alone in their class only serve as negatives, in at most
+    half of a batch.
 
     Parameters
     ----------
     codes : ndarray of shape (n_rows,)
-        Class codes; rows with a negative code (unknown) are never drawn.
+        Class codes; samples with a negative code (unknown) are never drawn.
     batch_size : int
-        Rows of a batch, about.
+        Approximate number of samples in a batch.
     rng : numpy.random.Generator or RandomState
+        Generator of the draws.
     n_per_class : int, default=8
-        K, at least: it grows where all classes do not fill a batch.
+        Smallest value of K; K is raised if all classes together do not fill a batch.
 
     Examples
     --------
@@ -86,7 +90,7 @@ class ClassBalanced:
         return (np.concatenate([rows, singles.draw(n)]) for rows, n in zip(parts, n_singles))
 
     def _dealt_classes(self):
-        """Hands of P different classes, the deck of classes shuffled when it has run out."""
+        """Draw P different classes for each batch, (n_batches, P), from a deck that is shuffled when it has run out."""
         per_deck = len(self.sizes) // max(1, self.n_classes)
         if not per_deck:
             return np.empty((self.n_batches, 0), int)
@@ -94,7 +98,7 @@ class ClassBalanced:
         return np.array(decks)[:, : per_deck * self.n_classes].reshape(-1, self.n_classes)[: self.n_batches]
 
     def _dealt_rows(self, hands):
-        """At most K rows for each of a list of classes, from the deck of the class, shuffled when it has run out."""
+        """Draw at most K rows for each class in ``hands``, from decks that are shuffled when they have run out."""
         K, sizes, n_hands = self.n_per_class, self.sizes, np.bincount(hands, minlength=len(self.sizes))
         per_deck = np.maximum(1, sizes // K)
         n_decks = -(-n_hands // per_deck)
@@ -104,7 +108,7 @@ class ClassBalanced:
         for size, end in zip(deck_sizes.tolist(), ends.tolist()):
             if size >= K:
                 self.rng.shuffle(cards[end - size : end])
-        turn = np.empty(len(hands), int)  # whether a hand is the first, second, ... of its class, from 0
+        turn = np.empty(len(hands), int)  # number of a hand among those of its class, from 0
         turn[np.argsort(hands, kind="stable")] = ranges(np.zeros_like(n_hands), n_hands)
         deck = (np.cumsum(n_decks) - n_decks)[hands] + turn // per_deck[hands]
         first = (ends - deck_sizes)[deck] + turn % per_deck[hands] * K
@@ -112,17 +116,18 @@ class ClassBalanced:
 
 
 class ClassPairs:
-    """Random pairs, half of them similar: row k of a batch belongs with row k + len(batch) / 2.
+    """Random pairs, half of them similar: sample k of a batch is paired with sample k + len(batch) / 2.
 
-    Where the classes allow but one kind of pair, all pairs are of that kind.
+    If the classes allow only one kind of pair, all pairs are of that kind.
 
     Parameters
     ----------
     codes : ndarray of shape (n_rows,)
-        Class codes; rows with a negative code (unknown) are never drawn.
+        Class codes; samples with a negative code (unknown) are never drawn.
     batch_size : int
-        Rows of a batch, two for every pair.
+        Number of samples in a batch, two for every pair.
     rng : numpy.random.Generator or RandomState
+        Generator of the draws.
 
     Examples
     --------
@@ -144,7 +149,7 @@ class ClassPairs:
 
     def __iter__(self):
         n, size = len(self.order), self.stop - self.start
-        able = np.flatnonzero(size > 1), np.flatnonzero(size < n)  # with a row of its class, of another
+        able = np.flatnonzero(size > 1), np.flatnonzero(size < n)  # with another row of its class, with a row of another class
         for _ in range(self.n_batches):
             a, b = (self.rng.choice(rows, self.n_similar if len(rows) else 0) for rows in able)
             steps_a = 1 + (self.rng.random(len(a)) * (size[a] - 1)).astype(int)
@@ -155,15 +160,18 @@ class ClassPairs:
 
 
 class DomainBalanced:
-    """Half of a batch from the source, half from the target; the smaller domain comes round again.
+    """Batches with half of the samples from the source and half from the target domain.
+
+    A pass covers the larger domain once; the smaller one is repeated.
 
     Parameters
     ----------
     sample_domain : ndarray of shape (n_rows,)
-        Source rows have a value >= 0, target rows a negative one.
+        Values >= 0 for source samples, negative for target samples.
     batch_size : int
-        Rows of a batch, half of them of each domain; fewer where a domain is smaller than that.
+        Number of samples in a batch, half of them from each domain; fewer if a domain is smaller than that.
     rng : numpy.random.Generator or RandomState
+        Generator of the draws.
 
     Examples
     --------
