@@ -1,4 +1,4 @@
-"""metricnets: metric learning, linear and deep, for people who live in scikit-learn."""
+"""metricnets: linear and deep metric learning as scikit-learn estimators."""
 
 from metricnets._lazy import attach
 from metricnets._version import __version__ as __version__

@@ -1,4 +1,4 @@
-"""Docstrings of classes that show all parameters and attributes, inherited ones too, and where their pages are."""
+"""Docstrings of classes with all parameters and attributes, including inherited ones, and links to their pages."""
 
 import inspect
 import re
@@ -11,7 +11,7 @@ JOINED = "Parameters", "Attributes"
 
 @cache
 def sections(doc):
-    r"""Split a numpydoc docstring: what comes before the first heading has the title "".
+    r"""Split a numpydoc docstring into its sections by title; the text before the first heading has the title "".
 
     >>> sections("A summary.\n\nSee Also\n--------\nThat.\n")
     {'': 'A summary.', 'See Also': 'That.'}
@@ -40,7 +40,7 @@ def document(cls, ancestors, parameters):
     ancestors : list of type
         The class and its ancestors, in the order in which the attributes are shown.
     parameters : iterable of str
-        Names in the order in which they are shown.  Their entries come from the nearest class, as their defaults do.
+        Names in the order in which they are shown.  An entry comes from the nearest class that has it.
     """
     described, attributes = {}, {}
     for ancestor in cls.__mro__:
@@ -57,7 +57,7 @@ def document(cls, ancestors, parameters):
 
 @cache
 def documentation_url():
-    """Where the documentation is published, as the metadata of the package say, or ""."""
+    """URL of the published documentation from the metadata of the package, or ""."""
     try:
         urls = metadata.metadata("metricnets").get_all("Project-URL", [])
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Where learning begins: linear maps and metrics by name, or given."""
+"""Initial linear maps and prior metrics, by name or given as an array."""
 
 import numpy as np
 from scipy.linalg import LinAlgError, eigvalsh
@@ -12,11 +12,11 @@ from sklearn.utils.validation import check_array
 from metricnets._linalg import centered, discriminants, inverse_root, standardized
 from metricnets.exceptions import NonPSDError, warn
 
-PLENTY = 2  # degrees of freedom for each feature: with fewer, the inverse of a covariance is far from the true one
+PLENTY = 2  # degrees of freedom for each feature that the inverse of a covariance needs
 
 
 def initial_metric(prior, X, rng, *, name="prior", definite=True):
-    """Make a metric M from its name, or check the one given.
+    """Compute a metric M from its name, or check a given one.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def initial_metric(prior, X, rng, *, name="prior", definite=True):
     name : str
         Name of the parameter, for messages.
     definite : bool, default=True
-        Whether M has to be positive definite; otherwise positive semi-definite.
+        Whether M has to be positive definite, or only positive semi-definite.
 
     Returns
     -------
@@ -36,11 +36,11 @@ def initial_metric(prior, X, rng, *, name="prior", definite=True):
     Raises
     ------
     ValueError
-        If an array is not symmetric and of shape (d, d).
+        If an array is not symmetric or not of shape (d, d).
     NonPSDError
         If it has a negative eigenvalue.
     LinAlgError
-        If it should be definite and is not, or the covariance of X is singular then.
+        If ``definite`` and the array, or the covariance of X, is singular.
     """
     d = X.shape[1]
     if isinstance(prior, str):
@@ -51,14 +51,14 @@ def initial_metric(prior, X, rng, *, name="prior", definite=True):
     if M.shape != (d, d):
         raise ValueError(f"{name} has shape {M.shape}; points of {d} features need a matrix of shape ({d}, {d}).")
     if not np.allclose(M, M.T, rtol=1e-6, atol=1e-8 * np.abs(M).max()):
-        raise ValueError(f"{name} is not symmetric; a metric is.")
+        raise ValueError(f"{name} is not symmetric; use ({name} + {name}.T) / 2.")
     M = (M + M.T) / 2
     values = eigvalsh(M)
     rounding = d * np.finfo(float).eps * np.abs(values).max()
     if values[0] < -rounding:
-        raise NonPSDError(f"{name} should be positive semi-definite; its least eigenvalue is {values[0]:.3g}.")
+        raise NonPSDError(f"{name} should be positive semi-definite; its smallest eigenvalue is {values[0]:.3g}.")
     if definite and values[0] <= rounding:
-        raise LinAlgError(f"{name} should be positive definite; its least eigenvalue is {values[0]:.3g}.")
+        raise LinAlgError(f"{name} should be positive definite; its smallest eigenvalue is {values[0]:.3g}.")
     return M
 
 
@@ -79,25 +79,25 @@ def _inverse_covariance(X, name, definite):
 
 
 def warn_if_few(X, n_free, covariance, remedy):
-    """Warn that a covariance of ``n_free`` degrees of freedom says little of its inverse for the features of X."""
+    """Warn if ``n_free`` degrees of freedom are too few to invert a covariance of the features of X."""
     d = np.count_nonzero(np.ptp(X, axis=0))
     if d > 1 and n_free < PLENTY * d:
         warn(
             f"the {covariance} has {n_free} degrees of freedom for {d} features, fewer than {PLENTY} for each; its "
-            f"inverse blows up directions in which so few rows happen to vary little. {remedy}"
+            f"inverse inflates directions in which the few samples happen to vary little. {remedy}"
         )
 
 
 def initial_components(init, n_components, X, codes, rng):
-    """Make a linear map L from its name, or check the one given.
+    """Compute a linear map L from its name, or check a given one.
 
     Parameters
     ----------
     init : {'auto', 'pca', 'lda', 'identity', 'random'} or array-like of shape (n_components, d)
-        'auto' is 'lda' where there are classes and enough of them for ``n_components``, else 'pca'
-        where that reduces the dimension, else 'identity'.
+        'auto' is 'lda' if there are enough classes for ``n_components``, else 'pca'
+        if that reduces the dimension, else 'identity'.
     n_components : int or None
-        None takes the rows of an array, otherwise d.
+        None takes the number of rows of an array, otherwise d.
     X : ndarray or sparse matrix of shape (n, d)
     codes : ndarray of shape (n,) or None
         Classes; None if there are none.
@@ -110,7 +110,7 @@ def initial_components(init, n_components, X, codes, rng):
     Raises
     ------
     ValueError
-        If the array is not of this shape, or there are too few classes or rows for 'lda' or 'pca'.
+        If the array does not have this shape, or there are too few classes or samples for 'lda' or 'pca'.
     """
     n, d = X.shape
     X = X if issparse(X) else centered(X)
@@ -126,8 +126,8 @@ def initial_components(init, n_components, X, codes, rng):
             raise ValueError("init='lda' takes no sparse matrix; use init='pca'.")
         if not k < n_classes < n:
             raise ValueError(
-                f"init='lda' needs n_components below the number of classes, and rows enough to see their scatter; "
-                f"n_components is {k}, for {n_classes} classes in {n} rows. Use init='pca' or lower n_components."
+                f"init='lda' needs n_components below the number of classes, and more samples than classes; "
+                f"n_components is {k}, for {n_classes} classes in {n} samples. Use init='pca' or lower n_components."
             )
         return _discriminants(X, codes, k)
     if init == "pca":
@@ -146,19 +146,19 @@ def _given(init, n_components, d):
     if L.shape[1] != d or len(L) > d or n_components not in (None, len(L)):
         rows = f"at most {d}" if n_components is None else n_components
         raise ValueError(f"init has shape {L.shape}; it needs n_components rows ({rows}) and n_features={d} columns.")
-    if np.abs(L).max() > 1e75:  # fourth powers of the embeddings are to be numbers still
+    if np.abs(L).max() > 1e75:  # fourth powers of the embeddings should not overflow
         raise ValueError(f"init reaches {np.abs(L).max():.3g}, beyond 1e75.")
     return L
 
 
 def _discriminants(X, codes, k):
-    """The k leading discriminants, with principal components in place of those that scatter leaves undefined."""
+    """The k leading discriminants, completed by rows of the identity if there are fewer."""
     if not any(np.ptp(X[codes == code], axis=0).any() for code in np.unique(codes)):
         return np.eye(k, X.shape[1])
     sizes = np.bincount(codes)
     if len(X) - len(sizes) >= PLENTY * X.shape[1]:
         found = LinearDiscriminantAnalysis().fit(X, codes).scalings_.T[:k]  # (at most k, d)
-    else:  # the scatter within classes as it is would be worse than no start
+    else:  # the unshrunk scatter within classes would be worse than no start
         means = np.stack([X[codes == code].mean(axis=0) for code in range(len(sizes))])
         Z, scale = standardized(X - means[codes])
         found = discriminants(ledoit_wolf(Z)[0] * np.outer(scale, scale), means, sizes / len(X))[:k]
@@ -166,7 +166,7 @@ def _discriminants(X, codes, k):
 
 
 def as_matrix(values, name):
-    """Validate a matrix that the user gave; ValueError that says ``name`` if it is none, or not finite."""
+    """Validate a matrix given by the user; raise ValueError with ``name`` if it is not 2-D or not finite."""
     if np.ndim(values) != 2:
         raise ValueError(f"{name} should be a matrix, with 2 dimensions; got {np.ndim(values)}.")
     return check_array(values, dtype=float, input_name=name)

@@ -1,4 +1,4 @@
-"""Labels of points as class codes, and which of them are unknown: what that means is said here alone."""
+"""Labels of points as class codes; the only definition of an unknown label."""
 
 from numbers import Real
 
@@ -12,20 +12,20 @@ UNKNOWN = -1
 
 
 def read(y):
-    """Read labels, in whatever they come, where some may be unknown.
+    """Read labels of any type, some of which may be unknown.
 
     Parameters
     ----------
     y : array-like of shape (n,)
-        A list, an array, or a column of a data frame of any dtype.
+        A list, an array or a column of a data frame, of any dtype.
 
     Returns
     -------
     labels : ndarray of shape (n,)
     missing : ndarray of bool of shape (n,)
-        Where the label is None, NaN, or pandas' NA or NaT: always unknown.
+        Where the label is None, NaN, or pandas' NA or NaT, which is always unknown.
     negative : ndarray of bool of shape (n,)
-        Where it is a negative number: unknown in learners that take partial labels.
+        Where the label is a negative number, which is unknown in learners that take partial labels.
 
     Examples
     --------
@@ -52,17 +52,17 @@ def is_missing(label):
 
 
 def plain(labels):
-    """An array of objects as one of strings or of numbers, if that is what they all are."""
+    """Convert an array of objects to one of strings or numbers, if all of them are."""
     if labels.dtype.kind != "O" or not len(labels):
         return labels
     names, numbers = (sum(isinstance(label, kind) for label in labels) for kind in (str, Real))
     if 0 < names < len(labels):
-        raise ValueError("y has strings and other labels side by side; use labels of one kind.")
+        raise ValueError("y mixes strings with other labels; use labels of one type.")
     return np.array(labels.tolist()) if len(labels) in (names, numbers) else labels
 
 
 def partial_codes(y):
-    """Number the classes of ``y`` from 0; −1 where the label is unknown: a negative number, NaN, None, NA or NaT.
+    """Number the classes of ``y`` from 0; unknown labels, negative numbers, NaN, None, NA or NaT, become −1.
 
     >>> partial_codes(["b", "a", None, "b"])
     array([ 1,  0, -1,  1])
@@ -76,13 +76,13 @@ def partial_codes(y):
 
 
 def class_codes(y):
-    """Number the classes of ``y`` from 0; ValueError if they are not classes."""
+    """Number the classes of ``y`` from 0; raise ValueError if they are not classes."""
     check_classification_targets(y)
     return np.unique(y, return_inverse=True)[1]
 
 
 def known_classes(y):
-    """Return the classes, and the codes of `partial_codes`; ValueError if what is known are not classes."""
+    """Return the classes and the codes of `partial_codes`; raise ValueError if the known labels are not classes."""
     labels, missing, negative = read(y)
     known = ~missing & ~negative
     labels = plain(labels[known])
@@ -93,20 +93,20 @@ def known_classes(y):
 
 
 def supervised_codes(y):
-    """Do as `partial_codes` where labels are expected, and see that they are two classes, or all known.
+    """Encode as `partial_codes`, and check that there are two classes if some labels are unknown.
 
-    Negative numbers may have been meant as a class, so there is a warning of how many rows are left out.
+    Negative numbers may have been meant as a class, so a warning says how many samples are left out.
     """
     classes, codes = known_classes(y)
     n_unknown, n_negative = np.count_nonzero(codes < 0), np.count_nonzero(read(y)[2])
     if n_unknown and len(classes) < 2:
         raise ValueError(
             f"y has {len(classes)} known class only, as its {n_unknown} labels that are negative, None or NaN count as "
-            "not known; number the classes from 0, as scikit-learn's LabelEncoder does."
+            "unknown; number the classes from 0, as scikit-learn's LabelEncoder does."
         )
     if n_negative:
         warn(
-            f"{n_negative} of {len(codes)} labels in y are negative, which means not known: these rows are left out. "
-            "If they are a class, number the classes from 0; if not, None or NaN says so without this warning."
+            f"{n_negative} of {len(codes)} labels in y are negative, which means unknown: these samples are left out. "
+            "If they are a class, number the classes from 0; if they are unknown, None or NaN avoids this warning."
         )
     return codes

@@ -5,7 +5,7 @@ import importlib
 import pkgutil
 import sys
 
-# Libraries that not everything needs: linear learners, metrics and protocols work without them
+# Optional libraries: linear learners, metrics and protocols work without them
 LIBRARIES = {
     "torch": 'PyTorch, which is not installed: pip install torch (PyTorch\'s page "Get started" has smaller builds)',
     "skorch": "skorch, which is not installed: pip install skorch",
@@ -14,7 +14,7 @@ LIBRARIES = {
 
 
 def needed(module, by):
-    """Import a module; ImportError that says what to install if it lacks a library of the above, which ``by`` needs."""
+    """Import a module; if it needs one of `LIBRARIES` that is missing, the error says that ``by`` needs it."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -25,10 +25,10 @@ def needed(module, by):
 
 
 def attach(package):
-    """Make ``__getattr__``, ``__dir__`` and ``__all__`` of a package from the imports of its stub.
+    """Make ``__getattr__``, ``__dir__`` and ``__all__`` of a package from the imports in its stub.
 
     ``from metricnets.linear._lda import LDA as LDA`` in the stub, and no other line, makes ``LDA`` a name of the
-    package, and ``from metricnets import metrics as metrics`` a module of it.  So ``LDA`` costs no import of PyTorch.
+    package, and ``from metricnets import metrics as metrics`` a module of it.  So ``LDA`` does not import PyTorch.
     """
     stub = ast.parse(pkgutil.get_data(package, "__init__.pyi"))
     home = {alias.name: node.module for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}

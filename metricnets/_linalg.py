@@ -1,21 +1,22 @@
-"""Symmetric matrices, and the origin of points: every clip of an eigenvalue in the package is in this file."""
+"""Symmetric matrices, whose eigenvalues are clipped only in this file, and the origin of points."""
 
 import numpy as np
 from scipy.linalg import eigh, qr
 from scipy.sparse import csr_matrix, issparse
 from sklearn.utils.sparsefuncs import inplace_column_scale, mean_variance_axis
 
-COLLINEAR = 1e-11  # least variance, of columns of variance one, that is not from rounding, in single precision too
+COLLINEAR = 1e-11  # smallest variance, with columns of variance one, that is not rounding even in single precision
 
 
 def standardized(X):
-    """Columns of mean 0 and variance 1, or 0 if they do not vary; and what they were divided by, 1 for those.
+    """Standardise columns; return them and their standard deviations.
 
-    Sparse columns keep their mean, so that zeros stay zeros.
+    Constant columns become 0, with a standard deviation of 1.  Sparse columns keep their mean, so that zeros stay
+    zeros.
     """
     if issparse(X):
         scale = np.sqrt(mean_variance_axis(X, axis=0)[1])
-        constant = scale <= 1e-7 * abs(X).max(axis=0).toarray().ravel()  # but for rounding
+        constant = scale <= 1e-7 * abs(X).max(axis=0).toarray().ravel()  # up to rounding
         scale[constant] = 1
         X = X.copy()
         inplace_column_scale(X, np.where(constant, 0, 1 / scale))
@@ -32,7 +33,7 @@ def components_from_metric(M, n_components=None):
     Returns
     -------
     L : ndarray of shape (n_components, d)
-        The leading eigenvectors times the roots of their eigenvalues, the greatest first; for None
+        The leading eigenvectors times the roots of their eigenvalues, the largest first; for None
         the symmetric root, which is unique.
     """
     values, vectors = eigh(M)
@@ -43,9 +44,9 @@ def components_from_metric(M, n_components=None):
 
 
 def with_fixed_signs(L):
-    """Turn the rows so that the entry of greatest size is positive: an eigenvector has no sign of its own."""
-    greatest = np.abs(L).argmax(axis=1)[:, None]
-    return L * np.where(np.take_along_axis(L, greatest, axis=1) < 0, -1.0, 1.0)
+    """Flip the signs of rows so that the entry of largest magnitude is positive, as eigenvectors have no sign."""
+    largest = np.abs(L).argmax(axis=1)[:, None]
+    return L * np.where(np.take_along_axis(L, largest, axis=1) < 0, -1.0, 1.0)
 
 
 def project_psd(M):
@@ -57,7 +58,7 @@ def project_psd(M):
 def inverse_root(M):
     """Factor the pseudo-inverse of a positive semi-definite matrix as ``W @ W.T``.
 
-    The rank is that of the correlations, which do not depend on units: eigenvalues of these below
+    The rank is that of the correlation matrix, which does not depend on units: its eigenvalues below
     COLLINEAR count as zero.
 
     Returns
@@ -76,7 +77,7 @@ def inverse_root(M):
 
 
 def discriminants(within, means, priors):
-    """Directions of the greatest scatter of the class means, once the scatter within is white.
+    """Directions of the largest scatter of the class means, after whitening the scatter within classes.
 
     Parameters
     ----------
@@ -96,7 +97,7 @@ def discriminants(within, means, priors):
 
 
 def in_span(X):
-    """Coordinates of points in the space that they span, if they are fewer than the features.
+    """Coordinates of points in the space that they span, if there are fewer points than features.
 
     Returns
     -------
@@ -111,9 +112,9 @@ def in_span(X):
 
 
 def out_of_span(L, basis, n_components=None):
-    """The map of all features, from that of the coordinates of `in_span`: 0 across the span.
+    """Extend a map of the coordinates of `in_span` to all features, with 0 orthogonal to the span.
 
-    With ``n_components`` it has so many rows, otherwise L is a symmetric root, and so is the map.
+    With ``n_components`` the result has that many rows; otherwise L is a symmetric root, and so is the result.
     """
     if basis is None:
         return L
@@ -123,9 +124,9 @@ def out_of_span(L, basis, n_components=None):
 
 
 def split(L, basis):
-    """The part of L (k, d) that the points of `in_span` see, as left @ small @ basisᵀ, and the rest, which they do not.
+    """Split L (k, d) into the part that acts on the points of `in_span`, left @ small @ basisᵀ, and the rest.
 
-    Descents in L keep this form, with these ``left``, ``basis`` and rest: gradients have it, with a rest of 0.
+    Gradients have this form with the same ``left`` and ``basis``, and a rest of 0, so descents in L keep it.
 
     Returns
     -------
@@ -142,18 +143,18 @@ def split(L, basis):
 
 
 def joined(small, left, basis, rest):
-    """The map L of which `split` gives these parts."""
+    """The map L from its parts, the inverse of `split`."""
     return small if basis is None else left @ small @ basis.T + rest
 
 
 def centered(X):
-    """X without its mean; columns that are constant but for rounding become 0."""
+    """X minus its mean; columns that are constant up to rounding become 0."""
     Z = near_origin(X, middle(X))
     return Z - Z.mean(axis=0)
 
 
 def near_origin(X, origin):
-    """X less a point ``origin`` amid its rows; columns that are constant but for rounding become 0."""
+    """X minus a point ``origin`` near its rows; columns that are constant up to rounding become 0."""
     Z = shifted(X, origin)
     if not issparse(X):
         Z[:, np.ptp(X, axis=0) <= 1e-13 * np.abs(X).max(axis=0)] = 0
@@ -161,10 +162,10 @@ def near_origin(X, origin):
 
 
 def middle(X):
-    """A point amid the rows of X, in double precision: the median of each column in a thousand rows.
+    """A point near the rows of X, in double precision: the median of each column over a thousand rows.
 
-    It is one of the values of its column, so that near values less it are exact, and whole numbers stay whole.
-    Sparse columns with zeros, which are never far from 0, have 0.
+    It is one of the values of its column, so that differences to nearby values are exact, and integers stay
+    integers.  It is 0 for sparse columns with zeros, which are never far from 0.
 
     Returns
     -------
@@ -180,7 +181,7 @@ def middle(X):
 
 
 def shifted(X, origin):
-    """X less a point, in double precision; sparse stays sparse."""
+    """X minus a point, in double precision; sparse matrices stay sparse."""
     if not issparse(X):
         return X.astype(float) - origin
     return X.astype(float) - csr_matrix(np.ones((X.shape[0], 1))) @ csr_matrix(origin[None])

@@ -1,4 +1,4 @@
-"""Neighbours of the same class and of other classes, batches that bring them, labels that spread to them."""
+"""Neighbours in the same class and in other classes, batches with neighbours, and label spreading."""
 
 import numpy as np
 from scipy.spatial.distance import cdist
@@ -11,13 +11,13 @@ from metricnets._labels import UNKNOWN
 from metricnets._linalg import middle, shifted
 from metricnets._runtime import one_thread, quiet
 
-SMALL = 64  # rows of a class up to which it is not worth a search of its own
+SMALL = 64  # rows of a class up to which it gets no search of its own
 
 
 def neighborhoods(X, codes, source, n_within, n_between):
-    """Nearest neighbours of every row in its domain: of the same class, and of other classes.
+    """Nearest neighbours of every row in its domain: in the same class, and in other classes.
 
-    Where there are fewer than asked for, or the class is not known, a row stands in for them.
+    If there are fewer, or the class is unknown, the missing ones are replaced by the row itself.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def neighborhoods(X, codes, source, n_within, n_between):
 
 
 def _by_class(X, codes, n_within, n_between):
-    """Neighbours as `neighborhoods`, all classes being known: class by class, but small classes all at once."""
+    """Compute `neighborhoods` for known classes: class by class, with one search for all small classes."""
     classes, codes, sizes = np.unique(codes, return_inverse=True, return_counts=True)
     within, between = (np.repeat(np.arange(len(X))[:, None], k, axis=1) for k in (n_within, n_between))
     members = np.split(np.argsort(codes, kind="stable"), np.cumsum(sizes)[:-1])
@@ -52,7 +52,7 @@ def _by_class(X, codes, n_within, n_between):
     if len(rows) and n_between and len(classes) > 1:
         near = nearest(X, X[rows], min(len(X), n_between + sizes[sizes <= SMALL].max()))
         of_own = codes[near] == codes[rows, None]
-        first = np.argsort(of_own, axis=1, kind="stable")[:, :n_between]  # the others, the nearest of them first
+        first = np.argsort(of_own, axis=1, kind="stable")[:, :n_between]  # rows of other classes first, by distance
         near, of_own = (np.take_along_axis(array, first, axis=1) for array in (near, of_own))
         between[rows, : first.shape[1]] = np.where(of_own, rows[:, None], near)
     return within, between
@@ -67,14 +67,14 @@ def _nearest_within(X, k):
 
 
 def nearest(X, queries, k):
-    """Indices of the k rows of X nearest to each query; None asks for those nearest to each row of X, but itself."""
+    """Indices of the k rows of X nearest to each query, or to each row of X, without itself, if it is None."""
     return Neighbors(X, k)(queries)
 
 
 class Neighbors:
-    """Searches the rows of X, k at a time; where these are far from the origin is no matter.
+    """Search for k nearest rows of X that is accurate far from the origin.
 
-    Scikit-learn subtracts squared norms, in which the digits of far points are lost, so the origin is moved amid them.
+    Scikit-learn subtracts squared norms, which loses digits of far points, so the origin is moved near to them.
     """
 
     def __init__(self, X, k):
@@ -83,7 +83,7 @@ class Neighbors:
             self.index = NearestNeighbors(n_neighbors=k).fit(shifted(X, self.origin))
 
     def __call__(self, queries=None):
-        """Indices of the nearest rows (n_queries, k), as `nearest`."""
+        """Return the indices of the nearest rows, (n_queries, k), as `nearest`."""
         queries = queries if queries is None else shifted(queries, self.origin)
         with one_thread("openmp"):
             return self.index.kneighbors(queries, return_distance=False)
@@ -96,9 +96,9 @@ def spread_labels(z, codes, share=1.0, n_neighbors=10):
     ----------
     z : ndarray of shape (n, n_components)
     codes : ndarray of shape (n,)
-        −1 where it is not known.
+        Class codes; −1 where the class is unknown.
     share : float in (0, 1], default=1.0
-        How many of the unknown rows of each class found are labelled: those of least entropy.
+        Share of the unknown rows of each predicted class that are labelled: those of smallest entropy.
     n_neighbors : int, default=10
 
     Returns
@@ -117,9 +117,9 @@ def spread_labels(z, codes, share=1.0, n_neighbors=10):
 
 
 class WithNeighbors:
-    """Batches of rows, then as many neighbours of the same class, then as many of other classes.
+    """Batches of rows, followed by a neighbour in the same class and a neighbour in another class for each row.
 
-    One neighbour of each kind is drawn for every row.
+    The neighbours are drawn at random.
 
     Parameters
     ----------

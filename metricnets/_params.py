@@ -38,7 +38,7 @@ Function = Annotated[Callable, callable]
 Metric = Annotated[object, HasMethods("pair_distance"), HasMethods("transform")]
 LearnerOrDistance = Annotated[object, HasMethods("transform"), callable, None]
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike as Array  # a page long in `help`
+    from numpy.typing import ArrayLike as Array  # fills a page in `help`
 else:
     Array = Annotated[np.ndarray, "array-like"]
 Prior = Literal["identity", "covariance", "random"] | Array
@@ -56,17 +56,17 @@ MaybeFunction = Function | None
 
 
 def checked(plain, *constraints):
-    """Annotate the ``plain`` type with scikit-learn's parameter ``constraints``."""
+    """Annotate the type ``plain`` with scikit-learn's parameter ``constraints``."""
     return Annotated[plain, *constraints]
 
 
 def one_of(*names, or_else=None):
-    """Type a parameter that is one of ``names``, or of the further type ``or_else``."""
+    """Type of a parameter that is one of ``names``, or of the type ``or_else``."""
     return Literal[names] if or_else is None else Literal[names] | or_else
 
 
 def plain_and_constraints(annotation):
-    """Split the type of a parameter into the plain type and scikit-learn's constraints, or raise TypeError.
+    """Split the type of a parameter into the plain type and scikit-learn's constraints; raise TypeError otherwise.
 
     >>> plain_and_constraints(Annotated[int, Integral])
     (<class 'int'>, [<class 'numbers.Integral'>])
@@ -87,12 +87,12 @@ def plain_and_constraints(annotation):
 
 
 def random_state_of(seed):
-    """Make the generator of a ``random_state``; NumPy's global one, which None means elsewhere, is left alone."""
+    """Make the generator of a ``random_state``; None gives a new one instead of NumPy's global one."""
     return np.random.RandomState() if seed is None else check_random_state(seed)
 
 
 def check_instance(value, name):
-    """Raise ValueError if a class was given for an estimator."""
+    """Raise ValueError if a class was given instead of an estimator."""
     if isinstance(value, type):
         raise ValueError(f"{name}={value.__name__} is a class; give an instance, {value.__name__}().")
 
@@ -104,7 +104,7 @@ class Parametrized(Versioned, BaseEstimator):
     Subclassing makes a dataclass whose fields become scikit-learn's parameters, and reads the
     range checks from the annotations.  Parameters are keyword-only, unless they are declared as
     ``field(default=..., kw_only=False)``.  The docstring and the signature
-    show every parameter, inherited ones included: first those of the class, then those of its
+    show every parameter, including inherited ones: first those of the class, then those of its
     ancestors in the same file, then those of the shells.
     """
 
@@ -125,7 +125,18 @@ class Parametrized(Versioned, BaseEstimator):
         cls.__doc__ = document(cls, ancestors, inspect.signature(cls).parameters)
 
     def set_params(self, **params):
-        """Set parameters by name, also those of nested estimators, ``estimator__margin``; returns self."""
+        """Set the parameters of this estimator, and of nested ones by ``estimator__parameter``.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name.
+
+        Returns
+        -------
+        self : object
+            The estimator itself.
+        """
         try:
             return super().set_params(**params)
         except ValueError as error:
@@ -141,7 +152,7 @@ class Parametrized(Versioned, BaseEstimator):
 
 
 def _explained(init, types):
-    """Give a constructor plain types in this order, and an error that names the nearest parameter."""
+    """Give a constructor a signature with plain types in this order, and an error that names the closest parameter."""
 
     @functools.wraps(init)
     def __init__(self, *args, **kwargs):  # noqa: N807
@@ -167,9 +178,9 @@ def _with_hint(estimator, error):
 
 
 def fitting(fit):
-    """Decorate ``fit``: check the parameters first, and change nothing unless it succeeds.
+    """Decorate ``fit``: check the parameters first, and leave the estimator unchanged if it fails.
 
-    NumPy works in one thread meanwhile; see `metricnets._runtime.one_thread`.
+    NumPy works in one thread during the fit; see `metricnets._runtime.one_thread`.
     """
     signature = inspect.signature(fit)
 

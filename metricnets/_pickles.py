@@ -1,4 +1,4 @@
-"""Pickles that say which version wrote them."""
+"""Pickles that name the version that wrote them."""
 
 from metricnets._version import __version__
 from metricnets.exceptions import InconsistentVersionWarning, warn
@@ -7,7 +7,7 @@ KEY = "_metricnets_version"
 
 
 class Versioned:
-    """An object whose pickle names the version that wrote it; another version warns when it reads it."""
+    """An object whose pickle names the version that wrote it; other versions warn when they read it."""
 
     def __getstate__(self):
         return {**super().__getstate__(), KEY: __version__}

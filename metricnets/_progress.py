@@ -1,4 +1,4 @@
-"""What every iterative learner says: how far it is, for those who asked, and that it did not converge."""
+"""Progress bars and convergence warnings of the iterative learners."""
 
 import contextlib
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from metricnets.exceptions import warn
 
 @dataclass
 class Progress:
-    """Call it with the objective once an iteration; ``converged`` is set when the solver has returned."""
+    """A function that solvers call with the objective once an iteration; ``converged`` is set after they return."""
 
     advice: str
     bar: object = None
@@ -25,7 +25,7 @@ class Progress:
 
 @contextlib.contextmanager
 def progress(learner, advice="raise max_iter or tol"):
-    """Context that gives a `Progress`: it shows a bar if the learner is verbose, and at its end ConvergenceWarning."""
+    """Context with a `Progress`: shows a bar if the learner is verbose, and warns at the end if not converged."""
     name, max_iter = type(learner).__name__, getattr(learner, "max_iter", None)
     report = Progress(advice)
     if learner.verbose:

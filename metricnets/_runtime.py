@@ -1,4 +1,4 @@
-"""What is of the whole process: threads of numerical libraries, filters of warnings, locks."""
+"""State of the whole process: threads of numerical libraries, warning filters, locks."""
 
 import collections
 import contextlib
@@ -13,16 +13,16 @@ from threadpoolctl import ThreadpoolController
 
 controller = functools.cache(ThreadpoolController)
 
-_switching = threading.RLock()  # held while a setting of the process is made or put back
-_known = weakref.WeakSet()  # what a forked process has to free from threads that it does not have
+_switching = threading.RLock()  # held while a setting of the process is changed or restored
+_known = weakref.WeakSet()  # objects that a forked process has to free from threads that it does not have
 
 
 class Shared:
-    """Context that many threads may be in at once: the first in enters ``context()``, the last out leaves it.
+    """Context shared by threads: the first thread enters ``context()``, and the last one leaves it.
 
-    It is for settings of the whole process: where each thread put back what it found, the last
-    one would put back what another had set.  A forked process has only the thread that forked, so
-    there the others have left.
+    It is for settings of the whole process: if each thread restored what it had found, the last
+    one would restore what another had set.  A forked process has only the thread that forked, so
+    all others count as having left.
     """
 
     def __init__(self, context, each=None):
@@ -35,7 +35,7 @@ class Shared:
                 self.stack = contextlib.ExitStack()
                 self.stack.enter_context(self.context())
             self.inside[threading.get_ident()] += 1
-        if self.each is not None:  # what is of each thread rather than of the process
+        if self.each is not None:  # a setting of each thread rather than of the process
             self.each()
 
     def __exit__(self, *error):
@@ -45,6 +45,7 @@ class Shared:
                 self.stack.close()
 
     def without_other_threads(self):
+        """Forget the threads that a forked process does not have."""
         others = [thread for thread in self.inside if thread != threading.get_ident()]
         for thread in others:
             del self.inside[thread]
@@ -53,7 +54,7 @@ class Shared:
 
 
 class Lock:
-    """Re-entrant lock, ``with lock:``, that is free in a forked process unless the thread that forked holds it."""
+    """Re-entrant lock that is free in a forked process unless the thread that forked holds it."""
 
     def __init__(self):
         self.lock = threading.RLock()
@@ -66,6 +67,7 @@ class Lock:
         self.lock.release()
 
     def without_other_threads(self):
+        """Free the lock if a thread holds it that a forked process does not have."""
         if self.lock.acquire(blocking=False):
             self.lock.release()
         else:
@@ -86,10 +88,10 @@ def one_thread(user_api="blas"):
     """Context in which NumPy and SciPy, or scikit-learn with 'openmp', compute in one thread.
 
     The number of threads changes the last bits of a product, and which of two neighbours at the
-    same distance is found; so that the same seed gives the same bits, alone and in a search with
-    ``n_jobs``, where a process has one thread, it is always one.
+    same distance is found.  With one thread the same seed gives the same bits, alone and in a search
+    with ``n_jobs``, whose processes have one thread each.
     """
-    if user_api == "openmp":  # whose number of threads is of each thread
+    if user_api == "openmp":  # a setting of each thread
         return controller().select(user_api="openmp").limit(limits=1)
     return _one_blas_thread
 
@@ -108,9 +110,9 @@ def _blas_limited_to_one():
 
 
 def _set_threads(pool, number):
-    """Set the number of threads, also from another thread than the one that set it before.
+    """Set the number of threads, even if another thread has set it before.
 
-    threadpoolctl 3.8 and newer otherwise ignore that, without a word, as long as the other one lives.
+    threadpoolctl 3.8 and newer otherwise ignore the call silently while that thread is alive.
     """
     release = getattr(pool, "clear_controlling_thread", lambda force: None)
     release(force=True)
@@ -123,7 +125,7 @@ _one_blas_thread = Shared(_blas_limited_to_one)
 
 @functools.cache
 def quiet(category):
-    """Context in which warnings of this category are not shown."""
+    """Context in which warnings of this category are ignored."""
 
     @contextlib.contextmanager
     def ignoring():

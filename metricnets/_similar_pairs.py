@@ -1,18 +1,18 @@
-"""Whether targets have pairs of rows that are similar, and others."""
+"""Check that targets have similar and dissimilar pairs of samples."""
 
 import numpy as np
 
 from metricnets.relations import known_class, same_class
 
 CLASS_RELATIONS = (same_class, known_class)
-N_PAIRS = 2**24  # looked at, at most, for one that is similar and one that is not
+N_PAIRS = 2**24  # pairs that are searched at most
 
 
 def check_pairs(relation, targets, name, where="y"):
-    """Raise ValueError unless some pair of rows is similar, and some is not: otherwise there is nothing to tell apart.
+    """Raise ValueError unless some pairs of samples are similar and some are dissimilar.
 
-    Class codes are counted, in O(n).  For other targets pairs are looked at until one of each kind is found: all,
-    up to 16 million, and so many, those of rows drawn at random with all others, if there are more.
+    Class codes are counted, in O(n).  For other targets pairs are searched until one of each kind is found: at most
+    16 million, those of randomly drawn samples with all others if there are more.
 
     Parameters
     ----------
@@ -21,22 +21,22 @@ def check_pairs(relation, targets, name, where="y"):
     targets : ndarray or tensor of shape (n, ...)
         As `resolve` encodes them.
     name : str or callable
-        The relation as the user gave it.
+        The relation as given by the user.
     where : str, default='y'
-        What the targets are, for the message.
+        Name of the targets in the message.
     """
     similar, dissimilar = _kinds_of_codes(targets) if relation in CLASS_RELATIONS else _kinds(relation, targets)
     by = f"related by {'more than' if similar else 'at most'} 0.5 by relation={name!r}"
     if not similar:
         raise ValueError(
-            f"there is no similar pair in {where}, as all pairs of rows are {by}; classes need two rows or more, and "
-            "other targets a relation that calls some pairs similar, or loss='alignment', which learns from grades."
+            f"there is no similar pair in {where}, as all pairs of samples are {by}; a class needs two samples or "
+            "more, other targets need a relation above 0.5 for some pairs, or loss='alignment', which uses graded relations."
         )
     if not dissimilar:
         raise ValueError(
-            f"there is no dissimilar pair in {where}, as all pairs of rows are {by}; classes need to be two or more, "
-            "and other targets a relation that tells some apart, such as 'jaccard' or 'cosine' for sparse label "
-            "sets, or loss='alignment', which learns from grades."
+            f"there is no dissimilar pair in {where}, as all pairs of samples are {by}; there should be two "
+            "classes or more, other targets need a relation of at most 0.5 for some pairs, such as 'jaccard' or 'cosine' for "
+            "sparse label sets, or loss='alignment', which uses graded relations."
         )
 
 

@@ -1,4 +1,4 @@
-"""Targets as the relations read them: class codes, rows of numbers, scaled real values."""
+"""Targets encoded for the relations: class codes, rows of numbers, scaled real values."""
 
 from functools import partial
 from numbers import Integral, Real
@@ -17,29 +17,29 @@ LABEL_SETS = ("hamming", "jaccard")
 DISTRIBUTIONS = ("hellinger", "overlap", "symmetric_kl")
 
 
-MANY_VALUES = 100  # of whole numbers: they may be quantities
+MANY_VALUES = 100  # different whole numbers from which on they may be quantities
 
 
 def readable(y, relation):
-    """Turn y into what scikit-learn's validation reads, which refuses labels that are missing: codes, −1 for those.
+    """Encode missing labels as −1 for `known_class`, as scikit-learn's validation refuses them.
 
-    Only `known_class` takes such labels; for other relations y stays as it is.
+    For other relations y is returned unchanged.
     """
     return partial_codes(known_classes(y)[1]) if relation == "known_class" else y
 
 
 def resolve(y, relation="auto"):
-    """Encode the targets for a relation, and choose the relation if that is 'auto'.
+    """Encode the targets for a relation, and select the relation if it is 'auto'.
 
     Parameters
     ----------
     y : ndarray of shape (n,) or (n, L)
-        Classes, label sets, distributions or real values, already known to be finite.
+        Classes, label sets, distributions or real values, already checked to be finite.
     relation : str or callable, default='auto'
         A name of :mod:`metricnets.relations`, or ``(y_a, y_b) -> r``.  'auto' takes
         `same_class` for classes, `jaccard` for label sets, `overlap` for distributions
         and `absolute` for real values.  Whole numbers are classes, as everywhere in
-        scikit-learn, with a warning if they have hundreds of values: name 'absolute' if they are
+        scikit-learn, with a warning if they have hundreds of different values: set 'absolute' if they are
         counts or prices.
 
     Returns
@@ -49,12 +49,12 @@ def resolve(y, relation="auto"):
     targets : ndarray of shape (n,) or (n, L)
         int64 codes for classes, float32 for everything else; int64 or float64 for a callable.
     classes : ndarray of shape (n_classes,) or None
-        What the codes stand for.
+        The classes of the codes, or None for other targets.
 
     Raises
     ------
     ValueError
-        If the relation is not one for targets of this kind.
+        If the relation does not apply to targets of this kind.
     """
     if not callable(relation):
         check_option("relation", relation, ["auto", *relations.__all__])
@@ -98,25 +98,25 @@ def _suitable(y):
     if kind.startswith("continuous"):
         return "absolute"
     raise ValueError(
-        f"Unknown label type: relation='auto' does not know what to do with y of the kind {kind!r}; "
-        "name a relation, such as 'absolute', or give a function."
+        f"Unknown label type: relation='auto' does not know what to do with y of the type {kind!r}; "
+        "set a relation, such as 'absolute', or pass a function."
     )
 
 
 def _warn_of_quantities(y):
-    """Warn of whole numbers with many values that look like no numbering of classes: with gaps, and some there once."""
+    """Warn of whole numbers that look like quantities: many values, with gaps, some of which occur once."""
     if y.dtype.kind not in "fiu":
         return
     values, counts = np.unique(y, return_counts=True)
     if len(values) >= MANY_VALUES and np.ptp(values) >= len(values) and np.mean(counts == 1) > 0.05:
         warn(
-            f"y has {len(values)} different whole numbers, which relation='auto' takes for classes; set "
-            "relation='absolute' if they are quantities, or relation='same_class' if they are not."
+            f"y has {len(values)} different whole numbers, which relation='auto' takes as classes; set "
+            "relation='absolute' if they are quantities, or relation='same_class' if they are classes."
         )
 
 
 def _unit_range(y):
-    """Columns brought to [0, 1], exactly the same wherever their origin is; 0 where they are constant."""
+    """Scale columns to [0, 1], independently of their origin to the last bit; constant columns become 0."""
     y = y.astype(np.float64)
     y -= y.min(axis=0)
     span = y.max(axis=0)
@@ -134,14 +134,12 @@ def _codes(y):
     if y.ndim != 1:
         raise ValueError(f"y should be a 1d array, got an array of shape {y.shape} instead.")
     if not _are_classes(y):
-        raise ValueError(
-            f"Unknown label type: y should hold classes, whole numbers or strings, not such as {y[:3].tolist()}."
-        )
+        raise ValueError(f"Unknown label type: y should hold classes, whole numbers or strings; got {y[:3].tolist()}.")
     return np.unique(y, return_inverse=True)
 
 
 def _are_classes(y):
-    """Whole numbers or strings, however many: scikit-learn's test warns of many small classes."""
+    """Whether y has whole numbers or strings; scikit-learn's test would warn of many small classes."""
     if y.dtype.kind == "O":
         return all(isinstance(label, str) for label in y) or all(isinstance(label, Integral) for label in y)
     return y.dtype.kind != "f" or np.array_equal(y, np.trunc(y))

@@ -1,4 +1,4 @@
-"""The version, and those of what the package stands on."""
+"""The versions of the package and of its dependencies."""
 
 import importlib.metadata
 import os
@@ -22,9 +22,9 @@ LIBRARIES = (
 
 
 def show_versions():
-    """Print the versions that a report of a bug should name.
+    """Print the versions that a bug report should contain.
 
-    They are those of Python, of this package, of the libraries that it needs or can use, and of the
+    These are the versions of Python, of this package, of its required and optional dependencies, and of the
     numerical libraries that are loaded, with their number of threads.
 
     Examples

@@ -1,4 +1,4 @@
-"""Pairs, triplets and chunks drawn from labels, for learners that take those."""
+"""Pairs, triplets and chunks drawn from labels, for learners from tuples."""
 
 import numpy as np
 from sklearn.utils.random import sample_without_replacement
@@ -13,38 +13,56 @@ __all__ = ["Constraints", "chunks", "knn_triplets", "negative_pairs", "partial_c
 
 
 def positive_pairs(codes, n_pairs, rng):
-    """Draw different pairs of rows of one class, all pairs equally likely.
+    """Draw pairs of samples of one class without replacement, all pairs with the same probability.
 
     Parameters
     ----------
     codes : ndarray of int of shape (n,)
-        Negative where the class is not known.
+        Class codes; negative where the class is unknown.
     n_pairs : int
+        Number of pairs to draw.
     rng : numpy.random.RandomState
+        Generator of the draws.
 
     Returns
     -------
     pairs : ndarray of int of shape (min(n_pairs, n_possible), 2)
+        Indices of the samples.
     """
     rows, ends = _sorted_by_class(codes)
     return _draw(rows, np.arange(len(rows)) + 1, ends, n_pairs, rng)
 
 
 def negative_pairs(codes, n_pairs, rng):
-    """Draw different pairs of rows of two classes, all pairs equally likely; arguments as `positive_pairs`."""
+    """Draw pairs of samples of two classes without replacement, all pairs with the same probability.
+
+    Parameters
+    ----------
+    codes : ndarray of int of shape (n,)
+        Class codes; negative where the class is unknown.
+    n_pairs : int
+        Number of pairs to draw.
+    rng : numpy.random.RandomState
+        Generator of the draws.
+
+    Returns
+    -------
+    pairs : ndarray of int of shape (min(n_pairs, n_possible), 2)
+        Indices of the samples.
+    """
     rows, ends = _sorted_by_class(codes)
     return _draw(rows, ends, np.full(len(rows), len(rows)), n_pairs, rng)
 
 
 def _sorted_by_class(codes):
-    """The rows of known class, class by class, and for each where in this order its class ends."""
+    """The rows of known class, sorted by class, and for each the end of its class in this order."""
     rows = np.flatnonzero(codes >= 0)
     rows = rows[np.argsort(codes[rows], kind="stable")]
     return rows, np.searchsorted(codes[rows], codes[rows], side="right")
 
 
 def _draw(rows, first, last, n_pairs, rng):
-    """Draw pairs of ``rows[i]`` and ``rows[j]``, first[i] <= j < last[i], by their number in the list of all."""
+    """Draw pairs of ``rows[i]`` and ``rows[j]``, first[i] <= j < last[i], by their number in the list of all pairs."""
     below = np.concatenate([[0], np.cumsum(last - first)])  # number of the first pair of each i
     n_drawn = min(n_pairs, int(below[-1]))
     numbers = rng.permutation(sample_without_replacement(int(below[-1]), n_drawn, random_state=rng))
@@ -56,22 +74,24 @@ def _draw(rows, first, last, n_pairs, rng):
 
 
 def knn_triplets(X, codes, k_genuine, k_impostor, names=None):
-    """Triplets of a row, one of its nearest in its class, and one of its nearest in other classes.
+    """Form triplets of a sample, a nearest neighbour in its class and a nearest neighbour in another class.
 
     Parameters
     ----------
     X : ndarray of shape (n, d)
+        Points.
     codes : ndarray of int of shape (n,)
-        Negative where the class is not known.
+        Class codes; negative where the class is unknown.
     k_genuine, k_impostor : int
-        How many of each; all combinations are triplets.  Where there are fewer, those are taken,
-        with a warning.
+        Number of neighbours in the class and in other classes; all combinations are triplets.  If there are
+        fewer, all are taken, with a warning.
     names : ndarray of shape (n_classes,) or None, default=None
-        What the classes are called in these warnings; None: by their codes.
+        Names of the classes in these warnings; None takes their codes.
 
     Returns
     -------
     triplets : ndarray of int of shape (n_triplets, 3)
+        Indices of the samples.
     """
     rows = np.flatnonzero(codes >= 0)
     rows = rows[np.argsort(codes[rows], kind="stable")]
@@ -80,7 +100,7 @@ def knn_triplets(X, codes, k_genuine, k_impostor, names=None):
     genuine, impostor = neighborhoods(X, codes, codes >= 0, n_within, n_between)
     both = np.broadcast_arrays(rows[:, None, None], genuine[rows, :, None], impostor[rows, None, :])
     triplets = np.stack(both, axis=-1).reshape(-1, 3)
-    return triplets[(triplets[:, 1:] != triplets[:, :1]).all(axis=1)]  # a row stands in for a neighbour it lacks
+    return triplets[(triplets[:, 1:] != triplets[:, :1]).all(axis=1)]  # a row itself replaces a missing neighbour
 
 
 def _warn_of_few(codes, k_genuine, k_impostor, names):
@@ -101,21 +121,23 @@ def _warn_of_few(codes, k_genuine, k_impostor, names):
 
 
 def chunks(codes, n_chunks, chunk_size, rng):
-    """Draw chunks, disjoint sets of ``chunk_size`` rows of one class.
+    """Draw chunks, disjoint sets of ``chunk_size`` samples of one class.
 
     Parameters
     ----------
     codes : ndarray of int of shape (n,)
-        Negative where the class is not known.
+        Class codes; negative where the class is unknown.
     n_chunks : int
-        Every possible one if that is fewer.
+        Number of chunks to draw; all possible ones are taken if there are fewer.
     chunk_size : int
+        Number of samples in a chunk.
     rng : numpy.random.RandomState
+        Generator of the draws.
 
     Returns
     -------
     chunks : ndarray of int of shape (n,)
-        Number of the chunk of each row, −1 for none.
+        Chunk number of each sample, −1 for none.
     """
     possible = [np.empty((0, chunk_size), np.intp)]
     for code in np.unique(codes[codes >= 0]):
@@ -128,13 +150,21 @@ def chunks(codes, n_chunks, chunk_size, rng):
 
 
 def wrap_pairs(X, constraints):
-    """Form the pairs of points of ``(a, b, c, d)``, rows of similar (a, b) and dissimilar (c, d) points.
+    """Form the pairs of points given by the indices of `Constraints.positive_negative_pairs`.
+
+    Parameters
+    ----------
+    X : array-like of shape (n, d)
+        Points.
+    constraints : tuple of four arrays of int
+        Indices ``(a, b, c, d)`` of similar pairs (a, b) and dissimilar pairs (c, d).
 
     Returns
     -------
     pairs : ndarray of shape (n_pairs, 2, d)
+        The similar pairs, then the dissimilar pairs.
     y : ndarray of int of shape (n_pairs,)
-        +1 for the similar ones, which come first, and −1.
+        +1 for similar and −1 for dissimilar pairs.
     """
     X, (a, b, c, d) = np.asarray(X), constraints
     pairs = np.concatenate([np.stack([X[a], X[b]], axis=1), np.stack([X[c], X[d]], axis=1)])
@@ -142,12 +172,12 @@ def wrap_pairs(X, constraints):
 
 
 class Constraints:
-    """Pairs, triplets and chunks from labels of which some may be unknown.
+    """Pairs, triplets and chunks from labels, some of which may be unknown.
 
     Parameters
     ----------
     partial_labels : array-like of shape (n,)
-        Classes; None, NaN or a negative number where it is not known.
+        Classes; None, NaN or a negative number where the class is unknown.
 
     Examples
     --------
@@ -163,20 +193,21 @@ class Constraints:
         self._names = np.unique(plain(y[partial_codes(y) >= 0]))
 
     def positive_negative_pairs(self, n_constraints, same_length=False, random_state=None):
-        """Draw pairs of rows of one class and pairs of rows of two classes.
+        """Draw pairs of samples of one class and pairs of samples of two classes.
 
         Parameters
         ----------
         n_constraints : int
-            How many of each kind; where there are fewer all are returned, with a warning.
+            Number of pairs of each kind; if there are fewer, all are returned, with a warning.
         same_length : bool, default=False
-            Whether to return equally many of both kinds.
+            Whether to return the same number of both kinds.
         random_state : int, RandomState or None, default=None
+            Determines which pairs are drawn.  Pass an int for reproducible results.
 
         Returns
         -------
         a, b, c, d : ndarrays of int
-            Rows: a and b are of one class, c and d of two.
+            Indices of the samples: a and b are of one class, c and d of two.
         """
         codes, rng = partial_codes(self.partial_labels), random_state_of(random_state)
         drawn = {
@@ -193,22 +224,45 @@ class Constraints:
         return *positive.T, *negative.T
 
     def generate_knntriplets(self, X, k_genuine, k_impostor):
-        """Triplets of nearest neighbours (n_triplets, 3), see :func:`metricnets.constraints.knn_triplets`."""
+        """Form triplets of a sample, a nearest neighbour in its class and a nearest neighbour in another class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Points.
+        k_genuine, k_impostor : int
+            Number of neighbours in the class and in other classes; all combinations are triplets.  If there are
+            fewer, all are taken, with a warning.
+
+        Returns
+        -------
+        triplets : ndarray of int of shape (n_triplets, 3)
+            Indices of the samples.
+        """
         codes = partial_codes(self.partial_labels)
         return knn_triplets(check_array(X, dtype=float), codes, k_genuine, k_impostor, self._names)
 
     def chunks(self, n_chunks=100, chunk_size=2, random_state=None):
-        """Draw chunks, disjoint sets of rows of one class.
+        """Draw chunks, disjoint sets of samples of one class.
+
+        Parameters
+        ----------
+        n_chunks : int, default=100
+            Number of chunks to draw.
+        chunk_size : int, default=2
+            Number of samples in a chunk.
+        random_state : int, RandomState or None, default=None
+            Determines which chunks are drawn.  Pass an int for reproducible results.
 
         Returns
         -------
         chunks : ndarray of int of shape (n,)
-            Number of the chunk of each row, −1 for none.
+            Chunk number of each sample, −1 for none.
 
         Raises
         ------
         ValueError
-            If the classes are too small for so many chunks.
+            If the classes are too small for this number of chunks.
         """
         codes = partial_codes(self.partial_labels)
         numbers = chunks(codes, n_chunks, chunk_size, random_state_of(random_state))

@@ -232,10 +232,10 @@ def mlp(
 
 @torch.no_grad()
 def initialize(linear, init, activation="tanh", generator=None):
-    """Draw the weights of a linear layer, from the distribution of Glorot or He or U[−0.2, 0.2]; set its bias to 0."""
+    """Draw the weights of a linear layer, Glorot's, He's or U[−0.2, 0.2]; set its bias to 0."""
     n_out, n_in = linear.weight.shape
     for parameter in linear.parameters():
-        parameter.uniform_(generator=generator)  # as PyTorch draws its initial values, so that seeds have the same effect
+        parameter.uniform_(generator=generator)  # as PyTorch does, so that seeds mean the same
     if init == "uniform":
         bound = 0.2
     elif activation in ("relu", "gelu"):

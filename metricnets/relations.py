@@ -195,10 +195,23 @@ def symmetric_kl(y_a, y_b):
 
 
 def l1(y_a, y_b, span=2.0):
-    """1 − ‖a − b‖₁ / ``span``, equation (11) of HRAML; ``span`` is the greatest ‖a − b‖₁.
+    """1 minus the scaled ℓ₁ distance, 1 − ‖a − b‖₁ / ``span``, equation (11) of HRAML.
 
-    For distributions and one-hot rows that is 2, for label sets the number of labels.
+    Memory n_a × n_b × L.
 
+    Parameters
+    ----------
+    y_a : array or tensor of shape (n_a, L)
+    y_b : array or tensor of shape (n_b, L)
+    span : float, default=2.0
+        The largest possible ‖a − b‖₁: 2 for distributions and one-hot rows, L for label sets.
+
+    Returns
+    -------
+    r : array or tensor of shape (n_a, n_b)
+
+    Examples
+    --------
     >>> l1(np.array([[0.5, 0.5]]), np.array([[0.5, 0.5], [1.0, 0.0]]))
     array([[1. , 0.5]])
     """

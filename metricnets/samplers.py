@@ -116,9 +116,10 @@ class ClassBalanced:
 
 
 class ClassPairs:
-    """Random pairs, half of them similar: sample k of a batch is paired with sample k + len(batch) / 2.
+    """Random pairs, half of them similar.
 
-    If the classes allow only one kind of pair, all pairs are of that kind.
+    Sample k of a batch is paired with sample k + len(batch) / 2.  If the classes allow only one kind of
+    pair, all pairs are of that kind.
 
     Parameters
     ----------
@@ -149,7 +150,7 @@ class ClassPairs:
 
     def __iter__(self):
         n, size = len(self.order), self.stop - self.start
-        able = np.flatnonzero(size > 1), np.flatnonzero(size < n)  # with another row of its class, with a row of another class
+        able = np.flatnonzero(size > 1), np.flatnonzero(size < n)  # with a similar row, with a dissimilar row
         for _ in range(self.n_batches):
             a, b = (self.rng.choice(rows, self.n_similar if len(rows) else 0) for rows in able)
             steps_a = 1 + (self.rng.random(len(a)) * (size[a] - 1)).astype(int)

@@ -25,7 +25,7 @@ def test_metrics_by_name():
         (np.eye(3), ValueError, r"init has shape \(3, 3\)"),
         (np.ones((4, 2)), ValueError, "init has shape"),
         (np.triu(np.ones((4, 4))), ValueError, "init is not symmetric"),
-        (np.diag([1, 1, 1, -1]), NonPSDError, "least eigenvalue is -1"),
+        (np.diag([1, 1, 1, -1]), NonPSDError, "smallest eigenvalue is -1"),
         (np.diag([1, 1, 1, 0]), LinAlgError, "init should be positive definite"),
         (np.full((4, 4), np.nan), ValueError, "NaN"),
     ],

@@ -111,7 +111,7 @@ def test_rows_that_negative_labels_leave_out_are_counted(name):
 def test_labels_that_are_none_are_said(name):
     for y, message in [
         ([None] * 45, "known class only|no chunk has two"),
-        (["a", 1, "b"] * 15, "labels of one kind"),
+        (["a", 1, "b"] * 15, "labels of one type"),
         (X[:, 0] + 9, "(?i)unknown label type|whole numbers"),
         (X, "1d array"),
         (Y[:40], "inconsistent"),

@@ -1,8 +1,8 @@
 """The catalogue of losses.
 
-They are functions of embeddings ``z`` (n, n_components) and a relation ``r`` (n, n), whose entries
-are in [0, 1], 1 for similar and NaN for unknown; hyper-parameters by keyword, a scalar out.  Their names are
-those that ``EmbeddingNet(loss=...)`` takes.
+A loss is a function of embeddings ``z``, of shape (n, n_components), and a relation ``r``, of shape (n, n), whose
+entries are in [0, 1], 1 for similar and NaN for unknown pairs.  Hyper-parameters are keywords, and the result is a
+scalar tensor.  ``EmbeddingNet(loss=...)`` takes the losses by name.
 """
 
 from metricnets.losses._pair import alignment, contrastive, logistic_pair

@@ -1,4 +1,4 @@
-"""Distances, masks and means that the losses share."""
+"""Distances, masks and means shared by the losses."""
 
 import torch
 from torch.autograd.function import once_differentiable
@@ -7,7 +7,7 @@ EPS = 1e-12
 
 
 class _Single(torch.autograd.Function):
-    """Half precision as single precision; where half precision cannot hold the gradient it gets its largest number."""
+    """Cast half to single precision; gradients that overflow half precision are clipped to its largest number."""
 
     @staticmethod
     def forward(ctx, z):
@@ -22,16 +22,16 @@ class _Single(torch.autograd.Function):
 
 
 def precise(z):
-    """Return z in single precision at least: in half precision squares overflow, sums stand still, and EPS is 0."""
+    """Return z in single precision at least: in half precision squares overflow, sums stagnate and EPS is 0."""
     return _Single.apply(z) if z.dtype in (torch.float16, torch.bfloat16) else z
 
 
 class _SquaredDistances(torch.autograd.Function):
-    """‖z_i − z_j‖² for all rows, with the gradient Σ_j (g_ij + g_ji) · 2 (z_i − z_j) in two products."""
+    """‖z_i − z_j‖² for all rows, with the gradient Σ_j (g_ij + g_ji) · 2 (z_i − z_j) in two matrix products."""
 
     @staticmethod
     def forward(ctx, z):
-        z = z - z.mean(0)  # far from 0 the digits of small distances would be lost
+        z = z - z.mean(0)  # far from 0 small distances would lose their digits
         ctx.save_for_backward(z)
         norms = (z * z).sum(1)  # (n,)
         return torch.addmm(norms + norms[:, None], z, z.T, alpha=-2).clamp_min_(0)  # (n, n)
@@ -45,17 +45,17 @@ class _SquaredDistances(torch.autograd.Function):
 
 
 def sqdist(z):
-    """Squared Euclidean distances of all rows, (n, n), at least 0, in single precision or double."""
+    """Squared Euclidean distances between all rows, (n, n), non-negative, in single or double precision."""
     return _SquaredDistances.apply(precise(z))
 
 
 def dist(z):
-    """Euclidean distances of all rows, (n, n); the root is kept off 0, where it has no slope."""
+    """Euclidean distances between all rows, (n, n), bounded away from 0, where the root is not differentiable."""
     return (sqdist(z) + EPS).sqrt()
 
 
 def similar(r):
-    """1.0 where ``r`` > 0.5, and 0.0 where it is not, or not known.
+    """Mask of similar pairs: 1.0 where ``r`` > 0.5, 0.0 where it is not or is unknown.
 
     Masks are floats because arithmetic on them is several times faster than on booleans.
     """
@@ -63,11 +63,11 @@ def similar(r):
 
 
 def dissimilar(r):
-    """1.0 where ``r`` <= 0.5, and 0.0 where it is not, or not known."""
+    """Mask of dissimilar pairs: 1.0 where ``r`` <= 0.5, 0.0 where it is not or is unknown."""
     return (1 - precise(r).round()).nan_to_num(0.0)
 
 
 def masked_mean(values, mask):
-    """Mean of finite ``values`` where ``mask`` is 1.0, or True; 0, with a graph, where it nowhere is."""
+    """Mean of finite ``values`` where ``mask`` is 1.0 or True; 0, with a graph, if that is nowhere."""
     mask = mask.to(values.dtype)
     return torch.dot(values.reshape(-1), mask.reshape(-1)) / mask.sum().clamp_min(1)

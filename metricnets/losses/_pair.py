@@ -1,4 +1,4 @@
-"""Losses that are a mean over pairs: contrastive, logistic (DDML), alignment (HRAML)."""
+"""Losses that average over pairs: contrastive, logistic (DDML), alignment (HRAML)."""
 
 import torch
 from torch.nn import functional as F
@@ -7,10 +7,10 @@ from metricnets.losses._ops import dissimilar, dist, masked_mean, precise, simil
 
 
 def contrastive(z, r, *, positive_margin=0.0, margin=1.0, squared=False):
-    """Hinges on the distances of similar and of dissimilar pairs.
+    """Contrastive loss.
 
-    mean over similar pairs of h(d − τ₁) + mean over dissimilar pairs of h(τ₂ − d), where
-    h(x) = max(0, x), or its square.
+    Similar pairs are pulled together, and dissimilar pairs are pushed apart up to a margin: the mean over similar
+    pairs of h(d − τ₁) plus the mean over dissimilar pairs of h(τ₂ − d), where h(x) = max(0, x), or its square.
 
     Parameters
     ----------
@@ -19,15 +19,20 @@ def contrastive(z, r, *, positive_margin=0.0, margin=1.0, squared=False):
     r : tensor of shape (n, n)
         Relation; > 0.5 is similar, NaN is unknown.
     positive_margin : float, default=0.0
-        τ₁: similar pairs nearer than this are left alone.
+        τ₁ >= 0: similar pairs with a smaller distance have no loss.
     margin : float, default=1.0
-        τ₂ > τ₁: dissimilar pairs further apart than this are left alone.
+        τ₂ > τ₁: dissimilar pairs with a larger distance have no loss.
     squared : bool, default=False
-        False: equation (4) of Lu et al.  True: the squared hinges of DrLIM.
+        Whether to square the hinges, as in DrLIM; otherwise equation (4) of Lu et al.
 
     Returns
     -------
     loss : tensor of shape ()
+
+    Raises
+    ------
+    ValueError
+        Unless 0 <= positive_margin < margin.
 
     See Also
     --------
@@ -56,26 +61,32 @@ def contrastive(z, r, *, positive_margin=0.0, margin=1.0, squared=False):
 
 
 def logistic_pair(z, r, *, margin=3.0, gap=1.0, sharpness=1.0, balanced=False):
-    """The loss of DDML: ½ mean g(γ − ℓ (τ − d²)) with g(x) = log(1 + exp(βx)) / β.
+    """Logistic loss of pairs, the loss of DDML.
 
-    ℓ = +1 for similar pairs, whose d² should be below τ − γ, and −1 for dissimilar ones, whose
-    d² should be above τ + γ.
+    Squared distances of similar pairs should be below τ − γ, and those of dissimilar pairs above τ + γ:
+    ½ mean g(γ − ℓ (τ − d²)) with g(x) = log(1 + exp(βx)) / β, and ℓ = +1 for similar and −1 for
+    dissimilar pairs.
 
     Parameters
     ----------
     z : tensor of shape (n, n_components)
+        Embeddings.
     r : tensor of shape (n, n)
         Relation; > 0.5 is similar, NaN is unknown.
     margin : float, default=3.0
-        τ > γ.
+        The threshold τ of squared distances, above γ.
     gap : float, default=1.0
-        γ >= 0; 1 in the paper.  0 asks for the right side of τ and no more, which suits embeddings of
-        unit norm, whose d² is at most 4.
+        γ >= 0, half the width of the gap between similar and dissimilar pairs; 1 in the paper.  0 only asks for the
+        right side of τ, which suits embeddings of unit norm, whose d² is at most 4.
     sharpness : float, default=1.0
-        β; the greater, the more g is like a hinge.
+        β > 0; with larger values g is closer to a hinge.
     balanced : bool, default=False
-        The plain mean over all pairs, or one in which similar and dissimilar pairs have equal
-        weight, however many there are of each, as in the paper's training sets.
+        Whether similar and dissimilar pairs have the same total weight, as in the paper's training sets, where
+        there are equally many.  Otherwise all pairs have the same weight.
+
+    Returns
+    -------
+    loss : tensor of shape ()
 
     Raises
     ------
@@ -108,13 +119,13 @@ def check_gap(margin, gap):
     """Raise ValueError unless 0 <= gap < margin."""
     if not 0 <= gap < margin:
         raise ValueError(
-            f"gap={gap} should be at least 0 and below margin={margin}, or no pair is near enough: similar ones are "
-            "to have d² < margin - gap; lower gap, or raise margin."
+            f"gap={gap} should be at least 0 and below margin={margin}: similar pairs should have d² < margin - gap, "
+            "which no pair has otherwise. Lower gap, or raise margin."
         )
 
 
 def logistic(d2, pos, neg, *, margin, gap, sharpness, balanced):
-    """`logistic_pair` of squared distances ``d2`` and masks of the same shape, 1.0 or 0.0."""
+    """`logistic_pair` of squared distances ``d2`` and masks ``pos``, ``neg`` of 1.0 and 0.0, of the same shape."""
     sign = pos - neg  # ℓ
     terms = F.softplus(torch.addcmul(gap - margin * sign, sign, d2), beta=sharpness)
     if not balanced:
@@ -123,16 +134,24 @@ def logistic(d2, pos, neg, *, margin, gap, sharpness, balanced):
 
 
 def alignment(z, r, *, scale=2.0):
-    """The loss of HRAML: ¼ mean (d² − g)², with the wanted squared distance g = ``scale`` · (1 − r).
+    """Alignment loss, the loss of HRAML.
+
+    Squared distances should follow the dissimilarity of the targets: ¼ mean (d² − g)², with the target
+    g = ``scale`` · (1 − r).
 
     Parameters
     ----------
     z : tensor of shape (n, n_components)
+        Embeddings.
     r : tensor of shape (n, n)
         Relation in [0, 1]; NaN is unknown.
     scale : float, default=2.0
-        Squared distance wanted of the least alike.  Embeddings of unit norm can reach 4; for
-        many classes, which cannot all be opposite each other, 2 (orthogonal) is within reach.
+        Target squared distance of pairs with r = 0.  Embeddings of unit norm can reach 4; with
+        many classes, which cannot all be opposite to each other, they can reach 2 (orthogonal).
+
+    Returns
+    -------
+    loss : tensor of shape ()
 
     See Also
     --------

@@ -1,4 +1,4 @@
-"""Losses on triplets of embeddings."""
+"""Losses that compare pairs with a common anchor: triplet, N-pair."""
 
 import torch
 from torch.nn import functional as F
@@ -8,25 +8,36 @@ from metricnets.losses._ops import dist, masked_mean, precise, similar, sqdist
 
 
 def triplet(z, r, *, margin=0.2, select="all", squared=False, reduction="active"):
-    """Hinge on the difference of two distances: [τ + d(a, p) − d(a, n)]₊, equation (5) of Lu et al.
+    """Triplet loss, [τ + d(a, p) − d(a, n)]₊, equation (5) of Lu et al.
 
-    Triplets are indexed by one row for every positive pair (a, p): memory n_positive_pairs × n.
+    An anchor a should be nearer to a similar sample p than to a dissimilar sample n, by a margin.  There is one row
+    of losses for every similar pair (a, p): memory n_similar_pairs × n.
 
     Parameters
     ----------
     z : tensor of shape (n, n_components)
+        Embeddings.
     r : tensor of shape (n, n)
         Relation; > 0.5 is similar, NaN is unknown.
     margin : float, default=0.2
-        τ.
+        The margin τ.
     select : {'all', 'hard', 'semihard'}, default='all'
-        'all' takes every triplet; 'hard', for every anchor, its furthest positive and its nearest
-        negative; 'semihard', for every positive pair, the negatives with
+        'all' takes every triplet.  'hard' takes, for every anchor, its furthest positive and its nearest
+        negative.  'semihard' takes, for every positive pair, the negatives with
         d(a, p) < d(a, n) < d(a, p) + τ.
     squared : bool, default=False
         Whether d is the squared distance.
     reduction : {'active', 'all'}, default='active'
-        The mean over the triplets with a loss above 0, or over all selected ones.
+        Whether to average over the triplets with a loss above 0, or over all selected ones.
+
+    Returns
+    -------
+    loss : tensor of shape ()
+
+    Raises
+    ------
+    ValueError
+        If ``select`` or ``reduction`` is unknown.
 
     See Also
     --------
@@ -42,7 +53,7 @@ def triplet(z, r, *, margin=0.2, select="all", squared=False, reduction="active"
     --------
     >>> z = torch.tensor([[0.0], [1.0], [3.0]])
     >>> r = torch.tensor([[float("nan"), 1, 0], [1, float("nan"), 0], [0, 0, float("nan")]])
-    >>> triplet(z, r, margin=1.5)  # of (0, 1, 3) and (1, 0, 3) only the second violates
+    >>> triplet(z, r, margin=1.5)  # (0, 1, 3) has no loss, (1, 0, 3) has 0.5
     tensor(0.5000)
     """
     check_option("select", select, ["all", "hard", "semihard"])
@@ -65,23 +76,29 @@ def triplet(z, r, *, margin=0.2, select="all", squared=False, reduction="active"
 
 
 def npair(z, r, *, temperature=0.2):
-    """A positive against all negatives at once: mean of log(1 + Σ_n exp(s(a, n) − s(a, p))).
+    """N-pair loss, the mean of log(1 + Σ_n exp(s(a, n) − s(a, p))).
 
-    The mean is over the positive pairs (a, p), the sum over the negatives n of the anchor, and
-    s(a, b) = ⟨z_a, z_b⟩ / T: a smooth form of how much the best negative is ahead of the positive.  As s
-    grows with the norm of the embeddings, they should have unit norm: ``EmbeddingNet(normalize=True)``.
+    A positive is compared with all negatives at once: the mean is over the positive pairs (a, p), the sum over the
+    negatives n of the anchor, and s(a, b) = ⟨z_a, z_b⟩ / T.  It is a smooth form of the largest s(a, n) minus
+    s(a, p).  As s grows with the norm of the embeddings, they should have unit norm:
+    ``EmbeddingNet(normalize=True)``.
 
     Deviations from the paper: a temperature and unit norm instead of a penalty on the norm; a batch
-    may have any number of rows of a class, of which each pair is an (a, p), and a sum over rows of
+    may have any number of samples of a class, each pair of which is an (a, p); the sum is over all samples of
     other classes instead of one of each.
 
     Parameters
     ----------
     z : tensor of shape (n, n_components)
+        Embeddings.
     r : tensor of shape (n, n)
         Relation; > 0.5 is similar, NaN is unknown.
     temperature : float > 0, default=0.2
-        T; the smaller, the more the nearest negatives count.
+        The temperature T.  With smaller values the nearest negatives have more weight.
+
+    Returns
+    -------
+    loss : tensor of shape ()
 
     Raises
     ------
@@ -107,5 +124,5 @@ def npair(z, r, *, temperature=0.2):
         raise ValueError(f"temperature={temperature!r} should be above 0.")
     z = precise(z)
     s = z @ z.T / temperature  # (n, n)
-    rivals = torch.where(r <= 0.5, s, -torch.inf).logsumexp(1, keepdim=True)  # (n, 1), −inf where there are none
+    rivals = torch.where(r <= 0.5, s, -torch.inf).logsumexp(1, keepdim=True)  # (n, 1), −inf without negatives
     return masked_mean(F.softplus(rivals - s), similar(r))

@@ -1,7 +1,8 @@
-"""The API of metric-learn 0.7.0: ``from metricnets import metric_learn`` stands for ``import metric_learn``.
+"""The API of metric-learn 0.7.0: ``from metricnets import metric_learn`` replaces ``import metric_learn``.
 
-Modules and classes have their names, and the classes their arguments by position, parameters that no longer have
-an effect, and ``score_pairs``.  Each class is a subclass of the one of this name in ``metricnets``.
+Modules and classes have the names of metric-learn.  The classes also take arguments by position and parameters
+that no longer have an effect, and have ``score_pairs``.  Each is a subclass of the class of the same name in
+``metricnets``.
 
 Examples
 --------
@@ -13,7 +14,7 @@ LMNN(init='pca', n_neighbors=5)
 
 from metricnets._lazy import attach
 
-__version__ = "0.7.0"  # of metric-learn, for programs that look at it
+__version__ = "0.7.0"  # of metric-learn, for code that reads it
 
 __getattr__, __dir__, _names = attach(__name__)
 __all__ = [*_names, "__version__"]

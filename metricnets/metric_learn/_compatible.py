@@ -1,4 +1,4 @@
-"""What the classes of metric-learn have beyond ours: arguments by position and methods of its own."""
+"""What the classes of metric-learn have in addition: positional arguments and a few methods."""
 
 import functools
 import inspect
@@ -11,10 +11,10 @@ from metricnets.exceptions import warn
 
 
 class Compatible:
-    """A learner with metric-learn's constructor; put before the class of ours that does the work.
+    """Mixin with metric-learn's constructor, to the left of the learner.
 
-    The class keyword ``positional`` names the parameters that may be passed by position, in their order; a subclass
-    without constructor has them too.
+    The class keyword ``positional`` names the parameters that may be passed by position, in their order; subclasses
+    without a constructor inherit them.
     """
 
     _positional = ()
@@ -33,7 +33,17 @@ class Compatible:
         return as_function(self.preprocessor)
 
     def score_pairs(self, pairs):
-        """Do the same as ``pair_distance``, with a FutureWarning: its name says the opposite of what it does."""
+        """Return the distances of pairs, as ``pair_distance`` does, with a FutureWarning.
+
+        Parameters
+        ----------
+        pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
+            Pairs of points.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_pairs,)
+        """
         check_is_fitted(self)
         warn(
             "score_pairs will be deprecated in release 0.7.0. Use pair_score to compute similarity scores, "
@@ -44,13 +54,13 @@ class Compatible:
 
 
 class CompatiblePairs(Compatible):
-    """The same, of a learner from pairs."""
+    """Mixin for learners from pairs."""
 
     _validate_calibration_params = staticmethod(check_strategy)
 
 
 def _taking(init, names):
-    """Let a keyword-only constructor take the arguments of these names by position, in this order."""
+    """Let a keyword-only constructor take the parameters of these names by position, in this order."""
 
     @functools.wraps(init)
     def __init__(self, *args, **kwargs):  # noqa: N807

@@ -1,4 +1,4 @@
-"""metric-learn's names for what the learners have in common."""
+"""Base classes and helpers under the names of metric-learn."""
 
 import numpy as np
 from sklearn.utils.validation import check_array, check_X_y
@@ -25,13 +25,29 @@ __all__ = [
 
 
 def check_input(input_data, y=None, preprocessor=None, type_of_inputs="classic", tuple_size=None, dtype="numeric"):
-    """Validate points, 'classic', or 'tuples' of ``tuple_size`` points, and look indicators up.
+    """Validate points or tuples of points, and look up indicators.
+
+    Parameters
+    ----------
+    input_data : array-like
+        Points or tuples, of features or of indicators.
+    y : array-like of shape (n,) or None, default=None
+        Labels.
+    preprocessor : array-like, callable or None, default=None
+        Where indicators are looked up.
+    type_of_inputs : {'classic', 'tuples'}, default='classic'
+        Whether the data are points or tuples.
+    tuple_size : int or None, default=None
+        Number of points in a tuple.
+    dtype : str or dtype, default='numeric'
+        Type of the result, as in scikit-learn's ``check_array``.
 
     Returns
     -------
     X : ndarray of shape (n, n_features) or (n, tuple_size, n_features)
+        Validated data.
     y : ndarray of shape (n,)
-        Only if there is one.
+        Validated labels, only if ``y`` was given.
     """
     if type_of_inputs not in ("classic", "tuples"):
         raise ValueError(f"type_of_inputs={type_of_inputs!r} is unknown; use 'classic' or 'tuples'.")
@@ -44,7 +60,7 @@ def check_input(input_data, y=None, preprocessor=None, type_of_inputs="classic",
 
 
 def validate_vector(u, dtype=None):
-    """Make a vector of a list, a row or a number; ValueError for more than one row."""
+    """Convert a list, a row or a number to a vector; raise ValueError for more than one row."""
     u = np.atleast_1d(np.asarray(u, dtype=dtype).squeeze())
     if u.ndim > 1:
         raise ValueError(f"one vector is needed; got an array of shape {u.shape}.")

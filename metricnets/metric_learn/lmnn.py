@@ -21,21 +21,34 @@ class LMNN(
     Parameters
     ----------
     min_iter : int >= 0, default=50
-        Has no effect: convergence is judged over ten iterations, so that there are never fewer.
+        Has no effect: convergence is judged over ten iterations, so there are at least ten.
     learn_rate : float > 0, default=1e-7
-        Has no effect: a line search finds the steps.
+        Has no effect: a line search finds the step lengths.
 
     Attributes
     ----------
     labels_ : ndarray of shape (n_classes,)
-        Numbers of the classes, from 0.
+        The class codes, from 0.
     """
 
     min_iter: Whole = 50
     learn_rate: Positive = 1e-7
 
     def fit(self, X, y=None):
-        """Learn the metric from points and their classes; returns self."""
+        """Learn the metric from points and their classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
+            Training points.
+        y : array-like of shape (n_samples,)
+            Classes.
+
+        Returns
+        -------
+        self : object
+            The fitted learner.
+        """
         super().fit(X, y)
         self.labels_ = np.arange(class_codes(np.asarray(y)).max() + 1)
         return self

@@ -8,7 +8,7 @@ __all__ = ["MMC", "MMC_Supervised", "_BaseMMC"]
 
 
 class _BaseMMC(_mmc._BaseMMC):
-    """What both forms of MMC have besides those of ours.
+    """The parameters of metric-learn that `metricnets.MMC` does not have.
 
     Parameters
     ----------

@@ -8,14 +8,14 @@ __all__ = ["SCML", "SCML_Supervised", "_BaseSCML"]
 
 
 class _BaseSCML(_scml._BaseSCML):
-    """What both forms of SCML have besides those of ours.
+    """The parameters of metric-learn that `metricnets.SCML` does not have.
 
     Parameters
     ----------
     output_iter : int >= 1, default=500
-        Has no effect: the objective is known at every iteration.
+        Has no effect: the objective is computed at every iteration.
     batch_size : int >= 1, default=10
-        Has no effect: every iteration sees all triplets.
+        Has no effect: every iteration uses all triplets.
     """
 
     output_iter: Count = 500
