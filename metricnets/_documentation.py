@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from collections.abc import Iterable
 from functools import cache
 from importlib import metadata
 
@@ -10,7 +11,7 @@ JOINED = "Parameters", "Attributes"
 
 
 @cache
-def sections(doc):
+def sections(doc: str | None) -> dict[str, str]:
     r"""Split a numpydoc docstring into its sections by title; the text before the first heading has the title "".
 
     >>> sections("A summary.\n\nSee Also\n--------\nThat.\n")
@@ -21,7 +22,7 @@ def sections(doc):
     return {"": head.strip()} | {title: body.rstrip() for title, _, body in parts}
 
 
-def entries(doc, title):
+def entries(doc: str | None, title: str) -> dict[str, str]:
     r"""Split a section into its entries, by name.
 
     >>> entries("Parameters\n----------\nk : int\n    A number.\nname : str\n", "Parameters")
@@ -31,7 +32,7 @@ def entries(doc, title):
     return {entry.partition(" : ")[0]: entry for entry in re.split(r"\n+(?=\S)", body) if entry}
 
 
-def document(cls, ancestors, parameters):
+def document(cls: type, ancestors: list[type], parameters: Iterable[str]) -> str:
     """Return the docstring of a class, with the entries of its ancestors in Parameters and Attributes.
 
     Parameters
@@ -56,7 +57,7 @@ def document(cls, ancestors, parameters):
 
 
 @cache
-def documentation_url():
+def documentation_url() -> str:
     """URL of the published documentation from the metadata of the package, or ""."""
     try:
         urls = metadata.metadata("metricnets").get_all("Project-URL", [])

@@ -1,6 +1,7 @@
 """Initial linear maps and prior metrics, by name or given as an array."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.linalg import LinAlgError, eigvalsh
 from scipy.sparse import issparse
 from sklearn.covariance import ledoit_wolf
@@ -15,7 +16,9 @@ from metricnets.exceptions import NonPSDError, warn
 PLENTY = 2  # degrees of freedom for each feature that the inverse of a covariance needs
 
 
-def initial_metric(prior, X, rng, *, name="prior", definite=True):
+def initial_metric(
+    prior: str | ArrayLike, X: np.ndarray, rng: np.random.RandomState, *, name: str = "prior", definite: bool = True
+) -> np.ndarray:
     """Compute a metric M from its name, or check a given one.
 
     Parameters
@@ -78,7 +81,7 @@ def _inverse_covariance(X, name, definite):
     return W @ W.T
 
 
-def warn_if_few(X, n_free, covariance, remedy):
+def warn_if_few(X: np.ndarray, n_free: int, covariance: str, remedy: str) -> None:
     """Warn if ``n_free`` degrees of freedom are too few to invert a covariance of the features of X."""
     d = np.count_nonzero(np.ptp(X, axis=0))
     if d > 1 and n_free < PLENTY * d:
@@ -88,7 +91,9 @@ def warn_if_few(X, n_free, covariance, remedy):
         )
 
 
-def initial_components(init, n_components, X, codes, rng):
+def initial_components(
+    init: str | ArrayLike, n_components: int | None, X: np.ndarray, codes: np.ndarray | None, rng: np.random.RandomState
+) -> np.ndarray:
     """Compute a linear map L from its name, or check a given one.
 
     Parameters
@@ -165,7 +170,7 @@ def _discriminants(X, codes, k):
     return np.vstack([found, np.eye(k, X.shape[1])[len(found) :]])
 
 
-def as_matrix(values, name):
+def as_matrix(values: ArrayLike, name: str) -> np.ndarray:
     """Validate a matrix given by the user; raise ValueError with ``name`` if it is not 2-D or not finite."""
     if np.ndim(values) != 2:
         raise ValueError(f"{name} should be a matrix, with 2 dimensions; got {np.ndim(values)}.")

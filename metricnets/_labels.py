@@ -3,6 +3,7 @@
 from numbers import Real
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
@@ -11,7 +12,7 @@ from metricnets.exceptions import warn
 UNKNOWN = -1
 
 
-def read(y):
+def read(y: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Read labels of any type, some of which may be unknown.
 
     Parameters
@@ -46,12 +47,12 @@ def read(y):
     return labels, missing, negative
 
 
-def is_missing(label):
+def is_missing(label: object) -> bool:
     """Whether a label is None, NaN, or pandas' NA or NaT."""
     return label is None or type(label).__name__ == "NAType" or bool(label != label)
 
 
-def plain(labels):
+def plain(labels: np.ndarray) -> np.ndarray:
     """Convert an array of objects to one of strings or numbers, if all of them are."""
     if labels.dtype.kind != "O" or not len(labels):
         return labels
@@ -61,7 +62,7 @@ def plain(labels):
     return np.array(labels.tolist()) if len(labels) in (names, numbers) else labels
 
 
-def partial_codes(y):
+def partial_codes(y: ArrayLike) -> np.ndarray:
     """Number the classes of ``y`` from 0; unknown labels, negative numbers, NaN, None, NA or NaT, become −1.
 
     >>> partial_codes(["b", "a", None, "b"])
@@ -75,13 +76,13 @@ def partial_codes(y):
     return codes
 
 
-def class_codes(y):
+def class_codes(y: ArrayLike) -> np.ndarray:
     """Number the classes of ``y`` from 0; raise ValueError if they are not classes."""
     check_classification_targets(y)
     return np.unique(y, return_inverse=True)[1]
 
 
-def known_classes(y):
+def known_classes(y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Return the classes and the codes of `partial_codes`; raise ValueError if the known labels are not classes."""
     labels, missing, negative = read(y)
     known = ~missing & ~negative
@@ -92,7 +93,7 @@ def known_classes(y):
     return classes, codes
 
 
-def supervised_codes(y):
+def supervised_codes(y: ArrayLike) -> np.ndarray:
     """Encode as `partial_codes`, and check that there are two classes if some labels are unknown.
 
     Negative numbers may have been meant as a class, so a warning says how many samples are left out.

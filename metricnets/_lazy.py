@@ -4,6 +4,8 @@ import ast
 import importlib
 import pkgutil
 import sys
+from collections.abc import Callable
+from types import ModuleType
 
 # Optional libraries: linear learners, metrics and protocols work without them
 LIBRARIES = {
@@ -13,7 +15,7 @@ LIBRARIES = {
 }
 
 
-def needed(module, by):
+def needed(module: str, by: str) -> ModuleType:
     """Import a module; if it needs one of `LIBRARIES` that is missing, the error says that ``by`` needs it."""
     try:
         return importlib.import_module(module)
@@ -24,7 +26,7 @@ def needed(module, by):
         raise ModuleNotFoundError(f"{by} needs {LIBRARIES[library]}.", name=library) from error
 
 
-def attach(package):
+def attach(package: str) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
     """Make ``__getattr__``, ``__dir__`` and ``__all__`` of a package from the imports in its stub.
 
     ``from metricnets.linear._lda import LDA as LDA`` in the stub, and no other line, makes ``LDA`` a name of the

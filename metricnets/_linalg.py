@@ -2,13 +2,13 @@
 
 import numpy as np
 from scipy.linalg import eigh, qr
-from scipy.sparse import csr_matrix, issparse
+from scipy.sparse import csr_matrix, issparse, spmatrix
 from sklearn.utils.sparsefuncs import inplace_column_scale, mean_variance_axis
 
 COLLINEAR = 1e-11  # smallest variance, with columns of variance one, that is not rounding even in single precision
 
 
-def standardized(X):
+def standardized(X: np.ndarray | spmatrix) -> tuple[np.ndarray | spmatrix, np.ndarray]:
     """Standardise columns; return them and their standard deviations.
 
     Constant columns become 0, with a standard deviation of 1.  Sparse columns keep their mean, so that zeros stay
@@ -27,7 +27,7 @@ def standardized(X):
     return X / scale, scale
 
 
-def components_from_metric(M, n_components=None):
+def components_from_metric(M: np.ndarray, n_components: int | None = None) -> np.ndarray:
     """Factor a positive semi-definite ``M = L.T @ L``.
 
     Returns
@@ -43,19 +43,19 @@ def components_from_metric(M, n_components=None):
     return with_fixed_signs(roots.T[::-1][:n_components])
 
 
-def with_fixed_signs(L):
+def with_fixed_signs(L: np.ndarray) -> np.ndarray:
     """Flip the signs of rows so that the entry of largest magnitude is positive, as eigenvectors have no sign."""
     largest = np.abs(L).argmax(axis=1)[:, None]
     return L * np.where(np.take_along_axis(L, largest, axis=1) < 0, -1.0, 1.0)
 
 
-def project_psd(M):
+def project_psd(M: np.ndarray) -> np.ndarray:
     """Project a symmetric matrix onto the positive semi-definite ones, the nearest in the Frobenius norm."""
     values, vectors = eigh(M)
     return (vectors * np.clip(values, 0, None)) @ vectors.T
 
 
-def inverse_root(M):
+def inverse_root(M: np.ndarray) -> np.ndarray:
     """Factor the pseudo-inverse of a positive semi-definite matrix as ``W @ W.T``.
 
     The rank is that of the correlation matrix, which does not depend on units: its eigenvalues below
@@ -76,7 +76,7 @@ def inverse_root(M):
     return Q @ (Q.T @ W)
 
 
-def discriminants(within, means, priors):
+def discriminants(within: np.ndarray, means: np.ndarray, priors: np.ndarray) -> np.ndarray:
     """Directions of the largest scatter of the class means, after whitening the scatter within classes.
 
     Parameters
@@ -96,7 +96,7 @@ def discriminants(within, means, priors):
     return (W @ vectors[:, ::-1]).T
 
 
-def in_span(X):
+def in_span(X: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Coordinates of points in the space that they span, if there are fewer points than features.
 
     Returns
@@ -111,7 +111,7 @@ def in_span(X):
     return np.ascontiguousarray(R.T), basis
 
 
-def out_of_span(L, basis, n_components=None):
+def out_of_span(L: np.ndarray, basis: np.ndarray | None, n_components: int | None = None) -> np.ndarray:
     """Extend a map of the coordinates of `in_span` to all features, with 0 orthogonal to the span.
 
     With ``n_components`` the result has that many rows; otherwise L is a symmetric root, and so is the result.
@@ -123,7 +123,7 @@ def out_of_span(L, basis, n_components=None):
     return np.pad(with_fixed_signs(L @ basis.T), ((0, n_components - len(L)), (0, 0)))
 
 
-def split(L, basis):
+def split(L: np.ndarray, basis: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | float]:
     """Split L (k, d) into the part that acts on the points of `in_span`, left @ small @ basisᵀ, and the rest.
 
     Gradients have this form with the same ``left`` and ``basis``, and a rest of 0, so descents in L keep it.
@@ -142,18 +142,20 @@ def split(L, basis):
     return small, left, L - inner @ basis.T
 
 
-def joined(small, left, basis, rest):
+def joined(
+    small: np.ndarray, left: np.ndarray | None, basis: np.ndarray | None, rest: np.ndarray | float
+) -> np.ndarray:
     """The map L from its parts, the inverse of `split`."""
     return small if basis is None else left @ small @ basis.T + rest
 
 
-def centered(X):
+def centered(X: np.ndarray | spmatrix) -> np.ndarray | spmatrix:
     """X minus its mean; columns that are constant up to rounding become 0."""
     Z = near_origin(X, middle(X))
     return Z - Z.mean(axis=0)
 
 
-def near_origin(X, origin):
+def near_origin(X: np.ndarray | spmatrix, origin: np.ndarray) -> np.ndarray | spmatrix:
     """X minus a point ``origin`` near its rows; columns that are constant up to rounding become 0."""
     Z = shifted(X, origin)
     if not issparse(X):
@@ -161,7 +163,7 @@ def near_origin(X, origin):
     return Z
 
 
-def middle(X):
+def middle(X: np.ndarray | spmatrix) -> np.ndarray:
     """A point near the rows of X, in double precision: the median of each column over a thousand rows.
 
     It is one of the values of its column, so that differences to nearby values are exact, and integers stay
@@ -180,7 +182,7 @@ def middle(X):
     return np.partition(rows, len(rows) // 2, axis=0)[len(rows) // 2].astype(float)
 
 
-def shifted(X, origin):
+def shifted(X: np.ndarray | spmatrix, origin: np.ndarray) -> np.ndarray | spmatrix:
     """X minus a point, in double precision; sparse matrices stay sparse."""
     if not issparse(X):
         return X.astype(float) - origin

@@ -1,5 +1,7 @@
 """Neighbours in the same class and in other classes, batches with neighbours, and label spreading."""
 
+from collections.abc import Collection, Iterator
+
 import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.stats import entropy
@@ -14,7 +16,9 @@ from metricnets._runtime import one_thread, quiet
 SMALL = 64  # rows of a class up to which it gets no search of its own
 
 
-def neighborhoods(X, codes, source, n_within, n_between):
+def neighborhoods(
+    X: np.ndarray, codes: np.ndarray, source: np.ndarray, n_within: int, n_between: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Nearest neighbours of every row in its domain: in the same class, and in other classes.
 
     If there are fewer, or the class is unknown, the missing ones are replaced by the row itself.
@@ -66,7 +70,7 @@ def _nearest_within(X, k):
     return np.argsort(d, axis=1, kind="stable")[:, :k]
 
 
-def nearest(X, queries, k):
+def nearest(X: np.ndarray, queries: np.ndarray | None, k: int) -> np.ndarray:
     """Indices of the k rows of X nearest to each query, or to each row of X, without itself, if it is None."""
     return Neighbors(X, k)(queries)
 
@@ -77,19 +81,19 @@ class Neighbors:
     Scikit-learn subtracts squared norms, which loses digits of far points, so the origin is moved near to them.
     """
 
-    def __init__(self, X, k):
+    def __init__(self, X: np.ndarray, k: int) -> None:
         self.origin = middle(X)
         with one_thread("openmp"):
             self.index = NearestNeighbors(n_neighbors=k).fit(shifted(X, self.origin))
 
-    def __call__(self, queries=None):
+    def __call__(self, queries: np.ndarray | None = None) -> np.ndarray:
         """Return the indices of the nearest rows, (n_queries, k), as `nearest`."""
         queries = queries if queries is None else shifted(queries, self.origin)
         with one_thread("openmp"):
             return self.index.kneighbors(queries, return_distance=False)
 
 
-def spread_labels(z, codes, share=1.0, n_neighbors=10):
+def spread_labels(z: np.ndarray, codes: np.ndarray, share: float = 1.0, n_neighbors: int = 10) -> np.ndarray:
     """Label rows by spreading the known labels along nearest neighbours.
 
     Parameters
@@ -128,13 +132,15 @@ class WithNeighbors:
     rng : numpy.random.Generator
     """
 
-    def __init__(self, sampler, within, between, rng):
+    def __init__(
+        self, sampler: Collection[np.ndarray], within: np.ndarray, between: np.ndarray, rng: np.random.Generator
+    ) -> None:
         self.sampler, self.neighbors, self.rng = sampler, (within, between), rng
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.sampler)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[np.ndarray]:
         for rows in self.sampler:
             drawn = [near[rows, self.rng.integers(near.shape[1], size=len(rows))] for near in self.neighbors]
             yield np.concatenate([rows, *drawn])

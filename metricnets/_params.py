@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from itertools import chain
 from numbers import Integral, Real
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Literal, Union, dataclass_transform, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar, Union, dataclass_transform, get_args, get_origin
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -39,8 +39,11 @@ Metric = Annotated[object, HasMethods("pair_distance"), HasMethods("transform")]
 LearnerOrDistance = Annotated[object, HasMethods("transform"), callable, None]
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike as Array  # fills a page in `help`
+    from scipy.sparse import sparray, spmatrix
+
+    Points = Array | spmatrix | sparray
 else:
-    Array = Annotated[np.ndarray, "array-like"]
+    Array = Points = Annotated[np.ndarray, "array-like"]
 Prior = Literal["identity", "covariance", "random"] | Array
 MaybeCount = Count | None
 MaybeShare = ZeroToOne | Literal["auto"] | None
@@ -53,19 +56,20 @@ MaybeSource = Array | Function | None
 MaybeObject = Annotated[object, object, None]
 MaybeMetric = Metric | None
 MaybeFunction = Function | None
+Fit = TypeVar("Fit", bound=Callable)
 
 
-def checked(plain, *constraints):
+def checked(plain: object, *constraints: object) -> object:
     """Annotate the type ``plain`` with scikit-learn's parameter ``constraints``."""
     return Annotated[plain, *constraints]
 
 
-def one_of(*names, or_else=None):
+def one_of(*names: str, or_else: object = None) -> object:
     """Type of a parameter that is one of ``names``, or of the type ``or_else``."""
     return Literal[names] if or_else is None else Literal[names] | or_else
 
 
-def plain_and_constraints(annotation):
+def plain_and_constraints(annotation: object) -> tuple[object, list]:
     """Split the type of a parameter into the plain type and scikit-learn's constraints; raise TypeError otherwise.
 
     >>> plain_and_constraints(Annotated[int, Integral])
@@ -86,12 +90,12 @@ def plain_and_constraints(annotation):
     raise TypeError(f"{annotation} does not say which values are valid; see the types of metricnets._params.")
 
 
-def random_state_of(seed):
+def random_state_of(seed: int | np.random.RandomState | None) -> np.random.RandomState:
     """Make the generator of a ``random_state``; None gives a new one instead of NumPy's global one."""
     return np.random.RandomState() if seed is None else check_random_state(seed)
 
 
-def check_instance(value, name):
+def check_instance(value: object, name: str) -> None:
     """Raise ValueError if a class was given instead of an estimator."""
     if isinstance(value, type):
         raise ValueError(f"{name}={value.__name__} is a class; give an instance, {value.__name__}().")
@@ -124,7 +128,7 @@ class Parametrized(Versioned, BaseEstimator):
             cls.__init__ = _explained(cls.__init__, {name: by_name[name][0] for name in order})
         cls.__doc__ = document(cls, ancestors, inspect.signature(cls).parameters)
 
-    def set_params(self, **params):
+    def set_params(self, **params: object) -> Self:
         """Set the parameters of this estimator, and of nested ones by ``estimator__parameter``.
 
         Parameters
@@ -177,7 +181,7 @@ def _with_hint(estimator, error):
     return InvalidParameterError(f"{error}{did_you_mean(getattr(estimator, name), options)}")
 
 
-def fitting(fit):
+def fitting(fit: Fit) -> Fit:
     """Decorate ``fit``: check the parameters first, and leave the estimator unchanged if it fails.
 
     NumPy works in one thread during the fit; see `metricnets._runtime.one_thread`.

@@ -1,6 +1,7 @@
 """Progress bars and convergence warnings of the iterative learners."""
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sklearn.exceptions import ConvergenceWarning
@@ -17,14 +18,14 @@ class Progress:
     bar: object = None
     converged: bool = True
 
-    def __call__(self, objective):
+    def __call__(self, objective: float) -> None:
         if self.bar is not None:
             self.bar.set_postfix_str(f"objective {objective:.6g}", refresh=False)
             self.bar.update()
 
 
 @contextlib.contextmanager
-def progress(learner, advice="raise max_iter or tol"):
+def progress(learner: object, advice: str = "raise max_iter or tol") -> Iterator[Progress]:
     """Context with a `Progress`: shows a bar if the learner is verbose, and warns at the end if not converged."""
     name, max_iter = type(learner).__name__, getattr(learner, "max_iter", None)
     report = Progress(advice)

@@ -8,6 +8,7 @@ import os
 import threading
 import warnings
 import weakref
+from collections.abc import Callable
 
 from threadpoolctl import ThreadpoolController
 
@@ -25,7 +26,9 @@ class Shared:
     all others count as having left.
     """
 
-    def __init__(self, context, each=None):
+    def __init__(
+        self, context: Callable[[], contextlib.AbstractContextManager], each: Callable[[], None] | None = None
+    ) -> None:
         self.context, self.each, self.inside = context, each, collections.Counter()
         _known.add(self)
 
@@ -44,7 +47,7 @@ class Shared:
             if not self.inside:
                 self.stack.close()
 
-    def without_other_threads(self):
+    def without_other_threads(self) -> None:
         """Forget the threads that a forked process does not have."""
         others = [thread for thread in self.inside if thread != threading.get_ident()]
         for thread in others:
@@ -56,7 +59,7 @@ class Shared:
 class Lock:
     """Re-entrant lock that is free in a forked process unless the thread that forked holds it."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.lock = threading.RLock()
         _known.add(self)
 
@@ -66,7 +69,7 @@ class Lock:
     def __exit__(self, *error):
         self.lock.release()
 
-    def without_other_threads(self):
+    def without_other_threads(self) -> None:
         """Free the lock if a thread holds it that a forked process does not have."""
         if self.lock.acquire(blocking=False):
             self.lock.release()
@@ -84,7 +87,7 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
     os.register_at_fork(before=_switching.acquire, after_in_parent=_switching.release, after_in_child=_after_fork)
 
 
-def one_thread(user_api="blas"):
+def one_thread(user_api: str = "blas") -> contextlib.AbstractContextManager:
     """Context in which NumPy and SciPy, or scikit-learn with 'openmp', compute in one thread.
 
     The number of threads changes the last bits of a product, and which of two neighbours at the
@@ -124,7 +127,7 @@ _one_blas_thread = Shared(_blas_limited_to_one)
 
 
 @functools.cache
-def quiet(category):
+def quiet(category: type[Warning]) -> Shared:
     """Context in which warnings of this category are ignored."""
 
     @contextlib.contextmanager

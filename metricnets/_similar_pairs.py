@@ -1,5 +1,7 @@
 """Check that targets have similar and dissimilar pairs of samples."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from metricnets.relations import known_class, same_class
@@ -8,7 +10,7 @@ CLASS_RELATIONS = (same_class, known_class)
 N_PAIRS = 2**24  # pairs that are searched at most
 
 
-def check_pairs(relation, targets, name, where="y"):
+def check_pairs(relation: Callable, targets: np.ndarray, name: str | Callable, where: str = "y") -> None:
     """Raise ValueError unless some pairs of samples are similar and some are dissimilar.
 
     Class codes are counted, in O(n).  For other targets pairs are searched until one of each kind is found: at most
@@ -30,13 +32,14 @@ def check_pairs(relation, targets, name, where="y"):
     if not similar:
         raise ValueError(
             f"there is no similar pair in {where}, as all pairs of samples are {by}; a class needs two samples or "
-            "more, other targets need a relation above 0.5 for some pairs, or loss='alignment', which uses graded relations."
+            "more. For other targets use a relation that is above 0.5 for some pairs, or loss='alignment', which takes "
+            "graded relations."
         )
     if not dissimilar:
         raise ValueError(
-            f"there is no dissimilar pair in {where}, as all pairs of samples are {by}; there should be two "
-            "classes or more, other targets need a relation of at most 0.5 for some pairs, such as 'jaccard' or 'cosine' for "
-            "sparse label sets, or loss='alignment', which uses graded relations."
+            f"there is no dissimilar pair in {where}, as all pairs of samples are {by}; there should be two classes "
+            "or more. For other targets use a relation that is at most 0.5 for some pairs, such as 'jaccard' or "
+            "'cosine' for sparse label sets, or loss='alignment', which takes graded relations."
         )
 
 

@@ -1,9 +1,11 @@
 """Targets encoded for the relations: class codes, rows of numbers, scaled real values."""
 
+from collections.abc import Callable
 from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.preprocessing import label_binarize
 from sklearn.utils.multiclass import type_of_target
@@ -20,7 +22,7 @@ DISTRIBUTIONS = ("hellinger", "overlap", "symmetric_kl")
 MANY_VALUES = 100  # different whole numbers from which on they may be quantities
 
 
-def readable(y, relation):
+def readable(y: ArrayLike, relation: str | Callable) -> ArrayLike:
     """Encode missing labels as −1 for `known_class`, as scikit-learn's validation refuses them.
 
     For other relations y is returned unchanged.
@@ -28,7 +30,7 @@ def readable(y, relation):
     return partial_codes(known_classes(y)[1]) if relation == "known_class" else y
 
 
-def resolve(y, relation="auto"):
+def resolve(y: np.ndarray, relation: str | Callable = "auto") -> tuple[Callable, np.ndarray, np.ndarray | None]:
     """Encode the targets for a relation, and select the relation if it is 'auto'.
 
     Parameters

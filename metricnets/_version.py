@@ -21,7 +21,7 @@ LIBRARIES = (
 )
 
 
-def show_versions():
+def show_versions() -> None:
     """Print the versions that a bug report should contain.
 
     These are the versions of Python, of this package, of its required and optional dependencies, and of the

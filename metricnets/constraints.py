@@ -1,6 +1,9 @@
 """Pairs, triplets and chunks drawn from labels, for learners from tuples."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import check_array
 
@@ -12,7 +15,7 @@ from metricnets.exceptions import warn
 __all__ = ["Constraints", "chunks", "knn_triplets", "negative_pairs", "partial_codes", "positive_pairs", "wrap_pairs"]
 
 
-def positive_pairs(codes, n_pairs, rng):
+def positive_pairs(codes: np.ndarray, n_pairs: int, rng: np.random.RandomState) -> np.ndarray:
     """Draw pairs of samples of one class without replacement, all pairs with the same probability.
 
     Parameters
@@ -33,7 +36,7 @@ def positive_pairs(codes, n_pairs, rng):
     return _draw(rows, np.arange(len(rows)) + 1, ends, n_pairs, rng)
 
 
-def negative_pairs(codes, n_pairs, rng):
+def negative_pairs(codes: np.ndarray, n_pairs: int, rng: np.random.RandomState) -> np.ndarray:
     """Draw pairs of samples of two classes without replacement, all pairs with the same probability.
 
     Parameters
@@ -73,8 +76,10 @@ def _draw(rows, first, last, n_pairs, rng):
     return pairs
 
 
-def knn_triplets(X, codes, k_genuine, k_impostor, names=None):
-    """Form triplets of a sample, a nearest neighbour in its class and a nearest neighbour in another class.
+def knn_triplets(
+    X: np.ndarray, codes: np.ndarray, k_genuine: int, k_impostor: int, names: np.ndarray | None = None
+) -> np.ndarray:
+    """Form triplets of a sample, a neighbour in its class and a neighbour in another class.
 
     Parameters
     ----------
@@ -120,7 +125,7 @@ def _warn_of_few(codes, k_genuine, k_impostor, names):
             )
 
 
-def chunks(codes, n_chunks, chunk_size, rng):
+def chunks(codes: np.ndarray, n_chunks: int, chunk_size: int, rng: np.random.RandomState) -> np.ndarray:
     """Draw chunks, disjoint sets of ``chunk_size`` samples of one class.
 
     Parameters
@@ -149,7 +154,7 @@ def chunks(codes, n_chunks, chunk_size, rng):
     return numbers
 
 
-def wrap_pairs(X, constraints):
+def wrap_pairs(X: ArrayLike, constraints: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Form the pairs of points given by the indices of `Constraints.positive_negative_pairs`.
 
     Parameters
@@ -187,12 +192,14 @@ class Constraints:
     [[0, 1], [2, 3]]
     """
 
-    def __init__(self, partial_labels):
+    def __init__(self, partial_labels: ArrayLike) -> None:
         y, *_ = read(partial_labels)
         self.partial_labels = y if y.dtype.kind in "iu" else partial_codes(y)
         self._names = np.unique(plain(y[partial_codes(y) >= 0]))
 
-    def positive_negative_pairs(self, n_constraints, same_length=False, random_state=None):
+    def positive_negative_pairs(
+        self, n_constraints: int, same_length: bool = False, random_state: int | np.random.RandomState | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Draw pairs of samples of one class and pairs of samples of two classes.
 
         Parameters
@@ -223,8 +230,8 @@ class Constraints:
             positive, negative = positive[:n], negative[:n]
         return *positive.T, *negative.T
 
-    def generate_knntriplets(self, X, k_genuine, k_impostor):
-        """Form triplets of a sample, a nearest neighbour in its class and a nearest neighbour in another class.
+    def generate_knntriplets(self, X: ArrayLike, k_genuine: int, k_impostor: int) -> np.ndarray:
+        """Form triplets of a sample, a neighbour in its class and a neighbour in another class.
 
         Parameters
         ----------
@@ -242,7 +249,9 @@ class Constraints:
         codes = partial_codes(self.partial_labels)
         return knn_triplets(check_array(X, dtype=float), codes, k_genuine, k_impostor, self._names)
 
-    def chunks(self, n_chunks=100, chunk_size=2, random_state=None):
+    def chunks(
+        self, n_chunks: int = 100, chunk_size: int = 2, random_state: int | np.random.RandomState | None = None
+    ) -> np.ndarray:
         """Draw chunks, disjoint sets of samples of one class.
 
         Parameters

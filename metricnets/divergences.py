@@ -1,5 +1,7 @@
 """Divergences between the distributions of two sets of embeddings: maximum mean discrepancies."""
 
+from collections.abc import Sequence
+
 import torch
 
 from metricnets.losses._ops import EPS, masked_mean, precise, sqdist
@@ -7,7 +9,7 @@ from metricnets.losses._ops import EPS, masked_mean, precise, sqdist
 __all__ = ["class_discrepancy", "linear_mmd", "multi_kernel_mmd"]
 
 
-def linear_mmd(z_a, z_b):
+def linear_mmd(z_a: torch.Tensor, z_b: torch.Tensor) -> torch.Tensor:
     """Squared maximum mean discrepancy with a linear kernel, ‖mean(z_a) − mean(z_b)‖².
 
     It is 0 if one of the sets is empty.
@@ -32,7 +34,9 @@ def linear_mmd(z_a, z_b):
     return ((precise(z_a).mean(0) - precise(z_b).mean(0)) ** 2).sum()
 
 
-def multi_kernel_mmd(z_a, z_b, *, widths=(0.25, 0.5, 1.0, 2.0, 4.0)):
+def multi_kernel_mmd(
+    z_a: torch.Tensor, z_b: torch.Tensor, *, widths: Sequence[float] = (0.25, 0.5, 1.0, 2.0, 4.0)
+) -> torch.Tensor:
     """Squared maximum mean discrepancy, averaged over Gaussian kernels exp(−d² / (w s)).
 
     s is the mean squared distance of all embeddings, without a gradient.  The result is 0 if one of the sets
@@ -75,7 +79,7 @@ def _zero(z_a, z_b):
     return 0 * (precise(z_a).sum() + precise(z_b).sum())
 
 
-def class_discrepancy(z, codes, source):
+def class_discrepancy(z: torch.Tensor, codes: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
     """Squared distance of the class means of two domains, ‖mean(z, source) − mean(z, target)‖².
 
     It is averaged over the classes that both domains have, and 0 if there are none.

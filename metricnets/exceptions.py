@@ -4,6 +4,7 @@ import difflib
 import os
 import sys
 import warnings
+from collections.abc import Collection, Iterable
 
 from numpy.linalg import LinAlgError
 
@@ -31,7 +32,7 @@ class InconsistentVersionWarning(UserWarning):
         Version that reads the pickle.
     """
 
-    def __init__(self, name, written_by, read_by):
+    def __init__(self, name: str, written_by: str | None, read_by: str) -> None:
         super().__init__(name, written_by, read_by)
         self.name, self.written_by, self.read_by = name, written_by, read_by
 
@@ -43,7 +44,7 @@ class InconsistentVersionWarning(UserWarning):
         )
 
 
-def warn(message, category=UserWarning):
+def warn(message: str | Warning, category: type[Warning] = UserWarning) -> None:
     """Issue a warning that points at the line outside of this package that led here."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
@@ -67,7 +68,7 @@ class FitInterrupted(KeyboardInterrupt):
         self.estimator = estimator
 
 
-def did_you_mean(name, options):
+def did_you_mean(name: object, options: Iterable[object]) -> str:
     """Return " Did you mean 'margin'?" for the option closest to a misspelt name, or "" if none is close.
 
     >>> did_you_mean("margn", ["margin", "gap"])
@@ -78,7 +79,7 @@ def did_you_mean(name, options):
     return f" Did you mean {known[near[0]]!r}?" if near else ""
 
 
-def check_option(name, value, options):
+def check_option(name: str, value: object, options: Collection[object]) -> None:
     """Raise ValueError, with all options and the most similar one, if ``value`` is not one of them."""
     if value not in options:
         known = ", ".join(map(repr, options))

@@ -1,6 +1,9 @@
 """Embedding networks: multilayer perceptrons and a small convolutional network."""
 
+from collections.abc import Iterable, Sequence
+
 import torch
+from numpy.typing import ArrayLike
 from torch import nn
 from torch.nn import functional as F
 
@@ -30,14 +33,14 @@ class NonSaturatingSigmoid(nn.Module):
     wild", CVPR 2014.
     """
 
-    def forward(self, z):
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
         return 2 * torch.sinh(torch.asinh(1.5 * z) / 3)
 
 
 class UnitNorm(nn.Module):
     """Scale embeddings to unit Euclidean norm, equation (10) of HRAML."""
 
-    def forward(self, z):
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
         if not isinstance(z, torch.Tensor) or z.ndim != 2:
             return z  # anything but a table of embeddings is refused later
         if z.dtype not in (torch.float16, torch.bfloat16):
@@ -68,14 +71,14 @@ class MLP(nn.Sequential):
         Share of the features that are set to 0 in training.
     """
 
-    def __init__(self, *blocks, input_dropout=0.0):
+    def __init__(self, *blocks: nn.Module, input_dropout: float = 0.0) -> None:
         super().__init__(*blocks)
         self.input_dropout = input_dropout
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.layers(x)[-1]
 
-    def layers(self, x):
+    def layers(self, x: torch.Tensor) -> list[torch.Tensor]:
         """Return the outputs of all layers, from the first to the last."""
         outputs = []
         if self.input_dropout:
@@ -95,11 +98,11 @@ class Ensemble(nn.Module):
         Networks that embed the same points.
     """
 
-    def __init__(self, members):
+    def __init__(self, members: Iterable[nn.Module]) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.cat([member(x) for member in self.members], dim=1) / len(self.members) ** 0.5
 
 
@@ -116,19 +119,19 @@ class Standardize(nn.Module):
     scale : array-like of shape (n_features,) or float
     """
 
-    def __init__(self, origin, mean, scale):
+    def __init__(self, origin: ArrayLike, mean: ArrayLike, scale: ArrayLike) -> None:
         super().__init__()
         for name, value in {"origin": origin, "mean": mean, "scale": scale}.items():
             self.register_buffer(name, torch.as_tensor(value, dtype=torch.float64))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return ((x.double() - self.origin - self.mean) / self.scale).to(x.dtype)
 
 
 class WholeNumbers(nn.Module):
     """Round points to int64, the input of embedding layers."""
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x.round().long()
 
 
@@ -145,29 +148,29 @@ class Skip(nn.Module):
         Multiplied with the centred points.
     """
 
-    def __init__(self, network, center, factor):
+    def __init__(self, network: nn.Module, center: torch.Tensor, factor: torch.Tensor) -> None:
         super().__init__()
         self.network = network
         self.register_buffer("center", center)
         self.register_buffer("factor", factor)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.cat([self.network(x), self.factor * (x - self.center).flatten(1)], dim=1)
 
 
 def mlp(
-    n_features,
-    n_components,
-    hidden=(128,),
-    activation="tanh",
-    dropout=0.0,
-    activate_output=False,
-    normalize=False,
-    bias=True,
-    init="glorot",
-    input_dropout=0.0,
-    generator=None,
-):
+    n_features: int,
+    n_components: int,
+    hidden: Sequence[int] = (128,),
+    activation: str = "tanh",
+    dropout: float = 0.0,
+    activate_output: bool = False,
+    normalize: bool = False,
+    bias: bool = True,
+    init: str = "glorot",
+    input_dropout: float = 0.0,
+    generator: torch.Generator | None = None,
+) -> MLP:
     """Build a multilayer perceptron.
 
     Parameters
@@ -231,7 +234,9 @@ def mlp(
 
 
 @torch.no_grad()
-def initialize(linear, init, activation="tanh", generator=None):
+def initialize(
+    linear: nn.Linear, init: str, activation: str = "tanh", generator: torch.Generator | None = None
+) -> None:
     """Draw the weights of a linear layer, Glorot's, He's or U[−0.2, 0.2]; set its bias to 0."""
     n_out, n_in = linear.weight.shape
     for parameter in linear.parameters():
@@ -247,7 +252,12 @@ def initialize(linear, init, activation="tanh", generator=None):
         linear.bias.zero_()
 
 
-def small_conv(input_shape, n_components=32, channels=(16, 32), normalize=False):
+def small_conv(
+    input_shape: tuple[int, int, int],
+    n_components: int = 32,
+    channels: Sequence[int] = (16, 32),
+    normalize: bool = False,
+) -> nn.Sequential:
     """Build a small convolutional network for images.
 
     Each stage is a 3×3 convolution, a ReLU and a maximum over 2×2 pixels; a linear layer follows.

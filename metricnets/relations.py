@@ -8,6 +8,8 @@ Label sets are rows of 0 and 1; distributions are non-negative rows that sum to 
 ``overlap`` and ``absolute`` take memory ``n_a * n_b * n_labels``; the others ``n_a * n_b``.
 """
 
+from typing import Any, TypeVar
+
 import numpy as np
 
 __all__ = [
@@ -24,9 +26,10 @@ __all__ = [
 ]
 
 TINY = 1e-12
+Targets = TypeVar("Targets", bound=Any)  # arrays or tensors; PyTorch is not imported here
 
 
-def same_class(y_a, y_b):
+def same_class(y_a: Targets, y_b: Targets) -> Targets:
     """1 for equal class codes, 0 for different ones.
 
     Parameters
@@ -48,7 +51,7 @@ def same_class(y_a, y_b):
     return (y_a[:, None] == y_b[None, :]) * 1.0  # (n_a, n_b)
 
 
-def known_class(y_a, y_b):
+def known_class(y_a: Targets, y_b: Targets) -> Targets:
     """1 for equal class codes, 0 for different ones, NaN if a class is unknown.
 
     Parameters
@@ -73,7 +76,7 @@ def known_class(y_a, y_b):
     return r
 
 
-def hamming(y_a, y_b):
+def hamming(y_a: Targets, y_b: Targets) -> Targets:
     """Hamming similarity of label sets, the share of labels on which they agree: 1 − ‖a − b‖₁ / L.
 
     Parameters
@@ -96,7 +99,7 @@ def hamming(y_a, y_b):
     return 1 - different / y_a.shape[1]
 
 
-def jaccard(y_a, y_b):
+def jaccard(y_a: Targets, y_b: Targets) -> Targets:
     """Jaccard similarity of label sets: the number of labels in both over the number in either.
 
     Two empty sets have the similarity 1.
@@ -122,7 +125,7 @@ def jaccard(y_a, y_b):
     return (both + (either == 0)) / (either + (either == 0))
 
 
-def cosine(y_a, y_b):
+def cosine(y_a: Targets, y_b: Targets) -> Targets:
     """Cosine similarity of non-negative rows; 0 if one of them is zero.
 
     Parameters
@@ -146,7 +149,7 @@ def cosine(y_a, y_b):
     return ((y_a @ y_b.T) / (norm_a * norm_b + TINY)).clip(0, 1)
 
 
-def hellinger(y_a, y_b):
+def hellinger(y_a: Targets, y_b: Targets) -> Targets:
     """1 minus the Hellinger distance of two distributions, √(1 − Σ √(a b)).
 
     Parameters
@@ -167,7 +170,7 @@ def hellinger(y_a, y_b):
     return 1 - (1 - y_a**0.5 @ (y_b**0.5).T).clip(0, 1) ** 0.5
 
 
-def symmetric_kl(y_a, y_b):
+def symmetric_kl(y_a: Targets, y_b: Targets) -> Targets:
     """1 / (1 + J), with the symmetric Kullback–Leibler divergence J = Σ (a − b)(log a − log b).
 
     1e-12 is added to all entries, so that J is finite.
@@ -194,7 +197,7 @@ def symmetric_kl(y_a, y_b):
     return 1 / (1 + divergence.clip(0, None))
 
 
-def l1(y_a, y_b, span=2.0):
+def l1(y_a: Targets, y_b: Targets, span: float = 2.0) -> Targets:
     """1 minus the scaled ℓ₁ distance, 1 − ‖a − b‖₁ / ``span``, equation (11) of HRAML.
 
     Memory n_a × n_b × L.
@@ -218,7 +221,7 @@ def l1(y_a, y_b, span=2.0):
     return 1 - abs(y_a[:, None] - y_b[None, :]).sum(2) / span  # (n_a, n_b)
 
 
-def overlap(y_a, y_b):
+def overlap(y_a: Targets, y_b: Targets) -> Targets:
     """Overlap of two distributions, Σ min(a, b).
 
     Memory n_a × n_b × L.
@@ -242,7 +245,7 @@ def overlap(y_a, y_b):
     return (y_a + y_b - abs(y_a - y_b)).sum(2).clip(0, 2) / 2
 
 
-def absolute(y_a, y_b):
+def absolute(y_a: Targets, y_b: Targets) -> Targets:
     """1 minus the absolute difference of real targets in [0, 1], averaged over the columns.
 
     Memory n_a × n_b × L.

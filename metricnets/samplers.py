@@ -3,7 +3,10 @@
 A sampler handles only indices.  ``len(sampler)`` is the number of batches of a pass.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from metricnets._dealing import Deck, by_class, largest_k, mean_rows, ranges, shares
 
@@ -31,14 +34,14 @@ class Shuffled:
     [5, 5]
     """
 
-    def __init__(self, n_rows, batch_size, rng):
+    def __init__(self, n_rows: int, batch_size: int, rng: np.random.Generator | np.random.RandomState) -> None:
         self.n_rows, self.rng = n_rows, rng
         self.n_batches = max(1, round(n_rows / batch_size - 1e-9))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.n_batches
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[np.ndarray]:
         return iter(np.array_split(self.rng.permutation(self.n_rows), self.n_batches))
 
 
@@ -69,7 +72,9 @@ class ClassBalanced:
     array([4, 4])
     """
 
-    def __init__(self, codes, batch_size, rng, n_per_class=8):
+    def __init__(
+        self, codes: ArrayLike, batch_size: int, rng: np.random.Generator | np.random.RandomState, n_per_class: int = 8
+    ) -> None:
         order, counts = by_class(np.asarray(codes))
         alone = np.repeat(counts == 1, counts)
         self.singles, self.order, self.sizes, self.rng = order[alone], order[~alone], counts[counts > 1], rng
@@ -78,10 +83,10 @@ class ClassBalanced:
         n_rows = self.n_singles + self.n_classes * mean_rows(self.sizes, self.n_per_class)
         self.n_batches = max(1, round(len(order) / max(1, n_rows)))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.n_batches
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[np.ndarray]:
         classes = self._dealt_classes()  # (n_batches, P)
         n_singles = np.diff(np.ceil(self.n_singles * np.arange(self.n_batches + 1)).astype(int))
         singles = Deck(self.singles, self.rng)
@@ -138,17 +143,17 @@ class ClassPairs:
     array([ True,  True, False, False])
     """
 
-    def __init__(self, codes, batch_size, rng):
+    def __init__(self, codes: ArrayLike, batch_size: int, rng: np.random.Generator | np.random.RandomState) -> None:
         self.order, counts = by_class(np.asarray(codes))
         ends = np.cumsum(counts)
         self.start, self.stop = np.repeat(ends - counts, counts), np.repeat(ends, counts)
         self.n_similar, self.rng = max(1, batch_size // 4), rng
         self.n_batches = max(1, round(len(self.order) / (4 * self.n_similar)))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.n_batches
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[np.ndarray]:
         n, size = len(self.order), self.stop - self.start
         able = np.flatnonzero(size > 1), np.flatnonzero(size < n)  # with a similar row, with a dissimilar row
         for _ in range(self.n_batches):
@@ -182,15 +187,17 @@ class DomainBalanced:
     [4, 4, 4]
     """
 
-    def __init__(self, sample_domain, batch_size, rng):
+    def __init__(
+        self, sample_domain: np.ndarray, batch_size: int, rng: np.random.Generator | np.random.RandomState
+    ) -> None:
         self.parts = [np.flatnonzero(sample_domain >= 0), np.flatnonzero(sample_domain < 0)]
         self.half, self.rng = max(1, batch_size // 2), rng
         self.n_batches = max(1, round(max(map(len, self.parts)) / self.half))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.n_batches
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[np.ndarray]:
         decks = [Deck(part, self.rng) for part in self.parts]
         for _ in range(self.n_batches):
             yield np.concatenate([deck.draw(self.half) for deck in decks])

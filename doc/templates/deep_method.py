@@ -1,4 +1,4 @@
-"""A deep method: parameters, and the loss of a batch.  Copy the file to ``metricnets/deep/_name.py``."""
+"""Template of a deep method: parameters, and the loss of a batch.  Copy the file to ``metricnets/deep/_name.py``."""
 
 from metricnets._params import Positive
 from metricnets.deep._perceptron import NetworkMetric
@@ -7,7 +7,7 @@ from metricnets.losses import contrastive
 
 
 class ContrastiveNet(Supervised, NetworkMetric):
-    """A network trained with squared contrastive hinges on the pairs of a batch.
+    """Contrastive network, trained with squared hinges on the distances of the pairs of a batch.
 
     Similar pairs are pulled together, and dissimilar pairs are pushed apart up to a margin.
 

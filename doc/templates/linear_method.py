@@ -1,4 +1,4 @@
-"""A linear method: parameters, a hook, and the mathematics in functions of arrays.
+"""Template of a linear method: parameters, a hook, and the mathematics in functions of arrays.
 
 Copy the file to ``metricnets/linear/_name.py``.  A method that learns from points is one class on
 ``LinearMetric`` with the hook ``_solve_points(X, y)``; see ``metricnets/linear/_covariance.py``.
@@ -13,7 +13,7 @@ from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
 
 class _BasePairWhitening(Parametrized):
-    """What both forms of the method share.
+    """What the method from pairs and from classes share.
 
     Parameters
     ----------
@@ -28,9 +28,9 @@ class _BasePairWhitening(Parametrized):
 
 
 class PairWhitening(_BasePairWhitening, PairsLearner):
-    """Whitening of the differences in similar pairs.
+    """Whitening of the differences of similar pairs.
 
-    Directions in which similar points differ much count little.
+    Directions in which similar points differ get a small weight.
 
     Examples
     --------
@@ -42,7 +42,7 @@ class PairWhitening(_BasePairWhitening, PairsLearner):
 
 
 class PairWhitening_Supervised(_BasePairWhitening, PairsFromLabels):  # noqa: N801
-    """Whitening of the differences in similar pairs, which are drawn from classes.
+    """Whitening of the differences of similar pairs, which are drawn from classes.
 
     Examples
     --------
@@ -53,8 +53,8 @@ class PairWhitening_Supervised(_BasePairWhitening, PairsFromLabels):  # noqa: N8
     """
 
 
-def whitening(differences, *, ridge):
-    """Return L such that L Σ Lᵀ = I for the second moments Σ of the differences, and a ridge.
+def whitening(differences: np.ndarray, *, ridge: float) -> np.ndarray:
+    """Return L with L Σ Lᵀ = I, where Σ is the second moment matrix of the differences plus a ridge.
 
     Parameters
     ----------

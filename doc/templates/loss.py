@@ -1,18 +1,19 @@
-"""A loss: a function of embeddings and relation.
+"""Template of a loss: a function of embeddings and a relation.
 
-Copy the function into the file of ``metricnets/losses`` that has its form, and name it in the
+Copy the function into the file of ``metricnets/losses`` for its form, and name it in the
 ``__init__.py`` there.
 """
 
+import torch
 from torch.nn import functional as F
 
 from metricnets.losses._ops import dissimilar, masked_mean, similar, sqdist
 
 
-def soft_contrastive(z, r, *, margin=1.0):
-    """Soft contrastive loss: smooth hinges on squared distances.
+def soft_contrastive(z: torch.Tensor, r: torch.Tensor, *, margin: float = 1.0) -> torch.Tensor:
+    """Soft contrastive loss, smooth hinges on squared distances.
 
-    mean over similar pairs of s(d² − τ) + mean over dissimilar pairs of s(τ − d²), where
+    It is the mean over similar pairs of s(d² − τ) plus the mean over dissimilar pairs of s(τ − d²), where
     s(x) = log(1 + exp x).
 
     Parameters
@@ -22,7 +23,7 @@ def soft_contrastive(z, r, *, margin=1.0):
     r : tensor of shape (n, n)
         Relation; > 0.5 is similar, NaN is unknown.
     margin : float, default=1.0
-        τ, the squared distance between similar and dissimilar pairs.
+        The threshold τ of squared distances between similar and dissimilar pairs.
 
     Returns
     -------

@@ -1,12 +1,12 @@
-"""A miner: a function of embeddings and relation that puts NaN on pairs not worth learning from."""
+"""Template of a miner: a function of embeddings and a relation that writes NaN for the pairs to leave out."""
 
 import torch
 
 from metricnets.losses._ops import dissimilar, sqdist
 
 
-def nearest_dissimilar(z, r, *, n_pairs=5):
-    """Keep the similar pairs and, of each row, the dissimilar pairs with the smallest distances.
+def nearest_dissimilar(z: torch.Tensor, r: torch.Tensor, *, n_pairs: int = 5) -> torch.Tensor:
+    """Keep the similar pairs and, for each sample, the dissimilar pairs with the smallest distances.
 
     Parameters
     ----------
@@ -15,12 +15,12 @@ def nearest_dissimilar(z, r, *, n_pairs=5):
     r : tensor of shape (n, n)
         Relation; > 0.5 is similar, NaN is unknown.
     n_pairs : int, default=5
-        Dissimilar pairs that are kept in each row.
+        Number of dissimilar pairs that are kept for each sample.
 
     Returns
     -------
     r : tensor of shape (n, n)
-        A new one.
+        A new relation.
 
     Examples
     --------

@@ -1,11 +1,14 @@
 """The shells of the linear metric learners: validation, embedding and everything else that all methods share."""
 
+from typing import Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from metricnets._linalg import middle, near_origin
-from metricnets._params import MaybeCount, MaybeSource, Parametrized, fitting
+from metricnets._params import MaybeCount, MaybeSource, Parametrized, Points, fitting
 from metricnets._runtime import one_thread
 from metricnets._tuples import FLOATS, points_of
 from metricnets.base import MetricMixin
@@ -59,7 +62,7 @@ class MahalanobisMetric(MetricMixin, Parametrized):
             raise ValueError(f"the features differ by at most {spread:.3g}, below {SMALLEST:.0e}: scale them first.")
         return X
 
-    def transform(self, X):
+    def transform(self, X: Points) -> np.ndarray:
         """Embed points as X Lᵀ.
 
         Parameters
@@ -80,7 +83,7 @@ class MahalanobisMetric(MetricMixin, Parametrized):
         X = points_of(X, self.preprocessor)
         return validate_data(self, X, reset=False, dtype=FLOATS, accept_sparse=True)
 
-    def get_mahalanobis_matrix(self):
+    def get_mahalanobis_matrix(self) -> np.ndarray:
         """Return the matrix of the metric, M = LᵀL.
 
         Returns
@@ -115,7 +118,7 @@ class LinearMetric(MahalanobisMetric):
     _sparse = False  # or the sparse format that `_solve_points` takes
 
     @fitting
-    def fit(self, X, y=None):
+    def fit(self, X: Points, y: ArrayLike | None = None) -> Self:
         """Learn the metric.
 
         Parameters
@@ -170,8 +173,8 @@ class LinearMetric(MahalanobisMetric):
 class Linear:
     """The map x ↦ L x of the rows of an array; it can be pickled."""
 
-    def __init__(self, components):
+    def __init__(self, components: np.ndarray) -> None:
         self.components = components
 
-    def __call__(self, X):
+    def __call__(self, X: np.ndarray) -> np.ndarray:
         return X @ self.components.T

@@ -1,5 +1,7 @@
 """DML-eig: distance metric learning with eigenvalue optimisation."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.linalg import eigh
 from scipy.optimize import minimize_scalar
@@ -128,18 +130,18 @@ class DMLEig_Supervised(_BaseDMLEig, PairsFromLabels):  # noqa: N801
     """
 
 
-def apart(T):
+def apart(T: np.ndarray) -> np.ndarray:
     """The differences (n, d) that are not zero up to rounding."""
     sizes = np.abs(T).max(axis=1, initial=0.0)
     return T[sizes > T.shape[1] * np.finfo(T.dtype).eps * sizes.max()]
 
 
-def smooth_least(squares, mu):
+def smooth_least(squares: np.ndarray, mu: float) -> float:
     """The smoothed minimum −μ log mean exp(−squares/μ), at most μ log(n) above the minimum."""
     return mu * (np.log(len(squares)) - logsumexp(-squares / mu))
 
 
-def least_and_gradient(L, T, mu):
+def least_and_gradient(L: np.ndarray, T: np.ndarray, mu: float) -> tuple[float, np.ndarray]:
     """`smooth_least` of the squared distances ‖Lτ‖²/‖L‖² of the rows τ of T, and its gradient.
 
     Parameters
@@ -161,7 +163,9 @@ def least_and_gradient(L, T, mu):
     return smooth_least(squares, mu), 2 * by_L / size
 
 
-def climb(L, T, *, mu, max_iter, tol, report):
+def climb(
+    L: np.ndarray, T: np.ndarray, *, mu: float, max_iter: int, tol: float, report: Callable[[float], None]
+) -> tuple[np.ndarray, int]:
     """Maximise `least_and_gradient`, starting from L; return L of norm 1 and the number of iterations."""
 
     def objective(L):
@@ -174,7 +178,9 @@ def climb(L, T, *, mu, max_iter, tol, report):
     return found / np.linalg.norm(found), n_iter
 
 
-def widest(T, *, mu, max_iter, tol, report):
+def widest(
+    T: np.ndarray, *, mu: float, max_iter: int, tol: float, report: Callable[[float], None]
+) -> tuple[np.ndarray, int, float, bool]:
     """Maximise the smoothed minimum of τᵀMτ over the rows τ of T, for M ⪰ 0 of trace 1.
 
     For non-negative weights u of the rows that sum to 1, the largest eigenvalue of Σ u ττᵀ is an upper bound
@@ -222,14 +228,14 @@ def widest(T, *, mu, max_iter, tol, report):
         n_iter += 1
 
 
-def leading(T, u):
+def leading(T: np.ndarray, u: np.ndarray) -> tuple[float, np.ndarray]:
     """Largest eigenvalue of Σ u ττᵀ and its eigenvector (d,)."""
     d = T.shape[1]
     values, vectors = eigh((T.T * u) @ T, subset_by_index=[d - 1, d - 1])
     return values[0], vectors[:, 0]
 
 
-def toward(v, L, T, mu):
+def toward(v: np.ndarray, L: np.ndarray, T: np.ndarray, mu: float) -> np.ndarray:
     """Frank-Wolfe step, (1 − a) LᵀL + a vvᵀ with the best a in [0, 1]; return its root (d, d)."""
     here, there = ((T @ L.T) ** 2).sum(axis=1), (T @ v) ** 2
     a = minimize_scalar(lambda a: -smooth_least(here + a * (there - here), mu), bounds=(0, 1), method="bounded").x

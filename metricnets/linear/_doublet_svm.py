@@ -136,7 +136,7 @@ class DoubletSVM_Supervised(_BaseDoubletSVM, LinearMetric):  # noqa: N801
         return self._solve_tuples(X, np.concatenate([similar, dissimilar]), labels)
 
 
-def doublets(X, codes, k_genuine, k_impostor):
+def doublets(X: np.ndarray, codes: np.ndarray, k_genuine: int, k_impostor: int) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of neighbours in the same class and in different classes.
 
     Parameters
@@ -160,7 +160,9 @@ def _once(left, right):
     return pairs[pairs[:, 0] != pairs[:, 1]]  # a row itself replaces a missing neighbour
 
 
-def separating_matrix(differences, y, *, C, max_iter, tol):
+def separating_matrix(
+    differences: np.ndarray, y: np.ndarray, *, C: float, max_iter: int, tol: float
+) -> tuple[np.ndarray, float, int]:
     """Solve the support vector machine of `DoubletSVM`.
 
     Parameters

@@ -107,12 +107,12 @@ class GMML_Supervised(_BaseGMML, PairsFromLabels):  # noqa: N801
     """
 
 
-def scatter(differences):
+def scatter(differences: np.ndarray) -> np.ndarray:
     """Mean outer product (d, d) of the rows of ``differences`` (n, d)."""
     return differences.T @ differences / len(differences)
 
 
-def regularized(S, D, prior, share):
+def regularized(S: np.ndarray, D: np.ndarray, prior: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
     """Add the prior's part to both scatters: S + λ prior⁻¹ and D + λ prior.
 
     Each λ is ``share`` times the trace of the scatter over the trace of the added matrix.  If a scatter is
@@ -125,13 +125,13 @@ def regularized(S, D, prior, share):
     return S + share * of_S / np.trace(inverse) * inverse, D + share * of_D / np.trace(prior) * prior
 
 
-def singular(M):
+def singular(M: np.ndarray) -> bool:
     """Whether a positive semi-definite matrix is numerically singular."""
     values = eigvalsh(M)
     return values[0] <= len(M) * np.finfo(M.dtype).eps * values[-1]
 
 
-def geodesic(S, D, t):
+def geodesic(S: np.ndarray, D: np.ndarray, t: float) -> np.ndarray:
     """The point S⁻¹ #_t D = S^(-1/2) (S^(1/2) D S^(1/2))^t S^(-1/2) of the geodesic from S⁻¹ to D.
 
     With the upper Cholesky factors S = RᵀR and D = FᵀF, and the singular value decomposition

@@ -1,8 +1,10 @@
 """ITML: information-theoretic metric learning."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.metrics.pairwise import euclidean_distances
 
 from metricnets._initialization import initial_metric
@@ -116,7 +118,13 @@ class ITML(_BaseITML, PairsLearner):
     """
 
     @fitting
-    def fit(self, pairs, y, bounds=None, calibration_params=None):
+    def fit(
+        self,
+        pairs: ArrayLike,
+        y: ArrayLike,
+        bounds: ArrayLike | None = None,
+        calibration_params: dict[str, object] | None = None,
+    ) -> Self:
         """Learn the metric from pairs, then calibrate ``threshold_`` on them.
 
         Parameters
@@ -176,7 +184,7 @@ class ITML_Supervised(_BaseITML, PairsFromLabels):  # noqa: N801
     """
 
     @fitting
-    def fit(self, X, y, bounds=None):
+    def fit(self, X: ArrayLike, y: ArrayLike, bounds: ArrayLike | None = None) -> Self:
         """Learn the metric from classes.
 
         Parameters
@@ -199,7 +207,7 @@ class ITML_Supervised(_BaseITML, PairsFromLabels):  # noqa: N801
         return super().fit(X, y)
 
 
-def check_bounds(bounds):
+def check_bounds(bounds: ArrayLike | None) -> np.ndarray | None:
     """Validate bounds that the user gave, two positive numbers, or None."""
     if bounds is None:
         return None
@@ -209,7 +217,7 @@ def check_bounds(bounds):
     return checked.astype(float).ravel()
 
 
-def default_bounds(X):
+def default_bounds(X: np.ndarray) -> np.ndarray:
     """Take the 5th and 95th percentile of the distances between all rows of X (n, d), each to itself too.
 
     If the 5th percentile is 0, as for few rows, only distances above 0 count.  Of more than
@@ -239,10 +247,10 @@ class SlackLoss:
     similar: np.ndarray
     gamma: float
 
-    def __call__(self, p):
+    def __call__(self, p: np.ndarray) -> tuple[float, np.ndarray, float]:
         p = np.where((p > 1) == self.similar, p, 1.0)
         return self.gamma * (p - np.log(p) - 1).sum(), self.gamma * (p - 1), self.gamma
 
-    def bend(self, curvature, change, rows):
+    def bend(self, curvature: float, change: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Curvature along a relative change of p[rows]: that of h is p² h'' = 1."""
         return curvature * change

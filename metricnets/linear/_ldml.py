@@ -1,5 +1,7 @@
 """LDML: logistic discriminant metric learning, by maximum likelihood."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.linalg import eigh
 from scipy.special import expit
@@ -123,7 +125,7 @@ class LDML_Supervised(_BaseLDML, PairsFromLabels):  # noqa: N801
     """
 
 
-def steepest(differences, y, n_components):
+def steepest(differences: np.ndarray, y: np.ndarray, n_components: int | None) -> np.ndarray:
     """Initial linear map (k, d), scaled to mean squared distance 1.
 
     It is the identity or, for fewer components, the directions in which the likelihood grows fastest at
@@ -138,7 +140,9 @@ def steepest(differences, y, n_components):
     return L / np.sqrt(size or 1.0)
 
 
-def loss_and_gradient(L, b, differences, y, regularization):
+def loss_and_gradient(
+    L: np.ndarray, b: float, differences: np.ndarray, y: np.ndarray, regularization: float
+) -> tuple[float, np.ndarray, float]:
     """Mean negative log-likelihood of the labels plus λ/2 ‖LᵀL‖², and its derivatives.
 
     Parameters
@@ -165,7 +169,16 @@ def loss_and_gradient(L, b, differences, y, regularization):
     return loss, by_L, -residuals.sum()
 
 
-def maximize_likelihood(differences, y, L, *, regularization, max_iter, tol, report):
+def maximize_likelihood(
+    differences: np.ndarray,
+    y: np.ndarray,
+    L: np.ndarray,
+    *,
+    regularization: float,
+    max_iter: int,
+    tol: float,
+    report: Callable[[float], None],
+) -> tuple[np.ndarray, float, int, bool]:
     """Minimise `loss_and_gradient`, starting from ``L`` and b = 1.
 
     Returns

@@ -93,7 +93,7 @@ class LFDA(LinearMetric):
         return with_fixed_signs(L[: self.n_components])
 
 
-def local_scatters(X, codes, k):
+def local_scatters(X: np.ndarray, codes: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """S_w and S_b of centred X, as in `LFDA`; both are sums of positive semi-definite terms.
 
     S_b is the scatter of the class means plus, for each class, (1 − n_c/n) times its scatter minus its
@@ -114,7 +114,7 @@ def local_scatters(X, codes, k):
     return within, between
 
 
-def local_scatter(X, k):
+def local_scatter(X: np.ndarray, k: int) -> np.ndarray:
     """½ Σ A_ij (x_i − x_j)(x_i − x_j)ᵀ over all pairs of centred rows, (d, d), by blocks of rows.
 
     If the k-th neighbour is at distance 0, up to rounding, the affinity takes its limit, which is 0 for
@@ -139,7 +139,7 @@ def local_scatter(X, k):
     return (scatter + scatter.T) / 2
 
 
-def squared_distances(X, squares, block):
+def squared_distances(X: np.ndarray, squares: np.ndarray, block: slice) -> np.ndarray:
     """‖x_i − x_j‖² between the rows of a block and all rows, (n_block, n)."""
     d = (-2 * X[block]) @ X.T
     d += squares[block, None]
@@ -147,7 +147,7 @@ def squared_distances(X, squares, block):
     return d.clip(0, out=d)
 
 
-def directions(within, between):
+def directions(within: np.ndarray, between: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Solve S_b v = λ S_w v with vᵀ S_w v = 1, in the space where there is any scatter.
 
     Features are brought to one scale first, so that their units do not matter.

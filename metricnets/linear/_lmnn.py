@@ -1,5 +1,6 @@
 """LMNN: large margin nearest neighbor."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -127,7 +128,17 @@ default='auto'
         return init if L is None else L
 
 
-def widen_margins(L, X, codes, *, n_neighbors, mu, max_iter, tol, report):
+def widen_margins(
+    L: np.ndarray,
+    X: np.ndarray,
+    codes: np.ndarray,
+    *,
+    n_neighbors: int,
+    mu: float,
+    max_iter: int,
+    tol: float,
+    report: Callable[[float], None],
+) -> tuple[np.ndarray | None, int, bool]:
     """Minimise the objective of `LMNN` from L on centred rows.
 
     Returns
@@ -155,7 +166,7 @@ def widen_margins(L, X, codes, *, n_neighbors, mu, max_iter, tol, report):
     return joined(L, left, basis, scale * rest) @ P.T, n_iter, converged
 
 
-def check_sizes(sizes, n_neighbors):
+def check_sizes(sizes: np.ndarray, n_neighbors: int) -> None:
     """Warn if classes have too few rows for ``n_neighbors`` targets, and refuse y without any targets."""
     if len(sizes) < 2:
         raise ValueError("y has one class only; LMNN needs at least two.")
@@ -169,7 +180,7 @@ def check_sizes(sizes, n_neighbors):
         )
 
 
-def whitening(X):
+def whitening(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates in which the covariance of centred X is nearly the identity.
 
     Columns are brought to one scale first.  Variances below a millionth of the largest are raised to
@@ -188,7 +199,9 @@ def whitening(X):
     return vectors / roots / scale[:, None], (vectors * roots).T * scale
 
 
-def best_scale(z, near, codes, mu, n_rows=64, n_columns=4096):
+def best_scale(
+    z: np.ndarray, near: np.ndarray, codes: np.ndarray, mu: float, n_rows: int = 64, n_columns: int = 4096
+) -> float:
     """Scale s of squared distances that minimises the objective, exactly, on a sample of rows and impostors.
 
     The objective is convex and piecewise linear in s, with its minimum where a hinge closes.
@@ -222,7 +235,7 @@ class LargeMargins:
     mu : float
     """
 
-    def __init__(self, X, near, codes, mu):
+    def __init__(self, X: np.ndarray, near: np.ndarray, codes: np.ndarray, mu: float) -> None:
         self.X, self.near, self.mu = X, near, mu
         self.rows, self.targets = np.repeat(np.arange(len(X)), near.shape[1]), near.ravel()
         self.missing = near == np.arange(len(X))[:, None]
@@ -230,7 +243,7 @@ class LargeMargins:
         others = len(X) - np.bincount(codes)[codes]
         self.at_zero = mu * np.sum(others[:, None] * ~self.missing)  # the objective of L = 0
 
-    def __call__(self, L):
+    def __call__(self, L: np.ndarray) -> tuple[float, np.ndarray]:
         z = self.X @ L.T
         pull = squared_distances(z, self.rows, self.targets).reshape(self.near.shape)
         margins = np.where(self.missing, -np.inf, 1 + pull)
@@ -250,7 +263,7 @@ class LargeMargins:
         return (1 - self.mu) * pull.sum() + self.mu * push, 2 * forces.T @ self.X
 
 
-def pulled(z, i, j, weights):
+def pulled(z: np.ndarray, i: np.ndarray, j: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Half the gradient in z of Σ weight ‖z_i − z_j‖² over pairs: the graph Laplacian times z."""
     n = len(z)
     if n <= N_DENSE:

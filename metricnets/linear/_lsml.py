@@ -135,13 +135,13 @@ class ComparisonLoss:
 
     weights: np.ndarray
 
-    def __call__(self, p):
+    def __call__(self, p: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         near, far = np.sqrt(p.reshape(2, -1))
         violated = np.where(near > far, self.weights, 0.0)
         pull = violated * (near - far)
         return pull @ (near - far), np.concatenate([pull * near, -pull * far]), violated * near * far
 
-    def bend(self, curvature, change, rows):
+    def bend(self, curvature: np.ndarray, change: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Curvature along a relative change of p[rows]: only differences within a quadruplet count."""
         both = np.zeros((2, len(curvature)))
         both.flat[rows] = change

@@ -102,7 +102,7 @@ class MLKR(LinearMetric):
         return L
 
 
-def regression_loss(y):
+def regression_loss(y: np.ndarray) -> SoftLoss:
     """The mean squared error of the expected targets."""
     F = np.ones((len(y), 2))
     G = np.column_stack([y, F[:, 0]])

@@ -1,5 +1,6 @@
 """MMC: Mahalanobis metric for clustering."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -168,7 +169,9 @@ class MMC_Supervised(_BaseMMC, PairsFromLabels):  # noqa: N801
     tol: NonNegative = 1e-6
 
 
-def shrunk_scatter(similar, dissimilar, shrinkage):
+def shrunk_scatter(
+    similar: np.ndarray, dissimilar: np.ndarray, shrinkage: float | str | None
+) -> tuple[np.ndarray, float]:
     """Scatter C of the similar differences with a share ρ of its own diagonal: (1 − ρ) VᵀV + ρ diag(VᵀV).
 
     Parameters
@@ -193,13 +196,13 @@ def shrunk_scatter(similar, dissimilar, shrinkage):
     return (1 - share) * C + share * np.diag(variances), share
 
 
-def raised(similar, total, exact):
+def raised(similar: np.ndarray, total: np.ndarray | float, exact: bool) -> np.ndarray:
     """Similar scatter along some directions, raised where it is 0 or, unless ``exact``, tiny in the total."""
     least = NO_SCATTER if exact else LEAST_SIMILAR
     return np.where(similar > least * total, similar, LEAST_SIMILAR * total)
 
 
-def whitening(scatter, dissimilar, diagonal, exact):
+def whitening(scatter: np.ndarray, dissimilar: np.ndarray, diagonal: bool, exact: bool) -> np.ndarray:
     """Return W (d, rank) with Wᵀ C W = I for the scatter C, `raised`."""
     total = scatter + dissimilar.T @ dissimilar
     if diagonal:
@@ -213,7 +216,9 @@ def whitening(scatter, dissimilar, diagonal, exact):
     return R @ vectors / np.sqrt(raised(values, 1.0, exact))
 
 
-def widest(E, diagonal, *, tol, max_iter, report):
+def widest(
+    E: np.ndarray, diagonal: bool, *, tol: float, max_iter: int, report: Callable[[float], None]
+) -> tuple[np.ndarray, int, bool]:
     """Maximise Σ ‖L e‖ over ‖L‖ = 1, L square or diagonal, for the rows e of E.
 
     In M = LᵀL the sum is concave on the matrices of trace 1, with the slope G / 2, G = Σ eeᵀ / ‖Le‖, so
@@ -254,7 +259,7 @@ class Spread:
     E: np.ndarray
     tol: float
 
-    def __call__(self, L):
+    def __call__(self, L: np.ndarray) -> tuple[float, np.ndarray]:
         total, G = distances(self.E, L)
         size, diagonal = np.vdot(L, L), L.ndim == 1
         largest = G.max() if diagonal else eigvalsh(G, subset_by_index=[len(G) - 1] * 2)[0]
@@ -264,7 +269,7 @@ class Spread:
         return np.log(size) / 2 - np.log(total), slope
 
 
-def distances(E, L):
+def distances(E: np.ndarray, L: np.ndarray) -> tuple[float, np.ndarray]:
     """Sum of ‖Le‖ over the rows of E, and its slope Σ eeᵀ / ‖Le‖ (d, d); its diagonal (d,) for the diagonal L (d,)."""
     Z = E * L if L.ndim == 1 else E @ L.T
     d = np.maximum(np.sqrt(np.einsum("ij,ij->i", Z, Z)), np.finfo(float).tiny ** 0.5)
@@ -272,7 +277,7 @@ def distances(E, L):
     return d.sum(), np.einsum("ij,ij->j", B, B) if L.ndim == 1 else B.T @ B
 
 
-def mixed(M, prior, scatter, share, diagonal):
+def mixed(M: np.ndarray, prior: np.ndarray, scatter: np.ndarray, share: float, diagonal: bool) -> np.ndarray:
     """Mix the learned metric M and the prior, so that each contributes its share of tr(C M) = 1."""
     if diagonal:
         M, prior = np.diag(np.diag(M)), np.diag(np.diag(prior))

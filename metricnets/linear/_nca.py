@@ -103,7 +103,7 @@ default='auto'
         return L
 
 
-def class_loss(codes):
+def class_loss(codes: np.ndarray) -> SoftLoss:
     """Minus the expected number of rows that pick a neighbour of their class; codes are in ascending order."""
 
     def factors(rows, columns):
@@ -118,7 +118,7 @@ def class_loss(codes):
     )
 
 
-def indicators(codes, classes):
+def indicators(codes: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """One-hot classes of the rows and a last column of ones, (n, n_classes + 1)."""
     found = np.ones((len(codes), len(classes) + 1))
     np.equal.outer(codes, classes, out=found[:, :-1], casting="unsafe")

@@ -140,7 +140,7 @@ class RAML(LinearMetric):
         return L * (np.sqrt(scale) / unit)
 
 
-def ridge(differences, g, *, alpha):
+def ridge(differences: np.ndarray, g: np.ndarray, *, alpha: float) -> tuple[np.ndarray, float]:
     """Minimise mean (τᵀMτ + b − g)² + alpha ‖M‖².
 
     Parameters
@@ -190,7 +190,9 @@ def _solve_shifted(A, v, shift):
     return cho_solve(cho_factor(A.T, lower=True, overwrite_a=True, check_finite=False), v, check_finite=False)
 
 
-def support_vectors(differences, g, *, alpha, epsilon, max_iter, tol):
+def support_vectors(
+    differences: np.ndarray, g: np.ndarray, *, alpha: float, epsilon: float, max_iter: int, tol: float
+) -> tuple[np.ndarray, float, int]:
     """Minimise mean 2 max(0, |τᵀMτ + b − g| − epsilon) + alpha ‖M‖²; arguments as `ridge`.
 
     Returns

@@ -1,6 +1,9 @@
 """RCA: relevant component analysis, which whitens the variation within chunks of samples of one class."""
 
+from typing import Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.linalg import eigh
 
 from metricnets._labels import partial_codes, plain, read, supervised_codes
@@ -90,7 +93,7 @@ class RCA(_BaseRCA, LinearMetric):
     """
 
     @fitting
-    def fit(self, X, y=None, *, chunks=None):
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, *, chunks: ArrayLike | None = None) -> Self:
         """Learn the metric from chunks.
 
         Parameters
@@ -176,7 +179,7 @@ class RCA_Supervised(_BaseRCA, LinearMetric):  # noqa: N801
         return self._whiten(X, codes)
 
 
-def relevant_components(X, codes):
+def relevant_components(X: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, int, int]:
     """Directions A, the most relevant first, with A C Aᵀ = I and A S Aᵀ diagonal.
 
     C is the covariance within chunks, S that of X; C is shrunk as in `RCA` where that is needed.
@@ -213,12 +216,12 @@ def relevant_components(X, codes):
     return (W @ (Q / np.sqrt(variances))).T, int((~singular).sum()), r
 
 
-def degrees_of_freedom(codes):
+def degrees_of_freedom(codes: np.ndarray) -> int:
     """Points in chunks minus chunks."""
     return np.count_nonzero(codes >= 0) - len(np.unique(codes[codes >= 0]))
 
 
-def whitening(X):
+def whitening(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """W (d, rank) such that X @ W has the identity as covariance, for centred X in any units.
 
     Also return the variances (rank,) of these columns before whitening, in units where each feature has

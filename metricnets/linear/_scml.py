@@ -1,8 +1,10 @@
 """SCML: sparse compositional metric learning, from triplets."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import Bounds
 from scipy.sparse import csr_matrix
 
@@ -189,7 +191,7 @@ class SCML_Supervised(_BaseSCML, LinearMetric):  # noqa: N801
         return self._combine(X, knn_triplets(X, codes, self.k_genuine, self.k_impostor), self.basis, codes)
 
 
-def check_basis(basis, d):
+def check_basis(basis: ArrayLike, d: int) -> np.ndarray:
     """Validate a basis given by the user, and remove its zero rows."""
     basis = as_matrix(basis, "basis")
     if basis.shape[1] != d or not basis.any():
@@ -197,7 +199,16 @@ def check_basis(basis, d):
     return basis[basis.any(axis=1)]
 
 
-def sparse_weights(Z, triplets, basis, cost, *, gamma, max_iter, report):
+def sparse_weights(
+    Z: np.ndarray,
+    triplets: np.ndarray,
+    basis: np.ndarray,
+    cost: np.ndarray,
+    *,
+    gamma: float,
+    max_iter: int,
+    report: Callable[[float], None],
+) -> tuple[np.ndarray, int, bool]:
     """Minimise mean_t h(1 + d²(a, b) − d²(a, c)) + Σ cost_b w_b over w >= 0, by L-BFGS-B.
 
     d² is the squared distance of M = Σ_b w_b basis_b basis_bᵀ, and h is `rounded_hinge`.
@@ -234,7 +245,7 @@ def sparse_weights(Z, triplets, basis, cost, *, gamma, max_iter, report):
     return minimize_smooth(objective, nothing, bounds=above, ftol=GAIN, gtol=0, max_iter=max_iter, report=report)
 
 
-def shared_pairs(triplets, n):
+def shared_pairs(triplets: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Unique pairs of rows (a, b), a <= b, sorted, in the triplets, and the places of the two pairs of each triplet."""
     a, others = triplets[:, :1].astype(np.int64), triplets[:, 1:]
     keys, places = np.unique(np.minimum(a, others) * n + np.maximum(a, others), return_inverse=True)
@@ -242,7 +253,7 @@ def shared_pairs(triplets, n):
     return keys // n, keys % n, np.ascontiguousarray(near), np.ascontiguousarray(far)
 
 
-def squared_distances(Z, M, a, b):
+def squared_distances(Z: np.ndarray, M: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """(Z[a] − Z[b])ᵀ M (Z[a] − Z[b]) of each pair; the memory is that of Z."""
     ZM = Z @ M
     squares, products = np.einsum("ij,ij->i", ZM, Z), np.empty(len(a))
@@ -253,13 +264,13 @@ def squared_distances(Z, M, a, b):
     return squares[a] + squares[b] - 2 * products
 
 
-def rounded_hinge(margins, gamma):
+def rounded_hinge(margins: np.ndarray, gamma: float) -> tuple[np.ndarray, np.ndarray]:
     """Smoothed hinge and its slope: 0 for t < 0, t²/2γ in [0, γ], t − γ/2 above."""
     slopes = np.clip(margins / gamma, 0, 1)
     return slopes * (margins - gamma * slopes / 2), slopes
 
 
-def weighted_scatter(Z, weights, a, b):
+def weighted_scatter(Z: np.ndarray, weights: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Σ_p weights_p (Z[a_p] − Z[b_p]) (Z[a_p] − Z[b_p])ᵀ up to a skew part, for sorted a; the memory is that of Z."""
     n, p = len(Z), np.flatnonzero(weights)
     weights, a, b = weights[p], a[p], b[p]

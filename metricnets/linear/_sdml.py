@@ -124,7 +124,9 @@ class SDML_Supervised(_BaseSDML, PairsFromLabels):  # noqa: N801
     """
 
 
-def balanced(prior, similar, dissimilar, balance):
+def balanced(
+    prior: np.ndarray, similar: np.ndarray, dissimilar: np.ndarray, balance: float
+) -> tuple[np.ndarray, float]:
     """Compute P = M₀⁻¹ + η K, with K the scatter of similar minus that of dissimilar differences.
 
     Parameters

@@ -1,6 +1,9 @@
 """The shells of the linear learners from tuples, and from classes that tuples are drawn from."""
 
+from typing import Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from metricnets import calibration
 from metricnets._labels import supervised_codes
@@ -62,7 +65,7 @@ class PairsLearner(PairsMixin, TuplesLearner):
     """
 
     @fitting
-    def fit(self, pairs, y, calibration_params=None):
+    def fit(self, pairs: ArrayLike, y: ArrayLike, calibration_params: dict[str, object] | None = None) -> Self:
         """Learn the metric from pairs, then calibrate ``threshold_`` on them.
 
         Parameters
@@ -96,7 +99,7 @@ class TripletsLearner(TripletsMixin, TuplesLearner):
     """Mahalanobis metric learned from triplets (a, b, c): a should be nearer to b than to c."""
 
     @fitting
-    def fit(self, triplets, y=None):
+    def fit(self, triplets: ArrayLike, y: None = None) -> Self:
         """Learn the metric from triplets; ``y`` is not used.
 
         Parameters
@@ -118,7 +121,7 @@ class QuadrupletsLearner(QuadrupletsMixin, TuplesLearner):
     """Mahalanobis metric learned from quadruplets (a, b, c, d): a and b should be nearer than c and d."""
 
     @fitting
-    def fit(self, quadruplets, weights=None):
+    def fit(self, quadruplets: ArrayLike, weights: ArrayLike | None = None) -> Self:
         """Learn the metric from quadruplets.
 
         Parameters

@@ -21,7 +21,7 @@ class _Single(torch.autograd.Function):
         return gradient.clamp(-largest, largest).to(ctx.dtype)
 
 
-def precise(z):
+def precise(z: torch.Tensor) -> torch.Tensor:
     """Return z in single precision at least: in half precision squares overflow, sums stagnate and EPS is 0."""
     return _Single.apply(z) if z.dtype in (torch.float16, torch.bfloat16) else z
 
@@ -44,17 +44,17 @@ class _SquaredDistances(torch.autograd.Function):
         return 2 * (both.sum(1, keepdim=True) * z - both @ z)
 
 
-def sqdist(z):
+def sqdist(z: torch.Tensor) -> torch.Tensor:
     """Squared Euclidean distances between all rows, (n, n), non-negative, in single or double precision."""
     return _SquaredDistances.apply(precise(z))
 
 
-def dist(z):
+def dist(z: torch.Tensor) -> torch.Tensor:
     """Euclidean distances between all rows, (n, n), bounded away from 0, where the root is not differentiable."""
     return (sqdist(z) + EPS).sqrt()
 
 
-def similar(r):
+def similar(r: torch.Tensor) -> torch.Tensor:
     """Mask of similar pairs: 1.0 where ``r`` > 0.5, 0.0 where it is not or is unknown.
 
     Masks are floats because arithmetic on them is several times faster than on booleans.
@@ -62,12 +62,12 @@ def similar(r):
     return precise(r).round().nan_to_num(0.0)  # 0.5 rounds to 0
 
 
-def dissimilar(r):
+def dissimilar(r: torch.Tensor) -> torch.Tensor:
     """Mask of dissimilar pairs: 1.0 where ``r`` <= 0.5, 0.0 where it is not or is unknown."""
     return (1 - precise(r).round()).nan_to_num(0.0)
 
 
-def masked_mean(values, mask):
+def masked_mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Mean of finite ``values`` where ``mask`` is 1.0 or True; 0, with a graph, if that is nowhere."""
     mask = mask.to(values.dtype)
     return torch.dot(values.reshape(-1), mask.reshape(-1)) / mask.sum().clamp_min(1)

@@ -6,7 +6,9 @@ from torch.nn import functional as F
 from metricnets.losses._ops import dissimilar, dist, masked_mean, precise, similar, sqdist
 
 
-def contrastive(z, r, *, positive_margin=0.0, margin=1.0, squared=False):
+def contrastive(
+    z: torch.Tensor, r: torch.Tensor, *, positive_margin: float = 0.0, margin: float = 1.0, squared: bool = False
+) -> torch.Tensor:
     """Contrastive loss.
 
     Similar pairs are pulled together, and dissimilar pairs are pushed apart up to a margin: the mean over similar
@@ -60,7 +62,15 @@ def contrastive(z, r, *, positive_margin=0.0, margin=1.0, squared=False):
     return masked_mean(pull, similar(r)) + masked_mean(push, dissimilar(r))
 
 
-def logistic_pair(z, r, *, margin=3.0, gap=1.0, sharpness=1.0, balanced=False):
+def logistic_pair(
+    z: torch.Tensor,
+    r: torch.Tensor,
+    *,
+    margin: float = 3.0,
+    gap: float = 1.0,
+    sharpness: float = 1.0,
+    balanced: bool = False,
+) -> torch.Tensor:
     """Logistic loss of pairs, the loss of DDML.
 
     Squared distances of similar pairs should be below τ − γ, and those of dissimilar pairs above τ + γ:
@@ -115,7 +125,7 @@ def logistic_pair(z, r, *, margin=3.0, gap=1.0, sharpness=1.0, balanced=False):
     )
 
 
-def check_gap(margin, gap):
+def check_gap(margin: float, gap: float) -> None:
     """Raise ValueError unless 0 <= gap < margin."""
     if not 0 <= gap < margin:
         raise ValueError(
@@ -124,7 +134,16 @@ def check_gap(margin, gap):
         )
 
 
-def logistic(d2, pos, neg, *, margin, gap, sharpness, balanced):
+def logistic(
+    d2: torch.Tensor,
+    pos: torch.Tensor,
+    neg: torch.Tensor,
+    *,
+    margin: float,
+    gap: float,
+    sharpness: float,
+    balanced: bool,
+) -> torch.Tensor:
     """`logistic_pair` of squared distances ``d2`` and masks ``pos``, ``neg`` of 1.0 and 0.0, of the same shape."""
     sign = pos - neg  # ℓ
     terms = F.softplus(torch.addcmul(gap - margin * sign, sign, d2), beta=sharpness)
@@ -133,7 +152,7 @@ def logistic(d2, pos, neg, *, margin, gap, sharpness, balanced):
     return (masked_mean(terms, pos) + masked_mean(terms, neg)) / 4
 
 
-def alignment(z, r, *, scale=2.0):
+def alignment(z: torch.Tensor, r: torch.Tensor, *, scale: float = 2.0) -> torch.Tensor:
     """Alignment loss, the loss of HRAML.
 
     Squared distances should follow the dissimilarity of the targets: ¼ mean (d² − g)², with the target

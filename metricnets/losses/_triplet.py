@@ -7,7 +7,15 @@ from metricnets.exceptions import check_option
 from metricnets.losses._ops import dist, masked_mean, precise, similar, sqdist
 
 
-def triplet(z, r, *, margin=0.2, select="all", squared=False, reduction="active"):
+def triplet(
+    z: torch.Tensor,
+    r: torch.Tensor,
+    *,
+    margin: float = 0.2,
+    select: str = "all",
+    squared: bool = False,
+    reduction: str = "active",
+) -> torch.Tensor:
     """Triplet loss, [τ + d(a, p) − d(a, n)]₊, equation (5) of Lu et al.
 
     An anchor a should be nearer to a similar sample p than to a dissimilar sample n, by a margin.  There is one row
@@ -75,7 +83,7 @@ def triplet(z, r, *, margin=0.2, select="all", squared=False, reduction="active"
     return masked_mean(terms.clamp_min(0), chosen)
 
 
-def npair(z, r, *, temperature=0.2):
+def npair(z: torch.Tensor, r: torch.Tensor, *, temperature: float = 0.2) -> torch.Tensor:
     """N-pair loss, the mean of log(1 + Σ_n exp(s(a, n) − s(a, p))).
 
     A positive is compared with all negatives at once: the mean is over the positive pairs (a, p), the sum over the

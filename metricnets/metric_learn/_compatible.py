@@ -2,7 +2,10 @@
 
 import functools
 import inspect
+from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets._tuples import as_function
@@ -27,12 +30,12 @@ class Compatible:
             cls.__init__ = _taking(cls.__init__, cls._positional)
 
     @property
-    def preprocessor_(self):
+    def preprocessor_(self) -> Callable[[np.ndarray], np.ndarray] | None:
         """The preprocessor as a function of indicators, or None."""
         check_is_fitted(self)
         return as_function(self.preprocessor)
 
-    def score_pairs(self, pairs):
+    def score_pairs(self, pairs: ArrayLike) -> np.ndarray:
         """Return the distances of pairs, as ``pair_distance`` does, with a FutureWarning.
 
         Parameters

@@ -1,6 +1,9 @@
 """Base classes and helpers under the names of metric-learn."""
 
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 from sklearn.utils.validation import check_array, check_X_y
 
 from metricnets._tuples import ArrayIndexer, as_function, check_tuples, points_of
@@ -24,7 +27,14 @@ __all__ = [
 ]
 
 
-def check_input(input_data, y=None, preprocessor=None, type_of_inputs="classic", tuple_size=None, dtype="numeric"):
+def check_input(
+    input_data: ArrayLike,
+    y: ArrayLike | None = None,
+    preprocessor: ArrayLike | Callable | None = None,
+    type_of_inputs: str = "classic",
+    tuple_size: int | None = None,
+    dtype: DTypeLike = "numeric",
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     """Validate points or tuples of points, and look up indicators.
 
     Parameters
@@ -59,7 +69,7 @@ def check_input(input_data, y=None, preprocessor=None, type_of_inputs="classic",
     return check_array(X, dtype=dtype) if y is None else check_X_y(X, y, dtype=dtype)
 
 
-def validate_vector(u, dtype=None):
+def validate_vector(u: ArrayLike, dtype: DTypeLike | None = None) -> np.ndarray:
     """Convert a list, a row or a number to a vector; raise ValueError for more than one row."""
     u = np.atleast_1d(np.asarray(u, dtype=dtype).squeeze())
     if u.ndim > 1:

@@ -1,6 +1,9 @@
 """LMNN as in metric-learn."""
 
+from typing import Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from metricnets._labels import class_codes
 from metricnets._params import Positive, Whole
@@ -34,7 +37,7 @@ class LMNN(
     min_iter: Whole = 50
     learn_rate: Positive = 1e-7
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
         """Learn the metric from points and their classes.
 
         Parameters

@@ -1,5 +1,7 @@
 """MMC as in metric-learn."""
 
+import numpy as np
+
 from metricnets._params import Count
 from metricnets.linear import _mmc
 from metricnets.metric_learn._compatible import Compatible, CompatiblePairs
@@ -24,7 +26,7 @@ class _BaseMMC(_mmc._BaseMMC):
     max_proj: Count = 10000
 
     @property
-    def A_(self):  # noqa: N802
+    def A_(self) -> np.ndarray:  # noqa: N802
         """The learned matrix M, what ``get_mahalanobis_matrix`` returns."""
         return self.get_mahalanobis_matrix()
 

@@ -1,5 +1,7 @@
 """Weights of all pairs of rows as soft neighbours, in blocks, cached in a fixed amount of memory."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from metricnets.linear._pairwise.near_pairs import bilinear, blocks, nearest_neighbors
@@ -19,14 +21,14 @@ class AllPairs:
     with exp(c_i - d^2).  The memory is reused: allocating it costs more than the sums in it.
     """
 
-    def __init__(self, n):
+    def __init__(self, n: int) -> None:
         self.n, self.lonely = n, False
         n_tiles = max(-(-n // SIDE), min(16, -(-n // LEAST_SIDE)))
         self.side = -(-n // n_tiles)
         self.above = blocks(n, self.side)
         self.memory = None
 
-    def start(self, Z):
+    def start(self, Z: np.ndarray) -> None:
         """Set the embeddings Z, of shape (n, k)."""
         self.left, self.right = bilinear(Z)
         self.far = -4 * self.left[:, -1].min() > 2 * RANGE
@@ -41,20 +43,20 @@ class AllPairs:
             n_kept = min(len(self.blocks), KEPT // self.side**2)
             self.memory = np.empty((2 + n_kept, self.side, self.side))
 
-    def miss(self, weights):
+    def miss(self, weights: np.ndarray) -> bool:
         """Whether some row's weights are so small that underflow matters; if so, start again."""
         self.lonely = self.lonely or weights.min() <= np.exp(NEGLIGIBLE - RANGE)
         return self.lonely and self.mirrored
 
-    def release(self):
+    def release(self) -> None:
         """Free the memory while few pairs contribute."""
         self.memory = None
 
-    def scratch(self, shape):
+    def scratch(self, shape: tuple[int, int]) -> np.ndarray:
         """A work array of the shape of a block."""
         return self.memory[-1, : shape[0], : shape[1]]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[slice, slice, np.ndarray, bool]]:
         for number, (rows, columns) in enumerate(self.blocks):
             place = min(number, len(self.memory) - 2)
             P = self.memory[place, : rows.stop - rows.start, : columns.stop - columns.start]

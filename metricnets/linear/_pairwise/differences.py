@@ -3,12 +3,12 @@
 import numpy as np
 
 
-def pair_differences(X, pairs):
+def pair_differences(X: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """X[i] − X[j] for pairs (n_pairs, 2) of rows i, j; of shape (n_pairs, d)."""
     return X[pairs[:, 0]] - X[pairs[:, 1]]
 
 
-def in_units(differences):
+def in_units(differences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Divide differences by their root mean square, feature by feature.
 
     Returns
@@ -22,7 +22,7 @@ def in_units(differences):
     return differences / units, units
 
 
-def check_dissimilar(differences, y):
+def check_dissimilar(differences: np.ndarray, y: np.ndarray) -> None:
     """Raise ValueError if no pair with y < 0 has two different points."""
     if not differences[y < 0].any():
         raise ValueError("no dissimilar pair has two different points; the metric has nothing to separate.")

@@ -1,11 +1,13 @@
 """Doublets: pairs of points, compared by the degree-2 kernel (τᵀτ')² of their differences."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 BLOCK = 2**22  # numbers in a block: 32 MiB
 
 
-def unit_of(differences):
+def unit_of(differences: np.ndarray) -> float:
     """Root of the mean squared distance; 0 only if no pair has two different points."""
     largest = np.abs(differences).max(initial=0)  # first, so that no square overflows
     if largest == 0:
@@ -13,26 +15,26 @@ def unit_of(differences):
     return largest * np.sqrt(sum(((part / largest) ** 2).sum() for part in _parts(differences)) / len(differences))
 
 
-def kernel(differences):
+def kernel(differences: np.ndarray) -> np.ndarray:
     """(τᵀτ')² of all pairs of differences: the inner products ⟨ττᵀ, τ'τ'ᵀ⟩, of shape (n, n)."""
     K = differences @ differences.T
     return np.multiply(K, K, out=K)
 
 
-def finest(tol, differences, C):
+def finest(tol: float, differences: np.ndarray, C: float) -> float:
     """``tol`` of a support vector machine with weight C, or the rounding error of its gradient if that is larger."""
     largest = max(np.einsum("ij,ij->i", part, part).max() for part in _parts(differences)) ** 2
     return max(tol, len(differences) * C * largest * np.finfo(float).eps)
 
 
-def matrix_of(differences, weights):
+def matrix_of(differences: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Σ w ττᵀ, symmetric, of shape (d, d)."""
     parts = zip(_parts(differences), _parts(weights))
     M = sum(((part.T * w) @ part for part, w in parts), start=np.zeros((differences.shape[1],) * 2))
     return (M + M.T) / 2
 
 
-def vanishes(L, M):
+def vanishes(L: np.ndarray, M: np.ndarray) -> bool:
     """Whether only rounding is left of M in its factor L."""
     return (L**2).sum() <= len(M) * np.finfo(float).eps * np.abs(M).sum()
 
@@ -42,7 +44,9 @@ def _parts(rows):
     return np.array_split(rows, 1 + len(rows) // 1000)
 
 
-def graded_doublets(X, targets, relation, n_neighbors):
+def graded_doublets(
+    X: np.ndarray, targets: np.ndarray, relation: Callable, n_neighbors: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of neighbours, among the more similar and among the less similar rows.
 
     Parameters

@@ -1,5 +1,7 @@
 """Nearby rows of other classes, found by blocks and kept while rows move little."""
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 
 N_BLOCK = 2**19  # distances in one block of the search, and pairs in one batch
@@ -19,10 +21,10 @@ class Impostors:
         First row of each class, and the number of rows.
     """
 
-    def __init__(self, starts):
+    def __init__(self, starts: np.ndarray) -> None:
         self.starts, self.last, self.found = starts, None, None
 
-    def within(self, z, reach):
+    def within(self, z: np.ndarray, reach: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Iterate over pairs (i, j), in batches, that include all with d_ij <= reach_i."""
         last, self.last = self.last, (z, reach)
         slack = np.zeros(len(z))
@@ -43,18 +45,18 @@ class Impostors:
             yield batch
 
 
-def slack_for(moved, reach):
+def slack_for(moved: np.ndarray, reach: np.ndarray) -> np.ndarray:
     """Slack for about five steps like the last one; zero if steps are too long for that."""
     slack = 5 * np.maximum(moved, moved.mean())
     return slack if slack.mean() < 0.05 * reach.mean() else np.zeros_like(slack)
 
 
-def length(z):
+def length(z: np.ndarray) -> np.ndarray:
     """Euclidean norms of the rows."""
     return np.sqrt(np.einsum("ij,ij->i", z, z))
 
 
-def batches(blocks):
+def batches(blocks: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Join blocks of pairs (i, j) into batches of at least N_BLOCK / 2 pairs."""
     joined, n_pairs = [], 0
     for block in blocks:
@@ -67,7 +69,9 @@ def batches(blocks):
         yield tuple(map(np.concatenate, zip(*joined)))
 
 
-def search(z, starts, reach, slack):
+def search(
+    z: np.ndarray, starts: np.ndarray, reach: np.ndarray, slack: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Iterate over blocks of pairs (i, j) of different classes that include all with d_ij <= reach_i + slack_j.
 
     The square of this is linear in the products of z_i with z_j and of reach_i with slack_j, so

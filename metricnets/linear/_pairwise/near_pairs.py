@@ -20,13 +20,13 @@ class NearPairs:
     max(2^19, 64 n) pairs; with more, the call returns None.
     """
 
-    def __init__(self, n_rows):
+    def __init__(self, n_rows: int) -> None:
         self.margin = np.log(n_rows / NEGLIGIBLE)
         self.most = min(max(n_rows**2 // 64, 4 * n_rows), max(2**19, 64 * n_rows))
         self.reach = 1.1  # radius of the search, relative to the necessary one
         self.searched = None
 
-    def __call__(self, Z):
+    def __call__(self, Z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         """Return i, j and the logarithm of the weights (up to a constant for each i), sorted by i, or None."""
         nearest = None
         if self.searched is not None:
@@ -110,7 +110,7 @@ class NearPairs:
         self.neighbor = np.empty(n, np.intp)
 
 
-def nearest_neighbors(left, right):
+def nearest_neighbors(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Squared distances of the nearest neighbours of all rows."""
     nearest = np.full(len(left), np.inf, left.dtype)
     for rows, columns in blocks(len(left), SIDE):
@@ -122,19 +122,19 @@ def nearest_neighbors(left, right):
     return nearest
 
 
-def blocks(n, side):
+def blocks(n: int, side: int) -> list[tuple[slice, slice]]:
     """Slices of rows and of columns, the blocks of a symmetric array on and above its diagonal."""
     tiles = [slice(start, min(start + side, n)) for start in range(0, n, side)]
     return [(rows, columns) for i, rows in enumerate(tiles) for columns in tiles[i:]]
 
 
-def bilinear(Z):
+def bilinear(Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Factor -|z_i - z_j|^2 into a product of (n, k + 2) and (k + 2, n)."""
     squares, ones = np.einsum("ij,ij->i", Z, Z)[:, None], np.ones((len(Z), 1), Z.dtype)
     return np.hstack([2 * Z, -ones, -squares]), np.ascontiguousarray(np.hstack([Z, squares, ones]).T)
 
 
-def squared_distances(Z, i, j):
+def squared_distances(Z: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
     """Squared distances of pairs of rows, in blocks that stay in the cache."""
     d = np.empty(len(i))
     size = max(min(2**15 // Z.shape[1], len(i)), 1)

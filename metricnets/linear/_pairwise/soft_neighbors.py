@@ -1,6 +1,6 @@
 """Soft neighbours: the objective of NCA and MLKR, minimised by L-BFGS in bounded memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -33,7 +33,17 @@ class SoftLoss(NamedTuple):
     total: Callable
 
 
-def soften(loss, L, X, *, rescale, max_iter, ftol, gtol, report):
+def soften(
+    loss: SoftLoss,
+    L: np.ndarray,
+    X: np.ndarray,
+    *,
+    rescale: bool,
+    max_iter: int,
+    ftol: float,
+    gtol: float,
+    report: Callable[[float], None],
+) -> tuple[np.ndarray, int, bool]:
     """Minimise the loss of the soft neighbours of ``X @ L.T`` over L, by L-BFGS.
 
     Parameters
@@ -70,7 +80,9 @@ def soften(loss, L, X, *, rescale, max_iter, ftol, gtol, report):
     return joined(L, left, basis, rest) / units, n_iter, converged
 
 
-def soft_loss(loss, L, X, near, every):
+def soft_loss(
+    loss: SoftLoss, L: np.ndarray, X: np.ndarray, near: NearPairs, every: AllPairs
+) -> tuple[float, np.ndarray]:
     """Loss of the expected values e of soft neighbours, and its gradient with respect to L.
 
     e_i = sum_j p_ij v_ij, p_ij = softmax over j != i of -|z_i - z_j|^2, Z = X L^T.
@@ -96,7 +108,9 @@ def soft_loss(loss, L, X, near, every):
     return sparse_loss(loss, X, Z, *pairs)
 
 
-def sparse_loss(loss, X, Z, i, j, log_p):
+def sparse_loss(
+    loss: SoftLoss, X: np.ndarray, Z: np.ndarray, i: np.ndarray, j: np.ndarray, log_p: np.ndarray
+) -> tuple[float, np.ndarray]:
     """Compute `soft_loss` from the pairs whose weights are not negligible."""
     n = len(Z)
     p = np.exp(log_p)
@@ -110,7 +124,9 @@ def sparse_loss(loss, X, Z, i, j, log_p):
     return objective, 2 * forces.T @ X
 
 
-def dense_loss(loss, L, X, Z, every):
+def dense_loss(
+    loss: SoftLoss, L: np.ndarray, X: np.ndarray, Z: np.ndarray, every: AllPairs
+) -> tuple[float, np.ndarray]:
     """Compute `soft_loss` from all pairs, block by block, by matrix products and exponentials."""
     every.start(Z)
     weights, e = expected_values(loss, every)
@@ -133,7 +149,7 @@ def dense_loss(loss, L, X, Z, every):
     return objective, 2 * L @ (half + half.T)
 
 
-def expected_values(loss, every):
+def expected_values(loss: SoftLoss, every: AllPairs) -> tuple[np.ndarray, np.ndarray]:
     """Sums of the weights of all rows, shape (n,), and the expected values e, shape (n,)."""
     sums = np.zeros((2, every.n))
     for rows, columns, P, mirrored in every:
@@ -146,7 +162,9 @@ def expected_values(loss, every):
     return sums[0], sums[1] / sums[0]
 
 
-def derivatives(loss, e, shares, every):
+def derivatives(
+    loss: SoftLoss, e: np.ndarray, shares: np.ndarray, every: AllPairs
+) -> Iterator[tuple[slice, slice, np.ndarray]]:
     """Yield rows, columns and W, the derivatives with respect to -d^2 of both directions together, by blocks.
 
     P_ij shares_i (v_ij - e_i) is P_ij times a product of two matrices, and so is its sum with the mirrored

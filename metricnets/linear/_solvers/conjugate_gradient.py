@@ -1,9 +1,18 @@
 """Preconditioned conjugate gradients, for unknowns of any shape."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 
-def conjugate_gradient(A, B, *, M=None, tol, max_iter):
+def conjugate_gradient(
+    A: Callable[[np.ndarray], np.ndarray],
+    B: np.ndarray,
+    *,
+    M: Callable[[np.ndarray], np.ndarray] | None = None,
+    tol: float,
+    max_iter: int,
+) -> np.ndarray:
     """Solve A(X) = B for a positive definite linear map A.
 
     Parameters

@@ -1,5 +1,6 @@
 """Graphical lasso, min tr(P M) − log det M + penalty ‖M‖₁ off the diagonal, solved to a known duality gap."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +16,13 @@ MAX_SPLITS = 1000  # steps of ADMM, if Newton's method does not converge
 MOST_PRODUCTS = 50  # of conjugate gradients in one step
 
 
-def definite(P):
+def definite(P: np.ndarray) -> bool:
     """Whether P is numerically positive definite, independently of the units of its rows."""
     own = np.diag(P)
     return bool((own > 0).all()) and eigvalsh(P / np.sqrt(np.outer(own, own)))[0] > DEFINITE
 
 
-def sparse_inverse(P, penalty, report):
+def sparse_inverse(P: np.ndarray, penalty: float, report: Callable[[float], None]) -> tuple[np.ndarray, int, bool]:
     """Minimise tr(P M) − log det M + λ Σ_{i≠j} |M_ij| over positive definite M.
 
     P is scaled to a unit diagonal, and eigenvalues below `DEFINITE` are raised.
@@ -85,7 +86,7 @@ class Sandwich:
     A: np.ndarray
     free: np.ndarray
 
-    def __call__(self, E):
+    def __call__(self, E: np.ndarray) -> np.ndarray:
         return self.free * (self.A @ E @ self.A)
 
 
@@ -132,17 +133,17 @@ def _imbalance(apart, Z, moved, U):
     return np.clip(np.sqrt(apart / Z * U / moved), 0.2, 5)
 
 
-def bound(U, P, weights):
+def bound(U: np.ndarray, P: np.ndarray, weights: np.ndarray) -> float:
     """Lower bound of the minimum, the value of the dual problem at U clipped to ±``weights``."""
     return len(P) + log_det(P + np.clip(U, -weights, weights))
 
 
-def objective(M, P, weights):
+def objective(M: np.ndarray, P: np.ndarray, weights: np.ndarray) -> float:
     """Value of tr(P M) − log det M + Σ w_ij |M_ij|; infinite where M is not positive definite."""
     return np.vdot(P, M) - log_det(M) + np.vdot(weights, np.abs(M))
 
 
-def log_det(M):
+def log_det(M: np.ndarray) -> float:
     """Logarithm of the determinant; −∞ where M is not positive definite."""
     try:
         return 2 * np.log(np.diag(cholesky(M, lower=True))).sum()
@@ -150,7 +151,7 @@ def log_det(M):
         return -np.inf
 
 
-def inverse_of(M):
+def inverse_of(M: np.ndarray) -> np.ndarray:
     """Inverse of a positive definite matrix."""
     inverse = cho_solve((cholesky(M, lower=True), True), np.eye(len(M)))
     return (inverse + inverse.T) / 2

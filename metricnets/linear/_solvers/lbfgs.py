@@ -20,7 +20,17 @@ class NearEnough(Exception):  # noqa: N818
     """Raised by an objective that has a bound of its minimum, and is near enough to it."""
 
 
-def minimize_smooth(objective, start, *, ftol, gtol, max_iter, report, bounds=None, memory=MEMORY):
+def minimize_smooth(
+    objective: Callable,
+    start: np.ndarray,
+    *,
+    ftol: float,
+    gtol: float,
+    max_iter: int,
+    report: Callable[[float], None],
+    bounds: optimize.Bounds | None = None,
+    memory: int = MEMORY,
+) -> tuple[np.ndarray, int, bool]:
     """Minimise a smooth function by SciPy's L-BFGS-B.
 
     If its line search fails, steps of steepest descent are tried: if none lowers the function beyond
@@ -86,7 +96,9 @@ class _Watched:
         self.report(self.value)
 
 
-def lower_point(objective, found, bounds):
+def lower_point(
+    objective: Callable, found: optimize.OptimizeResult, bounds: optimize.Bounds | None
+) -> np.ndarray | None:
     """A point along the steepest descent from where SciPy stopped that is lower beyond rounding, or None."""
     size = np.linalg.norm(found.jac) or 1.0
     for share in max(np.linalg.norm(found.x), 1.0) / size * 0.25 ** np.arange(30):
@@ -97,7 +109,9 @@ def lower_point(objective, found, bounds):
     return None
 
 
-def minimize(loss, x, *, max_iter, tol, report):
+def minimize(
+    loss: Callable, x: np.ndarray, *, max_iter: int, tol: float, report: Callable[[float], None]
+) -> tuple[np.ndarray, float, int, bool]:
     """Minimise a function with non-smooth points by L-BFGS, starting from x.
 
     Parameters
@@ -148,7 +162,7 @@ def minimize(loss, x, *, max_iter, tol, report):
     return *min((x, value), best, key=LEAST), n_iter, True
 
 
-def descent(gradient, steps, length):
+def descent(gradient: np.ndarray, steps: deque, length: float) -> np.ndarray:
     """The direction of L-BFGS or, without any steps, steepest descent with the given length."""
     q = gradient.copy()
     if not steps:
@@ -164,7 +178,9 @@ def descent(gradient, steps, length):
     return -q
 
 
-def line_search(loss, x, value, gradient, direction):
+def line_search(
+    loss: Callable, x: np.ndarray, value: float, gradient: np.ndarray, direction: np.ndarray
+) -> tuple[np.ndarray, float, np.ndarray] | None:
     """Line search for the weak Wolfe conditions, by bisection.
 
     Returns

@@ -10,7 +10,7 @@ SCALES = 20, 50  # numbers of rows of each class in a local discriminant analysi
 ROWS_PER_CENTER = 20  # in the sample that is clustered to find the centres of these analyses
 
 
-def local_discriminants(Z, codes, n_basis, rng):
+def local_discriminants(Z: np.ndarray, codes: np.ndarray, n_basis: int, rng: np.random.RandomState) -> np.ndarray:
     """Discriminants of the rows of each class that are nearest to k-means centres.
 
     Parameters
@@ -45,7 +45,7 @@ def local_discriminants(Z, codes, n_basis, rng):
     return basis if len(basis) else np.eye(d)[:n_basis]
 
 
-def discriminants(Z, groups, n_directions):
+def discriminants(Z: np.ndarray, groups: list[np.ndarray], n_directions: int) -> np.ndarray:
     """Unit vectors that separate groups of rows, for many cases with the same number of groups.
 
     They maximise uᵀ S_b u / uᵀ S_w u; a multiple of the identity, as of d / 4 further rows, is added to S_w.
@@ -75,7 +75,7 @@ def discriminants(Z, groups, n_directions):
     return V / np.linalg.norm(V, axis=1, keepdims=True)
 
 
-def triplet_directions(Z, triplets, n_basis, rng):
+def triplet_directions(Z: np.ndarray, triplets: np.ndarray, n_basis: int, rng: np.random.RandomState) -> np.ndarray:
     """Unit vectors that maximise the distance of c minus that of b from a, for randomly drawn triplets.
 
     Each is the leading eigenvector of v vᵀ − u uᵀ, v = a − c and u = a − b.

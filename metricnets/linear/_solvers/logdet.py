@@ -28,7 +28,16 @@ GROWTH = 10.0  # factor by which the share grows
 NEAR = 2.0  # norm of the gradient at which it grows
 
 
-def minimize_logdet(V, prior, loss, *, tol, max_iter, report, points=None):
+def minimize_logdet(
+    V: np.ndarray,
+    prior: np.ndarray,
+    loss: Callable,
+    *,
+    tol: float,
+    max_iter: int,
+    report: Callable[[float], None],
+    points: np.ndarray | None = None,
+) -> tuple[np.ndarray, int, bool]:
     """Minimise tr(M M₀⁻¹) − log det(M M₀⁻¹) − d + loss(p), p_c = v_cᵀ M v_c, over positive definite M.
 
     With M = LLᵀ and the gradient G = M₀⁻¹ − M⁻¹ + Σ_c ∂loss/∂p_c v_c v_cᵀ, iterations stop when
@@ -112,7 +121,7 @@ class Hessian:
     curvature: object
     share: float
 
-    def __call__(self, E):
+    def __call__(self, E: np.ndarray) -> np.ndarray:
         change = _squares(self.units @ E.astype(np.float32), self.units)
         bent = np.clip(self.share * self.loss.bend(self.curvature, change, self.rows), -STIFF, STIFF)
         return E + self.units.T @ (bent.astype(np.float32)[:, None] * self.units)
