@@ -290,7 +290,7 @@ def small_conv(
     n_channels, height, width = input_shape
     shrink = 2 ** len(channels)
     if min(height, width) < shrink:
-        raise ValueError(f"images of {height} x {width} pixels are too small for {len(channels)} stages.")
+        raise ValueError(f"images of {height} x {width} pixels are too small for {len(channels)} stages; use fewer.")
     stages = []
     for n_in, n_out in zip([n_channels, *channels], channels):
         stages += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]

@@ -1,4 +1,4 @@
-"""Linear metric learners: one file a method."""
+"""Linear metric learners, one file for each method."""
 
 from metricnets._lazy import attach
 

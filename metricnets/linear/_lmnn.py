@@ -36,7 +36,7 @@ class LMNN(LinearMetric):
 
     Pull the nearest neighbours of the same class close, and push other classes away by a margin.  The
     targets N(i) of a sample are its nearest neighbours of the same class in the input space.  A sample of another
-    class that is closer than a target plus a margin of 1 is an impostor:
+    class that is closer than a target plus a margin of 1 is an impostor.  Minimise
 
     (1 − μ) Σ_{i, j ∈ N(i)} d²_ij + μ Σ_{i, j ∈ N(i), l: y_l ≠ y_i} [1 + d²_ij − d²_il]₊,   μ = ``regularization``.
 

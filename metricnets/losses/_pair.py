@@ -54,7 +54,7 @@ def contrastive(
     tensor(0.2500)
     """
     if not 0 <= positive_margin < margin:
-        raise ValueError(f"0 <= positive_margin < margin is needed; got {positive_margin} and {margin}.")
+        raise ValueError(f"positive_margin={positive_margin} should be at least 0 and below margin={margin}.")
     d = dist(z)
     power = 2 if squared else 1
     pull = (d - positive_margin).clamp_min(0) ** power
