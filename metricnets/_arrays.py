@@ -1,19 +1,23 @@
-"""Arrays that users give and that code of others returned, to compute with; lengths of differences."""
+"""Validation of arrays that are given by users or returned by other code; Euclidean norms of differences."""
+
+from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
+from numpy.typing import ArrayLike
+from scipy.sparse import csr_matrix, issparse
 from sklearn.utils.validation import check_array, column_or_1d
 
-LARGEST = 1e300  # of numbers whose differences are computed
+LARGEST = 1e300  # absolute value of numbers whose differences are computed
 
 
-def checked_array(values, name, **options):
-    """Do as scikit-learn's ``check_array``, sparse tables made dense; every error names the parameter."""
+def checked_array(values: ArrayLike, name: str, **options: Any) -> np.ndarray:
+    """Validate with scikit-learn's ``check_array``, sparse matrices made dense; errors name the parameter."""
     try:
         dense = values.toarray() if issparse(values) and not options.get("accept_sparse") else values
-        with np.errstate(all="ignore"):  # of infinities, which are refused
+        with np.errstate(all="ignore"):  # of infinities, which raise an error
             return check_array(dense, input_name=name, **options)
     except (TypeError, ValueError) as error:
         if re.search(rf"\b{name}\b", str(error)):
@@ -21,14 +25,14 @@ def checked_array(values, name, **options):
         raise ValueError(f"{name} cannot be used: {error}") from error
 
 
-def checked_column(values, name):
-    """Make a 1-D array of values that can be told apart and sorted, none of them missing; errors name the parameter."""
+def checked_column(values: ArrayLike, name: str) -> np.ndarray:
+    """Validate a 1-D array of numbers or strings without missing values; errors name the parameter."""
     try:
         values = column_or_1d(values)
         if values.dtype.kind == "O":
             values = np.array(values.tolist())
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} should be a value for each row: {error}") from error
+        raise ValueError(f"{name} should be a 1-D array, with a value for each row: {error}") from error
     if (
         values.ndim != 1
         or values.dtype.kind not in "biufSUM"
@@ -38,21 +42,22 @@ def checked_column(values, name):
     return values
 
 
-def embeddings(returned, n_points, source, *, sparse=False):
-    """Make a table of finite floats, in single or double precision, of what was returned for points.
+def embeddings(returned: Any, n_points: int, source: str, *, sparse: bool = False) -> np.ndarray | csr_matrix:
+    """Validate embeddings that other code returned, and convert them to single or double precision.
 
-    Differences of small or unsigned integers wrap around, of booleans are not defined, and squares of half
-    precision overflow: their distances would be wrong without a word.
+    Differences of small or unsigned integers wrap around, differences of booleans are not defined, and squares
+    in half precision overflow: their distances would be wrong without a warning.
 
     Parameters
     ----------
-    returned : array-like of shape (n_points, ...), frame or sparse matrix
+    returned : array-like of shape (n_points, ...), data frame or sparse matrix
+        The embeddings.
     n_points : int
-        How many points there were.
+        Number of points that were embedded.
     source : str
-        Who returned it, for messages.
+        Name of the estimator or function that returned them, for error messages.
     sparse : bool, default=False
-        Whether sparse matrices stay sparse.
+        Whether sparse matrices are kept sparse.
 
     Returns
     -------
@@ -64,7 +69,9 @@ def embeddings(returned, n_points, source, *, sparse=False):
     else:
         z = entries = _floats(returned, source)
     if z.ndim == 0 or z.shape[0] != n_points:
-        raise ValueError(f"{source} returned shape {z.shape} for {n_points} points; it should return a row for each.")
+        raise ValueError(
+            f"{source} returned shape {z.shape} for {n_points} points; it should return a row for each point."
+        )
     if not np.isfinite(entries).all():
         raise ValueError(f"{source} returned NaN or infinity.")
     if entries.size and float(max(entries.max(), -entries.min())) > LARGEST:
@@ -72,19 +79,19 @@ def embeddings(returned, n_points, source, *, sparse=False):
     return z if issparse(z) or z.ndim == 2 else z.reshape(n_points, int(np.prod(z.shape[1:])))
 
 
-def one_each(returned, n, source):
-    """Make an array (n,) of finite floats of what was returned, distances or scores."""
+def one_each(returned: Any, n: int, source: str) -> np.ndarray:
+    """Validate distances or scores of pairs that other code returned: finite floats of shape (n,)."""
     values = embeddings(returned, n, source)
     if values.shape[1] != 1:
         raise ValueError(f"{source} returned {values.shape[1]} numbers for each pair; it should return one.")
     return values.ravel()
 
 
-def lengths(differences):
-    """Euclidean lengths of rows, in double precision, where squares neither overflow nor vanish."""
+def lengths(differences: np.ndarray) -> np.ndarray:
+    """Compute the Euclidean norm of each row in double precision, without overflow or underflow."""
     rows = differences.reshape(len(differences), int(np.prod(differences.shape[1:]))).astype(float)
     exponent = np.frexp(np.abs(rows).max(initial=0))[1]
-    if abs(exponent) > 300:  # times a power of two no digit changes
+    if abs(exponent) > 300:  # a product with a power of two is exact
         return np.ldexp(np.sqrt((np.ldexp(rows, -exponent) ** 2).sum(axis=1)), exponent)
     return np.sqrt((rows**2).sum(axis=1))
 
@@ -95,7 +102,7 @@ def _floats(returned, source):
         values = np.asarray(filled)
         values = values.astype(float) if values.dtype.kind == "O" else values
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{source} returned what is no array of numbers: {error}") from error
+        raise ValueError(f"{source} returned something that is not an array of numbers: {error}") from error
     return values.astype(_floating(values.dtype, source), copy=False)
 
 
@@ -105,12 +112,12 @@ def _floating(dtype, source):
     return dtype if dtype in (np.float32, np.float64) else np.float64
 
 
-def count_rows(X, name):
-    """Count the rows of an array, list, frame or sparse matrix; ValueError if it has none."""
+def count_rows(X: Any, name: str) -> int:
+    """Count the rows of an array, list, data frame or sparse matrix; ValueError if it has no first axis."""
     if hasattr(X, "shape") or hasattr(X, "__array__"):
         shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
     else:
         shape = (len(X),) if isinstance(X, (list, tuple)) and X else ()
     if not len(shape):
-        raise ValueError(f"{name} should hold rows; got {X!r:.80}.")
+        raise ValueError(f"{name} should be an array with a row for each sample; got {X!r:.80}.")
     return shape[0]

@@ -1,8 +1,13 @@
-"""Points and tuples of points, formed or as indicators to look up."""
+"""Validation of tuples of points, given as points or as indicators that a preprocessor looks up."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from numbers import Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.utils.validation import column_or_1d
 
@@ -10,61 +15,62 @@ from metricnets._arrays import checked_array
 from metricnets.exceptions import PreprocessorError
 
 FLOATS = [np.float64, np.float32]
-IN_A_PIPELINE = "  A learner that is fitted already, as a step that transforms points, should be in a FrozenEstimator."
+IN_A_PIPELINE = "  A fitted learner that is a step of a pipeline, to transform points, should be in a FrozenEstimator."
 
 
 class ArrayIndexer:
-    """A ``preprocessor`` that looks indicators up in a table of points.
+    """A ``preprocessor`` that looks up indicators in an array of points.
 
-    Whole numbers are places, counted from 0.  Anything else, such as strings, is looked up in the
-    index of a frame.
+    Integers are row numbers, counted from 0.  Other indicators, such as strings, are looked up in the
+    index of a data frame.
 
     Parameters
     ----------
-    X : array-like of shape (n, ...), frame or sparse matrix
+    X : array-like of shape (n_points, ...), data frame or sparse matrix
+        The points.
     """
 
-    def __init__(self, X):
+    def __init__(self, X: ArrayLike):
         self.index = X.index if hasattr(X, "iloc") else None
         self.X = X.tocsr() if issparse(X) else np.asarray(X)
         if self.X.ndim == 0:
-            raise ValueError(f"preprocessor={X!r:.80} should be an array of points, or a function.")
+            raise ValueError(f"preprocessor={X!r:.80} should be an array of points or a function.")
 
-    def __call__(self, indices):
-        """Points of a 1-D array of indices; ValueError if one is no index of the table."""
+    def __call__(self, indices: np.ndarray) -> np.ndarray:
+        """Look up the points of a 1-D array of indices; ValueError if an index does not exist."""
         if indices.dtype.kind not in "iu":
             indices = self._places(indices)
         n_points = self.X.shape[0]
         if len(indices) and not 0 <= indices.min() <= indices.max() < n_points:
             raise ValueError(
-                f"indices run from {indices.min()} to {indices.max()}; preprocessor has {n_points} points, counted "
+                f"indices run from {indices.min()} to {indices.max()}, but preprocessor has {n_points} points, counted "
                 "from 0."
             )
         return self.X[indices].toarray() if issparse(self.X) else self.X[indices]
 
     def _places(self, labels):
         if self.index is None:
-            raise ValueError(f"indices into the array preprocessor must be integers; got {labels.dtype}.")
+            raise ValueError(f"indices into preprocessor, an array, must be integers; got {labels.dtype}.")
         if not self.index.is_unique:
-            raise ValueError("the index of preprocessor has an entry twice, so that it names no point.")
+            raise ValueError("the index of preprocessor has duplicate entries; each should name one point.")
         places = self.index.get_indexer(labels)
         if (places < 0).any():
             raise ValueError(f"{labels[places < 0].tolist()[0]!r} is not in the index of preprocessor.")
         return places
 
 
-def as_function(preprocessor):
+def as_function(preprocessor: ArrayLike | Callable | None) -> Callable | None:
     """Return the preprocessor as a function from indicators to points; None stays None."""
     return preprocessor if preprocessor is None or callable(preprocessor) else ArrayIndexer(preprocessor)
 
 
-def fetch(indicators, preprocessor):
-    """Look up the points of a 1-D array of indicators; a function is asked once about each.
+def fetch(indicators: np.ndarray, preprocessor: ArrayLike | Callable) -> np.ndarray:
+    """Look up the points of a 1-D array of indicators; a function is given each distinct indicator once.
 
     Raises
     ------
     PreprocessorError
-        If the preprocessor is a function and fails.
+        If the preprocessor is a function that raises an error.
     ValueError
         If it does not return a point for each indicator, or an index is out of range.
     """
@@ -86,23 +92,23 @@ def fetch(indicators, preprocessor):
     return points[places]
 
 
-def distinct_indicators(indicators):
-    """Each indicator once, sorted, and the place of each that was given."""
+def distinct_indicators(indicators: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distinct indicators, sorted, and the position of each given one among them."""
     try:
         return np.unique(indicators, return_inverse=True)
     except TypeError as error:
         raise ValueError(f"indicators should be of one kind, integers or strings: {error}.") from error
 
 
-def points_of(X, preprocessor):
-    """Look up points that are given as indicators, a 1-D array; anything else is returned as it is."""
+def points_of(X: ArrayLike, preprocessor: ArrayLike | Callable | None) -> ArrayLike:
+    """Look up points that are given as a 1-D array of indicators; return anything else unchanged."""
     if preprocessor is None or np.ndim(X) != 1:
         return X
     return fetch(np.asarray(X), preprocessor)
 
 
-def as_tuples(tuples, size, preprocessor=None):
-    """Make an array of tuples, formed or indicators, of ``size``; ValueError if the shape is another."""
+def as_tuples(tuples: ArrayLike, size: int, preprocessor: ArrayLike | Callable | None = None) -> np.ndarray:
+    """Convert tuples of ``size`` points or indicators to an array; ValueError if it has another shape."""
     if issparse(tuples):
         raise TypeError("tuples of points cannot be a sparse matrix; give an array, or indices and preprocessor=.")
     tuples = np.asarray(tuples)
@@ -119,14 +125,14 @@ def as_tuples(tuples, size, preprocessor=None):
     return tuples
 
 
-def check_tuples(tuples, size, preprocessor=None):
-    """Validate tuples of points; with a preprocessor, fetch the points of indicators.
+def check_tuples(tuples: ArrayLike, size: int, preprocessor: ArrayLike | Callable | None = None) -> np.ndarray:
+    """Validate tuples of points; look up indicators with the preprocessor.
 
     Parameters
     ----------
     tuples : array-like of shape (n_tuples, size, ...) or, of indicators, (n_tuples, size)
     size : int
-        Points of a tuple: 2 for pairs.
+        Number of points of a tuple: 2 for pairs.
     preprocessor : array-like, callable or None
         What indicators are looked up in: an array of points, or a function that takes a 1-D
         array of indicators and returns their points.
@@ -134,7 +140,7 @@ def check_tuples(tuples, size, preprocessor=None):
     Returns
     -------
     tuples : ndarray of shape (n_tuples, size, ...)
-        float32 stays, anything else becomes float64.
+        float32 is kept, any other type is converted to float64.
 
     Raises
     ------
@@ -148,13 +154,15 @@ def check_tuples(tuples, size, preprocessor=None):
     return checked_array(tuples, "tuples", dtype=FLOATS, allow_nd=True)
 
 
-def points_and_members(tuples, size, preprocessor=None):
-    """Points, and the rows of them that make each tuple; a point given by its indicator is there once.
+def points_and_members(
+    tuples: ArrayLike, size: int, preprocessor: ArrayLike | Callable | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split tuples into points and, for each tuple, the rows of its points; each indicator is looked up once.
 
     Returns
     -------
     X : ndarray of shape (n_points, ...)
-        As `check_tuples` validates them.
+        The points, validated as by `check_tuples`.
     members : ndarray of int32 of shape (n_tuples, size)
     """
     tuples = as_tuples(tuples, size, preprocessor)
@@ -166,14 +174,15 @@ def points_and_members(tuples, size, preprocessor=None):
     return tuples.reshape(-1, *tuples.shape[2:]), np.arange(size * len(tuples), dtype=np.int32).reshape(-1, size)
 
 
-def distinct(X, members):
-    """Keep each point once, in an order that does not depend on how the tuples were given.
+def distinct(X: np.ndarray, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Drop duplicate points, and sort the rest in an order that does not depend on how the tuples were given.
 
     Returns
     -------
     X : ndarray of shape (n_distinct, d)
-        Only points that are in a tuple.
-    members : ndarray of int of the same shape as before
+        The points that are in a tuple.
+    members : ndarray of int
+        The rows of the points of each tuple, of the shape of the argument.
     """
     used, members_of_used = np.unique(members, return_inverse=True)
     X = np.ascontiguousarray(X[used] + 0.0)  # -0.0 becomes 0.0, so that equal points have equal bytes
@@ -182,15 +191,15 @@ def distinct(X, members):
     return X[first], place.ravel()[members_of_used.ravel()].reshape(members.shape)
 
 
-def check_pair_labels(y, n_pairs):
-    """Validate the labels of pairs: the two of {−1, +1}, of {0, 1} or of {False, True}.
+def check_pair_labels(y: ArrayLike | None, n_pairs: int) -> tuple[np.ndarray, np.ndarray]:
+    """Validate labels of pairs, in {−1, +1}, {0, 1} or {False, True}; both labels should occur.
 
     Returns
     -------
     signs : ndarray of int64 of shape (n_pairs,)
         +1 for similar, −1 for dissimilar.
     classes : ndarray of shape (2,)
-        The label of dissimilar pairs, and that of similar ones, as given.
+        The label of dissimilar pairs and the label of similar pairs, as given.
     """
     if y is None:
         raise ValueError("y is missing; give a label for each pair: +1 for similar, -1 for dissimilar.")
@@ -210,13 +219,13 @@ def check_pair_labels(y, n_pairs):
     return np.where(y == classes[1], 1, -1), classes
 
 
-def check_weights(weights, n_tuples):
-    """Validate the weights of tuples: None, or one for each, none negative and not all 0; returns a new array."""
+def check_weights(weights: Any, n_tuples: int) -> np.ndarray | None:
+    """Validate weights of tuples: None, or non-negative and not all 0; return a new array."""
     if weights is None:
         return None
     weights = column_or_1d(weights).astype(float)
     if len(weights) != n_tuples:
         raise ValueError(f"there are {n_tuples} tuples and {len(weights)} weights.")
     if not np.isfinite(weights).all() or weights.min() < 0 or weights.max() == 0:
-        raise ValueError(f"weights should be finite, none negative, and not all 0; got {weights[:5]}...")
+        raise ValueError(f"weights should be finite, non-negative and not all 0; got {weights[:5]}...")
     return weights

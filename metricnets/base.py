@@ -1,8 +1,13 @@
-"""What every learned metric can do, whatever learned it: the mixins of the estimators."""
+"""Mixins of the metric learners: distances and scores of pairs, predictions for tuples."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.metrics import roc_auc_score
 from sklearn.utils.metaestimators import available_if
@@ -19,29 +24,47 @@ CHUNK = 4096  # pairs whose points are in memory at a time
 class Distance(Versioned):
     """A learned distance, ``(u, v, squared=False) -> float``: small, picklable, NumPy only.
 
-    It does not change when the estimator it came from is fitted again.
+    It does not change when the estimator that returned it is fitted again.
 
     Parameters
     ----------
     embed : callable
-        Takes a batch of points, returns their embeddings (n, k).
+        Takes a batch of n points and returns their embeddings, of shape (n, n_components).
     shape : tuple
         Shape of one point.
     linear : bool
-        Whether the difference of embeddings is the embedding of the difference.
+        Whether the embedding is linear: the difference of two embeddings is the embedding of the difference.
     """
 
-    def __init__(self, embed, shape, linear):
+    def __init__(self, embed: Callable, shape: tuple[int, ...], linear: bool):
         self.embed, self.shape, self.linear = embed, shape, linear
         self.size = int(np.prod(shape))
 
-    def __call__(self, u, v, squared=False):
-        """Distance of two points; ValueError if one of them has not the right size."""
+    def __call__(self, u: ArrayLike, v: ArrayLike, squared: bool = False) -> float:
+        """Compute the distance between two points.
+
+        Parameters
+        ----------
+        u, v : array-like of shape ``shape``
+            The points.
+        squared : bool, default=False
+            Whether to return the squared distance.
+
+        Returns
+        -------
+        distance : float
+            At least 0.
+
+        Raises
+        ------
+        ValueError
+            If a point does not have the right number of features.
+        """
         u, v = np.asarray(u, dtype=float), np.asarray(v, dtype=float)
         several = len(self.shape) == 1 and max(u.squeeze().ndim, v.squeeze().ndim) > 1
         if several or not u.size == v.size == self.size:
             raise ValueError(
-                f"two points of shape {self.shape} are needed; got u of shape {u.shape} and v of shape {v.shape}."
+                f"u and v should be points of shape {self.shape}; got u of shape {u.shape} and v of shape {v.shape}."
             )
         if self.linear:
             difference = self.embed(u.ravel() - v.ravel())
@@ -53,33 +76,39 @@ class Distance(Versioned):
 
 
 class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
-    """Distances between embedded points: d(x, x') = ‖f(x) − f(x')‖₂.
+    """Mixin of metric learners: Euclidean distances of embedded points, d(x, x') = ‖f(x) − f(x')‖₂.
 
-    A shell has ``transform``, ``_shape()``, the shape of one point, and ``_frozen()``, a NumPy
-    function equal to ``transform`` that does not know the estimator.
+    A subclass defines ``transform``; ``_shape()``, the shape of one point; and ``_frozen()``, a NumPy
+    function equal to ``transform`` that holds no reference to the estimator.
 
     Attributes
     ----------
     n_features_in_ : int
-        Features of a point.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, if ``fit`` was given points with names, as in a data frame.
+        Number of features seen during ``fit``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during ``fit``. Defined only when the points were given with feature names, as in
+        a data frame.
     """
 
-    _linear = False  # whether the difference of embeddings is the embedding of the difference
+    _linear = False  # whether the embedding is a linear map
 
-    def pair_distance(self, pairs):
-        """Distances of pairs of points.
+    def pair_distance(self, pairs: ArrayLike) -> np.ndarray:
+        """Compute the learned distance of each pair of points.
 
         Parameters
         ----------
         pairs : array-like of shape (n_pairs, 2, n_features) or (n_pairs, 2, ...)
-            Or indicators of shape (n_pairs, 2), for learners with a ``preprocessor``.
+            Pairs of points; or pairs of indicators, of shape (n_pairs, 2), for learners with a ``preprocessor``.
 
         Returns
         -------
         distances : ndarray of shape (n_pairs,)
             At least 0.
+
+        Raises
+        ------
+        ValueError
+            If ``pairs`` does not have this shape, or does not hold finite numbers.
         """
         check_is_fitted(self)
         preprocessor = getattr(self, "preprocessor", None)
@@ -95,20 +124,31 @@ class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         difference = self._points(left - right) if self._linear else self._points(left) - self._points(right)
         return lengths(difference).astype(difference.dtype, copy=False)
 
-    def pair_score(self, pairs):
-        """Similarities of pairs of points, the negative distances; arguments as `pair_distance`."""
+    def pair_score(self, pairs: ArrayLike) -> np.ndarray:
+        """Compute the similarity of each pair of points, the negative distance.
+
+        Parameters
+        ----------
+        pairs : array-like of shape (n_pairs, 2, n_features) or (n_pairs, 2, ...)
+            As for `pair_distance`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_pairs,)
+            At most 0.
+        """
         return -1 * self.pair_distance(pairs)
 
-    def get_metric(self):
+    def get_metric(self) -> Distance:
         """Return the learned distance as a function ``(u, v, squared=False) -> float``.
 
-        ``KNeighborsClassifier(metric=...)`` accepts it, at the price of a Python call a pair:
-        it is much faster to ``transform`` first and use the Euclidean distance.
+        ``KNeighborsClassifier(metric=...)`` accepts it, but makes a Python call for each pair:
+        it is much faster to ``transform`` the points first and use the Euclidean distance.
 
         Returns
         -------
         metric : Distance
-            Picklable, and independent of the estimator from here on.
+            Picklable, and not changed by later calls of ``fit``.
         """
         check_is_fitted(self)
         return Distance(self._frozen(), self._shape(), self._linear)
@@ -128,7 +168,7 @@ class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
 
 class TuplesMixin(ClassifierMixin):
-    """A metric learner whose ``fit`` takes tuples: ``fit_transform`` of them makes no sense.
+    """Mixin of metric learners that are fitted to tuples of points, and so have no ``fit_transform``.
 
     Attributes
     ----------
@@ -137,32 +177,46 @@ class TuplesMixin(ClassifierMixin):
     """
 
     @available_if(lambda self: False)
-    def fit_transform(self, X, y=None):
-        """Not there: learn from tuples with ``fit``, and then ``transform`` points."""
+    def fit_transform(self, X: ArrayLike, y: None = None) -> np.ndarray:
+        """Not available: call ``fit`` with tuples, then ``transform`` with points."""
 
 
 class PairsMixin(TuplesMixin):
-    """Say of pairs whether they are similar: the larger of two labels, or not: the smaller.
+    """Mixin of metric learners from pairs: predict whether two points are similar.
 
-    ``threshold_`` is the largest distance that counts as similar.
+    Similar pairs have the larger of the two labels, dissimilar pairs the smaller one.
+    ``threshold_`` is the largest distance at which a pair is predicted to be similar.
     """
 
     _tuple_size = 2
 
-    def decision_function(self, pairs):
-        """Similarities of pairs, the larger the more similar; the same as ``pair_score``."""
-        return self.pair_score(pairs)
-
-    def predict(self, pairs):
-        """Label pairs as similar if they are at most ``threshold_`` apart, with the labels of ``classes_``.
+    def decision_function(self, pairs: ArrayLike) -> np.ndarray:
+        """Compute the similarity of each pair, the negative distance; the same as ``pair_score``.
 
         Parameters
         ----------
         pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
+            Pairs of points.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_pairs,)
+            The larger, the more similar.
+        """
+        return self.pair_score(pairs)
+
+    def predict(self, pairs: ArrayLike) -> np.ndarray:
+        """Predict whether each pair is similar: whether its distance is at most ``threshold_``.
+
+        Parameters
+        ----------
+        pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
+            Pairs of points.
 
         Returns
         -------
         y : ndarray of shape (n_pairs,)
+            ``classes_[1]`` for similar pairs, ``classes_[0]`` for dissimilar pairs.
 
         Raises
         ------
@@ -174,29 +228,75 @@ class PairsMixin(TuplesMixin):
             raise AttributeError("no threshold has been set; call set_threshold or calibrate_threshold.")
         return self.classes_[(self.pair_distance(pairs) <= self.threshold_).astype(int)]
 
-    def score(self, pairs, y, sample_weight=None):
-        """Area under the ROC curve of ``decision_function``, for y in {−1, +1} or {0, 1}."""
+    def score(self, pairs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Compute the area under the ROC curve of ``decision_function``.
+
+        Parameters
+        ----------
+        pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
+            Pairs of points.
+        y : array-like of shape (n_pairs,)
+            In {−1, +1} or {0, 1}.
+        sample_weight : array-like of shape (n_pairs,) or None, default=None
+            Weights of the pairs.
+
+        Returns
+        -------
+        score : float in [0, 1]
+        """
         scores = self.decision_function(pairs)
         return roc_auc_score(check_pair_labels(y, len(scores))[0], scores, sample_weight=sample_weight)
 
-    def set_threshold(self, threshold):
-        """Let pairs at a distance of at most ``threshold`` count as similar; returns self."""
+    def set_threshold(self, threshold: float) -> Self:
+        """Set ``threshold_``, the largest distance at which a pair is predicted to be similar.
+
+        Parameters
+        ----------
+        threshold : float
+            A distance.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If ``threshold`` is not a number.
+        """
         check_is_fitted(self)
         if not isinstance(threshold, Real) or np.isnan(threshold):
-            raise ValueError(f"threshold={threshold!r} is not a number.")
+            raise ValueError(f"threshold={threshold!r} is not a number; give a distance.")
         self.threshold_ = float(threshold)
         return self
 
-    def calibrate_threshold(self, pairs_valid, y_valid, strategy="accuracy", min_rate=None, beta=1.0):
-        """Choose ``threshold_`` on pairs held back for it; returns self.
+    def calibrate_threshold(
+        self,
+        pairs_valid: ArrayLike,
+        y_valid: ArrayLike,
+        strategy: str = "accuracy",
+        min_rate: float | None = None,
+        beta: float = 1.0,
+    ) -> Self:
+        """Choose ``threshold_`` on validation pairs.
 
         Parameters
         ----------
         pairs_valid : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
+            Pairs that were not used in ``fit``.
         y_valid : array-like of shape (n_pairs,)
-            In {−1, +1} or {0, 1}.
+            Their labels, in {−1, +1} or {0, 1}.
         strategy, min_rate, beta
-            See :func:`metricnets.calibration.threshold`.
+            What the threshold maximises, see :func:`metricnets.calibration.threshold`.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If the arguments do not fit together, or ``y_valid`` does not hold both labels.
         """
         check_is_fitted(self)
         calibration.check_strategy(strategy, min_rate, beta)
@@ -207,22 +307,58 @@ class PairsMixin(TuplesMixin):
 
 
 class TripletsMixin(TuplesMixin):
-    """Say of triplets (a, b, c) whether a is nearer to b than to c, +1, or not, −1."""
+    """Mixin of metric learners from triplets (a, b, c): predict whether a is nearer to b than to c."""
 
     _tuple_size = 3
 
-    def decision_function(self, triplets):
-        """Distance of a and c less that of a and b, for triplets (n, 3, n_features) or (n, 3) indicators."""
+    def decision_function(self, triplets: ArrayLike) -> np.ndarray:
+        """Compute d(a, c) − d(a, b) for each triplet (a, b, c).
+
+        Parameters
+        ----------
+        triplets : array-like of shape (n_triplets, 3, n_features), or (n_triplets, 3) indicators
+            Triplets of points.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_triplets,)
+            Positive where a is nearer to b than to c.
+        """
         check_is_fitted(self)
         triplets = as_tuples(triplets, 3, getattr(self, "preprocessor", None))
         return self.pair_score(triplets[:, :2]) - self.pair_score(triplets[:, ::2])
 
-    def predict(self, triplets):
-        """Return +1 where a is nearer to b than to c, otherwise −1; int of shape (n_triplets,)."""
+    def predict(self, triplets: ArrayLike) -> np.ndarray:
+        """Predict whether a is nearer to b than to c for each triplet (a, b, c).
+
+        Parameters
+        ----------
+        triplets : array-like of shape (n_triplets, 3, n_features), or (n_triplets, 3) indicators
+            Triplets of points.
+
+        Returns
+        -------
+        y : ndarray of int of shape (n_triplets,)
+            +1 where a is nearer to b, otherwise −1.
+        """
         return np.where(self.decision_function(triplets) > 0, 1, -1)
 
-    def score(self, triplets, y=None, sample_weight=None):
-        """Share of the triplets, by weight, whose a is nearer to b than to c; ``y`` is not used."""
+    def score(self, triplets: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Compute the accuracy: the share of triplets (a, b, c) in which a is nearer to b than to c.
+
+        Parameters
+        ----------
+        triplets : array-like of shape (n_triplets, 3, n_features), or (n_triplets, 3) indicators
+            Triplets of points.
+        y : Ignored
+            Not used, present for API consistency by convention.
+        sample_weight : array-like of shape (n_triplets,) or None, default=None
+            Weights of the triplets.
+
+        Returns
+        -------
+        score : float in [0, 1]
+        """
         return float(np.average(self.predict(triplets) == 1, weights=sample_weight))
 
     def __sklearn_tags__(self):
@@ -232,22 +368,60 @@ class TripletsMixin(TuplesMixin):
 
 
 class QuadrupletsMixin(TuplesMixin):
-    """Say of quadruplets (a, b, c, d) whether a and b are nearer than c and d, +1, or not, −1."""
+    """Mixin of metric learners from quadruplets (a, b, c, d): predict whether d(a, b) < d(c, d)."""
 
     _tuple_size = 4
 
-    def decision_function(self, quadruplets):
-        """Distance of c and d less that of a and b, for quadruplets (n, 4, n_features) or (n, 4) indicators."""
+    def decision_function(self, quadruplets: ArrayLike) -> np.ndarray:
+        """Compute d(c, d) − d(a, b) for each quadruplet (a, b, c, d).
+
+        Parameters
+        ----------
+        quadruplets : array-like of shape (n_quadruplets, 4, n_features), or (n_quadruplets, 4) indicators
+            Quadruplets of points.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_quadruplets,)
+            Positive where a and b are nearer to each other than c and d.
+        """
         check_is_fitted(self)
         quadruplets = as_tuples(quadruplets, 4, getattr(self, "preprocessor", None))
         return self.pair_score(quadruplets[:, :2]) - self.pair_score(quadruplets[:, 2:])
 
-    def predict(self, quadruplets):
-        """Return +1 where a and b are nearer than c and d, −1 where further, 0 for ties; float of shape (n,)."""
+    def predict(self, quadruplets: ArrayLike) -> np.ndarray:
+        """Predict whether d(a, b) < d(c, d) for each quadruplet (a, b, c, d).
+
+        Parameters
+        ----------
+        quadruplets : array-like of shape (n_quadruplets, 4, n_features), or (n_quadruplets, 4) indicators
+            Quadruplets of points.
+
+        Returns
+        -------
+        y : ndarray of float of shape (n_quadruplets,)
+            +1 where d(a, b) < d(c, d), −1 where d(a, b) > d(c, d), 0 for ties.
+        """
         return np.sign(self.decision_function(quadruplets))
 
-    def score(self, quadruplets, y=None, sample_weight=None):
-        """Share of the quadruplets, by weight, that are ordered right, ties for a half; ``y`` is not used."""
+    def score(self, quadruplets: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Compute the accuracy: the share of quadruplets (a, b, c, d) with d(a, b) < d(c, d).
+
+        A tie counts one half.
+
+        Parameters
+        ----------
+        quadruplets : array-like of shape (n_quadruplets, 4, n_features), or (n_quadruplets, 4) indicators
+            Quadruplets of points.
+        y : Ignored
+            Not used, present for API consistency by convention.
+        sample_weight : array-like of shape (n_quadruplets,) or None, default=None
+            Weights of the quadruplets.
+
+        Returns
+        -------
+        score : float in [0, 1]
+        """
         return float(np.average(self.predict(quadruplets), weights=sample_weight) / 2 + 0.5)
 
     def __sklearn_tags__(self):

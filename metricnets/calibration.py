@@ -1,18 +1,22 @@
-"""Choosing the score above which a pair counts as similar."""
+"""Choice of the score above which a pair is predicted to be similar."""
+
+from __future__ import annotations
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from metricnets._arrays import checked_array, checked_column
 
 STRATEGIES = ("accuracy", "f_beta", "max_tpr", "max_tnr")
-SLACK = 16  # how many times the precision of scores two of them may differ that count as one
+SLACK = 16  # scores that differ by less than this many times their precision count as equal
 
 
-def check_params(params):
-    """Validate ``calibration_params``, None or keyword arguments of `check_strategy`; returns a dictionary."""
+def check_params(params: dict[str, Any] | None) -> dict[str, Any]:
+    """Validate ``calibration_params``, None or keyword arguments of `check_strategy`, and return a dictionary."""
     params = {} if params is None else params
     known = ("strategy", "min_rate", "beta")
     if not isinstance(params, dict) or not set(params) <= set(known):
@@ -21,8 +25,8 @@ def check_params(params):
     return params
 
 
-def check_strategy(strategy="accuracy", min_rate=None, beta=1.0):
-    """Raise ValueError unless the arguments of :func:`threshold` make sense together."""
+def check_strategy(strategy: str = "accuracy", min_rate: float | None = None, beta: float = 1.0) -> None:
+    """Raise ValueError unless the arguments of :func:`threshold` fit together."""
     if strategy not in STRATEGIES:
         raise ValueError(f"strategy={strategy!r} is unknown; use one of {', '.join(STRATEGIES)}.")
     needs_rate = strategy in ("max_tpr", "max_tnr")
@@ -32,36 +36,47 @@ def check_strategy(strategy="accuracy", min_rate=None, beta=1.0):
         raise ValueError(f"strategy='f_beta' needs a number beta of at least 0; got beta={beta!r}.")
 
 
-def threshold(scores, y, *, strategy="accuracy", min_rate=None, beta=1.0):
-    """Find the score from which on pairs should count as similar.
+def threshold(
+    scores: ArrayLike,
+    y: ArrayLike,
+    *,
+    strategy: str = "accuracy",
+    min_rate: float | None = None,
+    beta: float = 1.0,
+) -> float:
+    """Find the threshold of scores that separates similar from dissimilar pairs best.
 
-    It lies halfway between the scores of two pairs, so that rounding decides about none of them.  Above all of them it
-    lies halfway to 0 where they are negative, as distances are that count as scores.
+    The threshold lies halfway between the scores of two pairs, so that rounding cannot change a prediction.  A
+    threshold above all scores lies halfway between the largest score and 0 if the scores are negative, as
+    negative distances are.
 
     Parameters
     ----------
     scores : array-like of shape (n,)
-        The larger, the more similar.
+        Similarities of pairs: the larger, the more similar.
     y : array-like of shape (n,)
         +1 for similar, −1 for dissimilar.
     strategy : {'accuracy', 'f_beta', 'max_tpr', 'max_tnr'}, default='accuracy'
-        What is maximised over all thresholds: the accuracy; the F score of the similar pairs,
-        with recall weighted by ``beta``; the true positive rate among thresholds whose true
-        negative rate is at least ``min_rate``; or the other way around.
+        What is maximised over all thresholds:
+
+        - 'accuracy': the accuracy;
+        - 'f_beta': the F-beta score of the similar pairs;
+        - 'max_tpr': the true positive rate, among thresholds whose true negative rate is at least ``min_rate``;
+        - 'max_tnr': the true negative rate, among thresholds whose true positive rate is at least ``min_rate``.
     min_rate : float in [0, 1], default=None
-        The smallest rate kept by 'max_tpr' and 'max_tnr'.
+        Lower bound of the other rate for 'max_tpr' and 'max_tnr', which need it.
     beta : float >= 0, default=1.0
-        Weight of recall in 'f_beta'; 0 is precision alone.
+        Weight of recall relative to precision for 'f_beta'; 0 means precision alone.
 
     Returns
     -------
     threshold : float
-        ``scores >= threshold`` are similar.  A threshold above every score rejects all.
+        Pairs with ``scores >= threshold`` are similar.  No pair is, if the threshold is above all scores.
 
     Raises
     ------
     ValueError
-        If the arguments do not fit together, a score is not finite, or ``y`` has not both +1 and −1.
+        If the arguments do not fit together, a score is not finite, or ``y`` does not hold both +1 and −1.
 
     Examples
     --------
@@ -81,9 +96,9 @@ def threshold(scores, y, *, strategy="accuracy", min_rate=None, beta=1.0):
 
 
 def _levels(scores):
-    """Number the different scores from 0, and find the cut below each of them and above all.
+    """Number the distinct scores from 0, and find the threshold below each of them and above all.
 
-    Scores that differ by rounding alone are one: a cut between them would label a pair by chance.
+    Scores that differ by rounding alone count as equal: a threshold between them would label a pair by chance.
 
     Returns
     -------
@@ -107,7 +122,7 @@ def _levels(scores):
 
 
 def _best_level(levels, y, n_levels, strategy, min_rate, beta):
-    """The level from which on pairs should be accepted; ``n_levels`` accepts none."""
+    """The smallest level that is accepted as similar; ``n_levels`` accepts none."""
     if strategy == "f_beta":
         precision, recall, found = precision_recall_curve(y, levels)
         denominator = np.maximum(beta**2 * precision + recall, np.finfo(float).tiny)

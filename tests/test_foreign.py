@@ -52,16 +52,19 @@ FORMS = {
 REFUSED = {
     "complex": (lambda A: A + 1j, "should be real numbers"),
     "strings": (lambda A: A.astype(str), "should be real numbers"),
-    "objects": (lambda A: np.full(A.shape, {}, object), "no array of numbers"),
-    "ragged": (lambda A: [[1.0], *A[1:].tolist()], "no array of numbers"),
+    "objects": (lambda A: np.full(A.shape, {}, object), "not an array of numbers"),
+    "ragged": (lambda A: [[1.0], *A[1:].tolist()], "not an array of numbers"),
     "NaN": (lambda A: A * np.nan, "NaN or infinity"),
     "NaN, sparse": (lambda A: csr_matrix(A * np.nan), "NaN or infinity"),
     "masked": (lambda A: np.ma.masked_array(A, A > 100), "NaN or infinity"),
-    "missing": (lambda A: pd.DataFrame(A).astype("Int64").mask(A > 100), "NaN or infinity|no array of numbers"),
+    "missing": (
+        lambda A: pd.DataFrame(A).astype("Int64").mask(A > 100),
+        "NaN or infinity|not an array of numbers",
+    ),
     "a row less": (lambda A: A[1:], "a row for each"),
     "nothing": (lambda A: None, "a row for each"),
     "a number": (lambda A: 3.0, "a row for each"),
-    "gradient": (lambda A: torch.tensor(A, requires_grad=True), "no array of numbers"),
+    "gradient": (lambda A: torch.tensor(A, requires_grad=True), "not an array of numbers"),
 }
 forms = pytest.mark.parametrize("form", FORMS)
 refused = pytest.mark.parametrize("form", REFUSED)
@@ -266,7 +269,7 @@ def test_indicators_that_name_no_point_are_named():
     fitted = ITML(preprocessor=frame).fit(NAMES[ROWS], SAME)
     with pytest.raises(ValueError, match="'img99' is not in the index of preprocessor"):
         fitted.pair_distance([["img1", "img99"]])
-    with pytest.raises(ValueError, match="has an entry twice"):
+    with pytest.raises(ValueError, match="has duplicate entries"):
         ITML(preprocessor=pd.DataFrame(X, index=["a"] * 48)).fit(NAMES[ROWS], SAME)
     for wrong in ([[0, -1]], [[0, 48]]):
         with pytest.raises(ValueError, match="preprocessor has 48 points, counted from 0"):
