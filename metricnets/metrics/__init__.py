@@ -1,7 +1,7 @@
-"""Scores of what was learned: functions of truth and prediction, and scorers for searches.
+"""Score functions and scorers.
 
-Of label sets and of label distributions, means over rows of (truth, predicted); of verification,
-from the scores of pairs; of retrieval, from embeddings, a chunk of queries at a time.
+Scores of label sets and of label distributions are means over samples; scores of verification are computed from
+the similarities of pairs; scores of retrieval from embeddings, for a chunk of queries at a time.
 """
 
 from metricnets.metrics._distribution import (

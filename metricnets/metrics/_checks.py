@@ -1,14 +1,19 @@
-"""Validation of truth and prediction, rows of one width."""
+"""Validation of true and predicted targets."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from metricnets._arrays import checked_array
 
 
-def check_rows(truth, predicted, names):
-    """Two float tables of one shape, rows of finite numbers; ValueError that names them if they are not."""
+def check_rows(truth: ArrayLike, predicted: ArrayLike, names: tuple[str, str]) -> tuple[np.ndarray, np.ndarray]:
+    """Validate two arrays of finite numbers and of the same shape; errors name them."""
     truth, predicted = (checked_array(rows, name, dtype=float) for rows, name in zip((truth, predicted), names))
     if truth.shape != predicted.shape:
         raise ValueError(
             f"{names[0]} has shape {truth.shape} and {names[1]} {predicted.shape}; "
-            "both should be (n_samples, n_labels), a column for each label."
+            "both should have shape (n_samples, n_labels)."
         )
     return truth, predicted

@@ -1,20 +1,23 @@
-"""Scores of label distributions: the truth d and the prediction p are rows that sum to 1; means over rows."""
+"""Scores of label distributions: means over samples with the true distribution d and the predicted one p."""
+
+from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from metricnets.metrics._checks import check_rows
 
-TINY = np.finfo(float).eps  # what a logarithm takes for 0
-OFF = 1e-3  # by how much the sum of a row may differ from 1
+TINY = np.finfo(float).eps  # the logarithm of 0 is replaced by that of this
+OFF = 1e-3  # tolerance of the sum of a row, which should be 1
 
 
-def chebyshev(truth, predicted):
-    """Greatest difference, max abs(d − p); the less the better.
+def chebyshev(truth: ArrayLike, predicted: ArrayLike) -> float:
+    """Chebyshev distance, max abs(d − p); smaller is better.
 
     Parameters
     ----------
     truth, predicted : array-like of shape (n_samples, n_labels)
-        At least 0; each row sums to 1.
+        Distributions: no entry is negative, and each row sums to 1.
 
     Returns
     -------
@@ -23,7 +26,7 @@ def chebyshev(truth, predicted):
     Raises
     ------
     ValueError
-        If the shapes differ, or rows are no distributions.
+        If the shapes differ, or a row is not a distribution.
 
     Examples
     --------
@@ -35,10 +38,10 @@ def chebyshev(truth, predicted):
     return float(np.abs(d - p).max(axis=1).mean())
 
 
-def clark(truth, predicted):
-    """Clark distance, √(Σ (d − p)² / (d + p)²); the less the better.
+def clark(truth: ArrayLike, predicted: ArrayLike) -> float:
+    """Clark distance, √(Σ (d − p)² / (d + p)²); smaller is better.
 
-    Labels that both give nothing count 0.  Parameters and errors are those of :func:`chebyshev`.
+    A label that is 0 in both distributions adds 0.  Parameters and errors are those of :func:`chebyshev`.
 
     Returns
     -------
@@ -53,10 +56,10 @@ def clark(truth, predicted):
     return float(np.sqrt((_relative(truth, predicted) ** 2).sum(axis=1)).mean())
 
 
-def canberra(truth, predicted):
-    """Canberra distance, Σ abs(d − p) / (d + p); the less the better.
+def canberra(truth: ArrayLike, predicted: ArrayLike) -> float:
+    """Canberra distance, Σ abs(d − p) / (d + p); smaller is better.
 
-    Labels that both give nothing count 0.  Parameters and errors are those of :func:`chebyshev`.
+    A label that is 0 in both distributions adds 0.  Parameters and errors are those of :func:`chebyshev`.
 
     Returns
     -------
@@ -71,11 +74,11 @@ def canberra(truth, predicted):
     return float(_relative(truth, predicted).sum(axis=1).mean())
 
 
-def kullback_leibler(truth, predicted):
-    """Kullback–Leibler divergence of the prediction from the truth, Σ d log(d / p); the less the better.
+def kullback_leibler(truth: ArrayLike, predicted: ArrayLike) -> float:
+    """Kullback–Leibler divergence of the prediction from the truth, Σ d log(d / p); smaller is better.
 
-    Entries below 2.2e-16 are taken for that, so that a label that is there and was not predicted
-    costs 36 d and not infinity.  Parameters and errors are those of :func:`chebyshev`.
+    Entries below 2.2e-16 are replaced by 2.2e-16, so that a true label with a prediction of 0 adds about 36 d and
+    not infinity.  Parameters and errors are those of :func:`chebyshev`.
 
     Returns
     -------
@@ -91,8 +94,8 @@ def kullback_leibler(truth, predicted):
     return float((d * np.log(d / p)).sum(axis=1).mean())
 
 
-def cosine(truth, predicted):
-    """Cosine of the angle, Σ d p / (‖d‖ ‖p‖); the greater the better.
+def cosine(truth: ArrayLike, predicted: ArrayLike) -> float:
+    """Cosine similarity, Σ d p / (‖d‖ ‖p‖); larger is better.
 
     Parameters and errors are those of :func:`chebyshev`.
 
@@ -110,8 +113,8 @@ def cosine(truth, predicted):
     return float(((d * p).sum(axis=1) / np.linalg.norm(d, axis=1) / np.linalg.norm(p, axis=1)).mean())
 
 
-def intersection(truth, predicted):
-    """Mass that the two share, Σ min(d, p); the greater the better.
+def intersection(truth: ArrayLike, predicted: ArrayLike) -> float:
+    """Intersection similarity, Σ min(d, p); larger is better.
 
     Parameters and errors are those of :func:`chebyshev`.
 
@@ -128,7 +131,7 @@ def intersection(truth, predicted):
     return float(np.minimum(*check_distributions(truth, predicted)).sum(axis=1).mean())
 
 
-def distribution_scores(truth, predicted):
+def distribution_scores(truth: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
     """Compute all six scores of label distributions.
 
     Parameters and errors are those of :func:`chebyshev`.
@@ -136,7 +139,8 @@ def distribution_scores(truth, predicted):
     Returns
     -------
     scores : dict of float
-        ``chebyshev, clark, canberra, kullback_leibler``, losses; ``cosine, intersection``.
+        ``chebyshev``, ``clark``, ``canberra`` and ``kullback_leibler``, for which smaller is better; ``cosine`` and
+        ``intersection``, for which larger is better.
 
     Examples
     --------
@@ -148,12 +152,12 @@ def distribution_scores(truth, predicted):
     return {score.__name__: score(truth, predicted) for score in scores}
 
 
-def check_distributions(truth, predicted):
-    """Validate distributions of one shape."""
+def check_distributions(truth: ArrayLike, predicted: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Validate true and predicted distributions of the same shape."""
     rows = check_rows(truth, predicted, ("truth", "predicted"))
     for name, values in zip(("truth", "predicted"), rows):
         if values.min() < 0:
-            raise ValueError(f"{name} should not be negative; its least entry is {values.min():.3g}.")
+            raise ValueError(f"{name} should not be negative; its smallest entry is {values.min():.3g}.")
         sums = values.sum(axis=1)
         if np.abs(sums - 1).max() > OFF:
             raise ValueError(
@@ -163,6 +167,6 @@ def check_distributions(truth, predicted):
 
 
 def _relative(truth, predicted):
-    """Differences over sums, |d − p| / (d + p), and 0 where both are 0."""
+    """Relative differences, |d − p| / (d + p), and 0 where both are 0."""
     d, p = check_distributions(truth, predicted)
     return np.divide(np.abs(d - p), d + p, out=np.zeros_like(d), where=d + p > 0)

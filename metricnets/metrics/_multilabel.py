@@ -1,27 +1,31 @@
-"""Scores of label sets: the truth Y holds 0 and 1, and the greater a label's score the likelier it is.
+"""Scores of label sets: the true labels Y are 0 and 1, and labels with a larger score are more likely.
 
-All but the Hamming loss look at the order of the labels of a row alone.  Ties count against the
-prediction, as in scikit-learn: of labels with one score those that do not belong come first.
+All of them except the Hamming loss depend only on the order of the labels of each sample.  Ties count against
+the prediction, as in scikit-learn: of labels with equal scores, the false ones are ranked first.
 """
+
+from __future__ import annotations
 
 from numbers import Real
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.metrics import hamming_loss, label_ranking_average_precision_score, label_ranking_loss
 
 from metricnets.metrics._checks import check_rows
 
 
-def one_error(Y, score):
-    """Share of rows whose label of greatest score is not one of theirs.
+def one_error(Y: ArrayLike, score: ArrayLike) -> float:
+    """One error, the share of samples whose label with the largest score is false; smaller is better.
 
-    Over rows with at least one and not all labels.
+    Samples without labels, or with all of them, are left out.
 
     Parameters
     ----------
     Y : array-like of shape (n_samples, n_labels)
-        0 and 1.
+        True labels, 0 and 1.
     score : array-like of shape (n_samples, n_labels)
+        Predicted scores: the larger, the more likely is the label.
 
     Returns
     -------
@@ -30,7 +34,7 @@ def one_error(Y, score):
     Raises
     ------
     ValueError
-        If the shapes differ, Y holds other numbers, or no row says anything.
+        If the shapes differ, Y holds other numbers, or all samples are left out.
 
     Examples
     --------
@@ -43,11 +47,11 @@ def one_error(Y, score):
     return float(np.mean((first & (Y == 0)).any(axis=1)))
 
 
-def coverage(Y, score):
-    """How far down the list of labels one has to go to find all that belong, counted from 0.
+def coverage(Y: ArrayLike, score: ArrayLike) -> float:
+    """Coverage, how far to go down the ranking to find all true labels; smaller is better.
 
-    The mean of max{rank(l) : l in Y} − 1, which is scikit-learn's ``coverage_error`` less 1, over
-    rows with at least one label; a row without labels has nothing to be covered, and is left out.
+    The mean of max{rank(l) : l in Y} − 1, which is scikit-learn's ``coverage_error`` minus 1.  Samples
+    without labels are left out.
     Parameters and errors are those of :func:`one_error`.
 
     Returns
@@ -67,10 +71,11 @@ def coverage(Y, score):
     return float((score[rows] >= last).sum(axis=1).mean()) - 1
 
 
-def ranking_loss(Y, score):
-    """Share of the pairs of a label that belongs and one that does not that are in the wrong order.
+def ranking_loss(Y: ArrayLike, score: ArrayLike) -> float:
+    """Ranking loss, the share of pairs of a true and a false label in the wrong order; smaller is better.
 
-    scikit-learn's ``label_ranking_loss`` over rows with at least one and not all labels.
+    The same as scikit-learn's ``label_ranking_loss``, except that samples without labels, or with all of them,
+    are left out.
     Parameters and errors are those of :func:`one_error`.
 
     Returns
@@ -86,11 +91,12 @@ def ranking_loss(Y, score):
     return float(label_ranking_loss(*_ordered_rows(Y, score)))
 
 
-def average_precision(Y, score):
-    """For each label that belongs, the share of such labels among those ranked no lower; the mean.
+def average_precision(Y: ArrayLike, score: ArrayLike) -> float:
+    """Label ranking average precision; larger is better.
 
-    scikit-learn's ``label_ranking_average_precision_score`` over rows with at least one and not all
-    labels.  Parameters and errors are those of :func:`one_error`.
+    The mean, over the true labels of a sample, of the share of true labels among the labels ranked at least as
+    high.  The same as scikit-learn's ``label_ranking_average_precision_score``, except that samples without
+    labels, or with all of them, are left out.  Parameters and errors are those of :func:`one_error`.
 
     Returns
     -------
@@ -105,21 +111,27 @@ def average_precision(Y, score):
     return float(label_ranking_average_precision_score(*_ordered_rows(Y, score)))
 
 
-def multilabel_scores(Y, score, *, threshold=0.5):
-    """Compute all five scores of label sets: those above, and the Hamming loss of ``score > threshold``.
+def multilabel_scores(Y: ArrayLike, score: ArrayLike, *, threshold: float = 0.5) -> dict[str, float]:
+    """Compute all five scores of label sets, with the Hamming loss of ``score > threshold``.
 
     Parameters
     ----------
     Y : array-like of shape (n_samples, n_labels)
-        0 and 1.
+        True labels, 0 and 1.
     score : array-like of shape (n_samples, n_labels)
+        Predicted scores: the larger, the more likely is the label.
     threshold : float, default=0.5
-        A label with a score above it is predicted, as by ``predict`` of :class:`~metricnets.MLKNN`.
+        Labels with a larger score are predicted, as by ``predict`` of :class:`~metricnets.MLKNN`.
 
     Returns
     -------
     scores : dict of float
-        ``hamming_loss, ranking_loss, one_error, coverage, average_precision``.
+        ``hamming_loss``, ``ranking_loss``, ``one_error``, ``coverage`` and ``average_precision``.
+
+    Raises
+    ------
+    ValueError
+        As :func:`one_error`, or if ``threshold`` is not a number.
 
     Examples
     --------
@@ -134,8 +146,8 @@ def multilabel_scores(Y, score, *, threshold=0.5):
     return {"hamming_loss": float(hamming_loss(Y.astype(int), (score > threshold).astype(int)))} | losses
 
 
-def check_label_sets(Y, score):
-    """Validate label sets and scores of one shape."""
+def check_label_sets(Y: ArrayLike, score: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Validate label sets and scores of the same shape."""
     Y, score = check_rows(Y, score, ("Y", "score"))
     if not np.isin(Y, (0, 1)).all():
         raise ValueError(f"Y should hold 0 and 1 only; it holds {np.setdiff1d(Y, (0, 1))[:3]}.")
@@ -143,7 +155,7 @@ def check_label_sets(Y, score):
 
 
 def _ordered_rows(Y, score):
-    """Rows whose labels can be in a right or a wrong order."""
+    """Samples with both true and false labels, which can be in the right or the wrong order."""
     Y, score = check_label_sets(Y, score)
     rows = Y.any(axis=1) & ~Y.all(axis=1)
     _some(rows, "one label and not all of them")
@@ -152,4 +164,4 @@ def _ordered_rows(Y, score):
 
 def _some(rows, what):
     if not rows.any():
-        raise ValueError(f"no row of Y has at least {what}: there is nothing to rank.")
+        raise ValueError(f"no row of Y has at least {what}, so that there is nothing to rank.")

@@ -1,25 +1,32 @@
-"""Ranks of the gallery rows that match a query, found for a chunk of queries at a time."""
+"""Ranks of the gallery samples that match a query, computed for a chunk of queries at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.preprocessing import normalize
 
 from metricnets._arrays import checked_array, checked_column
 from metricnets._tuples import FLOATS
 
 CHUNK = 2**22  # distances in memory at a time
-SLACK = 4  # how many times the precision of numbers two distances may differ that count as one
+SLACK = 4  # distances that differ by less than this many times their precision count as equal
 
 
-def match_ranks(z, y, z_gallery, y_gallery, metric):
-    """Yield for each query that has a match the ranks of its matches, ascending and counted from 1.
+def match_ranks(
+    z: ArrayLike, y: ArrayLike, z_gallery: ArrayLike | None, y_gallery: ArrayLike | None, metric: str
+) -> Iterator[np.ndarray]:
+    """Yield, for each query that has a match, the ranks of its matches, ascending and counted from 1.
 
-    Of rows at one distance, but for rounding, those that do not match come first: ranks do not depend on the order of
-    the rows, and points that have all fallen together are ranked as badly as they should be.
+    Of samples at equal distances, up to rounding, those that do not match are ranked first.  Ranks therefore do not
+    depend on the order of the samples, and embeddings that have collapsed to a point are ranked worst.
     The arguments are those of :func:`metricnets.metrics.retrieval_scores`.
     """
     check_metric(metric)
     z, codes, gallery, gallery_codes, alone = _check(z, y, z_gallery, y_gallery)
-    order = np.argsort(gallery_codes, kind="stable")  # the matches of a query stand together
+    order = np.argsort(gallery_codes, kind="stable")  # the matches of a query are adjacent
     begin, end = (np.searchsorted(gallery_codes[order], codes, side=side) for side in ("left", "right"))
     queries = np.flatnonzero(end - begin > alone)
     itself = np.argsort(order)
@@ -29,26 +36,26 @@ def match_ranks(z, y, z_gallery, y_gallery, metric):
     for start in range(0, len(queries), size):
         chunk = queries[start : start + size]
         d = np.matmul(z[chunk], gallery.T, out=distances[: len(chunk)])
-        np.subtract(penalty, d, out=d)  # half the squared distance, less what is the same for all rows
+        np.subtract(penalty, d, out=d)  # half the squared distance, up to a constant for each query
         if alone:
             d[np.arange(len(chunk)), itself[chunk]] = np.inf
         matches = [np.sort(row[begin[i] : end[i]]) for row, i in zip(d, chunk)]
         d.sort(axis=1)
         for row, match, norm in zip(d, matches, (z[chunk] ** 2).sum(axis=1)):
-            match = match[: len(match) - alone]  # the query itself came last
-            reach = match + SLACK * np.finfo(d.dtype).eps * (norm + np.abs(match))  # products of equal rows may differ
+            match = match[: len(match) - alone]  # the query itself is last
+            reach = match + SLACK * np.finfo(d.dtype).eps * (norm + np.abs(match))  # equal rows may differ by rounding
             others = np.searchsorted(row, reach, side="right") - np.searchsorted(match, reach, side="right")
             yield others + np.arange(1, len(match) + 1)
 
 
-def check_metric(metric):
+def check_metric(metric: str) -> None:
     """Raise ValueError unless ``metric`` is known."""
     if metric not in ("euclidean", "cosine"):
         raise ValueError(f"metric={metric!r} is unknown; use 'euclidean' or 'cosine'.")
 
 
 def _prepared(z, gallery, metric):
-    """Queries, gallery, and what to subtract their products from so that the nearest come first."""
+    """Queries, gallery and a penalty: penalty − z·gallery sorts the gallery by its distance to a query."""
     if metric == "cosine":
         return normalize(z.astype(float)), normalize(gallery.astype(float)), 0  # close unit rows differ in late digits
     origin = np.median(gallery, axis=0)  # far from it squares lose digits; medians of whole numbers are exact
@@ -57,29 +64,31 @@ def _prepared(z, gallery, metric):
 
 
 def _table(z, name):
-    """Embeddings in single or double precision; small integers and half precision would not do for squares."""
+    """Embeddings in single or double precision, as squares overflow in half precision and small integers."""
     return checked_array(z, name, dtype=FLOATS)
 
 
 def _check(z, y, z_gallery, y_gallery):
-    """Validated arguments of `match_ranks` but the metric, with classes as codes."""
+    """Validated arguments of `match_ranks` except the metric, with classes as codes."""
     z, y = _table(z, "z"), checked_column(y, "y")
     if (z_gallery is None) != (y_gallery is None):
-        raise ValueError("z_gallery and y_gallery are needed both, or neither.")
+        raise ValueError("z_gallery and y_gallery should be given together.")
     alone = z_gallery is None
     gallery = z if alone else _table(z_gallery, "z_gallery")
     y_gallery = y if alone else checked_column(y_gallery, "y_gallery")
     if len(z) != len(y) or len(gallery) != len(y_gallery):
         raise ValueError(
-            f"every row needs its class: z has {len(z)} rows and y {len(y)}, "
+            f"each sample should have a class: z has {len(z)} rows and y {len(y)}, "
             f"z_gallery {len(gallery)} and y_gallery {len(y_gallery)}."
         )
     if z.shape[1] != gallery.shape[1]:
-        raise ValueError(f"z has {z.shape[1]} columns and z_gallery {gallery.shape[1]}; embed both with one metric.")
+        raise ValueError(
+            f"z has {z.shape[1]} columns and z_gallery {gallery.shape[1]}; embed both with the same metric."
+        )
     if (y.dtype.kind in "SU") != (y_gallery.dtype.kind in "SU"):
         raise ValueError(f"y holds {y[0]!r} and y_gallery {y_gallery[0]!r}; both should hold classes of one kind.")
     codes = np.unique(np.concatenate([y, y_gallery]), return_inverse=True)[1]
     exponent = np.frexp(max(np.abs(z).max(), np.abs(gallery).max()))[1]
-    if abs(exponent) > 30:  # squares might overflow or vanish; ranks do not depend on the scale
+    if abs(exponent) > 30:  # squares might overflow or underflow; ranks do not depend on the scale
         z, gallery = np.ldexp(z, -exponent), np.ldexp(gallery, -exponent)
     return z, codes[: len(y)], gallery, codes[len(y) :], alone

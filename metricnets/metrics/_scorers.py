@@ -1,11 +1,16 @@
 """Scorers by name, ``scorer(estimator, X, y)``, for searches and cross-validation."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import sklearn.metrics
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import column_or_1d
 
 from metricnets._arrays import count_rows, embeddings, one_each
@@ -17,14 +22,14 @@ from metricnets.metrics._verification import equal_error_rate
 
 @dataclass(frozen=True)
 class Scorer:
-    """``sign * score(y, response(estimator, X))``: picklable, the greater the better.
+    """Scorer, ``sign * score(y, response(estimator, X))``: larger is better.
 
     Parameters
     ----------
     score : callable
-        Of truth and response.
+        Function of the true targets and the response.
     response : callable
-        Of estimator and X.
+        Function of the estimator and X.
     sign : {-1, 1}, default=1
         −1 for losses.
     """
@@ -33,44 +38,45 @@ class Scorer:
     response: Callable
     sign: int = 1
 
-    def __call__(self, estimator, X, y):
-        """Score a fitted estimator on held-out rows."""
+    def __call__(self, estimator: BaseEstimator, X: ArrayLike, y: ArrayLike) -> float:
+        """Score a fitted estimator on held-out samples."""
         found = self.score(y, self.response(estimator, X))
         return found if self.sign == 1 else -found
 
 
-def predicted(estimator, X):
-    """What the estimator predicts."""
+def predicted(estimator: BaseEstimator, X: ArrayLike) -> np.ndarray:
+    """Predict with the estimator."""
     return estimator.predict(X)
 
 
-def probabilities(estimator, X):
-    """Probability of each label, (n, n_labels), also of estimators that return a table for each label."""
+def probabilities(estimator: BaseEstimator, X: ArrayLike) -> np.ndarray:
+    """Probability of each label, (n, n_labels), also of estimators that return a list with an array for each label."""
     found = estimator.predict_proba(X)
     if isinstance(found, list):
         return np.column_stack([table @ (classes == 1) for table, classes in zip(found, estimator.classes_)])
     return found
 
 
-def similarities(estimator, X):
-    """How similar the points of each pair are."""
+def similarities(estimator: BaseEstimator, X: ArrayLike) -> np.ndarray:
+    """Similarity of the points of each pair."""
     source = f"{type(estimator).__name__}().decision_function"
     return one_each(estimator.decision_function(X), count_rows(X, "X"), source)
 
 
-def embedded(estimator, X):
-    """Embedding of the points."""
+def embedded(estimator: BaseEstimator, X: ArrayLike) -> np.ndarray:
+    """Embeddings of the points."""
     return embeddings(estimator.transform(X), count_rows(X, "X"), f"{type(estimator).__name__}().transform")
 
 
 class NoScoreError(ValueError):
-    """What a scorer returns where there is no score.
+    """Returned by a scorer where the score is not defined; its conversion to float raises it.
 
-    An error that is raised in a search becomes NaN and a page of warnings for each fold, after which the
-    search chooses at random; at what is no number it stops and shows it.
+    An error that a scorer raises becomes NaN in a search, with a warning for each fold, and the search then chooses
+    at random.  The conversion of what a scorer returned happens outside of that, so that the search stops with
+    this error.
     """
 
-    def __float__(self):
+    def __float__(self) -> float:
         raise self
 
 
@@ -80,8 +86,8 @@ def _among_themselves(score, y, z):
         return score(z, y)
     what = "of one class, so that all of them match" if len(known) < 2 else "of a class each, so that none match"
     return NoScoreError(
-        f"nothing: the {len(z)} held-out rows are {what}.  Metrics are no classifiers to scikit-learn, which splits "
-        "rows in their order then; give cv=StratifiedKFold(), or GroupKFold of persons,"
+        f"nothing: the {len(z)} held-out rows are {what}.  For scikit-learn a metric learner is not a classifier, and "
+        "it splits the rows in their order then; give cv=StratifiedKFold(), or GroupKFold of persons,"
     )
 
 
@@ -104,10 +110,10 @@ _SCORERS |= {
 }
 
 
-def get_scorer(name):
-    """Return a scorer, ``scorer(estimator, X, y)``, for ``scoring=`` of searches and cross-validation.
+def get_scorer(name: str) -> Callable[[Any, Any, Any], float]:
+    """Get a scorer, ``scorer(estimator, X, y)``, for ``scoring=`` of searches and cross-validation.
 
-    The greater the better: losses are negative, as their names say.
+    Larger is better: the scorer of a loss returns the negative loss, and its name starts with 'neg_'.
 
     Parameters
     ----------
@@ -118,21 +124,21 @@ def get_scorer(name):
           'label_ranking_average_precision'; 'neg_hamming_loss' from ``predict``.
         - Label distributions, from ``predict``: 'neg_chebyshev', 'neg_clark', 'neg_canberra',
           'neg_kullback_leibler', 'cosine', 'intersection'.
-        - Retrieval, from ``transform``, every held-out row among the others: 'map_at_r',
-          'mean_average_precision', 'r_precision', 'precision_at_1'.  Name the splitter, ``cv=StratifiedKFold()``:
-          an integer splits rows in their order, and held-out rows of one class all match each other, which
-          ends a search with an error.
+        - Retrieval, from ``transform``, each held-out sample among the others: 'map_at_r',
+          'mean_average_precision', 'r_precision', 'precision_at_1'.  Give a splitter, ``cv=StratifiedKFold()``:
+          an integer splits the samples in their order, and a search stops with an error if the held-out samples
+          are all of one class, as all of them match then.
         - Pairs, from ``decision_function``: 'neg_equal_error_rate', and scikit-learn's 'roc_auc'.
 
     Returns
     -------
     scorer : callable
-        Picklable.
+        It can be pickled.
 
     Raises
     ------
     ValueError
-        If the name is neither ours nor scikit-learn's.
+        If the name is unknown here and in scikit-learn.
 
     Examples
     --------
@@ -148,9 +154,21 @@ def get_scorer(name):
         return _SCORERS[name]
     if name in sklearn.metrics.get_scorer_names():
         return sklearn.metrics.get_scorer(name)
-    raise ValueError(f"name={name!r} is unknown; use one of {', '.join(_SCORERS)}, or a name of scikit-learn.")
+    raise ValueError(f"name={name!r} is unknown; use one of {', '.join(_SCORERS)}, or one of scikit-learn's names.")
 
 
-def get_scorer_names():
-    """Names that `get_scorer` knows besides scikit-learn's, sorted."""
+def get_scorer_names() -> list[str]:
+    """Get the names of all scorers of this package, sorted.
+
+    Returns
+    -------
+    names : list of str
+        For :func:`get_scorer`, which also takes scikit-learn's names.
+
+    Examples
+    --------
+    >>> from metricnets.metrics import get_scorer_names
+    >>> "map_at_r" in get_scorer_names()
+    True
+    """
     return sorted(_SCORERS)

@@ -1,26 +1,29 @@
-"""Scores of verification: y says which pairs are similar; the greater the score of a pair, the more similar.
+"""Scores of verification: y says which pairs are similar; pairs with a larger score are predicted more similar.
 
-The curve itself and the area under it are ``roc_curve`` and ``roc_auc_score`` of scikit-learn.
+The ROC curve and the area under it are scikit-learn's ``roc_curve`` and ``roc_auc_score``.
 """
 
+from __future__ import annotations
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.metrics import roc_curve
 
 from metricnets._arrays import checked_array, checked_column
 from metricnets.calibration import threshold
 
 
-def equal_error_rate(y, score):
-    """Equal error rate.
+def equal_error_rate(y: ArrayLike, score: ArrayLike) -> float:
+    """Equal error rate, where the false positive and false negative rates are equal; smaller is better.
 
-    The rate at which similar pairs are rejected where dissimilar ones are accepted at the same rate: the value
-    at which FPR = 1 − TPR, on the straight line between the two nearest thresholds.
+    The value at which FPR = 1 − TPR on the ROC curve, interpolated linearly between the two nearest thresholds.
 
     Parameters
     ----------
     y : array-like of shape (n_pairs,)
         Similar pairs are 1, the others 0 or −1.
     score : array-like of shape (n_pairs,)
+        Similarities: the larger, the more similar.
 
     Returns
     -------
@@ -29,7 +32,7 @@ def equal_error_rate(y, score):
     Raises
     ------
     ValueError
-        If y has other values or only one of the two, or a score is not finite.
+        If y has other values or only one of the two values, or a score is not finite.
 
     Examples
     --------
@@ -44,16 +47,17 @@ def equal_error_rate(y, score):
     return float(fpr[i - 1] + share * (fpr[i] - fpr[i - 1]))
 
 
-def tar_at_far(y, score, far):
-    """True accept rate at a false accept rate: the largest TPR at an FPR of at most ``far``.
+def tar_at_far(y: ArrayLike, score: ArrayLike, far: ArrayLike) -> float | np.ndarray:
+    """True accept rate at a given false accept rate: the largest TPR at an FPR of at most ``far``.
 
     Parameters
     ----------
     y : array-like of shape (n_pairs,)
         Similar pairs are 1, the others 0 or −1.
     score : array-like of shape (n_pairs,)
+        Similarities: the larger, the more similar.
     far : float in [0, 1], or array-like of them
-        Rates below 1 / n_dissimilar can only be met by accepting no dissimilar pair.
+        False accept rates.  Below 1 / n_dissimilar, no dissimilar pair may be accepted.
 
     Returns
     -------
@@ -75,35 +79,36 @@ def tar_at_far(y, score, far):
     except (TypeError, ValueError):
         allowed = np.array(np.nan)
     if not np.all((allowed >= 0) & (allowed <= 1)):
-        raise ValueError(f"far={far!r} should be a rate in [0, 1], or several.")
+        raise ValueError(f"far={far!r} should be one or several rates in [0, 1].")
     fpr, tpr = _rates(y, score)
     tar = tpr[np.searchsorted(fpr, allowed + 1e-12, side="right") - 1]  # rates such as 0.3 are not exact
     return float(tar) if allowed.ndim == 0 else tar
 
 
-def best_threshold_accuracy(y, score, fold):
+def best_threshold_accuracy(y: ArrayLike, score: ArrayLike, fold: ArrayLike) -> np.ndarray:
     """Accuracy on each fold, at the threshold that is best on the other folds.
 
-    The protocol of Labeled Faces in the Wild for scores that need no training of their own; with
-    training see :func:`metricnets.protocols.cross_validate_pairs`.
+    The protocol of Labeled Faces in the Wild, for scores that need no training.  For learners see
+    :func:`metricnets.protocols.cross_validate_pairs`.
 
     Parameters
     ----------
     y : array-like of shape (n_pairs,)
         Similar pairs are 1, the others 0 or −1.
     score : array-like of shape (n_pairs,)
+        Similarities: the larger, the more similar.
     fold : array-like of shape (n_pairs,)
-        The fold of each pair; at least two.
+        The fold of each pair; at least two distinct values.
 
     Returns
     -------
     accuracy : ndarray of shape (n_folds,)
-        In the order of the sorted folds.
+        One accuracy for each fold, in the order of the sorted folds.
 
     Raises
     ------
     ValueError
-        As :func:`equal_error_rate`, or if there is one fold only.
+        As :func:`equal_error_rate`, or if there is only one fold.
 
     Examples
     --------
@@ -116,7 +121,7 @@ def best_threshold_accuracy(y, score, fold):
     if len(fold) != len(y):
         raise ValueError(f"there are {len(y)} pairs and {len(fold)} values in fold.")
     if len(folds) < 2:
-        raise ValueError(f"fold is {folds[0]} throughout; two folds are needed, one of them to choose a threshold on.")
+        raise ValueError(f"fold is {folds[0]} throughout; two folds are needed, one of them to choose the threshold.")
 
     def accuracy(inside):
         cut = threshold(score[~inside], y[~inside])
@@ -125,8 +130,8 @@ def best_threshold_accuracy(y, score, fold):
     return np.array([accuracy(fold == number) for number in range(len(folds))])
 
 
-def check_scores(y, score):
-    """Validate labels and scores of pairs; the labels come back as +1 and −1."""
+def check_scores(y: ArrayLike, score: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Validate labels and scores of pairs; return the labels as +1 and −1, and the scores."""
     y, score = checked_column(y, "y"), checked_array(score, "score", ensure_2d=False, dtype=float)
     if score.shape != y.shape:
         raise ValueError(f"y has shape {y.shape} and score {score.shape}; there should be one score for each pair.")

@@ -74,7 +74,7 @@ def test_all_six_at_once():
     [
         ([[0.5, 0.5]], [[0.5, 0.25, 0.25]], r"truth has shape \(1, 2\) and predicted \(1, 3\)"),
         ([[0.5, 0.5]], [[0.5, 0.8]], "rows of predicted should sum to 1 within 0.001; they sum to 1.3 to 1.3"),
-        ([[1.5, -0.5]], [[0.5, 0.5]], "truth should not be negative; its least entry is -0.5"),
+        ([[1.5, -0.5]], [[0.5, 0.5]], "truth should not be negative; its smallest entry is -0.5"),
         ([[0.5, 0.5]], [[0.5, np.inf]], "predicted contains infinity"),
     ],
 )
