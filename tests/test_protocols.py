@@ -156,7 +156,7 @@ def test_wrong_pairs_are_named(verification):
         cross_validate_pairs(None, members, y, fold)
     with pytest.raises(ValueError, match="metric='l1'"):
         cross_validate_pairs(None, members, y, fold, preprocessor=X, metric="l1")
-    with pytest.raises(ValueError, match="should have transform, or be a function"):
+    with pytest.raises(ValueError, match="should be an estimator with transform, a function"):
         cross_validate_pairs("euclidean", members, y, fold, preprocessor=X)
     with pytest.raises(ValueError, match=r"estimator=LDA\(\) learns from labels of points"):
         cross_validate_pairs(LDA(), members, y, fold, preprocessor=X)
@@ -221,7 +221,7 @@ def test_wrong_splits_are_named(persons):
     X, y, is_probe, splits = persons
     with pytest.raises(ValueError, match=r"splits\[1\] has persons in both parts"):
         gallery_probe(None, X, y, is_probe, [splits[0], (splits[0][0], splits[0][0])])
-    for is_all, what in ((True, "row of the gallery"), (False, "probe")):
+    for is_all, what in ((True, "sample of the gallery"), (False, "probe")):
         with pytest.raises(ValueError, match=rf"splits\[0\] has no {what} among the 18 rows"):
             gallery_probe(None, X, y, np.full(36, is_all), splits)
     with pytest.raises(ValueError, match=r"splits\[0\] has no probe among the 0 rows of its test persons"):
@@ -229,7 +229,7 @@ def test_wrong_splits_are_named(persons):
     with pytest.raises(ValueError, match=r"splits\[0\] has no training person"):
         gallery_probe(LDA(), X, y, is_probe, [([99], [0])])
     for wrong in (np.array(["a", "b"])[is_probe.astype(int)], is_probe + 1):
-        with pytest.raises(ValueError, match="is_probe should be true or false for each row; it holds"):
+        with pytest.raises(ValueError, match="is_probe should be True or False for each row; it holds"):
             gallery_probe(None, X, y, wrong, splits)
     with pytest.raises(ValueError, match="is_probe should give a value for each of 36 rows; got shape"):
         gallery_probe(None, X, y, is_probe[:5], splits)
@@ -245,7 +245,7 @@ def test_wrong_splits_are_named(persons):
         gallery_probe(LDA, X, y, is_probe, splits)
     with pytest.raises(ValueError, match="k=0"):
         gallery_probe(None, X, y, is_probe, splits, k=0)
-    with pytest.raises(ValueError, match="splits has none"):
+    with pytest.raises(ValueError, match="splits is empty"):
         gallery_probe(None, X, y, is_probe, [])
 
 
@@ -371,7 +371,7 @@ def test_wrong_splits_of_label_sets_are_named():
 
 def test_a_fold_of_one_kind_is_named_before_any_fit(verification):
     X, members, y, _ = verification
-    with pytest.raises(ValueError, match="fold 1 has one kind of pair only"):
+    with pytest.raises(ValueError, match="fold 1 has only similar or only dissimilar pairs"):
         cross_validate_pairs(None, members, y, np.where(y > 0, 0, np.arange(120) % 2), preprocessor=X)
 
 
@@ -419,13 +419,13 @@ class TestSplitOfLabelSets:
         [
             ({"test": [-1]}, "test should hold row numbers from 0 to 5"),
             ({"train": [-6, 1]}, "train should hold row numbers from 0 to 5"),
-            ({"test": []}, "test should name some rows"),
+            ({"test": []}, "test should hold row numbers"),
             ({"test": [6]}, "test should hold row numbers from 0 to 5"),
             ({"train": [0.5]}, "train should hold row numbers"),
             ({"train": [True, False]}, r"train should hold row numbers from 0 to 5, or be a mask"),
-            ({"train": [0, 0, 1, 1, 0, 0], "test": [1, 1, 0, 0, 1, 1]}, "masks should be of bool"),
-            ({"Y": [0, 1, 0, 1, 0, 1]}, "a table of 0 and 1"),
-            ({"Y": np.eye(6)[:, :1]}, "two labels or more; got shape"),
+            ({"train": [0, 0, 1, 1, 0, 0], "test": [1, 1, 0, 0, 1, 1]}, "a mask should be of bool"),
+            ({"Y": [0, 1, 0, 1, 0, 1]}, "Y should hold 0 and 1"),
+            ({"Y": np.eye(6)[:, :1]}, "at least two labels; got shape"),
             ({"Y": np.eye(6)[:5]}, "inconsistent numbers"),
             ({"estimator": KNeighborsClassifier}, "KNeighborsClassifier is a class"),
             ({"estimator": PCA()}, "should have predict_proba"),

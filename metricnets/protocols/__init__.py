@@ -1,9 +1,8 @@
-"""Protocols of evaluation, for your own data: who is trained on what, and who is judged on what.
+"""Protocols of evaluation: how data are split, what is fitted to which part, and how the rest is scored.
 
-Each takes estimators as they are before ``fit``, clones them, and returns a dictionary of arrays,
-one entry for each fold, split or task, as ``cross_validate`` of scikit-learn does.  Nothing of a
-test part is seen by what is fitted or chosen: neither metric, nor threshold, nor scaler, with the
-one exception that is asked for by ``scaling="each"``.
+Each protocol takes an estimator that is not fitted, clones it for each fold, split or task, and returns a
+dictionary of arrays, like scikit-learn's ``cross_validate``.  Metric, threshold and scaler are fitted to the
+training part alone, with the exception of ``scaling="each"``.
 """
 
 from metricnets.protocols._gallery import gallery_probe

@@ -1,10 +1,14 @@
-"""Label sets over a published split."""
+"""Evaluation of label sets over a given split."""
+
+from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils import check_consistent_length
 
@@ -15,27 +19,38 @@ from metricnets.metrics._scorers import probabilities
 from metricnets.protocols._common import points, rows_of
 
 
-def multilabel_split(estimator, X, Y, train, test, *, scaling=None):
-    """Label sets over a published split: fit to the training rows, all five scores on the test rows.
+def multilabel_split(
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    Y: ArrayLike,
+    train: ArrayLike,
+    test: ArrayLike,
+    *,
+    scaling: str | None = None,
+) -> dict[str, float]:
+    """Evaluate the prediction of label sets over a given split.
+
+    The estimator is fitted to the training samples, and all scores of label sets are computed on the test samples.
 
     Parameters
     ----------
     estimator : estimator
-        With ``fit(X, Y)`` and ``predict_proba``.
-    X : array-like of shape (n, n_features), frame or sparse matrix
-    Y : array-like or sparse matrix of shape (n, n_labels)
-        0 and 1; two labels or more.
+        Classifier of label sets, with ``fit(X, Y)`` and ``predict_proba``.
+    X : array-like of shape (n_samples, n_features), data frame or sparse matrix
+        Samples of both parts.
+    Y : array-like or sparse matrix of shape (n_samples, n_labels)
+        Label sets, with entries 0 and 1; at least two labels.
     train, test : array-like of int, or of bool
-        The rows of the two parts, without one in common.
+        Row numbers, or masks, of the two parts, which should be disjoint.
     scaling : {None, 'train', 'each'}, default=None
-        Whether columns are scaled to [0, 1]: by least and greatest value of the training rows; or each
-        part by its own.  The latter is how tables of papers were made; it looks at the test part,
-        and serves to compare with them and for nothing else.
+        How features are scaled to [0, 1]: not at all; by the smallest and largest values in the training part; or
+        each part by its own values.  'each' uses the test part, and should only serve to compare with published
+        results that were computed so.
 
     Returns
     -------
     scores : dict of float
-        Those of :func:`metricnets.metrics.multilabel_scores`, and ``fit_time`` in seconds.
+        The scores of :func:`metricnets.metrics.multilabel_scores`, and ``fit_time`` in seconds.
 
     Raises
     ------
@@ -53,19 +68,22 @@ def multilabel_split(estimator, X, Y, train, test, *, scaling=None):
     if scaling not in (None, "train", "each"):
         raise ValueError(f"scaling={scaling!r} is unknown; use None, 'train' or 'each'.")
     if not hasattr(estimator, "predict_proba"):
-        raise ValueError(f"estimator={estimator!r} should have predict_proba, which ranks the labels.")
+        raise ValueError(f"estimator={estimator!r} should have predict_proba, by which labels are ranked.")
     check_instance(estimator, "estimator")
     X, Y = points(X, estimator), checked_array(Y, "Y", ensure_2d=False, dtype=float)
     if Y.ndim != 2 or Y.shape[1] < 2 or not np.isin(Y, (0, 1)).all():
         raise ValueError(
-            f"Y should be a table of 0 and 1, a column for each of two labels or more; got shape {Y.shape} with values "
+            f"Y should hold 0 and 1, with a column for each of at least two labels; got shape {Y.shape} with values "
             f"such as {np.unique(Y)[:3].tolist()}."
         )
     check_consistent_length(X, Y)
     Y = Y.astype(int)
     train, test = (row_numbers(part, name, len(Y)) for part, name in ((train, "train"), (test, "test")))
     if np.intersect1d(train, test).size:
-        raise ValueError(f"train and test both have row {np.intersect1d(train, test)[0]}; masks should be of bool.")
+        raise ValueError(
+            f"train and test both have row {np.intersect1d(train, test)[0]}, but should be disjoint; a mask should be of "
+            "bool."
+        )
     seen, unseen = scaled(rows_of(X, train), rows_of(X, test), scaling)
     begin = time.perf_counter()
     model = clone(estimator).fit(seen, Y[train])
@@ -73,14 +91,14 @@ def multilabel_split(estimator, X, Y, train, test, *, scaling=None):
     return multilabel_scores(Y[test], probabilities(model, unseen)) | {"fit_time": fit_time}
 
 
-def row_numbers(part, name, n_rows):
-    """Numbers of rows from numbers or a mask; ValueError that names the parameter if they are neither, or none."""
+def row_numbers(part: ArrayLike, name: str, n_rows: int) -> np.ndarray:
+    """Convert row numbers or a mask to row numbers, at least one; errors name the parameter."""
     part = np.asarray(part)
     if part.dtype == bool and part.shape == (n_rows,):
         part = np.flatnonzero(part)
     if part.ndim != 1 or not len(part):
         got = f"shape {part.shape}" if part.ndim != 1 else "none"
-        raise ValueError(f"{name} should name some rows, by number or a mask of shape ({n_rows},); got {got}.")
+        raise ValueError(f"{name} should hold row numbers, or be a mask of shape ({n_rows},); got {got}.")
     if part.dtype.kind not in "iu" or not 0 <= part.min() <= part.max() < n_rows:
         raise ValueError(
             f"{name} should hold row numbers from 0 to {n_rows - 1}, or be a mask; it holds {part.tolist()[:3]}."
@@ -88,8 +106,8 @@ def row_numbers(part, name, n_rows):
     return part
 
 
-def scaled(seen, unseen, scaling):
-    """Training and test rows, their columns scaled to [0, 1] as `multilabel_split` says."""
+def scaled(seen: Any, unseen: Any, scaling: str | None) -> tuple[Any, Any]:
+    """Scale the features of training and test samples to [0, 1]; see ``scaling`` of `multilabel_split`."""
     if scaling is None:
         return seen, unseen
     if issparse(seen):

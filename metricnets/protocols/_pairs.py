@@ -1,9 +1,13 @@
-"""Verification of pairs, over given folds."""
+"""Cross-validation of pair verification over given folds."""
+
+from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
-from sklearn.base import clone
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import normalize
 from sklearn.utils import get_tags
@@ -20,51 +24,63 @@ from metricnets.protocols._common import check_embeds, column, fitted_embedding,
 
 
 def cross_validate_pairs(
-    estimator, pairs, y, fold, *, preprocessor=None, metric="euclidean", own_threshold=True, n_jobs=None, verbose=0
-):
-    """K-fold verification of pairs over given folds, as for Labeled Faces in the Wild and KinFaceW.
+    estimator: BaseEstimator | Callable | None,
+    pairs: ArrayLike,
+    y: ArrayLike,
+    fold: ArrayLike,
+    *,
+    preprocessor: ArrayLike | Callable | None = None,
+    metric: str = "euclidean",
+    own_threshold: bool = True,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+) -> dict[str, np.ndarray]:
+    """Cross-validate pair verification over given folds, as for Labeled Faces in the Wild and KinFaceW.
 
-    For each fold the estimator is fitted to the pairs of the other folds, image-restricted: it gets
-    nothing but these pairs, and the threshold is chosen on them too.
+    For each fold, the estimator is fitted to the pairs of the other folds, and the threshold is chosen on them too.
+    This is the image-restricted protocol: the estimator gets the pairs and nothing else.
 
     Parameters
     ----------
     estimator : estimator, callable or None
-        A learner of pairs, with ``fit(pairs, y)`` and ``decision_function``.  Or what embeds points,
-        as a baseline: an estimator with ``transform``, fitted to the points of the pairs of the other
-        folds, each once, without labels; a function of points; None, for the points as they are.
+        A learner from pairs, with ``fit(pairs, y)`` and ``decision_function``.  Or an embedding, as a baseline: an
+        estimator with ``transform``, which is fitted without labels to the distinct points of the pairs of the
+        other folds; a function from points to embeddings; or None, for the points themselves.
     pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
+        Pairs of points.
     y : array-like of shape (n_pairs,)
         +1 for similar, −1 or 0 for dissimilar.
     fold : array-like of shape (n_pairs,)
-        The fold of each pair; at least two.
+        The fold of each pair; at least two distinct values.
     preprocessor : array-like, callable or None, default=None
-        What indicators are looked up in, by a learner of pairs too; None takes the one that the estimator has,
-        or what it wraps.
+        Array of points, or function, that looks up indicators; it is also given to a learner from pairs.  None means
+        the preprocessor of the estimator, or of the estimator that it wraps.
     metric : {'euclidean', 'cosine'}, default='euclidean'
-        Score of embedded pairs: the negative distance, or the cosine.  Learners of pairs have their own.
+        Score of embedded pairs: the negative Euclidean distance, or the cosine similarity.  Learners from pairs have
+        their own score.
     own_threshold : bool, default=True
-        Whether a learner of pairs decides with its ``threshold_``, which may come from pairs that it
-        held back.  Otherwise, and for baselines, the threshold is that of the best accuracy on
-        the pairs of the other folds.
+        Whether a learner from pairs predicts with its ``threshold_``, which may be chosen on pairs that it held out.
+        Otherwise, and for baselines, the threshold is the one with the best accuracy on the pairs of the other
+        folds.
     n_jobs : int or None, default=None
-        Processes, as everywhere in scikit-learn.
+        Number of parallel jobs, as in scikit-learn.
     verbose : int, default=0
-        Whether joblib says how far it is.
+        Verbosity of joblib.
 
     Returns
     -------
     results : dict of ndarray
-        ``score``, of shape (n_pairs,): how similar each pair is to the learner of its fold, for other scores such
-        as :func:`~metricnets.metrics.tar_at_far` fold by fold.  Of shape (n_folds,): ``test_accuracy``,
-        ``test_roc_auc``, ``test_equal_error_rate``; ``threshold``, the least score that counts as similar;
-        ``fit_time`` and ``score_time`` in seconds; ``fold``.
+        - ``test_accuracy``, ``test_roc_auc`` and ``test_equal_error_rate``, of shape (n_folds,);
+        - ``threshold``, of shape (n_folds,): the smallest score at which a pair is predicted to be similar;
+        - ``fit_time`` and ``score_time``, of shape (n_folds,), in seconds;
+        - ``fold``, of shape (n_folds,): the sorted folds;
+        - ``score``, of shape (n_pairs,): the similarity of each pair, by the learner that was fitted without its
+          fold; from it other scores, such as :func:`~metricnets.metrics.tar_at_far`, can be computed for each fold.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, y has other values, there is one fold only, or the estimator needs labels
-        of points.
+        If the shapes do not fit, y has other values, there is only one fold, or the estimator needs labels of points.
 
     Examples
     --------
@@ -79,10 +95,10 @@ def cross_validate_pairs(
     fold = column(fold, "fold", len(y))
     folds = np.unique(fold)
     if len(folds) < 2:
-        raise ValueError(f"fold is {folds[0]} throughout; two folds are needed, one to train on and one to test on.")
+        raise ValueError(f"fold is {folds[0]} throughout; two folds are needed, one for training and one for testing.")
     for value in folds:
         if len(np.unique(y[fold == value])) < 2:
-            raise ValueError(f"fold {value} has one kind of pair only; each needs similar and dissimilar ones.")
+            raise ValueError(f"fold {value} has only similar or only dissimilar pairs; each fold needs both.")
     judge, option = (_judge_learner, own_threshold) if learns_pairs else (_judge_embedding, metric)
     source = _own_preprocessor(estimator) if preprocessor is None else preprocessor
     X, members = points_and_members(pairs, 2, source)
@@ -95,28 +111,28 @@ def cross_validate_pairs(
 
 
 def _check_estimator(estimator):
-    """Whether it learns from pairs; ValueError if it can neither do that nor embed points without labels."""
+    """Whether the estimator learns from pairs; ValueError if not and it cannot embed points without labels."""
     check_instance(estimator, "estimator")
     if hasattr(estimator, "decision_function"):
         return True
     check_embeds(estimator)
     if isinstance(estimator, MetricMixin) and get_tags(estimator).target_tags.required:
         raise ValueError(
-            f"estimator={type(estimator).__name__}() learns from labels of points, and pairs have none; give a "
-            "learner of pairs, or the transform of what was fitted to other points."
+            f"estimator={type(estimator).__name__}() learns from labels of points, which pairs do not have; give a "
+            "learner from pairs, or the transform method of an estimator that was fitted to other points."
         )
     return False
 
 
 def _own_preprocessor(estimator):
-    """The preprocessor of an estimator, or of one that it wraps, such as that of a search."""
+    """Preprocessor of an estimator, or of one that it wraps, as a search does."""
     wrapped = estimator.get_params().values() if hasattr(estimator, "get_params") else ()
     found = (getattr(part, "preprocessor", None) for part in (estimator, *wrapped))
     return next((preprocessor for preprocessor in found if preprocessor is not None), None)
 
 
 def _judge_learner(estimator, X, members, y, inside, own_threshold):
-    """One fold of a learner of pairs."""
+    """Evaluate a learner from pairs on one fold."""
     begin, model, pairs = time.perf_counter(), clone(estimator), members
     if "preprocessor" in model.get_params(deep=False):
         model.set_params(preprocessor=X)
@@ -135,7 +151,7 @@ def _judge_learner(estimator, X, members, y, inside, own_threshold):
 
 
 def _judge_embedding(estimator, X, members, y, inside, metric):
-    """One fold of what embeds points."""
+    """Evaluate an embedding on one fold."""
     begin = time.perf_counter()
     points, _ = distinct(X.reshape(len(X), -1), members[~inside])
     embed = fitted_embedding(estimator, points.reshape(-1, *X.shape[1:]))

@@ -1,11 +1,16 @@
-"""Transfer from a labelled domain to one without labels."""
+"""Transfer from a labelled domain to an unlabelled one."""
+
+from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable
 from itertools import permutations
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn import get_config
-from sklearn.base import clone, is_regressor
+from sklearn.base import BaseEstimator, clone, is_regressor
 from sklearn.metrics import accuracy_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.metadata_routing import get_routing_for_object
@@ -16,37 +21,52 @@ from metricnets._params import check_instance
 from metricnets.protocols._common import checked, fitted_embedding, list_of_pairs, rows_of, table, times
 
 
-def transfer(estimator, X, y, domain, *, predictor=None, tasks=None, n_jobs=None, verbose=0):
-    """Transfer from a labelled source domain to a target domain whose labels nobody sees.
+def transfer(
+    estimator: BaseEstimator | Callable | None,
+    X: ArrayLike,
+    y: ArrayLike,
+    domain: ArrayLike,
+    *,
+    predictor: BaseEstimator | None = None,
+    tasks: Iterable[tuple[Any, Any]] | None = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+) -> dict[str, np.ndarray]:
+    """Evaluate the transfer from a labelled source domain to an unlabelled target domain.
 
-    For each task a metric is learned, a predictor trained on the embedded source, and its accuracy
-    found on all rows of the target.  A metric that adapts, whose ``fit`` asks for ``sample_domain``,
-    gets the target rows too, with −1 for their label; any other is fitted to the source alone.
+    For each task, the estimator is fitted, a predictor is trained on the embedded source, and its accuracy is
+    computed on all samples of the target.  A domain adaptation method, whose ``fit`` takes ``sample_domain``, is
+    given the target samples too, with −1 for their labels; any other estimator is fitted to the source alone.
 
     Parameters
     ----------
     estimator : estimator, callable or None
-        With ``fit(X, y)`` and ``transform``; or a function of points; None, for the points as they are.
-    X : array-like of shape (n, ...), frame or sparse matrix
-    y : array-like of shape (n,)
-        Classes of the rows of all domains, with which the target is judged: −1 is a class like others.
-    domain : array-like of shape (n,)
+        An estimator with ``fit(X, y)`` and ``transform``, or a function from points to embeddings.  None means that
+        the points themselves are the embeddings.
+    X : array-like of shape (n_samples, ...), data frame or sparse matrix
+        Samples of all domains.
+    y : array-like of shape (n_samples,)
+        Their classes.  Those of the target are only used to score; −1 is a class like any other.
+    domain : array-like of shape (n_samples,)
+        The domain of each sample; at least two distinct values.
     predictor : classifier or None, default=None
-        None takes 1-nearest-neighbour.  Its share of right predictions is the accuracy, whatever its ``score``.
+        None means a 1-nearest-neighbour classifier.  Its accuracy is computed from ``predict``, not by its ``score``.
     tasks : iterable of (source, target) or None, default=None
-        Values of ``domain``; None takes every domain to every other.
+        Pairs of values of ``domain``; None means all ordered pairs of domains.
     n_jobs : int or None, default=None
+        Number of parallel jobs, as in scikit-learn.
     verbose : int, default=0
+        Verbosity of joblib.
 
     Returns
     -------
     results : dict of ndarray of shape (n_tasks,)
-        ``source``, ``target``, ``test_accuracy``, ``fit_time`` and ``score_time``.
+        ``source`` and ``target``, the domains; ``test_accuracy``; ``fit_time`` and ``score_time``, in seconds.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, or a task is not of two domains that are there.
+        If the shapes do not fit, or a task does not hold two values of ``domain``.
 
     Examples
     --------
@@ -60,10 +80,10 @@ def transfer(estimator, X, y, domain, *, predictor=None, tasks=None, n_jobs=None
     if predictor is not None and not hasattr(predictor, "predict"):
         raise ValueError(f"predictor={predictor!r} should be a classifier, or None for 1-nearest-neighbour.")
     if hasattr(predictor, "__sklearn_tags__") and is_regressor(predictor):
-        raise ValueError(f"predictor={predictor!r} is a regressor; classes are to be predicted.")
+        raise ValueError(f"predictor={predictor!r} is a regressor; give a classifier, or None for 1-nearest-neighbour.")
     known = np.unique(domain).tolist()
     if len(known) < 2:
-        raise ValueError(f"domain is {known[0]!r} throughout; two domains are needed, or more.")
+        raise ValueError(f"domain is {known[0]!r} throughout; at least two domains are needed.")
     tasks = list(permutations(known, 2)) if tasks is None else list_of_pairs(tasks, "tasks", "(source, target)")
     for source, target in tasks:
         if source == target or source not in known or target not in known:
@@ -91,13 +111,13 @@ def _judge_task(estimator, predictor, X, codes, source, target):
 
 
 def _adapts(estimator):
-    """Whether ``fit``, or that of a step of a pipeline, asks for ``sample_domain``."""
+    """Whether ``fit``, or the ``fit`` of a step of a pipeline, takes ``sample_domain``."""
     asks = hasattr(estimator, "get_metadata_routing") and bool(
         get_routing_for_object(estimator).consumes("fit", ["sample_domain"])
     )
     if asks and not has_fit_parameter(estimator, "sample_domain") and not get_config()["enable_metadata_routing"]:
         raise ValueError(
-            f"{type(estimator).__name__} hands sample_domain to its steps only after "
+            f"estimator={type(estimator).__name__}() passes sample_domain to its steps only after "
             "sklearn.set_config(enable_metadata_routing=True)."
         )
     return asks
