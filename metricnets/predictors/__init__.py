@@ -1,4 +1,4 @@
-"""Estimators that read a learned metric, or stand beside one."""
+"""Estimators that predict with a learned metric, or are used together with one."""
 
 from metricnets._lazy import attach
 

@@ -1,34 +1,37 @@
-"""AAKNN: label distributions, the mean of those of the nearest neighbours."""
+"""AAKNN: prediction of label distributions by the mean over nearest neighbours."""
 
+from typing import Self
+
+import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets._arrays import checked_array
-from metricnets._params import fitting
+from metricnets._params import Array, fitting
 from metricnets.predictors._base import NeighborsEstimator, total
 
 
 class AAKNN(RegressorMixin, NeighborsEstimator):
-    """Predict label distributions: the mean of the k nearest neighbours' distributions.
+    """AA-kNN (algorithm adaptation k-nearest neighbors) for label distributions.
 
-    A mean of distributions is one.  To scikit-learn this is a regressor of several outputs, so there
-    is no ``predict_proba``: ``predict`` returns the distributions.  Other real targets, 1-D ones too,
-    are averaged alike.
+    It predicts the mean of the distributions of the k nearest neighbours, which is a distribution too.  For
+    scikit-learn it is a multi-output regressor: it has no ``predict_proba``, and ``predict`` returns the
+    distributions.  Other real targets, 1-D ones included, are averaged in the same way.
 
     Parameters
     ----------
     n_neighbors : int >= 1, default=5
-        k, at most the number of training rows.
+        Number of neighbours k, at most the number of training samples.
 
     Attributes
     ----------
     metric_ : metric learner, callable or None
-        The fitted ``metric``.
+        The fitted metric.
 
     See Also
     --------
-    MLKNN : Label sets or classes from nearest neighbours.
-    HRAML : Network aligned with graded relations of targets.
+    MLKNN : Prediction of label sets or classes from nearest neighbours.
+    HRAML : Network whose distances are aligned with relations of targets, such as label distributions.
 
     References
     ----------
@@ -45,13 +48,13 @@ class AAKNN(RegressorMixin, NeighborsEstimator):
     """
 
     @fitting
-    def fit(self, X, y):
-        """Keep the distributions, having fitted ``metric`` if it is not.
+    def fit(self, X: Array, y: Array) -> Self:
+        """Store the training samples; fit a clone of ``metric`` first, unless it is fitted.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Sparse too, unless the metric says otherwise.
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Training points.  A ``metric`` may not take sparse matrices, or may take other points, such as images.
         y : array-like of shape (n_samples, n_labels) or (n_samples,)
             Distributions, or other real numbers.
 
@@ -62,14 +65,25 @@ class AAKNN(RegressorMixin, NeighborsEstimator):
         Raises
         ------
         ValueError
-            If y is not of finite numbers, or there are fewer than ``n_neighbors`` rows.
+            If y does not hold finite numbers, or there are fewer than ``n_neighbors`` samples.
         """
         X, y = self._validated(X, y)
         self._targets = checked_array(y, "y", ensure_2d=False, dtype=float)
         self._index(X, y, self.n_neighbors)
         return self
 
-    def predict(self, X):
-        """Distributions, ndarray of float of shape (n_samples, n_labels), or (n_samples,) as y was."""
+    def predict(self, X: Array) -> np.ndarray:
+        """Predict label distributions.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Points.
+
+        Returns
+        -------
+        y : ndarray of float of shape (n_samples, n_labels) or (n_samples,)
+            The distributions, or the means of other targets, of the shape of y in ``fit``.
+        """
         check_is_fitted(self)
         return total(self._neighbors(X), self._targets) / self.n_neighbors

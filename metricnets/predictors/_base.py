@@ -1,7 +1,8 @@
-"""The shell of estimators that predict from nearest neighbours in a learned metric."""
+"""Base class of estimators that predict from nearest neighbours in a learned metric."""
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 from functools import partial
+from typing import Any, Self
 
 import numpy as np
 from scipy.sparse import issparse
@@ -21,40 +22,43 @@ from metricnets.base import Distance, MetricMixin
 
 
 class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
-    """A table of targets, and the neighbours to read them from.
+    """Base class of estimators that store targets, and predict from those of the nearest neighbours.
 
-    A ``fit`` calls ``_validated`` and then ``_index``; ``_neighbors`` finds rows.
+    The ``fit`` of a subclass calls ``_validated`` and then ``_index``; ``_neighbors`` returns rows.
 
     Parameters
     ----------
     metric : metric learner, callable or None, default=None
-        What measures how near points are; None is the Euclidean distance.  A learner, or a pipeline
-        that ends with one, is anything with ``transform``.  If it is not fitted, a clone is fitted
-        on the same X and y, and its parameters can be searched as ``metric__margin``.  If it is
-        fitted, it is used as it is, in copies made by ``clone`` and by searches too; among the
-        values of a search, wrap it in scikit-learn's ``FrozenEstimator``.  A callable ``(u, v) ->
-        distance`` is called for each pair of rows, but what ``get_metric()`` returned embeds whole
-        tables.
+        Distance by which neighbours are found.
+
+        - None is the Euclidean distance.
+        - A metric learner is any estimator with ``transform``, such as a pipeline that ends with one.  If it is
+          not fitted, a clone is fitted on the same X and y, and its parameters can be searched as
+          ``metric__margin``.  If it is fitted, it is used unchanged, in copies made by ``clone`` and by searches
+          too; among the values of a search, wrap it in scikit-learn's ``FrozenEstimator``.
+        - A callable ``(u, v) -> distance`` is called for each pair of samples, which is slow.  A callable that
+          ``get_metric()`` returned is fast: it embeds all samples at once.
 
     Attributes
     ----------
     n_features_in_ : int
-        Features of a point.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, if ``fit`` was given points with names, as in a data frame.
+        Number of features seen during ``fit``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during ``fit``. Defined only when the points were given with feature names, as in
+        a data frame.
     """
 
     n_neighbors: Count = 5
     metric: LearnerOrDistance = None
 
     def _validated(self, X, y):
-        """X and y, y dense, both as yet unread by the metric."""
+        """X and y, y dense; a metric learner has not validated them yet."""
         check_instance(self.metric, "metric")
         count_rows(X, "X")
         validate_data(self, X, y, skip_check_array=True)
         X = self._checked(X)
         if isinstance(y, list) and (any(isinstance(row, Set) for row in y) or len({np.size(row) for row in y}) > 1):
-            raise ValueError("y holds lists or sets of labels; MultiLabelBinarizer of scikit-learn makes them a table.")
+            raise ValueError("y holds lists or sets of labels; convert them with MultiLabelBinarizer of scikit-learn.")
         y = checked_array(y, "y", accept_sparse=True, ensure_2d=False, dtype=None)
         check_consistent_length(X, y)
         if self._is_to_be_fitted():
@@ -63,15 +67,15 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
 
     def _checked(self, X):
         if is_learner(self.metric):
-            return X  # the learner knows best what it takes: frames, images, indices
+            return X  # the learner validates it: it may take data frames, images, indices
         sparse = "csr" if self.metric is None else False
         return validate_data(self, X, reset=False, accept_sparse=sparse, dtype=FLOATS)
 
     def _index(self, X, y, n_least):
-        """Fit the metric if it is not, and make ready to find neighbours among the rows of X."""
+        """Fit the metric unless it is fitted, and prepare to find neighbours among the rows of X."""
         if len(y) < n_least:
             raise ValueError(
-                f"n_neighbors={self.n_neighbors} needs {n_least} rows or more, but n_samples={len(y)}; lower it."
+                f"n_neighbors={self.n_neighbors} needs at least {n_least} rows, but n_samples={len(y)}; lower it."
             )
         self.metric_ = clone(self.metric).fit(X, y) if self._is_to_be_fitted() else self.metric
         self._origin = None
@@ -85,14 +89,14 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
         self._found = partial(by_pairs.kneighbors, return_distance=False)
 
     def _neighbors(self, X=None):
-        """Rows of the table nearest to each point, (n, k); without X, to each row, which is not its own neighbour."""
+        """Training rows nearest to each point, (n, k); without X, to each training row, except itself."""
         z = None if X is None else self._embed(self._checked(X))
         z = z.toarray() if issparse(z) and self._dense else z
         with one_thread("openmp"):
             return self._found(z)
 
     def _embed(self, X):
-        """Embeddings; where they are linear, those of the points less one amid the table, which lose no digits."""
+        """Embeddings; linear ones of the points minus a training point in the middle, so that no digits are lost."""
         if getattr(self.metric_, "_linear", False):
             return self.metric_._points(self._shifted(self.metric_._checked(X)))
         if is_learner(self.metric_):
@@ -115,12 +119,12 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
     def _embeds(self):
         return self.metric_ is None or is_learner(self.metric_) or isinstance(self.metric_, Distance)
 
-    def set_params(self, **params):
-        """Set parameters, those of the metric as ``metric__margin``, unless it is fitted."""
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; those of the metric, as ``metric__margin``, only if it is not fitted."""
         check_settable(params, params.get("metric", self.metric))
         return super().set_params(**params)
 
-    def __sklearn_clone__(self):
+    def __sklearn_clone__(self) -> Self:
         copy = super().__sklearn_clone__()
         if is_learner(self.metric) and is_fitted(self.metric):
             copy.metric = self.metric
@@ -136,48 +140,48 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
 
 
 class Measured:
-    """A distance of two rows that code of others computes: a finite number, or an error that says whose it is not."""
+    """A distance of two rows by a user's function; an error names the function if it is not a finite number."""
 
-    def __init__(self, metric):
+    def __init__(self, metric: Callable):
         self.metric = metric
 
-    def __call__(self, u, v):
+    def __call__(self, u: np.ndarray, v: np.ndarray) -> float:
         return one_each([self.metric(u, v)], 1, f"metric={self.metric!r}")[0]
 
 
-def check_settable(params, metric):
-    """Raise ValueError if parameters of a fitted metric are to be set, which all copies share and none refits."""
+def check_settable(params: dict[str, Any], metric: object) -> None:
+    """Raise ValueError if parameters of a fitted metric would be set: copies share it, and it is not fitted again."""
     nested = [name for name in params if name.startswith("metric__")]
     if nested and is_learner(metric) and is_fitted(metric):
         raise ValueError(
-            f"{nested[0]} cannot be set: metric is fitted, and used as it is; give one that is not fitted."
+            f"{nested[0]} cannot be set: metric is fitted, and is used unchanged; give a metric that is not fitted."
         )
 
 
-def check_learns_from(metric, y):
-    """Raise ValueError if one of our learners cannot be fitted to points with targets y."""
+def check_learns_from(metric: object, y: np.ndarray) -> None:
+    """Raise ValueError if a metric learner of this package cannot be fitted to points with targets y."""
     if not isinstance(metric, MetricMixin):
         return
     name = type(metric).__name__
     if hasattr(metric, "_tuple_size"):
         raise ValueError(
             f"metric={name}() learns from tuples of {metric._tuple_size} points, and not from y; fit it to tuples "
-            "beforehand, or give a learner from labels."
+            "first, or give a learner from labels."
         )
     takes = get_tags(metric).target_tags
     if takes.required and not takes.multi_output and y.shape[1:] > (1,):
         raise ValueError(
-            f"metric={name}() learns from one target of each point, such as its class, and y has shape {y.shape}; "
+            f"metric={name}() learns from one target of each point, such as its class, but y has shape {y.shape}; "
             "RAML and HRAML, for instance, learn from label sets and distributions."
         )
 
 
-def is_learner(metric):
-    """Whether points are transformed first, rather than pairs of them measured."""
+def is_learner(metric: object) -> bool:
+    """Whether a metric transforms points, rather than computing distances of pairs."""
     return hasattr(metric, "transform") and not isinstance(metric, type)
 
 
-def is_fitted(learner):
+def is_fitted(learner: Any) -> bool:
     """Whether a learner, or the last step of a pipeline, is fitted."""
     try:
         check_is_fitted(learner)
@@ -186,8 +190,8 @@ def is_fitted(learner):
     return True
 
 
-def total(rows, Y):
-    """Sum the rows of Y that ``rows`` names, Σ_j Y[rows[:, j]]: (n, k) of (m, ...) to (n, ...)."""
+def total(rows: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    """Sum rows of Y, of shape (m, ...), over the columns of ``rows``, (n, k): Σ_j Y[rows[:, j]], (n, ...)."""
     sums = np.zeros((len(rows), *Y.shape[1:]), dtype=np.result_type(Y, np.int64))
     for column in rows.T:  # one neighbour at a time: n × L numbers in memory, not n × k × L
         sums += Y[column]

@@ -1,7 +1,7 @@
-"""PairsClassifier: same or different, from any learned metric."""
+"""PairsClassifier: similar or dissimilar, by any fitted metric."""
 
 from dataclasses import field
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 import numpy as np
 from sklearn.base import MetaEstimatorMixin
@@ -9,7 +9,16 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets._arrays import count_rows, embeddings, lengths, one_each
-from metricnets._params import MaybeMetric, MaybeRate, NonNegative, Parametrized, StrOptions, check_instance, fitting
+from metricnets._params import (
+    Array,
+    MaybeMetric,
+    MaybeRate,
+    NonNegative,
+    Parametrized,
+    StrOptions,
+    check_instance,
+    fitting,
+)
 from metricnets._tuples import check_pair_labels, check_tuples
 from metricnets.base import MetricMixin, PairsMixin
 from metricnets.calibration import STRATEGIES, check_strategy
@@ -17,36 +26,36 @@ from metricnets.predictors._base import check_settable, is_fitted
 
 
 class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
-    """Say of pairs of points whether they are similar, by the distance of a fitted metric learner.
+    """Classifier of pairs, similar or dissimilar, by the distance of a fitted metric learner.
 
-    Any learner of this package serves, from points, triplets or labels, linear or deep.  ``fit``
-    only chooses the threshold; the metric stays as it is, in copies made by ``clone`` and by
-    searches too, so that pairs held back for validation say nothing to it.
+    It takes any metric learner, from points, triplets or labels, linear or deep.  ``fit`` only chooses the
+    threshold: the metric is not fitted again, nor in copies made by ``clone`` and by searches, so that it does not
+    depend on the pairs of ``fit``.
 
     Parameters
     ----------
     metric : fitted metric learner or None, default=None
-        What has ``pair_distance``, or ``transform``, such as a pipeline that ends with a metric
-        learner: the Euclidean distance is then that of transformed points.  None transforms nothing.
+        An estimator with ``pair_distance``; or one with ``transform``, such as a pipeline that ends with a metric
+        learner, for the Euclidean distance of transformed points.  None is the Euclidean distance of the points.
         Among the values of a search, wrap it in scikit-learn's ``FrozenEstimator``.
     strategy : {'accuracy', 'f_beta', 'max_tpr', 'max_tnr'}, default='accuracy'
-        How ``threshold_`` is chosen, see :func:`metricnets.calibration.threshold`.
+        What ``threshold_`` maximises, see :func:`metricnets.calibration.threshold`.
     min_rate : float in [0, 1] or None, default=None
-        The smallest rate kept by 'max_tpr' and 'max_tnr'.
+        Lower bound of the other rate for 'max_tpr' and 'max_tnr', which need it.
     beta : float >= 0, default=1.0
-        Weight of recall in 'f_beta'; 0 is precision alone.
+        Weight of recall relative to precision for 'f_beta'; 0 means precision alone.
 
     Attributes
     ----------
     threshold_ : float
-        Largest distance that counts as similar.
+        Largest distance at which a pair is predicted to be similar.
     classes_ : ndarray of shape (2,)
-        The labels of dissimilar and of similar pairs, as in y.
+        The label of dissimilar pairs and the label of similar pairs, as in y.
 
     See Also
     --------
-    DDMLPairs : Network trained with a logistic loss of given pairs.
-    ITML : Least change of a metric that bounds distances, from pairs.
+    DDMLPairs : Network trained from pairs with a logistic loss.
+    ITML : Information theoretic metric learning, from pairs.
 
     Examples
     --------
@@ -64,14 +73,15 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
     beta: NonNegative = 1.0
 
     @fitting
-    def fit(self, pairs, y):
-        """Choose the threshold.
+    def fit(self, pairs: Array, y: Array) -> Self:
+        """Choose the threshold on pairs.
 
         Parameters
         ----------
-        pairs : array-like of shape (n_pairs, 2, n_features), or indicators if ``metric`` looks them up
+        pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
+            Pairs of points; indicators only if ``metric`` has a ``preprocessor``.
         y : array-like of shape (n_pairs,)
-            +1 for similar, −1 or 0 for dissimilar; or True and False.
+            +1 or True for similar, −1, 0 or False for dissimilar.
 
         Returns
         -------
@@ -85,14 +95,24 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
         check_instance(self.metric, "metric")
         if isinstance(self.metric, MetricMixin) and not is_fitted(self.metric):
             raise NotFittedError(
-                f"metric={self.metric!r} is not fitted; fit it first, here a threshold is chosen only."
+                f"metric={self.metric!r} is not fitted; fit it first, as PairsClassifier only chooses a threshold."
             )
         check_strategy(self.strategy, self.min_rate, self.beta)
         self.classes_ = check_pair_labels(y, count_rows(pairs, "pairs"))[1]
         return self.calibrate_threshold(pairs, y, self.strategy, self.min_rate, self.beta)
 
-    def pair_distance(self, pairs):
-        """Distances of pairs in the metric, shape (n_pairs,)."""
+    def pair_distance(self, pairs: Array) -> np.ndarray:
+        """Compute the distance of each pair by ``metric``.
+
+        Parameters
+        ----------
+        pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
+            Pairs of points.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_pairs,)
+        """
         check_is_fitted(self, "classes_")
         name = f"metric={type(self.metric).__name__}()"
         if hasattr(self.metric, "pair_distance"):
@@ -103,14 +123,14 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
         n_pairs = count_rows(pairs, "pairs")
         return lengths(embeddings(left, n_pairs, name) - embeddings(right, n_pairs, name))
 
-    def pair_score(self, pairs):
-        """Similarities of pairs of points, the negative distances."""
+    def pair_score(self, pairs: Array) -> np.ndarray:
+        """Compute the similarity of each pair, the negative distance; see `pair_distance`."""
         return -self.pair_distance(pairs)
 
-    def set_params(self, **params):
-        """Set parameters, but none of ``metric``, which is fitted."""
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, except those of ``metric``, which is fitted."""
         check_settable(params, params.get("metric", self.metric))
         return super().set_params(**params)
 
-    def __sklearn_clone__(self):
+    def __sklearn_clone__(self) -> Self:
         return type(self)(**self.get_params(deep=False))

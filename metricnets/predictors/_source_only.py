@@ -1,6 +1,7 @@
-"""SourceOnly: a predictor beside a metric that was adapted to unlabelled rows."""
+"""SourceOnly: a predictor that ignores unlabelled samples, for pipelines with domain adaptation."""
 
 from dataclasses import field
+from typing import Self
 
 import numpy as np
 from scipy.sparse import issparse
@@ -12,7 +13,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from metricnets._arrays import checked_array, count_rows
 from metricnets._labels import plain, read
-from metricnets._params import MaybeObject, Parametrized, check_instance, fitting
+from metricnets._params import Array, MaybeArray, MaybeObject, Parametrized, check_instance, fitting
 
 
 def _inner_has(name):
@@ -20,28 +21,28 @@ def _inner_has(name):
 
 
 class SourceOnly(MetaEstimatorMixin, Parametrized):
-    """Fit a predictor on the labelled rows alone, and score it on labelled rows alone.
+    """Meta-estimator that fits and scores a predictor on the labelled samples alone.
 
-    In a pipeline behind :class:`DTML`, which learns from target rows without labels too, the last
-    step must not take the mask of those rows for a class.
+    It is the last step of a pipeline after :class:`DTML`, which also learns from unlabelled target samples: the
+    predictor does not see their masked labels, which it would take for a class.
 
     Parameters
     ----------
     estimator : estimator or None, default=None
-        Fitted on the labelled rows; None takes 1-nearest-neighbour.
+        Fitted on the labelled samples.  None means a 1-nearest-neighbour classifier.
 
     Attributes
     ----------
     estimator_ : estimator
-        The fitted one.
+        The fitted predictor.
     classes_ : ndarray of shape (n_classes,)
-        Classes that it tells apart, if it is a classifier.
+        Classes of the predictor, if it is a classifier.
     n_features_in_ : int
-        Features that it was fitted with.
+        Number of features seen during ``fit``.
 
     See Also
     --------
-    DTML : Network for a labelled source and an unlabelled target domain.
+    DTML : Deep transfer metric learning, from a labelled source and an unlabelled target domain.
 
     Examples
     --------
@@ -58,21 +59,27 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
     estimator: MaybeObject = field(default=None, kw_only=False)
 
     @fitting
-    def fit(self, X, y, sample_domain=None):
-        """Fit the predictor.
+    def fit(self, X: Array, y: Array, sample_domain: MaybeArray = None) -> Self:
+        """Fit the predictor on the labelled samples.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            Labelled and unlabelled samples.
         y : array-like of shape (n_samples,)
-            None, NaN or a negative number where the label is not known.  Negative numbers are classes where only
-            one other label occurs, as in {−1, 1}, and targets like others for a regressor.
+            Labels; None, NaN or a negative number means that the label is not known.  Negative numbers are classes
+            if only one other label occurs, as in {−1, 1}, and are known targets for a regressor.
         sample_domain : array-like of shape (n_samples,) or None, default=None
-            Rows with a negative value are target rows, whatever their y.
+            Samples with a negative value are target samples, and are left out even if y has a label for them.
 
         Returns
         -------
         self : object
+
+        Raises
+        ------
+        ValueError
+            If no sample has a label.
         """
         check_instance(self.estimator, "estimator")
         if not hasattr(self._inner(), "fit"):
@@ -81,38 +88,50 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
         self.estimator_ = clone(self._inner()).fit(X, y)
         return self
 
-    def predict(self, X):
-        """Predict with the fitted estimator."""
+    def predict(self, X: Array) -> np.ndarray:
+        """Predict with the fitted predictor."""
         check_is_fitted(self)
         return self.estimator_.predict(X)
 
     @_inner_has("predict_proba")
-    def predict_proba(self, X):
-        """Class probabilities of the fitted estimator."""
+    def predict_proba(self, X: Array) -> np.ndarray:
+        """Predict class probabilities with the fitted predictor."""
         check_is_fitted(self)
         return self.estimator_.predict_proba(X)
 
     @_inner_has("decision_function")
-    def decision_function(self, X):
-        """Decision values of the fitted estimator."""
+    def decision_function(self, X: Array) -> np.ndarray:
+        """Compute the decision function of the fitted predictor."""
         check_is_fitted(self)
         return self.estimator_.decision_function(X)
 
-    def score(self, X, y, sample_domain=None, sample_weight=None):
-        """Score of the fitted estimator on the labelled rows; arguments as in `fit`."""
+    def score(self, X: Array, y: Array, sample_domain: MaybeArray = None, sample_weight: MaybeArray = None) -> float:
+        """Score the fitted predictor on the labelled samples, by its own ``score``.
+
+        Parameters
+        ----------
+        X, y, sample_domain
+            As in `fit`.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        score : float
+        """
         check_is_fitted(self)
         X, y, rows = _labelled(X, y, sample_domain, classes=self.classes_, all_numbers=is_regressor(self._inner()))
         weights = {} if sample_weight is None else {"sample_weight": np.asarray(sample_weight)[rows]}
         return self.estimator_.score(X, y, **weights)
 
     @property
-    def classes_(self):
-        """Classes of the fitted estimator; none for a regressor."""
+    def classes_(self) -> np.ndarray | tuple:
+        """Classes of the fitted predictor; empty for a regressor."""
         return getattr(self.estimator_, "classes_", ())
 
     @property
-    def n_features_in_(self):
-        """Number of features of the fitted estimator."""
+    def n_features_in_(self) -> int:
+        """Number of features seen during ``fit``."""
         return self.estimator_.n_features_in_
 
     def _inner(self):
@@ -129,11 +148,11 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
         return tags
 
 
-AS_IT_IS = {"dtype": None, "ensure_2d": False, "allow_nd": True, "ensure_all_finite": False, "ensure_min_samples": 0}
+UNCHANGED = {"dtype": None, "ensure_2d": False, "allow_nd": True, "ensure_all_finite": False, "ensure_min_samples": 0}
 
 
 def _labelled(X, y, sample_domain, classes=(), all_numbers=False):
-    """X and y of the rows that have a label, and which these are."""
+    """X and y of the rows that have a label, and the numbers of these rows."""
     count_rows(X, "X")
     labels, missing, negative = read(y)
     check_consistent_length(X, labels, sample_domain)
@@ -144,6 +163,8 @@ def _labelled(X, y, sample_domain, classes=(), all_numbers=False):
     else:
         rows = np.flatnonzero(checked_array(sample_domain, "sample_domain", ensure_2d=False) >= 0)
     if not len(rows) and len(labels):
-        raise ValueError("no row has a label: every y is masked, or every sample_domain is negative.")
-    table = X.iloc if hasattr(X, "iloc") else X.tocsr() if issparse(X) else checked_array(X, "X", **AS_IT_IS)
+        raise ValueError(
+            "no row has a label: every y is unknown, or every sample_domain negative; give labels of the source domain."
+        )
+    table = X.iloc if hasattr(X, "iloc") else X.tocsr() if issparse(X) else checked_array(X, "X", **UNCHANGED)
     return table[rows], plain(labels[rows]), rows

@@ -69,7 +69,7 @@ def test_a_deep_metric_is_learned_from_the_distributions(distributions):
 
 def test_what_is_refused(distributions):
     X, Y = distributions
-    with pytest.raises(ValueError, match="n_neighbors=5 needs 5 rows or more, but n_samples=4"):
+    with pytest.raises(ValueError, match="n_neighbors=5 needs at least 5 rows, but n_samples=4"):
         AAKNN().fit(X[:4], Y[:4])
     for wrong, message in ((Y * np.nan, "NaN"), (Y[:-1], "inconsistent"), (np.full(Y.shape, "a"), "convert")):
         with pytest.raises(ValueError, match=message):
