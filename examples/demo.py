@@ -1,9 +1,9 @@
-"""The methods side by side on the digits: a table, and a picture in figures/embedding.png.
+"""Comparison of the methods on the digits: a table, and a figure in figures/embedding.png.
 
-Scikit-learn's handwritten digits are split in three.  One part has labels, and every method learns from
-it; one is held out; and one, without labels and changed, is the target that DTML adapts to: moved one
-pixel to the right, which it can mend little of, or under a light from the left, which it can.  Every
-method is a step of a pipeline that cross-validation tunes on the labelled part alone.
+Scikit-learn's handwritten digits are split into three parts.  Every method learns from the first part, which has
+labels.  The second part is held out.  The third part has no labels and is changed; it is the target domain of DTML.
+Its images are either moved one pixel to the right, to which DTML can hardly adapt, or lit from the left, to which it
+can.  Every method is a step of a pipeline that cross-validation tunes on the labelled part alone.
 
 Run it with ``make demo``, or ``python examples/demo.py``.
 """

@@ -423,7 +423,10 @@ class TestSplitOfLabelSets:
             ({"test": [6]}, "test should hold row numbers from 0 to 5"),
             ({"train": [0.5]}, "train should hold row numbers"),
             ({"train": [True, False]}, r"train should hold row numbers from 0 to 5, or be a mask"),
-            ({"train": [0, 0, 1, 1, 0, 0], "test": [1, 1, 0, 0, 1, 1]}, "a mask should be of bool"),
+            (
+                {"train": [0, 0, 1, 1, 0, 0], "test": [1, 1, 0, 0, 1, 1]},
+                "should be disjoint, and a mask should be of bool",
+            ),
             ({"Y": [0, 1, 0, 1, 0, 1]}, "Y should hold 0 and 1"),
             ({"Y": np.eye(6)[:, :1]}, "at least two labels; got shape"),
             ({"Y": np.eye(6)[:5]}, "inconsistent numbers"),

@@ -1,4 +1,4 @@
-"""What the parts of HRAML contribute: one thing is changed at a time, and nothing seen of a test part."""
+"""Ablation of HRAML: one change at a time, without the use of a test part."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The options that all benchmarks on published data have."""
+"""Command line options of all benchmarks on published data."""
 
 import argparse
 import os

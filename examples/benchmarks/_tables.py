@@ -1,4 +1,4 @@
-"""What the tables of bench_hraml.py share: the paper's figures, learners and their choice, scores, print."""
+"""Functions shared by the tables of bench_hraml.py: scores of the paper, learners, choice of parameters, output."""
 
 import json
 import time

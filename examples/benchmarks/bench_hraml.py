@@ -1,14 +1,14 @@
 """Tables 1, 2 and 3 of the HRAML paper: classes, label sets and label distributions.
 
 1. Classes: three nearest neighbours, stratified 10-fold cross-validation, shuffled with seed 0.
-2. Label sets: ML-kNN on the published split.  The paper scales training and test part each by its
-   own extremes, which looks at the test part; the clean protocol is printed beside it.
+2. Label sets: ML-kNN on the published split.  The paper scales training and test part each by its own extremes, which
+   uses the test part; scores with scaling by the training part are printed too.
 3. Label distributions: the mean of five neighbours, 10-fold cross-validation, repeated on SJAFFE.
 
-Hyper-parameters are chosen inside the training part from one grid for all sets of a table; in table 2
-RAML stands beside with its defaults and the paper's relation, as the paper's peers had their defaults.
-With ``--ablation`` one thing at a time is changed in HRAML, on validation parts.  Run ``python
-bench_hraml.py --data DIR``, or set METRICNETS_DATA; ``--resume FILE`` goes on where a run was interrupted.
+Hyper-parameters are chosen inside the training part from the same grid for all data sets of a table.  Table 2 also has
+RAML with its defaults and the relation of the paper, as all other methods of the paper had their defaults.
+``--ablation`` makes one change of HRAML at a time, on validation parts.  Run ``python bench_hraml.py --data DIR``, or
+set METRICNETS_DATA; ``--resume FILE`` continues an interrupted run.
 """
 
 import os

@@ -1,6 +1,6 @@
-"""What importing costs: ``import metricnets`` beside ``import sklearn``, and who imports PyTorch.
+"""Import time: ``import metricnets`` and ``import sklearn``, and which statements import PyTorch.
 
-Each statement runs in new processes, in turns; the median counts.
+Each statement runs in several new processes, in turns; the median is shown.
 """
 
 import argparse

@@ -1,8 +1,7 @@
-"""Accuracy of three nearest neighbours behind every learner, all with their defaults.
+"""Accuracy of three nearest neighbours with the metric of each learner, all with their defaults.
 
-The features are standardised; stratified 5-fold cross-validation, shuffled with seed 0.  The figures
-of metric-learn 0.7.0 on the same folds, with the keyword repaired that keeps it from running, stand
-beside ours.
+The features are standardised; stratified 5-fold cross-validation, shuffled with seed 0.  The scores of metric-learn
+0.7.0 on the same folds, after the repair of a keyword without which it does not run, are shown too.
 """
 
 import argparse

@@ -1,11 +1,10 @@
-"""Fit time and memory of the linear learners beside metric-learn 0.7.0: same data, same settings.
+"""Fit time and memory of the linear learners and of metric-learn 0.7.0, with the same data and settings.
 
-Each fit runs in a process of its own, in one thread; shown are CPU seconds, the memory that ``fit``
-adds to the peak, and the objective of the paper, computed by one naive function on the metric that each
-of the two found.  Settings are the defaults of both, which are the same.  metric-learn needs an
-environment of its own, as it cannot fit on scikit-learn 1.8 or later: ``make bench-linear`` sets up
-.venv-metric-learn and runs this script with ``--peer .venv-metric-learn/bin/python``.  Without a peer
-our own figures are shown.
+Each fit runs in a process of its own, with one thread.  The table has CPU seconds, the memory that ``fit`` adds to the
+peak, and the objective of the paper, computed by the same naive function for the metrics of both packages.  Settings
+are the defaults of both, which are the same.  metric-learn needs an environment of its own, as it does not work with
+scikit-learn 1.8 or later: ``make bench-linear`` sets up .venv-metric-learn and runs this script with
+``--peer .venv-metric-learn/bin/python``.  Without ``--peer`` only this package is measured.
 """
 
 import argparse

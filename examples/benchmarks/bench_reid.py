@@ -1,17 +1,17 @@
-"""Persons in two cameras: VIPeR, rank-k recognition of 316 persons whom nobody was trained on.
+"""Person re-identification: VIPeR, rank-k recognition of 316 persons who are not in the training part.
 
-The first ten published splits: a metric is learned from the two rows of each of 316 persons, then each of the
-others, seen by camera a, is looked for in camera b (``metricnets.protocols.gallery_probe``).
+The first ten published splits: a metric is learned from the two images of each of 316 persons; then each of the other
+persons, as seen by camera a, is searched for in camera b (``metricnets.protocols.gallery_probe``).
 
-Hyper-parameters are chosen anew in each split, on the training persons alone: a third of them is held out, and
-preprocessing and the learner's own parameter are those of the best mean reciprocal rank there.  Preprocessing is
-one grid for all: points as they are (centred, divided by one scale), standardised, 40 whitened principal
-components.  Learners of pairs get a person in both cameras as similar, and in camera a with ten others in
-camera b as dissimilar; learners of triplets and quadruplets, the same comparisons; RCA, persons as chunks.  The
-``_Supervised`` forms of pair learners would draw such pairs at random and are left out, and so is MLKR,
-whose targets are quantities.
+Hyper-parameters are chosen in each split, on the training persons alone: preprocessing and the learner's own parameter
+are those with the best mean reciprocal rank on a held-out third of these persons.  All learners have the same grid of
+preprocessing: points centred and divided by one scale, standardised, or 40 whitened principal components.  For
+learners from pairs, the two images of a person are similar, and an image in camera a is dissimilar to those of ten
+others in camera b.  Learners from triplets and quadruplets get the same comparisons; RCA gets persons as chunks.  The
+``_Supervised`` forms of pair learners, which would draw such pairs at random, and MLKR, which needs real targets, are
+left out.
 
-``--ablation`` takes the deep method apart, on held-out training persons of splits 11 to 15.
+``--ablation`` changes one part of the deep method at a time, on held-out training persons of splits 11 to 15.
 
 Run ``python bench_reid.py --data DIR``, or set METRICNETS_DATA; the folder should have viper_mdf.npz.
 """

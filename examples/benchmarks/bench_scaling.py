@@ -1,9 +1,9 @@
-"""How fit time and memory of the linear learners grow with the rows n and the features d.
+"""Scaling of fit time and memory of the linear learners with the number of samples n and of features d.
 
-Iterative learners do at most ``--iterations`` iterations, so that the figures are of one size of work;
-each fit has a process of its own and one thread.  Shown are CPU seconds and the MB that ``fit`` adds to
-the peak; the last column is the slope between the last two of them on logarithmic axes: 1 is
-proportional, 2 is square.  The picture is figures/scaling.png.
+Iterative learners do at most ``--iterations`` iterations, so that all sizes have the same number of them.  Each fit
+runs in a process of its own, with one thread.  The table has CPU seconds and the MB that ``fit`` adds to the peak; the
+last columns are the slopes between the last two sizes on logarithmic axes: 1 is linear, 2 is quadratic.  The figure is
+figures/scaling.png.
 """
 
 import argparse

@@ -1,10 +1,9 @@
 """Recall at 1 of the deep learners where classes are many and small, or few and large.
 
-Made data: the means of the classes differ in half of the 32 directions, in all of which the rows scatter, three times
-as much in the others; a rotation mixes the features.  A learner is fitted to one sample of every class and
-scored on another of the same size, in which each row looks for its class among the other rows.
-``n_per_class=2`` puts as many classes into a batch as there can be; the default is to be no worse by more
-than a point.
+Synthetic data: the means of the classes differ in half of the 32 directions; the noise is three times as large in the
+other half; a rotation mixes the features.  A learner is fitted to samples of every class and scored on new samples of
+the same number, each of which is a query in all others.  ``n_per_class=2`` puts as many classes into a batch as
+possible; the default should be worse by at most a point.
 """
 
 import argparse

@@ -1,9 +1,8 @@
 """Thousands of fits in one process: whether memory, threads or open files grow.
 
-All learners are fitted in turns to tiny data, transformed or asked to predict, pickled and thrown away.
-The table has a row at the start, which is after the first round, as that imports and allocates what
-stays, and then at every tenth of the fits; a leak is what still grows in the second half.  Memory and
-open files are read where Linux shows them, in ``/proc``.
+All learners in turn are fitted to tiny data, used to transform or predict, pickled and deleted.  The table has a row
+after the first round, which imports and allocates what is kept, and a row after each tenth of the fits; what still
+grows in the second half is a leak.  Memory and open files are read from ``/proc``, on Linux only.
 """
 
 import argparse

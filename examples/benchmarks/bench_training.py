@@ -1,13 +1,13 @@
-"""Milliseconds per training step of DDML beside loops written by hand, and its peak memory.
+"""Milliseconds per training step of DDML and of loops written by hand, and the peak memory of DDML.
 
 All train the same network (64 or 100 → 128 → 32, tanh) with the loss of DDML on all pairs of batches
-of about 128 rows, for the same number of steps, one thread, in turns; the median of the rounds counts.
-Around them is all that ``fit`` does, validation included.
+of about 128 samples, for the same number of steps, with one thread, in turns; the median of the rounds is shown.
+The time of DDML is that of the whole ``fit``, validation included.
 
-- "by hand": AdamW as PyTorch makes it, and the formula of the loss written down as one would.
+- "by hand": AdamW with its defaults, and a straightforward implementation of the loss.
 - "by hand, fused": the same with ``AdamW(fused=True)``.
-- "by hand, our loss": fused, and around ``metricnets.losses.logistic_pair``, so that the difference to
-  DDML is validation, the sampler and skorch, and nothing else.
+- "by hand, our loss": fused, with ``metricnets.losses.logistic_pair``, so that the difference to
+  DDML is only validation, the sampler and skorch.
 - "by hand, PML": AdamW and pytorch-metric-learning's ContrastiveLoss, if installed.
 """
 

@@ -1,8 +1,8 @@
-"""Transfer between domains: DTML beside linear learners, on Office-Caltech SURF and MNIST/USPS.
+"""Transfer between domains: DTML and linear learners, on Office-Caltech SURF and MNIST/USPS.
 
 1-nearest-neighbour is trained on the labelled source and scored on the whole target, on raw points
-and on those embedded by each learner at its defaults.  DTML saw the target without labels, the others
-only the source.  SURF rows are divided by their sum, then standardised in each domain; rows of
+and on points embedded by each learner with its defaults.  DTML is fitted to the target without labels too, the other
+learners to the source alone.  SURF samples are divided by their sum, then standardised in each domain; samples of
 MNIST/USPS have unit norm.  Linear learners get the first 50 principal components of the source.
 
 Run ``python bench_transfer.py --data DIR``, or set METRICNETS_DATA.

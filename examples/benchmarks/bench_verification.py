@@ -1,13 +1,13 @@
 """Verification of pairs: Labeled Faces in the Wild (View 2, image-restricted) and KinFaceW-I.
 
-Each fold is judged by what was learned from the pairs of the others: principal components of their
-points, whitened, then a learner of pairs.  KinFaceW-I is learned relation by relation, on grey pixels less
-their mean, of unit norm.  Hyper-parameters, one grid for all, are chosen by the area under the ROC curve
-on training folds held back from the fit: three of nine (LFW), each half of four in turn, over all
-relations (KinFaceW).  Linear learners see the points with unit norm or not, which is chosen too.
+For each fold, whitened principal components and then a learner from pairs are fitted to the pairs of the other folds.
+KinFaceW-I is learned for each relation by itself, on grey pixels minus their mean, with unit norm.  Hyper-parameters,
+from the same grid for all learners, are chosen by the area under the ROC curve on held-out training folds: three of
+nine (LFW), each half of four in turn, over all relations (KinFaceW).  For linear learners, it is also chosen whether
+points are scaled to unit norm.
 
-A decision needs a threshold: "own" is that of the learner itself, "held" the best one for the pairs that were
-held back.  Linear learners are compared by the better of the two.
+The accuracy needs a threshold: "own" is the threshold of the learner itself, "held" the best one for the held-out
+pairs.  Linear learners are compared by the better of the two.
 
 Run ``python bench_verification.py --data DIR``, or set METRICNETS_DATA.
 """

@@ -81,8 +81,8 @@ def multilabel_split(
     train, test = (row_numbers(part, name, len(Y)) for part, name in ((train, "train"), (test, "test")))
     if np.intersect1d(train, test).size:
         raise ValueError(
-            f"train and test both have row {np.intersect1d(train, test)[0]}, but should be disjoint; a mask should be of "
-            "bool."
+            f"train and test both have row {np.intersect1d(train, test)[0]}; they should be disjoint, and a mask "
+            "should be of bool."
         )
     seen, unseen = scaled(rows_of(X, train), rows_of(X, test), scaling)
     begin = time.perf_counter()
