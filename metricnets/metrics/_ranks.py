@@ -57,7 +57,11 @@ def check_metric(metric: str) -> None:
 def _prepared(z, gallery, metric):
     """Queries, gallery and a penalty: penalty − z·gallery sorts the gallery by its distance to a query."""
     if metric == "cosine":
-        return normalize(z.astype(float)), normalize(gallery.astype(float)), 0  # close unit rows differ in late digits
+        return (
+            normalize(z.astype(float)),
+            normalize(gallery.astype(float)),
+            0,
+        )  # in double precision, as close unit rows differ in late digits
     origin = np.median(gallery, axis=0)  # far from it squares lose digits; medians of whole numbers are exact
     z, gallery = z - origin, gallery - origin
     return z, gallery, (gallery**2).sum(axis=1) / 2

@@ -113,7 +113,7 @@ _SCORERS |= {
 def get_scorer(name: str) -> Callable[[Any, Any, Any], float]:
     """Get a scorer, ``scorer(estimator, X, y)``, for ``scoring=`` of searches and cross-validation.
 
-    Larger is better: the scorer of a loss returns the negative loss, and its name starts with 'neg_'.
+    Larger is better: the scorer of a loss returns the negative loss, and its name starts with ``neg_``.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
     ----------
     n_features_in_ : int
         Number of features seen during ``fit``.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of features seen during ``fit``. Defined only when the points were given with feature names, as in
         a data frame.
     """
