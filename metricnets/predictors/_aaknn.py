@@ -7,7 +7,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets._arrays import checked_array
-from metricnets._params import Array, fitting
+from metricnets._params import Array, Points, fitting
 from metricnets.predictors._base import NeighborsEstimator, total
 
 
@@ -48,7 +48,7 @@ class AAKNN(RegressorMixin, NeighborsEstimator):
     """
 
     @fitting
-    def fit(self, X: Array, y: Array) -> Self:
+    def fit(self, X: Points, y: Array) -> Self:
         """Store the training samples; fit a clone of ``metric`` first, unless it is fitted.
 
         Parameters
@@ -72,7 +72,7 @@ class AAKNN(RegressorMixin, NeighborsEstimator):
         self._index(X, y, self.n_neighbors)
         return self
 
-    def predict(self, X: Array) -> np.ndarray:
+    def predict(self, X: Points) -> np.ndarray:
         """Predict label distributions.
 
         Parameters

@@ -7,7 +7,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from metricnets._params import Array, Count, Positive, fitting
+from metricnets._params import Count, Points, Positive, fitting
 from metricnets.predictors._base import NeighborsEstimator, total
 
 
@@ -68,7 +68,7 @@ class MLKNN(ClassifierMixin, NeighborsEstimator):
     smoothing: Positive = 1.0
 
     @fitting
-    def fit(self, X: Array, y: Array) -> Self:
+    def fit(self, X: Points, y: Points) -> Self:
         """Count labels among neighbours; fit a clone of ``metric`` first, unless it is fitted.
 
         Parameters
@@ -96,7 +96,7 @@ class MLKNN(ClassifierMixin, NeighborsEstimator):
         self.posteriors_ = posteriors(tally(self._sets, counts, self.n_neighbors), self.smoothing)
         return self
 
-    def predict_proba(self, X: Array) -> np.ndarray:
+    def predict_proba(self, X: Points) -> np.ndarray:
         """Predict the probability of each label, or of each class.
 
         Parameters
@@ -114,7 +114,7 @@ class MLKNN(ClassifierMixin, NeighborsEstimator):
         p = self.posteriors_[np.arange(len(self.posteriors_)), counts]  # (n, L)
         return p if self.classes_.ndim == 2 else p / p.sum(axis=1, keepdims=True)
 
-    def predict(self, X: Array) -> np.ndarray:
+    def predict(self, X: Points) -> np.ndarray:
         """Predict label sets or classes.
 
         Parameters

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from metricnets._arrays import checked_array, count_rows
 from metricnets._labels import plain, read
-from metricnets._params import Array, MaybeArray, MaybeObject, Parametrized, check_instance, fitting
+from metricnets._params import Array, Points, MaybeArray, MaybeObject, Parametrized, check_instance, fitting
 
 
 def _inner_has(name):
@@ -59,7 +59,7 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
     estimator: MaybeObject = field(default=None, kw_only=False)
 
     @fitting
-    def fit(self, X: Array, y: Array, sample_domain: MaybeArray = None) -> Self:
+    def fit(self, X: Points, y: Array, sample_domain: MaybeArray = None) -> Self:
         """Fit the predictor on the labelled samples.
 
         Parameters
@@ -88,24 +88,26 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
         self.estimator_ = clone(self._inner()).fit(X, y)
         return self
 
-    def predict(self, X: Array) -> np.ndarray:
+    def predict(self, X: Points) -> np.ndarray:
         """Predict with the fitted predictor."""
         check_is_fitted(self)
         return self.estimator_.predict(X)
 
     @_inner_has("predict_proba")
-    def predict_proba(self, X: Array) -> np.ndarray:
+    def predict_proba(self, X: Points) -> np.ndarray:
         """Predict class probabilities with the fitted predictor."""
         check_is_fitted(self)
         return self.estimator_.predict_proba(X)
 
     @_inner_has("decision_function")
-    def decision_function(self, X: Array) -> np.ndarray:
+    def decision_function(self, X: Points) -> np.ndarray:
         """Compute the decision function of the fitted predictor."""
         check_is_fitted(self)
         return self.estimator_.decision_function(X)
 
-    def score(self, X: Array, y: Array, sample_domain: MaybeArray = None, sample_weight: MaybeArray = None) -> float:
+    def score(
+        self, X: Points, y: Array, sample_domain: MaybeArray = None, sample_weight: MaybeArray = None
+    ) -> float:
         """Score the fitted predictor on the labelled samples, by its own ``score``.
 
         Parameters

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.parallel import Parallel, delayed
 
+from metricnets._params import Points
 from metricnets.base import MetricMixin
 from metricnets.metrics._ranks import check_metric
 from metricnets.metrics._retrieval import check_k, retrieval_scores
@@ -18,7 +19,7 @@ from metricnets.protocols._common import checked, fitted_embedding, list_of_pair
 
 def gallery_probe(
     estimator: BaseEstimator | Callable | None,
-    X: ArrayLike,
+    X: Points,
     y: ArrayLike,
     is_probe: ArrayLike,
     splits: Iterable[tuple[Iterable, Iterable]],

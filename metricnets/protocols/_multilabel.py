@@ -13,7 +13,7 @@ from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils import check_consistent_length
 
 from metricnets._arrays import checked_array
-from metricnets._params import check_instance
+from metricnets._params import Points, check_instance
 from metricnets.metrics._multilabel import multilabel_scores
 from metricnets.metrics._scorers import probabilities
 from metricnets.protocols._common import points, rows_of
@@ -21,8 +21,8 @@ from metricnets.protocols._common import points, rows_of
 
 def multilabel_split(
     estimator: BaseEstimator,
-    X: ArrayLike,
-    Y: ArrayLike,
+    X: Points,
+    Y: Points,
     train: ArrayLike,
     test: ArrayLike,
     *,

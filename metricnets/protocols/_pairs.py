@@ -14,7 +14,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.parallel import Parallel, delayed
 
 from metricnets._arrays import count_rows, lengths, one_each
-from metricnets._params import check_instance
+from metricnets._params import Points, check_instance
 from metricnets._tuples import check_pair_labels, distinct, points_and_members
 from metricnets.base import MetricMixin
 from metricnets.calibration import threshold
@@ -29,7 +29,7 @@ def cross_validate_pairs(
     y: ArrayLike,
     fold: ArrayLike,
     *,
-    preprocessor: ArrayLike | Callable | None = None,
+    preprocessor: Points | Callable | None = None,
     metric: str = "euclidean",
     own_threshold: bool = True,
     n_jobs: int | None = None,

@@ -17,13 +17,13 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import has_fit_parameter
 
-from metricnets._params import check_instance
+from metricnets._params import Points, check_instance
 from metricnets.protocols._common import checked, fitted_embedding, list_of_pairs, rows_of, table, times
 
 
 def transfer(
     estimator: BaseEstimator | Callable | None,
-    X: ArrayLike,
+    X: Points,
     y: ArrayLike,
     domain: ArrayLike,
     *,
