@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from metricnets._arrays import checked_array, count_rows
 from metricnets._labels import plain, read
-from metricnets._params import Array, Points, MaybeArray, MaybeObject, Parametrized, check_instance, fitting
+from metricnets._params import Array, MaybeArray, MaybeObject, Parametrized, Points, check_instance, fitting
 
 
 def _inner_has(name):
@@ -105,9 +105,7 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
         check_is_fitted(self)
         return self.estimator_.decision_function(X)
 
-    def score(
-        self, X: Points, y: Array, sample_domain: MaybeArray = None, sample_weight: MaybeArray = None
-    ) -> float:
+    def score(self, X: Points, y: Array, sample_domain: MaybeArray = None, sample_weight: MaybeArray = None) -> float:
         """Score the fitted predictor on the labelled samples, by its own ``score``.
 
         Parameters
