@@ -10,7 +10,8 @@ import pytest
 from sklearn.base import BaseEstimator
 
 import metricnets
-from metricnets.base import MetricMixin, PairsMixin, QuadrupletsMixin, TripletsMixin, TuplesMixin
+from metricnets.base import MetricMixin
+from metricnets.tuple_learners import PairsMixin, QuadrupletsMixin, TripletsMixin, TuplesMixin
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None  # without it the linear learners are tested
 needs_torch = pytest.mark.skipif(not HAS_TORCH, reason="PyTorch is not installed")

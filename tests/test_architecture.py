@@ -45,6 +45,7 @@ LAYERS = {
     "_targets": 3,
     "_similar_pairs": 3,
     "base": 3,
+    "tuple_learners": 3,
     "divergences": 3,
     "linear": 4,
     "deep": 4,

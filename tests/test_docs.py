@@ -35,7 +35,8 @@ MODULES = [
     "metricnets.samplers",
 ]
 MORE = {
-    "metricnets.base": ["MetricMixin", "PairsMixin", "TripletsMixin", "QuadrupletsMixin"],
+    "metricnets.base": ["MetricMixin"],
+    "metricnets.tuple_learners": ["PairsMixin", "TripletsMixin", "QuadrupletsMixin"],
     "metricnets.calibration": ["threshold"],
     "metricnets._targets": ["resolve"],
 }

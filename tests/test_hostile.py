@@ -14,7 +14,7 @@ from discovery import ESTIMATORS, METRICS, PAIR_LEARNERS, REGRESSION
 from numpy.linalg import LinAlgError
 
 import metricnets
-from metricnets.base import QuadrupletsMixin, TripletsMixin
+from metricnets.tuple_learners import QuadrupletsMixin, TripletsMixin
 
 N_CASES = int(os.environ.get("METRICNETS_CASES", 12))
 OWN = str(Path(metricnets.__file__).parent)

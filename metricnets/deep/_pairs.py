@@ -9,13 +9,13 @@ import torch
 from metricnets import calibration
 from metricnets._params import Flag, MaybeSource, NonNegative, fitting
 from metricnets._tuples import check_pair_labels, points_and_members
-from metricnets.base import PairsMixin
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.data import CHUNK, Targets, tensor_of
 from metricnets.deep._training.initialization import principal_start
 from metricnets.deep._training.pairs import Pairs
 from metricnets.deep._training.runtime import defaults, randomness
 from metricnets.samplers import Shuffled
+from metricnets.tuple_learners import PairsMixin
 
 N_START = 10_000  # pairs that the start is found from
 N_DRAWS = 5  # of each pair, to calibrate with

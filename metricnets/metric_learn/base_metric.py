@@ -9,10 +9,10 @@ from sklearn.utils.validation import check_array, check_X_y
 from metricnets._tuples import ArrayIndexer, as_function, check_tuples, points_of
 from metricnets.base import MetricMixin as BaseMetricLearner
 from metricnets.base import MetricMixin as MetricTransformer
-from metricnets.base import PairsMixin as _PairsClassifierMixin
-from metricnets.base import QuadrupletsMixin as _QuadrupletsClassifierMixin
-from metricnets.base import TripletsMixin as _TripletsClassifierMixin
 from metricnets.linear._base import MahalanobisMetric as MahalanobisMixin
+from metricnets.tuple_learners import PairsMixin as _PairsClassifierMixin
+from metricnets.tuple_learners import QuadrupletsMixin as _QuadrupletsClassifierMixin
+from metricnets.tuple_learners import TripletsMixin as _TripletsClassifierMixin
 
 __all__ = [
     "ArrayIndexer",

@@ -20,9 +20,10 @@ from metricnets._params import (
     fitting,
 )
 from metricnets._tuples import check_pair_labels, check_tuples
-from metricnets.base import MetricMixin, PairsMixin
+from metricnets.base import MetricMixin
 from metricnets.calibration import STRATEGIES, check_strategy
 from metricnets.predictors._base import check_settable, is_fitted
+from metricnets.tuple_learners import PairsMixin
 
 
 class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):

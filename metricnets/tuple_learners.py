@@ -1,0 +1,279 @@
+"""Mixins of the metric learners that learn from tuples of points, and classify them."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import roc_auc_score
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from metricnets import calibration
+from metricnets._tuples import as_tuples, check_pair_labels
+
+
+class TuplesMixin(ClassifierMixin):
+    """Mixin of metric learners that are fitted to tuples of points, and so have no ``fit_transform``.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (2,)
+        −1 and +1.
+    """
+
+    @available_if(lambda self: False)
+    def fit_transform(self, X: ArrayLike, y: None = None) -> np.ndarray:
+        """Not available: call ``fit`` with tuples, then ``transform`` with points."""
+
+
+class PairsMixin(TuplesMixin):
+    """Mixin of metric learners from pairs: predict whether two points are similar.
+
+    Similar pairs have the larger of the two labels, dissimilar pairs the smaller one.
+    ``threshold_`` is the largest distance at which a pair is predicted to be similar.
+    """
+
+    _tuple_size = 2
+
+    def decision_function(self, pairs: ArrayLike) -> np.ndarray:
+        """Compute the similarity of each pair, the negative distance; the same as ``pair_score``.
+
+        Parameters
+        ----------
+        pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
+            Pairs of points.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_pairs,)
+            The larger, the more similar.
+        """
+        return self.pair_score(pairs)
+
+    def predict(self, pairs: ArrayLike) -> np.ndarray:
+        """Predict whether each pair is similar: whether its distance is at most ``threshold_``.
+
+        Parameters
+        ----------
+        pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
+            Pairs of points.
+
+        Returns
+        -------
+        y : ndarray of shape (n_pairs,)
+            ``classes_[1]`` for similar pairs, ``classes_[0]`` for dissimilar pairs.
+
+        Raises
+        ------
+        AttributeError
+            If no threshold has been set.
+        """
+        check_is_fitted(self)
+        if not hasattr(self, "threshold_"):
+            raise AttributeError("no threshold has been set; call set_threshold or calibrate_threshold.")
+        return self.classes_[(self.pair_distance(pairs) <= self.threshold_).astype(int)]
+
+    def score(self, pairs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Compute the area under the ROC curve of ``decision_function``.
+
+        Parameters
+        ----------
+        pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
+            Pairs of points.
+        y : array-like of shape (n_pairs,)
+            In {−1, +1} or {0, 1}.
+        sample_weight : array-like of shape (n_pairs,) or None, default=None
+            Weights of the pairs.
+
+        Returns
+        -------
+        score : float in [0, 1]
+        """
+        scores = self.decision_function(pairs)
+        return roc_auc_score(check_pair_labels(y, len(scores))[0], scores, sample_weight=sample_weight)
+
+    def set_threshold(self, threshold: float) -> Self:
+        """Set ``threshold_``, the largest distance at which a pair is predicted to be similar.
+
+        Parameters
+        ----------
+        threshold : float
+            A distance.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If ``threshold`` is not a number.
+        """
+        check_is_fitted(self)
+        if not isinstance(threshold, Real) or np.isnan(threshold):
+            raise ValueError(f"threshold={threshold!r} is not a number; give a distance.")
+        self.threshold_ = float(threshold)
+        return self
+
+    def calibrate_threshold(
+        self,
+        pairs_valid: ArrayLike,
+        y_valid: ArrayLike,
+        strategy: str = "accuracy",
+        min_rate: float | None = None,
+        beta: float = 1.0,
+    ) -> Self:
+        """Choose ``threshold_`` on validation pairs.
+
+        Parameters
+        ----------
+        pairs_valid : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
+            Pairs that were not used in ``fit``.
+        y_valid : array-like of shape (n_pairs,)
+            Their labels, in {−1, +1} or {0, 1}.
+        strategy, min_rate, beta
+            What the threshold maximises, see :func:`metricnets.calibration.threshold`.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If the arguments do not fit together, or ``y_valid`` does not hold both labels.
+        """
+        check_is_fitted(self)
+        calibration.check_strategy(strategy, min_rate, beta)
+        scores = self.decision_function(pairs_valid)
+        signs, _ = check_pair_labels(y_valid, len(scores))
+        self.threshold_ = -calibration.threshold(scores, signs, strategy=strategy, min_rate=min_rate, beta=beta)
+        return self
+
+
+class TripletsMixin(TuplesMixin):
+    """Mixin of metric learners from triplets (a, b, c): predict whether a is nearer to b than to c."""
+
+    _tuple_size = 3
+
+    def decision_function(self, triplets: ArrayLike) -> np.ndarray:
+        """Compute d(a, c) − d(a, b) for each triplet (a, b, c).
+
+        Parameters
+        ----------
+        triplets : array-like of shape (n_triplets, 3, n_features), or (n_triplets, 3) indicators
+            Triplets of points.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_triplets,)
+            Positive where a is nearer to b than to c.
+        """
+        check_is_fitted(self)
+        triplets = as_tuples(triplets, 3, getattr(self, "preprocessor", None))
+        return self.pair_score(triplets[:, :2]) - self.pair_score(triplets[:, ::2])
+
+    def predict(self, triplets: ArrayLike) -> np.ndarray:
+        """Predict whether a is nearer to b than to c for each triplet (a, b, c).
+
+        Parameters
+        ----------
+        triplets : array-like of shape (n_triplets, 3, n_features), or (n_triplets, 3) indicators
+            Triplets of points.
+
+        Returns
+        -------
+        y : ndarray of int of shape (n_triplets,)
+            +1 where a is nearer to b, otherwise −1.
+        """
+        return np.where(self.decision_function(triplets) > 0, 1, -1)
+
+    def score(self, triplets: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Compute the accuracy: the share of triplets (a, b, c) in which a is nearer to b than to c.
+
+        Parameters
+        ----------
+        triplets : array-like of shape (n_triplets, 3, n_features), or (n_triplets, 3) indicators
+            Triplets of points.
+        y : Ignored
+            Not used, present for API consistency by convention.
+        sample_weight : array-like of shape (n_triplets,) or None, default=None
+            Weights of the triplets.
+
+        Returns
+        -------
+        score : float in [0, 1]
+        """
+        return float(np.average(self.predict(triplets) == 1, weights=sample_weight))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = False
+        return tags
+
+
+class QuadrupletsMixin(TuplesMixin):
+    """Mixin of metric learners from quadruplets (a, b, c, d): predict whether d(a, b) < d(c, d)."""
+
+    _tuple_size = 4
+
+    def decision_function(self, quadruplets: ArrayLike) -> np.ndarray:
+        """Compute d(c, d) − d(a, b) for each quadruplet (a, b, c, d).
+
+        Parameters
+        ----------
+        quadruplets : array-like of shape (n_quadruplets, 4, n_features), or (n_quadruplets, 4) indicators
+            Quadruplets of points.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_quadruplets,)
+            Positive where a and b are nearer to each other than c and d.
+        """
+        check_is_fitted(self)
+        quadruplets = as_tuples(quadruplets, 4, getattr(self, "preprocessor", None))
+        return self.pair_score(quadruplets[:, :2]) - self.pair_score(quadruplets[:, 2:])
+
+    def predict(self, quadruplets: ArrayLike) -> np.ndarray:
+        """Predict whether d(a, b) < d(c, d) for each quadruplet (a, b, c, d).
+
+        Parameters
+        ----------
+        quadruplets : array-like of shape (n_quadruplets, 4, n_features), or (n_quadruplets, 4) indicators
+            Quadruplets of points.
+
+        Returns
+        -------
+        y : ndarray of float of shape (n_quadruplets,)
+            +1 where d(a, b) < d(c, d), −1 where d(a, b) > d(c, d), 0 for ties.
+        """
+        return np.sign(self.decision_function(quadruplets))
+
+    def score(self, quadruplets: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Compute the accuracy: the share of quadruplets (a, b, c, d) with d(a, b) < d(c, d).
+
+        A tie counts one half.
+
+        Parameters
+        ----------
+        quadruplets : array-like of shape (n_quadruplets, 4, n_features), or (n_quadruplets, 4) indicators
+            Quadruplets of points.
+        y : Ignored
+            Not used, present for API consistency by convention.
+        sample_weight : array-like of shape (n_quadruplets,) or None, default=None
+            Weights of the quadruplets.
+
+        Returns
+        -------
+        score : float in [0, 1]
+        """
+        return float(np.average(self.predict(quadruplets), weights=sample_weight) / 2 + 0.5)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = False
+        return tags
