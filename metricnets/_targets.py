@@ -14,6 +14,7 @@ from metricnets import relations
 from metricnets._labels import known_classes, partial_codes
 from metricnets.exceptions import check_option, warn
 
+NAMES = ["auto", *relations.__all__]
 CLASSES = ("same_class", "known_class")
 LABEL_SETS = ("hamming", "jaccard")
 DISTRIBUTIONS = ("hellinger", "overlap", "symmetric_kl")
@@ -58,8 +59,8 @@ def resolve(y: np.ndarray, relation: str | Callable = "auto") -> tuple[Callable,
     ValueError
         If the relation does not apply to targets of this kind.
     """
-    if not callable(relation):
-        check_option("relation", relation, ["auto", *relations.__all__])
+    if not callable(relation) and relation not in NAMES:
+        check_option("relation", relation, NAMES)
     if relation == "known_class":
         return _resolved_partial(y)
     y = y.toarray() if issparse(y) else np.asarray(y)

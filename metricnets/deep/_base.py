@@ -154,7 +154,7 @@ class DeepMetric(MetricMixin, Parametrized):
         if plan.of_ours:
             standardize = standardization(X, weights)
             X = standardized(X, standardize)
-        kept, held_back = self._split(len(targets), strata, seed)
+        kept, held_back = self._split(len(targets.labels), strata, seed)
         return Problem(plan, Rows(tensor_of(X, torch.float32), targets), standardize, kept, held_back, seed)
 
     def _split(self, n, strata, seed):
@@ -195,7 +195,9 @@ class DeepMetric(MetricMixin, Parametrized):
 
     def _train_another(self, trained, rows, parts, generator, options):
         """Train one more network; it counts if an epoch of it was finished."""
-        network = checked_network(self._network(rows, generator), rows.X[:2])
+        network = self._network(rows, generator)
+        if options.of_others:
+            network = checked_network(network, rows.X[:2])
         exposed = network if self._exposed is None else self._exposed(network)
         history, trained.interrupted = train(exposed, self._criterion(rows.targets), parts, options)
         if history:
