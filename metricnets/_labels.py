@@ -77,9 +77,23 @@ def partial_codes(y: ArrayLike) -> np.ndarray:
 
 
 def class_codes(y: ArrayLike) -> np.ndarray:
-    """Number the classes of ``y`` from 0; raise ValueError if they are not classes."""
+    """Number the classes of ``y`` from 0; raise ValueError if they are not classes, or some are missing."""
+    y = check_known(y)
     check_classification_targets(y)
     return np.unique(y, return_inverse=True)[1]
+
+
+def check_known(y: np.ndarray) -> np.ndarray:
+    """Return labels that are all known; raise ValueError if some are missing, or are not of one kind."""
+    if y.dtype.kind != "O" or y.ndim != 1:
+        return y
+    n_missing = sum(is_missing(label) for label in y)
+    if n_missing:
+        raise ValueError(
+            f"y has {n_missing} labels that are None, NaN or the like, and all labels are needed here; leave these "
+            "samples out."
+        )
+    return plain(y)
 
 
 def known_classes(y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -49,12 +49,6 @@ def with_fixed_signs(L: np.ndarray) -> np.ndarray:
     return L * np.where(np.take_along_axis(L, largest, axis=1) < 0, -1.0, 1.0)
 
 
-def project_psd(M: np.ndarray) -> np.ndarray:
-    """Project a symmetric matrix onto the positive semi-definite ones, the nearest in the Frobenius norm."""
-    values, vectors = eigh(M)
-    return (vectors * np.clip(values, 0, None)) @ vectors.T
-
-
 def inverse_root(M: np.ndarray) -> np.ndarray:
     """Factor the pseudo-inverse of a positive semi-definite matrix as ``W @ W.T``.
 

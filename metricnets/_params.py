@@ -59,16 +59,6 @@ MaybeFunction = Function | None
 Fit = TypeVar("Fit", bound=Callable)
 
 
-def checked(plain: object, *constraints: object) -> object:
-    """Annotate the type ``plain`` with scikit-learn's parameter ``constraints``."""
-    return Annotated[plain, *constraints]
-
-
-def one_of(*names: str, or_else: object = None) -> object:
-    """Type of a parameter that is one of ``names``, or of the type ``or_else``."""
-    return Literal[names] if or_else is None else Literal[names] | or_else
-
-
 def plain_and_constraints(annotation: object) -> tuple[object, list]:
     """Split the type of a parameter into the plain type and scikit-learn's constraints; raise TypeError otherwise.
 

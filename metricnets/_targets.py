@@ -11,7 +11,7 @@ from sklearn.preprocessing import label_binarize
 from sklearn.utils.multiclass import type_of_target
 
 from metricnets import relations
-from metricnets._labels import known_classes, partial_codes
+from metricnets._labels import check_known, known_classes, partial_codes
 from metricnets.exceptions import check_option, warn
 
 NAMES = ["auto", *relations.__all__]
@@ -68,6 +68,7 @@ def resolve(y: np.ndarray, relation: str | Callable = "auto") -> tuple[Callable,
         y = y[:, 0]
     if y.ndim == 2 and y.dtype.kind == "O" and all(isinstance(value, Real) for value in y.flat):
         y = y.astype(float)
+    y = check_known(y)
     if relation == "auto":
         relation = _suitable(y)
     if callable(relation):

@@ -124,3 +124,15 @@ def test_labels_that_are_none_are_said(name):
 def test_every_learner_of_partial_labels_is_here():
     assert all("Supervised" in name or ESTIMATORS[name] is RCA for name in PARTIAL)
     assert len(PARTIAL) >= 11
+
+
+MISSING = {"None among names": ["a", "a", "b", "b", None], "None among numbers": [0, 0, 1, 1, None]}
+FOR_ALL_LABELS = ["LDA", "LFDA", "LMNN", "NCA", "DDML", "HRAML", "EmbeddingNet", "Mahalanobis", "MLKNN"]
+
+
+@pytest.mark.parametrize("labels", MISSING.values(), ids=MISSING)
+@pytest.mark.parametrize("name", FOR_ALL_LABELS)
+def test_missing_labels_are_refused_by_name_where_all_are_needed(name, labels):
+    X, y = np.random.default_rng(0).normal(size=(40, 3)), np.array(labels * 8, dtype=object)
+    with pytest.raises(ValueError, match=r"y has 8 labels that are None"):
+        quick(name).fit(X, y)

@@ -292,4 +292,4 @@ class DeepMetric(MetricMixin, Parametrized):
         return self._point_shape
 
     def _frozen(self):
-        return as_numpy(self.module_)
+        return as_numpy(self.module_, self._in_double)

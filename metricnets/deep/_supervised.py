@@ -88,8 +88,9 @@ class Supervised(DeepMetric):
 
     def _loss_of_batch(self, z, targets):
         r = targets.relation(targets.labels, targets.labels).to(torch.promote_types(z.dtype, torch.float32))
-        r.fill_diagonal_(torch.nan)
-        if targets.row is not None:
+        if targets.row is None:
+            r = r.masked_fill(torch.eye(len(r), dtype=torch.bool, device=r.device), torch.nan)  # r may be the user's
+        else:
             r = r.masked_fill(targets.row[:, None] == targets.row, torch.nan)
         return self._loss(z, halves(z, r) if self.sampler == "pairs" else r)
 

@@ -7,6 +7,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.utils.multiclass import check_classification_targets
 
 from metricnets._initialization import warn_if_few
+from metricnets._labels import check_known
 from metricnets._linalg import discriminants
 from metricnets._params import MaybeArray, MaybeCount, MaybeObject, MaybeShare, NonNegative
 from metricnets.linear._base import LinearMetric
@@ -64,7 +65,10 @@ class LDA(LinearMetric):
     tol: NonNegative = 1e-4
 
     def _solve_points(self, X, y):
+        y = check_known(y)
         check_classification_targets(y)
+        if self.solver == "svd" and self.shrinkage is not None:
+            raise ValueError(f"shrinkage={self.shrinkage!r} is not for solver='svd'; use solver='eigen'.")
         classes = np.unique(y)
         most = min(len(classes) - 1, X.shape[1])
         if most < 1:

@@ -7,6 +7,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from metricnets._labels import check_known
 from metricnets._params import Count, Points, Positive, fitting
 from metricnets.predictors._base import NeighborsEstimator, total
 
@@ -140,7 +141,8 @@ def label_sets(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Split y into classes and an indicator matrix, int8 of shape (n, L); ValueError for other targets."""
     if y.ndim == 1:
         with np.errstate(invalid="ignore"):  # huge numbers are not integers
-            check_classification_targets(y)
+            y = check_known(y)
+        check_classification_targets(y)
         classes, codes = np.unique(y, return_inverse=True)
         return classes, (codes[:, None] == np.arange(len(classes))).astype(np.int8)
     if not np.isin(y, (0, 1)).all():

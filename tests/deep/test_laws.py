@@ -261,7 +261,15 @@ class Rises:
         return z.sum() * 1e-3 - z.detach().sum() * 1e-3 + self.values[self.n_calls // 2]  # a batch of each part
 
 
-@pytest.mark.parametrize("values", [[-10.0, -9.0, -8.0, -7.0, -6.0], [-10, -11, -10.9, -10.8, 0], [3, 2, 2.1, 2.2, 0]])
+@pytest.mark.parametrize(
+    "values",
+    [
+        [-10.0, -9.0, -8.0, -7.0, -6.0],
+        [-10.0, -9.9999, -9.9998, -9.9997, -9.9996],
+        [-10, -11, -10.9, -10.8, 0],
+        [3, 2, 2.1, 2.2, 0],
+    ],
+)
 def test_early_stopping_whatever_the_sign_of_the_loss(values, points):
     params = {"batch_size": 500, "sampler": "shuffled", "lr_schedule": None, "early_stopping": True}
     best = int(np.argmin(values[:4]))

@@ -26,15 +26,17 @@ HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 class TorchEmbedding:
     """Any other network, frozen: NumPy in, NumPy out."""
 
-    def __init__(self, module):
-        self.module = copy.deepcopy(module).cpu().eval()
+    def __init__(self, module, in_double):
+        self.module, self.dtype = copy.deepcopy(module).cpu().eval(), torch.float64 if in_double else torch.float32
+        if in_double:
+            self.module.double()
 
     def __call__(self, x):
         with defaults(gradients=False), single_precision:
-            return self.module(torch.as_tensor(x, dtype=torch.float32)).float().numpy()
+            return self.module(torch.as_tensor(x, dtype=self.dtype)).to(self.dtype).numpy()
 
 
-def as_numpy(module):
+def as_numpy(module, in_double=False):
     """Translate a network to NumPy, in float64; one that may compute anything else stays as it is.
 
     Returns
@@ -44,7 +46,7 @@ def as_numpy(module):
     """
     plain = all(_does_what_its_type_does(part) for part in module.modules())
     translated = _translated(module) if plain else None
-    return TorchEmbedding(module) if translated is None else translated
+    return TorchEmbedding(module, in_double) if translated is None else translated
 
 
 def _does_what_its_type_does(module):
