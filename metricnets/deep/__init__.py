@@ -1,4 +1,4 @@
-"""Deep metric learners: one file a method."""
+"""Deep metric learners, one file for each method."""
 
 from metricnets._lazy import attach
 

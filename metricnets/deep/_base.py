@@ -1,4 +1,4 @@
-"""The shell of the deep metric learners: validation, seeds, training, embedding."""
+"""Base class of the deep metric learners: validation, seeds, training, embedding."""
 
 from typing import Annotated, Literal
 
@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from metricnets._params import (
+    Array,
     Count,
     Flag,
     Function,
@@ -34,51 +35,53 @@ from metricnets.networks import Standardize
 
 
 class DeepMetric(MetricMixin, Parametrized):
-    """A metric d(x, x') = ‖f(x) − f(x')‖₂ whose f is a neural network.
+    """Deep metric d(x, x') = ‖f(x) − f(x')‖₂, where f is a neural network.
 
-    All about training is here.  A ``fit`` prepares a `Problem`, trains, and finishes; hooks say of which network,
-    with which loss, in which batches.
+    It contains everything about training.  The ``fit`` of a subclass prepares a `Problem`, trains, and finishes; its
+    hooks define the network, the loss and the batches.
 
     Parameters
     ----------
     optimizer : {'adamw', 'adam', 'sgd'} or callable, default='adamw'
-        A callable takes the parameters, ``lr=`` and ``weight_decay=``.  'sgd' has momentum 0.9.
+        Optimiser; 'sgd' has momentum 0.9.  A callable takes the parameters of the network, ``lr=`` and, if it has
+        it, ``weight_decay=``, and returns an optimiser of PyTorch.
     lr : float > 0, default=0.01
         Learning rate.
     lr_schedule : {'cosine', 'linear'}, callable or None, default='cosine'
-        How the learning rate falls, to 0 at the last epoch.  A callable takes the optimiser and
-        returns a scheduler of PyTorch, stepped once an epoch.  None keeps it constant.
+        Schedule by which the learning rate falls to 0 at the last epoch.  A callable takes the optimiser and returns
+        a scheduler of PyTorch, which is stepped after each epoch.  None keeps the learning rate constant.
     weight_decay : float >= 0 or 'auto', default='auto'
-        Strength of λ‖θ‖², on the weights and biases of the network.  With 'adamw' it is decoupled
-        from the gradient: weights shrink by ``lr * weight_decay`` a step.  'auto' is 1.0 there, and
-        0.0001 with the other optimisers, which add it to the gradient.
+        Strength λ of the penalty λ‖θ‖² on the weights and biases of the network.  With 'adamw' it is decoupled from
+        the gradient: weights shrink by ``lr * weight_decay`` in each step.  The other optimisers add it to the
+        gradient.  'auto' is 1.0 with 'adamw', and 0.0001 otherwise.
     max_epochs : int >= 1, default=100
-        Passes over the data.
+        Maximum number of epochs, that is, passes over the data.
     batch_size : int >= 1, default=128
-        Rows of a batch, about.
+        Approximate number of samples in a batch.  With ``module``, also the number of points embedded at a time.
     early_stopping : bool, default=False
-        Whether to hold back a part of the rows, stop when the loss on it does not improve, and
-        keep the best epoch.
+        Whether to hold back a part of the samples, stop when the loss on it does not improve, and
+        keep the weights of the best epoch.
     validation_fraction : float in (0, 1), default=0.1
-        The part held back.
+        Fraction of the samples to hold back for early stopping.
     n_iter_no_change : int >= 1, default=10
-        Epochs without improvement after which training stops.
+        Number of epochs without improvement after which training stops early.
     callbacks : list or None, default=None
         Callbacks of skorch.
     device : str, default='auto'
-        'auto' is 'cuda' where there is one, otherwise 'cpu'.
+        Device of PyTorch to train and embed on; 'auto' is 'cuda' if it is available, otherwise 'cpu'.
     random_state : int, RandomState instance or None, default=None
-        An int gives the same result in every call; the global generators are never used.
+        Seed of the initial weights, batches and dropout.  Pass an int for reproducible results across
+        multiple calls.  Global random generators are left unchanged.
     verbose : int, default=0
-        1 shows a progress bar with the loss; 2 also prints the loss of every epoch.
+        1 shows a progress bar with the loss; 2 also prints the loss of each epoch.
 
     Attributes
     ----------
     module_ : torch.nn.Module
         The trained network, on the CPU.
     history_ : list of dict
-        epoch, train_loss, dur (seconds) and, with early stopping, valid_loss of every epoch; of one
-        network after the other where there are several.
+        For each epoch: epoch, train_loss, dur (seconds) and, with early stopping, valid_loss.  With several
+        networks, the epochs of one network follow those of the other.
     """
 
     optimizer: Literal["adamw", "adam", "sgd"] | Function = "adamw"
@@ -98,39 +101,42 @@ class DeepMetric(MetricMixin, Parametrized):
     # ---- hooks
 
     def _plan(self):
-        """Hook: what kind of networks are trained, a `Plan`."""
+        """Hook: the kind of networks to train, a `Plan`."""
         return Plan(of_others=any(map(callable, self.get_params(deep=False).values())))
 
     def _network(self, rows, generator):
-        """Hook: a new network for such rows, its weights drawn from the generator."""
+        """Hook: a new network for these rows, with initial weights from the generator."""
         raise NotImplementedError
 
     def _joined(self, networks, X):
-        """Hook: the module that embeds, of the trained networks."""
+        """Hook: the module that embeds, made of the trained networks."""
         return networks[0]
 
     def _criterion(self, targets):
-        """Hook: a new loss, ``(output of the network, targets of a batch) -> scalar``; a module's parameters learn."""
+        """Hook: a new loss, ``(network output, targets of a batch) -> scalar``; parameters of a module are trained."""
         raise NotImplementedError
 
     def _make_batches(self, part, rng):
-        """Hook: index lists for the rows of a part, anew at every iteration."""
+        """Hook: an iterable of index lists for the rows of a part; each iteration is a new pass."""
         raise NotImplementedError
 
-    _exposed = None  # or from the network to the module whose output the loss reads
+    _exposed = None  # or a function from the network to the module whose output the loss takes
 
     # ---- prepare, train, finish
 
     def _validated(self, X, y):
-        dtype = FLOATS if self._plan().of_ours else FLOATS[::-1]  # what is not floating point becomes the first
-        X = np.asarray(X) if isinstance(X, list | tuple) else X  # of floats, which may be too large for the first
+        dtype = FLOATS if self._plan().of_ours else FLOATS[::-1]  # other types are converted to the first
+        X = np.asarray(X) if isinstance(X, list | tuple) else X  # of float64: values may be too large for the first
         X, y = validate_data(self, X, y, dtype=dtype, allow_nd=True, multi_output=True, ensure_min_samples=2)
         return self._checked_shape(X), y
 
     def _checked_shape(self, X):
         of_ours = self._plan().of_ours
         if X.ndim > 2 and of_ours:
-            raise ValueError(f"points have shape {X.shape[1:]}; give a module= that takes such points.")
+            raise ValueError(
+                f"X has points of shape {X.shape[1:]}, and the built-in perceptron takes vectors; flatten them, or "
+                "give a module= that takes such points."
+            )
         if not of_ours and max(X.max(), -X.min()) > np.finfo(np.float32).max:
             raise ValueError(
                 f"X has values up to {max(X.max(), -X.min()):.3g}, which networks in float32 cannot take; scale it."
@@ -138,16 +144,16 @@ class DeepMetric(MetricMixin, Parametrized):
         return X
 
     def _prepare(self, X, targets, strata=None, weights=None):
-        """Make the `Problem` of learning from these points and targets.
+        """Prepare the `Problem` of learning from these points and targets.
 
         Parameters
         ----------
         X : ndarray of shape (n, ...)
         targets : Targets
         strata : ndarray of shape (n_rows,) or None
-            Classes that the part held back should have in proportion.
+            Classes by which the part held back is stratified.
         weights : ndarray of shape (n,) or None
-            How often each point occurs.
+            Number of occurrences of each point.
         """
         plan, seed, standardize = self._plan(), self._seed(), None
         self._rows_at_once = CHUNK if plan.of_ours else self.batch_size
@@ -163,10 +169,10 @@ class DeepMetric(MetricMixin, Parametrized):
             return np.arange(n), np.arange(0)
         if strata is not None:
             _, codes, counts = np.unique(strata, return_inverse=True, return_counts=True)
-            strata = np.where(counts[codes] > 1, codes, -1)  # classes of one row are held back together
+            strata = np.where(counts[codes] > 1, codes, -1)  # classes of one row form one stratum
             counts, n_held_back = np.unique(strata, return_counts=True)[1], int(np.ceil(self.validation_fraction * n))
             if counts.min() < 2 or min(n_held_back, n - n_held_back) < len(counts):
-                strata = None  # there are too many classes to have some of each
+                strata = None  # there are too many classes for a row of each in both parts
         if min(self.validation_fraction, 1 - self.validation_fraction) * n < 1:
             raise ValueError(
                 f"validation_fraction={self.validation_fraction} leaves one part of {n} rows empty; change it, or set "
@@ -175,7 +181,7 @@ class DeepMetric(MetricMixin, Parametrized):
         return train_test_split(np.arange(n), test_size=self.validation_fraction, stratify=strata, random_state=seed)
 
     def _train(self, problem):
-        """Train new networks; KeyboardInterrupt if the user interrupted it before the first epoch was over."""
+        """Train new networks; KeyboardInterrupt if the user interrupts before the end of the first epoch."""
         plan, rows, seed, device = problem.plan, problem.rows, problem.seed, self._device()
         parts, rng, trained = [Part(rows, problem.kept)], np.random.default_rng(seed), Trained([], [])
         if len(problem.held_back):
@@ -187,14 +193,14 @@ class DeepMetric(MetricMixin, Parametrized):
             try:
                 while len(trained.networks) < plan.n_networks and not trained.interrupted:
                     self._train_another(trained, rows, parts, generator, self._options(device, plan.of_others))
-            except KeyboardInterrupt:  # while a network was made
+            except KeyboardInterrupt:  # while a network was built
                 trained.interrupted = True
         if not trained.networks:
             raise KeyboardInterrupt
         return trained
 
     def _train_another(self, trained, rows, parts, generator, options):
-        """Train one more network; it counts if an epoch of it was finished."""
+        """Train one more network; it is kept if at least one epoch was finished."""
         network = self._network(rows, generator)
         if options.of_others:
             network = checked_network(network, rows.X[:2])
@@ -221,7 +227,7 @@ class DeepMetric(MetricMixin, Parametrized):
 
     @torch.no_grad()
     def _finish(self, problem, trained):
-        """Make ``module_`` of the trained networks, which takes points as they were given; sets ``history_`` too."""
+        """Set ``module_``, which takes points as the user gives them, and ``history_``."""
         X, of_ours, standardize = problem.rows.X, problem.plan.of_ours, problem.standardize
         self.history_, self._point_shape = trained.history, tuple(X.shape[1:])
         self.module_ = self._joined(trained.networks, X).eval()
@@ -231,12 +237,12 @@ class DeepMetric(MetricMixin, Parametrized):
         self._n_features_out = z.shape[1]
         self._in_double = of_ours or takes_double(self.module_, X[:2])
         if of_ours:
-            if self._linear:  # then only differences matter
+            if self._linear:  # then the origin does not matter
                 standardize = Standardize(0.0, 0.0, standardize.scale)
             self.module_ = nn.Sequential(standardize, self.module_).eval()
 
     def _interruption(self, problem, trained, n_rounds=1):
-        """The error that says how much of the training was done when the user interrupted it, and is kept."""
+        """The error that says how many epochs were finished, and are kept, when the user interrupted training."""
         n_epochs = self.max_epochs * problem.plan.n_networks * n_rounds
         return FitInterrupted(
             f"training was interrupted; {type(self).__name__} keeps what it learned, {len(trained.history)} of "
@@ -259,7 +265,7 @@ class DeepMetric(MetricMixin, Parametrized):
         return self.device
 
     def _device_here(self):
-        """The device to embed on, which may be another one than that of the training."""
+        """The device to embed on, which may differ from that of training."""
         try:
             return self._device()
         except ValueError as error:
@@ -268,17 +274,18 @@ class DeepMetric(MetricMixin, Parametrized):
 
     # ---- embed
 
-    def transform(self, X):
+    def transform(self, X: Array) -> np.ndarray:
         """Embed points.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or (n_samples, ...)
+        X : array-like of shape (n_samples, n_features), or (n_samples, ...) with ``module``
+            Points to embed.  With a ``preprocessor``, indicators of shape (n_samples,) too.
 
         Returns
         -------
         Z : ndarray of shape (n_samples, n_components)
-            Of X's precision.
+            Embeddings, in the precision of X.  ``n_networks`` and ``skip`` add columns.
         """
         check_is_fitted(self)
         X = points_of(X, getattr(self, "preprocessor", None))

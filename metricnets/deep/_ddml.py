@@ -1,4 +1,4 @@
-"""DDML: discriminative deep metric learning, on labelled points and on pairs."""
+"""DDML: discriminative deep metric learning, from class labels and from pairs."""
 
 from typing import Literal
 
@@ -11,20 +11,21 @@ from metricnets.losses._pair import check_gap, logistic, logistic_pair
 
 
 class _DDML(Parametrized):
-    """What both forms of DDML share.
+    """Parameters of both forms of DDML.
 
     Parameters
     ----------
     margin : float > gap, default=3.0
-        τ: squared distances should be below τ − γ in similar pairs, above τ + γ in dissimilar ones.
+        Margin τ: squared distances should be below τ − γ for similar pairs and above τ + γ for dissimilar pairs.
     gap : float >= 0, default=1.0
-        γ, 1 in the paper.  Embeddings of unit norm have squared distances of at most 4, where less suits.
+        Gap γ, 1 in the paper.  Embeddings of unit norm have squared distances of at most 4 and need a smaller one.
     sharpness : float > 0, default=1.0
-        β of the generalised logistic g(x) = log(1 + exp(βx)) / β.
+        β of the generalised logistic function g(x) = log(1 + exp(βx)) / β.
     balanced : bool, default=False
-        Whether similar and dissimilar pairs have equal weight, however many there are of each.
+        Whether similar and dissimilar pairs have equal total weight, regardless of their numbers.
     init : {'glorot', 'uniform', 'dae'}, default='glorot'
-        As everywhere; 'dae' is the paper's greedy layer-wise denoising autoencoders.
+        Initial weights of the perceptron: the uniform distribution of Glorot and Bengio (of He et al. for 'relu' and
+        'gelu'), U[−0.2, 0.2], or greedy layer-wise denoising autoencoders, as in the paper.
     """
 
     margin: Positive = 3.0
@@ -47,20 +48,20 @@ class _DDML(Parametrized):
 
 
 class DDML(_DDML, Supervised, NetworkMetric):
-    """Discriminative deep metric learning on labelled points.
+    """Discriminative deep metric learning (DDML) from class labels.
 
-    Squared distances of similar pairs are pushed below τ − γ and those of dissimilar pairs above
-    τ + γ, through a smooth hinge: minimise ½ mean g(γ − ℓ(τ − d²)), where ℓ is +1 for similar and
-    −1 for dissimilar pairs.
+    It minimises ½ mean g(γ − ℓ(τ − d²)) over pairs, where ℓ is +1 for similar and −1 for dissimilar pairs.  The loss
+    g is a smooth hinge: squared distances d² of similar pairs should be below τ − γ, and those of dissimilar pairs
+    above τ + γ.
 
-    Deviations from the paper: all pairs of a batch are used instead of a fixed list, and the
-    weights are penalised by AdamW's decoupled decay.  The paper's own setting is
+    Deviations from the paper: all pairs of a batch are used instead of a fixed list of pairs, and
+    AdamW decouples the weight decay from the gradient.  The paper's own setting is
     ``DDML(hidden=(400,), n_components=300, activate_output=True, init="dae", sampler="pairs",
     optimizer="sgd", lr_schedule=None, weight_decay=1e-2)``.
 
     See Also
     --------
-    DDMLPairs : Network trained with a logistic loss of given pairs.
+    DDMLPairs : Network trained with a logistic loss of pairs that are given.
     EmbeddingNet : Network trained with any loss.
 
     References
@@ -83,26 +84,30 @@ class DDML(_DDML, Supervised, NetworkMetric):
 
 
 class DDMLPairs(_DDML, DeepPairsLearner):
-    """Discriminative deep metric learning on pairs that are known to be similar or not.
+    """Discriminative deep metric learning (DDML) from similar and dissimilar pairs.
 
-    The method is that of :class:`DDML`; pairs are given instead of classes, and the estimator is a
+    The method is that of :class:`DDML`, trained on pairs instead of classes.  The estimator is a
     classifier of pairs, whose ``score`` is the area under the ROC curve.
 
-    The defaults are for tables, where the pairs to come are of the same classes.  Networks learn by heart
-    where there are many features, few pairs, and points of persons never seen before, as with faces; then
-    ``init`` and ``jitter`` help.  After ``PCA(k, whiten=True)`` of the points, with k chosen, the setting for these is
+    The defaults are for tables, where new pairs are of the same classes.  Networks overfit if there are many features
+    and few pairs, and new pairs are of persons that are not in the training pairs, as in face verification; then
+    ``init`` and ``jitter`` help.  For such points, transformed by ``PCA(k, whiten=True)``, set
     ``DDMLPairs(hidden=(k,), n_components=k, activation="identity", normalize=True, init="within",
     jitter=1.0, margin=1.7, gap=0.0, sharpness=10.0, lr=3e-4, max_epochs=10, early_stopping=False)``.
-    The paper's own is ``DDMLPairs(hidden=(400,), n_components=300, activate_output=True, init="dae",
+    The paper's own setting is ``DDMLPairs(hidden=(400,), n_components=300, activate_output=True, init="dae",
     optimizer="sgd", lr_schedule=None, weight_decay=1e-2, early_stopping=False)``.
 
     Parameters
     ----------
     init : {'glorot', 'uniform', 'dae', 'pca', 'within'}, default='glorot'
-        As in :class:`DDML`, or, for the perceptron, in closed form from at most 10,000 pairs: the first
-        layer takes the principal components of their points, and others are the identity.  'within' then
-        whitens by what varies within similar pairs, so that their differences have a covariance of I, but
-        for scale; a small ridge serves where they are fewer than features.
+        Initial weights of the perceptron.
+
+        - 'glorot', 'uniform' and 'dae' are as in :class:`DDML`.
+        - 'pca': the principal components of the points in the first layer, and the identity in the other layers.
+        - 'within': as 'pca', then whitened by the differences of similar pairs, so that their covariance is a
+          multiple of I.  A small ridge is added, for fewer such pairs than features.
+
+        'pca' and 'within' use at most 10,000 pairs.
 
     See Also
     --------

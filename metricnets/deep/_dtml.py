@@ -1,7 +1,7 @@
-"""DTML and DSTML: deep transfer metric learning."""
+"""DTML and DSTML: (deeply supervised) deep transfer metric learning."""
 
 import warnings
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from torch import nn
 
 from metricnets._labels import UNKNOWN
 from metricnets._neighbors import WithNeighbors, neighborhoods, spread_labels
-from metricnets._params import Count, Flag, NonNegative, Positive, Sizes, StrOptions, Whole, fitting
+from metricnets._params import Array, Count, Flag, MaybeArray, NonNegative, Positive, Sizes, StrOptions, Whole, fitting
 from metricnets._targets import resolve
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.data import Targets, tensor_of
@@ -27,7 +27,7 @@ MaybePositive = Positive | None
 
 
 class _AllLayers(nn.Module):
-    """A network whose output is the list of the outputs of its layers, the top last."""
+    """A network that outputs the list of the outputs of its layers, from the first to the last."""
 
     def __init__(self, module):
         super().__init__()
@@ -38,76 +38,85 @@ class _AllLayers(nn.Module):
 
 
 class DTML(NetworkMetric):
-    """Deep transfer metric learning: a metric from a labelled source, for an unlabelled target.
+    """Deep transfer metric learning (DTML, DSTML) from a labelled source to an unlabelled target.
 
-    Points of the source are drawn to their nearest neighbours of the same class and pushed from
-    those of other classes, and the two domains are made alike as distributions: every layer has
-    J = S_c − α S_b + β D, see :func:`objective`, and the network minimises that of its top layer.
-    With ``deep_supervision`` ω > 0 it is DSTML, which adds Σ ω [J − θ]₊ over the other layers.
+    In the embedding, source points are near their nearest neighbours of the same class and far from those
+    of other classes, and the distributions of the two domains are similar: the network minimises
+    J = S_c − α S_b + β D of its top layer, the sum of compactness, separability and discrepancy of the domains, see
+    :func:`objective`.  With ``deep_supervision`` ω > 0 the method is DSTML, which adds ω [J − θ]₊ of each other layer.
 
-    Deviations from the paper, each with a parameter.  (1) A pair of S_b counts up to ``margin``:
-    S_b is then bounded whatever the network is, and the classes all part instead of falling into a
-    few heaps as far apart as can be.  (2) After a first training the target rows are labelled by
-    spreading the labels of the source along the nearest neighbours of the embedding, the surest
-    first, and training is repeated, ``n_rounds`` times: labelled target rows have an S_c − α S_b of
-    their own, and D compares the classes too, as in joint distribution adaptation.  (3) A Gaussian
-    discrepancy.  (4) A linear map that starts at the principal components and has unit-norm output;
-    tables of some thousand rows are too small for hidden layers.  And without one: a step draws one
-    of the k neighbours of each row, neighbours being those of the input space as in the paper, and
-    the perceptron sees points centred and divided by one scale, which its first layer then absorbs.
+    Deviations from the paper, each with a parameter:
+
+    1. The squared distance of a pair counts in S_b up to ``margin``.  S_b is then bounded for any network, and all
+       classes are separated, instead of a few clusters of classes at the largest distance.
+    2. After a first training, labels of the source are propagated to target samples along nearest neighbours of the
+       embedding, the most confident first, and training is repeated, ``n_rounds`` times.  Labelled target samples
+       have their own S_c − α S_b, and D also compares the classes, as in joint distribution adaptation.
+    3. The discrepancy has Gaussian kernels.
+    4. The network is a linear map that is initialised with the principal components and has output of unit norm: a
+       few thousand samples are too few for hidden layers.
+
+    Deviations without a parameter: a step draws one of the k neighbours of each sample, and the perceptron is
+    trained on points that are centred and divided by one scale.  Neighbours are those in the input space, as in the
+    paper.
 
     The paper's own setting is ``DTML(alpha=0.1, beta=10.0, margin=None, mmd="linear", n_rounds=0,
     hidden=(200,), n_components=200, normalize=False, activate_output=True, init="glorot",
-    optimizer="sgd", lr_schedule=None, weight_decay=0.2)``, weight_decay being 2γ; with
+    optimizer="sgd", lr_schedule=None, weight_decay=0.2)``, where weight_decay is 2γ; with
     ``deep_supervision=1.0`` it is that of DSTML.
 
     Parameters
     ----------
     alpha : float >= 0, default=1.0
-        α, weight of the separation of classes.
+        Weight α of the separability of the classes.
     beta : float >= 0, default=1.0
-        β, weight of the discrepancy of the domains; 0 leaves the target rows aside.
+        Weight β of the discrepancy of the domains; with 0 the target samples are not used.
     margin : float > 0 or None, default=1.0
-        Squared distance above which a pair of different classes counts no more.  None has no such
-        bound, and needs ``normalize=True``, or a bounded activation and ``activate_output=True``.
+        Largest squared distance that counts in S_b.  None has no bound, and needs ``normalize=True``, or
+        ``activate_output=True`` with the activation 'tanh' or 'sigmoid'.
     n_neighbors_within : int >= 1, default=5
-        k₁, neighbours of the same class.
+        Number of neighbours k₁ of the same class.
     n_neighbors_between : int >= 1, default=10
-        k₂, neighbours of other classes.
+        Number of neighbours k₂ of other classes.
     mmd : {'linear', 'gaussian'}, default='gaussian'
         Discrepancy of the domains: squared distance of the means, or maximum mean discrepancy
         with several Gaussian kernels.
     n_rounds : int >= 0, default=4
-        Trainings after the first with labels that were spread to target rows; the r-th takes the
-        surest r / n_rounds of the rows of every class.  0 is the paper's method.
+        Number of trainings after the first, in which target samples have propagated labels.  Round r uses the
+        fraction r / n_rounds of the target samples of each class with the most confident labels.  0 is the
+        paper's method.
     deep_supervision : float >= 0, default=0.0
-        ω, weight of the layers below the top.
+        Weight ω of the layers below the top; above 0 the method is DSTML.
     threshold : float >= 0, default=0.0
-        θ: a layer below the top with an objective of at most this is left in peace.
+        Threshold θ: a layer below the top counts only if its objective is larger.
     hidden : tuple of int, default=()
         Widths of the hidden layers; () for a linear map.
     n_components : int >= 1, default=64
-        Width of the embedding.
+        Dimension of the embedding.
     normalize : bool, default=True
         Whether embeddings are scaled to unit norm, so that distances are at most 2.
     init : {'pca', 'glorot', 'uniform'}, default='pca'
-        How the weights of the perceptron start: 'pca' is the principal components of all rows in
-        the first layer and the identity in others; 'glorot' and 'uniform' are as everywhere.
+        Initial weights of the perceptron.
+
+        - 'pca': the principal components of all samples in the first layer, and the identity in the other layers.
+        - 'glorot': the uniform distribution of Glorot and Bengio (of He et al. for 'relu' and 'gelu').
+        - 'uniform': U[−0.2, 0.2].
     lr : float > 0, default=0.0003
         Learning rate.
     max_epochs : int >= 1, default=20
-        Passes over the larger domain, in every round; tables of a few hundred rows need more.
+        Maximum number of epochs in each round, that is, passes over the larger domain.  With a few hundred samples
+        more are needed.
     batch_size : int >= 1, default=128
-        Rows of a batch, half from each domain; each brings two neighbours with it.
+        Number of samples in a batch, half from each domain, not counting two neighbours of each.
 
     Attributes
     ----------
     history_ : list of dict
-        epoch, train_loss, dur (seconds), with early stopping valid_loss, and round.
+        For each epoch: epoch, train_loss, dur (seconds), round and, with early stopping, valid_loss.
 
     See Also
     --------
-    SourceOnly : Predictor fitted to the labelled rows alone.
+    SourceOnly : Predictor fitted to the labelled samples only.
     EmbeddingNet : Network trained with any loss.
 
     References
@@ -123,7 +132,7 @@ class DTML(NetworkMetric):
     >>> from sklearn.datasets import load_iris
     >>> from metricnets import DTML
     >>> X, y = load_iris(return_X_y=True)
-    >>> X[::2] += 1.0  # every other flower was measured elsewhere, and not named
+    >>> X[::2] += 1.0  # every other sample is of the target domain
     >>> dtml = DTML(max_epochs=5, random_state=0).fit(X, y, sample_domain=np.tile([-1, 1], 75))
     >>> dtml.transform(X).shape
     (150, 64)
@@ -151,28 +160,31 @@ class DTML(NetworkMetric):
 
     @fitting
     @defaults()
-    def fit(self, X, y, sample_domain=None):
+    def fit(self, X: Array, y: Array, sample_domain: MaybeArray = None) -> Self:
         """Learn the metric.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or (n_samples, ...) with ``module``
-            Rows of the source and of the target.
+            Samples of the source and of the target.
         y : array-like of shape (n_samples,)
-            Classes; those of target rows are ignored, whatever they are: −1, NaN, None, or true.
+            Classes.  Those of target samples are ignored and may be −1, NaN, None or any class.
         sample_domain : array-like of shape (n_samples,) or None, default=None
-            At least 0 for rows of the source, negative for rows of the target.  None: all rows
-            are of the source, and nothing is adapted, which a warning says if y has −1 among several classes.
+            At least 0 for source samples, negative for target samples.  None means that all samples are of the
+            source, and nothing is adapted; a warning is given if y has −1 among several classes.
 
         Returns
         -------
         self : object
+            The fitted learner.
 
         Raises
         ------
         ValueError
-            If there is no source row or only one class among them, nothing bounds S_b, X, y or
-            sample_domain are not of this form, or the loss is no longer a number.
+            If there is no source sample, the source has only one class, nothing bounds S_b, X, y or
+            sample_domain do not have this form, or the loss is no longer finite.
+        FitInterrupted
+            If the user interrupts training after the first epoch.  The learner is fitted.
         """
         self._check_bounded()
         X, y, source = self._validated_domains(X, y, sample_domain)
@@ -186,7 +198,7 @@ class DTML(NetworkMetric):
         return self._self_train(X[source], codes, source[source])
 
     def _self_train(self, X, codes, source):
-        """Train; then label more and more of the target rows, and train again, ``n_rounds`` times."""
+        """Train; then label more of the target rows and train again, ``n_rounds`` times."""
         targets = Targets(tensor_of(codes), row=torch.arange(len(X)), source=tensor_of(source))
         problem, trained = self._prepare(X, targets, codes), None
         n_rounds = 0 if source.all() else self.n_rounds
@@ -224,9 +236,9 @@ class DTML(NetworkMetric):
         if self.module is not None or not (self.activate_output and self.activation in BOUNDED):
             output = f"activation={self.activation!r} with activate_output={self.activate_output}"
             raise ValueError(
-                f"with margin=None and alpha={self.alpha} distances grow without end, for "
-                f"{output if self.module is None else 'module='} does not bound them; give a margin, or set "
-                f"normalize=True, or activate_output=True and activation to one of {BOUNDED}."
+                f"with margin=None and alpha={self.alpha} distances grow without bound, because "
+                f"{output if self.module is None else 'module='} does not bound them; set a margin, or "
+                f"normalize=True, or activate_output=True with an activation of {BOUNDED}."
             )
 
     def _validated_domains(self, X, y, sample_domain):
@@ -234,17 +246,17 @@ class DTML(NetworkMetric):
         if sample_domain is None or y is None:
             X, y = self._validated(X, y)
             if y.dtype.kind in "fi" and (y == -1).any() and len(np.unique(y)) > 2:
-                warn("y has -1, a class like others as there is no sample_domain=, which is negative for target rows.")
+                warn("y has -1, which is a class if sample_domain= is not given; give it, negative for target samples.")
             return X, y, np.ones(len(X), bool)
         check_consistent_length(X, y)
         source = source_rows(sample_domain, len(y))
         labels = column_or_1d(np.asarray(y, dtype=object), warn=True).copy()
-        labels[~source] = labels[source][0]  # whatever they were
+        labels[~source] = labels[source][0]  # any valid class: they are ignored
         X, y = self._validated(X, np.array(labels.tolist()))
         return X, y, source
 
     def _initialize(self, network, rows, generator):
-        if self.init == "pca" and self.module is None and rows.X.any():  # all 0: every row is the same
+        if self.init == "pca" and self.module is None and rows.X.any():  # if all are 0, all rows are equal
             principal_start(network, rows.X.numpy())
 
     def _make_batches(self, part, rng):
@@ -252,8 +264,8 @@ class DTML(NetworkMetric):
         adapt = not part.rows.targets.source.all()
         if len(np.unique(codes[source])) < 2 or (adapt and source.all()):
             raise ValueError(
-                "early_stopping=True leaves one part of the rows without two classes of the source, or without "
-                f"the target; change validation_fraction={self.validation_fraction}, or give more rows."
+                "early_stopping=True leaves one part of the samples without two classes of the source, or without "
+                f"the target; change validation_fraction={self.validation_fraction}, or give more samples."
             )
         neighbors = neighborhoods(
             part.points().numpy(), codes, source, self.n_neighbors_within, self.n_neighbors_between
@@ -266,7 +278,7 @@ class DTML(NetworkMetric):
         return self._loss_of_layers
 
     def _loss_of_layers(self, layers, targets):
-        known = targets[: len(targets) // 3]  # then come their neighbours
+        known = targets[: len(targets) // 3]  # the rest are their neighbours
         margin = torch.inf if self.margin is None else self.margin
         weights = {"alpha": self.alpha, "beta": self.beta, "margin": margin, "mmd": DIVERGENCES[self.mmd]}
         *below, top = layers if self.deep_supervision else layers[-1:]
@@ -280,21 +292,29 @@ class DTML(NetworkMetric):
 
 
 def objective(z, codes, source, *, alpha, beta, margin, mmd):
-    """J = S_c − α S_b + β D of one layer.
+    """Objective J = S_c − α S_b + β D of one layer.
 
-    S_c is the mean of ‖z − z_within‖², and S_b that of min(‖z − z_between‖², margin), over the source
-    rows and, beside it, over the target rows, where rows without a label count 0.  D is
-    ``mmd(source, target)`` plus that of the classes, :func:`class_discrepancy`.
+    S_c is the mean of ‖z − z_within‖² and S_b the mean of min(‖z − z_between‖², margin), over the source
+    samples plus over the target samples, where samples without a label count 0.  D is ``mmd(source, target)``
+    plus the discrepancy of the classes, :func:`class_discrepancy`.
 
     Parameters
     ----------
     z : tensor of shape (3 n, n_components)
-        Rows, one neighbour of each in its own class, one in another; a row that has none, itself.
+        Embeddings of n samples, then of a neighbour of each in its own class, then of one in another class; of the
+        sample itself if it has no such neighbour.
     codes : tensor of shape (n,)
-        Classes of the rows, −1 where it is not known.
+        Classes of the samples, −1 if unknown.
     source : tensor of bool of shape (n,)
+        Whether a sample is of the source.
     alpha, beta, margin : float
+        α, β and the largest squared distance that counts in S_b.
     mmd : callable
+        Discrepancy of two samples of embeddings.
+
+    Returns
+    -------
+    loss : tensor of shape ()
     """
     z, within, between = z.chunk(3)
     terms = ((z - within) ** 2).sum(1) - alpha * ((z - between) ** 2).sum(1).clamp_max(margin)  # (n,)
@@ -314,8 +334,8 @@ def source_rows(sample_domain, n):
         raise ValueError(f"sample_domain has shape {domain.shape}; with {n} samples it should be ({n},).")
     source = domain >= 0
     if not source.any():
-        raise ValueError("sample_domain is negative in all rows: without a source row there is no label to learn from.")
+        raise ValueError("sample_domain is negative in all rows; set it to 0 or more for source samples.")
     if source.all():
-        message = "sample_domain is negative in no row: without a target row nothing is adapted."
+        message = "sample_domain is negative in no row, so nothing is adapted; make it negative for target samples."
         warnings.warn(message, UserWarning, stacklevel=5)
     return source

@@ -1,20 +1,20 @@
-"""EmbeddingNet: any loss, any relation, any sampler."""
+"""EmbeddingNet: a neural network with any loss, relation and sampler."""
 
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._supervised import AnyLoss
 
 
 class EmbeddingNet(AnyLoss, NetworkMetric):
-    """A neural network embedding trained with any loss on any relation of the targets.
+    """Neural network embedding, trained with any loss on any relation of the targets.
 
-    Contrastive, triplet and the other losses of the literature differ in a formula only; this is
-    the estimator for all of them.
+    Methods such as contrastive or triplet learning differ only in their loss.  This is the estimator
+    for all of them.
 
     See Also
     --------
     Mahalanobis : Linear metric trained with any loss.
     DDML : Network trained with a logistic loss of pairs, from labels.
-    HRAML : Network aligned with graded relations of targets.
+    HRAML : Network whose distances are aligned with relations of targets, such as label distributions.
 
     Examples
     --------

@@ -13,43 +13,43 @@ from metricnets.losses._ops import sqdist
 
 
 class HRAML(Supervised, NetworkMetric):
-    """Align the distances of embeddings with the relation of the targets.
+    """Hierarchical relationship alignment metric learning (HRAML).
 
-    Squared distances are to equal g(y, y') = ``scale`` · (1 − r(y, y')): minimise
-    ¼ mean (d² − g)².  Because a relation is graded, the method learns from classes, label sets,
-    label distributions and real targets alike.
+    It aligns the distances of embeddings with the relation r of the targets: it minimises
+    ¼ mean (d² − g)² over pairs, where g(y, y') = ``scale`` · (1 − r(y, y')) is the target of the squared
+    distance d².  Because a relation is graded, the method learns from classes, label sets, label distributions
+    and real targets.
 
-    Unit-norm embeddings have d² in [0, 4], so g is scaled into that range: ``scale`` is the squared
-    distance wanted of the least alike.  The paper does not scale ℓ1, which is 2 for classes and
-    distributions: that is ``scale=2.0``.
+    Embeddings of unit norm have d² in [0, 4], so g is scaled into that range: ``scale`` is the target for the least
+    similar pairs.  The paper uses the ℓ1 distance of targets unscaled, which is 2 for different classes and disjoint
+    distributions; that is ``scale=2.0``.
 
-    With few rows, several networks and the points beside the embedding generalise better:
-    ``HRAML(dropout=0.5, skip=1.0, n_networks=5)``; then embeddings have more than ``n_components``
-    columns.
+    With few samples, an ensemble with a skip connection generalises better:
+    ``HRAML(dropout=0.5, skip=1.0, n_networks=5)``.  Embeddings then have more than ``n_components`` columns.
 
     Deviations from the paper, each with a parameter: Glorot weights instead of U[−0.2, 0.2], AdamW
     instead of plain gradient descent, all pairs of a batch, and a smaller scale.  The paper's own
     setting is ``HRAML(init="uniform", scale=2.0, sampler="pairs", optimizer="sgd", lr_schedule=None)``,
-    for ℓ1 of one-hot rows is 2 (1 − r) with r `same_class`.
+    because the ℓ1 distance of one-hot rows is 2 (1 − r) with r `same_class`.
 
     Parameters
     ----------
     relation : str or callable, default='auto'
-        g in the space of the targets: a name of :mod:`metricnets.relations`, or a function
-        ``(y_a, y_b) -> r``.  'auto' takes the one that suits y.
+        Relation r of two targets: a name of :mod:`metricnets.relations`, or a function
+        ``(y_a, y_b) -> r``.  'auto' chooses the one that suits y; set 'known_class' if some labels are unknown.
     scale : float > 0, default=1.5
-        Squared distance wanted of pairs with relation 0; at most 4 with ``normalize=True``.
+        Target of the squared distance of pairs with relation 0; at most 4 with ``normalize=True``.
     hard_fraction : float in (0, 1], default=1.0
-        Online hard example mining: the share of the pairs of a batch, those with the greatest
-        loss, that is learned from.  1 takes all.
+        Share of the pairs of a batch that count, those with the largest loss (online hard example mining).
+        1 uses all pairs.
     activate_output : bool, default=True
-        Whether the top layer has the activation too, as in the paper.
+        Whether the last layer also has the activation, as in the paper.
     normalize : bool, default=True
         Whether embeddings are scaled to unit norm, equation (10).
 
     See Also
     --------
-    RAML : Linear metric from graded relations of targets.
+    RAML : Linear metric aligned with relations of targets, such as label distributions.
     EmbeddingNet : Network trained with any loss.
 
     References
@@ -78,7 +78,8 @@ class HRAML(Supervised, NetworkMetric):
     def _validated(self, X, y):
         if self.normalize and self.scale > 4:
             raise ValueError(
-                f"scale={self.scale} is out of reach: with normalize=True, squared distances are at most 4."
+                f"scale={self.scale} is out of reach: with normalize=True, squared distances are at most 4; lower it, "
+                "or set normalize=False."
             )
         return super()._validated(X, y)
 
@@ -87,10 +88,10 @@ class HRAML(Supervised, NetworkMetric):
 
 
 def hardest(z, r, scale, fraction):
-    """Keep the ``fraction`` of the known pairs whose alignment loss is greatest; NaN on the others."""
+    """Keep the ``fraction`` of the known pairs with the largest alignment loss; NaN on the others."""
     if fraction == 1:
         return r
     error = (sqdist(z.detach()) - scale * (1 - r)).abs().nan_to_num(-1.0)
     n_kept = max(1, round(fraction * int((r == r).sum())))
-    least = error.flatten().topk(n_kept).values[-1]
-    return torch.where(error >= least, r, torch.nan)
+    smallest = error.flatten().topk(n_kept).values[-1]
+    return torch.where(error >= smallest, r, torch.nan)

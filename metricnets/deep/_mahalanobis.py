@@ -1,4 +1,4 @@
-"""Mahalanobis: one linear layer, trained by any loss of the catalogue."""
+"""Mahalanobis: one linear layer, trained with any loss."""
 
 import numpy as np
 import torch
@@ -10,26 +10,26 @@ from metricnets.deep._supervised import AnyLoss
 
 
 class Mahalanobis(AnyLoss):
-    """A Mahalanobis metric, d²(x, x') = (x − x')ᵀ M (x − x') with M = LᵀL, trained with any loss.
+    """Mahalanobis metric, d²(x, x') = (x − x')ᵀ M (x − x') with M = LᵀL, trained with any loss.
 
-    The network is one linear layer without bias, f(x) = Lx.  Training starts at the Euclidean
-    metric, at its principal components if there are fewer components than features, scaled so that
-    the mean squared distance of two points is 2.
+    The network is one linear layer without bias, f(x) = Lx.  Training starts at the Euclidean metric, or at
+    the principal components if there are fewer components than features, scaled so that the mean squared
+    distance of two points is 2.
 
     Parameters
     ----------
     n_components : int >= 1 or None, default=None
-        Rows of L; None takes the number of features, and more is not possible.
+        Number of components, the rows of L, at most the number of features.  None is the number of features.
 
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_features)
-        L.
+        The linear map L.
 
     See Also
     --------
     EmbeddingNet : Network trained with any loss.
-    NCA : Soft nearest neighbours.
+    NCA : Linear metric for nearest neighbours, trained with a softmax over distances.
 
     Examples
     --------
@@ -44,14 +44,20 @@ class Mahalanobis(AnyLoss):
 
     _linear = True
 
-    def get_mahalanobis_matrix(self):
-        """Return M = LᵀL, of shape (n_features, n_features)."""
+    def get_mahalanobis_matrix(self) -> np.ndarray:
+        """Return the matrix of the metric, M = LᵀL.
+
+        Returns
+        -------
+        M : ndarray of shape (n_features, n_features)
+            Positive semi-definite, in double precision.
+        """
         check_is_fitted(self)
         return self.components_.T @ self.components_
 
     @property
-    def components_(self):
-        """L, of shape (n_components, n_features)."""
+    def components_(self) -> np.ndarray:
+        """The linear map L, of shape (n_components, n_features)."""
         standardize, linear = self.module_
         return linear.weight.detach().double().numpy() / standardize.scale.item()
 
@@ -59,7 +65,7 @@ class Mahalanobis(AnyLoss):
         n_features = rows.X.shape[1]
         n_components = self.n_components or n_features
         if n_components > n_features:
-            raise ValueError(f"n_components={n_components} is more than the {n_features} features of X.")
+            raise ValueError(f"n_components={n_components} is more than the {n_features} features of X; lower it.")
         network = nn.Linear(n_features, n_components, bias=False, device="meta", dtype=torch.float32)
         network.to_empty(device="cpu")
         with torch.no_grad():
@@ -68,7 +74,7 @@ class Mahalanobis(AnyLoss):
 
 
 def principal_start(X, n_components):
-    """The identity, or the first principal components, so scaled that mean ‖L(x − x')‖² = 2.
+    """The identity, or the first principal components, scaled so that mean ‖L(x − x')‖² = 2.
 
     Returns
     -------

@@ -1,13 +1,13 @@
-"""The shell of the deep metric learners that learn from pairs."""
+"""Base class of the deep metric learners that learn from pairs."""
 
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
 
 from metricnets import calibration
-from metricnets._params import Flag, MaybeSource, NonNegative, fitting
+from metricnets._params import Array, Flag, MaybeSource, NonNegative, fitting
 from metricnets._tuples import check_pair_labels, points_and_members
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.data import CHUNK, Targets, tensor_of
@@ -17,36 +17,41 @@ from metricnets.deep._training.runtime import defaults, randomness
 from metricnets.samplers import Shuffled
 from metricnets.tuple_learners import PairsMixin
 
-N_START = 10_000  # pairs that the start is found from
-N_DRAWS = 5  # of each pair, to calibrate with
+N_START = 10_000  # pairs from which the initial weights are computed
+N_DRAWS = 5  # of each pair, for calibration
 
 
 class DeepPairsLearner(PairsMixin, NetworkMetric):
-    """A deep metric learned from pairs that are similar or not; a classifier of pairs.
+    """Deep metric learned from similar and dissimilar pairs; a classifier of pairs.
 
     Hook: ``_pair_loss(d2, similar)``.
 
     Parameters
     ----------
     jitter : float >= 0, default=0.0
-        How far points are moved about in training: in every batch x becomes
-        x ± ``jitter`` (a − b) / √2 for a random similar pair (a, b).  1 doubles what varies within similar pairs.
+        Amount of data augmentation.  In each batch a point x becomes x ± ``jitter`` (a − b) / √2 for a
+        random similar pair (a, b); 1 doubles the variance within similar pairs.
     init : {'glorot', 'uniform', 'pca', 'within'}, default='glorot'
-        As everywhere, or, for the perceptron, in closed form from at most 10,000 pairs: the first
-        layer takes the principal components of their points, and others are the identity.  'within' then
-        whitens by what varies within similar pairs, so that their differences have a covariance of I, but
-        for scale; a small ridge serves where they are fewer than features.
+        Initial weights of the perceptron.
+
+        - 'glorot': the uniform distribution of Glorot and Bengio (of He et al. for 'relu' and 'gelu').
+        - 'uniform': U[−0.2, 0.2].
+        - 'pca': the principal components of the points in the first layer, and the identity in the other layers.
+        - 'within': as 'pca', then whitened by the differences of similar pairs, so that their covariance is a
+          multiple of I.  A small ridge is added, for fewer such pairs than features.
+
+        'pca' and 'within' use at most 10,000 pairs.
     early_stopping : bool, default=True
         Whether to hold back a part of the pairs, stop when the loss on it does not improve, keep
-        the best epoch, and calibrate ``threshold_`` on that part.
+        the weights of the best epoch, and calibrate ``threshold_`` on that part.
     preprocessor : array-like, callable or None, default=None
-        What pairs given as indicators are looked up in: an array of points, or a function from a
+        Source of the points of pairs that are given as indicators: an array of points, or a function from a
         1-D array of indicators to their points.
 
     Attributes
     ----------
     threshold_ : float
-        Largest distance that counts as similar.
+        Largest distance at which a pair is predicted to be similar.
     classes_ : ndarray of shape (2,)
         The labels of dissimilar and of similar pairs, as in y.
     """
@@ -58,29 +63,32 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
 
     @fitting
     @defaults()
-    def fit(self, pairs, y, calibration_params=None):
+    def fit(self, pairs: Array, y: Array, calibration_params: dict[str, Any] | None = None) -> Self:
         """Learn the metric from pairs, then calibrate ``threshold_``.
 
-        With early stopping it is calibrated on the pairs held back, otherwise on all, moved about as in
-        training: networks learn pairs by heart, so that a threshold for those seen rejects new ones.
+        With early stopping the threshold is calibrated on the pairs held back, otherwise on all pairs, with jitter
+        if there is any.  Without either it may be too small for new pairs, because networks overfit.
 
         Parameters
         ----------
         pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
-            Indicators cost memory for each point once, however many pairs there are.
+            Training pairs.  With indicators each point is stored once, which saves memory.
         y : array-like of shape (n_pairs,)
-            +1 for similar, −1 or 0 for dissimilar; or True and False.
+            +1 or True for similar pairs, −1, 0 or False for dissimilar pairs.
         calibration_params : dict or None, default=None
             Keyword arguments of ``calibrate_threshold``.
 
         Returns
         -------
         self : object
+            The fitted learner.
 
         Raises
         ------
         ValueError
-            If the pairs or y are not of this form, or y has only one kind of pair.
+            If the pairs or y do not have this form, y has only one kind of pair, or the loss is no longer finite.
+        FitInterrupted
+            If the user interrupts training after the first epoch.  The learner is fitted.
         """
         calibration_params = calibration.check_params(calibration_params)
         pairs = np.asarray(pairs)
@@ -99,7 +107,7 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         return self
 
     def _calibrate(self, X, members, pairs, y, held_back, params):
-        """Choose the threshold on the pairs held back, if there are both kinds among them, otherwise on all."""
+        """Calibrate the threshold on the pairs held back if they are of both kinds, otherwise on all pairs."""
         if len(np.unique(y[held_back])) == 2:
             pairs, y = pairs[held_back], y[held_back]
         elif self.jitter:
@@ -108,7 +116,7 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         return self.calibrate_threshold(pairs, y, **params)
 
     def _jittered_scores(self, rows):
-        """Scores and labels of pairs moved about, N_DRAWS times each."""
+        """Scores and labels of pairs with jitter, N_DRAWS times each."""
         scores, order = [], torch.arange(len(rows)).repeat(N_DRAWS)
         with randomness(self._seed(), "cpu", globally=True):
             for indices in order.split(CHUNK):
@@ -122,7 +130,7 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         if self.module is not None:
             raise ValueError(f"init={self.init!r} is for the built-in perceptron; leave init at 'glorot' with module=.")
         points, differences = rows.sample(N_START, generator)
-        if np.ptp(points, axis=0).max() > 1e-6:  # of rows of unit scale: not all the same
+        if np.ptp(points, axis=0).max() > 1e-6:  # the points have unit scale: they are not all equal
             principal_start(network, points, differences if self.init == "within" else None)
 
     def _plan(self):

@@ -1,4 +1,4 @@
-"""The networks of the deep metric learners: a perceptron, or one of the user's own."""
+"""Networks of the deep metric learners: a multilayer perceptron, or a module of the user."""
 
 import copy
 import inspect
@@ -18,42 +18,44 @@ OF_PERCEPTRON = ("n_components", "hidden", "activation", "activate_output", "dro
 
 
 class NetworkMetric(DeepMetric):
-    """A deep metric whose network is a multilayer perceptron, or the user's own ``module``.
+    """Deep metric whose network is a multilayer perceptron, or a ``module`` of the user.
 
-    The perceptron is trained on centred points divided by one scale, which its first layer then
-    takes in; a module sees the points as they are.
+    The perceptron is trained on points that are centred and divided by one scale; ``module_`` does the same, so X
+    needs no scaling.  A ``module`` is given the points unchanged.
 
     Parameters
     ----------
     n_components : int >= 1, default=32
-        Width of the embedding of a network; ``transform`` returns ``n_networks * n_components`` columns, and
-        with ``skip`` those of the points behind them.
+        Dimension of the embedding of one network.  ``transform`` returns ``n_networks * n_components`` columns,
+        followed by those of the points if ``skip`` is above 0.
     hidden : tuple of int, default=(256,)
         Widths of the hidden layers; () for a linear map.
     activation : {'tanh', 'sigmoid', 'nonsaturating', 'relu', 'gelu', 'identity'}, default='tanh'
-        Non-linearity of the layers.
+        Activation function of the hidden layers.
     activate_output : bool, default=False
-        Whether the top layer has the activation too.
+        Whether the last layer also has the activation.
     dropout : float in [0, 1), default=0.0
-        Share of the hidden units dropped in training.
+        Share of the hidden units that are set to 0 in training.
     input_dropout : float in [0, 1), default=0.0
-        Share of the features that are replaced by their mean in training; the others are scaled up in return.
+        Share of the features that are replaced by their mean in training; the others are scaled up to compensate.
     normalize : bool, default=False
-        Whether embeddings are scaled to unit norm, so that distances, but for ``skip``, are at most 2.
+        Whether embeddings are scaled to unit norm, so that distances are at most 2, except with ``skip``.
     module : torch.nn.Module, class, callable or None, default=None
-        A network of your own in place of the perceptron, from a batch to (n, k) embeddings: an
-        instance, which is copied; or a class or function, called with the shape of a point if it
-        has a required argument.  With it X may have more than two dimensions.
+        Network to use instead of the perceptron, from a batch of n points to a tensor (n, k) of embeddings.  An
+        instance is copied; a class or function is called, with the shape of a point if it has a required argument,
+        and returns a new network.  X may then have more than two dimensions.  Modules are given float32, or int64 if
+        they take integers only and X holds integers.
     init : {'glorot', 'uniform'}, default='glorot'
-        How weights are drawn: Glorot and Bengio's distribution, or U[−0.2, 0.2].
+        Distribution of the initial weights of the perceptron: the uniform distribution of Glorot and Bengio (of He
+        et al. for 'relu' and 'gelu'), or U[−0.2, 0.2].
     n_networks : int >= 1, default=1
-        How many networks are trained, one after the other, from different weights unless ``init`` is a
-        closed form.  Squared distances are the mean of theirs: where rows are few, several networks agree on
-        what one has learned by chance.
+        Number of networks in the ensemble.  They are trained one after the other, from different initial weights
+        unless ``init`` is a closed form; the squared distance is the mean of theirs.  An ensemble overfits less if
+        there are few samples.
     skip : float >= 0, default=0.0
-        Weight of the points themselves: their squared distances are added to those of the embeddings,
-        times a factor that makes their mean over the training rows ``skip`` times that of the
-        embeddings.  Networks learn rows by heart; the points keep what they then forget.
+        Weight of a skip connection, which appends the points to the embedding.  Their squared distances are added
+        to those of the embeddings, scaled so that their mean over the training samples is ``skip`` times that of the
+        embeddings.  It keeps features that the network ignores, which helps if the network overfits.
     """
 
     n_components: Count = 32
@@ -89,7 +91,7 @@ class NetworkMetric(DeepMetric):
     def _perceptron(self, n_features, generator):
         for width in self.hidden:
             if not isinstance(width, Integral) or width < 1:
-                raise ValueError(f"hidden={self.hidden!r} should hold whole numbers above 0, the widths of the layers.")
+                raise ValueError(f"hidden={self.hidden!r} should hold the widths of the layers, integers >= 1.")
         return mlp(
             n_features,
             self.n_components,
@@ -98,7 +100,7 @@ class NetworkMetric(DeepMetric):
             dropout=self.dropout,
             activate_output=self.activate_output,
             normalize=self.normalize,
-            init="uniform" if self.init == "uniform" else "glorot",  # also where `_initialize` sets other ones
+            init="uniform" if self.init == "uniform" else "glorot",  # `_initialize` may set other weights later
             input_dropout=self.input_dropout,
             generator=generator,
         )
@@ -108,24 +110,23 @@ class NetworkMetric(DeepMetric):
             value, default = getattr(self, name), type(self).__dataclass_fields__[name].default
             if value != default:
                 raise ValueError(
-                    f"{name}={value!r} is for the built-in perceptron, and module= brings its own; leave it at "
-                    f"{default!r}."
+                    f"{name}={value!r} is for the built-in perceptron, which module= replaces; leave it at {default!r}."
                 )
         if self.n_networks > 1 and isinstance(self.module, nn.Module):
             raise ValueError(
                 f"n_networks={self.n_networks} would train copies of one module; give a class or a function as "
-                "module=, which makes a new network each time."
+                "module=, which returns a new network each time."
             )
         module = _module_of(self.module, shape)
         return nn.Sequential(module, UnitNorm()) if self.normalize else module
 
 
 def _module_of(module, shape):
-    """A fresh network from what the user gave: an instance, a class or a function of the shape."""
+    """A new network from the user's ``module``: an instance, a class or a function of the shape."""
     with naming("module", module):
         built = _built(module, shape)
     if not isinstance(built, nn.Module):
-        raise ValueError(f"module={module!r} made a {type(built).__name__}; a torch.nn.Module is needed.")
+        raise ValueError(f"module={module!r} should return a torch.nn.Module; got {type(built).__name__}.")
     with naming("module", built):
         return built.cpu().float()
 

@@ -1,15 +1,15 @@
-"""Shells of the deep metric learners that learn from targets: relation, sampler, loss."""
+"""Base classes of the deep metric learners that learn from targets: relation, sampler, loss."""
 
 import copy
 import inspect
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import torch
 from torch import nn
 
 from metricnets import losses, relations
-from metricnets._params import Count, Function, MaybeDict, MaybeFunction, StrOptions, fitting
+from metricnets._params import Array, Count, Function, MaybeDict, MaybeFunction, Points, StrOptions, fitting
 from metricnets._similar_pairs import check_pairs
 from metricnets._targets import CLASSES, readable, resolve
 from metricnets.deep._base import DeepMetric
@@ -21,56 +21,65 @@ from metricnets.samplers import ClassBalanced, ClassPairs, Shuffled
 
 
 class Supervised(DeepMetric):
-    """A deep metric learned from targets: all pairs of a batch, related by their targets.
+    """Deep metric learned from all pairs of a batch and the relation of their targets.
 
     Hook: ``_loss(z, r)``.
 
     Parameters
     ----------
     sampler : {'shuffled', 'balanced', 'pairs'} or callable, default='balanced'
-        What a batch is.  'shuffled': rows in random order.  'balanced': the same number of rows
-        from each of several classes.  'pairs': pairs drawn at random, half of them similar, and
-        only these pairs count.  With targets that are no class codes, such as label sets, rows are
-        shuffled, and 'pairs' are random ones.  A callable takes the encoded targets, the batch
-        size and a random generator, and returns an iterable of index lists, anew for every pass.
+        Sampler of the batches.
+
+        - 'shuffled': samples in random order.
+        - 'balanced': the same number of samples from each of several classes.
+        - 'pairs': random pairs, half of them similar; other pairs of the batch do not count.
+        - A callable takes the encoded targets, the batch size and a random generator, and returns an
+          iterable of index lists, each iteration of which is a new pass.
+
+        If the targets are not classes, but for example label sets, 'balanced' is the same as 'shuffled', and 'pairs'
+        are pairs of random samples.
     n_per_class : int >= 1, default=8
-        Rows of a class in a 'balanced' batch, at least; from two classes or more.
+        Minimum number of samples of each class in a 'balanced' batch, which has at least two classes.
     """
 
     sampler: Literal["shuffled", "balanced", "pairs"] | Function = "balanced"
     n_per_class: Count = 8
 
-    relation = "same_class"  # of two targets, unless it is a parameter
-    _graded = False  # whether the loss learns from relations without a similar pair
+    relation = "same_class"  # unless it is a parameter
+    _graded = False  # whether the loss can learn without similar pairs
 
     @fitting
     @defaults()
-    def fit(self, X, y):
+    def fit(self, X: Array, y: Points) -> Self:
         """Learn the metric.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or (n_samples, ...) with ``module``
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Classes, label sets, distributions or real values, as the relation asks.
+            Training points.
+        y : array-like of shape (n_samples,), or array-like or sparse matrix of shape (n_samples, n_targets)
+            Targets that suit the relation: classes, label sets, distributions or real values.
 
         Returns
         -------
         self : object
+            The fitted learner.
 
         Raises
         ------
         ValueError
-            If X or y are not what the parameters ask for, or the loss is no longer a number.
+            If X or y do not suit the parameters, or the loss is no longer finite.
+        FitInterrupted
+            If the user interrupts training after the first epoch.  The learner is fitted.
         """
         X, y = self._validated(X, readable(y, self.relation))
         relation, labels, classes = resolve(y, self.relation)
         if classes is not None and len(classes) < 2:
-            raise ValueError(f"y has one class only, {classes[0]!s}; a metric needs at least two to tell apart.")
+            raise ValueError(f"y has one class only, {classes[0]!s}; a metric needs samples of at least two classes.")
         if classes is None and not callable(self.relation) and (labels == labels[0]).all():
-            raise ValueError("y is the same in all rows; a metric needs some that are less alike.")
+            raise ValueError("y is the same in all rows; a metric needs targets that differ.")
         strata = labels if labels.ndim == 1 and classes is not None else None
-        row = torch.arange(len(labels)) if callable(self.sampler) else None  # others never draw a row twice
+        row = torch.arange(len(labels)) if callable(self.sampler) else None  # our samplers never repeat a row
         targets = Targets(tensor_of(labels), row, relation=relation)
         problem = self._prepare(X, targets, strata)
         trained = self._train(problem)
@@ -80,7 +89,7 @@ class Supervised(DeepMetric):
         return self
 
     def _loss(self, z, r):
-        """Hook: the loss of embeddings (n, n_components) and relation (n, n), NaN where nothing is known; a scalar."""
+        """Hook: the loss of embeddings (n, n_components) and relation (n, n), NaN where it is unknown; a scalar."""
         raise NotImplementedError
 
     def _criterion(self, targets):
@@ -123,24 +132,27 @@ class Supervised(DeepMetric):
 
 
 class AnyLoss(Supervised):
-    """A deep metric with a loss from the catalogue, or any other.
+    """Deep metric trained with any loss.
 
     Parameters
     ----------
     loss : str or callable, default='triplet'
-        A name of :mod:`metricnets.losses`; a function ``(z, r) -> scalar`` of embeddings and
-        relation, where r is NaN on the diagonal and wherever nothing is known: mask before you
-        compute, for ``r > 0.5`` and ``r <= 0.5`` are False there; or a ``torch.nn.Module``,
-        called with embeddings and class codes, as those of pytorch-metric-learning are.
-        Parameters of a module are trained too.
+        Loss to minimise.
+
+        - The name of a loss of :mod:`metricnets.losses`.
+        - A function ``(z, r) -> scalar`` of embeddings and relation.  r is NaN on the diagonal and where the
+          relation is unknown; ``r > 0.5`` and ``r <= 0.5`` are both False there.  Select pairs before you compute.
+        - A ``torch.nn.Module``, called with embeddings and class codes, such as the losses of
+          pytorch-metric-learning.  Its parameters are trained too.
     loss_params : dict or None, default=None
         Keyword arguments of the loss.
     relation : str or callable, default='auto'
-        A name of :mod:`metricnets.relations`, or a function ``(y_a, y_b) -> r``.  'auto' takes the
-        one that suits y; see :func:`metricnets._targets.resolve`.
+        Relation r of two targets: a name of :mod:`metricnets.relations`, or a function ``(y_a, y_b) -> r``.  'auto'
+        chooses the one that suits y, see :func:`metricnets._targets.resolve`; set 'known_class' if some labels are
+        unknown.
     miner : callable or None, default=None
-        A function ``(z, r) -> r`` that puts NaN on pairs not worth learning from; with a module as
-        loss, a miner of pytorch-metric-learning.
+        Function ``(z, r) -> r`` that selects pairs: it sets r to NaN where a pair should not count.  If the
+        loss is a module, a miner of pytorch-metric-learning.
     """
 
     loss: Annotated[str, StrOptions({*losses.__all__})] | Function = "triplet"
@@ -159,15 +171,16 @@ class AnyLoss(Supervised):
         return super()._validated(X, y)
 
     def _check_on_labels(self):
-        """A module as loss takes class codes: no relation, and no pairs chosen beforehand."""
+        """A module as loss takes class codes: neither another relation nor pairs."""
         if self.relation not in ("auto", *CLASSES):
             raise ValueError(
                 f"relation={self.relation!r} is for losses of (z, r), and a module as loss takes class codes; leave it "
-                "at 'auto', or give 'known_class' where negative codes are not known."
+                "at 'auto', or set 'known_class' if some labels are unknown."
             )
         if self.sampler == "pairs":
             raise ValueError(
-                "sampler='pairs' is for losses of (z, r), and a module as loss takes all rows; choose another."
+                "sampler='pairs' is for losses of (z, r), and a module as loss takes whole batches; set 'balanced' or "
+                "'shuffled'."
             )
 
     def _criterion(self, targets):
@@ -186,7 +199,10 @@ class AnyLoss(Supervised):
 def _check_loss(loss, params):
     """Raise ValueError if a loss does not take these parameters."""
     if isinstance(loss, nn.Module) and params:
-        raise ValueError(f"loss_params={params} is for a function or a class, and loss={loss!r} is an instance.")
+        raise ValueError(
+            f"loss_params={params} is for a function or a class, and loss={loss!r} is an instance; set its parameters "
+            "where you create it."
+        )
     taken = inspect.signature(loss if callable(loss) else getattr(losses, loss)).parameters
     unknown = [name for name in params or () if name not in taken]
     if unknown and not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
@@ -198,7 +214,7 @@ def _check_loss(loss, params):
 
 
 class _OnLabels(nn.Module):
-    """A loss of embeddings and class codes, with its miner: of rows of known class, each once."""
+    """A loss of embeddings and class codes, with its miner, applied to the rows of known class, each once."""
 
     def __init__(self, loss, miner):
         super().__init__()
@@ -207,7 +223,7 @@ class _OnLabels(nn.Module):
     def forward(self, z, targets):
         codes = targets.labels
         if codes.dtype != torch.int64:
-            raise ValueError("a module as loss needs classes in y, read by relation='same_class'.")
+            raise ValueError("loss= is a module, which needs classes in y; set relation='same_class' if y holds some.")
         rows = torch.arange(len(codes), device=codes.device)
         if targets.row is not None:
             drawn = targets.row.cpu().numpy()
@@ -223,7 +239,7 @@ class _OnLabels(nn.Module):
 
 
 def halves(z, r):
-    """Keep the pairs of row k and row k + n // 2 alone: the batch is a list of pairs.
+    """Keep only the pairs of row k and row k + n // 2: the batch is a list of pairs.
 
     >>> halves(None, torch.zeros(4, 4))[0]
     tensor([nan, nan, 0., nan])
@@ -237,23 +253,23 @@ def halves(z, r):
 
 
 def check_relation(relation, targets):
-    """Raise ValueError unless a relation gives a matrix with entries in [0, 1], or NaN, for some targets."""
+    """Raise ValueError unless a relation returns a matrix with entries in [0, 1], or NaN, for some targets."""
     some = torch.as_tensor(targets[:50])
     with naming("relation", relation):
         r = relation(some, some)
     if not isinstance(r, torch.Tensor) or r.shape != (len(some), len(some)):
         got = tuple(r.shape) if isinstance(r, torch.Tensor) else type(r).__name__
-        raise ValueError(f"relation should turn targets of n and m rows, tensors, into an n x m tensor; got {got}.")
+        raise ValueError(f"relation should turn tensors of n and m targets into an n x m tensor; got {got}.")
     if ((r < 0) | (r > 1 + 1e-5)).any():
-        raise ValueError(f"relation should lie in [0, 1]; it reaches from {r.min():.3g} to {r.max():.3g} on this y.")
+        raise ValueError(f"relation should lie in [0, 1]; on this y it ranges from {r.min():.3g} to {r.max():.3g}.")
 
 
 def _check_batches(relation, labels, sampler):
-    """Raise ValueError unless some batch holds a similar pair: the sampler is the user's."""
+    """Raise ValueError unless some batch of the user's sampler has a similar pair."""
     for indices in sampler:
         indices = torch.from_numpy(indices)
         batch = torch.as_tensor(labels[indices])
-        different = indices[:, None] != indices[None, :]  # a row is no pair with itself, even if drawn twice
+        different = indices[:, None] != indices[None, :]  # a row repeated in a batch forms no pair with itself
         if ((relation(batch, batch) > 0.5) & different).any():
             return
     raise ValueError(f"there is no similar pair in any batch of sampler={type(sampler).__name__}; set 'balanced'.")

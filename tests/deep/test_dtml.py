@@ -315,7 +315,7 @@ def test_bad_labels_are_refused(domains):
 
 def test_masked_labels_without_domains_are_told(domains):
     X, y, domain = domains
-    with pytest.warns(UserWarning, match="y has -1, a class like others as there is no sample_domain"):
+    with pytest.warns(UserWarning, match="y has -1, which is a class if sample_domain= is not given"):
         DTML(**QUICK).fit(X, np.where(domain < 0, -1, y))
 
 
@@ -336,7 +336,7 @@ def test_early_stopping_needs_rows_of_every_kind(domains):
     ],
 )
 def test_what_could_diverge_is_refused(domains, unbounded):
-    with pytest.raises(ValueError, match="grow without end"):
+    with pytest.raises(ValueError, match="grow without bound"):
         DTML(**QUICK, **unbounded, margin=None, normalize=False).fit(*domains)
 
 
