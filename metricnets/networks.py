@@ -38,11 +38,11 @@ class NonSaturatingSigmoid(nn.Module):
 
 
 class UnitNorm(nn.Module):
-    """Scale embeddings to unit Euclidean norm, equation (10) of HRAML."""
+    """Scale embeddings to unit Euclidean norm, equation (10) of the paper of HRAML."""
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         if not isinstance(z, torch.Tensor) or z.ndim != 2:
-            return z  # anything but a table of embeddings is refused later
+            return z  # outputs other than (n, k) embeddings are refused later
         if z.dtype not in (torch.float16, torch.bfloat16):
             return F.normalize(z, dim=1)
         return F.normalize(z.float(), dim=1, eps=torch.finfo(torch.float16).tiny).to(z.dtype)  # 1e-12 is 0 there
@@ -240,7 +240,7 @@ def initialize(
     """Draw the weights of a linear layer, Glorot's, He's or U[−0.2, 0.2]; set its bias to 0."""
     n_out, n_in = linear.weight.shape
     for parameter in linear.parameters():
-        parameter.uniform_(generator=generator)  # as PyTorch does, so that seeds mean the same
+        parameter.uniform_(generator=generator)  # PyTorch draws them too, so seeds give the same weights
     if init == "uniform":
         bound = 0.2
     elif activation in ("relu", "gelu"):

@@ -45,7 +45,7 @@ class HRAML(Supervised, NetworkMetric):
     activate_output : bool, default=True
         Whether the last layer also has the activation, as in the paper.
     normalize : bool, default=True
-        Whether embeddings are scaled to unit norm, equation (10).
+        Whether embeddings are scaled to unit norm, equation (10) of the paper.
 
     See Also
     --------

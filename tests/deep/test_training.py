@@ -298,7 +298,7 @@ def test_values_beyond_single_precision(blobs):
         ({"relation": lambda a, b: 2.0 * (a[:, None] == b) - 1}, r"should lie in \[0, 1\]"),
         ({"relation": lambda a, b: a * 1.0}, r"n x m tensor; got \(50,\)"),
         ({"relation": "l1", "sampler": "shuffled"}, None),
-        ({"sampler": lambda codes, batch_size, rng: iter([np.arange(60)])}, "iterable anew"),
+        ({"sampler": lambda codes, batch_size, rng: iter([np.arange(60)])}, "iterable that starts again"),
     ],
 )
 def test_parameters_that_do_not_go_together(blobs, params, message):

@@ -1,1 +1,1 @@
-"""Training of networks; the only place that knows skorch."""
+"""Training of networks; the only package that imports skorch."""

@@ -1,4 +1,4 @@
-"""Greedy layer-wise denoising autoencoders: an initialisation of the weights."""
+"""Greedy layer-wise denoising autoencoders, an initialisation of the weights."""
 
 import numpy as np
 import torch
@@ -11,10 +11,10 @@ from metricnets.samplers import Shuffled
 
 
 def pretrain(network, X, generator, *, noise=0.2, max_epochs=30, lr=3e-3, batch_size=128):
-    """Train every layer of ``network`` in turn to help restore its own input.
+    """Train each layer of ``network`` in turn as the encoder of a denoising autoencoder.
 
-    Layer m sees h⁽ᵐ⁻¹⁾ with a share ``noise`` of its entries set to 0, and a linear decoder, thrown
-    away afterwards, restores h⁽ᵐ⁻¹⁾ from h⁽ᵐ⁾ with the smallest mean squared error.
+    The input of layer m is h⁽ᵐ⁻¹⁾ with a share ``noise`` of its entries set to 0.  A linear decoder, which is
+    discarded afterwards, reconstructs h⁽ᵐ⁻¹⁾ from h⁽ᵐ⁾ with the smallest mean squared error.
 
     Parameters
     ----------

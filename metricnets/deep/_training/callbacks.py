@@ -1,4 +1,4 @@
-"""What happens between epochs: losses are recorded and shown, the learning rate falls, training stops early."""
+"""Callbacks: they record and show losses, schedule the learning rate and stop training early."""
 
 import copy
 import math
@@ -11,10 +11,10 @@ from metricnets.deep._training.foreign import checked_schedule
 
 
 class Watch(Callback):
-    """Record the losses, stop at one that is not a number, and show how far the training has got.
+    """Record the losses, raise an error if one is not finite, and show progress.
 
-    It keeps the weights of the last epoch that was finished and, with rows held back, of the best one.  A loss is
-    better if it is lower by 1e-4 of its size: losses may be negative, which skorch's own stopping does not see.
+    It keeps the weights of the last finished epoch and, with rows held back, of the best one.  A loss is better if it
+    is smaller by 1e-4 of its absolute value: losses may be negative, for which skorch's own early stopping is wrong.
     """
 
     def __init__(self, lr, max_epochs, verbose):
@@ -32,12 +32,15 @@ class Watch(Callback):
             if not math.isfinite(loss):
                 raise ValueError(
                     f"the loss became {loss} in epoch {len(net.history)}; lower lr (lr={self.lr:g}), or, if the "
-                    "loss is your own, mask the pairs where r is NaN, the diagonal among them."
+                    "loss is your own, leave out the pairs where r is NaN, such as the diagonal."
                 )
             lowest = self.lowest[part] = min(loss, self.lowest.get(part, math.inf))
             epoch |= {f"{part}_loss": loss, f"{part}_loss_best": loss == lowest}
         if not losses:
-            raise ValueError("the sampler gave no batch in this pass; it should be iterable anew, not a generator.")
+            raise ValueError(
+                "sampler= gave no batch in this pass; it should return an iterable that starts again in each pass, "
+                "not a generator."
+            )
         self.start, start = time.perf_counter(), self.start
         epoch["dur"] = self.start - start
         self.history.append({"epoch": len(net.history), **losses, "dur": epoch["dur"]})
@@ -58,8 +61,8 @@ class Watch(Callback):
             module.load_state_dict(self.best)
 
     def show(self, epoch, losses):
-        """Move the bar on, with the losses beside it."""
-        from tqdm.auto import tqdm  # starts a thread, which nobody needs who is shown nothing
+        """Advance the progress bar and show the losses next to it."""
+        from tqdm.auto import tqdm  # starts a thread, which is needed only if progress is shown
 
         if self.bar is None:
             self.bar = tqdm(total=self.max_epochs, unit="epoch")
@@ -70,7 +73,7 @@ class Watch(Callback):
 
 
 def _mean_loss(batches, part):
-    """Mean over rows of the losses of an epoch; None if it had no such part."""
+    """Mean over rows of the losses of an epoch; None if the epoch has no such part."""
     total = size = 0
     for batch in batches:
         if f"{part}_loss" in batch:
@@ -80,7 +83,7 @@ def _mean_loss(batches, part):
 
 
 class StopEarly(Callback):
-    """Stop after ``patience`` epochs without a better loss; the last of the callbacks."""
+    """Stop after ``patience`` epochs without a better loss; it must be the last callback."""
 
     def __init__(self, watch, patience):
         self.watch, self.patience = watch, patience
@@ -91,7 +94,7 @@ class StopEarly(Callback):
 
 
 class StopTraining(Exception):  # noqa: N818
-    """There is nothing more to gain."""
+    """Raised to stop training early."""
 
 
 def schedule(lr_schedule, max_epochs):

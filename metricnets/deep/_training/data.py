@@ -1,4 +1,4 @@
-"""What networks are trained on: points, targets with named fields, and the parts and chunks of both."""
+"""Training data of networks: points, targets with named fields, and parts and chunks of both."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ CHUNK = 4096  # rows taken at a time
 
 @dataclass
 class Targets:
-    """What is known of each sample, as tensors, and how two samples are related by it.
+    """Targets of the samples, as tensors, and the relation of two of them.
 
     Parameters
     ----------
     labels : tensor of shape (n,) or (n, n_labels)
-        Class codes, label sets, distributions, real values; of pairs +1 for similar and −1 for dissimilar.
+        Class codes, label sets, distributions or real values; for pairs, +1 if similar and −1 if dissimilar.
     row : tensor of int of shape (n,) or None
-        Which row of the table a sample is: one that was drawn twice makes no pair with itself.
+        Row of each sample in X; a row that occurs twice in a batch forms no pair with itself.
     source : tensor of bool of shape (n,) or None
         Whether a sample is of the source domain.
     relation : callable or None
-        ``(y_a, y_b) -> r`` of labels.
+        Function ``(y_a, y_b) -> r`` of labels.
     """
 
     labels: torch.Tensor
@@ -52,7 +52,7 @@ class Targets:
 
 
 class Rows(Dataset):
-    """Points and their targets; ``rows[indices]``, a tensor of indices, is a batch."""
+    """Points and their targets; ``rows[indices]``, for a tensor of indices, is a batch."""
 
     def __init__(self, X, targets):
         self.X, self.targets = X, targets
@@ -65,10 +65,10 @@ class Rows(Dataset):
 
 
 class Part:
-    """Some of the rows, as samplers see them: numbered from 0; iterated over, its batches.
+    """A subset of the rows, numbered from 0 for its sampler; an iterable of batches.
 
-    ``sampler`` gives index lists, a new pass at every iteration.  Iterating stands in place of PyTorch's loader,
-    which is made for one row at a time: a batch is one indexing of the whole table.
+    Each iteration over ``sampler`` is a new pass of index lists.  It replaces PyTorch's data loader, which
+    collects rows one by one; here a batch is indexed at once.
     """
 
     def __init__(self, rows, indices):
@@ -89,18 +89,18 @@ class Part:
 
 @dataclass
 class Plan:
-    """What kind of networks are trained.
+    """Kind of networks to train.
 
     Parameters
     ----------
     of_ours : bool
-        Whether the networks are perceptrons: their points are vectors, which are centred and scaled.  Others see
-        points of any shape, as they are.
+        Whether the networks are perceptrons: their points are vectors, which are centred and scaled.  Other networks
+        take points of any shape, unchanged.
     n_networks : int
     has_dropout : bool
         Whether training draws from PyTorch's global generators, as dropout does.
     of_others : bool
-        Whether anything is the user's own: modules, losses, samplers.  They may draw from these too.
+        Whether modules, losses, samplers or other functions are the user's, which may draw from these generators too.
     """
 
     of_ours: bool = True
@@ -111,17 +111,17 @@ class Plan:
 
 @dataclass
 class Problem:
-    """What is trained, on which rows, seeded how.
+    """A training problem: networks, rows and seed.
 
     Parameters
     ----------
     plan : Plan
     rows : Rows
-        With standardised points, where they are.
+        Their points are standardised if ``standardize`` is given.
     standardize : Standardize or None
-        What the points went through before.
+        Standardisation that was applied to the points.
     kept, held_back : ndarray of int
-        The rows to learn from, and those that tell when to stop.
+        Rows to train on, and rows for early stopping.
     seed : int
     """
 
@@ -135,7 +135,7 @@ class Problem:
 
 @dataclass
 class Trained:
-    """What came of training.
+    """Result of training.
 
     Parameters
     ----------
@@ -151,5 +151,5 @@ class Trained:
 
 
 def tensor_of(array, dtype=None):
-    """A tensor of the array, copied if it is read-only or runs backwards, which PyTorch cannot share."""
+    """A tensor of the array, copied if it is read-only or has negative strides, which PyTorch cannot share."""
     return torch.as_tensor(np.require(array, requirements=["C", "W"]), dtype=dtype)

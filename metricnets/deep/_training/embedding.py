@@ -1,4 +1,4 @@
-"""Embedding points with a network: in which precision, how many at a time, on which device."""
+"""Embedding of points with a network: precision, chunks and device."""
 
 import contextlib
 import copy
@@ -27,17 +27,17 @@ def embed(module, X, *, n_rows, in_double, device):
 
 @torch.no_grad()
 def checked_network(network, X):
-    """See that a network embeds, rows in and rows out, and learns.
+    """Check that a network embeds points and has parameters to train.
 
     Returns
     -------
     network : torch.nn.Module
-        Behind a conversion to int64 if it takes whole numbers alone.
+        The network, after a conversion to int64 if it takes only integers.
 
     Raises
     ------
     ValueError
-        If it cannot take such points, does not return a row for each, or has nothing to learn.
+        If the network cannot take these points, does not return a row for each, or has no parameters to train.
     """
     network.eval()
     try:
@@ -57,7 +57,7 @@ def checked_network(network, X):
     for parameter in network.parameters():
         if parameter.requires_grad:
             return network.train()
-    raise ValueError("module has no parameter that could be trained.")
+    raise ValueError("module has no parameter to train; give one with a parameter that requires a gradient.")
 
 
 @torch.no_grad()

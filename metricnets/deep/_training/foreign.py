@@ -1,4 +1,4 @@
-"""What users bring along, checked: errors say which parameter it was."""
+"""Checks of the user's modules and functions; errors name the parameter."""
 
 import inspect
 
@@ -12,7 +12,7 @@ RAW = (RuntimeError, TypeError, ValueError, IndexError, AttributeError, Assertio
 
 
 class naming:  # noqa: N801
-    """Context in which an error of something of the user's own becomes a ValueError that names the parameter."""
+    """Context in which an error in the user's code becomes a ValueError that names the parameter."""
 
     def __init__(self, name, value):
         self.name, self.value = name, value
@@ -21,13 +21,13 @@ class naming:  # noqa: N801
         return self
 
     def __exit__(self, kind, error, traceback):
-        if kind in RAW:  # no subclass: who is out of memory wants to know that
+        if kind in RAW:  # subclasses, such as OutOfMemoryError, are raised unchanged
             value = getattr(self.value, "__name__", type(self.value).__name__)
             raise ValueError(f"{self.name}={value} raised {kind.__name__}: {error}") from error
 
 
 class CheckedSampler:
-    """Index lists of a sampler of the user's own, ``sampler(labels, batch_size, rng)``."""
+    """Index lists of a sampler of the user, ``sampler(labels, batch_size, rng)``."""
 
     def __init__(self, sampler, labels, batch_size, rng):
         self.sampler, self.n_rows = sampler, len(labels)
@@ -48,33 +48,33 @@ class CheckedSampler:
             yield self.checked(indices)
 
     def checked(self, indices):
-        """Indices as an array; ValueError if they are no row numbers."""
+        """Indices as an array; ValueError if they are not row numbers."""
         with naming("sampler", self.sampler):
             rows = np.asarray(indices)
         if rows.ndim != 1 or not len(rows) or rows.dtype.kind not in "iu":
             raise ValueError(
-                f"sampler should give lists of row numbers that are not empty; got an array of shape {rows.shape} and "
-                f"type {rows.dtype}."
+                f"sampler should give non-empty lists of row numbers; got an array of shape {rows.shape} and type "
+                f"{rows.dtype}."
             )
         if rows.min() < 0 or rows.max() >= self.n_rows:
             raise ValueError(
-                f"sampler gave row numbers from {rows.min()} to {rows.max()}; there are {self.n_rows} rows, from 0."
+                f"sampler should give row numbers from 0 to {self.n_rows - 1}; it gave {rows.min()} to {rows.max()}."
             )
         return rows.astype(np.int64)
 
 
 def checked_miner(miner, z, r):
-    """The relation that a miner makes of another one; ValueError if it is none."""
+    """The relation that a miner returns; ValueError if it is not a tensor of the same shape."""
     with naming("miner", miner):
         mined = miner(z, r)
     if not isinstance(mined, torch.Tensor) or mined.shape != r.shape:
         got = f"shape {tuple(mined.shape)}" if isinstance(mined, torch.Tensor) else type(mined).__name__
-        raise ValueError(f"miner should turn embeddings and r into r with NaN in places, {tuple(r.shape)}; got {got}.")
+        raise ValueError(f"miner should return r, of shape {tuple(r.shape)}, with NaN for some pairs; got {got}.")
     return mined
 
 
 def checked_loss(loss, of_training):
-    """A loss as a scalar; ValueError if it is none, or depends on nothing that could be learned."""
+    """A loss as a scalar; ValueError if it is not a scalar, or does not depend on the embeddings."""
     if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
         got = f"shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else type(loss).__name__
         raise ValueError(f"loss should return a scalar tensor, such as a mean over pairs; got {got}.")
@@ -84,7 +84,7 @@ def checked_loss(loss, of_training):
 
 
 def own_optimizer(build, groups, params, weight_decay):
-    """The optimiser that ``build`` makes of parameter groups; ValueError if it is none of PyTorch's."""
+    """The optimiser that ``build`` returns for parameter groups; ValueError if it is not one of PyTorch."""
     if takes(build, "weight_decay"):
         params = params | {"weight_decay": weight_decay}
     else:
@@ -92,21 +92,21 @@ def own_optimizer(build, groups, params, weight_decay):
     with naming("optimizer", build):
         optimizer = build(groups, **params)
     if not isinstance(optimizer, torch.optim.Optimizer):
-        raise ValueError(f"optimizer={build!r} should make an optimiser of PyTorch; got {type(optimizer).__name__}.")
+        raise ValueError(f"optimizer={build!r} should return an optimiser of PyTorch; got {type(optimizer).__name__}.")
     return optimizer
 
 
 def checked_schedule(lr_schedule, optimizer):
-    """The scheduler of an ``lr_schedule`` of the user's own; ValueError if it is none."""
+    """The scheduler that the user's ``lr_schedule`` returns; ValueError if it is not a scheduler."""
     with naming("lr_schedule", lr_schedule):
         scheduler = lr_schedule(optimizer)
     if not hasattr(scheduler, "step"):
-        raise ValueError(f"lr_schedule should make a scheduler of PyTorch; got {type(scheduler).__name__}.")
+        raise ValueError(f"lr_schedule should return a scheduler of PyTorch; got {type(scheduler).__name__}.")
     return scheduler
 
 
 def checked_callbacks(callbacks, held_back):
-    """The callbacks; ValueError if one is none, or asks for what there is not."""
+    """The callbacks; ValueError if one is not of skorch, or needs predictions or a validation loss that is missing."""
     for named in callbacks:
         callback = named[1] if isinstance(named, tuple) else named
         check_instance(callback, "callbacks")
@@ -114,8 +114,8 @@ def checked_callbacks(callbacks, held_back):
             raise ValueError(f"callbacks should hold callbacks of skorch; got {callback!r}.")
         if isinstance(callback, EpochScoring | BatchScoring):
             raise ValueError(
-                f"callbacks has {type(callback).__name__}, which scores predictions, and a network that embeds makes "
-                "none; write a callback that looks at net.module_."
+                f"callbacks has {type(callback).__name__}, which scores predictions, and an embedding network makes "
+                "none; write a callback that uses net.module_."
             )
         monitor = getattr(callback, "monitor", None)
         if held_back is None and isinstance(monitor, str) and monitor.startswith("valid_"):
@@ -127,6 +127,6 @@ def checked_callbacks(callbacks, held_back):
 
 
 def takes(function, name):
-    """Whether a function has a parameter of this name, or takes any."""
+    """Whether a function has a parameter of this name, or takes any keyword argument."""
     parameters = inspect.signature(function).parameters
     return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())

@@ -1,4 +1,4 @@
-"""Closed forms that a perceptron starts from: principal components, and whitening by pairs that are alike."""
+"""Initial weights of a perceptron in closed form: principal components, and whitening by similar pairs."""
 
 import numpy as np
 import torch
@@ -8,15 +8,15 @@ from torch import nn
 
 from metricnets._linalg import COLLINEAR, components_from_metric
 
-RIDGE = 0.03  # of the mean variance of differences of points that are alike
+RIDGE = 0.03  # of the mean variance of differences of similar points
 
 
 @torch.no_grad()
 def principal_start(module, X, differences=None):
     """Set a perceptron to the principal components of X, scaled to a mean variance of 1.
 
-    With ``differences`` (n, d) of points that are alike, these have no preferred direction among the
-    components, and others of their units are 0: see `whitening_within`.
+    With ``differences`` (n, d) of similar points, the components are whitened by them, see `whitening_within`;
+    further units of the first layer are 0.
     """
     first, *others = (block[0] for block in module)
     pca = PCA(min(*X.shape, first.out_features), random_state=0).fit(X)
@@ -32,10 +32,10 @@ def principal_start(module, X, differences=None):
 
 
 def whitening_within(components, variances, differences):
-    """Combine principal components (k, d) so that differences of points that are alike have covariance I.
+    """Combine principal components (k, d) so that differences of similar points have covariance I.
 
-    The combination is the symmetric root among components of variance 1, so that the units of a layer
-    vary about alike.  Returns the maps (k', d) and their variances.
+    The combination is a symmetric square root, applied to components of variance 1, so that the variances of the
+    units of a layer are similar.  Returns the linear maps (k', d) and their variances.
     """
     varies = variances > COLLINEAR * variances[0]
     unit = components[varies] / np.sqrt(variances[varies])[:, None]  # (k', d)

@@ -1,7 +1,7 @@
 """skorch's loop over batches of rows.
 
-skorch drives the epochs, the schedule and the callbacks.  What is set here is what makes it fast: a batch
-is one indexing of the whole table, and the optimiser is fused.
+skorch runs the epochs, the schedule and the callbacks.  This module makes it fast: a batch is indexed at once, and
+the optimiser is fused.
 """
 
 import contextlib
@@ -26,9 +26,9 @@ OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch
 
 @dataclass
 class Options:
-    """How a network is trained; see the parameters of `metricnets.deep._base.DeepMetric`.
+    """Options of training; see the parameters of `metricnets.deep._base.DeepMetric`.
 
-    Training stops after ``patience`` epochs without a lower loss on the rows held back, if there are any.
+    Training stops after ``patience`` epochs without a smaller loss on the rows held back, if there are any.
     """
 
     optimizer: object
@@ -44,17 +44,17 @@ class Options:
 
 
 class _Net(NeuralNet):
-    """skorch's loop, which prints nothing and wastes no time between steps.
+    """skorch's loop without printing and with a faster step.
 
-    Its own step, which serves optimisers that evaluate the loss several times too, takes a tenth
-    longer on small networks.
+    skorch's own step supports optimisers that evaluate the loss several times, and takes a tenth longer for
+    small networks.
     """
 
     interrupted = False
     _default_callbacks = []  # instead of four
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
-        """Train, and see who interrupts it."""
+        """Train, and record whether the user interrupted it."""
         closure = inspect.signature(type(self.optimizer_).step).parameters.get("closure")
         self.takes_closure = closure is not None and closure.default is closure.empty  # as L-BFGS does
         try:
@@ -74,7 +74,7 @@ class _Net(NeuralNet):
         if self.takes_closure:
             return super().train_step(batch, **fit_params)
         if not self.module_.training:
-            self._set_training(True)  # a walk through all layers
+            self._set_training(True)  # slow: it visits all layers
         x, targets = batch
         self.optimizer_.zero_grad()
         with naming("module", self.module_) if self.of_others else NOTHING:
@@ -90,14 +90,14 @@ class _Net(NeuralNet):
     def get_loss(self, y_pred, y_true, X=None, training=True):
         criterion = self.criterion_
         if not training and not isinstance(criterion, _Function):
-            criterion = copy.deepcopy(criterion)  # it may remember what it saw
+            criterion = copy.deepcopy(criterion)  # it may have a state, which validation should not change
         loss = criterion(y_pred, y_true if self.device == "cpu" else y_true.to(self.device))
         is_scalar = isinstance(loss, torch.Tensor) and loss.ndim == 0 and (loss.requires_grad or not training)
         return loss if is_scalar else checked_loss(loss, training)
 
 
 class _Function(nn.Module):
-    """A loss that is a function, as the module that skorch wants."""
+    """A loss function as a module, which skorch needs."""
 
     def __init__(self, loss):
         super().__init__()
@@ -117,20 +117,20 @@ def train(module, criterion, parts, options):
     criterion : callable or torch.nn.Module
         A module's parameters are trained too.
     parts : list of one or two `Part`
-        The rows to learn from and, second, those held back: then the best epoch is kept.
+        The rows to train on and, if there is a second part, those held back: then the best epoch is kept.
     options : Options
 
     Returns
     -------
     history : list of dict
-        epoch, train_loss, valid_loss and dur (seconds) of every epoch that was finished.
+        epoch, train_loss, valid_loss and dur (seconds) of each finished epoch.
     interrupted : bool
         Whether the user interrupted it.
 
     Raises
     ------
     ValueError
-        If a loss is no longer a finite number.
+        If a loss is no longer finite.
     """
     kept, held_back = parts[0], parts[1] if len(parts) > 1 else None
     watch = Watch(options.lr, options.max_epochs, options.verbose)
@@ -168,19 +168,19 @@ def train(module, criterion, parts, options):
 
 
 def _stopped_by_skorch(interrupt):
-    """Whether a callback of skorch stopped the training, which it does by an interrupt, and not the user."""
+    """Whether the interrupt was raised by a callback of skorch to stop training, and not by the user."""
     innermost = traceback.extract_tb(interrupt.__traceback__)[-1]
     return innermost.filename.endswith("training.py") and "skorch" in innermost.filename and "raise" in innermost.line
 
 
 def _optimizer(groups, options, criterion, **params):
-    """Optimiser of the parameters of these groups; those of the loss do not decay."""
+    """Optimiser of the parameters of these groups; parameters of the loss have no weight decay."""
     build = OPTIMIZERS.get(options.optimizer, options.optimizer)
     params["lr"] = options.lr
     if options.optimizer == "sgd":
         params["momentum"] = 0.9
     if build is not options.optimizer:
-        params["fused"] = torch.__version__ >= (2, 4)  # the first to have them on the CPU
+        params["fused"] = torch.__version__ >= (2, 4)  # the first version with fused optimisers on the CPU
     decayed, others = {"params": []}, {"params": [], "weight_decay": 0.0}
     of_loss = set(map(id, criterion.parameters())) if isinstance(criterion, torch.nn.Module) else ()
     for group in groups:

@@ -1,4 +1,4 @@
-"""Trained networks in NumPy, where it is known what they compute."""
+"""Translation of trained networks to NumPy, if all their layers are of known types."""
 
 import copy
 
@@ -24,7 +24,7 @@ HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 
 
 class TorchEmbedding:
-    """Any other network, frozen: NumPy in, NumPy out."""
+    """Any other network, as a function of NumPy arrays."""
 
     def __init__(self, module, in_double):
         self.module, self.dtype = copy.deepcopy(module).cpu().eval(), torch.float64 if in_double else torch.float32
@@ -37,7 +37,7 @@ class TorchEmbedding:
 
 
 def as_numpy(module, in_double=False):
-    """Translate a network to NumPy, in float64; one that may compute anything else stays as it is.
+    """Translate a network to NumPy, in float64; a network that cannot be translated is wrapped unchanged.
 
     Returns
     -------
@@ -50,13 +50,13 @@ def as_numpy(module, in_double=False):
 
 
 def _does_what_its_type_does(module):
-    """Whether nothing was hung on a module that changes its output: a hook, for all modules too, or another forward."""
+    """Whether a module has no hook, global or its own, and no replaced forward, which would change its output."""
     changed = any(getattr(module, hooks) or getattr(torch_modules, f"_global{hooks}") for hooks in HOOKS)
     return not changed and "forward" not in vars(module)
 
 
 def _translated(module):
-    """The function of a module of a type that is known, which no subclass is; otherwise None."""
+    """The function of a module of a known type, subclasses excluded; otherwise None."""
     kind = type(module)
     if kind is nn.Linear:
         bias = 0.0 if module.bias is None else module.bias.detach().double().numpy()
@@ -79,5 +79,5 @@ def _translated(module):
 
 
 def _joined(join, parts, *extra):
-    """The parts joined, if all of them are translated."""
+    """The parts joined; None unless all of them are translated."""
     return None if any(part is None for part in parts) else join(parts, *extra)

@@ -1,4 +1,4 @@
-"""Pairs of points as rows to train on, moved about by the differences of similar ones."""
+"""Pairs of points as training rows, with jitter by the differences of similar pairs."""
 
 import torch
 
@@ -6,11 +6,11 @@ from metricnets.deep._training.data import Rows
 
 
 class Pairs(Rows):
-    """Pairs of points of a table: a batch is their first points, then their second points.
+    """Pairs of rows of X: a batch holds their first points, then their second points.
 
-    Those learned from are new in every pass: each point x is moved to x ± ``jitter`` (a − b) / √2, for
-    a random similar pair (a, b) among them.  The difference of similar points is noise, and does not depend on
-    where they are, so that the pairs a network could learn by heart are as many as one likes.
+    In each pass, each point x of the training pairs becomes x ± ``jitter`` (a − b) / √2, for a random similar
+    pair (a, b) among them.  The difference of similar points is noise that does not depend on their place, so this
+    is a data augmentation, which reduces overfitting.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ class Pairs(Rows):
         +1 for similar, −1 for dissimilar pairs.
     members : tensor of int of shape (n_pairs, 2)
     kept : array of int
-        The pairs that are learned from.
+        The pairs to train on.
     jitter : float
     """
 
@@ -39,12 +39,12 @@ class Pairs(Rows):
         return x, self.targets[indices]
 
     def steps(self, n):
-        """Random steps (n, ...), of PyTorch's generator."""
+        """Random steps (n, ...), from PyTorch's global generator."""
         a, b = self.X[self.similar[torch.randint(len(self.similar), (n,))].T]
         return (a - b) * (self.jitter / 2**0.5)
 
     def sample(self, n, generator):
-        """Points (2 m, d) of at most n of the pairs learned from, and the differences of similar ones among them."""
+        """Points (2 m, d) of at most n of the training pairs, and the differences of the similar ones among them."""
         some = self.kept[torch.randperm(len(self.kept), generator=generator)[:n]]
         a, b = self.X[self.members[some].T].double()
         return torch.cat([a, b]).numpy(), (a - b)[self.targets.labels[some] > 0].numpy()

@@ -21,7 +21,7 @@ def _one_torch_thread():
 
 
 one_torch_thread = Shared(_one_torch_thread, each=partial(torch.set_num_threads, 1))
-"""Context in which PyTorch computes in one thread.
+"""Context in which PyTorch uses one thread.
 
 Small networks are slower in two threads than in one, and the number of threads changes the last
 bits of the result.
@@ -39,27 +39,27 @@ def _single_precision():
 
 
 single_precision = Shared(_single_precision)
-"""Context in which new tensors of floats are of single precision, in all threads."""
+"""Context in which new floating-point tensors have single precision, in all threads."""
 
 
 def threads_for(X):
-    """Context of one thread for tables; networks of images and other large points take as many as PyTorch does."""
+    """Context of one thread for vectors; for images and other points it leaves PyTorch's number of threads."""
     return one_torch_thread if X.ndim == 2 else contextlib.nullcontext()
 
 
 def _autocasts(kind):
-    """Whether the caller has set automatic mixed precision; PyTorch before 2.4 does not say of each device."""
+    """Whether the caller has set automatic mixed precision; before 2.4 PyTorch cannot be asked for each device."""
     return torch.__version__ < (2, 4) or torch.is_autocast_enabled(kind)
 
 
 @contextlib.contextmanager
 def defaults(device="cpu", gradients=True):
-    """Context of PyTorch's own modes, whatever the caller has set: full precision, gradients or none, the CPU."""
+    """Context of PyTorch's default modes, regardless of the caller's: no autocast, gradients or not, the CPU."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(torch.inference_mode(not gradients))
         stack.enter_context(torch.set_grad_enabled(gradients))
         for kind in {"cpu", torch.device(device).type}:
-            if _autocasts(kind):  # else a module's own autocast would be an inner one, which never renews its casts
+            if _autocasts(kind):  # otherwise a module's own autocast would be nested, and keep outdated casts
                 stack.enter_context(torch.autocast(kind, enabled=False, cache_enabled=False))
         if torch.empty(0).device.type != "cpu":
             stack.enter_context(torch.device("cpu"))
@@ -68,11 +68,11 @@ def defaults(device="cpu", gradients=True):
 
 @contextlib.contextmanager
 def randomness(seed, device, globally):
-    """Context that gives the generator to draw from, seeded.
+    """Context that returns a seeded generator.
 
-    It is one of our own, unless something draws ``globally``, from the generators of PyTorch, as dropout and other
-    people's modules do.  Then these are seeded, and floats are of single precision, until all is as it was; one
-    thread at a time.
+    It is a new generator, unless something draws ``globally``, from the generators of PyTorch, as dropout and the
+    user's modules do.  Then these generators are seeded and the default is single precision, in one thread at a time;
+    at the end their states and the default are restored.
     """
     if not globally:
         yield torch.Generator().manual_seed(seed)
@@ -87,7 +87,7 @@ def randomness(seed, device, globally):
 
 @contextlib.contextmanager
 def drawing_globally(generator):
-    """Context in which PyTorch's global generator goes on where ours is, which then goes on where that was."""
+    """Context in which PyTorch's global generator continues from the state of ours, which is updated at the end."""
     with randomness(0, "cpu", globally=True) as everybodys:
         everybodys.set_state(generator.get_state())
         yield

@@ -1,4 +1,4 @@
-"""The scale of points before a network, and of those beside it."""
+"""Scaling of the points before a network, and of those appended by a skip connection."""
 
 import numpy as np
 import torch
@@ -7,15 +7,15 @@ from sklearn.utils import gen_batches
 from metricnets.deep._training.data import CHUNK
 from metricnets.networks import Skip, Standardize
 
-LARGEST = 1e300  # of the features: their differences are numbers still
+LARGEST = 1e300  # absolute value of features, so that their differences are finite
 
 
 def standardization(X, weights=None):
-    """Find the mean of each feature of an array (n, d), and one standard deviation for all that vary.
+    """Compute the mean of each feature of an array (n, d), and one standard deviation for all that vary.
 
-    ``weights`` say how often a row counts.  All is computed from the smallest values and in units of a power of two,
-    which loses no digits, so that neither the origin nor the unit of the points matters; and rounded to
-    the 24 digits of single precision, so that the order in which rows were summed does not.
+    ``weights`` are the numbers of occurrences of the rows.  Values are taken relative to the smallest ones, in units
+    of a power of two, which loses no digits, so that the result does not depend on the origin and the unit of the
+    points.  It is rounded to the 24 bits of single precision, so that it does not depend on the order of the rows.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def standardization(X, weights=None):
 
 
 def _rounded(numbers):
-    """Numbers of double precision with the 24 digits of single precision."""
+    """Numbers of double precision, rounded to the 24 bits of single precision."""
     digits, exponents = np.frexp(numbers)
     return np.ldexp(digits.astype(np.float32).astype(float), exponents)
 
@@ -54,7 +54,7 @@ def standardized(X, standardize):
 
 @torch.no_grad()
 def beside_points(network, X, weight, n_rows):
-    """A network with the points beside it: their mean squared distance is ``weight`` times that of the embeddings.
+    """A network with a skip connection; the mean squared distance of points is ``weight`` times that of embeddings.
 
     It embeds ``n_rows`` at a time.
     """
