@@ -43,7 +43,7 @@ class DeepMetric(MetricMixin, Parametrized):
     Parameters
     ----------
     optimizer : {'adamw', 'adam', 'sgd'} or callable, default='adamw'
-        Optimiser; 'sgd' has momentum 0.9.  A callable takes the parameters of the network, ``lr=`` and, if it has
+        Optimiser; 'sgd' has momentum 0.9.  A callable takes the parameters to train, ``lr=`` and, if it has
         it, ``weight_decay=``, and returns an optimiser of PyTorch.
     lr : float > 0, default=0.01
         Learning rate.
