@@ -106,7 +106,8 @@ def arguments(name, X, y, rng):
 # All that may be wrong with such data: no dissimilar samples, or no similar ones.
 ALLOWED = re.compile(
     "gives no (similar|dissimilar) pairs|gives no triplets|or 1 and 0, both of them|one class only|"
-    "no class has two|there is nothing to align with|no chunk has two|chunk_size=2 is more than any class has|no dissimilar pair"
+    "no class has two|there is nothing to align with|no chunk has two|chunk_size=2 is more than any class has|"
+    "no dissimilar pair"
 )
 
 
