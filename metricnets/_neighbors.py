@@ -88,7 +88,13 @@ class Neighbors:
 
     def __call__(self, queries: np.ndarray | None = None) -> np.ndarray:
         """Return the indices of the nearest rows, (n_queries, k), as `nearest`."""
-        queries = queries if queries is None else shifted(queries, self.origin)
+        if queries is not None:
+            if queries.shape[1] != len(self.origin):
+                raise ValueError(
+                    f"points have {queries.shape[1]} components, and {len(self.origin)} in training; metric should "
+                    "embed all points into one space."
+                )
+            queries = shifted(queries, self.origin)
         with one_thread("openmp"):
             return self.index.kneighbors(queries, return_distance=False)
 
