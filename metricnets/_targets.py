@@ -11,7 +11,7 @@ from sklearn.preprocessing import label_binarize
 from sklearn.utils.multiclass import type_of_target
 
 from metricnets import relations
-from metricnets._labels import check_known, known_classes, partial_codes
+from metricnets._labels import check_known, known_classes
 from metricnets.exceptions import check_option, warn
 
 NAMES = ["auto", *relations.__all__]
@@ -28,7 +28,7 @@ def readable(y: ArrayLike, relation: str | Callable) -> ArrayLike:
 
     For other relations y is returned unchanged.
     """
-    return partial_codes(known_classes(y)[1]) if relation == "known_class" else y
+    return known_classes(y)[1] if relation == "known_class" else y
 
 
 def resolve(y: np.ndarray, relation: str | Callable = "auto") -> tuple[Callable, np.ndarray, np.ndarray | None]:

@@ -186,7 +186,7 @@ class DeepMetric(MetricMixin, Parametrized):
         parts, rng, trained = [Part(rows, problem.kept)], np.random.default_rng(seed), Trained([], [])
         if len(problem.held_back):
             parts.append(Part(rows, problem.held_back))
-        globally = plan.has_dropout or plan.of_others
+        globally = plan.draws_globally or plan.of_others
         with threads_for(rows.X), randomness(seed, device, globally) as generator:
             for part in parts:
                 part.sampler = self._make_batches(part, rng)

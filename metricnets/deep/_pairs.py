@@ -134,7 +134,7 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
             principal_start(network, points, differences if self.init == "within" else None)
 
     def _plan(self):
-        return replace(super()._plan(), has_dropout=True) if self.jitter else super()._plan()
+        return replace(super()._plan(), draws_globally=True) if self.jitter else super()._plan()
 
     def _pair_loss(self, d2, similar):
         """Hook: the loss of squared distances (n,) and the mask of similar pairs (n,); a scalar."""

@@ -71,9 +71,9 @@ class NetworkMetric(DeepMetric):
     skip: NonNegative = 0.0
 
     def _plan(self):
-        has_dropout = self.dropout > 0 or self.input_dropout > 0
+        draws_globally = self.dropout > 0 or self.input_dropout > 0
         of_others = any(map(callable, self.get_params(deep=False).values()))
-        return Plan(self.module is None, self.n_networks, has_dropout, of_others)
+        return Plan(self.module is None, self.n_networks, draws_globally, of_others)
 
     def _joined(self, networks, X):
         module = networks[0] if len(networks) == 1 else Ensemble(networks)

@@ -462,3 +462,28 @@ def test_no_thread_is_left_behind_by_a_silent_fit():
     for name in LEARNERS:
         learner(name).fit(*data(name))
     assert {thread.name for thread in set(threading.enumerate()) - before} == set()
+
+
+class Normed(nn.Module):
+    """A module that is not translated to NumPy."""
+
+    def __init__(self, shape):
+        super().__init__()
+        self.norm, self.linear = nn.BatchNorm1d(shape[0]), nn.Linear(shape[0], 3)
+
+    def forward(self, x):
+        return self.linear(self.norm(x))
+
+
+def test_the_metric_of_a_module_is_its_distance_far_from_the_origin(points):
+    X, y = points[0] + 4096, points[1]
+    model = EmbeddingNet(module=Normed, max_epochs=2, random_state=0).fit(X, y)
+    metric, expected = model.get_metric(), model.pair_distance(np.stack([X[:-1], X[1:]], axis=1))
+    np.testing.assert_allclose([metric(u, v) for u, v in zip(X, X[1:])], expected, rtol=1e-9)
+
+
+def test_the_tensor_of_a_relation_is_left_alone(points):
+    X, y = points
+    table = torch.as_tensor((y[:, None] == y) * 1.0, dtype=torch.float32)
+    EmbeddingNet(relation=lambda a, b: table, sampler="shuffled", batch_size=len(y), max_epochs=1).fit(X, y)
+    assert table.isfinite().all()

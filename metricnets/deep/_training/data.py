@@ -97,7 +97,7 @@ class Plan:
         Whether the networks are perceptrons: their points are vectors, which are centred and scaled.  Other networks
         take points of any shape, unchanged.
     n_networks : int
-    has_dropout : bool
+    draws_globally : bool
         Whether training draws from PyTorch's global generators, as dropout does.
     of_others : bool
         Whether modules, losses, samplers or other functions are the user's, which may draw from these generators too.
@@ -105,7 +105,7 @@ class Plan:
 
     of_ours: bool = True
     n_networks: int = 1
-    has_dropout: bool = False
+    draws_globally: bool = False
     of_others: bool = False
 
 
