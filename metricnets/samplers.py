@@ -8,8 +8,6 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metricnets._dealing import Deck, by_class, largest_k, mean_rows, ranges, shares
-
 __all__ = ["ClassBalanced", "ClassPairs", "DomainBalanced", "Shuffled"]
 
 
@@ -75,12 +73,12 @@ class ClassBalanced:
     def __init__(
         self, codes: ArrayLike, batch_size: int, rng: np.random.Generator | np.random.RandomState, n_per_class: int = 8
     ) -> None:
-        order, counts = by_class(np.asarray(codes))
+        order, counts = _by_class(np.asarray(codes))
         alone = np.repeat(counts == 1, counts)
         self.singles, self.order, self.sizes, self.rng = order[alone], order[~alone], counts[counts > 1], rng
-        self.n_classes, self.n_singles = shares(self.sizes, len(self.singles), batch_size, n_per_class)
-        self.n_per_class = largest_k(self.sizes, self.n_classes, batch_size - self.n_singles, n_per_class)
-        n_rows = self.n_singles + self.n_classes * mean_rows(self.sizes, self.n_per_class)
+        self.n_classes, self.n_singles = _shares(self.sizes, len(self.singles), batch_size, n_per_class)
+        self.n_per_class = _largest_k(self.sizes, self.n_classes, batch_size - self.n_singles, n_per_class)
+        n_rows = self.n_singles + self.n_classes * _mean_rows(self.sizes, self.n_per_class)
         self.n_batches = max(1, round(len(order) / max(1, n_rows)))
 
     def __len__(self) -> int:
@@ -88,19 +86,23 @@ class ClassBalanced:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         classes = self._dealt_classes()  # (n_batches, P)
-        n_singles = np.diff(np.ceil(self.n_singles * np.arange(self.n_batches + 1)).astype(int))
-        singles = Deck(self.singles, self.rng)
         ends = np.cumsum(np.minimum(self.sizes, self.n_per_class)[classes].sum(axis=1))
-        parts = np.split(self._dealt_rows(classes.ravel()), ends[:-1])
-        return (np.concatenate([rows, singles.draw(n)]) for rows, n in zip(parts, n_singles))
+        batches = np.split(self._dealt_rows(classes.ravel()), ends[:-1])
+        if len(self.singles):
+            n_singles = np.diff(np.ceil(self.n_singles * np.arange(self.n_batches + 1)).astype(int))
+            singles = map(_Deck(self.singles, self.rng).draw, n_singles)
+            batches = map(np.concatenate, zip(batches, singles))
+        return iter(batches)
 
     def _dealt_classes(self):
         """Draw P different classes for each batch, (n_batches, P), from a deck that is shuffled when it has run out."""
         per_deck = len(self.sizes) // max(1, self.n_classes)
         if not per_deck:
             return np.empty((self.n_batches, 0), int)
-        decks = [self.rng.permutation(len(self.sizes)) for _ in range(-(-self.n_batches // per_deck))]
-        return np.array(decks)[:, : per_deck * self.n_classes].reshape(-1, self.n_classes)[: self.n_batches]
+        decks = np.empty((-(-self.n_batches // per_deck), len(self.sizes)), int)
+        for deck in decks:
+            deck[:] = self.rng.permutation(len(self.sizes))
+        return decks[:, : per_deck * self.n_classes].reshape(-1, self.n_classes)[: self.n_batches]
 
     def _dealt_rows(self, hands):
         """Draw at most K rows for each class in ``hands``, from decks that are shuffled when they have run out."""
@@ -109,15 +111,15 @@ class ClassBalanced:
         n_decks = -(-n_hands // per_deck)
         deck_sizes = np.repeat(sizes, n_decks)
         ends = np.cumsum(deck_sizes)
-        cards = self.order[ranges(np.repeat(np.cumsum(sizes) - sizes, n_decks), deck_sizes)]
+        cards = self.order[_ranges(np.repeat(np.cumsum(sizes) - sizes, n_decks), deck_sizes)]
         for size, end in zip(deck_sizes.tolist(), ends.tolist()):
             if size >= K:
                 self.rng.shuffle(cards[end - size : end])
         turn = np.empty(len(hands), int)  # number of a hand among those of its class, from 0
-        turn[np.argsort(hands, kind="stable")] = ranges(np.zeros_like(n_hands), n_hands)
+        turn[np.argsort(hands, kind="stable")] = _ranges(np.zeros_like(n_hands), n_hands)
         deck = (np.cumsum(n_decks) - n_decks)[hands] + turn // per_deck[hands]
         first = (ends - deck_sizes)[deck] + turn % per_deck[hands] * K
-        return cards[ranges(first, np.minimum(sizes, K)[hands])]
+        return cards[_ranges(first, np.minimum(sizes, K)[hands])]
 
 
 class ClassPairs:
@@ -144,7 +146,7 @@ class ClassPairs:
     """
 
     def __init__(self, codes: ArrayLike, batch_size: int, rng: np.random.Generator | np.random.RandomState) -> None:
-        self.order, counts = by_class(np.asarray(codes))
+        self.order, counts = _by_class(np.asarray(codes))
         ends = np.cumsum(counts)
         self.start, self.stop = np.repeat(ends - counts, counts), np.repeat(ends, counts)
         self.n_similar, self.rng = max(1, batch_size // 4), rng
@@ -198,6 +200,59 @@ class DomainBalanced:
         return self.n_batches
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        decks = [Deck(part, self.rng) for part in self.parts]
+        decks = [_Deck(part, self.rng) for part in self.parts]
         for _ in range(self.n_batches):
             yield np.concatenate([deck.draw(self.half) for deck in decks])
+
+
+class _Deck:
+    """Cards that are drawn without replacement, and shuffled again when they run out."""
+
+    def __init__(self, cards: np.ndarray, rng: np.random.Generator | np.random.RandomState) -> None:
+        self.cards, self.rng, self.left = cards, rng, cards[:0]
+
+    def draw(self, n: int) -> np.ndarray:
+        """Return the next n cards, or all cards if there are fewer."""
+        if n >= len(self.cards):
+            return self.cards
+        if len(self.left) < n:
+            held = np.isin(self.cards, self.left)  # these come last in the next round, so that no hand has a card twice
+            new = (self.rng.permutation(cards) for cards in (self.cards[~held], self.cards[held]))
+            self.left = np.concatenate([self.left, *new])
+        drawn, self.left = self.left[:n], self.left[n:]
+        return drawn
+
+
+def _by_class(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of known class, sorted by class, and the number of rows of each class."""
+    known = np.flatnonzero(codes >= 0)
+    counts = np.unique(codes[known], return_counts=True)[1]
+    return known[np.argsort(codes[known], kind="stable")], counts
+
+
+def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Concatenate the ranges start, ..., start + length - 1."""
+    ends = np.cumsum(lengths)
+    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + lengths, lengths)
+
+
+def _mean_rows(sizes: np.ndarray, k: int) -> float:
+    """Mean number of rows of a class, with at most k each."""
+    return np.minimum(sizes, k).mean() if len(sizes) else 0
+
+
+def _shares(sizes: np.ndarray, n_singles: int, batch_size: int, k: int) -> tuple[int, float]:
+    """Number of classes in a batch, and mean number of rows that are alone in their class."""
+    if not len(sizes):
+        return 0, min(n_singles, max(2, batch_size))
+    mean = _mean_rows(sizes, k)
+    share = max(batch_size / (mean + n_singles / len(sizes)), batch_size / 2 / mean)
+    n_classes = min(max(2, int(share)), len(sizes))
+    return n_classes, min(n_singles * n_classes / len(sizes), batch_size / 2)
+
+
+def _largest_k(sizes: np.ndarray, n_classes: int, n_rows: float, k: int) -> int:
+    """Largest number of rows for each class, at least ``k``, with at most ``n_rows`` in a batch on average."""
+    numbers = np.arange(1, sizes.max(initial=0) + 1)
+    n_larger = len(sizes) - np.searchsorted(np.sort(sizes), numbers)  # classes with this number of rows or more
+    return max(k, int(np.searchsorted(n_classes * np.cumsum(n_larger), n_rows * len(sizes), side="right")))

@@ -32,7 +32,6 @@ LAYERS = {
     "_params": 1,
     "relations": 2,
     "_initialization": 2,
-    "_dealing": 1,
     "losses": 2,
     "samplers": 2,
     "_neighbors": 2,
