@@ -69,8 +69,10 @@ def multi_kernel_mmd(
         return _zero(z_a, z_b)
     d2 = sqdist(torch.cat([z_a, z_b]))
     scale = d2.detach().mean().clamp_min(EPS)
-    kernel = sum(torch.exp(-d2 / (w * scale)) for w in widths) / len(widths)
-    n = len(z_a)
+    kernel = 0
+    for w in widths:
+        kernel = kernel + torch.exp(-d2 / (w * scale))
+    n, kernel = len(z_a), kernel / len(widths)
     return kernel[:n, :n].mean() + kernel[n:, n:].mean() - 2 * kernel[:n, n:].mean()
 
 
@@ -101,6 +103,10 @@ def class_discrepancy(z: torch.Tensor, codes: torch.Tensor, source: torch.Tensor
     classes = torch.arange(max(1, int(codes.max()) + 1) if len(codes) else 1, device=z.device)
     member = (codes[:, None] == classes).to(z.dtype)  # (n, n_classes)
     in_source, in_target = member * source[:, None], member * ~source[:, None]
-    means = [part.T @ z / part.sum(0).clamp_min(1)[:, None] for part in (in_source, in_target)]
     both = in_source.any(0) & in_target.any(0)
-    return masked_mean(((means[0] - means[1]) ** 2).sum(1), both.to(z.dtype))
+    return masked_mean(((_means(z, in_source) - _means(z, in_target)) ** 2).sum(1), both.to(z.dtype))
+
+
+def _means(z, member):
+    """Mean of the embeddings of each class (n_classes, n_components), 0 for a class without members."""
+    return member.T @ z / member.sum(0).clamp_min(1)[:, None]

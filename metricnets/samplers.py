@@ -192,17 +192,17 @@ class DomainBalanced:
     def __init__(
         self, sample_domain: np.ndarray, batch_size: int, rng: np.random.Generator | np.random.RandomState
     ) -> None:
-        self.parts = [np.flatnonzero(sample_domain >= 0), np.flatnonzero(sample_domain < 0)]
+        self.source, self.target = np.flatnonzero(sample_domain >= 0), np.flatnonzero(sample_domain < 0)
         self.half, self.rng = max(1, batch_size // 2), rng
-        self.n_batches = max(1, round(max(map(len, self.parts)) / self.half))
+        self.n_batches = max(1, round(max(len(self.source), len(self.target)) / self.half))
 
     def __len__(self) -> int:
         return self.n_batches
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        decks = [_Deck(part, self.rng) for part in self.parts]
+        source, target = _Deck(self.source, self.rng), _Deck(self.target, self.rng)
         for _ in range(self.n_batches):
-            yield np.concatenate([deck.draw(self.half) for deck in decks])
+            yield np.concatenate([source.draw(self.half), target.draw(self.half)])
 
 
 class _Deck:
@@ -217,8 +217,8 @@ class _Deck:
             return self.cards
         if len(self.left) < n:
             held = np.isin(self.cards, self.left)  # these come last in the next round, so that no hand has a card twice
-            new = (self.rng.permutation(cards) for cards in (self.cards[~held], self.cards[held]))
-            self.left = np.concatenate([self.left, *new])
+            first, last = self.rng.permutation(self.cards[~held]), self.rng.permutation(self.cards[held])
+            self.left = np.concatenate([self.left, first, last])
         drawn, self.left = self.left[:n], self.left[n:]
         return drawn
 

@@ -29,7 +29,7 @@ from metricnets.deep._training.embedding import checked_network, embed, takes_do
 from metricnets.deep._training.loop import Options, train
 from metricnets.deep._training.numpy_networks import as_numpy
 from metricnets.deep._training.runtime import randomness, threads_for
-from metricnets.deep._training.scaling import standardization, standardized
+from metricnets.deep._training.scaling import in_single_precision, standardized
 from metricnets.exceptions import FitInterrupted, warn
 from metricnets.networks import Standardize
 
@@ -127,21 +127,7 @@ class DeepMetric(MetricMixin, Parametrized):
     def _validated(self, X, y):
         dtype = FLOATS if self._plan().of_ours else FLOATS[::-1]  # other types are converted to the first
         X = np.asarray(X) if isinstance(X, list | tuple) else X  # of float64: values may be too large for the first
-        X, y = validate_data(self, X, y, dtype=dtype, allow_nd=True, multi_output=True, ensure_min_samples=2)
-        return self._checked_shape(X), y
-
-    def _checked_shape(self, X):
-        of_ours = self._plan().of_ours
-        if X.ndim > 2 and of_ours:
-            raise ValueError(
-                f"X has points of shape {X.shape[1:]}, and the built-in perceptron takes vectors; flatten them, or "
-                "give a module= that takes such points."
-            )
-        if not of_ours and max(X.max(), -X.min()) > np.finfo(np.float32).max:
-            raise ValueError(
-                f"X has values up to {max(X.max(), -X.min()):.3g}, which networks in float32 cannot take; scale it."
-            )
-        return X
+        return validate_data(self, X, y, dtype=dtype, allow_nd=True, multi_output=True, ensure_min_samples=2)
 
     def _prepare(self, X, targets, strata=None, weights=None):
         """Prepare the `Problem` of learning from these points and targets.
@@ -155,13 +141,11 @@ class DeepMetric(MetricMixin, Parametrized):
         weights : ndarray of shape (n,) or None
             Number of occurrences of each point.
         """
-        plan, seed, standardize = self._plan(), self._seed(), None
-        self._rows_at_once = CHUNK if plan.of_ours else self.batch_size
-        if plan.of_ours:
-            standardize = standardization(X, weights)
-            X = standardized(X, standardize)
+        plan, seed = self._plan(), self._seed()
         kept, held_back = self._split(len(targets.labels), strata, seed)
-        return Problem(plan, Rows(tensor_of(X, torch.float32), targets), standardize, kept, held_back, seed)
+        self._rows_at_once = CHUNK if plan.of_ours else self.batch_size
+        X, standardize = standardized(X, weights) if plan.of_ours else (in_single_precision(X), None)
+        return Problem(plan, Rows(tensor_of(X), targets), standardize, kept, held_back, seed)
 
     def _split(self, n, strata, seed):
         """Indices of the rows to train on and of those held back for early stopping."""

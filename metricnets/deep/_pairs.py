@@ -94,7 +94,6 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         pairs = np.asarray(pairs)
         X, members = points_and_members(pairs, 2, self.preprocessor)
         y, self.classes_ = check_pair_labels(y, len(members))
-        self._checked_shape(X)
         self.n_features_in_ = X.shape[1]
         weights = np.bincount(members.ravel(), minlength=len(X))
         problem = self._prepare(X, Targets(tensor_of(y)), y, weights)

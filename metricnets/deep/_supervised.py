@@ -105,6 +105,7 @@ class Supervised(DeepMetric):
 
     def _make_batches(self, part, rng):
         labels = part.targets.labels.numpy()
+        sampler = self._sampler(labels, rng)
         if callable(self.relation):
             check_relation(self.relation, labels)
         if not self._graded:
@@ -112,7 +113,7 @@ class Supervised(DeepMetric):
             check_pairs(part.targets.relation, part.targets.labels, self.relation, where)
             if callable(self.sampler):
                 _check_batches(part.targets.relation, labels, self._sampler(labels, np.random.default_rng(0)))
-        return self._sampler(labels, rng)
+        return sampler
 
     def _sampler(self, labels, rng):
         if callable(self.sampler):

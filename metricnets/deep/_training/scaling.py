@@ -10,32 +10,54 @@ from metricnets.networks import Skip, Standardize
 LARGEST = 1e300  # absolute value of features, so that their differences are finite
 
 
-def standardization(X, weights=None):
-    """Compute the mean of each feature of an array (n, d), and one standard deviation for all that vary.
+def standardized(X, weights=None):
+    """Subtract the mean of each feature, and divide by one standard deviation for all that vary.
 
-    ``weights`` are the numbers of occurrences of the rows.  Values are taken relative to the smallest ones, in units
-    of a power of two, which loses no digits, so that the result does not depend on the origin and the unit of the
-    points.  It is rounded to the 24 bits of single precision, so that it does not depend on the order of the rows.
+    Values are taken relative to the smallest ones, in units of a power of two, which loses no digits, so that the
+    result does not depend on the origin and the unit of the points.  Mean and scale are rounded to the 24 bits of
+    single precision, so that they do not depend on the order of the rows.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    weights : ndarray of shape (n,) or None
+        Numbers of occurrences of the rows.
 
     Returns
     -------
+    Z : ndarray of shape (n, d)
+        In single precision.
     standardize : Standardize
+        The layer that does the same.
+
+    Raises
+    ------
+    ValueError
+        If the points are not vectors, or their differences are not finite.
     """
+    if X.ndim > 2:
+        raise ValueError(
+            f"X has points of shape {X.shape[1:]}, and the built-in perceptron takes vectors; flatten them, or give a "
+            "module= that takes such points."
+        )
     weights = np.ones(len(X)) if weights is None else weights
     origin, largest = X.min(axis=0).astype(float), X.max(axis=0).astype(float)
     if max(largest.max(), -origin.min()) > LARGEST:
         raise ValueError(f"X ranges from {X.min():.3g} to {X.max():.3g}, beyond {LARGEST:.0e}: scale it first.")
     span = (largest - origin).max()
     unit = np.ldexp(1.0, np.frexp(span)[1]) if span else 1.0
-    mean, variance = np.zeros_like(origin), np.zeros_like(origin)
-    for part in gen_batches(len(X), CHUNK):
+    mean, variance, parts = np.zeros_like(origin), np.zeros_like(origin), list(gen_batches(len(X), CHUNK))
+    for part in parts:
         mean += weights[part] @ ((X[part] - origin) / unit)
     mean = _rounded(mean / weights.sum())
-    for part in gen_batches(len(X), CHUNK):
+    for part in parts:
         variance += weights[part] @ ((X[part] - origin) / unit - mean) ** 2
     variance /= weights.sum()
     scale = _rounded(np.mean(variance[variance > 1e-10 * variance.max()]) ** 0.5) if variance.any() else 1.0
-    return Standardize(origin, unit * mean, unit * scale)
+    Z, mean, scale = np.empty(X.shape, np.float32), unit * mean, unit * scale
+    for part in parts:
+        Z[part] = (X[part] - origin - mean) / scale
+    return Z, Standardize(origin, mean, scale)
 
 
 def _rounded(numbers):
@@ -44,12 +66,12 @@ def _rounded(numbers):
     return np.ldexp(digits.astype(np.float32).astype(float), exponents)
 
 
-def standardized(X, standardize):
-    """Standardised points in single precision, a chunk of rows at a time."""
-    Z = np.empty(X.shape, np.float32)
-    for part in gen_batches(len(X), CHUNK):
-        Z[part] = standardize(torch.from_numpy(X[part].astype(float))).numpy()
-    return Z
+def in_single_precision(X):
+    """Points in single precision; raise ValueError if one is beyond its range."""
+    largest = max(X.max(), -X.min())
+    if largest > np.finfo(np.float32).max:
+        raise ValueError(f"X has values up to {largest:.3g}, which networks in float32 cannot take; scale it.")
+    return X.astype(np.float32, copy=False)
 
 
 @torch.no_grad()
