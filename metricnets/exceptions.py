@@ -9,6 +9,57 @@ from collections.abc import Collection, Iterable
 from numpy.linalg import LinAlgError
 
 PACKAGE = os.path.dirname(__file__) + os.sep
+SYNONYMS = {  # our parameters by their names in other libraries, the nearest in meaning first
+    "alpha": ["weight_decay"],
+    "batch": ["batch_size"],
+    "convergence_tol": ["tol"],
+    "convergence_threshold": ["tol", "convergence_tol"],
+    "criterion": ["loss"],
+    "distance": ["metric"],
+    "drop_rate": ["dropout"],
+    "embedding_dim": ["n_components"],
+    "embedding_size": ["n_components"],
+    "epochs": ["max_epochs", "max_iter"],
+    "estimator": ["metric"],
+    "eta": ["lr"],
+    "hidden_dim": ["hidden"],
+    "hidden_dims": ["hidden"],
+    "hidden_layer_sizes": ["hidden"],
+    "hidden_layers": ["hidden"],
+    "hidden_sizes": ["hidden"],
+    "hidden_units": ["hidden"],
+    "iterations": ["max_iter", "max_epochs"],
+    "k": ["n_neighbors", "k_genuine", "n_neighbors_within"],
+    "k_genuine": ["n_neighbors", "n_neighbors_within", "k"],
+    "k_impostor": ["n_neighbors_between"],
+    "l2": ["weight_decay", "regularization"],
+    "learn_rate": ["lr"],
+    "learning_rate": ["lr"],
+    "learning_rate_init": ["lr"],
+    "loss_fn": ["loss"],
+    "m": ["n_per_class"],
+    "max_epochs": ["max_iter"],
+    "max_iter": ["max_epochs"],
+    "mining_func": ["miner"],
+    "model": ["module", "metric", "estimator"],
+    "n_dims": ["n_components"],
+    "n_epochs": ["max_epochs", "max_iter"],
+    "n_iter": ["max_iter", "max_epochs"],
+    "n_neighbors": ["n_neighbors_within", "k", "k_genuine"],
+    "network": ["module"],
+    "num_chunks": ["n_chunks"],
+    "num_constraints": ["n_constraints"],
+    "num_dims": ["n_components"],
+    "num_epochs": ["max_epochs", "max_iter"],
+    "num_iterations": ["max_iter", "max_epochs"],
+    "patience": ["n_iter_no_change"],
+    "samples_per_class": ["n_per_class"],
+    "scheduler": ["lr_schedule"],
+    "seed": ["random_state"],
+    "solver": ["optimizer"],
+    "tol": ["convergence_tol"],
+    "trunk": ["module"],
+}
 
 
 class PreprocessorError(Exception):
@@ -69,13 +120,20 @@ class FitInterrupted(KeyboardInterrupt):
 
 
 def did_you_mean(name: object, options: Iterable[object]) -> str:
-    """Return " Did you mean 'margin'?" for the option closest to a misspelt name, or "" if none is close.
+    """Return " Did you mean 'margin'?" for the option closest to a name, or "" if none is close.
+
+    Names of the same parameter in other libraries are closest, then those of similar spelling.
 
     >>> did_you_mean("margn", ["margin", "gap"])
     " Did you mean 'margin'?"
+    >>> did_you_mean("learning_rate", ["lr", "margin"])
+    " Did you mean 'lr'?"
     """
+    if not isinstance(name, str):
+        return ""
     known = {str(option).lower(): option for option in options}
-    near = difflib.get_close_matches(str(name).lower(), known, n=1) if isinstance(name, str) else []
+    same = [ours for ours in SYNONYMS.get(name.lower(), ()) if ours in known]
+    near = same or difflib.get_close_matches(name.lower(), known, n=1)
     return f" Did you mean {known[near[0]]!r}?" if near else ""
 
 

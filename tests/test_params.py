@@ -11,12 +11,13 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from discovery import ESTIMATORS, METRICS, quick, training_data
+from discovery import ESTIMATORS, METRICS, needs_torch, quick, training_data
 from sklearn.base import clone
 from sklearn.utils._param_validation import InvalidParameterError
 
 import metricnets
 from metricnets._params import Count, Flag, MaybeCount, MaybeObject, Parametrized, Positive, fitting
+from metricnets.exceptions import SYNONYMS
 
 ROOT = Path(metricnets.__file__).parents[1]
 # Parameters that may be any object, with the reason; every other rejects a bare object().
@@ -230,6 +231,54 @@ def test_a_misspelt_parameter_is_named_with_the_nearest_one(wrong):
         Child().set_params(**wrong)
     with pytest.raises(TypeError, match="Child has no parameter 'xyz'.$"):
         Child(xyz=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "foreign", "ours"),
+    [
+        ("LMNN", "k", "n_neighbors"),
+        ("LMNN", "epochs", "max_iter"),
+        ("NCA", "n_epochs", "max_iter"),
+        ("ITML_Supervised", "num_constraints", "n_constraints"),
+        ("SCML_Supervised", "k", "k_genuine"),
+        ("MLKNN", "k", "n_neighbors"),
+        *[
+            pytest.param("DDML", foreign, ours, marks=needs_torch)
+            for foreign, ours in {
+                "learning_rate": "lr",
+                "n_epochs": "max_epochs",
+                "max_iter": "max_epochs",
+                "embedding_dim": "n_components",
+                "hidden_layer_sizes": "hidden",
+                "batchsize": "batch_size",
+                "Patience": "n_iter_no_change",
+            }.items()
+        ],
+    ],
+)
+def test_words_of_other_libraries_are_answered_by_ours(name, foreign, ours):
+    cls = ESTIMATORS[name]
+    with pytest.raises(TypeError, match=rf"{name} has no parameter '{foreign}'\. Did you mean '{ours}'\?$"):
+        cls(**{foreign: 1})
+    with pytest.raises(ValueError, match=rf"Invalid parameter '{foreign}' .* Did you mean '{ours}'\?$"):
+        cls().set_params(**{foreign: 1})
+
+
+@every
+def test_words_of_other_libraries_are_answered_by_parameters_of_the_class_alone(cls):
+    known = {field.name for field in fields(cls)}
+    for foreign in SYNONYMS.keys() - known:
+        with pytest.raises(TypeError) as raised:
+            cls(**{foreign: 1})
+        answer = re.search(r"Did you mean '(.*)'\?$", str(raised.value))
+        same = [ours for ours in SYNONYMS[foreign] if ours in known]
+        assert answer[1] == same[0] if same else answer is None or answer[1] in known
+
+
+@needs_torch
+def test_every_word_of_another_library_has_an_answer():
+    known = {field.name for cls in ESTIMATORS.values() for field in fields(cls)}
+    assert {ours for answers in SYNONYMS.values() for ours in answers} <= known
 
 
 def test_a_misspelt_option_is_named_with_the_nearest_one():
