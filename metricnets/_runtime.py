@@ -22,24 +22,21 @@ class Shared:
     """Context shared by threads: the first thread enters ``context()``, and the last one leaves it.
 
     It is for settings of the whole process: if each thread restored what it had found, the last
-    one would restore what another had set.  A forked process has only the thread that forked, so
-    all others count as having left.
+    one would restore what another had set.  All threads are given the value of the context.  A
+    forked process has only the thread that forked, so all others count as having left.
     """
 
-    def __init__(
-        self, context: Callable[[], contextlib.AbstractContextManager], each: Callable[[], None] | None = None
-    ) -> None:
-        self.context, self.each, self.inside = context, each, collections.Counter()
+    def __init__(self, context: Callable[[], contextlib.AbstractContextManager]) -> None:
+        self.context, self.inside = context, collections.Counter()
         _known.add(self)
 
     def __enter__(self):
         with _switching:
             if not self.inside:
                 self.stack = contextlib.ExitStack()
-                self.stack.enter_context(self.context())
+                self.found = self.stack.enter_context(self.context())
             self.inside[threading.get_ident()] += 1
-        if self.each is not None:  # a setting of each thread rather than of the process
-            self.each()
+            return self.found
 
     def __exit__(self, *error):
         with _switching:

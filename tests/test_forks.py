@@ -70,7 +70,7 @@ def test_a_fit_in_a_child_of_a_process_whose_other_thread_fits(name, while_anoth
         from metricnets.deep._training.runtime import one_torch_thread, randomness
 
         while_another_thread_is_in(randomness(0, "cpu", globally=True))
-        while_another_thread_is_in(one_torch_thread)
+        while_another_thread_is_in(one_torch_thread())
     np.testing.assert_array_equal(in_child(fitted, name), expected)
 
 

@@ -1,12 +1,14 @@
 """Settings of the process while several threads compute at once."""
 
+import contextlib
+import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import sklearn.neighbors  # noqa: F401  (loads its OpenMP)
-from discovery import METRICS, quick, training_data
+from discovery import METRICS, needs_torch, quick, training_data
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from metricnets._runtime import one_thread
@@ -65,6 +67,39 @@ def test_a_limit_of_the_callers_in_another_thread_is_neither_heeded_nor_lost():
 
         assert pool.submit(limited).result(SECONDS) == {1}
         assert threads_of("blas") == {2}
+
+
+@needs_torch
+@pytest.mark.parametrize("order", [*itertools.permutations(range(3))], ids=str)
+@pytest.mark.parametrize("fails", [False, True], ids=["leaves", "fails"])
+def test_pytorch_has_its_threads_again_in_whatever_order_threads_leave(order, fails):
+    import torch
+
+    from metricnets.deep._training.runtime import one_torch_thread
+
+    def steps():
+        with one_torch_thread():
+            with one_torch_thread():
+                pass
+            yield torch.get_num_threads()
+            if fails:
+                raise KeyError
+        yield torch.get_num_threads()
+
+    before = torch.get_num_threads()
+    with contextlib.ExitStack() as stack:
+        pools = [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(4)]
+        pools[0].submit(torch.set_num_threads, 2).result(SECONDS)  # all others are new, and take it over
+        runs = [steps() for _ in range(3)]
+        assert [pools[i].submit(next, runs[i]).result(SECONDS) for i in range(3)] == [1, 1, 1]
+        for i in order:
+            left = pools[i].submit(next, runs[i], 0)
+            assert isinstance(left.exception(SECONDS), KeyError if fails else type(None))
+            assert pools[i].submit(torch.get_num_threads).result(SECONDS) == 2
+            inside = [j for j in order if order.index(j) > order.index(i)]
+            assert all(pools[j].submit(torch.get_num_threads).result(SECONDS) == 1 for j in inside)
+        assert pools[3].submit(torch.get_num_threads).result(SECONDS) == 2  # a thread that starts afterwards
+        pools[0].submit(torch.set_num_threads, before).result(SECONDS)  # of the process, for threads to come
 
 
 @pytest.mark.parametrize("name", METRICS)

@@ -1,7 +1,7 @@
 """PyTorch's settings of the thread and of the process while a network is trained or used."""
 
 import contextlib
-from functools import partial
+import threading
 
 import torch
 
@@ -11,21 +11,33 @@ _one_at_a_time = Lock()  # PyTorch has one global generator for all threads
 
 
 @contextlib.contextmanager
-def _one_torch_thread():
+def _number_of_torch_threads():
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
     try:
-        yield
+        yield before
     finally:
         torch.set_num_threads(before)
 
 
-one_torch_thread = Shared(_one_torch_thread, each=partial(torch.set_num_threads, 1))
-"""Context in which PyTorch uses one thread.
+_before = Shared(_number_of_torch_threads)
 
-Small networks are slower in two threads than in one, and the number of threads changes the last
-bits of the result.
-"""
+
+@contextlib.contextmanager
+def one_torch_thread():
+    """Context in which PyTorch uses one thread.
+
+    Small networks are slower in two threads than in one, and the number of threads changes the last
+    bits of the result.  The number is a setting of each thread, which a new one takes over from the process: it is
+    1 if another thread is in this context, and then the number that was found by the first one is restored.
+    """
+    own, is_within = torch.get_num_threads(), threading.get_ident() in _before.inside
+    try:
+        with _before as before:
+            own = own if own > 1 or is_within else before
+            torch.set_num_threads(1)
+            yield
+    finally:
+        torch.set_num_threads(own)
 
 
 @contextlib.contextmanager
@@ -44,7 +56,7 @@ single_precision = Shared(_single_precision)
 
 def threads_for(X):
     """Context of one thread for vectors; for images and other points it leaves PyTorch's number of threads."""
-    return one_torch_thread if X.ndim == 2 else contextlib.nullcontext()
+    return one_torch_thread() if X.ndim == 2 else contextlib.nullcontext()
 
 
 def _autocasts(kind):
