@@ -67,7 +67,7 @@ class DeepMetric(MetricMixin, Parametrized):
         Number of epochs without improvement after which training stops early.
     callbacks : list or None, default=None
         Callbacks of skorch.
-    device : str, default='auto'
+    device : str or torch.device, default='auto'
         Device of PyTorch to train and embed on; 'auto' is 'cuda' if it is available, otherwise 'cpu'.
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights, batches and dropout.  Pass an int for reproducible results across
@@ -94,7 +94,7 @@ class DeepMetric(MetricMixin, Parametrized):
     validation_fraction: Share = 0.1
     n_iter_no_change: Count = 10
     callbacks: MaybeList = None
-    device: Annotated[str, str] = "auto"
+    device: Annotated[str | torch.device, str, torch.device] = "auto"
     random_state: Seed = None
     verbose: Verbosity = 0
 
@@ -187,9 +187,10 @@ class DeepMetric(MetricMixin, Parametrized):
         """Train one more network; it is kept if at least one epoch was finished."""
         network = self._network(rows, generator)
         if options.of_others:
-            network = checked_network(network, rows.X[:2])
+            network = checked_network(network, rows.X)
         exposed = network if self._exposed is None else self._exposed(network)
-        history, trained.interrupted = train(exposed, self._criterion(rows.targets), parts, options)
+        history, trained.interrupted, learned = train(exposed, self._criterion(rows.targets), parts, options)
+        trained.learned = trained.learned or learned or bool((rows.X[:1] == rows.X).all())
         if history:
             trained.networks.append(network)
             trained.history += history
@@ -219,6 +220,11 @@ class DeepMetric(MetricMixin, Parametrized):
         if not torch.isfinite(z).all():
             raise ValueError(f"embeddings are no longer finite numbers after training; lower lr (lr={self.lr}).")
         self._n_features_out = z.shape[1]
+        if not trained.learned:
+            warn(
+                "nothing was learned: no batch had a pair that counts, or the loss is constant. Check what leaves out "
+                "pairs, such as miner=, sampler= or relation=, and the margin of the loss."
+            )
         self._in_double = of_ours or takes_double(self.module_, X[:2])
         if of_ours:
             if self._linear:  # then the origin does not matter
@@ -246,7 +252,7 @@ class DeepMetric(MetricMixin, Parametrized):
             torch.empty(0, device=self.device)
         except (RuntimeError, AssertionError) as error:
             raise ValueError(f"device={self.device!r} is not available: {error}") from None
-        return self.device
+        return str(self.device)
 
     def _device_here(self):
         """The device to embed on, which may differ from that of training."""

@@ -54,7 +54,8 @@ def test_miner_masks_pairs(iris):
     def nothing(z, r):
         return torch.full_like(r, torch.nan)
 
-    untrained = EmbeddingNet(miner=nothing, weight_decay=0.0, **QUICK).fit(*iris)
+    with pytest.warns(UserWarning, match="nothing was learned"):
+        untrained = EmbeddingNet(miner=nothing, weight_decay=0.0, **QUICK).fit(*iris)
     assert all(record["train_loss"] == 0 for record in untrained.history_)
 
 

@@ -1,5 +1,6 @@
 """What users bring along: modules of low precision, losses that remember, samplers, callbacks, optimisers, devices."""
 
+import pickle
 import threading
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 from deep_learners import BUILT_IN, LEARNERS, OfIds, data, learner
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
 from skorch.callbacks import (
@@ -22,7 +24,7 @@ from skorch.callbacks import (
 )
 from torch import nn
 
-from metricnets import DDML, EmbeddingNet, losses
+from metricnets import DDML, DDMLPairs, EmbeddingNet, losses
 
 OF_MODULES = [name for name in BUILT_IN if name != "Mahalanobis"]
 
@@ -110,6 +112,38 @@ def test_ids_reach_an_embedding_of_ids_as_whole_numbers(points):
         EmbeddingNet(module=Recording, max_epochs=2, random_state=0).fit(X + 0.5, y)
 
 
+def test_ids_that_single_precision_rounds_are_refused(points):
+    X, y = data("EmbeddingNet of ids")
+
+    class Hashed(OfIds):
+        def forward(self, ids):
+            return super().forward(ids % 20) if not ids.is_floating_point() else super().forward(ids)
+
+    X[-1, -1] = 2**24 - 1
+    model = EmbeddingNet(module=Hashed, max_epochs=2, random_state=0).fit(X, y)
+    large = X + 20 * 2**30
+    assert_allclose(model.transform(large), model.transform(X))  # in double precision they are exact
+    before = vars(model).copy()
+    for of_type in (np.int64, np.float64, np.float32):
+        with pytest.raises(ValueError, match="X has whole numbers up to 214.*OrdinalEncoder"):
+            model.fit(large.astype(of_type), y)
+    X[-1, -1] = 2**24 + 1
+    with pytest.raises(ValueError, match="X has whole numbers up to 16777216, and module takes integers"):
+        model.fit(X, y)
+    assert vars(model) == before
+    pairs, same = data("DDMLPairs")
+    with pytest.raises(ValueError, match="X has whole numbers up to 2"):
+        DDMLPairs(module=Hashed, max_epochs=2).fit(np.rint(pairs) + 2**31, same)
+
+
+def test_what_is_not_whole_in_any_row_is_not_rounded(points):
+    X, y = data("EmbeddingNet of ids")
+    X = X.astype(float)
+    X[-1] += 0.5
+    with pytest.raises(ValueError, match="module cannot embed"):
+        EmbeddingNet(module=OfIds, max_epochs=2).fit(X, y)
+
+
 # --- losses that remember, rows drawn twice, rows of unknown class
 
 
@@ -191,6 +225,7 @@ def test_rows_of_unknown_class_are_not_shown_to_a_module(digits):
 # --- small data
 
 
+@pytest.mark.filterwarnings("ignore:nothing was learned")  # of batches of one row, which have no pair
 @pytest.mark.parametrize("n", [10, 12, 20])
 @pytest.mark.parametrize("params", [{}, {"batch_size": 1}, {"sampler": "shuffled", "batch_size": 1}, {"batch_size": 2}])
 @pytest.mark.parametrize("early_stopping", [False, True])
@@ -362,6 +397,70 @@ def test_a_device_that_is_not_here_any_more(name):
         assert_array_equal(model.transform(points), embedded)
     with pytest.raises(ValueError, match="device='cuda' is not available"):
         model.fit(X, y)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_a_device_may_be_an_object_of_pytorch(name):
+    X, y = data(name)
+    points, device = X[:, 0] if X.ndim == 3 else X, torch.device("cpu")
+    by_name, by_object = learner(name, device="cpu").fit(X, y), learner(name, device=device).fit(X, y)
+    again = pickle.loads(pickle.dumps(by_object))
+    for model in (by_object, again, clone(by_object).fit(X, y)):
+        assert model.get_params()["device"] == device
+        assert_array_equal(model.transform(points), by_name.transform(points))
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match=r"device=device\(type='cuda'\) is not available"):
+            learner(name, device=torch.device("cuda")).fit(X, y)
+
+
+# --- nothing to learn from
+
+
+NOTHING = {
+    "a miner that leaves no pair": {"loss": "contrastive", "miner": lambda z, r: torch.full_like(r, torch.nan)},
+    "a relation that knows no pair": {"loss": lambda z, r: z.sum() * 0, "relation": "known_class"},
+    "a constant": {"loss": lambda z, r: (z * 0).sum() + 1, "n_networks": 3},
+    "margins that all pairs keep": {"loss": "triplet", "loss_params": {"margin": 1e-30}, "n_components": 2},
+    "with early stopping": {"loss": lambda z, r: z.sum() * 0, "early_stopping": True},
+}
+
+
+@pytest.mark.parametrize("how", NOTHING)
+def test_training_on_nothing_is_told_once(how):
+    X = np.repeat([[0.0, 0.0], [3.0, 1.0]], 20, axis=0) + np.random.default_rng(0).normal(size=(40, 2)) * 1e-3
+    with pytest.warns(UserWarning, match="nothing was learned.*miner=") as caught:
+        EmbeddingNet(**NOTHING[how], max_epochs=3, random_state=0).fit(X, np.repeat([0, 1], 20))
+    assert len(caught) == 1
+
+
+def test_a_loss_of_0_with_a_gradient_and_a_late_start_are_not_nothing(points):
+    calls = []
+
+    def late(z, r):
+        calls.append(r)
+        return z.sum() * 0 if len(calls) < 3 else losses.contrastive(z, r)
+
+    def centred(z, r):
+        loss = losses.contrastive(z, r)
+        return loss - loss.detach()
+
+    for loss in (late, centred):
+        EmbeddingNet(loss=loss, max_epochs=5, random_state=0).fit(*points)
+    assert len(calls) == 5
+
+
+class SparseIds(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.vectors = nn.Embedding(20, 3, sparse=True)
+
+    def forward(self, ids):
+        return self.vectors(ids).mean(dim=1)
+
+
+def test_sparse_gradients_are_gradients():
+    X, y = data("EmbeddingNet of ids")
+    EmbeddingNet(module=SparseIds, optimizer=torch.optim.SGD, weight_decay=0.0, max_epochs=2).fit(X, y)
 
 
 # --- errors that name the parameter

@@ -319,7 +319,7 @@ def test_what_was_fitted_decides_after_set_params(blobs):
 def test_interrupt_while_the_weights_are_initialised(blobs, monkeypatch):
     import metricnets.deep._training.autoencoder as autoencoder
 
-    monkeypatch.setattr(autoencoder, "train", lambda *args, **kwargs: ([], True))
+    monkeypatch.setattr(autoencoder, "train", lambda *args, **kwargs: ([], True, False))
     with pytest.raises(KeyboardInterrupt):
         DDML(init="dae", **QUICK).fit(*blobs)
 

@@ -46,7 +46,7 @@ def _restored(layer, h, rng, noise, batch_size, options):
     autoencoder = nn.Sequential(nn.Dropout(noise), layer, nn.Linear(n_out, h.shape[1]))
     part = Part(Rows(h, Targets(h)), np.arange(len(h)))
     part.sampler = Shuffled(len(h), batch_size, rng)
-    _, interrupted = train(autoencoder, _reconstruction, [part], options)
+    _, interrupted, _ = train(autoencoder, _reconstruction, [part], options)
     if interrupted:
         raise KeyboardInterrupt
     with torch.no_grad():

@@ -143,11 +143,14 @@ class Trained:
     history : list of dict
     interrupted : bool
         Whether the user interrupted it.
+    learned : bool
+        Whether the loss of any batch had a gradient.
     """
 
     networks: list
     history: list
     interrupted: bool = False
+    learned: bool = False
 
 
 def tensor_of(array, dtype=None):

@@ -11,6 +11,7 @@ from metricnets.deep._training.data import tensor_of
 from metricnets.deep._training.runtime import defaults, single_precision, threads_for
 from metricnets.networks import WholeNumbers
 
+LARGEST = 2**24  # up to which single precision has all whole numbers
 ERRORS = (RuntimeError, TypeError, ValueError, IndexError)  # of a network that cannot take its input
 
 
@@ -27,7 +28,7 @@ def embed(module, X, *, n_rows, in_double, device):
 
 @torch.no_grad()
 def checked_network(network, X):
-    """Check that a network embeds points and has parameters to train.
+    """Check that a network embeds points, of which it is shown two, and has parameters to train.
 
     Returns
     -------
@@ -40,14 +41,12 @@ def checked_network(network, X):
         If the network cannot take these points, does not return a row for each, or has no parameters to train.
     """
     network.eval()
+    every, X = X, X[:2]
     try:
         z = network(X)
     except ERRORS as error:
-        z = None
-        if (X.round() == X).all():
-            with contextlib.suppress(*ERRORS):
-                network = nn.Sequential(WholeNumbers(), network)
-                z = network(X)
+        network = nn.Sequential(WholeNumbers(), network)
+        z = _of_integers(network, every)
         if z is None:
             raise ValueError(f"module cannot embed points of shape {tuple(X.shape[1:])}: {error}") from error
     is_real = isinstance(z, torch.Tensor) and z.is_floating_point()
@@ -58,6 +57,21 @@ def checked_network(network, X):
         if parameter.requires_grad:
             return network.train()
     raise ValueError("module has no parameter to train; give one with a parameter that requires a gradient.")
+
+
+def _of_integers(network, X):
+    """What a network that takes integers makes of two points; None if it does not, or X has other numbers."""
+    z = None
+    if (X.round() == X).all():
+        with contextlib.suppress(*ERRORS):
+            z = network(X[:2])
+    if z is not None and X.abs().max() >= LARGEST:
+        raise ValueError(
+            f"X has whole numbers up to {X.abs().max():.0f}, and module takes integers: those from 2**24 = {LARGEST} "
+            "on are rounded in single precision, in which X is kept. Number them from 0, as scikit-learn's "
+            "OrdinalEncoder does, or take their remainders."
+        ) from None
+    return z
 
 
 @torch.no_grad()

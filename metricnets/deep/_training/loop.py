@@ -126,6 +126,8 @@ def train(module, criterion, parts, options):
         epoch, train_loss, valid_loss and dur (seconds) of each finished epoch.
     interrupted : bool
         Whether the user interrupted it.
+    learned : bool
+        Whether the loss of any batch had a gradient.
 
     Raises
     ------
@@ -164,7 +166,7 @@ def train(module, criterion, parts, options):
             watch.bar.close()
     module.zero_grad(set_to_none=True)
     module.cpu().eval()
-    return watch.history, net.interrupted
+    return watch.history, net.interrupted, watch.learned
 
 
 def _stopped_by_skorch(interrupt):
