@@ -15,7 +15,6 @@ from metricnets._arrays import checked_array
 from metricnets.exceptions import PreprocessorError
 
 FLOATS = [np.float64, np.float32]
-IN_A_PIPELINE = "  A fitted learner that is a step of a pipeline, to transform points, should be in a FrozenEstimator."
 
 
 class ArrayIndexer:
@@ -107,20 +106,29 @@ def points_of(X: ArrayLike, preprocessor: ArrayLike | Callable | None) -> ArrayL
     return fetch(np.asarray(X), preprocessor)
 
 
-def as_tuples(tuples: ArrayLike, size: int, preprocessor: ArrayLike | Callable | None = None) -> np.ndarray:
-    """Convert tuples of ``size`` points or indicators to an array; ValueError if it has another shape."""
+def as_tuples(
+    tuples: ArrayLike, size: int, preprocessor: ArrayLike | Callable | None = None, for_points: str = ""
+) -> np.ndarray:
+    """Convert tuples of ``size`` points or indicators to an array.
+
+    Raises
+    ------
+    ValueError
+        If it has another shape; if it could be that of points, ``for_points`` says what takes them.
+    """
     if issparse(tuples):
         raise TypeError("tuples of points cannot be a sparse matrix; give an array, or indices and preprocessor=.")
     tuples = np.asarray(tuples)
+    advice = for_points if tuples.ndim < 3 else ""
     if tuples.ndim < 2 or tuples.shape[1] != size:
         raise ValueError(
             f"tuples of {size} points are needed, an array of shape (n_tuples, {size}, n_features); "
-            f"got an array of shape {tuples.shape}.{IN_A_PIPELINE}"
+            f"got an array of shape {tuples.shape}.{advice}"
         )
     if tuples.ndim == 2 and preprocessor is None:
         raise ValueError(
             f"got indicators, an array of shape {tuples.shape}, and no preprocessor to look them up in; "
-            f"give preprocessor=, or points, an array of shape (n_tuples, {size}, n_features).{IN_A_PIPELINE}"
+            f"give preprocessor=, or points, an array of shape (n_tuples, {size}, n_features).{advice}"
         )
     return tuples
 
@@ -155,7 +163,7 @@ def check_tuples(tuples: ArrayLike, size: int, preprocessor: ArrayLike | Callabl
 
 
 def points_and_members(
-    tuples: ArrayLike, size: int, preprocessor: ArrayLike | Callable | None = None
+    tuples: ArrayLike, size: int, preprocessor: ArrayLike | Callable | None = None, for_points: str = ""
 ) -> tuple[np.ndarray, np.ndarray]:
     """Split tuples into points and, for each tuple, the rows of its points; each indicator is looked up once.
 
@@ -165,7 +173,7 @@ def points_and_members(
         The points, validated as by `check_tuples`.
     members : ndarray of int32 of shape (n_tuples, size)
     """
-    tuples = as_tuples(tuples, size, preprocessor)
+    tuples = as_tuples(tuples, size, preprocessor, for_points)
     if tuples.ndim == 2:
         used, members = distinct_indicators(tuples)
         X = checked_array(fetch(used, preprocessor), "preprocessor", dtype=FLOATS, allow_nd=True)

@@ -76,9 +76,7 @@ def _draw(rows, first, last, n_pairs, rng):
     return pairs
 
 
-def knn_triplets(
-    X: np.ndarray, codes: np.ndarray, k_genuine: int, k_impostor: int, names: np.ndarray | None = None
-) -> np.ndarray:
+def knn_triplets(X: np.ndarray, codes: np.ndarray, k_genuine: int, k_impostor: int) -> np.ndarray:
     """Form triplets of a sample, a neighbour in its class and a neighbour in another class.
 
     Parameters
@@ -90,39 +88,35 @@ def knn_triplets(
     k_genuine, k_impostor : int
         Number of neighbours in the class and in other classes; all combinations are triplets.  If there are
         fewer, all are taken, with a warning.
-    names : ndarray of shape (n_classes,) or None, default=None
-        Names of the classes in these warnings; None takes their codes.
 
     Returns
     -------
     triplets : ndarray of int of shape (n_triplets, 3)
         Indices of the samples.
     """
+    sizes = np.bincount(codes[codes >= 0])
+    sizes = sizes[sizes > 0]
+    _warn_of_few("k_genuine", k_genuine, sizes - 1, "in the class")
+    _warn_of_few("k_impostor", k_impostor, sizes.sum() - sizes, "in other classes")
+    return _triplets(X, codes, k_genuine, k_impostor)
+
+
+def _warn_of_few(name, k, others, where):
+    if (others < k).any():
+        warn(
+            f"{name}={k} is too many for {np.count_nonzero(others < k)} of {len(others)} classes, as a sample has as "
+            f"few as {others.min()} neighbours {where}; all of them are taken then."
+        )
+
+
+def _triplets(X, codes, k_genuine, k_impostor):
     rows = np.flatnonzero(codes >= 0)
     rows = rows[np.argsort(codes[rows], kind="stable")]
-    _warn_of_few(codes[rows], k_genuine, k_impostor, names)
     n_within, n_between = min(k_genuine, len(rows)), min(k_impostor, len(rows))
     genuine, impostor = neighborhoods(X, codes, codes >= 0, n_within, n_between)
     both = np.broadcast_arrays(rows[:, None, None], genuine[rows, :, None], impostor[rows, None, :])
     triplets = np.stack(both, axis=-1).reshape(-1, 3)
     return triplets[(triplets[:, 1:] != triplets[:, :1]).all(axis=1)]  # a row itself replaces a missing neighbour
-
-
-def _warn_of_few(codes, k_genuine, k_impostor, names):
-    classes, sizes = np.unique(codes, return_counts=True)
-    for code, size in zip(classes, sizes):
-        name, n_others = code if names is None else names[code], len(codes) - size
-        if size <= k_genuine:
-            warn(
-                f"The class {name} has {size} elements, which is not sufficient to generate {k_genuine} genuine "
-                f"neighbors as specified by k_genuine. Will generate {size - 1} genuine neighbors instead.\n"
-            )
-        if n_others < k_impostor:
-            warn(
-                f"The class {name} has {n_others} elements of other classes, which is not sufficient to generate "
-                f"{k_impostor} impostor neighbors as specified by k_impostor. Will generate {n_others} impostor "
-                "neighbors instead.\n"
-            )
 
 
 def chunks(codes: np.ndarray, n_chunks: int, chunk_size: int, rng: np.random.RandomState) -> np.ndarray:
@@ -239,7 +233,7 @@ class Constraints:
             Points.
         k_genuine, k_impostor : int
             Number of neighbours in the class and in other classes; all combinations are triplets.  If there are
-            fewer, all are taken, with a warning.
+            fewer, all are taken, with a warning for each class, as in metric-learn.
 
         Returns
         -------
@@ -247,7 +241,23 @@ class Constraints:
             Indices of the samples.
         """
         codes = partial_codes(self.partial_labels)
-        return knn_triplets(check_array(X, dtype=float), codes, k_genuine, k_impostor, self._names)
+        self._warn_of_small(codes[codes >= 0], k_genuine, k_impostor)
+        return _triplets(check_array(X, dtype=float), codes, k_genuine, k_impostor)
+
+    def _warn_of_small(self, codes, k_genuine, k_impostor):
+        for code, size in zip(*np.unique(codes, return_counts=True)):
+            name, n_others = self._names[code], len(codes) - size
+            if size <= k_genuine:
+                warn(
+                    f"The class {name} has {size} elements, which is not sufficient to generate {k_genuine} genuine "
+                    f"neighbors as specified by k_genuine. Will generate {size - 1} genuine neighbors instead.\n"
+                )
+            if n_others < k_impostor:
+                warn(
+                    f"The class {name} has {n_others} elements of other classes, which is not sufficient to generate "
+                    f"{k_impostor} impostor neighbors as specified by k_impostor. Will generate {n_others} impostor "
+                    "neighbors instead.\n"
+                )
 
     def chunks(
         self, n_chunks: int = 100, chunk_size: int = 2, random_state: int | np.random.RandomState | None = None

@@ -25,6 +25,17 @@ class TuplesMixin(ClassifierMixin):
         −1 and +1.
     """
 
+    _from_labels = None  # name of the learner of the same method from points and their classes
+
+    def _for_points(self, y):
+        """What to do if ``fit`` was given points, and their classes y, instead of tuples."""
+        advice = ""
+        if y is not None and self._from_labels is not None:
+            advice += f" {self._from_labels} learns from points and their classes."
+        if hasattr(self, "classes_"):  # a pipeline fits its steps again
+            advice += " To transform points in a pipeline by the metric that was learned, wrap it in FrozenEstimator."
+        return advice
+
     @available_if(lambda self: False)
     def fit_transform(self, X: ArrayLike, y: None = None) -> np.ndarray:
         """Not available: call ``fit`` with tuples, then ``transform`` with points."""

@@ -217,6 +217,12 @@ def test_a_fitted_learner_in_a_pipeline_is_frozen(name):
     )
     with pytest.raises(ValueError, match="FrozenEstimator"):
         make_pipeline(fitted, LogisticRegression()).fit(X, CLASSES)
+    with pytest.raises(ValueError, match="tuples of 2 points are needed") as raised:
+        fitted.predict(X)
+    assert "FrozenEstimator" not in str(raised.value)
+    with pytest.raises(ValueError, match="tuples of 2 points are needed") as raised:
+        learner(name).fit(PAIRS[:, :1], SAME)
+    assert "FrozenEstimator" not in str(raised.value)
 
 
 @every_learner

@@ -40,6 +40,8 @@ class PairWhitening(_BasePairWhitening, PairsLearner):
            [0. , 2. ]])
     """
 
+    _from_labels = "PairWhitening_Supervised"
+
 
 class PairWhitening_Supervised(_BasePairWhitening, PairsFromLabels):  # noqa: N801
     """Whitening of the differences of similar pairs, which are drawn from classes.

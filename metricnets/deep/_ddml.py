@@ -127,6 +127,8 @@ class DDMLPairs(_DDML, DeepPairsLearner):
 
     init: Literal["glorot", "uniform", "dae", "pca", "within"] = "glorot"
 
+    _from_labels = "DDML"
+
     def _pair_loss(self, d2, similar):
         pos = similar.to(d2.dtype)
         return logistic(d2, pos, 1 - pos, **self._margins())

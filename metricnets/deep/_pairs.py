@@ -92,7 +92,7 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         """
         calibration_params = calibration.check_params(calibration_params)
         pairs = np.asarray(pairs)
-        X, members = points_and_members(pairs, 2, self.preprocessor)
+        X, members = points_and_members(pairs, 2, self.preprocessor, self._for_points(y))
         y, self.classes_ = check_pair_labels(y, len(members))
         self.n_features_in_ = X.shape[1]
         weights = np.bincount(members.ravel(), minlength=len(X))

@@ -104,6 +104,8 @@ class DMLEig(_BaseDMLEig, PairsLearner):
     array([ 1, -1])
     """
 
+    _from_labels = "DMLEig_Supervised"
+
 
 class DMLEig_Supervised(_BaseDMLEig, PairsFromLabels):  # noqa: N801
     """Distance metric learning with eigenvalue optimization (DML-eig), from classes.

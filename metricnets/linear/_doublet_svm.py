@@ -87,6 +87,8 @@ class DoubletSVM(_BaseDoubletSVM, PairsLearner):
     array([ 1, -1])
     """
 
+    _from_labels = "DoubletSVM_Supervised"
+
 
 class DoubletSVM_Supervised(_BaseDoubletSVM, LinearMetric):  # noqa: N801
     """Doublet-SVM, from classes.

@@ -76,6 +76,8 @@ class GMML(_BaseGMML, PairsLearner):
     array([ 1, -1])
     """
 
+    _from_labels = "GMML_Supervised"
+
 
 class GMML_Supervised(_BaseGMML, PairsFromLabels):  # noqa: N801
     """Geometric mean metric learning (GMML), from classes.

@@ -117,6 +117,8 @@ class ITML(_BaseITML, PairsLearner):
     array([4. , 8.9])
     """
 
+    _from_labels = "ITML_Supervised"
+
     @fitting
     def fit(
         self,

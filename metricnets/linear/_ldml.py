@@ -98,6 +98,8 @@ class LDML(_BaseLDML, PairsLearner):
     array([ 1, -1])
     """
 
+    _from_labels = "LDML_Supervised"
+
 
 class LDML_Supervised(_BaseLDML, PairsFromLabels):  # noqa: N801
     """Logistic discriminant metric learning (LDML), from classes.

@@ -90,6 +90,8 @@ class LSML(_BaseLSML, QuadrupletsLearner):
            [0.  , 1.68]])
     """
 
+    _from_labels = "LSML_Supervised"
+
 
 class LSML_Supervised(_BaseLSML, QuadrupletsFromLabels):  # noqa: N801
     """Least squared-residual metric learning (LSML), from classes.

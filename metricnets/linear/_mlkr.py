@@ -9,6 +9,7 @@ from metricnets._initialization import initial_components
 from metricnets._linalg import standardized
 from metricnets._params import Array, Count, Flag, MaybeTolerance, Seed, random_state_of
 from metricnets._progress import progress
+from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._pairwise.soft_neighbors import SoftLoss, soften
 
@@ -87,6 +88,8 @@ class MLKR(LinearMetric):
 
     def _solve_points(self, X, y):
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        if (y == y[0]).all():
+            warn("y is the same for all samples, so there is nothing to learn; init is kept.")
         L = initial_components(self.init, self.n_components, X, None, random_state_of(self.random_state))
         with progress(self, "raise tol, for example to 1e-4, or max_iter") as report:
             L, self.n_iter_, report.converged = soften(

@@ -132,6 +132,8 @@ class MMC(_BaseMMC, PairsLearner):
     array([ 1, -1])
     """
 
+    _from_labels = "MMC_Supervised"
+
 
 class MMC_Supervised(_BaseMMC, PairsFromLabels):  # noqa: N801
     """Mahalanobis metric for clustering (MMC), from classes.

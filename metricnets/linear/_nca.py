@@ -8,6 +8,7 @@ from metricnets._initialization import initial_components
 from metricnets._labels import class_codes
 from metricnets._params import Array, Count, Flag, MaybeTolerance, Seed, random_state_of
 from metricnets._progress import progress
+from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._pairwise.soft_neighbors import SoftLoss, soften
 
@@ -86,6 +87,10 @@ default='auto'
 
     def _solve_points(self, X, y):
         codes = class_codes(y)
+        sizes = np.bincount(codes)
+        if len(sizes) < 2 or sizes.max() < 2:
+            what = "y has one class only" if len(sizes) < 2 else "no class has two samples"
+            warn(f"{what}, so there is nothing to learn; init is kept.")
         order = np.argsort(codes, kind="stable")  # the rows of a class follow one another
         X, codes = X[order], codes[order]
         L = initial_components(self.init, self.n_components, X, codes, random_state_of(self.random_state))

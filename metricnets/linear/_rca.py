@@ -173,6 +173,8 @@ class RCA_Supervised(_BaseRCA, LinearMetric):  # noqa: N801
     def _solve_points(self, X, codes):
         if self.chunk_size < 2:
             raise ValueError(f"chunk_size={self.chunk_size} should be at least 2.")
+        if codes.max() < 1:
+            warn("y has one class only, so nothing is known of what tells classes apart; all variation is whitened.")
         codes = drawn_chunks(codes, self.n_chunks, self.chunk_size, random_state_of(self.random_state))
         if codes.max() < 0:
             raise ValueError(f"chunk_size={self.chunk_size} is more than any class has; lower it.")

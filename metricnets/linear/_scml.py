@@ -139,6 +139,8 @@ class SCML(_BaseSCML, TripletsLearner):
 
     basis: Literal["triplet_diffs"] | Array = "triplet_diffs"
 
+    _from_labels = "SCML_Supervised"
+
     def _solve_tuples(self, X, triplets, labels):
         return self._combine(X, triplets, self.basis)
 

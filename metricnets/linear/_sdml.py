@@ -92,6 +92,8 @@ class SDML(_BaseSDML, PairsLearner):
     array([ 1, -1])
     """
 
+    _from_labels = "SDML_Supervised"
+
 
 class SDML_Supervised(_BaseSDML, PairsFromLabels):  # noqa: N801
     """Sparse determinant metric learning (SDML), from classes.

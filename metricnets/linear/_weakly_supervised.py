@@ -40,8 +40,8 @@ class TuplesSolver:
 class TuplesLearner(TuplesSolver, MahalanobisMetric):
     """Mahalanobis metric learned from tuples.  Hook: ``_solve_tuples``."""
 
-    def _rows(self, tuples):
-        X, members = points_and_members(tuples, self._tuple_size, self.preprocessor)
+    def _rows(self, tuples, y):
+        X, members = points_and_members(tuples, self._tuple_size, self.preprocessor, self._for_points(y))
         if X.ndim != 2:
             raise ValueError(f"points should be rows of features; those of the tuples have shape {X.shape[1:]}.")
         return X, members
@@ -88,7 +88,7 @@ class PairsLearner(PairsMixin, TuplesLearner):
             If the pairs or y do not have this form, or all pairs have the same label.
         """
         calibration_params = calibration.check_params(calibration_params)
-        X, members = self._rows(pairs)
+        X, members = self._rows(pairs, y)
         signs, classes = check_pair_labels(y, len(members))
         self._learn(X, members, signs)
         self.classes_ = classes
@@ -114,7 +114,7 @@ class TripletsLearner(TripletsMixin, TuplesLearner):
         self : object
             The fitted learner.
         """
-        return self._learn(*self._rows(triplets), None)
+        return self._learn(*self._rows(triplets, y), None)
 
 
 class QuadrupletsLearner(QuadrupletsMixin, TuplesLearner):
@@ -136,7 +136,7 @@ class QuadrupletsLearner(QuadrupletsMixin, TuplesLearner):
         self : object
             The fitted learner.
         """
-        X, members = self._rows(quadruplets)
+        X, members = self._rows(quadruplets, weights)
         return self._learn(X, members, check_weights(weights, len(members)))
 
 

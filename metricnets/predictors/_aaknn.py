@@ -56,7 +56,7 @@ class AAKNN(RegressorMixin, NeighborsEstimator):
         X : array-like or sparse matrix of shape (n_samples, n_features)
             Training points.  A ``metric`` may not take sparse matrices, or may take other points, such as images.
         y : array-like of shape (n_samples, n_labels) or (n_samples,)
-            Distributions, or other real numbers.
+            Distributions, or other real numbers.  Codes of classes are averaged as numbers: `MLKNN` is for classes.
 
         Returns
         -------
@@ -65,9 +65,11 @@ class AAKNN(RegressorMixin, NeighborsEstimator):
         Raises
         ------
         ValueError
-            If y does not hold finite numbers, or there are fewer than ``n_neighbors`` samples.
+            If y holds names of classes, or numbers that are not finite, or there are fewer than ``n_neighbors``
+            samples.
         """
         X, y = self._validated(X, y)
+        check_no_classes(y)
         self._targets = checked_array(y, "y", ensure_2d=False, dtype=float)
         self._index(X, y, self.n_neighbors)
         return self
@@ -87,3 +89,13 @@ class AAKNN(RegressorMixin, NeighborsEstimator):
         """
         check_is_fitted(self)
         return total(self._neighbors(X), self._targets) / self.n_neighbors
+
+
+def check_no_classes(y: np.ndarray) -> None:
+    """Raise ValueError if y is a column of names or booleans, which have no mean."""
+    if y.ndim == 1 and (y.dtype.kind in "bSU" or any(isinstance(label, str) for label in y[:1])):
+        raise ValueError(
+            f"y holds classes, such as {y.tolist()[0]!r}, and AAKNN predicts distributions or other real numbers; use "
+            "MLKNN or scikit-learn's KNeighborsClassifier for classes, or give a row of numbers for each sample, such "
+            "as the one-hot rows of LabelBinarizer."
+        )
