@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from numpy.linalg import LinAlgError
 
 PACKAGE = os.path.dirname(__file__) + os.sep
+DECORATORS = "contextlib.py"  # of Python, and PyTorch's _contextlib.py: they call what contexts decorate
 SYNONYMS = {  # our parameters by their names in other libraries, the nearest in meaning first
     "alpha": ["weight_decay"],
     "batch": ["batch_size"],
@@ -98,9 +99,13 @@ class InconsistentVersionWarning(UserWarning):
 def warn(message: str | Warning, category: type[Warning] = UserWarning) -> None:
     """Issue a warning that points at the line outside of this package that led here."""
     level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+    while frame.f_back is not None and _is_between(frame.f_code.co_filename):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
+
+
+def _is_between(file):
+    return file.startswith(PACKAGE) or file.endswith(DECORATORS)
 
 
 class FitInterrupted(KeyboardInterrupt):

@@ -1,6 +1,5 @@
 """DTML and DSTML: (deeply supervised) deep transfer metric learning."""
 
-import warnings
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -171,7 +170,7 @@ class DTML(NetworkMetric):
             Classes.  Those of target samples are ignored and may be −1, NaN, None or any class.
         sample_domain : array-like of shape (n_samples,) or None, default=None
             At least 0 for source samples, negative for target samples.  None means that all samples are of the
-            source, and nothing is adapted; a warning is given if y has −1 among several classes.
+            source, and nothing is adapted, with a warning unless ``beta=0``.
 
         Returns
         -------
@@ -247,6 +246,11 @@ class DTML(NetworkMetric):
             X, y = self._validated(X, y)
             if y.dtype.kind in "fi" and (y == -1).any() and len(np.unique(y)) > 2:
                 warn("y has -1, which is a class if sample_domain= is not given; give it, negative for target samples.")
+            elif self.beta:
+                warn(
+                    "sample_domain= is not given, so all samples are of the source and nothing is adapted; give it, "
+                    "negative for target samples, or set beta=0."
+                )
             return X, y, np.ones(len(X), bool)
         check_consistent_length(X, y)
         source = source_rows(sample_domain, len(y))
@@ -336,6 +340,5 @@ def source_rows(sample_domain, n):
     if not source.any():
         raise ValueError("sample_domain is negative in all rows; set it to 0 or more for source samples.")
     if source.all():
-        message = "sample_domain is negative in no row, so nothing is adapted; make it negative for target samples."
-        warnings.warn(message, UserWarning, stacklevel=5)
+        warn("sample_domain is negative in no row, so nothing is adapted; make it negative for target samples.")
     return source

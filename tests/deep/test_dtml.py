@@ -276,8 +276,9 @@ def test_degenerate_tables(domains):
 
 def test_a_source_without_target_warns_and_is_the_source_only_method(domains):
     X, y, _ = domains
-    with pytest.warns(UserWarning, match="no row.*nothing is adapted"):
+    with pytest.warns(UserWarning, match="no row.*nothing is adapted") as caught:
         dtml = DTML(**QUICK).fit(X, y, sample_domain=np.ones(90))
+    assert caught[0].filename == __file__
     assert_array_equal(weights(dtml), weights(DTML(**QUICK).fit(X, y)))
 
 
@@ -311,6 +312,17 @@ def test_bad_labels_are_refused(domains):
         DTML(**QUICK).fit(X, np.full(90, np.nan), domain)
     with pytest.raises(ValueError, match="inconsistent"):
         DTML(**QUICK).fit(X, y[:-1], domain)
+
+
+@pytest.mark.filterwarnings("error")
+def test_without_sample_domain_a_warning_says_that_nothing_is_adapted(domains):
+    X, y, domain = domains
+    with pytest.warns(UserWarning, match="sample_domain= is not given.*nothing is adapted.*beta=0") as caught:
+        DTML(**QUICK).fit(X, y)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    DTML(**QUICK, beta=0.0).fit(X, y)
+    DTML(**QUICK).fit(X, y, domain)
 
 
 def test_masked_labels_without_domains_are_told(domains):
