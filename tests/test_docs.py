@@ -286,6 +286,8 @@ def test_the_method_to_copy_is_an_estimator(file, name, data):
     pairs = tiny_pairs()[0]
     z = estimator.transform(pairs.reshape(-1, 4)).reshape(len(pairs), 2, -1)
     np.testing.assert_allclose(estimator.pair_distance(pairs), np.linalg.norm(z[:, 0] - z[:, 1], axis=1), rtol=1e-4)
+    if file == "linear_method":  # any data give n_features rows
+        assert clone(estimator).fit(X * 0, y).components_.shape == (4, 4)
 
 
 @every_estimator

@@ -16,6 +16,10 @@ class ContrastiveNet(Supervised, NetworkMetric):
     margin : float > 0, default=1.0
         Distance up to which dissimilar pairs are pushed apart.
 
+    See Also
+    --------
+    EmbeddingNet : Network trained with any loss.
+
     References
     ----------
     R. Hadsell, S. Chopra, Y. LeCun, "Dimensionality reduction by learning an invariant mapping", CVPR 2006.

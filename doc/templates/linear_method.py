@@ -6,7 +6,7 @@ Copy the file to ``metricnets/linear/_name.py``.  A method that learns from poin
 
 import numpy as np
 
-from metricnets._linalg import inverse_root
+from metricnets._linalg import components_from_metric, inverse_root
 from metricnets._params import NonNegative, Parametrized
 from metricnets.linear._pairwise.differences import pair_differences
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
@@ -24,13 +24,18 @@ class _BasePairWhitening(Parametrized):
     ridge: NonNegative = 1e-3
 
     def _solve_tuples(self, X, pairs, y):
-        return whitening(pair_differences(X, pairs[y > 0]), ridge=self.ridge)[: self.n_components]
+        M = whitening(pair_differences(X, pairs[y > 0]), ridge=self.ridge)
+        return components_from_metric(M, self.n_components)
 
 
 class PairWhitening(_BasePairWhitening, PairsLearner):
     """Whitening of the differences of similar pairs.
 
     Directions in which similar points differ get a small weight.
+
+    See Also
+    --------
+    PairWhitening_Supervised : The same method from classes.
 
     Examples
     --------
@@ -46,6 +51,10 @@ class PairWhitening(_BasePairWhitening, PairsLearner):
 class PairWhitening_Supervised(_BasePairWhitening, PairsFromLabels):  # noqa: N801
     """Whitening of the differences of similar pairs, which are drawn from classes.
 
+    See Also
+    --------
+    PairWhitening : The same method from pairs.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -56,7 +65,7 @@ class PairWhitening_Supervised(_BasePairWhitening, PairsFromLabels):  # noqa: N8
 
 
 def whitening(differences: np.ndarray, *, ridge: float) -> np.ndarray:
-    """Return L with L Σ Lᵀ = I, where Σ is the second moment matrix of the differences plus a ridge.
+    """Return the pseudo-inverse M of the second moment matrix of the differences plus a ridge.
 
     Parameters
     ----------
@@ -65,8 +74,9 @@ def whitening(differences: np.ndarray, *, ridge: float) -> np.ndarray:
 
     Returns
     -------
-    L : ndarray of shape (rank, d)
+    M : ndarray of shape (d, d)
     """
     moments = differences.T @ differences / len(differences)  # (d, d)
     d = len(moments)
-    return inverse_root(moments + ridge * np.trace(moments) / d * np.eye(d)).T
+    W = inverse_root(moments + ridge * np.trace(moments) / d * np.eye(d))  # (d, rank)
+    return W @ W.T
