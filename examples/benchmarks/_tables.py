@@ -92,12 +92,16 @@ def _attempt(function, *arguments):
         return {"failed": str(error).splitlines()[0]}
 
 
-def show(title, columns, rows):
-    """Print a table: ``rows`` is name -> cells, or a heading -> None."""
-    width = max(len(name) for name in rows) + 2
-    print(f"\n{title}\n" + " " * width + "".join(f"{column:>18s}" for column in columns))
+def show(title, columns, rows, least=18):
+    """Print a table: ``rows`` is name -> cells, or a heading -> None; columns are at least so wide."""
+    width, widths = max(len(name) for name in rows) + 2, [max(least, len(column) + 2) for column in columns]
+    print(f"\n{title}\n" + " " * width + line(columns, widths))
     for name, cells in rows.items():
-        print(name if cells is None else f"{name:{width}s}" + "".join(f"{cell:>18s}" for cell in cells), flush=True)
+        print(name if cells is None else f"{name:{width}s}" + line(cells, widths), flush=True)
+
+
+def line(cells, widths):
+    return "".join(f"{cell:>{width}s}" for cell, width in zip(cells, widths))
 
 
 def cell(values, mark=""):
