@@ -151,9 +151,10 @@ def centered(X: np.ndarray | spmatrix) -> np.ndarray | spmatrix:
 
 def near_origin(X: np.ndarray | spmatrix, origin: np.ndarray) -> np.ndarray | spmatrix:
     """X minus a point ``origin`` near its rows; columns that are constant up to rounding become 0."""
-    Z = shifted(X, origin)
-    if not issparse(X):
-        Z[:, np.ptp(X, axis=0) <= 1e-13 * np.abs(X).max(axis=0)] = 0
+    if issparse(X):
+        return shifted(X, origin)
+    Z = X - origin
+    Z[:, np.ptp(X, axis=0) <= 1e-13 * np.abs(X).max(axis=0)] = 0
     return Z
 
 
@@ -179,5 +180,5 @@ def middle(X: np.ndarray | spmatrix) -> np.ndarray:
 def shifted(X: np.ndarray | spmatrix, origin: np.ndarray) -> np.ndarray | spmatrix:
     """X minus a point, in double precision; sparse matrices stay sparse."""
     if not issparse(X):
-        return X.astype(float) - origin
+        return X - origin
     return X.astype(float) - csr_matrix(np.ones((X.shape[0], 1))) @ csr_matrix(origin[None])

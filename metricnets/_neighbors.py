@@ -11,7 +11,7 @@ from sklearn.semi_supervised import LabelSpreading
 
 from metricnets._labels import UNKNOWN
 from metricnets._linalg import middle, shifted
-from metricnets._runtime import one_thread, quiet
+from metricnets._runtime import one_openmp_thread, quiet
 
 SMALL = 64  # rows of a class up to which it gets no search of its own
 
@@ -29,45 +29,50 @@ def neighborhoods(
     between : ndarray of shape (n, n_between)
     """
     X = X.reshape(len(X), -1)
-    within, between = (np.repeat(np.arange(len(X))[:, None], k, axis=1) for k in (n_within, n_between))
+    itself = np.arange(len(X))[:, None]
+    within, between = np.repeat(itself, n_within, axis=1), np.repeat(itself, n_between, axis=1)
     known = codes != UNKNOWN
     for domain in (source & known, ~source & known):
         rows = np.flatnonzero(domain)
         if len(rows):
-            for found, near in zip((within, between), _by_class(X[rows], codes[rows], n_within, n_between)):
-                found[rows] = rows[near]
+            within[rows] = rows[nearest_within(X[rows], codes[rows], n_within)]
+            between[rows] = rows[nearest_between(X[rows], codes[rows], n_between)]
     return within, between
 
 
-def _by_class(X, codes, n_within, n_between):
-    """Compute `neighborhoods` for known classes: class by class, with one search for all small classes."""
+def nearest_within(X: np.ndarray, codes: np.ndarray, k: int) -> np.ndarray:
+    """Nearest rows of the same class, (n, k), for known classes; the row itself replaces a missing one."""
+    found = np.repeat(np.arange(len(X))[:, None], k, axis=1)
+    order, sizes = np.argsort(codes, kind="stable"), np.unique(codes, return_counts=True)[1]
+    for own in np.split(order, np.cumsum(sizes)[:-1]):
+        n_near = min(k, len(own) - 1)
+        if len(own) > SMALL and n_near:
+            found[own, :n_near] = own[nearest(X[own], None, n_near)]
+        elif n_near:
+            d = cdist(X[own], X[own], "sqeuclidean")
+            np.fill_diagonal(d, np.inf)
+            found[own, :n_near] = own[np.argsort(d, axis=1, kind="stable")[:, :n_near]]
+    return found
+
+
+def nearest_between(X: np.ndarray, codes: np.ndarray, k: int) -> np.ndarray:
+    """Nearest rows of other classes, as in `nearest_within`, with one search for all small classes."""
+    found = np.repeat(np.arange(len(X))[:, None], k, axis=1)
     classes, codes, sizes = np.unique(codes, return_inverse=True, return_counts=True)
-    within, between = (np.repeat(np.arange(len(X))[:, None], k, axis=1) for k in (n_within, n_between))
-    members = np.split(np.argsort(codes, kind="stable"), np.cumsum(sizes)[:-1])
-    for code, own in enumerate(members):
-        k = min(n_within, len(own) - 1)
-        if k:
-            within[own, :k] = own[_nearest_within(X[own], k)]
-        k = min(n_between, len(X) - len(own))
-        if k and len(own) > SMALL:
-            other = np.flatnonzero(codes != code)
-            between[own, :k] = other[nearest(X[other], X[own], k)]
+    if not k or len(classes) < 2:
+        return found
+    for code in np.flatnonzero(sizes > SMALL):
+        own, other = np.flatnonzero(codes == code), np.flatnonzero(codes != code)
+        n_near = min(k, len(other))
+        found[own, :n_near] = other[nearest(X[other], X[own], n_near)]
     rows = np.flatnonzero(sizes[codes] <= SMALL)
-    if len(rows) and n_between and len(classes) > 1:
-        near = nearest(X, X[rows], min(len(X), n_between + sizes[sizes <= SMALL].max()))
+    if len(rows):
+        near = nearest(X, X[rows], min(len(X), k + sizes[sizes <= SMALL].max()))
         of_own = codes[near] == codes[rows, None]
-        first = np.argsort(of_own, axis=1, kind="stable")[:, :n_between]  # rows of other classes first, by distance
-        near, of_own = (np.take_along_axis(array, first, axis=1) for array in (near, of_own))
-        between[rows, : first.shape[1]] = np.where(of_own, rows[:, None], near)
-    return within, between
-
-
-def _nearest_within(X, k):
-    if len(X) > SMALL:
-        return nearest(X, None, k)
-    d = cdist(X, X, "sqeuclidean")
-    np.fill_diagonal(d, np.inf)
-    return np.argsort(d, axis=1, kind="stable")[:, :k]
+        first = np.argsort(of_own, axis=1, kind="stable")[:, :k]  # rows of other classes first, by distance
+        itself, near = np.take_along_axis(of_own, first, axis=1), np.take_along_axis(near, first, axis=1)
+        found[rows, : first.shape[1]] = np.where(itself, rows[:, None], near)
+    return found
 
 
 def nearest(X: np.ndarray, queries: np.ndarray | None, k: int) -> np.ndarray:
@@ -83,7 +88,7 @@ class Neighbors:
 
     def __init__(self, X: np.ndarray, k: int) -> None:
         self.origin = middle(X)
-        with one_thread("openmp"):
+        with one_openmp_thread():
             self.index = NearestNeighbors(n_neighbors=k).fit(shifted(X, self.origin))
 
     def __call__(self, queries: np.ndarray | None = None) -> np.ndarray:
@@ -95,7 +100,7 @@ class Neighbors:
                     "embed all points into one space."
                 )
             queries = shifted(queries, self.origin)
-        with one_thread("openmp"):
+        with one_openmp_thread():
             return self.index.kneighbors(queries, return_distance=False)
 
 
@@ -116,7 +121,7 @@ def spread_labels(z: np.ndarray, codes: np.ndarray, share: float = 1.0, n_neighb
     codes : ndarray of shape (n,)
     """
     spreading = LabelSpreading(kernel="knn", n_neighbors=min(n_neighbors, len(z)), alpha=0.99, max_iter=100)
-    with quiet(ConvergenceWarning), one_thread("openmp"):  # 100 steps are enough for the order
+    with quiet(ConvergenceWarning), one_openmp_thread():  # 100 steps are enough for the order
         shares = spreading.fit(shifted(z, middle(z)), codes).label_distributions_  # (n, n_classes)
     uncertain = entropy(shares + np.finfo(float).tiny, axis=1)
     labels, found = codes.copy(), shares.argmax(axis=1)

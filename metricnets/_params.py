@@ -19,7 +19,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, InvalidParamet
 
 from metricnets._documentation import document, documentation_url
 from metricnets._pickles import Versioned
-from metricnets._runtime import one_thread
+from metricnets._runtime import one_blas_thread
 from metricnets.exceptions import FitInterrupted, did_you_mean
 
 Count = Annotated[int, Interval(Integral, 1, None, closed="left")]
@@ -174,7 +174,7 @@ def _with_hint(estimator, error):
 def fitting(fit: Fit) -> Fit:
     """Decorate ``fit``: check the parameters first, and leave the estimator unchanged if it fails.
 
-    NumPy works in one thread during the fit; see `metricnets._runtime.one_thread`.
+    NumPy works in one thread during the fit; see `metricnets._runtime.one_openmp_thread`.
     """
     signature = inspect.signature(fit)
 
@@ -190,7 +190,7 @@ def fitting(fit: Fit) -> Fit:
             raise _with_hint(self, error) from None
         before = vars(self).copy()
         try:
-            with one_thread():
+            with one_blas_thread:
                 return fit(self, *args, **kwargs)
         except BaseException as error:
             if not isinstance(error, FitInterrupted) or error.estimator is not self:

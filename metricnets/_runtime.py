@@ -84,16 +84,14 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
     os.register_at_fork(before=_switching.acquire, after_in_parent=_switching.release, after_in_child=_after_fork)
 
 
-def one_thread(user_api: str = "blas") -> contextlib.AbstractContextManager:
-    """Context in which NumPy and SciPy, or scikit-learn with 'openmp', compute in one thread.
+def one_openmp_thread() -> contextlib.AbstractContextManager:
+    """Context in which scikit-learn computes in one thread, as NumPy and SciPy do in `one_blas_thread`.
 
     The number of threads changes the last bits of a product, and which of two neighbours at the
     same distance is found.  With one thread the same seed gives the same bits, alone and in a search
     with ``n_jobs``, whose processes have one thread each.
     """
-    if user_api == "openmp":  # a setting of each thread
-        return controller().select(user_api="openmp").limit(limits=1)
-    return _one_blas_thread
+    return controller().select(user_api="openmp").limit(limits=1)  # a setting of each thread
 
 
 @contextlib.contextmanager
@@ -120,7 +118,7 @@ def _set_threads(pool, number):
     release(force=True)
 
 
-_one_blas_thread = Shared(_blas_limited_to_one)
+one_blas_thread = Shared(_blas_limited_to_one)
 
 
 @functools.cache

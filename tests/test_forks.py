@@ -11,7 +11,7 @@ from discovery import METRICS, quick, training_data
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from metricnets._runtime import Lock, Shared, one_thread, quiet
+from metricnets._runtime import Lock, Shared, one_blas_thread, quiet
 
 pytestmark = [
     pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="there is no fork"),
@@ -65,7 +65,7 @@ def fitted(name):
 @pytest.mark.parametrize("name", METRICS)
 def test_a_fit_in_a_child_of_a_process_whose_other_thread_fits(name, while_another_thread_is_in):
     expected = fitted(name)
-    while_another_thread_is_in(one_thread())
+    while_another_thread_is_in(one_blas_thread)
     if "device" in quick(name).get_params():
         from metricnets.deep._training.runtime import one_torch_thread, randomness
 
@@ -85,7 +85,7 @@ def filtered():
 def test_settings_of_other_threads_are_undone_in_the_child(while_another_thread_is_in):
     with threadpool_limits(2, user_api="blas"):
         before = blas_threads()
-        while_another_thread_is_in(one_thread())
+        while_another_thread_is_in(one_blas_thread)
         while_another_thread_is_in(quiet(ConvergenceWarning))
         assert set(blas_threads()) == {1}
         assert filtered()

@@ -11,7 +11,7 @@ import sklearn.neighbors  # noqa: F401  (loads its OpenMP)
 from discovery import METRICS, needs_torch, quick, training_data
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from metricnets._runtime import one_thread
+from metricnets._runtime import one_blas_thread, one_openmp_thread
 
 SECONDS = 60
 
@@ -20,12 +20,12 @@ def threads_of(user_api):
     return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == user_api}
 
 
-@pytest.mark.parametrize("user_api", ["blas", "openmp"])
-def test_the_threads_of_two_that_overlap_are_limited_and_put_back(user_api):
+@pytest.mark.parametrize(("user_api", "context"), [("blas", lambda: one_blas_thread), ("openmp", one_openmp_thread)])
+def test_the_threads_of_two_that_overlap_are_limited_and_put_back(user_api, context):
     seen = []
 
     def steps():
-        with one_thread(user_api):
+        with context():
             seen.append(threads_of(user_api))
             yield
         seen.append(threads_of(user_api))
@@ -44,25 +44,25 @@ def test_the_threads_of_two_that_overlap_are_limited_and_put_back(user_api):
 
 
 def test_a_limit_of_one_library_leaves_the_other():
-    with threadpool_limits(2), one_thread("openmp"):
+    with threadpool_limits(2), one_openmp_thread():
         assert threads_of("openmp") == {1}
         assert threads_of("blas") == {2}
-        with one_thread():
+        with one_blas_thread:
             assert threads_of("blas") == {1}
     with threadpool_limits(2):
-        openmp = one_thread("openmp")
-        with one_thread():
+        openmp = one_openmp_thread()
+        with one_blas_thread:
             openmp.__exit__(None, None, None)
             assert threads_of("blas") == {1}
 
 
 def test_a_limit_of_the_callers_in_another_thread_is_neither_heeded_nor_lost():
     with threadpool_limits(2), ThreadPoolExecutor(1) as pool:
-        with one_thread():
+        with one_blas_thread:
             assert threads_of("blas") == {1}
 
         def limited():
-            with one_thread():
+            with one_blas_thread:
                 return threads_of("blas")
 
         assert pool.submit(limited).result(SECONDS) == {1}

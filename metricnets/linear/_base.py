@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from metricnets._linalg import middle, near_origin
 from metricnets._params import MaybeCount, MaybeSource, Parametrized, Points, fitting
-from metricnets._runtime import one_thread
+from metricnets._runtime import one_blas_thread
 from metricnets._tuples import FLOATS, points_of
 from metricnets.base import MetricMixin
 
@@ -97,7 +97,7 @@ class MahalanobisMetric(MetricMixin, Parametrized):
 
     def _embed(self, X):
         components = self.components_.astype(X.dtype, copy=False)
-        with one_thread():
+        with one_blas_thread:
             return np.asarray(X @ components.T)
 
     def _shape(self):

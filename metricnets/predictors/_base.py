@@ -16,7 +16,7 @@ from metricnets._arrays import checked_array, count_rows, embeddings, one_each
 from metricnets._linalg import middle, shifted
 from metricnets._neighbors import Neighbors
 from metricnets._params import Count, LearnerOrDistance, Parametrized, check_instance
-from metricnets._runtime import one_thread
+from metricnets._runtime import one_openmp_thread
 from metricnets._tuples import FLOATS
 from metricnets.base import Distance, MetricMixin
 
@@ -92,7 +92,7 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
         """Training rows nearest to each point, (n, k); without X, to each training row, except itself."""
         z = None if X is None else self._embed(self._checked(X))
         z = z.toarray() if issparse(z) and self._dense else z
-        with one_thread("openmp"):
+        with one_openmp_thread():
             return self._found(z)
 
     def _embed(self, X):
