@@ -4,31 +4,19 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.linalg import eigh
-from scipy.sparse import csr_matrix
-from scipy.spatial.distance import cdist
 
 from metricnets._initialization import initial_components
 from metricnets._labels import class_codes
 from metricnets._linalg import centered, in_span, joined, split
-from metricnets._neighbors import neighborhoods
-from metricnets._params import (
-    Array,
-    Count,
-    Flag,
-    NonNegative,
-    Seed,
-    UpToOne,
-    random_state_of,
-)
+from metricnets._neighbors import nearest_within
+from metricnets._params import Array, Count, Flag, NonNegative, Seed, UpToOne, random_state_of
 from metricnets._progress import progress
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
-from metricnets.linear._pairwise.impostors import Impostors
-from metricnets.linear._pairwise.near_pairs import squared_distances
+from metricnets.linear._pairwise.large_margins import LargeMargins, best_scale
 from metricnets.linear._solvers.lbfgs import minimize
-
-N_DENSE = 256  # rows up to which a graph is a dense matrix, as a sparse one takes longer to set up
 
 
 class LMNN(LinearMetric):
@@ -105,8 +93,7 @@ default='auto'
     random_state: Seed = None
 
     def _solve_points(self, X, y):
-        codes = class_codes(y)
-        check_sizes(np.bincount(codes), self.n_neighbors)
+        codes = checked_codes(y, self.n_neighbors)
         X = centered(X)
         init = initial_components(self.init, self.n_components, X, codes, random_state_of(self.random_state))
         with progress(self, "raise max_iter or convergence_tol") as report:
@@ -152,7 +139,7 @@ def widen_margins(
         return L, 1, True  # equal rows contain no information
     order = np.argsort(codes, kind="stable")  # class by class, as the search needs it
     X, codes = X[order], codes[order]
-    near, _ = neighborhoods(X, codes, np.ones(len(X), bool), min(n_neighbors, np.bincount(codes).max() - 1), 0)
+    near = nearest_within(X, codes, min(n_neighbors, np.bincount(codes).max() - 1))
     P, back = whitening(X)
     X, basis = in_span(X @ P)
     L, left, rest = split(L @ back.T, basis)
@@ -166,8 +153,10 @@ def widen_margins(
     return joined(L, left, basis, scale * rest) @ P.T, n_iter, converged
 
 
-def check_sizes(sizes: np.ndarray, n_neighbors: int) -> None:
-    """Warn if classes have too few rows for ``n_neighbors`` targets, and refuse y without any targets."""
+def checked_codes(y: ArrayLike, n_neighbors: int) -> np.ndarray:
+    """Number the classes; warn if some are too small for ``n_neighbors`` targets, and refuse y without any targets."""
+    codes = class_codes(y)
+    sizes = np.bincount(codes)
     if len(sizes) < 2:
         raise ValueError("y has one class only; LMNN needs at least two.")
     if sizes.max() < 2:
@@ -178,6 +167,7 @@ def check_sizes(sizes: np.ndarray, n_neighbors: int) -> None:
             f"n_neighbors={n_neighbors} is too many for {n_small} of {len(sizes)} classes, the smallest of which has "
             f"{sizes.min()} samples; the targets of a sample are all others of its class then."
         )
+    return codes
 
 
 def whitening(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -197,78 +187,3 @@ def whitening(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     values, vectors = eigh(scaled.T @ scaled / len(X))
     roots = np.sqrt(np.maximum(values, 1e-6 * values[-1]))
     return vectors / roots / scale[:, None], (vectors * roots).T * scale
-
-
-def best_scale(
-    z: np.ndarray, near: np.ndarray, codes: np.ndarray, mu: float, n_rows: int = 64, n_columns: int = 4096
-) -> float:
-    """Scale s of squared distances that minimises the objective, exactly, on a sample of rows and impostors.
-
-    The objective is convex and piecewise linear in s, with its minimum where a hinge closes.
-    """
-    rows = np.flatnonzero(near[:, 0] != np.arange(len(z)))
-    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), n_rows)).astype(int)]
-    columns = np.linspace(0, len(z) - 1, min(len(z), n_columns)).astype(int)
-    pull = ((z[rows, None] - z[near[rows]]) ** 2).sum(axis=2)  # (n_rows, n_near)
-    away = cdist(z[rows], z[columns], "sqeuclidean")[codes[rows, None] != codes[columns]]
-    of = np.nonzero(codes[rows, None] != codes[columns])[0]
-    excess = (pull[of] - away[:, None])[near[rows[of]] != rows[of, None]]  # (n_triplets,)
-    weight = mu * len(z) / len(columns)
-    closing = np.sort(excess[excess < 0])  # hinges that close at s = -1/excess, in this order
-    slopes = (1 - mu) * pull.sum() + weight * (excess[excess > 0].sum() + closing[::-1].cumsum()[::-1])
-    if len(closing) == 0 or slopes[0] >= 0:
-        return len(z) / np.square(z).sum()
-    n_closed = np.searchsorted(slopes, 1e-6 * slopes[0])
-    return -1 / closing[max(n_closed - 1, 0)]
-
-
-class LargeMargins:
-    """The objective of `LMNN` and its gradient, exact at every L.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, d)
-        Rows of one class follow one another.
-    near : ndarray of shape (n, n_near)
-        Targets; a missing one is the row itself.
-    codes : ndarray of shape (n,)
-    mu : float
-    """
-
-    def __init__(self, X: np.ndarray, near: np.ndarray, codes: np.ndarray, mu: float) -> None:
-        self.X, self.near, self.mu = X, near, mu
-        self.rows, self.targets = np.repeat(np.arange(len(X)), near.shape[1]), near.ravel()
-        self.missing = near == np.arange(len(X))[:, None]
-        self.impostors = Impostors(np.searchsorted(codes, np.arange(codes.max() + 2)))
-        others = len(X) - np.bincount(codes)[codes]
-        self.at_zero = mu * np.sum(others[:, None] * ~self.missing)  # the objective of L = 0
-
-    def __call__(self, L: np.ndarray) -> tuple[float, np.ndarray]:
-        z = self.X @ L.T
-        pull = squared_distances(z, self.rows, self.targets).reshape(self.near.shape)
-        margins = np.where(self.missing, -np.inf, 1 + pull)
-        reach = np.sqrt(margins.max(axis=1).clip(0))
-        push, forces, weights = 0.0, np.zeros_like(z), np.full(pull.shape, 1 - self.mu)
-        for i, j in self.impostors.within(z, reach):
-            d = squared_distances(z, i, j)
-            close = d < reach[i] ** 2
-            i, j, d = i[close], j[close], d[close]
-            hinges = margins[i] - d[:, None]  # (n_pairs, n_near)
-            is_open = hinges > 0
-            push += hinges[is_open].sum()
-            forces -= self.mu * pulled(z, i, j, is_open.sum(axis=1))
-            for column, weight in enumerate(weights.T):
-                weight += self.mu * np.bincount(i, is_open[:, column], len(z))
-        forces += pulled(z, self.rows, self.targets, weights.ravel())
-        return (1 - self.mu) * pull.sum() + self.mu * push, 2 * forces.T @ self.X
-
-
-def pulled(z: np.ndarray, i: np.ndarray, j: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Half the gradient in z of Σ weight ‖z_i − z_j‖² over pairs: the graph Laplacian times z."""
-    n = len(z)
-    if n <= N_DENSE:
-        W = np.bincount(i * n + j, weights, n * n).reshape(n, n)
-        return (W.sum(axis=0) + W.sum(axis=1))[:, None] * z - (W + W.T) @ z
-    W = csr_matrix((weights.astype(float), (i, j)), shape=(n, n))
-    degrees = np.bincount(i, weights, n) + np.bincount(j, weights, n)
-    return degrees[:, None] * z - W @ z - W.T @ z

@@ -11,10 +11,9 @@ from sklearn.datasets import load_iris, make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
 
-from metricnets.linear import _lmnn
-from metricnets.linear._lmnn import LMNN, LargeMargins, best_scale
-from metricnets.linear._pairwise import impostors
-from metricnets.linear._pairwise.impostors import Impostors, search
+from metricnets.linear._lmnn import LMNN
+from metricnets.linear._pairwise import large_margins
+from metricnets.linear._pairwise.large_margins import Impostors, LargeMargins, best_scale, search
 from metricnets.linear._solvers.lbfgs import minimize
 
 X, y = tiny_points()
@@ -77,8 +76,7 @@ def test_sizes_of_blocks_change_nothing(name, monkeypatch):
     points, classes = make_classification(300, 5, n_informative=3, n_redundant=1, n_classes=3, random_state=0)
     maps = np.random.default_rng(0).normal(size=(4, 3, 5)) * 0.5
     expected = [prepared(points, classes, 3)[0](L) for L in maps]
-    module = impostors if hasattr(impostors, name) else _lmnn
-    monkeypatch.setattr(module, name, {"N_BLOCK": 1000, "N_KEPT": 100, "N_DENSE": 1000}[name])
+    monkeypatch.setattr(large_margins, name, {"N_BLOCK": 1000, "N_KEPT": 100, "N_DENSE": 1000}[name])
     loss, *_ = prepared(points, classes, 3)
     for L, (value, gradient) in zip(maps, expected):
         assert loss(L)[0] == pytest.approx(value, rel=1e-12)
@@ -101,7 +99,7 @@ def test_the_search_misses_nothing_and_finds_little_else(scale):
 
 def test_pairs_are_kept_as_long_as_none_can_be_missing(monkeypatch):
     searches = []
-    monkeypatch.setattr(impostors, "search", lambda *args: searches.append(1) or search(*args))
+    monkeypatch.setattr(large_margins, "search", lambda *args: searches.append(1) or search(*args))
     rng = np.random.default_rng(0)
     z, starts = rng.normal(size=(100, 3)), np.array([0, 40, 100])
     other = (np.arange(100) < 40)[:, None] != (np.arange(100) < 40)

@@ -1,0 +1,171 @@
+"""Large margins: the objective of LMNN, and the search for the pairs of rows within the margin."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from scipy.spatial.distance import cdist
+
+from metricnets.linear._pairwise.near_pairs import squared_distances
+
+N_BLOCK = 2**19  # distances in one block of the search, and pairs in one batch
+N_KEPT = 2**23  # pairs found that are kept for the next evaluations
+N_DENSE = 256  # rows up to which a graph is a dense matrix, as a sparse one takes longer to set up
+
+
+def best_scale(
+    z: np.ndarray, near: np.ndarray, codes: np.ndarray, mu: float, n_rows: int = 64, n_columns: int = 4096
+) -> float:
+    """Scale s of squared distances that minimises the objective, exactly, on a sample of rows and impostors.
+
+    The objective is convex and piecewise linear in s, with its minimum where a hinge closes.
+    """
+    rows = np.flatnonzero(near[:, 0] != np.arange(len(z)))
+    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), n_rows)).astype(int)]
+    columns = np.linspace(0, len(z) - 1, min(len(z), n_columns)).astype(int)
+    pull = ((z[rows, None] - z[near[rows]]) ** 2).sum(axis=2)  # (n_rows, n_near)
+    away = cdist(z[rows], z[columns], "sqeuclidean")[codes[rows, None] != codes[columns]]
+    of = np.nonzero(codes[rows, None] != codes[columns])[0]
+    excess = (pull[of] - away[:, None])[near[rows[of]] != rows[of, None]]  # (n_triplets,)
+    weight = mu * len(z) / len(columns)
+    closing = np.sort(excess[excess < 0])  # hinges that close at s = -1/excess, in this order
+    slopes = (1 - mu) * pull.sum() + weight * (excess[excess > 0].sum() + closing[::-1].cumsum()[::-1])
+    if len(closing) == 0 or slopes[0] >= 0:
+        return len(z) / np.square(z).sum()
+    n_closed = np.searchsorted(slopes, 1e-6 * slopes[0])
+    return -1 / closing[max(n_closed - 1, 0)]
+
+
+class LargeMargins:
+    """The objective of `LMNN` and its gradient, exact at every L.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Rows of one class follow one another.
+    near : ndarray of shape (n, n_near)
+        Targets; a missing one is the row itself.
+    codes : ndarray of shape (n,)
+    mu : float
+    """
+
+    def __init__(self, X: np.ndarray, near: np.ndarray, codes: np.ndarray, mu: float) -> None:
+        self.X, self.near, self.mu = X, near, mu
+        self.rows, self.targets = np.repeat(np.arange(len(X)), near.shape[1]), near.ravel()
+        self.missing = near == np.arange(len(X))[:, None]
+        self.impostors = Impostors(np.searchsorted(codes, np.arange(codes.max() + 2)))
+        others = len(X) - np.bincount(codes)[codes]
+        self.at_zero = mu * np.sum(others[:, None] * ~self.missing)  # the objective of L = 0
+
+    def __call__(self, L: np.ndarray) -> tuple[float, np.ndarray]:
+        z = self.X @ L.T
+        pull = squared_distances(z, self.rows, self.targets).reshape(self.near.shape)
+        margins = np.where(self.missing, -np.inf, 1 + pull)
+        reach = np.sqrt(margins.max(axis=1).clip(0))
+        push, forces, weights = 0.0, np.zeros_like(z), np.full(pull.shape, 1 - self.mu)
+        for i, j in self.impostors.within(z, reach):
+            d = squared_distances(z, i, j)
+            close = d < reach[i] ** 2
+            i, j, d = i[close], j[close], d[close]
+            hinges = margins[i] - d[:, None]  # (n_pairs, n_near)
+            is_open = hinges > 0
+            push += hinges[is_open].sum()
+            forces -= self.mu * pulled(z, i, j, is_open.sum(axis=1))
+            for column, weight in enumerate(weights.T):
+                weight += self.mu * np.bincount(i, is_open[:, column], len(z))
+        forces += pulled(z, self.rows, self.targets, weights.ravel())
+        return (1 - self.mu) * pull.sum() + self.mu * push, 2 * forces.T @ self.X
+
+
+def pulled(z: np.ndarray, i: np.ndarray, j: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Half the gradient in z of Σ weight ‖z_i − z_j‖² over pairs: the graph Laplacian times z."""
+    n = len(z)
+    if n <= N_DENSE:
+        W = np.bincount(i * n + j, weights, n * n).reshape(n, n)
+        return (W.sum(axis=0) + W.sum(axis=1))[:, None] * z - (W + W.T) @ z
+    W = csr_matrix((weights.astype(float), (i, j)), shape=(n, n))
+    degrees = np.bincount(i, weights, n) + np.bincount(j, weights, n)
+    return degrees[:, None] * z - W @ z - W.T @ z
+
+
+class Impostors:
+    """Nearby pairs of rows of different classes, searched again only when one might be missing.
+
+    A search finds the pairs with d_ij <= reach_i + slack_i + slack_j.  As long as no row has moved
+    further than its slack, and its reach has grown by at most the rest of the slack, these include all
+    pairs with d_ij <= reach_i.
+
+    Parameters
+    ----------
+    starts : ndarray of shape (n_classes + 1,)
+        First row of each class, and the number of rows.
+    """
+
+    def __init__(self, starts: np.ndarray) -> None:
+        self.starts, self.last, self.found = starts, None, None
+
+    def within(self, z: np.ndarray, reach: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Iterate over pairs (i, j), in batches, that include all with d_ij <= reach_i."""
+        last, self.last = self.last, (z, reach)
+        slack = np.zeros(len(z))
+        if self.found is not None:
+            moved = length(z - self.center)
+            if (moved <= self.slack).all() and (reach + moved <= self.reach).all():
+                yield from self.found
+                return
+            step = length(z - last[0]) + abs(reach - last[1])
+            longer = 5 * np.maximum(step, step.mean())  # for about five steps like the last one
+            slack = longer if longer.mean() < 0.05 * reach.mean() else slack
+        self.center, self.slack, self.reach = z, slack, reach + slack
+        self.found, n_pairs = [], 0
+        for batch in batches(search(z, self.starts, self.reach, slack)):
+            n_pairs += len(batch[0])
+            if n_pairs > N_KEPT:
+                self.found = None
+            elif self.found is not None:
+                self.found.append(batch)
+            yield batch
+
+
+def length(z: np.ndarray) -> np.ndarray:
+    """Euclidean norms of the rows."""
+    return np.sqrt(np.einsum("ij,ij->i", z, z))
+
+
+def batches(blocks: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Join blocks of pairs (i, j) into batches of at least N_BLOCK / 2 pairs."""
+    joined, n_pairs = [], 0
+    for block in blocks:
+        joined.append(block)
+        n_pairs += len(block[0])
+        if n_pairs >= N_BLOCK // 2:
+            yield tuple(map(np.concatenate, zip(*joined)))
+            joined, n_pairs = [], 0
+    if joined:
+        yield tuple(map(np.concatenate, zip(*joined)))
+
+
+def search(
+    z: np.ndarray, starts: np.ndarray, reach: np.ndarray, slack: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Iterate over blocks of pairs (i, j) of different classes that include all with d_ij <= reach_i + slack_j.
+
+    The square of this is linear in the products of z_i with z_j and of reach_i with slack_j, so
+    the sign of one matrix product decides.  It is computed in single precision, with an allowance for the
+    largest possible rounding error.
+    """
+    unit = max(np.abs(z).max(), reach.max(), slack.max())
+    z, reach, slack = z / unit, reach / unit, slack / unit
+    squares, rounding = np.einsum("ij,ij->i", z, z), 4 * (z.shape[1] + 8) * np.finfo(np.float32).eps
+    ones = np.ones(len(z))
+    left = [-2 * z, -2 * reach, (1 - rounding) * squares - (1 + rounding) * reach**2, ones]
+    right = [z, slack, ones, (1 - rounding) * squares - (1 + rounding) * slack**2]
+    left, right = np.column_stack(left).astype(np.float32), np.column_stack(right).astype(np.float32)
+    for start, stop in zip(starts, starts[1:]):
+        for others in (slice(0, start), slice(stop, len(z))):
+            columns = right[others]
+            step = max(1, N_BLOCK // max(1, len(columns)))
+            for row in range(start, stop if len(columns) else start, step):
+                near = np.flatnonzero(left[row : min(row + step, stop)] @ columns.T <= 0)
+                i, j = np.divmod(near, len(columns))
+                yield (i + row).astype(np.int32), (j + others.start).astype(np.int32)
