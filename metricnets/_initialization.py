@@ -11,6 +11,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.utils.validation import check_array
 
 from metricnets._linalg import centered, discriminants, inverse_root, standardized
+from metricnets._params import random_state_of
 from metricnets.exceptions import NonPSDError, warn
 
 PLENTY = 2  # degrees of freedom for each feature that the inverse of a covariance needs
@@ -92,7 +93,11 @@ def warn_if_few(X: np.ndarray, n_free: int, covariance: str, remedy: str) -> Non
 
 
 def initial_components(
-    init: str | ArrayLike, n_components: int | None, X: np.ndarray, codes: np.ndarray | None, rng: np.random.RandomState
+    init: str | ArrayLike,
+    n_components: int | None,
+    X: np.ndarray,
+    codes: np.ndarray | None,
+    random_state: int | np.random.RandomState | None,
 ) -> np.ndarray:
     """Compute a linear map L from its name, or check a given one.
 
@@ -106,7 +111,8 @@ def initial_components(
     X : ndarray or sparse matrix of shape (n, d)
     codes : ndarray of shape (n,) or None
         Classes; None if there are none.
-    rng : numpy.random.RandomState
+    random_state : int, RandomState or None
+        Seed of 'random'.
 
     Returns
     -------
@@ -143,7 +149,7 @@ def initial_components(
         if issparse(X) and k < min(n, d):
             return PCA(k, svd_solver="arpack", random_state=0).fit(X).components_
         return PCA(k, svd_solver="full").fit(X.toarray() if issparse(X) else X).components_
-    return np.eye(k, d) if init == "identity" else rng.standard_normal((k, d))
+    return np.eye(k, d) if init == "identity" else random_state_of(random_state).standard_normal((k, d))
 
 
 def _given(init, n_components, d):

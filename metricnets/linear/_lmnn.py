@@ -11,7 +11,7 @@ from metricnets._initialization import initial_components
 from metricnets._labels import class_codes
 from metricnets._linalg import centered, in_span, joined, split
 from metricnets._neighbors import nearest_within
-from metricnets._params import Array, Count, Flag, NonNegative, Seed, UpToOne, random_state_of
+from metricnets._params import Array, Count, Flag, NonNegative, Seed, UpToOne
 from metricnets._progress import progress
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
@@ -95,7 +95,7 @@ default='auto'
     def _solve_points(self, X, y):
         codes = checked_codes(y, self.n_neighbors)
         X = centered(X)
-        init = initial_components(self.init, self.n_components, X, codes, random_state_of(self.random_state))
+        init = initial_components(self.init, self.n_components, X, codes, self.random_state)
         with progress(self, "raise max_iter or convergence_tol") as report:
             L, self.n_iter_, report.converged = widen_margins(
                 init,
@@ -139,8 +139,8 @@ def widen_margins(
         return L, 1, True  # equal rows contain no information
     order = np.argsort(codes, kind="stable")  # class by class, as the search needs it
     X, codes = X[order], codes[order]
-    near = nearest_within(X, codes, min(n_neighbors, np.bincount(codes).max() - 1))
     P, back = whitening(X)
+    near = nearest_within(X, codes, min(n_neighbors, np.bincount(codes).max() - 1))
     X, basis = in_span(X @ P)
     L, left, rest = split(L @ back.T, basis)
     if not (X @ L.T).any():

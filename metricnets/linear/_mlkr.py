@@ -7,11 +7,11 @@ from sklearn.utils import check_array
 
 from metricnets._initialization import initial_components
 from metricnets._linalg import standardized
-from metricnets._params import Array, Count, Flag, MaybeTolerance, Seed, random_state_of
+from metricnets._params import Array, Count, Flag, MaybeTolerance, Seed
 from metricnets._progress import progress
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
-from metricnets.linear._pairwise.soft_neighbors import SoftLoss, soften
+from metricnets.linear._pairwise.soft_neighbors import soften
 
 
 class MLKR(LinearMetric):
@@ -90,10 +90,10 @@ class MLKR(LinearMetric):
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         if (y == y[0]).all():
             warn("y is the same for all samples, so there is nothing to learn; init is kept.")
-        L = initial_components(self.init, self.n_components, X, None, random_state_of(self.random_state))
+        L = initial_components(self.init, self.n_components, X, None, self.random_state)
         with progress(self, "raise tol, for example to 1e-4, or max_iter") as report:
             L, self.n_iter_, report.converged = soften(
-                regression_loss(standardized(y[:, None])[0].ravel()),
+                RegressionLoss(standardized(y[:, None])[0].ravel()),
                 L,
                 X,
                 rescale=isinstance(self.init, str),
@@ -105,17 +105,24 @@ class MLKR(LinearMetric):
         return L
 
 
-def regression_loss(y: np.ndarray) -> SoftLoss:
-    """The mean squared error of the expected targets."""
-    F = np.ones((len(y), 2))
-    G = np.column_stack([y, F[:, 0]])
+class RegressionLoss:
+    """The mean squared error of the expected targets: a `SoftLoss`.
 
-    def total(e):
-        errors = e - y
-        return errors @ errors / len(y), 2 * errors / len(y)
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+    """
 
-    return SoftLoss(
-        value=lambda i, j: y[j],
-        factors=lambda rows, columns: (F[rows], G[columns]),
-        total=total,
-    )
+    def __init__(self, y: np.ndarray) -> None:
+        self.y, self.ones = y, np.ones((len(y), 2))
+        self.targets = np.column_stack([y, self.ones[:, 0]])
+
+    def value(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        return self.y[j]
+
+    def factors(self, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
+        return self.ones[rows], self.targets[columns]
+
+    def total(self, e: np.ndarray) -> tuple[float, np.ndarray]:
+        errors = e - self.y
+        return errors @ errors / len(e), 2 * errors / len(e)

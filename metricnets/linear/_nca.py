@@ -1,16 +1,17 @@
 """NCA: neighbourhood components analysis."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from metricnets._initialization import initial_components
 from metricnets._labels import class_codes
-from metricnets._params import Array, Count, Flag, MaybeTolerance, Seed, random_state_of
+from metricnets._params import Array, Count, Flag, MaybeTolerance, Seed
 from metricnets._progress import progress
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
-from metricnets.linear._pairwise.soft_neighbors import SoftLoss, soften
+from metricnets.linear._pairwise.soft_neighbors import soften
 
 
 class NCA(LinearMetric):
@@ -93,10 +94,10 @@ default='auto'
             warn(f"{what}, so there is nothing to learn; init is kept.")
         order = np.argsort(codes, kind="stable")  # the rows of a class follow one another
         X, codes = X[order], codes[order]
-        L = initial_components(self.init, self.n_components, X, codes, random_state_of(self.random_state))
+        L = initial_components(self.init, self.n_components, X, codes, self.random_state)
         with progress(self) as report:
             L, self.n_iter_, report.converged = soften(
-                class_loss(codes),
+                ClassLoss(codes),
                 L,
                 X,
                 rescale=isinstance(self.init, str),
@@ -108,19 +109,28 @@ default='auto'
         return L
 
 
-def class_loss(codes: np.ndarray) -> SoftLoss:
-    """Minus the expected number of rows that pick a neighbour of their class; codes are in ascending order."""
+@dataclass
+class ClassLoss:
+    """Minus the expected number of rows that pick a neighbour of their class: a `SoftLoss`.
 
-    def factors(rows, columns):
-        first, last = max(codes[rows][0], codes[columns][0]), min(codes[rows][-1], codes[columns][-1])
-        shared = np.arange(first, last + 1)
-        return indicators(codes[rows], shared), indicators(codes[columns], shared)
+    Attributes
+    ----------
+    codes : ndarray of shape (n,)
+        In ascending order.
+    """
 
-    return SoftLoss(
-        value=lambda i, j: np.equal(codes[i], codes[j]).astype(float),
-        factors=factors,
-        total=lambda e: (-e.sum(), np.full(len(e), -1.0)),
-    )
+    codes: np.ndarray
+
+    def value(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        return np.equal(self.codes[i], self.codes[j]).astype(float)
+
+    def factors(self, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
+        left, right = self.codes[rows], self.codes[columns]
+        shared = np.arange(max(left[0], right[0]), min(left[-1], right[-1]) + 1)
+        return indicators(left, shared), indicators(right, shared)
+
+    def total(self, e: np.ndarray) -> tuple[float, np.ndarray]:
+        return -e.sum(), np.full(len(e), -1.0)
 
 
 def indicators(codes: np.ndarray, classes: np.ndarray) -> np.ndarray:

@@ -11,8 +11,8 @@ from scipy.sparse import coo_matrix, csr_array
 from sklearn.exceptions import ConvergenceWarning
 
 from metricnets import MLKR, NCA
-from metricnets.linear._mlkr import regression_loss
-from metricnets.linear._nca import class_loss
+from metricnets.linear._mlkr import RegressionLoss
+from metricnets.linear._nca import ClassLoss
 from metricnets.linear._pairwise import all_pairs
 from metricnets.linear._pairwise.all_pairs import AllPairs
 from metricnets.linear._pairwise.near_pairs import NearPairs
@@ -23,7 +23,7 @@ X, y = X[np.argsort(y, kind="stable")], np.sort(y)  # as NCA sorts them
 BOTH = [
     SimpleNamespace(
         learner=NCA,
-        loss=class_loss,
+        loss=ClassLoss,
         of_row=lambda p, others, own: -(p @ (others == own)),
         unit=lambda n: 1,
         targets=y,
@@ -31,7 +31,7 @@ BOTH = [
     ),
     SimpleNamespace(
         learner=MLKR,
-        loss=lambda y: regression_loss(y.astype(float)),
+        loss=lambda y: RegressionLoss(y.astype(float)),
         of_row=lambda p, others, own: (own - p @ others) ** 2,
         unit=lambda n: 1 / n,
         targets=y + 0.1 * X[:, 0],

@@ -1,7 +1,8 @@
 """Soft neighbours: the objective of NCA and MLKR, minimised by L-BFGS in bounded memory."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
@@ -14,23 +15,23 @@ from metricnets.linear._solvers.lbfgs import minimize_smooth
 START = 4.0  # initial mean squared distance, over log(n)
 
 
-class SoftLoss(NamedTuple):
-    """A loss of the expected values e_i = sum_j p_ij v_ij of soft neighbours.
+class SoftLoss(Protocol):
+    """A loss of the expected values e_i = sum_j p_ij v_ij of soft neighbours."""
 
-    Attributes
-    ----------
-    value : callable
-        Takes arrays of rows i and j, and returns v_ij, pair by pair.
-    factors : callable
-        Takes two slices of rows, and returns F and G, of shapes (n_rows, r + 1) and (n_columns, r + 1), with ones
-        as their last columns; the other columns factor v = F G^T.
-    total : callable
-        Takes e, and returns the loss and its derivatives with respect to e.
-    """
+    def value(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        """Compute v_ij, pair by pair, for arrays of rows i and j."""
 
-    value: Callable
-    factors: Callable
-    total: Callable
+    def factors(self, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Factor v = F G^T for two slices of rows.
+
+        Returns
+        -------
+        F, G : ndarrays of shape (n_rows, r + 1) and (n_columns, r + 1)
+            With ones as their last columns, which the product leaves out.
+        """
+
+    def total(self, e: np.ndarray) -> tuple[float, np.ndarray]:
+        """Compute the loss, and its derivatives with respect to e."""
 
 
 def soften(
@@ -71,11 +72,11 @@ def soften(
     n = X.shape[0]
     sharpness = 2 * (X @ L.T).var(axis=0).sum() / np.log(n)  # mean squared distance over log(n)
     if rescale and sharpness > 0 and not 1 <= sharpness <= 2 * START:
-        L, rest = (np.sqrt(START / sharpness) * part for part in (L, rest))
+        scale = np.sqrt(START / sharpness)
+        L, rest = scale * L, scale * rest
     near, every = NearPairs(n), AllPairs(n)
-    L, n_iter, converged = minimize_smooth(
-        lambda L: soft_loss(loss, L, X, near, every), L, ftol=ftol, gtol=gtol, max_iter=max_iter, report=report
-    )
+    objective = partial(soft_loss, loss, X=X, near=near, every=every)
+    L, n_iter, converged = minimize_smooth(objective, L, ftol=ftol, gtol=gtol, max_iter=max_iter, report=report)
     every.release()  # SciPy keeps the loss in a reference cycle
     return joined(L, left, basis, rest) / units, n_iter, converged
 
@@ -167,21 +168,24 @@ def derivatives(
 ) -> Iterator[tuple[slice, slice, np.ndarray]]:
     """Yield rows, columns and W, the derivatives with respect to -d^2 of both directions together, by blocks.
 
-    P_ij shares_i (v_ij - e_i) is P_ij times a product of two matrices, and so is its sum with the mirrored
-    term.  The derivatives of a row in one direction sum to 0.
+    W is P times a product of two matrices, and so is its sum with the mirrored term.  The derivatives of a row in
+    one direction sum to 0.
     """
-
-    def over_p(rows, columns):
-        F, G = loss.factors(rows, columns)
-        A = shares[rows, None] * F
-        A[:, -1] *= -e[rows]
-        return A, G
-
     for rows, columns, P, mirrored in every:
-        A, B = over_p(rows, columns)
+        A, B = over_p(loss, e, shares, rows, columns)
         if mirrored:
-            B_back, A_back = over_p(columns, rows)
+            B_back, A_back = over_p(loss, e, shares, columns, rows)
             A, B = np.concatenate([A, A_back], axis=1), np.concatenate([B, B_back], axis=1)
         W = np.matmul(A, B.T, out=every.scratch(P.shape))
         W *= P
         yield rows, columns, W
+
+
+def over_p(
+    loss: SoftLoss, e: np.ndarray, shares: np.ndarray, rows: slice, columns: slice
+) -> tuple[np.ndarray, np.ndarray]:
+    """Factor shares_i (v_ij - e_i), the derivatives in one direction over P_ij, into A B^T."""
+    F, G = loss.factors(rows, columns)
+    A = shares[rows, None] * F
+    A[:, -1] *= -e[rows]
+    return A, G
