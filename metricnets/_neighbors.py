@@ -88,8 +88,9 @@ class Neighbors:
 
     def __init__(self, X: np.ndarray, k: int) -> None:
         self.origin = middle(X)
+        X = shifted(X, self.origin)
         with one_openmp_thread():
-            self.index = NearestNeighbors(n_neighbors=k).fit(shifted(X, self.origin))
+            self.index = NearestNeighbors(n_neighbors=k).fit(X)
 
     def __call__(self, queries: np.ndarray | None = None) -> np.ndarray:
         """Return the indices of the nearest rows, (n_queries, k), as `nearest`."""

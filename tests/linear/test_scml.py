@@ -13,9 +13,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from metricnets._linalg import standardized
 from metricnets.constraints import knn_triplets
-from metricnets.linear import _scml
 from metricnets.linear._scml import SCML, SCML_Supervised
-from metricnets.linear._solvers import local_discriminants
+from metricnets.linear._solvers import local_discriminants, sparse_weights
 
 X, y = tiny_points()
 rng = np.random.default_rng(0)
@@ -92,7 +91,7 @@ def test_much_beta_makes_few_and_small_weights():
     Z, _ = standardized(X)
     n_used, sums = [], []
     for beta in (1e-5, 1e-2, 0.3):
-        w, _, _ = _scml.sparse_weights(
+        w, _, _ = sparse_weights.sparse_weights(
             Z, triplets, axes, np.full(12, beta), gamma=5e-3, max_iter=1000, report=lambda value: None
         )
         n_used.append((w > 0).sum())
@@ -102,7 +101,7 @@ def test_much_beta_makes_few_and_small_weights():
 
 
 def test_gradient_of_the_distances():
-    a, b, near, far = _scml.shared_pairs(triplets, len(X))
+    a, b, near, far = sparse_weights.shared_pairs(triplets, len(X))
     assert len({*zip(a, b)}) == len(a)
     assert (np.lexsort([b, a]) == np.arange(len(a))).all()
     for t, (i, j, k) in enumerate(triplets[:50]):
@@ -110,26 +109,26 @@ def test_gradient_of_the_distances():
         assert {a[far[t]], b[far[t]]} == {i, k}
     M = axes.T @ axes
     differences = X[a] - X[b]
-    assert_allclose(_scml.squared_distances(X, M, a, b), np.einsum("pi,ij,pj->p", differences, M, differences))
+    assert_allclose(sparse_weights.squared_distances(X, M, a, b), np.einsum("pi,ij,pj->p", differences, M, differences))
     weights = rng.normal(size=len(a)) * (rng.random(len(a)) < 0.5)
-    G = _scml.weighted_scatter(X, weights, a, b)
+    G = sparse_weights.weighted_scatter(X, weights, a, b)
     assert_allclose((G + G.T) / 2, (differences.T * weights) @ differences, atol=1e-9)
 
 
 def test_distances_do_not_depend_on_the_blocks(monkeypatch):
     a, b = rng.integers(45, size=(2, 100))
-    whole = _scml.squared_distances(X, axes.T @ axes, a, b)
-    monkeypatch.setattr(_scml, "BLOCK", 28)
-    assert_allclose(_scml.squared_distances(X, axes.T @ axes, a, b), whole)
+    whole = sparse_weights.squared_distances(X, axes.T @ axes, a, b)
+    monkeypatch.setattr(sparse_weights, "BLOCK", 28)
+    assert_allclose(sparse_weights.squared_distances(X, axes.T @ axes, a, b), whole)
 
 
 def test_rounded_hinge():
     margins = np.array([-1, -1e-9, 0.01, 0.1, 0.3, 2])
-    losses, slopes = _scml.rounded_hinge(margins, 0.2)
+    losses, slopes = sparse_weights.rounded_hinge(margins, 0.2)
     assert (losses <= np.maximum(margins, 0) + 1e-15).all()
     assert (losses >= np.maximum(margins, 0) - 0.1 - 1e-15).all()
     for margin, slope in zip(margins, slopes):
-        numeric = approx_fprime(np.array([margin]), lambda t: _scml.rounded_hinge(t, 0.2)[0][0], 1e-7)
+        numeric = approx_fprime(np.array([margin]), lambda t: sparse_weights.rounded_hinge(t, 0.2)[0][0], 1e-7)
         assert slope == pytest.approx(numeric[0], abs=1e-5)
 
 
