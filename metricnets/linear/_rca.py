@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import eigh
 
+from metricnets._draws import chunks as drawn_chunks
 from metricnets._labels import partial_codes, plain, read, supervised_codes
 from metricnets._linalg import centered, with_fixed_signs
 from metricnets._params import Count, Parametrized, Seed, fitting, random_state_of
-from metricnets.constraints import chunks as drawn_chunks
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 

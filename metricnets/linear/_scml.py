@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from metricnets._draws import knn_triplets
 from metricnets._initialization import as_matrix
 from metricnets._labels import supervised_codes
 from metricnets._linalg import components_from_metric, in_span, standardized
@@ -20,7 +21,6 @@ from metricnets._params import (
     random_state_of,
 )
 from metricnets._progress import progress
-from metricnets.constraints import knn_triplets
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._solvers.local_discriminants import local_discriminants, triplet_directions

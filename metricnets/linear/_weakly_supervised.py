@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from metricnets import calibration
+from metricnets._draws import negative_pairs, positive_pairs
 from metricnets._labels import supervised_codes
 from metricnets._params import MaybeArray, MaybeCount, Seed, fitting, random_state_of
 from metricnets._tuples import check_pair_labels, check_weights, distinct, points_and_members
-from metricnets.constraints import negative_pairs, positive_pairs
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric, MahalanobisMetric
 from metricnets.tuple_learners import PairsMixin, QuadrupletsMixin, TripletsMixin
