@@ -153,12 +153,14 @@ def doublets(X: np.ndarray, codes: np.ndarray, k_genuine: int, k_impostor: int) 
     similar : ndarray of int of shape (n_similar, 2)
     dissimilar : ndarray of int of shape (n_dissimilar, 2)
     """
-    both = neighborhoods(X, codes, np.ones(len(X), bool), min(k_genuine, len(X)), min(k_impostor, len(X)))
-    return tuple(_once(np.repeat(np.arange(len(X)), near.shape[1]), near.ravel()) for near in both)
+    n = len(X)
+    within, between = neighborhoods(X, codes, np.ones(n, bool), min(k_genuine, n), min(k_impostor, n))
+    return _once(within), _once(between)
 
 
-def _once(left, right):
-    pairs = np.unique(np.sort(np.column_stack([left, right]), axis=1), axis=0)
+def _once(near):
+    rows = np.repeat(np.arange(len(near)), near.shape[1])
+    pairs = np.unique(np.sort(np.column_stack([rows, near.ravel()]), axis=1), axis=0)
     return pairs[pairs[:, 0] != pairs[:, 1]]  # a row itself replaces a missing neighbour
 
 

@@ -13,7 +13,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
 from metricnets.constraints import chunks as draw
-from metricnets.linear._rca import RCA, RCA_Supervised, relevant_components
+from metricnets.linear._rca import RCA, RCA_Supervised
+from metricnets.linear._solvers.relevant_components import relevant_components
 
 X, y = tiny_points()
 chunks = np.where(np.arange(45) % 4 == 0, -1, y * 2 + np.arange(45) % 2)
