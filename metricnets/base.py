@@ -110,8 +110,11 @@ class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         pairs, points = as_tuples(pairs, 2, preprocessor), None
         if pairs.ndim == 2:  # every point is looked up once
             points, pairs = points_and_members(pairs, 2, preprocessor)
-        chunks = (pairs[start : start + CHUNK] for start in range(0, max(1, len(pairs)), CHUNK))
-        return np.concatenate([self._distances(chunk if points is None else points[chunk]) for chunk in chunks])
+        found = []
+        for start in range(0, max(1, len(pairs)), CHUNK):
+            chunk = pairs[start : start + CHUNK]
+            found.append(self._distances(chunk if points is None else points[chunk]))
+        return np.concatenate(found)
 
     def _distances(self, pairs):
         pairs = check_tuples(pairs, 2)
