@@ -152,7 +152,7 @@ class LinearMetric(MahalanobisMetric):
         Parameters
         ----------
         X : ndarray or sparse matrix of shape (n_samples, n_features)
-            In double precision.
+            In double precision, near the origin, so that centring loses no digits.
         y : ndarray of shape (n_samples,) or (n_samples, n_targets), or None
             As ``_labels`` gives it.
 

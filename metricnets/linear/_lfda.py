@@ -7,7 +7,7 @@ from scipy.linalg import eigh, qr
 
 from metricnets._initialization import warn_if_few
 from metricnets._labels import class_codes
-from metricnets._linalg import centered, with_fixed_signs
+from metricnets._linalg import with_fixed_signs
 from metricnets._params import MaybeCount
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
@@ -69,7 +69,7 @@ class LFDA(LinearMetric):
 
     def _solve_points(self, X, y):
         codes = class_codes(y)
-        X = centered(X)
+        X = X - X.mean(axis=0)
         sizes = np.bincount(codes)
         if len(sizes) < 2:
             raise ValueError("y has one class only; LFDA needs at least two.")

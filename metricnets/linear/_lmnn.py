@@ -9,7 +9,7 @@ from scipy.linalg import eigh
 
 from metricnets._initialization import initial_components
 from metricnets._labels import class_codes
-from metricnets._linalg import centered, in_span, joined, split
+from metricnets._linalg import in_span, joined, split
 from metricnets._neighbors import nearest_within
 from metricnets._params import Array, Count, Flag, NonNegative, Seed, UpToOne
 from metricnets._progress import progress
@@ -94,7 +94,7 @@ default='auto'
 
     def _solve_points(self, X, y):
         codes = checked_codes(y, self.n_neighbors)
-        X = centered(X)
+        X = X - X.mean(axis=0)
         init = initial_components(self.init, self.n_components, X, codes, self.random_state)
         with progress(self, "raise max_iter or convergence_tol") as report:
             L, self.n_iter_, report.converged = widen_margins(

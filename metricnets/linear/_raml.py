@@ -7,7 +7,7 @@ from scipy.linalg import cho_factor, cho_solve
 from sklearn.svm import SVR
 
 from metricnets import relations
-from metricnets._linalg import centered, components_from_metric, in_span, out_of_span
+from metricnets._linalg import components_from_metric, in_span, out_of_span
 from metricnets._params import Count, Function, NonNegative, Positive, Seed, StrOptions, random_state_of
 from metricnets._targets import readable, resolve
 from metricnets.exceptions import warn
@@ -105,7 +105,7 @@ class RAML(LinearMetric):
 
     def _solve_points(self, X, y):
         relation, targets, _ = resolve(y, self.relation)
-        X, basis = in_span(centered(X))
+        X, basis = in_span(X - X.mean(axis=0))
         pairs, r = graded_doublets(X, targets, relation, self.n_neighbors)
         equal = len(r) == 0 or np.ptp(r) <= 1e-6  # rounding of single precision is smaller
         if len(pairs) > self.max_doublets:

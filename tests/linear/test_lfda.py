@@ -13,9 +13,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from metricnets._linalg import centered
 from metricnets.linear import _lfda
 from metricnets.linear._lda import LDA
-from metricnets.linear._lfda import LFDA, centered, local_scatters
+from metricnets.linear._lfda import LFDA, local_scatters
 
 X, y = tiny_points()
 TYPES = ["weighted", "orthonormalized", "plain"]
