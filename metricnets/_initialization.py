@@ -66,6 +66,27 @@ def initial_metric(
     return M
 
 
+def is_identity(prior: str | ArrayLike) -> bool:
+    """Whether a prior is the identity by name."""
+    return isinstance(prior, str) and prior == "identity"
+
+
+def metric_in_span(
+    prior: str | ArrayLike, X: np.ndarray, basis: np.ndarray | None, rng: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The metric of `initial_metric`, M, in the coordinates of `in_span`: basisᵀ M basis.
+
+    Returns
+    -------
+    small : ndarray of shape (r, r)
+    M : ndarray of shape (d, d), or None if that is the identity of more features than points
+    """
+    if basis is not None and is_identity(prior):
+        return np.eye(basis.shape[1]), None
+    M = initial_metric(prior, X, rng)
+    return (M if basis is None else basis.T @ M @ basis), M
+
+
 def _inverse_covariance(X, name, definite):
     scatter = np.cov(X, rowvar=False) if len(X) > 1 else np.zeros((X.shape[1], X.shape[1]))
     W = inverse_root(np.atleast_2d(scatter))  # (d, rank)

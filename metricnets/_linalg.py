@@ -43,6 +43,12 @@ def components_from_metric(M: np.ndarray, n_components: int | None = None) -> np
     return with_fixed_signs(roots.T[::-1][:n_components])
 
 
+def diagonal_components(weights: np.ndarray, n_components: int | None = None) -> np.ndarray:
+    """`components_from_metric` of a diagonal matrix with the entries ``weights`` (d,)."""
+    L = np.diag(np.sqrt(weights))
+    return L if n_components is None else L[np.argsort(-weights, kind="stable")[:n_components]]
+
+
 def with_fixed_signs(L: np.ndarray) -> np.ndarray:
     """Flip the signs of rows so that the entry of largest magnitude is positive, as eigenvectors have no sign."""
     largest = np.abs(L).argmax(axis=1)[:, None]
@@ -115,6 +121,40 @@ def out_of_span(L: np.ndarray, basis: np.ndarray | None, n_components: int | Non
     if n_components is None:
         return basis @ L @ basis.T
     return np.pad(with_fixed_signs(L @ basis.T), ((0, n_components - len(L)), (0, 0)))
+
+
+def extended_components(
+    M: np.ndarray, basis: np.ndarray | None, outside: float, n_components: int | None = None
+) -> np.ndarray:
+    """`components_from_metric` of a metric of the coordinates of `in_span`, extended to all features.
+
+    Orthogonal to the span the metric is ``outside`` times the identity: basis M basisᵀ + outside (I − basis basisᵀ).
+
+    Parameters
+    ----------
+    M : ndarray of shape (r, r)
+    basis : ndarray of shape (d, r), or None if the coordinates are the features
+    outside : float >= 0
+    n_components : int or None
+
+    Returns
+    -------
+    L : ndarray of shape (n_components, d)
+    """
+    if basis is None:
+        return components_from_metric(M, n_components)
+    d, r = basis.shape
+    if n_components is None:
+        root = components_from_metric(M)
+        root = basis @ (root - np.sqrt(outside) * np.eye(r)) @ basis.T
+        root[np.diag_indices(d)] += np.sqrt(outside)
+        return root
+    inner = components_from_metric(M, r) @ basis.T  # the squared lengths of its rows are the eigenvalues
+    n_longer = np.count_nonzero(np.einsum("ij,ij->i", inner, inner) > outside)
+    n_outer = np.clip(n_components - n_longer, 0, d - r)
+    outer = qr(basis)[0][:, r : r + n_outer].T if n_outer else np.empty((0, d))
+    L = np.vstack([inner[:n_longer], np.sqrt(outside) * outer, inner[n_longer:]])
+    return with_fixed_signs(L[:n_components])
 
 
 def split(L: np.ndarray, basis: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | float]:

@@ -1,20 +1,13 @@
 """DML-eig: distance metric learning with eigenvalue optimisation."""
 
-from collections.abc import Callable
-
 import numpy as np
-from scipy.linalg import eigh
-from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp, softmax
 
-from metricnets._linalg import components_from_metric, inverse_root
+from metricnets._linalg import extended_components, in_span, inverse_root
 from metricnets._params import Count, Flag, NonNegative, Parametrized, Positive
 from metricnets._progress import progress
 from metricnets.linear._pairwise.differences import in_units, pair_differences
-from metricnets.linear._solvers.lbfgs import minimize_smooth
+from metricnets.linear._solvers.eigenvalue_optimization import apart, widest
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
-
-ROUNDING = 1e-13  # relative growth of the objective that may be rounding
 
 
 class _BaseDMLEig(Parametrized):
@@ -49,8 +42,11 @@ class _BaseDMLEig(Parametrized):
 
     def _solve_tuples(self, X, pairs, y):
         differences, units = in_units(pair_differences(X, pairs))  # (n_pairs, d)
-        similar = differences[y > 0]
-        W = inverse_root(similar.T @ similar / len(similar) + self.regularization * np.eye(len(units)))  # (d, rank)
+        Z, basis = in_span(X / units)
+        if basis is not None:  # outside of the span the metric is 0, for which μ counts its directions
+            differences = pair_differences(Z, pairs)
+        similar, r = differences[y > 0], differences.shape[1]
+        W = inverse_root(similar.T @ similar / len(similar) + self.regularization * np.eye(r))  # (r, rank)
         T = apart(differences[y < 0] @ W)
         if len(T) == 0:
             raise ValueError(
@@ -59,11 +55,16 @@ class _BaseDMLEig(Parametrized):
             )
         with progress(self) as report:
             L, self.n_iter_, gap, report.converged = widest(
-                T, mu=self.mu, max_iter=self.max_iter, tol=self.tol, report=report
+                T,
+                W.shape[1] + (len(units) - r if self.regularization else 0),
+                mu=self.mu,
+                max_iter=self.max_iter,
+                tol=self.tol,
+                report=report,
             )
             report.advice = f"the relative duality gap is {gap:.2g}; raise max_iter, tol or mu"
         L = L @ W.T
-        return components_from_metric(L.T @ L, self.n_components) / units
+        return extended_components(L.T @ L, basis, 0.0, self.n_components) / units
 
 
 class DMLEig(_BaseDMLEig, PairsLearner):
@@ -130,115 +131,3 @@ class DMLEig_Supervised(_BaseDMLEig, PairsFromLabels):  # noqa: N801
     >>> DMLEig_Supervised(random_state=0).fit_transform(X, y).shape
     (150, 4)
     """
-
-
-def apart(T: np.ndarray) -> np.ndarray:
-    """The differences (n, d) that are not zero up to rounding."""
-    sizes = np.abs(T).max(axis=1, initial=0.0)
-    return T[sizes > T.shape[1] * np.finfo(T.dtype).eps * sizes.max()]
-
-
-def smooth_least(squares: np.ndarray, mu: float) -> float:
-    """The smoothed minimum −μ log mean exp(−squares/μ), at most μ log(n) above the minimum."""
-    return mu * (np.log(len(squares)) - logsumexp(-squares / mu))
-
-
-def least_and_gradient(L: np.ndarray, T: np.ndarray, mu: float) -> tuple[float, np.ndarray]:
-    """`smooth_least` of the squared distances ‖Lτ‖²/‖L‖² of the rows τ of T, and its gradient.
-
-    Parameters
-    ----------
-    L : ndarray of shape (k, d)
-    T : ndarray of shape (n, d)
-    mu : float
-
-    Returns
-    -------
-    least : float
-    by_L : ndarray of shape (k, d)
-    """
-    z, size = T @ L.T, (L**2).sum()
-    squares = np.einsum("ij,ij->i", z, z) / size
-    u = softmax(-squares / mu)
-    near = u > np.finfo(float).eps * u.max()  # for a small μ most pairs do not count
-    by_L = (u[near, None] * z[near]).T @ T[near] - (u @ squares) * L
-    return smooth_least(squares, mu), 2 * by_L / size
-
-
-def climb(
-    L: np.ndarray, T: np.ndarray, *, mu: float, max_iter: int, tol: float, report: Callable[[float], None]
-) -> tuple[np.ndarray, int]:
-    """Maximise `least_and_gradient`, starting from L; return L of norm 1 and the number of iterations."""
-
-    def objective(L):
-        least, by_L = least_and_gradient(L, T, mu)
-        return -least, -by_L
-
-    found, n_iter, _ = minimize_smooth(
-        objective, L, ftol=0.0, gtol=tol, max_iter=max_iter, report=lambda value: report(-value)
-    )
-    return found / np.linalg.norm(found), n_iter
-
-
-def widest(
-    T: np.ndarray, *, mu: float, max_iter: int, tol: float, report: Callable[[float], None]
-) -> tuple[np.ndarray, int, float, bool]:
-    """Maximise the smoothed minimum of τᵀMτ over the rows τ of T, for M ⪰ 0 of trace 1.
-
-    For non-negative weights u of the rows that sum to 1, the largest eigenvalue of Σ u ττᵀ is an upper bound
-    of the smallest τᵀMτ, for every M; the weights are those of the gradient.
-
-    Parameters
-    ----------
-    T : ndarray of shape (n, d)
-    mu : float
-        Relative to the mean of ‖τ‖²/d.
-    max_iter : int
-    tol : float
-        Relative gap at which to stop, of the minimum or of the smoothed minimum.
-    report : callable
-        Called with the objective once an iteration.
-
-    Returns
-    -------
-    L : ndarray of shape (d, d)
-        M = LᵀL.
-    n_iter : int
-    gap : float
-        The relative gap that was reached.
-    converged : bool
-        Whether it is at most ``tol``, or the last steps raised the smoothed minimum by rounding alone.
-    """
-    d = T.shape[1]
-    T = T / np.sqrt((T**2).sum(axis=1).mean() / d)
-    L, smoothing, n_iter, slope, highest = np.eye(d) / np.sqrt(d), max(1.0, mu), 0, 0.1 * tol, -np.inf
-    while True:
-        L, n_climbs = climb(L, T, mu=smoothing, max_iter=max_iter - n_iter, tol=slope, report=report)
-        n_iter += n_climbs
-        squares = ((T @ L.T) ** 2).sum(axis=1)
-        bound, v = leading(T, softmax(-squares / smoothing))
-        gap, stalled = (bound - squares.min()) / bound, False
-        if smoothing <= mu:
-            gap = min(gap, (bound - softmax(-squares / smoothing) @ squares) / bound)
-            slope /= 10
-            least = smooth_least(squares, smoothing)
-            stalled, highest = least - highest <= ROUNDING * bound, max(least, highest)
-        if gap <= tol or stalled or n_iter >= max_iter:
-            return L, n_iter, gap, gap <= tol or stalled
-        smoothing = max(mu, smoothing / 10)
-        L = toward(v, L, T, smoothing)
-        n_iter += 1
-
-
-def leading(T: np.ndarray, u: np.ndarray) -> tuple[float, np.ndarray]:
-    """Largest eigenvalue of Σ u ττᵀ and its eigenvector (d,)."""
-    d = T.shape[1]
-    values, vectors = eigh((T.T * u) @ T, subset_by_index=[d - 1, d - 1])
-    return values[0], vectors[:, 0]
-
-
-def toward(v: np.ndarray, L: np.ndarray, T: np.ndarray, mu: float) -> np.ndarray:
-    """Frank-Wolfe step, (1 − a) LᵀL + a vvᵀ with the best a in [0, 1]; return its root (d, d)."""
-    here, there = ((T @ L.T) ** 2).sum(axis=1), (T @ v) ** 2
-    a = minimize_scalar(lambda a: -smooth_least(here + a * (there - here), mu), bounds=(0, 1), method="bounded").x
-    return components_from_metric((1 - a) * L.T @ L + a * np.outer(v, v))

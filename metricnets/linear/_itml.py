@@ -7,21 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics.pairwise import euclidean_distances
 
-from metricnets._initialization import initial_metric
-from metricnets._linalg import components_from_metric
-from metricnets._params import (
-    Count,
-    Flag,
-    NonNegative,
-    Parametrized,
-    Positive,
-    Prior,
-    Seed,
-    fitting,
-    random_state_of,
-)
+from metricnets._params import Count, Flag, NonNegative, Positive, fitting
 from metricnets._progress import progress
 from metricnets.exceptions import warn
+from metricnets.linear._near_prior import NearPrior
 from metricnets.linear._pairwise.differences import pair_differences
 from metricnets.linear._solvers.logdet import minimize_logdet
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
@@ -30,7 +19,7 @@ MOST_POINTS = 2000  # whose distances give the default bounds
 LEAST_BOUND = 1e-9
 
 
-class _BaseITML(Parametrized):
+class _BaseITML(NearPrior):
     """What ITML from pairs and from classes share.
 
     Parameters
@@ -44,12 +33,8 @@ class _BaseITML(Parametrized):
     tol : float >= 0, default=0.001
         Relative error of M at which iterations stop: M and the metric implied by its multipliers
         differ by at most this in the norm ‖M^{-½} · M^{-½}‖, and the duality gap is at most about tol²/2.
-    prior : {'identity', 'covariance', 'random'} or array-like of shape (n_features, n_features), default='identity'
-        The prior metric M₀, positive definite; 'covariance' is the inverse covariance of the points.
     verbose : bool, default=False
         Whether to show the progress.
-    random_state : int, RandomState or None, default=None
-        Seed of ``prior='random'``.  Pass an int for reproducible results.
 
     Attributes
     ----------
@@ -62,14 +47,11 @@ class _BaseITML(Parametrized):
     gamma: Positive = 1.0
     max_iter: Count = 1000
     tol: NonNegative = 1e-3
-    prior: Prior = "identity"
     verbose: Flag = False
-    random_state: Seed = None
 
-    def _solve_tuples(self, X, pairs, y):
+    def _solve_near(self, prior, X, pairs, y):
         if self.bounds_ is None:  # `fit` was given none
             self.bounds_ = default_bounds(X)
-        prior = initial_metric(self.prior, X, random_state_of(self.random_state))
         V = pair_differences(X, pairs)  # (m, d)
         V /= np.sqrt(np.where(y > 0, *self.bounds_))[:, None]
         same = np.einsum("ij,ij->i", V, V) == 0
@@ -78,9 +60,9 @@ class _BaseITML(Parametrized):
         loss = SlackLoss(y[~same] > 0, self.gamma)
         with progress(self, "raise max_iter or tol, or scale the features") as report:
             M, self.n_iter_, report.converged = minimize_logdet(
-                V[~same], prior, loss, tol=self.tol, max_iter=self.max_iter, report=report, points=X
+                V[~same], prior, loss, tol=self.tol, max_iter=self.max_iter, report=report
             )
-        return components_from_metric(M, self.n_components)
+        return M
 
 
 class ITML(_BaseITML, PairsLearner):

@@ -4,16 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metricnets._initialization import initial_metric
-from metricnets._linalg import components_from_metric
-from metricnets._params import Count, Flag, NonNegative, Parametrized, Prior, Seed, random_state_of
+from metricnets._params import Count, Flag, NonNegative
 from metricnets._progress import progress
+from metricnets.linear._near_prior import NearPrior
 from metricnets.linear._pairwise.differences import pair_differences
 from metricnets.linear._solvers.logdet import minimize_logdet
 from metricnets.linear._weakly_supervised import QuadrupletsFromLabels, QuadrupletsLearner
 
 
-class _BaseLSML(Parametrized):
+class _BaseLSML(NearPrior):
     """What LSML from quadruplets and from classes share.
 
     Parameters
@@ -23,12 +22,8 @@ class _BaseLSML(Parametrized):
         residuals differ by at most this in the norm ‖M^{-½} · M^{-½}‖.
     max_iter : int >= 1, default=1000
         Maximum number of Newton steps; about five are usual.
-    prior : {'identity', 'covariance', 'random'} or array-like of shape (n_features, n_features), default='identity'
-        The prior metric M₀, positive definite; 'covariance' is the inverse covariance of the points.
     verbose : bool, default=False
         Whether to show the progress.
-    random_state : int, RandomState or None, default=None
-        Seed of ``prior='random'``.  Pass an int for reproducible results.
 
     Attributes
     ----------
@@ -40,22 +35,19 @@ class _BaseLSML(Parametrized):
 
     tol: NonNegative = 1e-3
     max_iter: Count = 1000
-    prior: Prior = "identity"
     verbose: Flag = False
-    random_state: Seed = None
 
-    def _solve_tuples(self, X, quadruplets, weights):
+    def _solve_near(self, prior, X, quadruplets, weights):
         weights = np.ones(len(quadruplets)) if weights is None else weights / weights.max()
         self.w_ = weights / weights.sum()
-        prior = initial_metric(self.prior, X, random_state_of(self.random_state))
         near, far = pair_differences(X, quadruplets[:, :2]), pair_differences(X, quadruplets[:, 2:])  # (m, d) each
         counted = np.flatnonzero((self.w_ > 0) & near.any(axis=1))
         V, loss = np.concatenate([near[counted], far[counted]]), ComparisonLoss(self.w_[counted])
         with progress(self, "raise max_iter or tol, or scale the features") as report:
             M, self.n_iter_, report.converged = minimize_logdet(
-                V, prior, loss, tol=self.tol, max_iter=self.max_iter, report=report, points=X
+                V, prior, loss, tol=self.tol, max_iter=self.max_iter, report=report
             )
-        return components_from_metric(M, self.n_components)
+        return M
 
 
 class LSML(_BaseLSML, QuadrupletsLearner):

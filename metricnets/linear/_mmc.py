@@ -1,14 +1,9 @@
 """MMC: Mahalanobis metric for clustering."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
-from scipy.linalg import eigh, eigvalsh
-from sklearn.covariance import ledoit_wolf_shrinkage
 
-from metricnets._initialization import initial_metric
-from metricnets._linalg import components_from_metric
+from metricnets._initialization import initial_metric, is_identity
+from metricnets._linalg import components_from_metric, diagonal_components, extended_components, in_span
 from metricnets._params import (
     Count,
     Flag,
@@ -22,12 +17,9 @@ from metricnets._params import (
 )
 from metricnets._progress import progress
 from metricnets.linear._pairwise.differences import pair_differences
-from metricnets.linear._solvers.lbfgs import MEMORY, NearEnough, minimize_smooth
+from metricnets.linear._solvers.shrunk_scatter import shrunk_scatter
+from metricnets.linear._solvers.sum_of_distances import widest
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
-
-LEAST_SIMILAR = 1e-4  # smallest scatter of similar pairs in a direction, as a share of that of all pairs
-NO_SCATTER = 1e-10  # scatter that counts as none, as a share of the largest in any direction
-MOST_AUTO = 0.5
 
 
 class _BaseMMC(Parametrized):
@@ -74,23 +66,47 @@ class _BaseMMC(Parametrized):
     random_state: Seed = None
 
     def _solve_tuples(self, X, pairs, y):
-        prior = initial_metric(self.init, X, random_state_of(self.random_state), name="init", definite=False)
         V = pair_differences(X, pairs)  # (m, d)
         unit = np.abs(V).max(axis=0)
         unit[unit == 0] = 1.0
         V /= unit
-        similar, dissimilar = V[y > 0], V[y < 0]
-        scatter, share = shrunk_scatter(similar, dissimilar, self.shrinkage)
-        W = whitening(scatter, dissimilar, self.diagonal, exact=share == 0)
+        Z, basis = in_span(X / unit)
+        prior = self._prior(X, basis)
+        scatter = shrunk_scatter(V, V if basis is None else pair_differences(Z, pairs), y, basis, self.shrinkage)
+        solve = self._solve_diagonal if self.diagonal else self._solve_full
+        return solve(scatter, prior, unit)
+
+    def _prior(self, X, basis):
+        """M₀, as its diagonal where it is diagonal."""
+        if basis is not None and is_identity(self.init):
+            return np.ones(X.shape[1])
+        prior = initial_metric(self.init, X, random_state_of(self.random_state), name="init", definite=False)
+        return np.diag(prior) if self.diagonal else prior
+
+    def _solve_full(self, scatter, prior, unit):
+        W = scatter.whitening()  # (r, rank)
+        L = scatter.lifted(self._widest(scatter.apart @ W, np.eye(W.shape[1])) @ W.T)  # (rank, d)
+        if prior.ndim == 1:
+            learned, rest = scatter.weights(L, unit**2 * prior)
+            Z, basis = in_span(L / unit)
+            return extended_components(learned * (Z.T @ Z) + rest * np.eye(len(Z)), basis, rest, self.n_components)
+        units = np.outer(unit, unit)
+        learned, rest = scatter.weights(L, units * prior)
+        return components_from_metric((learned * (L.T @ L) + rest * (units * prior)) / units, self.n_components)
+
+    def _solve_diagonal(self, scatter, prior, unit):
+        w = scatter.whitening_of_features()
+        w[w > 0] *= self._widest(scatter.features_apart[:, w > 0] * w[w > 0], np.ones(np.count_nonzero(w)))
+        learned, rest = scatter.weights(w, unit**2 * prior)
+        return diagonal_components(
+            self.diagonal_c / 2 * (learned * w**2 + rest * unit**2 * prior) / unit**2, self.n_components
+        )
+
+    def _widest(self, E, start):
         with progress(self) as report:
-            L, self.n_iter_, self.converged_ = widest(
-                dissimilar @ W, self.diagonal, tol=self.tol, max_iter=self.max_iter, report=report
-            )
+            L, self.n_iter_, self.converged_ = widest(E, start, tol=self.tol, max_iter=self.max_iter, report=report)
             report.converged = self.converged_
-        L = L @ W.T
-        M = mixed(L.T @ L, np.outer(unit, unit) * prior, scatter, share, self.diagonal)
-        M = (self.diagonal_c / 2 if self.diagonal else 1.0) * M / np.outer(unit, unit)
-        return components_from_metric(M, self.n_components)
+        return L
 
 
 class MMC(_BaseMMC, PairsLearner):
@@ -169,123 +185,3 @@ class MMC_Supervised(_BaseMMC, PairsFromLabels):  # noqa: N801
     """
 
     tol: NonNegative = 1e-6
-
-
-def shrunk_scatter(
-    similar: np.ndarray, dissimilar: np.ndarray, shrinkage: float | str | None
-) -> tuple[np.ndarray, float]:
-    """Scatter C of the similar differences with a share ρ of its own diagonal: (1 − ρ) VᵀV + ρ diag(VᵀV).
-
-    Parameters
-    ----------
-    similar, dissimilar : ndarray of shape (m, d), (n, d)
-    shrinkage : float, 'auto' or None
-
-    Returns
-    -------
-    scatter : ndarray of shape (d, d)
-    share : float
-        ρ.
-    """
-    C = similar.T @ similar
-    own = np.diag(C)
-    variances = np.maximum(own, LEAST_SIMILAR * (own + np.einsum("ij,ij->j", dissimilar, dissimilar)))
-    if shrinkage == "auto":
-        scaled = similar / np.sqrt(np.where(variances > 0, variances, 1.0) / len(similar))
-        share = min(ledoit_wolf_shrinkage(scaled, assume_centered=True), MOST_AUTO) if len(scaled) > 1 else MOST_AUTO
-    else:
-        share = shrinkage or 0.0
-    return (1 - share) * C + share * np.diag(variances), share
-
-
-def raised(similar: np.ndarray, total: np.ndarray | float, exact: bool) -> np.ndarray:
-    """Similar scatter along some directions, raised where it is 0 or, unless ``exact``, tiny in the total."""
-    least = NO_SCATTER if exact else LEAST_SIMILAR
-    return np.where(similar > least * total, similar, LEAST_SIMILAR * total)
-
-
-def whitening(scatter: np.ndarray, dissimilar: np.ndarray, diagonal: bool, exact: bool) -> np.ndarray:
-    """Return W (d, rank) with Wᵀ C W = I for the scatter C, `raised`."""
-    total = scatter + dissimilar.T @ dissimilar
-    if diagonal:
-        own = raised(np.diag(scatter), np.diag(total), exact)
-        kept = own > 0
-        return np.eye(len(own))[:, kept] / np.sqrt(own[kept])
-    values, vectors = eigh(total)
-    kept = values > NO_SCATTER * max(values[-1], np.finfo(float).tiny)
-    R = vectors[:, kept] / np.sqrt(values[kept])
-    values, vectors = eigh(R.T @ scatter @ R) if kept.any() else (np.ones(0), np.ones((0, 0)))
-    return R @ vectors / np.sqrt(raised(values, 1.0, exact))
-
-
-def widest(
-    E: np.ndarray, diagonal: bool, *, tol: float, max_iter: int, report: Callable[[float], None]
-) -> tuple[np.ndarray, int, bool]:
-    """Maximise Σ ‖L e‖ over ‖L‖ = 1, L square or diagonal, for the rows e of E.
-
-    In M = LᵀL the sum is concave on the matrices of trace 1, with the slope G / 2, G = Σ eeᵀ / ‖Le‖, so
-    that the maximum is at most Σ ‖Le‖ + (λ_max(G) − tr(G M)) / 2, where tr(G M) = Σ ‖Le‖.
-
-    Parameters
-    ----------
-    E : ndarray of shape (m, d)
-    diagonal : bool
-    tol : float
-    max_iter : int
-    report : callable
-        Called once an iteration with the cost of `Spread`.
-
-    Returns
-    -------
-    L : ndarray of shape (d, d)
-        0 if no row of E has a length.
-    n_iter : int
-    converged : bool
-    """
-    d = E.shape[1]
-    E = E[np.einsum("ij,ij->i", E, E) > 0]
-    if len(E) == 0:
-        return np.zeros((d, d)), 1, True
-    start, memory = (np.ones(d), 50) if diagonal else (np.eye(d), MEMORY)
-    L, n_iter, converged = minimize_smooth(
-        Spread(E, tol), start, ftol=0.0, gtol=0.0, max_iter=max_iter, report=report, memory=memory
-    )
-    L = np.diag(L) if diagonal else L
-    return L / np.linalg.norm(L), n_iter, converged
-
-
-@dataclass
-class Spread:
-    """The cost log ‖L‖ − log Σ ‖Le‖ over the rows e of E and its slope, until the relative gap is at most ``tol``."""
-
-    E: np.ndarray
-    tol: float
-
-    def __call__(self, L: np.ndarray) -> tuple[float, np.ndarray]:
-        total, G = distances(self.E, L)
-        size, diagonal = np.vdot(L, L), L.ndim == 1
-        largest = G.max() if diagonal else eigvalsh(G, subset_by_index=[len(G) - 1] * 2)[0]
-        if (largest * size / total - 1) / 2 <= self.tol:
-            raise NearEnough
-        slope = L / size - (L * G if diagonal else L @ G) / total
-        return np.log(size) / 2 - np.log(total), slope
-
-
-def distances(E: np.ndarray, L: np.ndarray) -> tuple[float, np.ndarray]:
-    """Sum of ‖Le‖ over the rows of E, and its slope Σ eeᵀ / ‖Le‖ (d, d); its diagonal (d,) for the diagonal L (d,)."""
-    Z = E * L if L.ndim == 1 else E @ L.T
-    d = np.maximum(np.sqrt(np.einsum("ij,ij->i", Z, Z)), np.finfo(float).tiny ** 0.5)
-    B = E / np.sqrt(d)[:, None]
-    return d.sum(), np.einsum("ij,ij->j", B, B) if L.ndim == 1 else B.T @ B
-
-
-def mixed(M: np.ndarray, prior: np.ndarray, scatter: np.ndarray, share: float, diagonal: bool) -> np.ndarray:
-    """Mix the learned metric M and the prior, so that each contributes its share of tr(C M) = 1."""
-    if diagonal:
-        M, prior = np.diag(np.diag(M)), np.diag(np.diag(prior))
-    if not M.any():
-        share = 1.0
-    spent = np.vdot(scatter, prior)
-    if spent <= NO_SCATTER * np.trace(scatter) * np.trace(prior):  # no share of the prior changes tr(C M)
-        return M if M.any() else prior
-    return (1 - share) * M + share / spent * prior

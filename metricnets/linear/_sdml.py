@@ -1,10 +1,14 @@
 """SDML: sparse determinant metric learning."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.linalg import eigvalsh
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
 
-from metricnets._initialization import initial_metric
-from metricnets._linalg import components_from_metric, inverse_root
+from metricnets._initialization import metric_in_span
+from metricnets._linalg import components_from_metric, in_span, inverse_root
 from metricnets._params import Flag, NonNegative, Parametrized, Prior, Seed, random_state_of
 from metricnets._progress import progress
 from metricnets.linear._pairwise.differences import pair_differences
@@ -46,13 +50,18 @@ class _BaseSDML(Parametrized):
     random_state: Seed = None
 
     def _solve_tuples(self, X, pairs, y):
-        prior = initial_metric(self.prior, X, random_state_of(self.random_state))
-        V = pair_differences(X, pairs)  # (m, d)
-        P, self.balance_ = balanced(prior, V[y > 0], V[y < 0], self.balance_param)
+        Z, basis = in_span(X)
+        small, prior = metric_in_span(self.prior, X, basis, random_state_of(self.random_state))
+        V = pair_differences(Z, pairs)  # (m, r)
+        similar, dissimilar = V[y > 0], V[y < 0]
+        K = similar.T @ similar - dissimilar.T @ dissimilar
+        self.balance_ = feasible_balance(small, K, self.balance_param)
+        P = inverse(prior, X.shape[1]) + self.balance_ * (K if basis is None else basis @ K @ basis.T)
         advice = "the problem is ill-conditioned. Scale the features, or lower balance_param"
+        solve = sparse_components if basis is None else components_by_blocks
         with progress(self, advice) as report:
-            M, self.n_iter_, report.converged = sparse_inverse(P, self.sparsity_param, report)
-        return components_from_metric(M, self.n_components)
+            L, self.n_iter_, report.converged = solve(P, self.sparsity_param, self.n_components, report)
+        return L
 
 
 class SDML(_BaseSDML, PairsLearner):
@@ -126,28 +135,51 @@ class SDML_Supervised(_BaseSDML, PairsFromLabels):  # noqa: N801
     """
 
 
-def balanced(
-    prior: np.ndarray, similar: np.ndarray, dissimilar: np.ndarray, balance: float
-) -> tuple[np.ndarray, float]:
-    """Compute P = M₀⁻¹ + η K, with K the scatter of similar minus that of dissimilar differences.
+def inverse(prior: np.ndarray | None, n_features: int) -> np.ndarray:
+    """M₀⁻¹ (d, d) for a prior M₀ (d, d), or None for the identity."""
+    if prior is None:
+        return np.eye(n_features)
+    W = inverse_root(prior)
+    return W @ W.T
+
+
+def feasible_balance(prior: np.ndarray, K: np.ndarray, balance: float) -> float:
+    """The weight ``balance`` of K, or the largest η with M₀⁻¹ + η K ⪰ LEFT M₀⁻¹ if that is smaller.
 
     Parameters
     ----------
-    prior : ndarray of shape (d, d)
-        M₀.
-    similar, dissimilar : ndarray of shape (m, d), (n, d)
+    prior, K : ndarray of shape (r, r)
+        M₀ and the scatter of similar minus that of dissimilar differences, in coordinates of their span.
     balance : float
-        η.
-
-    Returns
-    -------
-    P : ndarray of shape (d, d)
-    balance : float
-        The given η, or the largest one with P ⪰ LEFT M₀⁻¹ if that is smaller.
     """
-    W = inverse_root(prior)
-    K, inverse = similar.T @ similar - dissimilar.T @ dissimilar, W @ W.T
     root = components_from_metric(prior)
     least = eigvalsh(root @ K @ root)[0]
-    balance = min(balance, (1 - LEFT) / max(-least, np.finfo(float).tiny))
-    return inverse + balance * K, balance
+    return min(balance, (1 - LEFT) / max(-least, np.finfo(float).tiny))
+
+
+def sparse_components(
+    P: np.ndarray, penalty: float, n_components: int | None, report: Callable[[float], None]
+) -> tuple[np.ndarray, int, bool]:
+    """`components_from_metric` of the `sparse_inverse` of P, the number of iterations, and whether they were enough."""
+    M, n_iter, converged = sparse_inverse(P, penalty, report)
+    return components_from_metric(M, n_components), n_iter, converged
+
+
+def components_by_blocks(
+    P: np.ndarray, penalty: float, n_components: int | None, report: Callable[[float], None]
+) -> tuple[np.ndarray, int, bool]:
+    """The same, block by block of features that interact; of more features than points few do.
+
+    M is 0 between the connected components of the graph with edges where |P_ij| > λ (Witten, Friedman, Simon, "New
+    insights and faster computations for the graphical lasso", JCGS 2011).
+    """
+    _, block_of = connected_components(csr_matrix(np.abs(P) > penalty), directed=False)
+    L, n_iter, converged = np.diag(1 / np.sqrt(np.diag(P))), 1, True  # of features that interact with no other
+    for block in np.flatnonzero(np.bincount(block_of) > 1):
+        of_block = np.ix_(*[block_of == block] * 2)
+        k = n_components and np.count_nonzero(block_of == block)
+        L[of_block], n_more, found = sparse_components(P[of_block], penalty, k, report)
+        n_iter, converged = max(n_iter, n_more), converged and found
+    if n_components:
+        L = L[np.argsort(-np.einsum("ij,ij->i", L, L), kind="stable")[:n_components]]
+    return L, n_iter, converged

@@ -11,15 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from metricnets._linalg import inverse_root
 from metricnets.constraints import negative_pairs, positive_pairs
-from metricnets.linear._dmleig import (
-    DMLEig,
-    DMLEig_Supervised,
-    leading,
-    least_and_gradient,
-    smooth_least,
-    toward,
-    widest,
-)
+from metricnets.linear._dmleig import DMLEig, DMLEig_Supervised
+from metricnets.linear._solvers.eigenvalue_optimization import leading, least_and_gradient, smooth_least, toward, widest
 
 X, classes = tiny_points()
 pairs, y = tiny_pairs(n_pairs=60)
@@ -87,7 +80,7 @@ def test_the_smooth_minimum_is_near_the_minimum():
 
 def test_weights_give_an_upper_bound():
     rng = np.random.default_rng(3)
-    L, _, _, _ = widest(TAUS, mu=1e-3, max_iter=1000, tol=1e-3, report=silent)
+    L, _, _, _ = widest(TAUS, TAUS.shape[1], mu=1e-3, max_iter=1000, tol=1e-3, report=silent)
     least = squared(L.T @ L, TAUS).min()
     assert np.trace(L.T @ L) == pytest.approx(1)
     for _ in range(50):
@@ -97,7 +90,7 @@ def test_weights_give_an_upper_bound():
 
 
 def test_the_gap_is_kept():
-    L, n_iter, gap, converged = widest(TAUS, mu=1e-4, max_iter=1000, tol=1e-3, report=silent)
+    L, n_iter, gap, converged = widest(TAUS, TAUS.shape[1], mu=1e-4, max_iter=1000, tol=1e-3, report=silent)
     assert gap <= 1e-3
     assert converged
     assert n_iter < 1000

@@ -1,6 +1,6 @@
 """Fewer rows than features: solvers work in the span of the rows, and find the metric that they find without it."""
 
-import importlib
+import sys
 
 import numpy as np
 import pytest
@@ -8,7 +8,8 @@ from discovery import ESTIMATORS
 
 from metricnets import _linalg
 from metricnets.linear import _lmnn
-from metricnets.linear._pairwise import soft_neighbors
+from metricnets.linear._pairwise.differences import in_units, pair_differences
+from metricnets.linear._solvers import graphical_lasso
 
 RNG = np.random.default_rng(0)
 y = np.arange(30) // 10
@@ -37,15 +38,11 @@ def arguments(name):
     return X, y
 
 
-def everywhere(name, monkeypatch):
-    """Let the solver work in all features."""
-    module = soft_neighbors if name in ("NCA", "MLKR") else importlib.import_module(ESTIMATORS[name].__module__)
-    if hasattr(module, "in_span"):
-        monkeypatch.setattr(module, "in_span", lambda X: (X, None))
-    else:
-        logdet = importlib.import_module("metricnets.linear._solvers.logdet")
-        found = logdet.minimize_logdet
-        monkeypatch.setattr(logdet, "minimize_logdet", lambda *a, points, **more: found(*a, **more))
+def everywhere(monkeypatch):
+    """Let the solvers work in all features."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("metricnets.linear.") and hasattr(module, "in_span"):
+            monkeypatch.setattr(module, "in_span", lambda X: (X, None))
 
 
 @pytest.mark.parametrize("name", EXACT)
@@ -54,10 +51,70 @@ def test_the_metric_is_the_same(name, scale, monkeypatch):
     data = arguments(name)
     data = data[0] * scale, *data[1:]
     within = ESTIMATORS[name](**EXACT[name]).fit(*data)
-    everywhere(name, monkeypatch)
+    everywhere(monkeypatch)
     full = ESTIMATORS[name](**EXACT[name]).fit(*data)
     for pairs in (PAIRS, NEW):
         np.testing.assert_allclose(within.pair_distance(pairs), full.pair_distance(pairs), rtol=1e-4)
+
+
+M0 = (lambda A: A @ A.T / 60 + np.eye(60))(RNG.normal(size=(60, 60)))
+WIDE = RNG.normal(size=(30, 60)) * np.geomspace(1, 3, 60) + 2 * np.eye(3, 60)[y]
+ALL_PAIRS = np.stack(np.triu_indices(30, 1), axis=1)
+PRIORS = {"identity": "identity", "random": "random", "given": M0}
+SETTINGS = {
+    **{("ITML", name): {"prior": prior, "tol": 1e-11, "gamma": 0.1} for name, prior in PRIORS.items()},
+    **{("LSML", name): {"prior": prior, "tol": 1e-11} for name, prior in PRIORS.items()},
+    **{("SDML", name): {"prior": prior, "sparsity_param": 1e-3} for name, prior in PRIORS.items()},
+    **{("SDML", f"{name}, dense"): {"prior": prior, "sparsity_param": 0.0} for name, prior in PRIORS.items()},
+    **{("MMC", name): {"init": prior, "tol": 1e-13} for name, prior in {**PRIORS, "covariance": "covariance"}.items()},
+    **{("MMC", f"{share}"): {"shrinkage": share, "tol": 1e-13} for share in (0.01, 0.3, 1.0, None)},
+    **{("MMC", f"diagonal, {name}"): {"diagonal": True, "init": prior, "tol": 1e-13} for name, prior in PRIORS.items()},
+    ("DMLEig", "default"): {"tol": 1e-9},
+    ("DMLEig", "unregularized"): {"tol": 1e-9, "regularization": 0.0},
+}
+
+
+def fitted_to_wide(name, k, settings):
+    """The metric of 30 points of 60 features, from all pairs or quadruplets."""
+    cls = ESTIMATORS[name]
+    seed = {"random_state": 0} if "random_state" in cls._get_param_names() else {}
+    learner = cls(
+        n_components=k, **{"max_iter": 5000} if "max_iter" in cls._get_param_names() else {}, **seed, **settings
+    )
+    if name.endswith("_Supervised"):
+        return learner.fit(WIDE, y)
+    same = y[ALL_PAIRS[:, 0]] == y[ALL_PAIRS[:, 1]]
+    if name == "LSML":
+        return learner.fit(WIDE[np.hstack([ALL_PAIRS[same], ALL_PAIRS[~same][: same.sum()]])])
+    return learner.fit(WIDE[ALL_PAIRS], np.where(same, 1, -1))
+
+
+@pytest.mark.parametrize("supervised", ["", "_Supervised"])
+@pytest.mark.parametrize(("name", "what"), SETTINGS)
+@pytest.mark.filterwarnings("ignore:the covariance of the points has rank")
+def test_the_metric_is_that_of_all_features(name, what, supervised, monkeypatch):
+    monkeypatch.setattr(graphical_lasso, "GAP", 1e-15)
+    within = fitted_to_wide(name + supervised, None, SETTINGS[name, what])
+    everywhere(monkeypatch)
+    full = fitted_to_wide(name + supervised, None, SETTINGS[name, what])
+    assert within.components_.shape == (60, 60)
+    M, scale = full.get_mahalanobis_matrix(), np.abs(full.components_).max()
+    np.testing.assert_allclose(within.get_mahalanobis_matrix(), M, rtol=1e-6, atol=1e-6 * np.abs(M).max())
+    np.testing.assert_allclose(within.components_, full.components_, rtol=1e-3, atol=1e-3 * scale)
+
+
+@pytest.mark.parametrize(("name", "what"), SETTINGS)
+@pytest.mark.parametrize("k", [5, 58])
+@pytest.mark.filterwarnings("ignore:the covariance of the points has rank")
+def test_fewer_components_are_leading_eigenvectors(name, what, k):
+    """In units of the features for DML-eig; among equal eigenvalues, as outside of the span, any will do."""
+    learner = fitted_to_wide(name, None, SETTINGS[name, what])
+    units = in_units(pair_differences(WIDE, ALL_PAIRS))[1] if name == "DMLEig" else np.ones(60)
+    M = learner.get_mahalanobis_matrix() * np.outer(units, units)
+    L = fitted_to_wide(name, k, SETTINGS[name, what]).components_ * units
+    values = np.linalg.eigvalsh(M)[::-1][:k]
+    np.testing.assert_allclose(L @ L.T, np.diag(values), atol=1e-8 * values[0])
+    np.testing.assert_allclose(L @ M, values[:, None] * L, atol=1e-8 * values[0] ** 1.5)
 
 
 @pytest.mark.parametrize("k", [40, 35, 10])

@@ -15,7 +15,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from metricnets.exceptions import NonPSDError
-from metricnets.linear._mmc import MMC, MMC_Supervised, Spread, distances, shrunk_scatter
+from metricnets.linear._mmc import MMC, MMC_Supervised
+from metricnets.linear._solvers.shrunk_scatter import shrunk_scatter
+from metricnets.linear._solvers.sum_of_distances import Spread, distances
 
 X, classes = tiny_points()
 pairs, y = tiny_pairs()
@@ -154,7 +156,7 @@ def test_shrinkage_is_the_share_of_what_is_assumed(diagonal, share):
 def test_automatic_shrinkage_is_ledoit_and_wolfs():
     V = pairs[y > 0, 0] - pairs[y > 0, 1]
     scaled = V / np.sqrt((V**2).mean(axis=0))
-    share = shrunk_scatter(V, V, "auto")[1]
+    share = shrunk_scatter(V, V, np.ones(len(V)), None, "auto").share
     assert 0 < share == pytest.approx(min(ledoit_wolf_shrinkage(scaled, assume_centered=True), 0.5))
     np.testing.assert_array_equal(
         MMC().fit(pairs, y).components_, MMC(shrinkage=float(share)).fit(pairs, y).components_

@@ -36,7 +36,6 @@ def minimize_logdet(
     tol: float,
     max_iter: int,
     report: Callable[[float], None],
-    points: np.ndarray | None = None,
 ) -> tuple[np.ndarray, int, bool]:
     """Minimise tr(M M₀⁻¹) − log det(M M₀⁻¹) − d + loss(p), p_c = v_cᵀ M v_c, over positive definite M.
 
@@ -60,8 +59,6 @@ def minimize_logdet(
     max_iter : int
     report : callable
         Called once an iteration with the objective.
-    points : ndarray of shape (n, d) or None, default=None
-        Points whose span contains the differences.
 
     Returns
     -------
@@ -75,10 +72,9 @@ def minimize_logdet(
         return prior, 1, True
     W = cholesky(prior, lower=True)
     U = V @ W  # (m, d)
-    spanning = U if points is None or m <= len(points) else points @ W
-    if len(spanning) < d:  # outside of the span of the differences M is M₀
-        Q, _ = qr(spanning.T)
-        W, U = W @ Q, U @ Q[:, : len(spanning)]  # (m, n)
+    if m < d:  # outside of the span of the differences M is M₀
+        Q, _ = qr(U.T)
+        W, U = W @ Q, U @ Q[:, :m]  # (m, m)
     L, n_iter, converged = _newton(U, loss, tol, max_iter, report)
     W = W @ block_diag(L, np.eye(d - len(L)))
     return W @ W.T, max(n_iter, 1), converged

@@ -1,0 +1,141 @@
+"""Eigenvalue optimisation: the smoothed minimum of squared distances that DML-eig maximises.
+
+The smallest distance is largest where the largest eigenvalue of a weighted scatter, its upper bound, is smallest.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from scipy.linalg import eigh
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp, softmax
+
+from metricnets._linalg import components_from_metric
+from metricnets.linear._solvers.lbfgs import minimize_smooth
+
+ROUNDING = 1e-13  # relative growth of the objective that may be rounding
+
+
+def apart(T: np.ndarray) -> np.ndarray:
+    """The differences (n, d) that are not zero up to rounding."""
+    sizes = np.abs(T).max(axis=1, initial=0.0)
+    return T[sizes > T.shape[1] * np.finfo(T.dtype).eps * sizes.max()]
+
+
+def smooth_least(squares: np.ndarray, mu: float) -> float:
+    """The smoothed minimum −μ log mean exp(−squares/μ), at most μ log(n) above the minimum."""
+    return mu * (np.log(len(squares)) - logsumexp(-squares / mu))
+
+
+def least_and_gradient(L: np.ndarray, T: np.ndarray, mu: float) -> tuple[float, np.ndarray]:
+    """`smooth_least` of the squared distances ‖Lτ‖²/‖L‖² of the rows τ of T, and its gradient.
+
+    Parameters
+    ----------
+    L : ndarray of shape (k, d)
+    T : ndarray of shape (n, d)
+    mu : float
+
+    Returns
+    -------
+    least : float
+    by_L : ndarray of shape (k, d)
+    """
+    z, size = T @ L.T, (L**2).sum()
+    squares = np.einsum("ij,ij->i", z, z) / size
+    u = softmax(-squares / mu)
+    near = u > np.finfo(float).eps * u.max()  # for a small μ most pairs do not count
+    by_L = (u[near, None] * z[near]).T @ T[near] - (u @ squares) * L
+    return smooth_least(squares, mu), 2 * by_L / size
+
+
+def climb(
+    L: np.ndarray, T: np.ndarray, *, mu: float, max_iter: int, tol: float, report: Callable[[float], None]
+) -> tuple[np.ndarray, int]:
+    """Maximise `least_and_gradient`, starting from L; return L of norm 1 and the number of iterations."""
+    cost, report = partial(cost_and_gradient, T=T, mu=mu), partial(report_gain, report)
+    found, n_iter, _ = minimize_smooth(cost, L, ftol=0.0, gtol=tol, max_iter=max_iter, report=report)
+    return found / np.linalg.norm(found), n_iter
+
+
+def cost_and_gradient(L: np.ndarray, T: np.ndarray, mu: float) -> tuple[float, np.ndarray]:
+    """`least_and_gradient`, negative, to be minimised."""
+    least, by_L = least_and_gradient(L, T, mu)
+    return -least, -by_L
+
+
+def report_gain(report: Callable[[float], None], cost: float) -> None:
+    """Report what is maximised."""
+    report(-cost)
+
+
+def widest(
+    T: np.ndarray, n_directions: int, *, mu: float, max_iter: int, tol: float, report: Callable[[float], None]
+) -> tuple[np.ndarray, int, float, bool]:
+    """Maximise the smoothed minimum of τᵀMτ over the rows τ of T, for M ⪰ 0 of trace 1.
+
+    For non-negative weights u of the rows that sum to 1, the largest eigenvalue of Σ u ττᵀ is an upper bound
+    of the smallest τᵀMτ, for every M; the weights are those of the gradient.
+
+    Parameters
+    ----------
+    T : ndarray of shape (n, d)
+    n_directions : int
+        Dimension of the space of which T has coordinates; d, or more if that is the span.
+    mu : float
+        Relative to the mean of ‖τ‖² / n_directions.
+    max_iter : int
+    tol : float
+        Relative gap at which to stop, of the minimum or of the smoothed minimum.
+    report : callable
+        Called with the objective once an iteration.
+
+    Returns
+    -------
+    L : ndarray of shape (d, d)
+        M = LᵀL.
+    n_iter : int
+    gap : float
+        The relative gap that was reached.
+    converged : bool
+        Whether it is at most ``tol``, or the last steps raised the smoothed minimum by rounding alone.
+    """
+    d = T.shape[1]
+    T = T / np.sqrt((T**2).sum(axis=1).mean() / n_directions)
+    L, smoothing, n_iter, slope, highest = np.eye(d) / np.sqrt(d), max(1.0, mu), 0, 0.1 * tol, -np.inf
+    while True:
+        L, n_climbs = climb(L, T, mu=smoothing, max_iter=max_iter - n_iter, tol=slope, report=report)
+        n_iter += n_climbs
+        squares = ((T @ L.T) ** 2).sum(axis=1)
+        bound, v = leading(T, softmax(-squares / smoothing))
+        gap, stalled = (bound - squares.min()) / bound, False
+        if smoothing <= mu:
+            gap = min(gap, (bound - softmax(-squares / smoothing) @ squares) / bound)
+            slope /= 10
+            least = smooth_least(squares, smoothing)
+            stalled, highest = least - highest <= ROUNDING * bound, max(least, highest)
+        if gap <= tol or stalled or n_iter >= max_iter:
+            return L, n_iter, gap, gap <= tol or stalled
+        smoothing = max(mu, smoothing / 10)
+        L = toward(v, L, T, smoothing)
+        n_iter += 1
+
+
+def leading(T: np.ndarray, u: np.ndarray) -> tuple[float, np.ndarray]:
+    """Largest eigenvalue of Σ u ττᵀ and its eigenvector (d,)."""
+    d = T.shape[1]
+    values, vectors = eigh((T.T * u) @ T, subset_by_index=[d - 1, d - 1])
+    return values[0], vectors[:, 0]
+
+
+def toward(v: np.ndarray, L: np.ndarray, T: np.ndarray, mu: float) -> np.ndarray:
+    """Frank-Wolfe step, (1 − a) LᵀL + a vvᵀ with the best a in [0, 1]; return its root (d, d)."""
+    here, there = ((T @ L.T) ** 2).sum(axis=1), (T @ v) ** 2
+    a = minimize_scalar(cost_along, args=(here, there, mu), bounds=(0, 1), method="bounded").x
+    return components_from_metric((1 - a) * L.T @ L + a * np.outer(v, v))
+
+
+def cost_along(a: float, here: np.ndarray, there: np.ndarray, mu: float) -> float:
+    """The cost at a share a of the way from squared distances ``here`` to those ``there``."""
+    return -smooth_least(here + a * (there - here), mu)
