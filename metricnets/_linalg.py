@@ -55,17 +55,23 @@ def with_fixed_signs(L: np.ndarray) -> np.ndarray:
     return L * np.where(np.take_along_axis(L, largest, axis=1) < 0, -1.0, 1.0)
 
 
-def inverse_root(M: np.ndarray) -> np.ndarray:
+def inverse_root(M: np.ndarray, rescale: bool = True) -> np.ndarray:
     """Factor the pseudo-inverse of a positive semi-definite matrix as ``W @ W.T``.
 
     The rank is that of the correlation matrix, which does not depend on units: its eigenvalues below
     COLLINEAR count as zero.
 
+    Parameters
+    ----------
+    M : ndarray of shape (d, d)
+    rescale : bool, default=True
+        False takes the rank of M itself, as coordinates of a span have no units and may be rounding throughout.
+
     Returns
     -------
     W : ndarray of shape (d, rank)
     """
-    units = np.sqrt(np.diag(M))
+    units = np.sqrt(np.diag(M)) if rescale else np.ones(len(M))
     units[units == 0] = 1
     values, vectors = eigh(M / np.outer(units, units))
     kept = values > max(COLLINEAR, len(M) * np.finfo(float).eps) * max(values[-1], 0)

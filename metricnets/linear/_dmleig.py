@@ -43,20 +43,22 @@ class _BaseDMLEig(Parametrized):
     def _solve_tuples(self, X, pairs, y):
         differences, units = in_units(pair_differences(X, pairs))  # (n_pairs, d)
         Z, basis = in_span(X / units)
-        if basis is not None:  # outside of the span the metric is 0, for which μ counts its directions
-            differences = pair_differences(Z, pairs)
+        if basis is not None:
+            differences = pair_differences(Z, pairs)  # (n_pairs, r)
         similar, r = differences[y > 0], differences.shape[1]
-        W = inverse_root(similar.T @ similar / len(similar) + self.regularization * np.eye(r))  # (r, rank)
+        S = similar.T @ similar / len(similar) + self.regularization * np.eye(r)
+        W = inverse_root(S, rescale=basis is None)  # (r, rank)
         T = apart(differences[y < 0] @ W)
         if len(T) == 0:
             raise ValueError(
                 "no dissimilar pair can be separated: their points are equal, or regularization=0 leaves out all "
                 "directions in which they differ."
             )
+        outside = len(units) - r if self.regularization else 0  # where the metric is 0, but μ counts directions
         with progress(self) as report:
             L, self.n_iter_, gap, report.converged = widest(
                 T,
-                W.shape[1] + (len(units) - r if self.regularization else 0),
+                W.shape[1] + outside,
                 mu=self.mu,
                 max_iter=self.max_iter,
                 tol=self.tol,
@@ -80,8 +82,8 @@ class DMLEig(_BaseDMLEig, PairsLearner):
     goes along the leading eigenvector of the gradient, whose eigenvalue is an upper bound of the maximum;
     iterations stop when the relative gap to the bound is at most ``tol``.
 
-    An iteration costs O(n_dissimilar d²) operations, a Frank-Wolfe step also O(d³); memory is
-    O(n_pairs d).  The units of the features do not matter.  With ``n_components`` the leading
+    An iteration costs O(n_dissimilar d²) operations, a Frank-Wolfe step also O(d³), where d is the number of features
+    or, if that is smaller, of points; memory is O(n_pairs n_features).  The units of the features do not matter.  With ``n_components`` the leading
     eigenvectors of the metric are kept.  Deviations from the paper: Frank-Wolfe steps alone converge slowly,
     so each is followed by L-BFGS in a factor of M, and μ decreases from 1 to its value; the scatter of
     the similar pairs is regularised; dissimilar pairs of equal points, which no metric can separate,

@@ -1,22 +1,18 @@
 """ITML: information-theoretic metric learning."""
 
-from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.metrics.pairwise import euclidean_distances
 
 from metricnets._params import Count, Flag, NonNegative, Positive, fitting
 from metricnets._progress import progress
 from metricnets.exceptions import warn
 from metricnets.linear._near_prior import NearPrior
 from metricnets.linear._pairwise.differences import pair_differences
+from metricnets.linear._solvers.bounds import SlackLoss, check_bounds, default_bounds
 from metricnets.linear._solvers.logdet import minimize_logdet
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
-
-MOST_POINTS = 2000  # whose distances give the default bounds
-LEAST_BOUND = 1e-9
 
 
 class _BaseITML(NearPrior):
@@ -77,7 +73,8 @@ class ITML(_BaseITML, PairsLearner):
 
     The solver is Newton's method with conjugate gradients, to a known accuracy, instead of the paper's
     cyclic projections, which lead to the same M.  A step takes about ten products of O(m d²) operations for m
-    pairs of d features, and O(d³); the memory is O(m d + d²).  As in metric-learn, the bounds apply to
+    pairs, and O(d³), where d is the number of features or, if that is smaller, of points; the memory is
+    O(m d + n_features²).  As in metric-learn, the bounds apply to
     squared distances, although their defaults are percentiles of distances.
 
     See Also
@@ -189,52 +186,3 @@ class ITML_Supervised(_BaseITML, PairsFromLabels):  # noqa: N801
         """
         self.bounds_ = check_bounds(bounds)
         return super().fit(X, y)
-
-
-def check_bounds(bounds: ArrayLike | None) -> np.ndarray | None:
-    """Validate bounds that the user gave, two positive numbers, or None."""
-    if bounds is None:
-        return None
-    checked = np.asarray(bounds)
-    if checked.dtype.kind not in "iuf" or checked.size != 2 or not (np.isfinite(checked) & (checked > 0)).all():
-        raise ValueError(f"bounds should be two positive numbers, for similar and dissimilar pairs; got {bounds!r}.")
-    return checked.astype(float).ravel()
-
-
-def default_bounds(X: np.ndarray) -> np.ndarray:
-    """Take the 5th and 95th percentile of the distances between all rows of X (n, d), each to itself too.
-
-    If the 5th percentile is 0, as for few rows, only distances above 0 count.  Of more than
-    `MOST_POINTS` rows, every k-th is taken.
-    """
-    X = X[:: -(-len(X) // MOST_POINTS)]
-    distances = euclidean_distances(X - X.mean(axis=0)).ravel()
-    bounds = np.percentile(distances, [5, 95])
-    if bounds[0] == 0:
-        bounds = np.percentile(distances[distances > 0], [5, 95]) if distances.any() else bounds
-    return np.maximum(bounds, LEAST_BOUND)
-
-
-@dataclass
-class SlackLoss:
-    """Loss of distances that violate their bound: γ h(p) for p in units of the bound, h(p) = p − log p − 1.
-
-    It has the form that `minimize_logdet` expects.
-
-    Attributes
-    ----------
-    similar : ndarray of bool of shape (m,)
-        Whether p should be at most 1 (True) or at least 1 (False).
-    gamma : float
-    """
-
-    similar: np.ndarray
-    gamma: float
-
-    def __call__(self, p: np.ndarray) -> tuple[float, np.ndarray, float]:
-        p = np.where((p > 1) == self.similar, p, 1.0)
-        return self.gamma * (p - np.log(p) - 1).sum(), self.gamma * (p - 1), self.gamma
-
-    def bend(self, curvature: float, change: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Curvature along a relative change of p[rows]: that of h is p² h'' = 1."""
-        return curvature * change

@@ -60,7 +60,8 @@ class LSML(_BaseLSML, QuadrupletsLearner):
 
     The problem is convex in M, because −√(p q) is convex in the squared distances, with one minimum.  The solver is
     Newton's method with conjugate gradients instead of the paper's gradient descent: a step takes about ten products
-    of O(m d²) operations for m quadruplets of d features, and O(d³); the memory is O(m d + d²).
+    of O(m d²) operations for m quadruplets, and O(d³), where d is the number of features or, if that is smaller, of
+    points; the memory is O(m d + n_features²).
 
     See Also
     --------

@@ -73,8 +73,7 @@ class _BaseMMC(Parametrized):
         Z, basis = in_span(X / unit)
         prior = self._prior(X, basis)
         scatter = shrunk_scatter(V, V if basis is None else pair_differences(Z, pairs), y, basis, self.shrinkage)
-        solve = self._solve_diagonal if self.diagonal else self._solve_full
-        return solve(scatter, prior, unit)
+        return (self._solve_diagonal if self.diagonal else self._solve_full)(scatter, prior, unit)
 
     def _prior(self, X, basis):
         """M₀, as its diagonal where it is diagonal."""
@@ -98,9 +97,8 @@ class _BaseMMC(Parametrized):
         w = scatter.whitening_of_features()
         w[w > 0] *= self._widest(scatter.features_apart[:, w > 0] * w[w > 0], np.ones(np.count_nonzero(w)))
         learned, rest = scatter.weights(w, unit**2 * prior)
-        return diagonal_components(
-            self.diagonal_c / 2 * (learned * w**2 + rest * unit**2 * prior) / unit**2, self.n_components
-        )
+        M = self.diagonal_c / 2 * (learned * w**2 + rest * unit**2 * prior) / unit**2
+        return diagonal_components(M, self.n_components)
 
     def _widest(self, E, start):
         with progress(self) as report:
@@ -120,8 +118,8 @@ class MMC(_BaseMMC, PairsLearner):
     or, for a diagonal M, min Σ_similar d_M² − c log Σ_dissimilar d_M, which is the same up to scale.
     In coordinates where C is the identity, L-BFGS maximises Σ ‖Le‖ / ‖L‖ over L, M = LᵀL, until
     the Frank-Wolfe gap of the convex problem in M certifies that the optimum is near; there are no
-    projections.  For m pairs of d features an iteration costs O(m d² + d³) operations, or O(m d) with a
-    diagonal M, and the memory is O(m d + d²).
+    projections.  For m pairs an iteration costs O(m d² + d³) operations, where d is the number of features or, if that
+    is smaller, of points; with a diagonal M it costs O(m n_features).  The memory is O(m n_features + n_features²).
 
     Deviations from the paper: its optimum has a low rank, often 1 to 3, and overfits the training
     pairs, which harms nearest neighbours in new data.  By default, therefore, C is shrunk towards its

@@ -1,18 +1,14 @@
 """SDML: sparse determinant metric learning."""
 
-from collections.abc import Callable
-
 import numpy as np
 from scipy.linalg import eigvalsh
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import connected_components
 
 from metricnets._initialization import metric_in_span
 from metricnets._linalg import components_from_metric, in_span, inverse_root
 from metricnets._params import Flag, NonNegative, Parametrized, Prior, Seed, random_state_of
 from metricnets._progress import progress
 from metricnets.linear._pairwise.differences import pair_differences
-from metricnets.linear._solvers.graphical_lasso import sparse_inverse
+from metricnets.linear._solvers.sparse_components import components_by_blocks, sparse_components
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
 LEFT = 0.1  # share of the prior's part of P that dissimilar pairs must leave
@@ -75,7 +71,8 @@ class SDML(_BaseSDML, PairsLearner):
 
     This is the graphical lasso, solved to a known duality gap by Newton's method on the entries that
     are not 0, with conjugate gradients, and by ADMM if that does not converge.  P costs O(m d²) operations for m
-    pairs of d features, an iteration ten to twenty products of O(d³); the memory is O(m d + d²).
+    pairs of d features, an iteration ten to twenty products of O(d³); the memory is O(m d + d²).  With fewer points
+    than features only those that interact, abs(P_ij) > λ, are solved together.
 
     Deviation from the paper: except for small η, dissimilar pairs make P indefinite and the problem
     unbounded.  So η is lowered until P ⪰ M₀⁻¹ / 10, which on most data is necessary for the default of
@@ -155,31 +152,3 @@ def feasible_balance(prior: np.ndarray, K: np.ndarray, balance: float) -> float:
     root = components_from_metric(prior)
     least = eigvalsh(root @ K @ root)[0]
     return min(balance, (1 - LEFT) / max(-least, np.finfo(float).tiny))
-
-
-def sparse_components(
-    P: np.ndarray, penalty: float, n_components: int | None, report: Callable[[float], None]
-) -> tuple[np.ndarray, int, bool]:
-    """`components_from_metric` of the `sparse_inverse` of P, the number of iterations, and whether they were enough."""
-    M, n_iter, converged = sparse_inverse(P, penalty, report)
-    return components_from_metric(M, n_components), n_iter, converged
-
-
-def components_by_blocks(
-    P: np.ndarray, penalty: float, n_components: int | None, report: Callable[[float], None]
-) -> tuple[np.ndarray, int, bool]:
-    """The same, block by block of features that interact; of more features than points few do.
-
-    M is 0 between the connected components of the graph with edges where |P_ij| > λ (Witten, Friedman, Simon, "New
-    insights and faster computations for the graphical lasso", JCGS 2011).
-    """
-    _, block_of = connected_components(csr_matrix(np.abs(P) > penalty), directed=False)
-    L, n_iter, converged = np.diag(1 / np.sqrt(np.diag(P))), 1, True  # of features that interact with no other
-    for block in np.flatnonzero(np.bincount(block_of) > 1):
-        of_block = np.ix_(*[block_of == block] * 2)
-        k = n_components and np.count_nonzero(block_of == block)
-        L[of_block], n_more, found = sparse_components(P[of_block], penalty, k, report)
-        n_iter, converged = max(n_iter, n_more), converged and found
-    if n_components:
-        L = L[np.argsort(-np.einsum("ij,ij->i", L, L), kind="stable")[:n_components]]
-    return L, n_iter, converged

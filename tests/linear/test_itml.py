@@ -11,7 +11,8 @@ from sklearn.datasets import load_iris, load_wine, make_spd_matrix
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
-from metricnets.linear._itml import ITML, ITML_Supervised, SlackLoss, default_bounds
+from metricnets.linear._itml import ITML, ITML_Supervised
+from metricnets.linear._solvers.bounds import SlackLoss, default_bounds
 
 BOUNDS = np.array([2.0, 9.0])
 PAIRS, Y = tiny_pairs()
