@@ -83,10 +83,10 @@ class DMLEig(_BaseDMLEig, PairsLearner):
     iterations stop when the relative gap to the bound is at most ``tol``.
 
     An iteration costs O(n_dissimilar d²) operations, a Frank-Wolfe step also O(d³), where d is the number of features
-    or, if that is smaller, of points; memory is O(n_pairs n_features).  The units of the features do not matter.  With ``n_components`` the leading
-    eigenvectors of the metric are kept.  Deviations from the paper: Frank-Wolfe steps alone converge slowly,
-    so each is followed by L-BFGS in a factor of M, and μ decreases from 1 to its value; the scatter of
-    the similar pairs is regularised; dissimilar pairs of equal points, which no metric can separate,
+    or, if that is smaller, of points; memory is O(n_pairs n_features).  The units of the features do not matter.
+    With ``n_components`` the leading eigenvectors of the metric are kept.  Deviations from the paper: Frank-Wolfe
+    steps alone converge slowly, so each is followed by L-BFGS in a factor of M, and μ decreases from 1 to its value;
+    the scatter of the similar pairs is regularised; dissimilar pairs of equal points, which no metric can separate,
     are left out.
 
     See Also
