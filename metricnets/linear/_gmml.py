@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.linalg import cholesky, eigvalsh, solve_triangular, svd
 
-from metricnets._initialization import initial_metric
-from metricnets._linalg import components_from_metric, inverse_root
+from metricnets._initialization import initial_metric, is_identity
+from metricnets._linalg import extended_components, in_span, inverse_root
 from metricnets._params import NonNegative, Parametrized, Prior, Seed, ZeroToOne, random_state_of
 from metricnets.linear._pairwise.differences import pair_differences
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
@@ -33,15 +33,18 @@ class _BaseGMML(Parametrized):
     random_state: Seed = None
 
     def _solve_tuples(self, X, pairs, y):
-        prior = initial_metric(self.prior, X, random_state_of(self.random_state))
-        differences = pair_differences(X, pairs)  # (n_pairs, d)
-        S, D = regularized(scatter(differences[y > 0]), scatter(differences[y < 0]), prior, self.regularization)
+        Z, basis = in_span(X) if is_identity(self.prior) else (X, None)
+        prior = initial_metric(self.prior, Z, random_state_of(self.random_state))
+        differences, n_outside = pair_differences(Z, pairs), X.shape[1] - Z.shape[1]  # (n_pairs, r)
+        S, D = scatter(differences[y > 0]), scatter(differences[y < 0])
+        S, D, of_S, of_D = regularized(S, D, prior, self.regularization, n_outside)
         for kind, M in {"similar": S, "dissimilar": D}.items():
             if singular(M):
                 raise ValueError(
                     f"regularization={self.regularization} leaves the scatter of the {kind} pairs singular; raise it."
                 )
-        return components_from_metric(geodesic(S, D, self.t), self.n_components)
+        outside = of_S ** (self.t - 1) * of_D**self.t if n_outside else 0.0
+        return extended_components(geodesic(S, D, self.t), basis, outside, self.n_components)
 
 
 class GMML(_BaseGMML, PairsLearner):
@@ -53,10 +56,10 @@ class GMML(_BaseGMML, PairsLearner):
     the midpoint of the geodesic between them; ``t`` selects other points of it.
 
     Two Cholesky factorisations and one singular value decomposition compute it: O(n_pairs d² + d³)
-    operations, and O(n_pairs d + d²) memory.  Deviations from the paper: the scatters are means,
-    not sums, which only scales A; the regularisation, S + λ A₀⁻¹ and D + λ A₀, is relative to the
-    traces of the scatters, and is not zero by default, so that singular scatters are allowed.  With
-    the prior 'identity' features with large values dominate: scale them first.
+    operations, and O(n_pairs d + d²) memory; with the prior 'identity' they do so in the span of the points.
+    Deviations from the paper: the scatters are means, not sums, which only scales A; the regularisation, S + λ A₀⁻¹
+    and D + λ A₀, is relative to the traces of the scatters, and is not zero by default, so that singular scatters are
+    allowed.  With the prior 'identity' features with large values dominate: scale them first.
 
     See Also
     --------
@@ -114,17 +117,21 @@ def scatter(differences: np.ndarray) -> np.ndarray:
     return differences.T @ differences / len(differences)
 
 
-def regularized(S: np.ndarray, D: np.ndarray, prior: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """Add the prior's part to both scatters: S + λ prior⁻¹ and D + λ prior.
+def regularized(
+    S: np.ndarray, D: np.ndarray, prior: np.ndarray, share: float, n_outside: int
+) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """Add the prior's part to both scatters: S + λ prior⁻¹ and D + λ prior; return them and each λ.
 
-    Each λ is ``share`` times the trace of the scatter over the trace of the added matrix.  If a scatter is
-    zero, the trace of the other one is taken.
+    Each λ is ``share`` times the trace of the scatter over the trace of the added matrix, to which ``n_outside``
+    directions outside of the span add 1.  If a scatter is zero, the trace of the other one is taken.
     """
     W = inverse_root(prior)
     inverse = W @ W.T
     of_S, of_D = np.trace(S), np.trace(D)
     of_S, of_D = of_S or of_D or 1.0, of_D or of_S or 1.0
-    return S + share * of_S / np.trace(inverse) * inverse, D + share * of_D / np.trace(prior) * prior
+    of_S = share * of_S / (np.trace(inverse) + n_outside)
+    of_D = share * of_D / (np.trace(prior) + n_outside)
+    return S + of_S * inverse, D + of_D * prior, of_S, of_D
 
 
 def singular(M: np.ndarray) -> bool:

@@ -69,6 +69,8 @@ SETTINGS = {
     **{("MMC", name): {"init": prior, "tol": 1e-13} for name, prior in {**PRIORS, "covariance": "covariance"}.items()},
     **{("MMC", f"{share}"): {"shrinkage": share, "tol": 1e-13} for share in (0.01, 0.3, 1.0, None)},
     **{("MMC", f"diagonal, {name}"): {"diagonal": True, "init": prior, "tol": 1e-13} for name, prior in PRIORS.items()},
+    **{("GMML", name): {"prior": prior} for name, prior in PRIORS.items()},
+    ("GMML", "near the end"): {"t": 0.9, "regularization": 1e-3},
     ("DMLEig", "default"): {"tol": 1e-9},
     ("DMLEig", "unregularized"): {"tol": 1e-9, "regularization": 0.0},
 }
