@@ -19,6 +19,8 @@ from metricnets.deep._training.runtime import defaults
 from metricnets.exceptions import did_you_mean
 from metricnets.samplers import ClassBalanced, ClassPairs, Shuffled
 
+OF_TRIPLETS = ("triplet", "npair")
+
 
 class Supervised(DeepMetric):
     """Deep metric learned from all pairs of a batch and the relation of their targets.
@@ -167,6 +169,10 @@ class AnyLoss(Supervised):
 
     def _validated(self, X, y):
         _check_loss(self.loss, self.loss_params)
+        if self.loss in OF_TRIPLETS and self.sampler == "pairs":
+            raise ValueError(
+                f"loss={self.loss!r} compares two pairs of a sample, and sampler='pairs' leaves one; set 'balanced'."
+            )
         if isinstance(self.loss, nn.Module) or (isinstance(self.loss, type) and issubclass(self.loss, nn.Module)):
             self._check_on_labels()
         return super()._validated(X, y)

@@ -420,7 +420,6 @@ NOTHING = {
     "a miner that leaves no pair": {"loss": "contrastive", "miner": lambda z, r: torch.full_like(r, torch.nan)},
     "a relation that knows no pair": {"loss": lambda z, r: z.sum() * 0, "relation": "known_class"},
     "a constant": {"loss": lambda z, r: (z * 0).sum() + 1, "n_networks": 3},
-    "margins that all pairs keep": {"loss": "triplet", "loss_params": {"margin": 1e-30}, "n_components": 2},
     "with early stopping": {"loss": lambda z, r: z.sum() * 0, "early_stopping": True},
 }
 
@@ -431,6 +430,18 @@ def test_training_on_nothing_is_told_once(how):
     with pytest.warns(UserWarning, match="nothing was learned.*miner=") as caught:
         EmbeddingNet(**NOTHING[how], max_epochs=3, random_state=0).fit(X, np.repeat([0, 1], 20))
     assert [warning.filename for warning in caught] == [__file__]
+
+
+@pytest.mark.parametrize("loss", ["triplet", "npair"])
+def test_losses_of_triplets_and_single_pairs(loss, points):
+    with pytest.raises(ValueError, match=f"loss='{loss}' compares two pairs.*sampler='pairs'"):
+        EmbeddingNet(loss=loss, sampler="pairs").fit(*points)
+
+
+def test_pairs_that_have_the_margin_from_the_start_are_not_nothing():
+    X = np.repeat([[0.0, 0.0], [3.0, 1.0]], 20, axis=0) + np.random.default_rng(0).normal(size=(40, 2)) * 1e-3
+    params = {"loss": "triplet", "loss_params": {"margin": 1e-30}, "n_components": 2, "max_epochs": 3}
+    EmbeddingNet(**params, random_state=0).fit(X, np.repeat([0, 1], 20))
 
 
 def test_a_loss_of_0_with_a_gradient_and_a_late_start_are_not_nothing(points):

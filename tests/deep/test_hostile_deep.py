@@ -198,7 +198,7 @@ ALLOWED_WARNINGS = [
     "invalid value encountered in reduce",  # of scikit-learn, which adds up huge numbers
     "sample_domain is negative in no row",
     "sample_domain= is not given",
-    "nothing was learned",  # as of triplets in batches of pairs
+    "nothing was learned",  # of a constant loss
     "y has -1, which is a class",
     "A column-vector y was passed",
     "The number of unique classes is greater than 50%",
