@@ -220,7 +220,7 @@ class DeepMetric(MetricMixin, Parametrized):
         if not torch.isfinite(z).all():
             raise ValueError(f"embeddings are no longer finite numbers after training; lower lr (lr={self.lr}).")
         self._n_features_out = z.shape[1]
-        if problem.plan.of_others and not trained.learned:  # pairs may have the margin of our losses from the start
+        if not trained.learned:
             warn(
                 "nothing was learned: no batch had a pair that counts, or the loss is constant. Check what leaves out "
                 "pairs, such as miner=, sampler= or relation=, and the margin of the loss."

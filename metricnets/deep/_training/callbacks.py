@@ -11,7 +11,7 @@ from metricnets.deep._training.foreign import checked_schedule
 
 
 class Watch(Callback):
-    """Record the losses and whether there is a gradient, raise an error if a loss is not finite, and show progress.
+    """Record the losses, raise an error if one is not finite, and show progress.
 
     It keeps the weights of the last finished epoch and, with rows held back, of the best one.  A loss is better if it
     is smaller by 1e-4 of its absolute value: losses may be negative, for which skorch's own early stopping is wrong.
@@ -19,13 +19,8 @@ class Watch(Callback):
 
     def __init__(self, lr, max_epochs, verbose):
         self.lr, self.max_epochs, self.verbose, self.bar = lr, max_epochs, verbose, None
-        self.history, self.lowest, self.start, self.learned = [], {}, time.perf_counter(), False
+        self.history, self.lowest, self.start = [], {}, time.perf_counter()
         self.goal, self.n_misses, self.last, self.best = math.inf, 0, None, None
-
-    def on_grad_computed(self, net, named_parameters, **kwargs):
-        if not self.learned:  # so only the first batch is looked at, as a rule
-            gradients = (parameter.grad for _, parameter in named_parameters)
-            self.learned = any(bool(g.to_dense().any()) for g in gradients if g is not None)
 
     def on_epoch_end(self, net, **kwargs):
         epoch, losses = net.history[-1], {}
@@ -85,6 +80,17 @@ def _mean_loss(batches, part):
             total += batch[f"{part}_loss"] * batch[f"{part}_batch_size"]
             size += batch[f"{part}_batch_size"]
     return total / size if size else None
+
+
+class Gradients(Callback):
+    """Record whether any batch had a gradient."""
+
+    found = False
+
+    def on_grad_computed(self, net, named_parameters, **kwargs):
+        if not self.found:  # so only the first batch is looked at, as a rule
+            gradients = (parameter.grad for _, parameter in named_parameters)
+            self.found = any(bool(g.to_dense().any()) for g in gradients if g is not None)
 
 
 class StopEarly(Callback):

@@ -17,7 +17,7 @@ from skorch.helper import predefined_split
 from skorch.utils import TeeGenerator
 from torch import nn
 
-from metricnets.deep._training.callbacks import StopEarly, StopTraining, Watch, schedule
+from metricnets.deep._training.callbacks import Gradients, StopEarly, StopTraining, Watch, schedule
 from metricnets.deep._training.foreign import checked_callbacks, checked_loss, naming, own_optimizer
 
 NOTHING = contextlib.nullcontext()
@@ -127,7 +127,7 @@ def train(module, criterion, parts, options):
     interrupted : bool
         Whether the user interrupted it.
     learned : bool
-        Whether the loss of any batch had a gradient.
+        Whether the loss of any batch had a gradient; True for losses of ours, which may be 0 from the start.
 
     Raises
     ------
@@ -135,14 +135,7 @@ def train(module, criterion, parts, options):
         If a loss is no longer finite.
     """
     kept, held_back = parts[0], parts[1] if len(parts) > 1 else None
-    watch = Watch(options.lr, options.max_epochs, options.verbose)
-    callbacks = [watch]
-    if options.callbacks:
-        callbacks += checked_callbacks(options.callbacks, held_back)
-    if options.lr_schedule is not None:
-        callbacks.append(schedule(options.lr_schedule, options.max_epochs))
-    if held_back is not None:
-        callbacks.append(StopEarly(watch, options.patience))
+    watch, gradients = Watch(options.lr, options.max_epochs, options.verbose), Gradients()
     net = _Net(
         module,
         criterion=criterion if isinstance(criterion, nn.Module) else _Function(criterion),
@@ -151,7 +144,7 @@ def train(module, criterion, parts, options):
         iterator_train__part=kept,
         iterator_valid__part=held_back,
         train_split=None if held_back is None else predefined_split(held_back.rows),
-        callbacks=callbacks,
+        callbacks=_callbacks(watch, gradients, options, held_back),
         device=options.device,
         verbose=0,
     )
@@ -166,7 +159,18 @@ def train(module, criterion, parts, options):
             watch.bar.close()
     module.zero_grad(set_to_none=True)
     module.cpu().eval()
-    return watch.history, net.interrupted, watch.learned
+    return watch.history, net.interrupted, gradients.found or not options.of_others
+
+
+def _callbacks(watch, gradients, options, held_back):
+    callbacks = [watch, gradients] if options.of_others else [watch]
+    if options.callbacks:
+        callbacks += checked_callbacks(options.callbacks, held_back)
+    if options.lr_schedule is not None:
+        callbacks.append(schedule(options.lr_schedule, options.max_epochs))
+    if held_back is not None:
+        callbacks.append(StopEarly(watch, options.patience))
+    return callbacks
 
 
 def _stopped_by_skorch(interrupt):
