@@ -111,7 +111,7 @@ def in_span(X: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     basis : ndarray of shape (d, n), or None if Z is X
         With orthonormal columns: X = Z basisᵀ.
     """
-    if not 0 < len(X) < X.shape[1]:
+    if len(X) >= X.shape[1]:
         return X, None
     basis, R = qr(X.T, mode="economic", check_finite=False)
     return np.ascontiguousarray(R.T), basis

@@ -87,6 +87,7 @@ class _BaseMMC(Parametrized):
         L = scatter.lifted(self._widest(scatter.apart @ W, np.eye(W.shape[1])) @ W.T)  # (rank, d)
         if prior.ndim == 1:
             learned, rest = scatter.weights(L, unit**2 * prior)
+            L = L if len(L) else np.zeros((1, len(unit)))  # older SciPy has no QR of no columns
             Z, basis = in_span(L / unit)
             return extended_components(learned * (Z.T @ Z) + rest * np.eye(len(Z)), basis, rest, self.n_components)
         units = np.outer(unit, unit)
