@@ -11,6 +11,7 @@ from metricnets.exceptions import check_option
 
 __all__ = [
     "MLP",
+    "Dropout",
     "Ensemble",
     "NonSaturatingSigmoid",
     "Skip",
@@ -35,6 +36,34 @@ class NonSaturatingSigmoid(nn.Module):
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         return 2 * torch.sinh(torch.asinh(1.5 * z) / 3)
+
+
+class Dropout(nn.Module):
+    """Dropout with a generator of its own.
+
+    Threads and forked processes then do not share PyTorch's global one.
+
+    Parameters
+    ----------
+    p : float in [0, 1)
+        Share of the entries that are set to 0 in training; the others are divided by 1 − p.
+    generator : torch.Generator or None, default=None
+        Generator of the draws, which copies and pickles do not have; None is PyTorch's global one.
+    """
+
+    def __init__(self, p: float, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.p, self.generator = p, generator
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            return x
+        device = x.device if self.generator is None else self.generator.device
+        kept = torch.empty(x.shape, dtype=x.dtype, device=device).bernoulli_(1 - self.p, generator=self.generator)
+        return x * kept.div_(1 - self.p).to(x.device)
+
+    def __getstate__(self) -> dict:
+        return vars(self) | {"generator": None}
 
 
 class UnitNorm(nn.Module):
@@ -67,13 +96,10 @@ class MLP(nn.Sequential):
     ----------
     blocks : torch.nn.Module
         The layers, each with its activation, as separate arguments.
-    input_dropout : float in [0, 1), default=0.0
-        Share of the features that are set to 0 in training.
     """
 
-    def __init__(self, *blocks: nn.Module, input_dropout: float = 0.0) -> None:
+    def __init__(self, *blocks: nn.Module) -> None:
         super().__init__(*blocks)
-        self.input_dropout = input_dropout
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.layers(x)[-1]
@@ -81,8 +107,6 @@ class MLP(nn.Sequential):
     def layers(self, x: torch.Tensor) -> list[torch.Tensor]:
         """Return the outputs of all layers, from the first to the last."""
         outputs = []
-        if self.input_dropout:
-            x = F.dropout(x, self.input_dropout, self.training)
         for block in self:
             x = block(x)
             outputs.append(x)
@@ -195,7 +219,7 @@ def mlp(
     input_dropout : float in [0, 1), default=0.0
         Share of the features that are set to 0 in training.
     generator : torch.Generator or None, default=None
-        Generator of the initial weights; None is PyTorch's global one.
+        Generator of the initial weights and of dropout; None is PyTorch's global one.
 
     Returns
     -------
@@ -219,26 +243,25 @@ def mlp(
     sizes = [n_features, *hidden, n_components]
     blocks = []
     for n_in, n_out in zip(sizes, sizes[1:]):
-        linear = nn.Linear(n_in, n_out, bias=bias, device="meta", dtype=torch.float32).to_empty(device="cpu")
+        linear = linear_layer(n_in, n_out, bias, init, activation, generator)
         top = len(blocks) == len(hidden)
-        parts = [linear]
+        parts = [linear] if blocks or not input_dropout else [Dropout(input_dropout, generator), linear]
         if activate_output or not top:
             parts.append(ACTIVATIONS[activation]())
         if dropout and not top:
-            parts.append(nn.Dropout(dropout))
+            parts.append(Dropout(dropout, generator))
         if normalize and top:
             parts.append(UnitNorm())
         blocks.append(nn.Sequential(*parts))
-        initialize(linear, init, activation, generator)
-    return MLP(*blocks, input_dropout=input_dropout)
+    return MLP(*blocks)
 
 
 @torch.no_grad()
-def initialize(
-    linear: nn.Linear, init: str, activation: str = "tanh", generator: torch.Generator | None = None
-) -> None:
-    """Draw the weights of a linear layer, Glorot's, He's or U[−0.2, 0.2]; set its bias to 0."""
-    n_out, n_in = linear.weight.shape
+def linear_layer(
+    n_in: int, n_out: int, bias: bool, init: str, activation: str, generator: torch.Generator | None
+) -> nn.Linear:
+    """Make a linear layer in single precision on the CPU, with the initial weights of `mlp`."""
+    linear = nn.Linear(n_in, n_out, bias=bias, device="meta", dtype=torch.float32).to_empty(device="cpu")
     for parameter in linear.parameters():
         parameter.uniform_(generator=generator)  # PyTorch draws them too, so seeds give the same weights
     if init == "uniform":
@@ -250,6 +273,7 @@ def initialize(
     linear.weight.uniform_(-bound, bound, generator=generator)
     if linear.bias is not None:
         linear.bias.zero_()
+    return linear
 
 
 def small_conv(

@@ -57,7 +57,7 @@ def while_another_thread_is_in():
 
 
 def fitted(name):
-    """Embeddings; of networks, with dropout, which draws from PyTorch's global generator."""
+    """Embeddings; of networks, with dropout."""
     params = {"dropout": 0.1} if "dropout" in quick(name).get_params() else {}
     return quick(name, **params).fit(*training_data(name)).transform(np.eye(4))
 
@@ -72,6 +72,24 @@ def test_a_fit_in_a_child_of_a_process_whose_other_thread_fits(name, while_anoth
         while_another_thread_is_in(randomness(0, "cpu", globally=True))
         while_another_thread_is_in(one_torch_thread())
     np.testing.assert_array_equal(in_child(fitted, name), expected)
+
+
+@pytest.mark.parametrize("name", [name for name in METRICS if "dropout" in quick(name).get_params()])
+def test_a_fork_in_the_middle_of_the_training_of_another_thread(name):
+    done, expected = threading.Event(), fitted(name)
+
+    def train():
+        while not done.is_set():
+            fitted(name)
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    try:
+        for _ in range(10):
+            np.testing.assert_array_equal(in_child(fitted, name), expected)
+    finally:
+        done.set()
+        thread.join()
 
 
 def blas_threads():

@@ -1,5 +1,6 @@
 """Networks: their NumPy twins, their activations, their first weights."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import nn
 
 from metricnets import networks
 from metricnets.deep._training.numpy_networks import TorchEmbedding, as_numpy
-from metricnets.networks import ACTIVATIONS, NonSaturatingSigmoid, UnitNorm, mlp, small_conv
+from metricnets.networks import ACTIVATIONS, Dropout, NonSaturatingSigmoid, UnitNorm, mlp, small_conv
 
 X = np.random.default_rng(0).normal(size=(7, 5)) * 3
 
@@ -134,10 +135,29 @@ def test_layers_are_the_outputs_of_the_blocks():
 
 def test_dropout_is_after_hidden_layers_alone():
     assert [[type(part) for part in block] for block in mlp(5, 2, hidden=(4, 3), dropout=0.5)] == [
-        [nn.Linear, nn.Tanh, nn.Dropout],
-        [nn.Linear, nn.Tanh, nn.Dropout],
+        [nn.Linear, nn.Tanh, Dropout],
+        [nn.Linear, nn.Tanh, Dropout],
         [nn.Linear],
     ]
+
+
+def test_dropout_is_that_of_pytorch_with_a_generator_of_its_own():
+    x, before = torch.ones(200, 50), torch.get_rng_state()
+    torch.manual_seed(3)
+    expected = nn.Dropout(0.3)(x)
+    torch.set_rng_state(before)
+    dropout = Dropout(0.3, torch.Generator().manual_seed(3))
+    torch.testing.assert_close(dropout(x), expected, rtol=0, atol=0)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(dropout.eval()(x), x)
+
+
+def test_copies_of_dropout_have_no_generator():
+    dropout = Dropout(0.3, torch.Generator())
+    for copied in (copy.deepcopy(dropout), pickle.loads(pickle.dumps(dropout))):
+        assert copied.generator is None
+        assert copied.p == 0.3
+    assert dropout.generator is not None
 
 
 # ------------------------------------------------------------------------------------------------

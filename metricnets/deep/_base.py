@@ -170,8 +170,7 @@ class DeepMetric(MetricMixin, Parametrized):
         parts, rng, trained = [Part(rows, problem.kept)], np.random.default_rng(seed), Trained([], [])
         if len(problem.held_back):
             parts.append(Part(rows, problem.held_back))
-        globally = plan.draws_globally or plan.of_others
-        with threads_for(rows.X), randomness(seed, device, globally) as generator:
+        with threads_for(rows.X), randomness(seed, device, globally=plan.of_others) as generator:
             for part in parts:
                 part.sampler = self._make_batches(part, rng)
             try:

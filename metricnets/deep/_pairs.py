@@ -1,6 +1,5 @@
 """Base class of the deep metric learners that learn from pairs."""
 
-from dataclasses import replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -13,7 +12,7 @@ from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.data import CHUNK, Targets, tensor_of
 from metricnets.deep._training.initialization import principal_start
 from metricnets.deep._training.pairs import Pairs
-from metricnets.deep._training.runtime import defaults, randomness
+from metricnets.deep._training.runtime import defaults
 from metricnets.samplers import Shuffled
 from metricnets.tuple_learners import PairsMixin
 
@@ -97,7 +96,8 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         self.n_features_in_ = X.shape[1]
         weights = np.bincount(members.ravel(), minlength=len(X))
         problem = self._prepare(X, Targets(tensor_of(y)), y, weights)
-        problem.rows = Pairs(problem.rows.X, problem.rows.targets, torch.as_tensor(members), problem.kept, self.jitter)
+        rows, kept, generator = problem.rows, problem.kept, torch.Generator().manual_seed(problem.seed)
+        problem.rows = Pairs(rows.X, rows.targets, torch.as_tensor(members), kept, self.jitter, generator)
         trained = self._train(problem)
         self._finish(problem, trained)
         self._calibrate(X, members, pairs, y, problem.held_back, calibration_params)
@@ -110,17 +110,18 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         if len(np.unique(y[held_back])) == 2:
             pairs, y = pairs[held_back], y[held_back]
         elif self.jitter:
-            rows = Pairs(tensor_of(X), Targets(tensor_of(y)), torch.as_tensor(members), np.arange(len(y)), self.jitter)
+            generator, targets = torch.Generator().manual_seed(self._seed()), Targets(tensor_of(y))
+            everything = np.arange(len(y))
+            rows = Pairs(tensor_of(X), targets, torch.as_tensor(members), everything, self.jitter, generator)
             return self.set_threshold(-calibration.threshold(*self._jittered_scores(rows), **params))
         return self.calibrate_threshold(pairs, y, **params)
 
     def _jittered_scores(self, rows):
         """Scores and labels of pairs with jitter, N_DRAWS times each."""
         scores, order = [], torch.arange(len(rows)).repeat(N_DRAWS)
-        with randomness(self._seed(), "cpu", globally=True):
-            for indices in order.split(CHUNK):
-                pairs = torch.stack(rows[indices][0].chunk(2), dim=1)
-                scores.append(self.pair_score(pairs.numpy()))
+        for indices in order.split(CHUNK):
+            pairs = torch.stack(rows[indices][0].chunk(2), dim=1)
+            scores.append(self.pair_score(pairs.numpy()))
         return np.concatenate(scores), rows.targets.labels[order].numpy()
 
     def _initialize(self, network, rows, generator):
@@ -131,9 +132,6 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         points, differences = rows.sample(N_START, generator)
         if np.ptp(points, axis=0).max() > 1e-6:  # the points have unit scale: they are not all equal
             principal_start(network, points, differences if self.init == "within" else None)
-
-    def _plan(self):
-        return replace(super()._plan(), draws_globally=True) if self.jitter else super()._plan()
 
     def _pair_loss(self, d2, similar):
         """Hook: the loss of squared distances (n,) and the mask of similar pairs (n,); a scalar."""

@@ -71,9 +71,8 @@ class NetworkMetric(DeepMetric):
     skip: NonNegative = 0.0
 
     def _plan(self):
-        draws_globally = self.dropout > 0 or self.input_dropout > 0
         of_others = any(map(callable, self.get_params(deep=False).values()))
-        return Plan(self.module is None, self.n_networks, draws_globally, of_others)
+        return Plan(self.module is None, self.n_networks, of_others)
 
     def _joined(self, networks, X):
         module = networks[0] if len(networks) == 1 else Ensemble(networks)

@@ -100,7 +100,8 @@ class Supervised(DeepMetric):
     def _loss_of_batch(self, z, targets):
         r = targets.relation(targets.labels, targets.labels).to(torch.promote_types(z.dtype, torch.float32))
         if targets.row is None:
-            r = r.masked_fill(torch.eye(len(r), dtype=torch.bool, device=r.device), torch.nan)  # r may be the user's
+            r = r.clone() if callable(self.relation) else r  # which may be kept by the user
+            r.fill_diagonal_(torch.nan)
         else:
             r = r.masked_fill(targets.row[:, None] == targets.row, torch.nan)
         return self._loss(z, halves(z, r) if self.sampler == "pairs" else r)

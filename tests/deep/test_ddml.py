@@ -172,7 +172,7 @@ def test_a_closed_start_of_what_does_not_vary(init):
 def rows_of(jitter, kept=range(6), d=()):
     X = torch.arange(36.0, dtype=torch.float64).reshape(12, *d, -1) ** 2
     targets = Targets(torch.tensor([1, -1, 1, -1, 1, -1]))
-    return Pairs(X, targets, torch.arange(12).reshape(6, 2), list(kept), jitter)
+    return Pairs(X, targets, torch.arange(12).reshape(6, 2), list(kept), jitter, torch.Generator())
 
 
 def test_a_closed_start_sees_no_pair_that_is_held_back():

@@ -466,6 +466,6 @@ class TestInputDropout:
     def test_share_of_the_features(self):
         network = mlp(1000, 5, hidden=(), activation="identity", input_dropout=0.25)
         seen = []
-        network[0].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+        network[0][1].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
         network.train()(torch.ones(50, 1000))
         assert (seen[0] == 0).float().mean() == pytest.approx(0.25, abs=0.01)

@@ -6,7 +6,7 @@ from torch import nn
 
 from metricnets.deep._training.data import Part, Rows, Targets
 from metricnets.deep._training.loop import Options, train
-from metricnets.deep._training.runtime import drawing_globally
+from metricnets.networks import Dropout, linear_layer
 from metricnets.samplers import Shuffled
 
 
@@ -34,16 +34,16 @@ def pretrain(network, X, generator, *, noise=0.2, max_epochs=30, lr=3e-3, batch_
     """
     h, options = X, Options(optimizer="adam", lr=lr, weight_decay=0.0, max_epochs=max_epochs)
     rng = np.random.default_rng(generator.initial_seed())
-    with drawing_globally(generator):  # as dropout does
-        for layer in network:
-            h = _restored(layer, h, rng, noise, batch_size, options)
+    for layer in network:
+        h = _restored(layer, h, rng, Dropout(noise, generator), batch_size, options)
 
 
 def _restored(layer, h, rng, noise, batch_size, options):
     """Train one layer, and return its output."""
     with torch.no_grad():
         n_out = layer(h[:2]).shape[1]
-    autoencoder = nn.Sequential(nn.Dropout(noise), layer, nn.Linear(n_out, h.shape[1]))
+    decoder = linear_layer(n_out, h.shape[1], True, "glorot", "identity", noise.generator)
+    autoencoder = nn.Sequential(noise, layer, decoder)
     part = Part(Rows(h, Targets(h)), np.arange(len(h)))
     part.sampler = Shuffled(len(h), batch_size, rng)
     _, interrupted, _ = train(autoencoder, _reconstruction, [part], options)

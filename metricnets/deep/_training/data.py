@@ -97,15 +97,13 @@ class Plan:
         Whether the networks are perceptrons: their points are vectors, which are centred and scaled.  Other networks
         take points of any shape, unchanged.
     n_networks : int
-    draws_globally : bool
-        Whether training draws from PyTorch's global generators, as dropout does.
     of_others : bool
-        Whether modules, losses, samplers or other functions are the user's, which may draw from these generators too.
+        Whether modules, losses, samplers or other functions are the user's, which may draw from PyTorch's global
+        generators.
     """
 
     of_ours: bool = True
     n_networks: int = 1
-    draws_globally: bool = False
     of_others: bool = False
 
 

@@ -18,7 +18,7 @@ def principal_start(module, X, differences=None):
     With ``differences`` (n, d) of similar points, the components are whitened by them, see `whitening_within`;
     further units of the first layer are 0.
     """
-    first, *others = (block[0] for block in module)
+    first, *others = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
     pca = PCA(min(*X.shape, first.out_features), random_state=0).fit(X)
     components, variances = pca.components_, pca.explained_variance_
     if differences is not None:

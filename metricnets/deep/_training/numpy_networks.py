@@ -10,7 +10,7 @@ from torch.nn.modules import module as torch_modules
 
 from metricnets._numpy_networks import Affine, Chain, SideBySide, Standardized, gelu, nonsaturating, relu, unit_norm
 from metricnets.deep._training.runtime import defaults, single_precision
-from metricnets.networks import MLP, Ensemble, NonSaturatingSigmoid, Skip, Standardize, UnitNorm
+from metricnets.networks import MLP, Dropout, Ensemble, NonSaturatingSigmoid, Skip, Standardize, UnitNorm
 
 FUNCTIONS = {
     nn.Tanh: np.tanh,
@@ -63,7 +63,7 @@ def _translated(module):
         return Affine(module.weight.detach().double().numpy(), bias)
     if kind in FUNCTIONS and getattr(module, "approximate", "none") == "none":  # GELU has two forms
         return FUNCTIONS[kind]
-    if kind in (nn.Dropout, nn.Identity):
+    if kind in (nn.Dropout, Dropout, nn.Identity):
         return Chain([])
     if kind in (MLP, nn.Sequential):
         return _joined(Chain, [_translated(part) for part in module])

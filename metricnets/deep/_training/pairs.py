@@ -21,11 +21,13 @@ class Pairs(Rows):
     kept : array of int
         The pairs to train on.
     jitter : float
+    generator : torch.Generator
+        Generator of the draws.
     """
 
-    def __init__(self, X, targets, members, kept, jitter):
+    def __init__(self, X, targets, members, kept, jitter, generator):
         super().__init__(X, targets)
-        self.members, self.jitter = members, jitter
+        self.members, self.jitter, self.generator = members, jitter, generator
         self.kept = torch.as_tensor(kept)
         self.is_kept = torch.zeros(len(targets), dtype=torch.bool).index_fill_(0, self.kept, True)
         similar = members[self.kept[targets.labels[self.kept] > 0]]
@@ -39,8 +41,8 @@ class Pairs(Rows):
         return x, self.targets[indices]
 
     def steps(self, n):
-        """Random steps (n, ...), from PyTorch's global generator."""
-        a, b = self.X[self.similar[torch.randint(len(self.similar), (n,))].T]
+        """Random steps (n, ...)."""
+        a, b = self.X[self.similar[torch.randint(len(self.similar), (n,), generator=self.generator)].T]
         return (a - b) * (self.jitter / 2**0.5)
 
     def sample(self, n, generator):

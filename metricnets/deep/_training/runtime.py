@@ -82,8 +82,8 @@ def defaults(device="cpu", gradients=True):
 def randomness(seed, device, globally):
     """Context that returns a seeded generator.
 
-    It is a new generator, unless something draws ``globally``, from the generators of PyTorch, as dropout and the
-    user's modules do.  Then these generators are seeded and the default is single precision, in one thread at a time;
+    It is a new generator, unless something may draw ``globally``, from the generators of PyTorch, as the user's modules
+    do.  Then these generators are seeded and the default is single precision, in one thread at a time;
     at the end their states and the default are restored.
     """
     if not globally:
@@ -95,12 +95,3 @@ def randomness(seed, device, globally):
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(seed)
         yield torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed all devices there are
-
-
-@contextlib.contextmanager
-def drawing_globally(generator):
-    """Context in which PyTorch's global generator continues from the state of ours, which is updated at the end."""
-    with randomness(0, "cpu", globally=True) as everybodys:
-        everybodys.set_state(generator.get_state())
-        yield
-        generator.set_state(everybodys.get_state())
