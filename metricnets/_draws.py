@@ -96,8 +96,8 @@ def knn_triplets(X: np.ndarray, codes: np.ndarray, k_genuine: int, k_impostor: i
 def _warn_of_few(name, k, others, where):
     if (others < k).any():
         warn(
-            f"{name}={k} is too many for {np.count_nonzero(others < k)} of {len(others)} classes, as a sample has as "
-            f"few as {others.min()} neighbours {where}; all of them are taken then."
+            f"{name}={k} is too many for {np.count_nonzero(others < k)} of {len(others)} classes: there a sample has "
+            f"only {others.min()} or more neighbours {where}, and all of them are taken."
         )
 
 

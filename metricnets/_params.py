@@ -174,7 +174,7 @@ def _with_hint(estimator, error):
 def fitting(fit: Fit) -> Fit:
     """Decorate ``fit``: check the parameters first, and leave the estimator unchanged if it fails.
 
-    NumPy works in one thread during the fit; see `metricnets._runtime.one_openmp_thread`.
+    NumPy works in one thread during the fit; see `metricnets._runtime.one_blas_thread`.
     """
     signature = inspect.signature(fit)
 

@@ -62,8 +62,19 @@ class Dropout(nn.Module):
         kept = torch.empty(x.shape, dtype=x.dtype, device=device).bernoulli_(1 - self.p, generator=self.generator)
         return x * kept.div_(1 - self.p).to(x.device)
 
+    def extra_repr(self) -> str:
+        return f"p={self.p}"
+
     def __getstate__(self) -> dict:
         return vars(self) | {"generator": None}
+
+
+def without_generators(network: nn.Module) -> nn.Module:
+    """Let all dropout of a trained network draw from PyTorch's global generator, if it is trained further."""
+    for part in network.modules():
+        if isinstance(part, Dropout):
+            part.generator = None
+    return network
 
 
 class UnitNorm(nn.Module):

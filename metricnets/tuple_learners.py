@@ -33,7 +33,7 @@ class TuplesMixin(ClassifierMixin):
         if y is not None and self._from_labels is not None:
             advice += f" {self._from_labels} learns from points and their classes."
         if hasattr(self, "classes_"):  # a pipeline fits its steps again
-            advice += " To transform points in a pipeline by the metric that was learned, wrap it in FrozenEstimator."
+            advice += f" To transform points in a pipeline, wrap the fitted {type(self).__name__} in FrozenEstimator."
         return advice
 
     @available_if(lambda self: False)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from metricnets import networks
+from metricnets import DDML, networks
 from metricnets.deep._training.numpy_networks import TorchEmbedding, as_numpy
 from metricnets.networks import ACTIVATIONS, Dropout, NonSaturatingSigmoid, UnitNorm, mlp, small_conv
 
@@ -158,6 +158,14 @@ def test_copies_of_dropout_have_no_generator():
         assert copied.generator is None
         assert copied.p == 0.3
     assert dropout.generator is not None
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_dropout_of_a_fitted_network_can_be_scripted_and_shows_its_share(points):
+    module = DDML(dropout=0.3, max_epochs=1, random_state=0).fit(*points).module_
+    x = torch.from_numpy(points[0])
+    torch.testing.assert_close(torch.jit.script(module)(x.float()), module(x.float()))
+    assert "Dropout(p=0.3)" in repr(module)
 
 
 # ------------------------------------------------------------------------------------------------

@@ -31,7 +31,9 @@ from metricnets.deep._training.numpy_networks import as_numpy
 from metricnets.deep._training.runtime import randomness, threads_for
 from metricnets.deep._training.scaling import in_single_precision, standardized
 from metricnets.exceptions import FitInterrupted, warn
-from metricnets.networks import Standardize
+from metricnets.networks import Standardize, without_generators
+
+FEEDS_LOSS = {"loss", "miner", "sampler", "relation"}  # parameters that may leave nothing to learn from
 
 
 class DeepMetric(MetricMixin, Parametrized):
@@ -214,15 +216,15 @@ class DeepMetric(MetricMixin, Parametrized):
         """Set ``module_``, which takes points as the user gives them, and ``history_``."""
         X, of_ours, standardize = problem.rows.X, problem.plan.of_ours, problem.standardize
         self.history_, self._point_shape = trained.history, tuple(X.shape[1:])
-        self.module_ = self._joined(trained.networks, X).eval()
+        self.module_ = without_generators(self._joined(trained.networks, X).eval())
         z = self.module_(X[: min(256, self._rows_at_once)])
         if not torch.isfinite(z).all():
             raise ValueError(f"embeddings are no longer finite numbers after training; lower lr (lr={self.lr}).")
         self._n_features_out = z.shape[1]
-        if not trained.learned:
+        if not trained.learned and FEEDS_LOSS & {k for k, v in self.get_params(deep=False).items() if callable(v)}:
             warn(
-                "nothing was learned: no batch had a pair that counts, or the loss is constant. Check what leaves out "
-                "pairs, such as miner=, sampler= or relation=, and the margin of the loss."
+                "nothing was learned, as the loss had no gradient in any batch. Check what leaves out pairs, such as "
+                "miner=, sampler= or relation=, and whether all pairs have the margin of the loss from the start."
             )
         self._in_double = of_ours or takes_double(self.module_, X[:2])
         if of_ours:

@@ -96,7 +96,8 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         self.n_features_in_ = X.shape[1]
         weights = np.bincount(members.ravel(), minlength=len(X))
         problem = self._prepare(X, Targets(tensor_of(y)), y, weights)
-        rows, kept, generator = problem.rows, problem.kept, torch.Generator().manual_seed(problem.seed)
+        rows, kept = problem.rows, problem.kept
+        generator = torch.Generator().manual_seed(problem.seed + 1)  # the seed itself is that of weights and dropout
         problem.rows = Pairs(rows.X, rows.targets, torch.as_tensor(members), kept, self.jitter, generator)
         trained = self._train(problem)
         self._finish(problem, trained)

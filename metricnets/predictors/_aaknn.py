@@ -92,8 +92,8 @@ class AAKNN(RegressorMixin, NeighborsEstimator):
 
 
 def check_no_classes(y: np.ndarray) -> None:
-    """Raise ValueError if y is a column of names or booleans, which have no mean."""
-    if y.ndim == 1 and (y.dtype.kind in "bSU" or any(isinstance(label, str) for label in y[:1])):
+    """Raise ValueError if y is a column of names, which have no mean."""
+    if y.ndim == 1 and (y.dtype.kind in "SU" or any(isinstance(label, str) for label in y[:1])):
         raise ValueError(
             f"y holds classes, such as {y.tolist()[0]!r}, and AAKNN predicts distributions or other real numbers; use "
             "MLKNN or scikit-learn's KNeighborsClassifier for classes, or give a row of numbers for each sample, such "

@@ -438,10 +438,11 @@ def test_losses_of_triplets_and_single_pairs(loss, points):
         EmbeddingNet(loss=loss, sampler="pairs").fit(*points)
 
 
-def test_pairs_that_have_the_margin_from_the_start_are_not_nothing():
+@pytest.mark.parametrize("own", [{}, {"optimizer": torch.optim.SGD}, {"module": torch.nn.Linear(2, 2)}])
+def test_pairs_that_have_the_margin_from_the_start_are_not_nothing(own):
     X = np.repeat([[0.0, 0.0], [3.0, 1.0]], 20, axis=0) + np.random.default_rng(0).normal(size=(40, 2)) * 1e-3
-    params = {"loss": "triplet", "loss_params": {"margin": 1e-30}, "n_components": 2, "max_epochs": 3}
-    EmbeddingNet(**params, random_state=0).fit(X, np.repeat([0, 1], 20))
+    params = {"loss": "triplet", "loss_params": {"margin": 1e-30}, "max_epochs": 3}
+    EmbeddingNet(**params, **own, random_state=0).fit(X, np.repeat([0, 1], 20))
 
 
 def test_a_loss_of_0_with_a_gradient_and_a_late_start_are_not_nothing(points):

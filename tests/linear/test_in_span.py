@@ -69,7 +69,7 @@ SETTINGS = {
     **{("MMC", name): {"init": prior, "tol": 1e-13} for name, prior in {**PRIORS, "covariance": "covariance"}.items()},
     **{("MMC", f"{share}"): {"shrinkage": share, "tol": 1e-13} for share in (0.01, 0.3, 1.0, None)},
     **{("MMC", f"diagonal, {name}"): {"diagonal": True, "init": prior, "tol": 1e-13} for name, prior in PRIORS.items()},
-    **{("GMML", name): {"prior": prior} for name, prior in PRIORS.items()},
+    ("GMML", "identity"): {"prior": "identity"},
     ("GMML", "near the end"): {"t": 0.9, "regularization": 1e-3},
     ("DMLEig", "default"): {"tol": 1e-9},
     ("DMLEig", "unregularized"): {"tol": 1e-9, "regularization": 0.0},
@@ -145,3 +145,16 @@ def test_the_loss_of_large_margins_is_that_of_the_part_that_the_points_see(k):
     of_all, of_small = (_lmnn.LargeMargins(points, near, y, 0.5)(of) for points, of in ((Z @ basis.T, L), (Z, small)))
     assert of_small[0] == pytest.approx(of_all[0])
     np.testing.assert_allclose(left @ of_small[1] @ basis.T, of_all[1], atol=1e-9 * np.abs(of_all[1]).max())
+
+
+@pytest.mark.parametrize("name", ["MMC", "DMLEig", "SDML", "ITML", "GMML"])
+@pytest.mark.parametrize("params", [{}, {"diagonal": True}])
+def test_similar_differences_that_are_all_the_same_but_for_the_sign(name, params):
+    """Then an estimated shrinkage may be below 0 by rounding."""
+    if not params.keys() <= set(ESTIMATORS[name]._get_param_names()):
+        pytest.skip("it has no such parameter")
+    for seed in range(60):
+        X = np.random.default_rng(seed).normal(size=(3, 4 + seed % 9))
+        for twice in ([0, 1], [1, 0]):
+            pairs, same = X[[[0, 1], twice, [1, 2]]], [1, 1, -1]
+            assert np.isfinite(ESTIMATORS[name](**params).fit(pairs, same).pair_distance(pairs)).all()

@@ -173,7 +173,7 @@ def ledoit_wolf(V: np.ndarray, n_features: int) -> float:
     error = 1.0 / (n_features * n) * (np.sum(squares.T @ squares) / n - size)
     spread = (size - 2.0 * mean * trace + n_features * mean**2) / n_features
     error = min(error, spread)
-    return 0.0 if error == 0 or n_features == 1 else error / spread
+    return 0.0 if error <= 0 or n_features == 1 else error / spread  # below 0 by rounding, if all rows are ± the same
 
 
 def raised(similar: np.ndarray, total: np.ndarray | float, exact: bool) -> np.ndarray:
