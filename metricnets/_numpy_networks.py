@@ -41,6 +41,16 @@ class SideBySide:
         return np.hstack([factor * member(x) for member, factor in zip(self.members, self.factors)])
 
 
+class Residual:
+    """Residual function, x ↦ x + f(scale · x)."""
+
+    def __init__(self, function: Callable, scale: float):
+        self.function, self.scale = function, scale
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return x + self.function(self.scale * x)
+
+
 class Standardized:
     """Standardisation, x ↦ (x − origin − mean) / scale."""
 

@@ -14,6 +14,7 @@ __all__ = [
     "Dropout",
     "Ensemble",
     "NonSaturatingSigmoid",
+    "Residual",
     "Skip",
     "Standardize",
     "UnitNorm",
@@ -81,11 +82,11 @@ class UnitNorm(nn.Module):
     """Scale embeddings to unit Euclidean norm, equation (10) of the paper of HRAML."""
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        if not isinstance(z, torch.Tensor) or z.ndim != 2:
+        if not isinstance(z, torch.Tensor) or z.ndim != 2 or not z.is_floating_point():
             return z  # outputs other than (n, k) embeddings are refused later
         if z.dtype not in (torch.float16, torch.bfloat16):
             return F.normalize(z, dim=1)
-        return F.normalize(z.float(), dim=1, eps=torch.finfo(torch.float16).tiny).to(z.dtype)  # 1e-12 is 0 there
+        return F.normalize(z.float(), dim=1, eps=2.0**-14).to(z.dtype)  # 1e-12 is 0 there
 
 
 ACTIVATIONS = {
@@ -161,6 +162,25 @@ class Standardize(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return ((x.double() - self.origin - self.mean) / self.scale).to(x.dtype)
+
+
+class Residual(nn.Module):
+    """Residual network, x ↦ x + f(scale · x), which is the identity if the last layer of f is 0.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        The network f, from n_components features to as many.
+    scale : float
+        Multiplied with the points before the network, so that their features have unit variance.
+    """
+
+    def __init__(self, network: nn.Module, scale: float) -> None:
+        super().__init__()
+        self.network, self.scale = network, scale
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.network(self.scale * x)
 
 
 class WholeNumbers(nn.Module):
@@ -285,6 +305,14 @@ def linear_layer(
     if linear.bias is not None:
         linear.bias.zero_()
     return linear
+
+
+def fixed_linear(weight: ArrayLike, bias: ArrayLike) -> nn.Linear:
+    """Make a linear layer of given weights, which is not trained."""
+    weight, bias = (torch.as_tensor(array, dtype=torch.float32) for array in (weight, bias))
+    layer = nn.Linear(*weight.T.shape, device="meta", dtype=torch.float32)
+    layer.weight, layer.bias = (nn.Parameter(tensor, requires_grad=False) for tensor in (weight, bias))
+    return layer
 
 
 def small_conv(

@@ -54,7 +54,7 @@ VARIANTS = {
     "EmbeddingNet with dropout": ({"dropout": 0.3, "input_dropout": 0.1}, points),
     "DDMLPairs with jitter": ({"jitter": 0.5}, points),
     "DDML from autoencoders": ({"init": "dae"}, points),
-    "HRAML of three beside the points": ({"n_networks": 3, "skip": 1.0}, points),
+    "HRAML of three beside the points": ({"n_networks": 3, "skip": 1.0, "init": "glorot"}, points),
     **{f"{name} of a module": ({"module": Linear}, points) for name in BUILT_IN if name != "Mahalanobis"},
     "EmbeddingNet of images": ({"module": lambda shape: small_conv(shape, 3, channels=(4,))}, images),
     "EmbeddingNet of ids": ({"module": OfIds}, ids),
@@ -66,7 +66,7 @@ def learner(name, **params):
     """Make an unfitted estimator."""
     params = VARIANTS[name][0] | params
     if "module" in params:
-        params = {"hidden": (256,) if name.split()[0] != "DTML" else ()} | params
+        params = {"hidden": (128,) if name.split()[0] != "DTML" else ()} | params
     return quick(name.split()[0], **params)
 
 

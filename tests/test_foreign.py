@@ -423,7 +423,7 @@ def test_distances_of_every_learner_load_where_pytorch_is_missing(tmp_path):
     for name in METRICS:
         learner = quick(name).fit(*training_data(name))
         found.append((name, learner.get_metric(), pairs, learner.pair_distance(pairs)))
-    networks_of_parts = ("DDML", {"n_networks": 2}), ("HRAML", {"n_networks": 2, "skip": 1.0})
+    networks_of_parts = ("DDML", {"n_networks": 2}), ("HRAML", {"n_networks": 2, "skip": 1.0, "init": "glorot"})
     for name, params in networks_of_parts:
         if set(params) <= set(ESTIMATORS[name]._get_param_names()):
             learner = quick(name, **params).fit(*training_data(name))

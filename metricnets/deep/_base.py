@@ -24,12 +24,12 @@ from metricnets._params import (
 )
 from metricnets._tuples import FLOATS, points_of
 from metricnets.base import MetricMixin
-from metricnets.deep._training.data import CHUNK, Part, Plan, Problem, Rows, Trained, tensor_of
+from metricnets.deep._training.data import CHUNK, Part, Plan, Problem, Rows, Trained
 from metricnets.deep._training.embedding import checked_network, embed, takes_double
 from metricnets.deep._training.loop import Options, train
 from metricnets.deep._training.numpy_networks import as_numpy
 from metricnets.deep._training.runtime import randomness, threads_for
-from metricnets.deep._training.scaling import in_single_precision, standardized
+from metricnets.deep._training.scaling import applied, in_single_precision, standardization
 from metricnets.exceptions import FitInterrupted, warn
 from metricnets.networks import Standardize, without_generators
 
@@ -47,7 +47,7 @@ class DeepMetric(MetricMixin, Parametrized):
     optimizer : {'adamw', 'adam', 'sgd'} or callable, default='adamw'
         Optimiser; 'sgd' has momentum 0.9.  A callable takes the parameters to train, ``lr=`` and, if it has
         it, ``weight_decay=``, and returns an optimiser of PyTorch.
-    lr : float > 0, default=0.01
+    lr : float > 0, default=0.003
         Learning rate.
     lr_schedule : {'cosine', 'linear'}, callable or None, default='cosine'
         Schedule by which the learning rate falls to 0 at the last epoch.  A callable takes the optimiser and returns
@@ -55,8 +55,8 @@ class DeepMetric(MetricMixin, Parametrized):
     weight_decay : float >= 0 or 'auto', default='auto'
         Strength λ of the penalty λ‖θ‖² on the weights and biases of the network.  With 'adamw' it is decoupled from
         the gradient: weights shrink by ``lr * weight_decay`` in each step.  The other optimisers add it to the
-        gradient.  'auto' is 1.0 with 'adamw', and 0.0001 otherwise.
-    max_epochs : int >= 1, default=100
+        gradient.  'auto' is 3.0 with 'adamw', and 0.0001 otherwise.
+    max_epochs : int >= 1, default=40
         Maximum number of epochs, that is, passes over the data.
     batch_size : int >= 1, default=128
         Approximate number of samples in a batch.  With ``module``, also the number of points embedded at a time.
@@ -87,10 +87,10 @@ class DeepMetric(MetricMixin, Parametrized):
     """
 
     optimizer: Literal["adamw", "adam", "sgd"] | Function = "adamw"
-    lr: Positive = 0.01
+    lr: Positive = 0.003
     lr_schedule: Literal["cosine", "linear"] | MaybeFunction = "cosine"
     weight_decay: Literal["auto"] | NonNegative = "auto"
-    max_epochs: Count = 100
+    max_epochs: Count = 40
     batch_size: Count = 128
     early_stopping: Flag = False
     validation_fraction: Share = 0.1
@@ -122,6 +122,14 @@ class DeepMetric(MetricMixin, Parametrized):
         """Hook: an iterable of index lists for the rows of a part; each iteration is a new pass."""
         raise NotImplementedError
 
+    def _first_layers(self, X, standardize, targets, kept, seed):
+        """Hook: layers after the standardisation that are computed from the points, and not trained."""
+        return []
+
+    def _similarity(self, targets, kept):
+        """Hook: rows of X that form the rows ``kept``, and which of them are similar, `OfTargets` or `OfPairs`."""
+        raise NotImplementedError
+
     _exposed = None  # or a function from the network to the module whose output the loss takes
 
     # ---- prepare, train, finish
@@ -146,8 +154,13 @@ class DeepMetric(MetricMixin, Parametrized):
         plan, seed = self._plan(), self._seed()
         kept, held_back = self._split(len(targets.labels), strata, seed)
         self._rows_at_once = CHUNK if plan.of_ours else self.batch_size
-        X, standardize = standardized(X, weights) if plan.of_ours else (in_single_precision(X), None)
-        return Problem(plan, Rows(tensor_of(X), targets), standardize, kept, held_back, seed)
+        self._point_shape, layers = X.shape[1:], []
+        if plan.of_ours:
+            standardize = standardization(X, weights)
+            with randomness(seed, "cpu", globally=plan.of_others):
+                layers = [standardize, *self._first_layers(X, standardize, targets, kept, seed)]
+        X = applied(layers, X) if layers else in_single_precision(X)
+        return Problem(plan, Rows(X, targets), layers, kept, held_back, seed)
 
     def _split(self, n, strata, seed):
         """Indices of the rows to train on and of those held back for early stopping."""
@@ -197,7 +210,7 @@ class DeepMetric(MetricMixin, Parametrized):
             trained.history += history
 
     def _options(self, device, of_others):
-        decay = 1.0 if self.optimizer == "adamw" else 1e-4
+        decay = 3.0 if self.optimizer == "adamw" else 1e-4
         return Options(
             optimizer=self.optimizer,
             lr=self.lr,
@@ -214,8 +227,7 @@ class DeepMetric(MetricMixin, Parametrized):
     @torch.no_grad()
     def _finish(self, problem, trained):
         """Set ``module_``, which takes points as the user gives them, and ``history_``."""
-        X, of_ours, standardize = problem.rows.X, problem.plan.of_ours, problem.standardize
-        self.history_, self._point_shape = trained.history, tuple(X.shape[1:])
+        X, of_ours, self.history_ = problem.rows.X, problem.plan.of_ours, trained.history
         self.module_ = without_generators(self._joined(trained.networks, X).eval())
         z = self.module_(X[: min(256, self._rows_at_once)])
         if not torch.isfinite(z).all():
@@ -228,9 +240,10 @@ class DeepMetric(MetricMixin, Parametrized):
             )
         self._in_double = of_ours or takes_double(self.module_, X[:2])
         if of_ours:
+            standardize, *others = problem.layers
             if self._linear:  # then the origin does not matter
                 standardize = Standardize(0.0, 0.0, standardize.scale)
-            self.module_ = nn.Sequential(standardize, self.module_).eval()
+            self.module_ = nn.Sequential(standardize, *others, self.module_).eval()
 
     def _interruption(self, problem, trained, n_rounds=1):
         """The error that says how many epochs were finished, and are kept, when the user interrupted training."""

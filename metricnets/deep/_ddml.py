@@ -15,24 +15,25 @@ class _DDML(Parametrized):
 
     Parameters
     ----------
-    margin : float > gap, default=3.0
+    margin : float > gap, default=1.0
         Margin τ: squared distances should be below τ − γ for similar pairs and above τ + γ for dissimilar pairs.
-    gap : float >= 0, default=1.0
+    gap : float >= 0, default=0.3
         Gap γ, 1 in the paper.  Embeddings of unit norm have squared distances of at most 4 and need a smaller one.
-    sharpness : float > 0, default=1.0
+    sharpness : float > 0, default=5.0
         β of the generalised logistic function g(x) = log(1 + exp(βx)) / β.
-    balanced : bool, default=False
+    balanced : bool, default=True
         Whether similar and dissimilar pairs have equal total weight, regardless of their numbers.
-    init : {'glorot', 'uniform', 'dae'}, default='glorot'
-        Initial weights of the perceptron: the uniform distribution of Glorot and Bengio (of He et al. for 'relu' and
-        'gelu'), U[−0.2, 0.2], or greedy layer-wise denoising autoencoders, as in the paper.
+    init : {'wccn', 'glorot', 'uniform', 'dae'}, default='wccn'
+        What the network starts from: within-class covariance normalisation, see :class:`EmbeddingNet`, or a perceptron
+        with initial weights from the uniform distribution of Glorot and Bengio (of He et al. for 'relu' and 'gelu'),
+        from U[−0.2, 0.2], or from greedy layer-wise denoising autoencoders, as in the paper.
     """
 
-    margin: Positive = 3.0
-    gap: NonNegative = 1.0
-    sharpness: Positive = 1.0
-    balanced: Flag = False
-    init: Literal["glorot", "uniform", "dae"] = "glorot"
+    margin: Positive = 1.0
+    gap: NonNegative = 0.3
+    sharpness: Positive = 5.0
+    balanced: Flag = True
+    init: Literal["wccn", "glorot", "uniform", "dae"] = "wccn"
 
     def _margins(self):
         return {"margin": self.margin, "gap": self.gap, "sharpness": self.sharpness, "balanced": self.balanced}
@@ -54,10 +55,13 @@ class DDML(_DDML, Supervised, NetworkMetric):
     g is a smooth hinge: squared distances d² of similar pairs should be below τ − γ, and those of dissimilar pairs
     above τ + γ.
 
-    Deviations from the paper: all pairs of a batch are used instead of a fixed list of pairs, and
-    AdamW decouples the weight decay from the gradient.  The paper's own setting is
-    ``DDML(hidden=(400,), n_components=300, activate_output=True, init="dae", sampler="pairs",
-    optimizer="sgd", lr_schedule=None, weight_decay=1e-2)``.
+    Deviations from the paper, each with a parameter: the network starts from a linear map in closed form, embeddings
+    have unit norm, for which margin and gap are smaller, similar and dissimilar pairs have equal total weight, all
+    pairs of a batch are used instead of a fixed list of pairs, and AdamW decouples the weight decay from the gradient.
+    The paper's own setting is
+    ``DDML(init="dae", hidden=(400,), n_components=300, activation="tanh", activate_output=True, dropout=0.0,
+    input_dropout=0.0, normalize=False, margin=3.0, gap=1.0, sharpness=1.0, balanced=False, sampler="pairs",
+    optimizer="sgd", lr=0.01, lr_schedule=None, weight_decay=1e-2, max_epochs=100)``.
 
     See Also
     --------
@@ -76,7 +80,7 @@ class DDML(_DDML, Supervised, NetworkMetric):
     >>> X, y = load_iris(return_X_y=True)
     >>> ddml = DDML(random_state=0).fit(X, y)
     >>> ddml.transform(X[:2]).shape
-    (2, 32)
+    (2, 64)
     """
 
     def _loss(self, z, r):
@@ -91,18 +95,23 @@ class DDMLPairs(_DDML, DeepPairsLearner):
 
     The defaults are for tables, where new pairs are of the same classes.  Networks overfit if there are many features
     and few pairs, and new pairs are of persons that are not in the training pairs, as in face verification; then
-    ``init`` and ``jitter`` help.  For such points, transformed by ``PCA(k, whiten=True)``, set
-    ``DDMLPairs(hidden=(k,), n_components=k, activation="identity", normalize=True, init="within",
-    jitter=1.0, margin=1.7, gap=0.0, sharpness=10.0, lr=3e-4, max_epochs=10, early_stopping=False)``.
-    The paper's own setting is ``DDMLPairs(hidden=(400,), n_components=300, activate_output=True, init="dae",
-    optimizer="sgd", lr_schedule=None, weight_decay=1e-2, early_stopping=False)``.
+    ``jitter`` helps, and a linear map that starts from ``init="within"`` and is trained as a whole.  For such points,
+    transformed by ``PCA(k, whiten=True)``, set
+    ``DDMLPairs(init="within", hidden=(k,), n_components=k, activation="identity", dropout=0.0, input_dropout=0.0,
+    jitter=1.0, margin=1.7, gap=0.0, sharpness=10.0, balanced=False, lr=3e-4, weight_decay=1.0, max_epochs=10,
+    early_stopping=False)``.
+
+    The paper's own setting is
+    ``DDMLPairs(init="dae", hidden=(400,), n_components=300, activation="tanh", activate_output=True, dropout=0.0,
+    input_dropout=0.0, normalize=False, margin=3.0, gap=1.0, sharpness=1.0, balanced=False, optimizer="sgd", lr=0.01,
+    lr_schedule=None, weight_decay=1e-2, max_epochs=100, early_stopping=False)``.
 
     Parameters
     ----------
-    init : {'glorot', 'uniform', 'dae', 'pca', 'within'}, default='glorot'
-        Initial weights of the perceptron.
+    init : {'wccn', 'glorot', 'uniform', 'dae', 'pca', 'within'}, default='wccn'
+        What the network starts from.
 
-        - 'glorot', 'uniform' and 'dae' are as in :class:`DDML`.
+        - 'wccn', 'glorot', 'uniform' and 'dae' are as in :class:`DDML`; 'wccn' has similar pairs instead of classes.
         - 'pca': the principal components of the points in the first layer, and the identity in the other layers.
         - 'within': as 'pca', then whitened by the differences of similar pairs, so that their covariance is a
           multiple of I.  A small ridge is added, for fewer such pairs than features.
@@ -125,7 +134,7 @@ class DDMLPairs(_DDML, DeepPairsLearner):
     True
     """
 
-    init: Literal["glorot", "uniform", "dae", "pca", "within"] = "glorot"
+    init: Literal["wccn", "glorot", "uniform", "dae", "pca", "within"] = "wccn"
 
     _from_labels = "DDML"
 

@@ -9,7 +9,19 @@ from torch import nn
 
 from metricnets._labels import UNKNOWN
 from metricnets._neighbors import WithNeighbors, neighborhoods, spread_labels
-from metricnets._params import Array, Count, Flag, MaybeArray, NonNegative, Positive, Sizes, StrOptions, Whole, fitting
+from metricnets._params import (
+    Array,
+    Count,
+    Flag,
+    MaybeArray,
+    NonNegative,
+    Positive,
+    RateBelowOne,
+    Sizes,
+    StrOptions,
+    Whole,
+    fitting,
+)
 from metricnets._targets import resolve
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.data import Targets, tensor_of
@@ -18,7 +30,7 @@ from metricnets.deep._training.initialization import principal_start
 from metricnets.deep._training.runtime import defaults
 from metricnets.divergences import class_discrepancy, linear_mmd, multi_kernel_mmd
 from metricnets.exceptions import warn
-from metricnets.networks import BOUNDED, MLP
+from metricnets.networks import ACTIVATIONS, BOUNDED, MLP
 from metricnets.samplers import DomainBalanced, Shuffled
 
 DIVERGENCES = {"linear": linear_mmd, "gaussian": multi_kernel_mmd}
@@ -94,6 +106,14 @@ class DTML(NetworkMetric):
         Dimension of the embedding.
     normalize : bool, default=True
         Whether embeddings are scaled to unit norm, so that distances are at most 2.
+    activation : {'tanh', 'sigmoid', 'nonsaturating', 'relu', 'gelu', 'identity'}, default='tanh'
+        Activation function of the hidden layers.
+    dropout : float in [0, 1), default=0.0
+        Share of the hidden units that are set to 0 in training.
+    input_dropout : float in [0, 1), default=0.0
+        Share of the features that are replaced by their mean in training; the others are scaled up to compensate.
+    weight_decay : float >= 0 or 'auto', default=1.0
+        Strength of the penalty on the weights and biases of the network, see :class:`EmbeddingNet`.
     init : {'pca', 'glorot', 'uniform'}, default='pca'
         Initial weights of the perceptron.
 
@@ -151,6 +171,10 @@ class DTML(NetworkMetric):
     hidden: Sizes = ()
     n_components: Count = 64
     normalize: Flag = True
+    activation: Annotated[str, StrOptions({*ACTIVATIONS})] = "tanh"
+    dropout: RateBelowOne = 0.0
+    input_dropout: RateBelowOne = 0.0
+    weight_decay: Literal["auto"] | NonNegative = 1.0
     init: Literal["pca", "glorot", "uniform"] = "pca"
     lr: Positive = 3e-4
     max_epochs: Count = 20

@@ -23,5 +23,5 @@ class EmbeddingNet(AnyLoss, NetworkMetric):
     >>> X, y = load_iris(return_X_y=True)
     >>> net = EmbeddingNet(loss="triplet", loss_params={"margin": 0.3}, random_state=0)
     >>> net.fit_transform(X, y).shape
-    (150, 32)
+    (150, 64)
     """

@@ -5,7 +5,7 @@ from typing import Annotated
 import torch
 
 from metricnets import relations
-from metricnets._params import Flag, Function, Positive, StrOptions, UpToOne
+from metricnets._params import Function, Positive, StrOptions, UpToOne
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._supervised import Supervised
 from metricnets.losses import alignment
@@ -24,13 +24,12 @@ class HRAML(Supervised, NetworkMetric):
     similar pairs.  The paper uses the ℓ1 distance of targets unscaled, which is 2 for different classes and disjoint
     distributions; that is ``scale=2.0``.
 
-    With few samples, an ensemble with a skip connection generalises better:
-    ``HRAML(dropout=0.5, skip=1.0, n_networks=5)``.  Embeddings then have more than ``n_components`` columns.
-
-    Deviations from the paper, each with a parameter: Glorot weights instead of U[−0.2, 0.2], AdamW
-    instead of plain gradient descent, all pairs of a batch, and a smaller scale.  The paper's own
-    setting is ``HRAML(init="uniform", scale=2.0, sampler="pairs", optimizer="sgd", lr_schedule=None)``,
-    because the ℓ1 distance of one-hot rows is 2 (1 − r) with r `same_class`.
+    Deviations from the paper, each with a parameter: the network starts from a linear map in closed form instead of
+    weights from U[−0.2, 0.2], its last layer has no activation, all pairs of a batch are used, the scale is smaller,
+    and AdamW, dropout and fewer epochs replace plain gradient descent.  The paper's own setting is
+    ``HRAML(init="uniform", hidden=(256,), n_components=32, activation="tanh", activate_output=True, dropout=0.0,
+    input_dropout=0.0, scale=2.0, sampler="pairs", optimizer="sgd", lr=0.01, lr_schedule=None, max_epochs=100)``,
+    because the ℓ1 distance of one-hot rows is 2 (1 − r) with r `same_class`.  Unit norm is equation (10) of the paper.
 
     Parameters
     ----------
@@ -42,10 +41,6 @@ class HRAML(Supervised, NetworkMetric):
     hard_fraction : float in (0, 1], default=1.0
         Share of the pairs of a batch that count, those with the largest loss (online hard example mining).
         1 uses all pairs.
-    activate_output : bool, default=True
-        Whether the last layer also has the activation, as in the paper.
-    normalize : bool, default=True
-        Whether embeddings are scaled to unit norm, equation (10) of the paper.
 
     See Also
     --------
@@ -64,14 +59,12 @@ class HRAML(Supervised, NetworkMetric):
     >>> from metricnets import HRAML
     >>> X, y = load_diabetes(return_X_y=True)  # y is a quantity
     >>> HRAML(relation="absolute", random_state=0).fit(X, y).transform(X).shape
-    (442, 32)
+    (442, 64)
     """
 
     relation: Annotated[str, StrOptions({"auto", *relations.__all__})] | Function = "auto"
     scale: Positive = 1.5
     hard_fraction: UpToOne = 1.0
-    activate_output: Flag = True
-    normalize: Flag = True
 
     _graded = True
 

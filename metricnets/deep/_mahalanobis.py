@@ -1,25 +1,31 @@
 """Mahalanobis: one linear layer, trained with any loss."""
 
+from typing import Literal
+
 import numpy as np
-import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from metricnets._params import MaybeCount
+from metricnets._params import Count, NonNegative
 from metricnets.deep._supervised import AnyLoss
+from metricnets.deep._training.wccn import whitening_layer
+from metricnets.networks import Residual, linear_layer
 
 
 class Mahalanobis(AnyLoss):
     """Mahalanobis metric, d²(x, x') = (x − x')ᵀ M (x − x') with M = LᵀL, trained with any loss.
 
-    The network is one linear layer without bias, f(x) = Lx.  Training starts at the Euclidean metric, or at
-    the principal components if there are fewer components than features, scaled so that the mean squared
-    distance of two points is 2.
+    The network is one linear layer without bias, f(x) = Lx, with L = (I + A) W.  W is within-class covariance
+    normalisation, see :func:`metricnets.deep._training.wccn.wccn`: the principal components of the points are
+    whitened by the covariance of similar ones, with a ridge that is chosen by cross-validation.  A is trained; it
+    starts at 0, and weight decay draws it there.
 
     Parameters
     ----------
-    n_components : int >= 1 or None, default=None
-        Number of components, the rows of L, at most the number of features.  None is the number of features.
+    n_components : int >= 1, default=64
+        Number of components, the rows of L; fewer if there are fewer features.
+    weight_decay : float >= 0 or 'auto', default=10.0
+        Strength of the penalty on A, see :class:`EmbeddingNet`.
 
     Attributes
     ----------
@@ -40,7 +46,8 @@ class Mahalanobis(AnyLoss):
     (4, 4)
     """
 
-    n_components: MaybeCount = None
+    n_components: Count = 64
+    weight_decay: Literal["auto"] | NonNegative = 10.0
 
     _linear = True
 
@@ -58,33 +65,16 @@ class Mahalanobis(AnyLoss):
     @property
     def components_(self) -> np.ndarray:
         """The linear map L, of shape (n_components, n_features)."""
-        standardize, linear = self.module_
-        return linear.weight.detach().double().numpy() / standardize.scale.item()
+        standardize, start, residual = self.module_
+        W, A = start.weight.detach().double(), residual.network.weight.detach().double()
+        return ((W + residual.scale * A @ W) / standardize.scale).numpy()
+
+    def _first_layers(self, X, standardize, targets, kept, seed):
+        n_components = min(self.n_components, X.shape[1])
+        return [whitening_layer(X, standardize, *self._similarity(targets, kept), n_components, False, seed)]
 
     def _network(self, rows, generator):
-        n_features = rows.X.shape[1]
-        n_components = self.n_components or n_features
-        if n_components > n_features:
-            raise ValueError(f"n_components={n_components} is more than the {n_features} features of X; lower it.")
-        network = nn.Linear(n_features, n_components, bias=False, device="meta", dtype=torch.float32)
-        network.to_empty(device="cpu")
-        with torch.no_grad():
-            network.weight.copy_(torch.from_numpy(principal_start(rows.X.numpy(), n_components)))
-        return network
-
-
-def principal_start(X, n_components):
-    """The identity, or the first principal components, scaled so that mean ‖L(x − x')‖² = 2.
-
-    Returns
-    -------
-    L : ndarray of shape (n_components, n_features)
-    """
-    centered = (X - X.mean(axis=0)).astype(float)
-    if n_components == X.shape[1]:
-        L = np.eye(n_components)
-    else:
-        L = np.linalg.svd(centered, full_matrices=False)[2]
-        L = np.vstack([L, np.zeros((n_components, X.shape[1]))])[:n_components]
-    spread = ((centered @ L.T) ** 2).sum(axis=1).mean()  # half of the mean squared distance
-    return L / np.sqrt(spread) if spread > 0 else L
+        n_components = rows.X.shape[1]
+        linear = linear_layer(n_components, n_components, False, "glorot", "identity", generator)
+        nn.init.zeros_(linear.weight)
+        return Residual(linear, n_components**0.5)

@@ -13,6 +13,7 @@ from metricnets.deep._training.data import CHUNK, Targets, tensor_of
 from metricnets.deep._training.initialization import principal_start
 from metricnets.deep._training.pairs import Pairs
 from metricnets.deep._training.runtime import defaults
+from metricnets.deep._training.similarity import OfPairs
 from metricnets.samplers import Shuffled
 from metricnets.tuple_learners import PairsMixin
 
@@ -30,9 +31,11 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
     jitter : float >= 0, default=0.0
         Amount of data augmentation.  In each batch a point x becomes x ± ``jitter`` (a − b) / √2 for a
         random similar pair (a, b); 1 doubles the variance within similar pairs.
-    init : {'glorot', 'uniform', 'pca', 'within'}, default='glorot'
-        Initial weights of the perceptron.
+    init : {'wccn', 'glorot', 'uniform', 'pca', 'within'}, default='wccn'
+        What the network starts from.
 
+        - 'wccn': within-class covariance normalisation, with similar pairs instead of classes, to which the perceptron
+          is added, as in :class:`EmbeddingNet`.
         - 'glorot': the uniform distribution of Glorot and Bengio (of He et al. for 'relu' and 'gelu').
         - 'uniform': U[−0.2, 0.2].
         - 'pca': the principal components of the points in the first layer, and the identity in the other layers.
@@ -56,7 +59,7 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
     """
 
     jitter: NonNegative = 0.0
-    init: Literal["glorot", "uniform", "pca", "within"] = "glorot"
+    init: Literal["wccn", "glorot", "uniform", "pca", "within"] = "wccn"
     early_stopping: Flag = True
     preprocessor: MaybeSource = None
 
@@ -95,7 +98,7 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         y, self.classes_ = check_pair_labels(y, len(members))
         self.n_features_in_ = X.shape[1]
         weights = np.bincount(members.ravel(), minlength=len(X))
-        problem = self._prepare(X, Targets(tensor_of(y)), y, weights)
+        problem = self._prepare(X, Targets(tensor_of(y), members=members), y, weights)
         rows, kept = problem.rows, problem.kept
         generator = torch.Generator().manual_seed(problem.seed + 1)  # the seed itself is that of weights and dropout
         problem.rows = Pairs(rows.X, rows.targets, torch.as_tensor(members), kept, self.jitter, generator)
@@ -129,10 +132,14 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         if self.init not in ("pca", "within"):
             return
         if self.module is not None:
-            raise ValueError(f"init={self.init!r} is for the built-in perceptron; leave init at 'glorot' with module=.")
+            raise ValueError(f"init={self.init!r} is for the built-in perceptron; leave init at 'wccn' with module=.")
         points, differences = rows.sample(N_START, generator)
         if np.ptp(points, axis=0).max() > 1e-6:  # the points have unit scale: they are not all equal
             principal_start(network, points, differences if self.init == "within" else None)
+
+    def _similarity(self, targets, kept):
+        rows = targets.members[kept].ravel()  # points as often as they occur, however they are numbered
+        return rows, OfPairs(np.arange(len(rows)).reshape(-1, 2), targets.labels.numpy()[kept] > 0)
 
     def _pair_loss(self, d2, similar):
         """Hook: the loss of squared distances (n,) and the mask of similar pairs (n,); a scalar."""

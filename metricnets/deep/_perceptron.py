@@ -12,7 +12,8 @@ from metricnets.deep._base import DeepMetric
 from metricnets.deep._training.data import Plan
 from metricnets.deep._training.foreign import naming
 from metricnets.deep._training.scaling import beside_points
-from metricnets.networks import ACTIVATIONS, Ensemble, UnitNorm, mlp
+from metricnets.deep._training.wccn import whitening_layer
+from metricnets.networks import ACTIVATIONS, Ensemble, Residual, UnitNorm, mlp
 
 OF_PERCEPTRON = ("n_components", "hidden", "activation", "activate_output", "dropout", "input_dropout")
 
@@ -20,53 +21,61 @@ OF_PERCEPTRON = ("n_components", "hidden", "activation", "activate_output", "dro
 class NetworkMetric(DeepMetric):
     """Deep metric whose network is a multilayer perceptron, or a ``module`` of the user.
 
-    The perceptron is trained on points that are centred and divided by one scale; ``module_`` does the same, so X
-    needs no scaling.  A ``module`` is given the points unchanged.
+    Points are centred and divided by one scale before the network, in ``module_`` too, so X needs no scaling.  A
+    ``module`` is given the points unchanged.
 
     Parameters
     ----------
-    n_components : int >= 1, default=32
+    n_components : int >= 1, default=64
         Dimension of the embedding of one network.  ``transform`` returns ``n_networks * n_components`` columns,
         followed by those of the points if ``skip`` is above 0.
-    hidden : tuple of int, default=(256,)
+    hidden : tuple of int, default=(128,)
         Widths of the hidden layers; () for a linear map.
-    activation : {'tanh', 'sigmoid', 'nonsaturating', 'relu', 'gelu', 'identity'}, default='tanh'
+    activation : {'tanh', 'sigmoid', 'nonsaturating', 'relu', 'gelu', 'identity'}, default='gelu'
         Activation function of the hidden layers.
     activate_output : bool, default=False
         Whether the last layer also has the activation.
-    dropout : float in [0, 1), default=0.0
+    dropout : float in [0, 1), default=0.2
         Share of the hidden units that are set to 0 in training.
-    input_dropout : float in [0, 1), default=0.0
-        Share of the features that are replaced by their mean in training; the others are scaled up to compensate.
-    normalize : bool, default=False
+    input_dropout : float in [0, 1), default=0.3
+        Share of the inputs of the perceptron, which are centred, that are set to 0 in training; the others are scaled
+        up to compensate.
+    normalize : bool, default=True
         Whether embeddings are scaled to unit norm, so that distances are at most 2, except with ``skip``.
     module : torch.nn.Module, class, callable or None, default=None
         Network to use instead of the perceptron, from a batch of n points to a tensor (n, k) of embeddings.  An
         instance is copied; a class or function is called, with the shape of a point if it has a required argument,
         and returns a new network.  X may then have more than two dimensions.  Modules are given float32, or int64 if
         they take integers only and X holds integers.
-    init : {'glorot', 'uniform'}, default='glorot'
-        Distribution of the initial weights of the perceptron: the uniform distribution of Glorot and Bengio (of He
-        et al. for 'relu' and 'gelu'), or U[−0.2, 0.2].
+    init : {'wccn', 'glorot', 'uniform'}, default='wccn'
+        What the network starts from; a ``module`` starts as it is.
+
+        - 'wccn': within-class covariance normalisation, a linear map W in closed form, whose ridge is chosen by
+          cross-validation, see :func:`metricnets.deep._training.wccn.wccn`.  W is not trained: the perceptron f
+          starts at 0, takes Wx and is added to it, so embeddings are Wx + f(Wx).
+        - 'glorot': a perceptron of x with random weights, from the uniform distribution of Glorot and Bengio (of He
+          et al. for 'relu' and 'gelu').
+        - 'uniform': the same with weights from U[−0.2, 0.2].
     n_networks : int >= 1, default=1
-        Number of networks in the ensemble.  They are trained one after the other, from different initial weights
-        unless ``init`` is a closed form; the squared distance is the mean of theirs.  An ensemble overfits less if
-        there are few samples.
+        Number of networks in the ensemble.  They are trained one after the other, from different random weights unless
+        ``init`` is 'pca' or 'within'; with 'wccn' they share W.  The squared distance is the mean of theirs.  An
+        ensemble of networks with random weights overfits less if there are few samples.
     skip : float >= 0, default=0.0
         Weight of a skip connection, which appends the points to the embedding.  Their squared distances are added
         to those of the embeddings, scaled so that their mean over the training samples is ``skip`` times that of the
-        embeddings.  It keeps features that the network ignores, which helps if the network overfits.
+        embeddings.  It keeps features that a network with random initial weights ignores, which helps if the network
+        overfits; with 'wccn', whose embeddings have the points in them, it is an error.
     """
 
-    n_components: Count = 32
-    hidden: Sizes = (256,)
-    activation: Annotated[str, StrOptions({*ACTIVATIONS})] = "tanh"
+    n_components: Count = 64
+    hidden: Sizes = (128,)
+    activation: Annotated[str, StrOptions({*ACTIVATIONS})] = "gelu"
     activate_output: Flag = False
-    dropout: RateBelowOne = 0.0
-    input_dropout: RateBelowOne = 0.0
-    normalize: Flag = False
+    dropout: RateBelowOne = 0.2
+    input_dropout: RateBelowOne = 0.3
+    normalize: Flag = True
     module: MaybeFunction = None
-    init: Literal["glorot", "uniform"] = "glorot"
+    init: Literal["wccn", "glorot", "uniform"] = "wccn"
     n_networks: Count = 1
     skip: NonNegative = 0.0
 
@@ -80,14 +89,36 @@ class NetworkMetric(DeepMetric):
 
     def _network(self, rows, generator):
         shape = tuple(rows.X.shape[1:])
-        network = self._perceptron(*shape, generator) if self.module is None else self._own_module(shape)
+        if self.module is not None:
+            network = self._own_module(shape)
+        elif self.init == "wccn":
+            network = self._residual(rows.X, generator)
+        else:
+            network = self._perceptron(*shape, generator, self.normalize)
         self._initialize(network, rows, generator)
         return network
+
+    def _first_layers(self, X, standardize, targets, kept, seed):
+        if self.init != "wccn":
+            return []
+        if self.skip:
+            raise ValueError(f"skip={self.skip} is for random weights: init='wccn' has the points in it; set 'glorot'.")
+        similar = self._similarity(targets, kept)
+        return [whitening_layer(X, standardize, *similar, self.n_components, self.normalize, seed)]
+
+    def _residual(self, X, generator):
+        """The perceptron added to the points X, starting at 0."""
+        network = self._perceptron(X.shape[1], generator, normalize=False)
+        last = [layer for layer in network.modules() if isinstance(layer, nn.Linear)][-1]
+        nn.init.zeros_(last.weight)
+        n_varying = int((X.amax(0) > X.amin(0)).sum())
+        parts = [Residual(network, n_varying**0.5)]
+        return nn.Sequential(*parts, UnitNorm()) if self.normalize else parts[0]
 
     def _initialize(self, network, rows, generator):
         """Hook: set the weights from the data."""
 
-    def _perceptron(self, n_features, generator):
+    def _perceptron(self, n_features, generator, normalize):
         for width in self.hidden:
             if not isinstance(width, Integral) or width < 1:
                 raise ValueError(f"hidden={self.hidden!r} should hold the widths of the layers, integers >= 1.")
@@ -98,7 +129,7 @@ class NetworkMetric(DeepMetric):
             activation=self.activation,
             dropout=self.dropout,
             activate_output=self.activate_output,
-            normalize=self.normalize,
+            normalize=normalize,
             init="uniform" if self.init == "uniform" else "glorot",  # `_initialize` may set other weights later
             input_dropout=self.input_dropout,
             generator=generator,

@@ -15,7 +15,8 @@ from metricnets._targets import CLASSES, readable, resolve
 from metricnets.deep._base import DeepMetric
 from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.foreign import CheckedSampler, checked_miner, naming
-from metricnets.deep._training.runtime import defaults
+from metricnets.deep._training.runtime import defaults, randomness
+from metricnets.deep._training.similarity import OfTargets
 from metricnets.exceptions import did_you_mean
 from metricnets.samplers import ClassBalanced, ClassPairs, Shuffled
 
@@ -80,6 +81,9 @@ class Supervised(DeepMetric):
             raise ValueError(f"y has one class only, {classes[0]!s}; a metric needs samples of at least two classes.")
         if classes is None and not callable(self.relation) and (labels == labels[0]).all():
             raise ValueError("y is the same in all rows; a metric needs targets that differ.")
+        if callable(self.relation):
+            with randomness(0, "cpu", globally=True):
+                check_relation(self.relation, labels)
         strata = labels if labels.ndim == 1 and classes is not None else None
         row = torch.arange(len(labels)) if callable(self.sampler) else None  # our samplers never repeat a row
         targets = Targets(tensor_of(labels), row, relation=relation)
@@ -89,6 +93,9 @@ class Supervised(DeepMetric):
         if trained.interrupted:
             raise self._interruption(problem, trained)
         return self
+
+    def _similarity(self, targets, kept):
+        return kept, OfTargets(targets.labels[kept], targets.relation)
 
     def _loss(self, z, r):
         """Hook: the loss of embeddings (n, n_components) and relation (n, n), NaN where it is unknown; a scalar."""
@@ -109,8 +116,6 @@ class Supervised(DeepMetric):
     def _make_batches(self, part, rng):
         labels = part.targets.labels.numpy()
         sampler = self._sampler(labels, rng)
-        if callable(self.relation):
-            check_relation(self.relation, labels)
         if not self._graded:
             where = f"a part of y, with validation_fraction={self.validation_fraction}" if self.early_stopping else "y"
             check_pairs(part.targets.relation, part.targets.labels, self.relation, where)

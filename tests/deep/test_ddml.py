@@ -19,6 +19,22 @@ from metricnets.deep._training.pairs import Pairs
 from metricnets.networks import mlp
 
 QUICK = {"max_epochs": 5, "random_state": 0}
+FREE = {  # nothing between the paper's loss and its minimum: neither unit norm, nor dropout, nor a closed start
+    "init": "glorot",
+    "hidden": (256,),
+    "n_components": 32,
+    "activation": "tanh",
+    "normalize": False,
+    "dropout": 0.0,
+    "input_dropout": 0.0,
+    "lr": 0.01,
+    "weight_decay": 1.0,
+    "margin": 3.0,
+    "gap": 1.0,
+    "sharpness": 1.0,
+    "balanced": False,
+    "random_state": 0,
+}
 
 
 @pytest.fixture
@@ -42,7 +58,7 @@ def test_distances_end_on_their_sides_of_the_margin():
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1, 2], 30)
     X = rng.normal(size=(90, 5)) / 4 + 4 * np.eye(5)[y]
-    ddml = DDML(margin=3.0, max_epochs=200, random_state=0).fit(X, y)
+    ddml = DDML(max_epochs=200, **FREE).fit(X, y)
     i, j = np.triu_indices(len(X), k=1)
     squared = ddml.pair_distance(np.stack([X[i], X[j]], axis=1)) ** 2
     similar = y[i] == y[j]
@@ -61,7 +77,7 @@ def test_beats_euclid_where_noise_drowns_the_shape():
 
 
 @pytest.mark.parametrize(
-    "change", [{"margin": 6.0}, {"gap": 0.5}, {"sharpness": 5.0}, {"balanced": True}, {"sampler": "pairs"}]
+    "change", [{"margin": 6.0}, {"gap": 0.5}, {"sharpness": 1.0}, {"balanced": False}, {"sampler": "pairs"}]
 )
 def test_every_parameter_matters(points, change):
     plain, changed = DDML(**QUICK).fit(*points), DDML(**QUICK, **change).fit(*points)
@@ -116,7 +132,8 @@ def test_margin_and_gap_leave_room_for_similar_pairs(points, indexed, learner):
 def test_wanted_sides_of_the_margin_with_and_without_a_gap(points, indexed):
     X, (pairs, y) = points[0], indexed
     for gap in (0.0, 1.0):
-        learner = DDMLPairs(gap=gap, sharpness=10.0, hidden=(32,), max_epochs=60, early_stopping=False, random_state=0)
+        settings = FREE | {"gap": gap, "sharpness": 10.0, "hidden": (32,), "max_epochs": 60, "early_stopping": False}
+        learner = DDMLPairs(**settings)
         squared = learner.set_params(preprocessor=X).fit(pairs, y).pair_distance(pairs) ** 2
         assert np.mean(np.where(y > 0, squared < 3 - gap, squared > 3 + gap)) > 0.99
 
@@ -136,7 +153,7 @@ def test_a_start_within_whitens_the_differences_of_similar_pairs(hidden):
     X = rng.normal(size=(400, 6)) @ rng.normal(size=(6, 6)) + 5
     pairs, y = np.arange(400).reshape(-1, 2), np.tile([-1, 1], 100)
     X[pairs[y > 0, 1]] = X[pairs[y > 0, 0]] + rng.normal(size=(100, 6)) * [1, 2, 3, 4, 5, 6]
-    shape = {"hidden": hidden, "n_components": 6, "activation": "identity", "preprocessor": X}
+    shape = {"hidden": hidden, "n_components": 6, "activation": "identity", "normalize": False, "preprocessor": X}
     learner = DDMLPairs(init="within", early_stopping=False, **shape, **STILL).fit(pairs, y)
     found = within(learner, X, pairs[y > 0])
     assert_allclose(found / np.trace(found) * 6, np.eye(6), atol=0.1)  # but for the ridge
@@ -313,10 +330,10 @@ def test_threshold_holds_for_new_pairs_of_random_points():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(600, 2, 20)), np.tile([-1, 1], 300)
     X[y == 1, 1] += 2 * X[y == 1, 0]
-    learner = DDMLPairs(random_state=0).fit(X[:400], y[:400])
+    learner = DDMLPairs(max_epochs=100, **FREE).fit(X[:400], y[:400])
     held_back = learner._split(400, y[:400], learner._seed())[1]
     assert learner.threshold_ == learner.calibrate_threshold(X[held_back], y[held_back]).threshold_
-    by_heart = DDMLPairs(early_stopping=False, random_state=0).fit(X[:400], y[:400])
+    by_heart = DDMLPairs(early_stopping=False, max_epochs=100, **FREE).fit(X[:400], y[:400])
     halfway, largest = by_heart.threshold_, by_heart.pair_distance(X[:400])[y[:400] == 1].max()
     assert largest < halfway < learner.threshold_
     nearest = by_heart.pair_distance(X[:400])[y[:400] == -1].min()

@@ -125,7 +125,7 @@ def parameters(name, rng):
         "lr_schedule": lambda: one_of(rng, "cosine", "linear", None),
         "lr": lambda: 10.0 ** rng.integers(-6, 1),
         "weight_decay": lambda: one_of(rng, "auto", 0.0, 10.0),
-        "init": lambda: one_of(rng, "glorot", "uniform", "pca", "within", "dae"),
+        "init": lambda: one_of(rng, "wccn", "glorot", "uniform", "pca", "within", "dae"),
         "jitter": lambda: float(one_of(rng, 0.0, 1.0, 10.0)),
         "balanced": lambda: bool(rng.integers(2)),
         "loss": lambda: one_of(rng, *losses.__all__),

@@ -161,7 +161,7 @@ def test_interrupt_keeps_the_epochs_done(blobs):
     with pytest.raises(FitInterrupted, match="keeps what it learned, 4 of 10 epochs"):
         net.fit(X, y)
     assert len(net.history_) == 4
-    assert net.transform(X).shape == (60, 32)
+    assert net.transform(X).shape == (60, 64)
 
 
 def test_interrupt_before_the_first_epoch_is_done(blobs):
@@ -399,10 +399,12 @@ class TestSeveralNetworks:
         X, y = blobs
         both = learner(n_networks=2, max_epochs=3, random_state=0).fit(X, y)
         squares = []
-        standardize, ensemble = both.module_
+        *layers, ensemble = both.module_
+        with torch.no_grad():
+            points = torch.nn.Sequential(*layers)(torch.as_tensor(X, dtype=torch.float32))
         for member in ensemble.members:
             with torch.no_grad():
-                z = member(standardize(torch.as_tensor(X, dtype=torch.float32))).double().numpy()
+                z = member(points).double().numpy()
             squares.append(pdist(z, "sqeuclidean"))
         assert not np.allclose(squares[0], squares[1])  # they start from different weights
         assert_allclose(pdist(both.transform(X), "sqeuclidean"), np.mean(squares, axis=0), rtol=1e-3, atol=1e-6)
@@ -417,7 +419,7 @@ class TestSeveralNetworks:
     def test_the_first_is_the_only_one_of_one(self, blobs):
         X, y = blobs
         one, two = (HRAML(n_networks=n, max_epochs=3, random_state=0).fit(X, y) for n in (1, 2))
-        assert_allclose(two.transform(X)[:, :32] * 2**0.5, one.transform(X), rtol=1e-6)
+        assert_allclose(two.transform(X)[:, :64] * 2**0.5, one.transform(X), rtol=1e-6)
 
 
 class TestSkip:
@@ -436,6 +438,8 @@ class TestSkip:
         X = X + 100
         if "module" in params:
             params = params | {"normalize": True}
+        if "module" not in params and learner is not DTML:
+            params = params | {"init": "glorot"}
         model = learner(skip=0.25, max_epochs=3, random_state=0, **params).fit(X, y)
         z = model.transform(X)
         of_network, of_points = (pdist(part, "sqeuclidean") for part in (z[:, :-4], z[:, -4:]))
@@ -448,12 +452,16 @@ class TestSkip:
 
     def test_the_network_is_as_without(self, blobs):
         X, y = blobs
-        without, beside = (DDML(skip=skip, max_epochs=3, random_state=0).fit(X, y) for skip in (0, 1))
+        without, beside = (DDML(skip=skip, init="glorot", **QUICK).fit(X, y) for skip in (0, 1))
         assert_array_equal(beside.transform(X)[:, :-4], without.transform(X))
 
     def test_points_that_are_all_the_same(self, blobs):
         X, y = blobs
-        assert np.isfinite(DDML(skip=1, max_epochs=3, random_state=0).fit(0 * X, y).transform(X)).all()
+        assert np.isfinite(DDML(skip=1, init="glorot", **QUICK).fit(0 * X, y).transform(X)).all()
+
+    def test_a_start_that_has_the_points_in_it_is_refused(self, blobs):
+        with pytest.raises(ValueError, match="skip=0.5 is for random weights.*'glorot'"):
+            DDML(skip=0.5, **QUICK).fit(*blobs)
 
 
 class TestInputDropout:

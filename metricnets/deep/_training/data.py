@@ -24,12 +24,15 @@ class Targets:
         Whether a sample is of the source domain.
     relation : callable or None
         Function ``(y_a, y_b) -> r`` of labels.
+    members : ndarray of int of shape (n_pairs, 2) or None
+        Rows of X that form each pair, if samples are pairs.
     """
 
     labels: torch.Tensor
     row: torch.Tensor | None = None
     source: torch.Tensor | None = None
     relation: object = None
+    members: np.ndarray | None = None
 
     def __len__(self):
         return len(self.labels)
@@ -115,9 +118,9 @@ class Problem:
     ----------
     plan : Plan
     rows : Rows
-        Their points are standardised if ``standardize`` is given.
-    standardize : Standardize or None
-        Standardisation that was applied to the points.
+        Their points are what the networks take, after ``layers``.
+    layers : list of torch.nn.Module
+        Layers before the networks, which are not trained.
     kept, held_back : ndarray of int
         Rows to train on, and rows for early stopping.
     seed : int
@@ -125,7 +128,7 @@ class Problem:
 
     plan: Plan
     rows: Rows
-    standardize: torch.nn.Module | None
+    layers: list
     kept: np.ndarray
     held_back: np.ndarray
     seed: int

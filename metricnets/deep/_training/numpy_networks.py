@@ -8,7 +8,18 @@ from scipy.special import expit
 from torch import nn
 from torch.nn.modules import module as torch_modules
 
-from metricnets._numpy_networks import Affine, Chain, SideBySide, Standardized, gelu, nonsaturating, relu, unit_norm
+from metricnets import networks
+from metricnets._numpy_networks import (
+    Affine,
+    Chain,
+    Residual,
+    SideBySide,
+    Standardized,
+    gelu,
+    nonsaturating,
+    relu,
+    unit_norm,
+)
 from metricnets.deep._training.runtime import defaults, single_precision
 from metricnets.networks import MLP, Dropout, Ensemble, NonSaturatingSigmoid, Skip, Standardize, UnitNorm
 
@@ -70,6 +81,9 @@ def _translated(module):
     if kind is Ensemble:
         n = len(module.members)
         return _joined(SideBySide, [_translated(member) for member in module.members], [n**-0.5] * n)
+    if kind is networks.Residual:
+        function = _translated(module.network)
+        return None if function is None else Residual(function, module.scale)
     if kind is Standardize:
         return Standardized(*(part.double().numpy() for part in (module.origin, module.mean, module.scale)))
     if kind is Skip and module.center.ndim == 1:

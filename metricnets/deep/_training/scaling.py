@@ -1,17 +1,20 @@
 """Scaling of the points before a network, and of those appended by a skip connection."""
 
+import copy
+
 import numpy as np
 import torch
 from sklearn.utils import gen_batches
+from torch import nn
 
-from metricnets.deep._training.data import CHUNK
+from metricnets.deep._training.data import CHUNK, tensor_of
 from metricnets.networks import Skip, Standardize
 
 LARGEST = 1e300  # absolute value of features, so that their differences are finite
 
 
-def standardized(X, weights=None):
-    """Subtract the mean of each feature, and divide by one standard deviation for all that vary.
+def standardization(X, weights=None):
+    """Compute the mean of each feature, and one standard deviation for all that vary.
 
     Values are taken relative to the smallest ones, in units of a power of two, which loses no digits, so that the
     result does not depend on the origin and the unit of the points.  Mean and scale are rounded to the 24 bits of
@@ -25,10 +28,8 @@ def standardized(X, weights=None):
 
     Returns
     -------
-    Z : ndarray of shape (n, d)
-        In single precision.
     standardize : Standardize
-        The layer that does the same.
+        The layer that subtracts and divides.
 
     Raises
     ------
@@ -54,10 +55,7 @@ def standardized(X, weights=None):
         variance += weights[part] @ ((X[part] - origin) / unit - mean) ** 2
     variance /= weights.sum()
     scale = _rounded(np.mean(variance[variance > 1e-10 * variance.max()]) ** 0.5) if variance.any() else 1.0
-    Z, mean, scale = np.empty(X.shape, np.float32), unit * mean, unit * scale
-    for part in parts:
-        Z[part] = (X[part] - origin - mean) / scale
-    return Z, Standardize(origin, mean, scale)
+    return Standardize(origin, unit * mean, unit * scale)
 
 
 def _rounded(numbers):
@@ -66,12 +64,22 @@ def _rounded(numbers):
     return np.ldexp(digits.astype(np.float32).astype(float), exponents)
 
 
+@torch.no_grad()
+def applied(layers, X):
+    """Apply layers to points, a chunk of rows at a time in double precision; the result has single precision."""
+    layers = nn.Sequential(*copy.deepcopy(layers)).double()
+    Z = torch.empty(len(X), layers(torch.from_numpy(X[:1].astype(float))).shape[1], dtype=torch.float32)
+    for part in gen_batches(len(X), CHUNK):
+        Z[part] = layers(torch.from_numpy(X[part].astype(float)))
+    return Z
+
+
 def in_single_precision(X):
     """Points in single precision; raise ValueError if one is beyond its range."""
     largest = max(X.max(), -X.min())
     if largest > np.finfo(np.float32).max:
         raise ValueError(f"X has values up to {largest:.3g}, which networks in float32 cannot take; scale it.")
-    return X.astype(np.float32, copy=False)
+    return tensor_of(X, torch.float32)
 
 
 @torch.no_grad()

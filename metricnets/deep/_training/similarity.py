@@ -1,0 +1,148 @@
+"""Which points are similar, from targets or from pairs: their covariance, and how well an embedding finds them."""
+
+import numpy as np
+import torch
+from sklearn.metrics import roc_auc_score
+
+from metricnets._similar_pairs import CLASS_RELATIONS
+from metricnets.deep._training.foreign import naming
+
+N_FOLDS = 3
+N_NEAREST = 3
+N_OF_CLASS = 8  # samples of a class that are kept together in a sample of the samples
+N_NUMBERS = 2**24  # that a relation computes at a time
+N_GRADED = 2_000  # samples from which the covariance is computed for targets that are not classes
+
+
+def deal(strata, rng):
+    """Number the folds of samples, dealt to them stratum by stratum."""
+    order = rng.permutation(len(strata))
+    folds = np.empty(len(strata), int)
+    folds[order[np.argsort(strata[order], kind="stable")]] = np.arange(len(strata)) % N_FOLDS
+    return folds
+
+
+class OfTargets:
+    """Points that are similar according to the relation of their targets.
+
+    Parameters
+    ----------
+    labels : tensor of shape (n, ...)
+    relation : callable
+        ``(y_a, y_b) -> r``.
+    """
+
+    def __init__(self, labels, relation):
+        self.labels, self.relation, self.of_classes = labels, relation, relation in CLASS_RELATIONS
+
+    def __len__(self):
+        return len(self.labels)
+
+    def sample(self, n, rng):
+        """At most n of the samples, of some classes if there are many, and their row numbers."""
+        rows = rng.permutation(len(self))
+        if self.of_classes:
+            rows = rows[self.labels.numpy()[rows] >= 0]
+        if self.of_classes and len(rows) > n:
+            codes, counts = np.unique(self.labels.numpy()[rows], return_inverse=True, return_counts=True)[1:]
+            order = np.argsort(codes, kind="stable")
+            turn = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)  # in its class, from 0
+            order = order[turn < max(N_OF_CLASS, n // len(counts))]
+            rows = rows[order[np.argsort(rng.permutation(len(counts))[codes[order]], kind="stable")]]
+        rows = rows[:n]  # in random order, as `covariance` takes the first ones
+        return OfTargets(self.labels[rows], self.relation), rows
+
+    def folds(self, rng):
+        """The number of the fold of each sample."""
+        return deal(self.labels.numpy() if self.of_classes else np.zeros(len(self)), rng)
+
+    def covariance(self, Z, rows):
+        """Covariance within the classes, or of pairs weighted by their relation, among these rows, (r, r)."""
+        if self.of_classes:
+            return _within_classes(Z[rows], self.labels.numpy()[rows])
+        rows = rows[:N_GRADED]
+        r, Z = self._relation(rows, rows), Z[rows]
+        np.fill_diagonal(r, 0)
+        r += r.T
+        return (Z.T * r.sum(axis=1) @ Z - Z.T @ r @ Z) / max(r.sum(), 1e-12)
+
+    def truth(self, kept, held):
+        """Relation of the samples held back to those kept, (n_held, n_kept)."""
+        return self._relation(held, kept)
+
+    def quality(self, z, kept, held, truth):
+        """Mean relation of the samples held back to the nearest, and to the three nearest, of those kept; 0 of none."""
+        if not truth.size:
+            return 0.0
+        similarity = z[held] @ z[kept].T - (z[kept] ** 2).sum(axis=1) / 2
+        k = min(N_NEAREST, len(kept))
+        near = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
+        nearest = similarity.argmax(axis=1)[:, None]
+        return np.mean([np.take_along_axis(truth, of, axis=1).mean() for of in (near, nearest)])
+
+    def _relation(self, a, b):
+        """Relation of rows a and b, 0 where it is unknown, (n_a, n_b), some of the rows at a time."""
+        labels = self.labels[b]
+        size = max(1, N_NUMBERS // max(1, labels.numel()))
+        parts = [self._block(self.labels[a[i : i + size]], labels) for i in range(0, max(1, len(a)), size)]
+        return torch.cat(parts).nan_to_num().numpy()
+
+    def _block(self, some, labels):
+        with naming("relation", self.relation):
+            r = self.relation(some, labels).detach().double()
+        if r.shape != (len(some), len(labels)):
+            raise ValueError(
+                f"relation should turn tensors of n and m targets into an n x m tensor; got {tuple(r.shape)} for "
+                f"n={len(some)} and m={len(labels)}."
+            )
+        return r
+
+
+def _within_classes(Z, codes):
+    codes, counts = np.unique(codes, return_inverse=True, return_counts=True)[1:]
+    means = np.zeros((len(counts), Z.shape[1]))
+    np.add.at(means, codes, Z)
+    D = Z - (means / counts[:, None])[codes]
+    return D.T @ D / max(1, len(Z) - len(counts))
+
+
+class OfPairs:
+    """Points that are similar according to labels of pairs.
+
+    Parameters
+    ----------
+    members : ndarray of int of shape (n_pairs, 2)
+        Rows of the points.
+    similar : ndarray of bool of shape (n_pairs,)
+    """
+
+    def __init__(self, members, similar):
+        self.members, self.similar = members, similar
+
+    def __len__(self):
+        return len(self.members)
+
+    def sample(self, n, rng):
+        """Pairs of at most n points, and the row numbers of these points."""
+        some = np.sort(rng.permutation(len(self))[: n // 2])
+        rows, members = np.unique(self.members[some], return_inverse=True)
+        return OfPairs(members.reshape(-1, 2), self.similar[some]), rows
+
+    def folds(self, rng):
+        """The number of the fold of each pair."""
+        return deal(self.similar, rng)
+
+    def covariance(self, Z, pairs):
+        """Half the covariance of the differences of similar pairs, (r, r)."""
+        a, b = self.members[pairs][self.similar[pairs]].T
+        D = Z[a] - Z[b]
+        return D.T @ D / max(1, 2 * len(D))
+
+    def truth(self, kept, held):
+        """Whether the pairs held back are similar."""
+        return self.similar[held]
+
+    def quality(self, z, kept, held, truth):
+        """Area under the ROC curve of the pairs held back; 0 if they are of one kind."""
+        a, b = self.members[held].T
+        return roc_auc_score(truth, -((z[a] - z[b]) ** 2).sum(axis=1)) if 0 < truth.sum() < len(truth) else 0.0

@@ -1,0 +1,114 @@
+"""Within-class covariance normalisation (WCCN): a linear map in closed form, from which networks start."""
+
+from itertools import product
+
+import numpy as np
+import torch
+from scipy.linalg import eigh
+from sklearn.decomposition import PCA
+
+from metricnets._linalg import COLLINEAR
+from metricnets._numpy_networks import unit_norm
+from metricnets.deep._training.similarity import N_FOLDS
+from metricnets.networks import fixed_linear
+
+RANK = 256  # number of principal components, at most
+RIDGES = (0.3, 3.0, 0.03)
+LIFTS = (0.0, 1.0)
+N_ROWS, N_NUMBERS = 10_000, 2**24  # samples from which the map is computed, and their features in all
+N_JUDGED = 2_000  # samples on which ridge, lift and scales are chosen
+
+
+def wccn(X, similarity, n_components, *, normalize, rng):
+    """Compute the map x ↦ Wx + b of within-class covariance normalisation.
+
+    In the principal components of the points, where the differences of similar points have the covariance C, it is
+    (C + λ tr(C)/r I)^(−1/2), followed by the ``n_components`` directions of largest variance, scaled so that the mean
+    squared norm is 1.  For λ → ∞ it is no metric, and for λ → 0 relevant component analysis.  If embeddings have unit
+    norm, b may have one entry above 0, the lift, in a column of its own: then the norm of a point counts too.
+
+    λ, the lift, and whether features are divided by their standard deviations, are chosen by cross-validation.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Centred points.
+    similarity : OfTargets or OfPairs
+        Which points are similar.
+    n_components : int
+    normalize : bool
+        Whether embeddings are scaled to unit norm afterwards.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    weight : ndarray of shape (n_components, d)
+    bias : ndarray of shape (n_components,)
+
+    References
+    ----------
+    A. Hatch, S. Kajarekar, A. Stolcke, "Within-class covariance normalization for SVM-based speaker recognition",
+    ICSLP 2006.
+    """
+    if len(X) < 2 or (X[:1] == X).all():  # all points are equal, or those whose similarity is known
+        return np.eye(n_components, X.shape[1]), np.zeros(n_components)
+    bases = principal_basis(X, np.ones(X.shape[1])), principal_basis(X, feature_scales(X))
+    lifts = LIFTS if normalize and n_components > 1 else LIFTS[:1]
+    few, rows = similarity.sample(N_JUDGED, rng)
+    candidates, folds = list(product(RIDGES, lifts)), few.folds(rng)
+    quality = np.zeros((len(bases), len(candidates)))
+    for basis, of_basis in zip(bases, quality):
+        Z = X[rows] @ basis.T
+        for fold in range(N_FOLDS):
+            kept, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+            C, truth = few.covariance(Z, kept), few.truth(kept, held)
+            for j, (ridge, lift) in enumerate(candidates):
+                L, b = whitened(Z, C, ridge, lift, n_components)
+                of_basis[j] += few.quality(embedded(Z, L, b, normalize), kept, held, truth)
+    best, j = np.unravel_index(quality.argmax(), quality.shape)
+    Z = X @ bases[best].T
+    L, b = whitened(Z, similarity.covariance(Z, np.arange(len(similarity))), *candidates[j], n_components)
+    return L @ bases[best], b
+
+
+def whitening_layer(X, standardize, points, similarity, n_components, normalize, seed):
+    """The map of `wccn` as a layer after ``standardize``, from a sample of those rows of X that are ``points``."""
+    rng = np.random.default_rng(seed)
+    similarity, rows = similarity.sample(min(N_ROWS, max(N_JUDGED, N_NUMBERS // X.shape[1])), rng)
+    Z = standardize(torch.from_numpy(X[points[rows]].astype(float))).numpy()
+    return fixed_linear(*wccn(Z, similarity, n_components, normalize=normalize, rng=rng))
+
+
+def feature_scales(X):
+    """Inverse standard deviations of the features, 0 for those that do not vary."""
+    variances = X.var(axis=0)
+    return np.where(variances > COLLINEAR * variances.max(), variances, np.inf) ** -0.5
+
+
+def principal_basis(X, scales):
+    """Principal components of the points times ``scales``, as linear maps of the points, (r, d)."""
+    solver = "randomized" if min(X.shape) > 8 * RANK else "full" if len(X) < X.shape[1] else "covariance_eigh"
+    pca = PCA(min(RANK, *X.shape), svd_solver=solver, random_state=0).fit(X * scales)
+    varies = pca.explained_variance_ > COLLINEAR * pca.explained_variance_[0]
+    return pca.components_[varies] * scales
+
+
+def whitened(Z, C, ridge, lift, n_components):
+    """The map (n_components, r) and bias of `wccn` in principal components Z; similar points have covariance C."""
+    values, vectors = eigh(C)
+    mean = values.mean()
+    root = (vectors * (values.clip(0) + ridge * mean) ** -0.5) @ vectors.T if mean > 0 else np.eye(len(C))
+    directions = eigh(root @ (Z.T @ Z) @ root)[1][:, ::-1].T
+    n_directions = min(len(directions), n_components - (lift > 0))
+    L, b = np.zeros((n_components, len(C))), np.zeros(n_components)
+    L[:n_directions] = directions[:n_directions] @ root
+    L /= np.sqrt(((Z @ L.T) ** 2).sum(axis=1).mean())
+    if lift:
+        b[n_directions] = lift
+    return L, b
+
+
+def embedded(Z, L, b, normalize):
+    """Embeddings of principal components Z, (n, n_components)."""
+    z = Z @ L.T + b
+    return unit_norm(z) if normalize else z
