@@ -119,7 +119,8 @@ def draw(X_label, y_label, X_test, y_test, path):
     matplotlib.use("Agg")
     learned, shown = np.isin(y_label, list(STYLES)), np.isin(y_test, list(STYLES))
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
-    for axis, metric in zip(axes, (PCA(2), DDML(n_components=2, random_state=0))):
+    ddml = DDML(n_components=2, normalize=False, random_state=0)  # of unit norm, all would lie on a circle
+    for axis, metric in zip(axes, (PCA(2), ddml)):
         embedding = Pipeline([("scale", StandardScaler()), ("metric", metric)])
         Z_label = embedding.fit_transform(X_label[learned], y_label[learned])
         Z = embedding.transform(X_test[shown])

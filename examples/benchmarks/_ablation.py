@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from _settings import FROM_RANDOM
 from _tables import cell, run, show
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from sklearn.neighbors import KNeighborsClassifier
@@ -19,7 +20,8 @@ BASES = {  # set -> its table, and what is begun with: the benchmark's choice, b
     "uspst": (1, {"dropout": 0.0, "skip": 1}),
 }
 BY_TABLE = {1: ["same_class"], 2: ["jaccard", "hamming", "cosine"], 3: ["overlap", "symmetric_kl", "hellinger"]}
-PAPERS_OWN = {"init": "uniform", "scale": 2.0, "sampler": "pairs", "optimizer": "sgd", "lr_schedule": None}
+PAPERS_OWN = {"init": "uniform", "scale": 2.0, "sampler": "pairs"}
+PAPERS_OWN |= {"optimizer": "sgd", "lr_schedule": None, "weight_decay": "auto"}
 CHANGES = {
     "as begun": {},
     "the paper's own": PAPERS_OWN,
@@ -54,7 +56,7 @@ def ablated(folder, file, name, change, seed):
     with np.load(Path(folder) / file) as data:
         X, Y = data["X"].astype(float), data["y" if table == 1 else "Y"]
         rows = data["train"] if table == 2 else np.arange(len(X))  # the test part of a published split is not used
-    metric = HRAML(random_state=seed, **(base | CHANGES[change]))
+    metric = HRAML(random_state=seed, **(FROM_RANDOM["HRAML"] | base | CHANGES[change]))
     if table == 1:  # the training part of the first fold of the table, one hold-out
         rows = next(StratifiedKFold(10, shuffle=True, random_state=0).split(X, Y))[0]
         i, j = train_test_split(rows, test_size=0.2, stratify=Y[rows], random_state=seed)

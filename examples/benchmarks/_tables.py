@@ -7,6 +7,7 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+from _settings import FROM_RANDOM
 from sklearn.neighbors import NeighborhoodComponentsAnalysis
 from tqdm.auto import tqdm
 
@@ -132,6 +133,7 @@ def metric_of(learner, seed=0, **params):
     name, _, solver = learner.partition("-")
     params |= {"solver": solver.lower()} if solver else {}
     params |= {"max_iter": 30} if name in ITERATIVE else {}
+    params = FROM_RANDOM.get(name, {}) | params
     metric = getattr(metricnets, name)(**params)
     return metric.set_params(random_state=seed) if "random_state" in metric.get_params() else metric
 

@@ -24,6 +24,7 @@ from collections import Counter
 import joblib
 import numpy as np
 from _options import folder_of, parser_of
+from _settings import FROM_RANDOM
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV
@@ -33,9 +34,9 @@ from sklearn.preprocessing import StandardScaler
 from tqdm.auto import tqdm
 
 import metricnets as mn
-from metricnets.base import PairsMixin, QuadrupletsMixin, TripletsMixin
 from metricnets.metrics import mean_average_precision
 from metricnets.protocols import gallery_probe
+from metricnets.tuple_learners import PairsMixin, QuadrupletsMixin, TripletsMixin
 
 FILE = "viper_mdf.npz"
 RANKS = (1, 10, 20)
@@ -104,7 +105,7 @@ class KISSME(TransformerMixin, BaseEstimator):
 
 
 DEEP = {"n_components": 64, "hidden": (512,), "dropout": 0.5, "normalize": True, "n_per_class": 2, "max_epochs": 30}
-NPAIR = mn.EmbeddingNet(loss="npair", lr=1.5e-3, **DEEP)
+NPAIR = mn.EmbeddingNet(loss="npair", **FROM_RANDOM["EmbeddingNet"] | DEEP | {"lr": 1.5e-3})
 TEMPERATURES = {"loss_params": [{"temperature": T} for T in (0.2, 0.4)]}
 PREPROCESSING = {
     "one scale": OneScale(),
@@ -138,8 +139,8 @@ PEERS = {
 NETS = {
     "EmbeddingNet, npair": (NPAIR, TEMPERATURES),
     "three of them": (clone(NPAIR).set_params(n_networks=3), TEMPERATURES),
-    "HRAML": (mn.HRAML(scale=2.0, **DEEP), {"lr": [1.5e-3, 5e-3]}),
-    "DDML": (mn.DDML(balanced=True, **DEEP), {"lr": [1.5e-3, 5e-3]}),
+    "HRAML": (mn.HRAML(scale=2.0, **FROM_RANDOM["HRAML"] | DEEP), {"lr": [1.5e-3, 5e-3]}),
+    "DDML": (mn.DDML(**FROM_RANDOM["DDML"] | DEEP | {"balanced": True}), {"lr": [1.5e-3, 5e-3]}),
 }
 OURS = tuple(NETS)[:2]
 LEARNERS = PEERS | LINEAR | NETS

@@ -1,9 +1,10 @@
 """Transfer between domains: DTML and linear learners, on Office-Caltech SURF and MNIST/USPS.
 
-1-nearest-neighbour is trained on the labelled source and scored on the whole target, on raw points
-and on points embedded by each learner with its defaults.  DTML is fitted to the target without labels too, the other
-learners to the source alone.  SURF samples are divided by their sum, then standardised in each domain; samples of
-MNIST/USPS have unit norm.  Linear learners get the first 50 principal components of the source.
+1-nearest-neighbour is trained on the labelled source and scored on the whole target, on raw points and on points
+embedded by each learner with its defaults; DDML and HRAML start from random weights, as in ``_settings.py``.  DTML is
+fitted to the target without labels too, the other learners to the source alone.  SURF samples are divided by their sum,
+then standardised in each domain; samples of MNIST/USPS have unit norm.  Linear learners get the first 50 principal
+components of the source.
 
 Run ``python bench_transfer.py --data DIR``, or set METRICNETS_DATA.
 """
@@ -14,6 +15,7 @@ import warnings
 import joblib
 import numpy as np
 from _options import folder_of, parser_of
+from _settings import FROM_RANDOM
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NeighborhoodComponentsAnalysis
@@ -41,7 +43,8 @@ def seeded(learner, seed):
 
 
 LEARNERS = {"raw": lambda seed: None, "DTML": lambda seed: DTML(random_state=seed)}
-LEARNERS |= {"DDML": lambda seed: DDML(random_state=seed), "HRAML": lambda seed: HRAML(random_state=seed)}
+LEARNERS["DDML"] = lambda seed: DDML(random_state=seed, **FROM_RANDOM["DDML"])
+LEARNERS["HRAML"] = lambda seed: HRAML(random_state=seed, **FROM_RANDOM["HRAML"])
 LEARNERS |= {name: linear(name) for name in LINEAR}
 LEARNERS["NCA"] = lambda seed: make_pipeline(PCA(50, random_state=0), NCA(max_iter=30, random_state=seed))
 LEARNERS["NCA of scikit-learn"] = lambda seed: make_pipeline(

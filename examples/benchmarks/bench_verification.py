@@ -43,12 +43,16 @@ SETTINGS = {
 LIMITS = {"LDML": {"max_iter": 100}, "DMLEig": {"max_iter": 100}, "DoubletSVM": {"max_iter": 20_000}}  # slow ones
 OURS = {
     "activation": "identity",
+    "dropout": 0.0,
+    "input_dropout": 0.0,
     "normalize": True,
     "init": "within",
     "jitter": 1.0,
     "margin": 1.7,
     "gap": 0.0,
     "sharpness": 10.0,
+    "balanced": False,
+    "weight_decay": 1.0,
     "lr": 3e-4,
     "max_epochs": 10,
     "batch_size": 64,
