@@ -29,7 +29,7 @@ class ContrastiveNet(Supervised, NetworkMetric):
     >>> from sklearn.datasets import load_iris
     >>> X, y = load_iris(return_X_y=True)
     >>> ContrastiveNet(margin=2.0, max_epochs=3, random_state=0).fit_transform(X, y).shape
-    (150, 32)
+    (150, 64)
     """
 
     margin: Positive = 1.0
