@@ -43,7 +43,7 @@ class _DDML(Parametrized):
         if self.init != "dae":
             super()._initialize(network, rows, generator)
         elif self.module is not None:
-            raise ValueError("init='dae' is for the built-in perceptron; leave init at 'glorot' with module=.")
+            raise ValueError("init='dae' is for the built-in perceptron; leave init at 'wccn' with module=.")
         else:
             pretrain(network, rows.X, generator)
 

@@ -74,7 +74,7 @@ class Mahalanobis(AnyLoss):
         return [whitening_layer(X, standardize, *self._similarity(targets, kept), n_components, False, seed)]
 
     def _network(self, rows, generator):
-        n_components = rows.X.shape[1]
+        n_components, n_varying = rows.X.shape[1], int((rows.X.amax(0) > rows.X.amin(0)).sum())
         linear = linear_layer(n_components, n_components, False, "glorot", "identity", generator)
         nn.init.zeros_(linear.weight)
-        return Residual(linear, n_components**0.5)
+        return Residual(linear, n_varying**0.5)

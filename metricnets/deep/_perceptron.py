@@ -101,6 +101,10 @@ class NetworkMetric(DeepMetric):
     def _first_layers(self, X, standardize, targets, kept, seed):
         if self.init != "wccn":
             return []
+        if self.activate_output:
+            raise ValueError(
+                "activate_output=True is for random weights: with init='wccn' the output is a sum; set init='glorot'."
+            )
         if self.skip:
             raise ValueError(f"skip={self.skip} is for random weights: init='wccn' has the points in it; set 'glorot'.")
         similar = self._similarity(targets, kept)

@@ -210,12 +210,35 @@ def test_a_network_that_is_not_trained_is_the_map_and_loses_nothing_to_euclid(na
     assert knn.fit(net.transform(X), y).score(net.transform(X_new), y_new) > raw - 0.02
 
 
-@pytest.mark.parametrize("params", [{}, {"hidden": ()}, {"activation": "tanh", "activate_output": True}])
+@pytest.mark.parametrize("params", [{}, {"hidden": ()}, {"activation": "tanh"}, {"activation": "sigmoid"}])
 def test_the_perceptron_starts_at_0(classes, params):
     X, y = classes
     one = EmbeddingNet(**STILL | {"random_state": 1}, **params).fit(X, y).transform(X)
     by_map = EmbeddingNet(**STILL | {"random_state": 1}).fit(X, y).transform(X)
     assert_allclose(one, by_map, atol=1e-6)
+
+
+def test_an_activated_output_would_not_start_at_0(classes):
+    with pytest.raises(ValueError, match="activate_output=True.*init='glorot'"):
+        EmbeddingNet(activate_output=True).fit(*classes)
+
+
+@pytest.mark.parametrize("name", ["DDML", "EmbeddingNet", "HRAML", "Mahalanobis"])
+@pytest.mark.parametrize("load", [load_wine, load_digits])
+def test_single_and_double_precision_start_alike(name, load):
+    """Eigenvectors have no sign; where training starts it should not depend on rounding."""
+    X, y = load(return_X_y=True)
+    net, single = (ESTIMATORS[name](max_epochs=3, random_state=0).fit(Z, y) for Z in (X, X.astype(np.float32)))
+    assert_allclose(single.transform(X), net.transform(X), atol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [1e3, 1e6, 1e9])
+def test_features_beside_a_much_larger_one_are_not_lost(scale):
+    X, y = load_iris(return_X_y=True)
+    X = np.column_stack([X, np.random.default_rng(0).normal(size=150) * scale])
+    net = EmbeddingNet(**STILL).fit(X[::2], y[::2])
+    knn = KNeighborsClassifier(3).fit(net.transform(X[::2]), y[::2])
+    assert knn.score(net.transform(X[1::2]), y[1::2]) > 0.8
 
 
 @pytest.mark.parametrize("of_classes", [True, False])

@@ -7,13 +7,14 @@ import torch
 from scipy.linalg import eigh
 from sklearn.decomposition import PCA
 
-from metricnets._linalg import COLLINEAR
+from metricnets._linalg import COLLINEAR, with_fixed_signs
 from metricnets._numpy_networks import unit_norm
 from metricnets.deep._training.similarity import N_FOLDS
 from metricnets.networks import fixed_linear
 
 RANK = 256  # number of principal components, at most
-RIDGES = (0.3, 3.0, 0.03)
+RIDGES = (0.3, 3.0, 0.03, 10.0)
+VARIES = 1e-24  # variance of a feature, with the largest one 1, that is not rounding in double precision
 LIFTS = (0.0, 1.0)
 N_ROWS, N_NUMBERS = 10_000, 2**24  # samples from which the map is computed, and their features in all
 N_JUDGED = 2_000  # samples on which ridge, lift and scales are chosen
@@ -82,15 +83,22 @@ def whitening_layer(X, standardize, points, similarity, n_components, normalize,
 def feature_scales(X):
     """Inverse standard deviations of the features, 0 for those that do not vary."""
     variances = X.var(axis=0)
-    return np.where(variances > COLLINEAR * variances.max(), variances, np.inf) ** -0.5
+    return np.where(variances > VARIES * variances.max(), variances, np.inf) ** -0.5
 
 
 def principal_basis(X, scales):
     """Principal components of the points times ``scales``, as linear maps of the points, (r, d)."""
-    solver = "randomized" if min(X.shape) > 8 * RANK else "full" if len(X) < X.shape[1] else "covariance_eigh"
-    pca = PCA(min(RANK, *X.shape), svd_solver=solver, random_state=0).fit(X * scales)
-    varies = pca.explained_variance_ > COLLINEAR * pca.explained_variance_[0]
-    return pca.components_[varies] * scales
+    n, d = X.shape
+    rank = min(RANK, n, d)
+    if min(n, d) > 8 * RANK:
+        pca = PCA(rank, svd_solver="randomized", random_state=0).fit(X * scales)
+        return pca.components_ * scales
+    X = (X - X.mean(axis=0)) * scales
+    products = X.T @ X if n >= d else X @ X.T
+    values, vectors = eigh(products, subset_by_index=[len(products) - rank, len(products) - 1])
+    varies = values > COLLINEAR * values[-1]
+    components = vectors[:, varies].T if n >= d else (vectors[:, varies] / np.sqrt(values[varies])).T @ X
+    return with_fixed_signs(components[::-1]) * scales
 
 
 def whitened(Z, C, ridge, lift, n_components):
@@ -98,10 +106,11 @@ def whitened(Z, C, ridge, lift, n_components):
     values, vectors = eigh(C)
     mean = values.mean()
     root = (vectors * (values.clip(0) + ridge * mean) ** -0.5) @ vectors.T if mean > 0 else np.eye(len(C))
+    Z = Z - Z.mean(axis=0)
     directions = eigh(root @ (Z.T @ Z) @ root)[1][:, ::-1].T
     n_directions = min(len(directions), n_components - (lift > 0))
     L, b = np.zeros((n_components, len(C))), np.zeros(n_components)
-    L[:n_directions] = directions[:n_directions] @ root
+    L[:n_directions] = with_fixed_signs(directions[:n_directions] @ root)
     L /= np.sqrt(((Z @ L.T) ** 2).sum(axis=1).mean())
     if lift:
         b[n_directions] = lift
