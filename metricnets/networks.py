@@ -309,10 +309,10 @@ def linear_layer(
 
 def fixed_linear(weight: ArrayLike, bias: ArrayLike) -> nn.Linear:
     """Make a linear layer of given weights, which is not trained."""
-    weight, bias = (torch.as_tensor(array, dtype=torch.float32) for array in (weight, bias))
+    weight, bias = torch.as_tensor(weight, dtype=torch.float32), torch.as_tensor(bias, dtype=torch.float32)
     layer = nn.Linear(*weight.T.shape, device="meta", dtype=torch.float32)
-    layer.weight, layer.bias = (nn.Parameter(tensor, requires_grad=False) for tensor in (weight, bias))
-    return layer
+    layer.weight, layer.bias = nn.Parameter(weight), nn.Parameter(bias)
+    return layer.requires_grad_(False)
 
 
 def small_conv(

@@ -113,8 +113,7 @@ class NetworkMetric(DeepMetric):
     def _residual(self, X, generator):
         """The perceptron added to the points X, starting at 0."""
         network = self._perceptron(X.shape[1], generator, normalize=False)
-        last = [layer for layer in network.modules() if isinstance(layer, nn.Linear)][-1]
-        nn.init.zeros_(last.weight)
+        nn.init.zeros_(network[-1][-1].weight)
         n_varying = int((X.amax(0) > X.amin(0)).sum())
         parts = [Residual(network, n_varying**0.5)]
         return nn.Sequential(*parts, UnitNorm()) if self.normalize else parts[0]
