@@ -4,12 +4,11 @@ from typing import Literal
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
-from torch import nn
 
 from metricnets._params import Count, NonNegative
 from metricnets.deep._supervised import AnyLoss
-from metricnets.deep._training.wccn import whitening_layer
-from metricnets.networks import Residual, linear_layer
+from metricnets.deep._training.wccn import added_from_zero, whitening_layer
+from metricnets.networks import linear_layer
 
 
 class Mahalanobis(AnyLoss):
@@ -74,7 +73,6 @@ class Mahalanobis(AnyLoss):
         return [whitening_layer(X, standardize, *self._similarity(targets, kept), n_components, False, seed)]
 
     def _network(self, rows, generator):
-        n_components, n_varying = rows.X.shape[1], int((rows.X.amax(0) > rows.X.amin(0)).sum())
+        n_components = rows.X.shape[1]
         linear = linear_layer(n_components, n_components, False, "glorot", "identity", generator)
-        nn.init.zeros_(linear.weight)
-        return Residual(linear, n_varying**0.5)
+        return added_from_zero(linear, linear, rows.X)

@@ -12,8 +12,8 @@ from metricnets.deep._base import DeepMetric
 from metricnets.deep._training.data import Plan
 from metricnets.deep._training.foreign import naming
 from metricnets.deep._training.scaling import beside_points
-from metricnets.deep._training.wccn import whitening_layer
-from metricnets.networks import ACTIVATIONS, Ensemble, Residual, UnitNorm, mlp
+from metricnets.deep._training.wccn import added_from_zero, whitening_layer
+from metricnets.networks import ACTIVATIONS, Ensemble, UnitNorm, mlp
 
 OF_PERCEPTRON = ("n_components", "hidden", "activation", "activate_output", "dropout", "input_dropout")
 
@@ -113,10 +113,8 @@ class NetworkMetric(DeepMetric):
     def _residual(self, X, generator):
         """The perceptron added to the points X, starting at 0."""
         network = self._perceptron(X.shape[1], generator, normalize=False)
-        nn.init.zeros_(network[-1][-1].weight)
-        n_varying = int((X.amax(0) > X.amin(0)).sum())
-        parts = [Residual(network, n_varying**0.5)]
-        return nn.Sequential(*parts, UnitNorm()) if self.normalize else parts[0]
+        residual = added_from_zero(network, network[-1][-1], X)
+        return nn.Sequential(residual, UnitNorm()) if self.normalize else residual
 
     def _initialize(self, network, rows, generator):
         """Hook: set the weights from the data."""

@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from scipy.linalg import eigh
 from sklearn.decomposition import PCA
+from torch import nn
 
 from metricnets._linalg import COLLINEAR, with_fixed_signs
 from metricnets._numpy_networks import unit_norm
 from metricnets.deep._training.similarity import N_FOLDS
-from metricnets.networks import fixed_linear
+from metricnets.networks import Residual, fixed_linear
 
 RANK = 256  # number of principal components, at most
 RIDGES = (0.3, 3.0, 0.03, 10.0)
@@ -78,6 +79,13 @@ def whitening_layer(X, standardize, points, similarity, n_components, normalize,
     similarity, rows = similarity.sample(min(N_ROWS, max(N_JUDGED, N_NUMBERS // X.shape[1])), rng)
     Z = standardize(torch.from_numpy(X[points[rows]].astype(float))).numpy()
     return fixed_linear(*wccn(Z, similarity, n_components, normalize=normalize, rng=rng))
+
+
+def added_from_zero(network, last, X):
+    """Residual network that starts as the identity: a network, whose layer ``last`` is set to 0, added to points."""
+    nn.init.zeros_(last.weight)
+    n_varying = int((X.amax(0) > X.amin(0)).sum())
+    return Residual(network, n_varying**0.5)
 
 
 def feature_scales(X):
