@@ -9,6 +9,7 @@ PERCEPTRON = {
     "input_dropout": 0.0,
     "normalize": False,
     "lr": 0.01,
+    "positive_fraction": 1.0,
     "max_epochs": 100,
     "weight_decay": 1.0,
 }

@@ -23,17 +23,18 @@ class _DDML(Parametrized):
         β of the generalised logistic function g(x) = log(1 + exp(βx)) / β.
     balanced : bool, default=True
         Whether similar and dissimilar pairs have equal total weight, regardless of their numbers.
-    init : {'wccn', 'glorot', 'uniform', 'dae'}, default='wccn'
-        What the network starts from: within-class covariance normalisation, see :class:`EmbeddingNet`, or a perceptron
-        with initial weights from the uniform distribution of Glorot and Bengio (of He et al. for 'relu' and 'gelu'),
-        from U[−0.2, 0.2], or from greedy layer-wise denoising autoencoders, as in the paper.
+    init : {'wccn', 'identity', 'glorot', 'uniform', 'dae'}, default='wccn'
+        What the network starts from: within-class covariance normalisation or principal components, see
+        :class:`EmbeddingNet`; or a perceptron with initial weights from the uniform distribution of Glorot and Bengio
+        (of He et al. for 'relu' and 'gelu'), from U[−0.2, 0.2], or from greedy layer-wise denoising autoencoders, as in
+        the paper.
     """
 
     margin: Positive = 1.0
     gap: NonNegative = 0.3
     sharpness: Positive = 5.0
     balanced: Flag = True
-    init: Literal["wccn", "glorot", "uniform", "dae"] = "wccn"
+    init: Literal["wccn", "identity", "glorot", "uniform", "dae"] = "wccn"
 
     def _margins(self):
         return {"margin": self.margin, "gap": self.gap, "sharpness": self.sharpness, "balanced": self.balanced}
@@ -108,10 +109,11 @@ class DDMLPairs(_DDML, DeepPairsLearner):
 
     Parameters
     ----------
-    init : {'wccn', 'glorot', 'uniform', 'dae', 'pca', 'within'}, default='wccn'
+    init : {'wccn', 'identity', 'glorot', 'uniform', 'dae', 'pca', 'within'}, default='wccn'
         What the network starts from.
 
-        - 'wccn', 'glorot', 'uniform' and 'dae' are as in :class:`DDML`; 'wccn' has similar pairs instead of classes.
+        - 'wccn', 'identity', 'glorot', 'uniform' and 'dae' are as in :class:`DDML`; 'wccn' has similar pairs instead
+          of classes.
         - 'pca': the principal components of the points in the first layer, and the identity in the other layers.
         - 'within': as 'pca', then whitened by the differences of similar pairs, so that their covariance is a
           multiple of I.  A small ridge is added, for fewer such pairs than features.
@@ -134,7 +136,7 @@ class DDMLPairs(_DDML, DeepPairsLearner):
     True
     """
 
-    init: Literal["wccn", "glorot", "uniform", "dae", "pca", "within"] = "wccn"
+    init: Literal["wccn", "identity", "glorot", "uniform", "dae", "pca", "within"] = "wccn"
 
     _from_labels = "DDML"
 

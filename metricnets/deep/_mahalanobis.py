@@ -23,7 +23,7 @@ class Mahalanobis(AnyLoss):
     ----------
     n_components : int >= 1, default=64
         Number of components, the rows of L; fewer if there are fewer features.
-    weight_decay : float >= 0 or 'auto', default=10.0
+    weight_decay : float >= 0 or 'auto', default=30.0
         Strength of the penalty on A, see :class:`EmbeddingNet`.
 
     Attributes
@@ -46,7 +46,7 @@ class Mahalanobis(AnyLoss):
     """
 
     n_components: Count = 64
-    weight_decay: Literal["auto"] | NonNegative = 10.0
+    weight_decay: Literal["auto"] | NonNegative = 30.0
 
     _linear = True
 

@@ -31,7 +31,7 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
     jitter : float >= 0, default=0.0
         Amount of data augmentation.  In each batch a point x becomes x ± ``jitter`` (a − b) / √2 for a
         random similar pair (a, b); 1 doubles the variance within similar pairs.
-    init : {'wccn', 'glorot', 'uniform', 'pca', 'within'}, default='wccn'
+    init : {'wccn', 'identity', 'glorot', 'uniform', 'pca', 'within'}, default='wccn'
         What the network starts from.
 
         - 'wccn': within-class covariance normalisation, with similar pairs instead of classes, to which the perceptron
@@ -59,7 +59,7 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
     """
 
     jitter: NonNegative = 0.0
-    init: Literal["wccn", "glorot", "uniform", "pca", "within"] = "wccn"
+    init: Literal["wccn", "identity", "glorot", "uniform", "pca", "within"] = "wccn"
     early_stopping: Flag = True
     preprocessor: MaybeSource = None
 

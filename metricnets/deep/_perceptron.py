@@ -12,9 +12,10 @@ from metricnets.deep._base import DeepMetric
 from metricnets.deep._training.data import Plan
 from metricnets.deep._training.foreign import naming
 from metricnets.deep._training.scaling import beside_points
-from metricnets.deep._training.wccn import added_from_zero, whitening_layer
+from metricnets.deep._training.wccn import added_from_zero, principal_layer, whitening_layer
 from metricnets.networks import ACTIVATIONS, Ensemble, UnitNorm, mlp
 
+RESIDUAL = ("wccn", "identity")  # starts with a fixed linear map
 OF_PERCEPTRON = ("n_components", "hidden", "activation", "activate_output", "dropout", "input_dropout")
 
 
@@ -47,12 +48,14 @@ class NetworkMetric(DeepMetric):
         instance is copied; a class or function is called, with the shape of a point if it has a required argument,
         and returns a new network.  X may then have more than two dimensions.  Modules are given float32, or int64 if
         they take integers only and X holds integers.
-    init : {'wccn', 'glorot', 'uniform'}, default='wccn'
+    init : {'wccn', 'identity', 'glorot', 'uniform'}, default='wccn'
         What the network starts from; a ``module`` starts as it is.
 
         - 'wccn': within-class covariance normalisation, a linear map W in closed form, whose ridge is chosen by
           cross-validation, see :func:`metricnets.deep._training.wccn.wccn`.  W is not trained: the perceptron f
           starts at 0, takes Wx and is added to it, so embeddings are Wx + f(Wx).
+        - 'identity': the same, but W is a rotation to principal components, without regard to the targets.  With
+          ``n_components`` as large as the number of features, embeddings start at the points.
         - 'glorot': a perceptron of x with random weights, from the uniform distribution of Glorot and Bengio (of He
           et al. for 'relu' and 'gelu').
         - 'uniform': the same with weights from U[−0.2, 0.2].
@@ -75,7 +78,7 @@ class NetworkMetric(DeepMetric):
     input_dropout: RateBelowOne = 0.3
     normalize: Flag = True
     module: MaybeFunction = None
-    init: Literal["wccn", "glorot", "uniform"] = "wccn"
+    init: Literal["wccn", "identity", "glorot", "uniform"] = "wccn"
     n_networks: Count = 1
     skip: NonNegative = 0.0
 
@@ -91,7 +94,7 @@ class NetworkMetric(DeepMetric):
         shape = tuple(rows.X.shape[1:])
         if self.module is not None:
             network = self._own_module(shape)
-        elif self.init == "wccn":
+        elif self.init in RESIDUAL:
             network = self._residual(rows.X, generator)
         else:
             network = self._perceptron(*shape, generator, self.normalize)
@@ -99,14 +102,19 @@ class NetworkMetric(DeepMetric):
         return network
 
     def _first_layers(self, X, standardize, targets, kept, seed):
-        if self.init != "wccn":
+        if self.init not in RESIDUAL:
             return []
         if self.activate_output:
             raise ValueError(
-                "activate_output=True is for random weights: with init='wccn' the output is a sum; set init='glorot'."
+                f"activate_output=True is for random weights: with init={self.init!r} the output is a sum; set "
+                "init='glorot'."
             )
         if self.skip:
-            raise ValueError(f"skip={self.skip} is for random weights: init='wccn' has the points in it; set 'glorot'.")
+            raise ValueError(
+                f"skip={self.skip} is for random weights: init={self.init!r} has the points in it; set 'glorot'."
+            )
+        if self.init == "identity":
+            return [principal_layer(X, standardize, self.n_components, seed)]
         similar = self._similarity(targets, kept)
         return [whitening_layer(X, standardize, *similar, self.n_components, self.normalize, seed)]
 

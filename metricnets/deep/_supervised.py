@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from metricnets import losses, relations
-from metricnets._params import Array, Count, Function, MaybeDict, MaybeFunction, Points, StrOptions, fitting
-from metricnets._similar_pairs import check_pairs
+from metricnets._params import Array, Count, Function, MaybeDict, MaybeFunction, Points, StrOptions, UpToOne, fitting
+from metricnets._similar_pairs import CLASS_RELATIONS, check_pairs
 from metricnets._targets import CLASSES, readable, resolve
 from metricnets.deep._base import DeepMetric
 from metricnets.deep._training.data import Targets, tensor_of
@@ -18,6 +18,7 @@ from metricnets.deep._training.foreign import CheckedSampler, checked_miner, nam
 from metricnets.deep._training.runtime import defaults, randomness
 from metricnets.deep._training.similarity import OfTargets
 from metricnets.exceptions import did_you_mean
+from metricnets.losses._ops import sqdist
 from metricnets.samplers import ClassBalanced, ClassPairs, Shuffled
 
 OF_TRIPLETS = ("triplet", "npair")
@@ -43,10 +44,19 @@ class Supervised(DeepMetric):
         are pairs of random samples.
     n_per_class : int >= 1, default=8
         Minimum number of samples of each class in a 'balanced' batch, which has at least two classes.
+    positive_fraction : float in (0, 1], default=0.25
+        Share of the similar samples in a batch that count as positives of a sample, those at the smallest distance
+        ("easy positives" [1]_).  Classes may then consist of several clusters; 1 draws all samples of a class
+        together.  Targets that are not classes have all their pairs.
+
+    References
+    ----------
+    .. [1] H. Xuan, A. Stylianou, R. Pless, "Improved embeddings with easy positive triplet mining", WACV 2020.
     """
 
     sampler: Literal["shuffled", "balanced", "pairs"] | Function = "balanced"
     n_per_class: Count = 8
+    positive_fraction: UpToOne = 0.25
 
     relation = "same_class"  # unless it is a parameter
     _graded = False  # whether the loss can learn without similar pairs
@@ -111,7 +121,11 @@ class Supervised(DeepMetric):
             r.fill_diagonal_(torch.nan)
         else:
             r = r.masked_fill(targets.row[:, None] == targets.row, torch.nan)
-        return self._loss(z, halves(z, r) if self.sampler == "pairs" else r)
+        if self.sampler == "pairs":
+            r = halves(z, r)
+        elif self.positive_fraction < 1 and targets.relation in CLASS_RELATIONS:
+            r = easy_positives(z, r, self.positive_fraction)
+        return self._loss(z, r)
 
     def _make_batches(self, part, rng):
         labels = part.targets.labels.numpy()
@@ -249,6 +263,15 @@ class _OnLabels(nn.Module):
             mined = () if self.miner is None else (self.miner(z, codes),)
         with naming("loss", self.loss):
             return self.loss(z, codes, *mined)
+
+
+def easy_positives(z, r, fraction):
+    """Keep, of the similar samples of each sample, the ``fraction`` at the smallest distance; NaN on the others."""
+    similar = r > 0.5
+    distances = sqdist(z.detach()).masked_fill(~similar, torch.inf)
+    n_kept = (similar.sum(1, keepdim=True) * fraction).ceil().long()
+    furthest = distances.sort(1).values.gather(1, (n_kept - 1).clamp_min(0))
+    return r.masked_fill(similar & (distances > furthest), torch.nan)
 
 
 def halves(z, r):

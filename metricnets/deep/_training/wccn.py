@@ -76,9 +76,27 @@ def wccn(X, similarity, n_components, *, normalize, rng):
 def whitening_layer(X, standardize, points, similarity, n_components, normalize, seed):
     """The map of `wccn` as a layer after ``standardize``, from a sample of those rows of X that are ``points``."""
     rng = np.random.default_rng(seed)
-    similarity, rows = similarity.sample(min(N_ROWS, max(N_JUDGED, N_NUMBERS // X.shape[1])), rng)
+    similarity, rows = similarity.sample(_n_rows(X), rng)
     Z = standardize(torch.from_numpy(X[points[rows]].astype(float))).numpy()
     return fixed_linear(*wccn(Z, similarity, n_components, normalize=normalize, rng=rng))
+
+
+def principal_layer(X, standardize, n_components, seed):
+    """A rotation to principal components as a layer after ``standardize``, scaled to a mean squared norm of 1.
+
+    If there are as many components as features, the distances of points are kept.
+    """
+    rows = np.random.default_rng(seed).permutation(len(X))[: _n_rows(X)]
+    Z = standardize(torch.from_numpy(X[rows].astype(float))).numpy()
+    basis = principal_basis(Z, np.ones(X.shape[1]), n_components)
+    L = np.zeros((n_components, X.shape[1]))
+    L[: len(basis)] = basis / max(np.sqrt(((Z @ basis.T) ** 2).sum(axis=1).mean()), 1e-300)
+    return fixed_linear(L, np.zeros(n_components))
+
+
+def _n_rows(X):
+    """Number of the samples from which a layer is computed."""
+    return min(N_ROWS, max(N_JUDGED, N_NUMBERS // X.shape[1]))
 
 
 def added_from_zero(network, last, X):
@@ -94,11 +112,11 @@ def feature_scales(X):
     return np.where(variances > VARIES * variances.max(), variances, np.inf) ** -0.5
 
 
-def principal_basis(X, scales):
-    """Principal components of the points times ``scales``, as linear maps of the points, (r, d)."""
+def principal_basis(X, scales, rank=RANK):
+    """Principal components of the points times ``scales``, at most ``rank``, as linear maps of the points, (r, d)."""
     n, d = X.shape
-    rank = min(RANK, n, d)
-    if min(n, d) > 8 * RANK:
+    rank = min(rank, n, d)
+    if min(n, d) > 8 * rank:
         pca = PCA(rank, svd_solver="randomized", random_state=0).fit(X * scales)
         return pca.components_ * scales
     X = (X - X.mean(axis=0)) * scales
