@@ -9,13 +9,12 @@ PERCEPTRON = {
     "input_dropout": 0.0,
     "normalize": False,
     "lr": 0.01,
-    "positive_fraction": 1.0,
     "max_epochs": 100,
     "weight_decay": 1.0,
 }
 FIXED_MARGINS = {"margin": 3.0, "gap": 1.0, "sharpness": 1.0, "balanced": False}  # of squared distances, for DDML
 FROM_RANDOM = {
-    "EmbeddingNet": PERCEPTRON,
-    "DDML": PERCEPTRON | FIXED_MARGINS,
+    "EmbeddingNet": PERCEPTRON | {"positive_fraction": 1.0},
+    "DDML": PERCEPTRON | FIXED_MARGINS | {"positive_fraction": 1.0},
     "HRAML": PERCEPTRON | {"activate_output": True, "normalize": True},
 }

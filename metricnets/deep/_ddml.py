@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from metricnets._params import Flag, NonNegative, Parametrized, Positive
+from metricnets._params import Flag, NonNegative, Parametrized, Positive, UpToOne
 from metricnets.deep._pairs import DeepPairsLearner
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._supervised import Supervised
@@ -64,6 +64,12 @@ class DDML(_DDML, Supervised, NetworkMetric):
     input_dropout=0.0, normalize=False, margin=3.0, gap=1.0, sharpness=1.0, balanced=False, sampler="pairs",
     optimizer="sgd", lr=0.01, lr_schedule=None, weight_decay=1e-2, max_epochs=100)``.
 
+    Parameters
+    ----------
+    positive_fraction : float in (0, 1], default=0.25
+        Share of the similar samples in a batch that count as positives of a sample, those at the smallest distance, so
+        that classes may consist of several clusters, see :class:`EmbeddingNet`.
+
     See Also
     --------
     DDMLPairs : Network trained with a logistic loss of pairs that are given.
@@ -83,6 +89,8 @@ class DDML(_DDML, Supervised, NetworkMetric):
     >>> ddml.transform(X[:2]).shape
     (2, 64)
     """
+
+    positive_fraction: UpToOne = 0.25
 
     def _loss(self, z, r):
         return logistic_pair(z, r, **self._margins())

@@ -38,9 +38,6 @@ class HRAML(Supervised, NetworkMetric):
         ``(y_a, y_b) -> r``.  'auto' chooses the one that suits y; set 'known_class' if some labels are unknown.
     scale : float > 0, default=1.5
         Target of the squared distance of pairs with relation 0; at most 4 with ``normalize=True``.
-    positive_fraction : float in (0, 1], default=1.0
-        Share of the similar samples in a batch that count as positives of a sample, see :class:`EmbeddingNet`; only if
-        targets are classes.
     hard_fraction : float in (0, 1], default=1.0
         Share of the pairs of a batch that count, those with the largest loss (online hard example mining).
         1 uses all pairs.
@@ -67,7 +64,6 @@ class HRAML(Supervised, NetworkMetric):
 
     relation: Annotated[str, StrOptions({"auto", *relations.__all__})] | Function = "auto"
     scale: Positive = 1.5
-    positive_fraction: UpToOne = 1.0
     hard_fraction: UpToOne = 1.0
 
     _graded = True

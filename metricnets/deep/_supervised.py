@@ -44,21 +44,12 @@ class Supervised(DeepMetric):
         are pairs of random samples.
     n_per_class : int >= 1, default=8
         Minimum number of samples of each class in a 'balanced' batch, which has at least two classes.
-    positive_fraction : float in (0, 1], default=0.25
-        Share of the similar samples in a batch that count as positives of a sample, those at the smallest distance
-        ("easy positives" [1]_).  Classes may then consist of several clusters; 1 draws all samples of a class
-        together.  Targets that are not classes have all their pairs.
-
-    References
-    ----------
-    .. [1] H. Xuan, A. Stylianou, R. Pless, "Improved embeddings with easy positive triplet mining", WACV 2020.
     """
 
     sampler: Literal["shuffled", "balanced", "pairs"] | Function = "balanced"
     n_per_class: Count = 8
-    positive_fraction: UpToOne = 0.25
 
-    relation = "same_class"  # unless it is a parameter
+    relation, positive_fraction = "same_class", 1.0  # unless they are parameters
     _graded = False  # whether the loss can learn without similar pairs
 
     @fitting
@@ -176,12 +167,22 @@ class AnyLoss(Supervised):
     miner : callable or None, default=None
         Function ``(z, r) -> r`` that selects pairs: it sets r to NaN where a pair should not count.  If the
         loss is a module, a miner of pytorch-metric-learning.
+    positive_fraction : float in (0, 1], default=0.25
+        Share of the similar samples in a batch that count as positives of a sample, those at the smallest distance
+        ("easy positives" [1]_), so that classes may consist of several clusters; 1 draws all samples of a class
+        together.  For a loss of ``(z, r)`` r is NaN at the others.  All pairs count if targets are not classes, with
+        sampler='pairs', and if the loss is a module.
+
+    References
+    ----------
+    .. [1] H. Xuan, A. Stylianou, R. Pless, "Improved embeddings with easy positive triplet mining", WACV 2020.
     """
 
     loss: Annotated[str, StrOptions({*losses.__all__})] | Function = "triplet"
     loss_params: MaybeDict = None
     relation: Annotated[str, StrOptions({"auto", *relations.__all__})] | Function = "auto"
     miner: MaybeFunction = None
+    positive_fraction: UpToOne = 0.25
 
     @property
     def _graded(self):

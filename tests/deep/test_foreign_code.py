@@ -199,7 +199,7 @@ def test_a_row_drawn_twice_is_no_pair_with_itself(points):
         shown.append(r.isnan().sum().item())
         return losses.contrastive(z, r)
 
-    params = {"loss": loss, "max_epochs": 1, "random_state": 0}
+    params = {"loss": loss, "max_epochs": 1, "positive_fraction": 1.0, "random_state": 0}
     EmbeddingNet(sampler=lambda codes, size, rng: [np.r_[rows, rows[:5]] for rows in once], **params).fit(X, y)
     assert shown == [20 + 2 * 5] * 3
 

@@ -371,7 +371,7 @@ def test_images_in_a_pipeline():
     y = np.tile([0, 1], 20)
     X = rng.normal(size=(40, 1, 8, 8)).astype(np.float32)
     X[y == 1, :, :4] += 1.0
-    net = EmbeddingNet(module=small_conv, max_epochs=10, random_state=0)
+    net = EmbeddingNet(module=small_conv, max_epochs=20, random_state=0)
     assert cross_val_score(make_pipeline(net, KNeighborsClassifier(3)), X, y, cv=2).mean() > 0.9
     net.fit(X, y)
     assert net.pair_distance(np.stack([X[:2], X[2:4]], axis=1)).shape == (2,)
