@@ -17,7 +17,7 @@ RANK = 256  # number of principal components, at most
 RIDGES = (0.3, 3.0, 0.03, 10.0)
 VARIES = 1e-24  # variance of a feature, with the largest one 1, that is not rounding in double precision
 LIFTS = (0.0, 1.0)
-N_ROWS, N_NUMBERS = 10_000, 2**24  # samples from which the map is computed, and their features in all
+N_ROWS, N_NUMBERS = 10_000, 2**22  # samples from which the map is computed, and their features in all
 N_JUDGED = 2_000  # samples on which ridge, lift and scales are chosen
 
 
