@@ -4,11 +4,14 @@ Every data set is split several times, 70 % to learn from and 30 % to judge, unl
 eth80, and 5 or 10 rows of each class of banking77 and its test part.  All learners have the same splits and the same
 points, centred and divided by one scale, both from the training part.  A learner is marked where it is more than half a
 point below the better of raw points and their principal components.  A linear learner is left out where a fit would
-take more than about a minute.  Run ``python bench_defaults.py --data DIR``, or set METRICNETS_DATA.
+take more than about a minute.  ``--ablation`` changes one rule of the defaults of EmbeddingNet at a time.  Run
+``python bench_defaults.py --data DIR``, or set METRICNETS_DATA.
 """
 
 import time
 import warnings
+from functools import partial
+from unittest import mock
 
 import numpy as np
 from _datasets import SETS, load
@@ -21,6 +24,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 import metricnets as mn
 from metricnets.constraints import negative_pairs, positive_pairs
+from metricnets.deep._training import wccn
 
 
 class _FromPairs:
@@ -58,6 +62,41 @@ DEEP = {
     "HRAML": lambda seed: mn.HRAML(random_state=seed),
 }
 LEARNERS = LINEAR | DEEP
+
+
+class _Start:
+    """EmbeddingNet whose start is computed with other constants."""
+
+    def __init__(self, seed, **constants):
+        self.seed, self.constants = seed, constants
+
+    def fit(self, X, y):
+        with mock.patch.multiple(wccn, **self.constants):
+            self.metric = mn.EmbeddingNet(random_state=self.seed).fit(X, y)
+        return self
+
+    def transform(self, X):
+        return self.metric.transform(X)
+
+
+def _changed(**params):
+    return lambda seed: mn.EmbeddingNet(random_state=seed, **params)
+
+
+ABLATION = {
+    "all of it": _changed(),
+    "start only": _changed(lr=1e-9, max_epochs=1),
+    "identity": _changed(init="identity"),
+    "random": _changed(init="glorot"),
+    "one ridge": partial(_Start, RIDGES=(0.3,)),
+    "no lift": partial(_Start, LIFTS=(0.0,)),
+    "one scale": partial(_Start, feature_scales=lambda X: np.ones(X.shape[1])),
+    "no unit norm": _changed(normalize=False),
+    "all positives": _changed(positive_fraction=1.0),
+    "no dropout": _changed(dropout=0.0, input_dropout=0.0),
+    "decay 0.1": _changed(weight_decay=0.1),
+    "100 epochs": _changed(max_epochs=100),
+}
 NO_METRIC = ["raw", "PCA"]
 LIMITS = {"LDA": (1000, 1000), "ITML": (1000, 100)}  # features and classes for which a fit takes a minute
 QUICK = ["iris", "wine", "breast cancer", "uspst", "banking, 5"]
@@ -94,8 +133,10 @@ def judge_all(dataset, learners, options):
         if np.greater(size, LIMITS.get(name, np.inf)).any():
             print(f"  {name:14s}{'-':>6s}")
             continue
-        seeds = range(options.seeds if name in DEEP else 1)
-        scores = evaluate(dataset, LEARNERS[name], n_splits=options.splits, seeds=seeds, n_jobs=options.jobs)
+        seeds = range(1 if name in LINEAR else options.seeds)
+        scores = evaluate(
+            dataset, (LEARNERS | ABLATION)[name], n_splits=options.splits, seeds=seeds, n_jobs=options.jobs
+        )
         means[i] = scores.mean(axis=(0, 1))
         mark = "!" if worse(means[None, :, :2])[0, i].any() else " "
         print(f"  {name:14s}{spread(scores[..., 0])}  {spread(scores[..., 1])} {mark}{means[i, 2]:8.1f} s", flush=True)
@@ -151,7 +192,9 @@ def arguments():
     parser.add_argument("--sets", nargs="+", choices=SETS, metavar="SET")
     known = f"of {', '.join(LEARNERS)}; raw and PCA are always among them"
     parser.add_argument("--only", nargs="+", choices=LEARNERS, default=list(LEARNERS), metavar="LEARNER", help=known)
+    parser.add_argument("--ablation", action="store_true", help="change one rule of the defaults at a time")
     options = parser.parse_args()
+    options.only = list(ABLATION) if options.ablation else options.only
     options.sets = options.sets or (QUICK if options.quick else list(SETS))
     if options.quick:
         options.seeds = options.splits = 1

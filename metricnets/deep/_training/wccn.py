@@ -19,6 +19,7 @@ VARIES = 1e-24  # variance of a feature, with the largest one 1, that is not rou
 LIFTS = (0.0, 1.0)
 N_ROWS, N_NUMBERS = 10_000, 2**22  # samples from which the map is computed, and their features in all
 N_JUDGED = 2_000  # samples on which ridge, lift and scales are chosen
+N_HELD = 500  # samples that are held back in all folds; those of few samples are dealt several times
 
 
 def wccn(X, similarity, n_components, *, normalize, rng):
@@ -57,11 +58,12 @@ def wccn(X, similarity, n_components, *, normalize, rng):
     bases = principal_basis(X, np.ones(X.shape[1])), principal_basis(X, feature_scales(X))
     lifts = LIFTS if normalize and n_components > 1 else LIFTS[:1]
     few, rows = similarity.sample(N_JUDGED, rng)
-    candidates, folds = list(product(RIDGES, lifts)), few.folds(rng)
+    candidates = list(product(RIDGES, lifts))
+    deals = [few.folds(rng) for _ in range(max(1, N_HELD // len(few)))]
     quality = np.zeros((len(bases), len(candidates)))
     for basis, of_basis in zip(bases, quality):
         Z = X[rows] @ basis.T
-        for fold in range(N_FOLDS):
+        for folds, fold in product(deals, range(N_FOLDS)):
             kept, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
             C, truth = few.covariance(Z, kept), few.truth(kept, held)
             for j, (ridge, lift) in enumerate(candidates):
