@@ -13,6 +13,8 @@ from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._pairwise.soft_neighbors import soften
 
+FIRST_STEP = 0.1  # longer or shorter ones take more evaluations of the objective, and end at no better ones
+
 
 class NCA(LinearMetric):
     """Neighbourhood components analysis (NCA).
@@ -49,7 +51,7 @@ default='auto'
         Maximum number of iterations; there is a ConvergenceWarning if they are not enough.
     tol : float >= 0 or None, default=None
         Stop when the relative change of the objective, or the largest entry of its gradient, is at most this.
-        None takes the defaults of SciPy's L-BFGS-B, 2.2e-9 and 1e-5.
+        None takes 5e-6 and 1e-5: smaller changes do not make nearest neighbours more accurate.
     verbose : bool, default=False
         Whether to show the progress.
     random_state : int, RandomState or None, default=None
@@ -85,6 +87,7 @@ default='auto'
     random_state: Seed = None
 
     _sparse = "csr"
+    _tolerances = 5e-6, 1e-5  # of the change and of the gradient, for tol=None
 
     def _solve_points(self, X, y):
         codes = class_codes(y)
@@ -95,6 +98,7 @@ default='auto'
         order = np.argsort(codes, kind="stable")  # the rows of a class follow one another
         X, codes = X[order], codes[order]
         L = initial_components(self.init, self.n_components, X, codes, self.random_state)
+        ftol, gtol = self._tolerances if self.tol is None else (self.tol, self.tol)
         with progress(self) as report:
             L, self.n_iter_, report.converged = soften(
                 ClassLoss(codes),
@@ -102,9 +106,10 @@ default='auto'
                 X,
                 rescale=isinstance(self.init, str),
                 max_iter=self.max_iter,
-                ftol=2.2e-9 if self.tol is None else self.tol,
-                gtol=1e-5 if self.tol is None else self.tol,
+                ftol=ftol,
+                gtol=gtol,
                 report=report,
+                first_step=FIRST_STEP,
             )
         return L
 

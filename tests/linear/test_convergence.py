@@ -132,6 +132,31 @@ def test_bounds_are_kept_where_the_line_search_gives_up(monkeypatch):
     np.testing.assert_array_equal(x, 0)
 
 
+@pytest.mark.parametrize("length", [1e-3, 1, 7.0])
+def test_the_first_step_has_the_length_it_is_given(length):
+    points = []
+
+    def falling(x):
+        points.append(x.copy())
+        return 1e-9 * x.sum(), np.full(x.shape, 1e-9)
+
+    minimize_smooth(falling, np.ones((2, 3)), ftol=0, gtol=0, max_iter=1, report=silent, first_step=length)
+    np.testing.assert_allclose(points[0], np.ones((2, 3)))
+    assert np.linalg.norm(points[1] - points[0]) == pytest.approx(length)
+
+
+@pytest.mark.parametrize("length", [1e-3, 0.0, 30.0])
+def test_the_minimum_does_not_depend_on_the_first_step(length):
+    settings = {"ftol": 0, "gtol": 1e-8, "max_iter": 1000, "report": silent, "first_step": length}
+    x, _, converged = minimize_smooth(rosenbrock, np.zeros(5), **settings)
+    assert converged
+    np.testing.assert_allclose(x, 1, rtol=1e-6)
+    x, *_ = minimize_smooth(rosenbrock, np.zeros(5), bounds=Bounds(0, 0.5), **settings)
+    expected, *_ = minimize_smooth(rosenbrock, np.zeros(5), bounds=Bounds(0, 0.5), **settings | {"first_step": 1.0})
+    assert x.max() <= 0.5
+    np.testing.assert_allclose(x, expected, atol=1e-5)
+
+
 def test_what_is_not_finite_has_not_converged():
     def broken(x):
         return np.nan, np.full(2, np.nan)

@@ -5,7 +5,10 @@ import warnings
 import numpy as np
 import pytest
 from discovery import tiny_points
+from sklearn.datasets import load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.neighbors import NeighborhoodComponentsAnalysis
+from sklearn.preprocessing import StandardScaler
 
 from metricnets import NCA
 
@@ -46,3 +49,28 @@ def test_noise_is_ignored_and_what_tells_classes_apart_is_kept():
     noisy = np.hstack([3 * rng.normal(size=(120, 3)), classes[:, None] + 0.1 * rng.normal(size=(120, 1))])
     M = quiet_fit(noisy, classes).get_mahalanobis_matrix()
     assert M[3, 3] > 10 * M[:3, :3].max()
+
+
+def objective(L, X, y):
+    """The share of samples that soft neighbours classify correctly, by the formula."""
+    d = ((X @ L.T)[:, None] - X @ L.T) ** 2
+    d = d.sum(axis=2) + np.diag(np.full(len(X), np.inf))
+    p = np.exp(d.min(axis=1, keepdims=True) - d)
+    return ((p / p.sum(axis=1, keepdims=True)) * (y[:, None] == y)).sum() / len(X)
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("load", [load_iris, load_wine, load_digits])
+def test_its_default_ends_no_lower_than_that_of_scikit_learn(load, scaled):
+    points, classes = (part[:200] for part in load(return_X_y=True))
+    points = StandardScaler().fit_transform(points) if scaled else points
+    peer = NeighborhoodComponentsAnalysis(random_state=0).fit(points, classes)
+    nca = quiet_fit(points, classes)
+    assert objective(nca.components_, points, classes) > objective(peer.components_, points, classes) - 1e-3
+
+
+def test_the_default_tolerance_stops_earlier_at_nearly_the_same_objective():
+    points, classes = load_wine(return_X_y=True)
+    default, fine = quiet_fit(points, classes), quiet_fit(points, classes, tol=2.2e-9)
+    assert default.n_iter_ < fine.n_iter_
+    assert objective(default.components_, points, classes) > objective(fine.components_, points, classes) - 1e-3

@@ -87,8 +87,8 @@ def test_loss_is_the_naive_one_and_so_is_its_gradient(case, scale, k):
 @pytest.mark.parametrize("kept", [0, 1, 1000])
 @pytest.mark.parametrize("scale", [0.03, 1, 8, 1000])
 def test_blocks_give_what_loops_give(case, scale, kept, monkeypatch):
-    """Whether or not the weights are symmetric, and all of them are kept."""
-    monkeypatch.setattr(all_pairs, "LEAST_SIDE", 7)
+    """Whether or not some rows are apart from all others, and all blocks are kept."""
+    monkeypatch.setattr(all_pairs, "SIDE", 7)
     monkeypatch.setattr(all_pairs, "KEPT", kept)
     L = scale * np.random.default_rng(0).normal(size=(3, 4))
     every = AllPairs(len(X))
@@ -97,16 +97,53 @@ def test_blocks_give_what_loops_give(case, scale, kept, monkeypatch):
     assert loss == pytest.approx(naive(case, L, X, y), rel=1e-9, abs=1e-9)
     expected = numeric_gradient(case, L, X, y)
     np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-4 * (np.abs(expected).max() + 1e-4))
-    assert every.mirrored == (scale < 1000)
+    assert (len(every.lonely) > 0) == (scale == 1000)
 
 
 @both
 def test_a_row_far_from_all_others_has_neighbours_too(case):
     far = np.vstack([X, np.full((1, 4), 40.0)])
     targets = np.append(y, y[-1])
-    loss, gradient = dense_loss(case.loss(targets), np.eye(4), far, far, AllPairs(len(far)))
+    every = AllPairs(len(far))
+    loss, gradient = dense_loss(case.loss(targets), np.eye(4), far, far, every)
+    np.testing.assert_array_equal(every.lonely, [len(X)])
     assert loss == pytest.approx(naive(case, np.eye(4), far, targets), rel=1e-9)
     np.testing.assert_allclose(gradient, numeric_gradient(case, np.eye(4), far, targets), rtol=1e-3, atol=1e-3)
+
+
+@both
+@pytest.mark.parametrize("k", [1, 4])
+def test_rows_apart_are_as_good_one_by_one_as_together(case, k, monkeypatch):
+    """In blocks of rows of 7 * 7 numbers, and with products with Z as well as with X."""
+    far = np.vstack([X, 40 * np.eye(4), [[40.0, 1, 0, 0]]])
+    targets, L = np.append(y, [y[-1]] * 5), np.eye(k, 4) + 0.1
+    found = []
+    for side in (384, 7):
+        monkeypatch.setattr(all_pairs, "SIDE", side)
+        every = AllPairs(len(far))
+        found.append(dense_loss(case.loss(targets), L, far, far @ L.T, every))
+        assert 1 <= len(every.lonely) < 5
+    (loss, gradient), (other_loss, other_gradient) = found
+    assert loss == pytest.approx(naive(case, L, far, targets), rel=1e-9)
+    assert other_loss == pytest.approx(loss, rel=1e-12)
+    np.testing.assert_allclose(other_gradient, gradient, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(gradient, numeric_gradient(case, L, far, targets), rtol=1e-3, atol=1e-3)
+
+
+@both
+def test_pairs_are_found_soon_after_they_have_become_few(case):
+    """Though the search pauses as long as there are far too many."""
+    rng = np.random.default_rng(0)
+    many, targets = rng.normal(size=(300, 12)), np.sort(rng.integers(3, size=300))
+    near, every, calls = NearPairs(300), AllPairs(300), []
+    for scale in np.geomspace(0.5, 16, 30):
+        L = scale * np.eye(12)
+        found = soft_loss(case.loss(targets), L, many, near, every)
+        assert found[0] == pytest.approx(naive(case, L, many, targets), rel=1e-8)
+        fresh = NearPairs(300)
+        calls.append((near.searched is not None, fresh(many @ L.T) is not None))
+    paused, eager = np.argmax(calls, axis=0)
+    assert 0 < eager <= paused <= eager + 2
 
 
 @both

@@ -1,52 +1,64 @@
-"""Weights of all pairs of rows as soft neighbours, in blocks, cached in a fixed amount of memory."""
+"""Weights of all pairs of rows as soft neighbours, in blocks, cached in a fixed amount of memory, and sums of them."""
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 
-from metricnets.linear._pairwise.near_pairs import bilinear, blocks, nearest_neighbors
+from metricnets.linear._pairwise.near_pairs import bilinear, blocks
 
-LEAST_SIDE, SIDE = 128, 384  # rows and columns of a block, which should fit the processor's cache
+SIDE = 384  # rows and columns of a block, which should fit the processor's cache
 KEPT = 2**24 - 2**21  # numbers in the blocks that are cached from the first pass to the second
 RANGE = 330.0  # exp(+-RANGE), times what the weights are multiplied by, is a normal number
 NEGLIGIBLE = 45.0  # exp(-NEGLIGIBLE) of a row's weight is below its rounding error, n times too
+
+
+class SoftLoss(Protocol):
+    """A loss of the expected values e_i = sum_j p_ij v_ij of soft neighbours."""
+
+    def value(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        """Compute v_ij, pair by pair, for arrays of rows i and j."""
+
+    def factors(self, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Factor v = F G^T for two slices of rows.
+
+        Returns
+        -------
+        F, G : ndarrays of shape (n_rows, r + 1) and (n_columns, r + 1)
+            With ones as their last columns, which the product leaves out.
+        """
+
+    def total(self, e: np.ndarray) -> tuple[float, np.ndarray]:
+        """Compute the loss, and its derivatives with respect to e."""
 
 
 class AllPairs:
     """Weights exp(c - d^2) of pairs of rows i != j, block by block.
 
     As they are symmetric, blocks on and above the diagonal are enough.  Iteration yields for every block its rows
-    and its columns, as slices, its weights, which are valid until the next block, and whether it also represents
-    the mirrored block.  If the nearest neighbour of a row is too far for exp(RANGE - d^2), all blocks are needed,
-    with exp(c_i - d^2).  The memory is reused: allocating it costs more than the sums in it.
+    and its columns, as slices, and its weights, which are valid until the next block.  Rows whose nearest neighbour
+    is too far for exp(RANGE - d^2) are too far to be neighbours of the others; `apart` yields them and their weights
+    exp(c_i - d^2).  The memory is reused: allocating it costs more than the sums in it.
     """
 
     def __init__(self, n: int) -> None:
-        self.n, self.lonely = n, False
-        n_tiles = max(-(-n // SIDE), min(16, -(-n // LEAST_SIDE)))
-        self.side = -(-n // n_tiles)
-        self.above = blocks(n, self.side)
-        self.memory = None
+        self.n, self.memory, self.lonely = n, None, np.empty(0, np.intp)
+        self.side = -(-n // -(-n // SIDE))
+        self.blocks = blocks(n, self.side)
 
     def start(self, Z: np.ndarray) -> None:
         """Set the embeddings Z, of shape (n, k)."""
         self.left, self.right = bilinear(Z)
         self.far = -4 * self.left[:, -1].min() > 2 * RANGE
-        if self.lonely:  # as the last embeddings were
-            nearest = nearest_neighbors(self.left, self.right)
-            self.lonely = nearest.max() > 2 * RANGE - NEGLIGIBLE
-        self.left[:, -1] += nearest if self.lonely else RANGE
-        self.mirrored, self.n_kept = not self.lonely, 0
-        below = [(columns, rows) for rows, columns in self.above if rows != columns]
-        self.blocks = self.above + below if self.lonely else self.above
+        self.left[:, -1] += RANGE
+        self.n_kept = 0
         if self.memory is None:
             n_kept = min(len(self.blocks), KEPT // self.side**2)
             self.memory = np.empty((2 + n_kept, self.side, self.side))
 
-    def miss(self, weights: np.ndarray) -> bool:
-        """Whether some row's weights are so small that underflow matters; if so, start again."""
-        self.lonely = self.lonely or weights.min() <= np.exp(NEGLIGIBLE - RANGE)
-        return self.lonely and self.mirrored
+    def leave(self, weights: np.ndarray) -> None:
+        """Leave to `apart` the rows whose sums of weights are so small that underflow matters."""
+        self.lonely = np.flatnonzero(weights <= np.exp(NEGLIGIBLE - RANGE))
 
     def release(self) -> None:
         """Free the memory while few pairs contribute."""
@@ -56,14 +68,24 @@ class AllPairs:
         """A work array of the shape of a block."""
         return self.memory[-1, : shape[0], : shape[1]]
 
-    def __iter__(self) -> Iterator[tuple[slice, slice, np.ndarray, bool]]:
+    def __iter__(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
         for number, (rows, columns) in enumerate(self.blocks):
             place = min(number, len(self.memory) - 2)
             P = self.memory[place, : rows.stop - rows.start, : columns.stop - columns.start]
             if number >= self.n_kept:
                 self._fill(P, rows, columns)
                 self.n_kept = min(number + 1, len(self.memory) - 2)
-            yield rows, columns, P, self.mirrored and rows != columns
+            yield rows, columns, P
+
+    def apart(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the indices of rows that were left, and their weights of all rows, of shape (n_rows, n)."""
+        size = max(self.side**2 // self.n, 1)
+        for start in range(0, len(self.lonely), size):
+            rows = self.lonely[start : start + size]
+            P = self.left[rows] @ self.right
+            P[np.arange(len(rows)), rows] = -np.inf
+            P -= P.max(axis=1, keepdims=True)
+            yield rows, np.exp(P, out=P)
 
     def _fill(self, P, rows, columns):
         np.matmul(self.left[rows], self.right[:, columns], out=P)
@@ -72,3 +94,53 @@ class AllPairs:
         if rows == columns:
             np.fill_diagonal(P, -np.inf)
         np.exp(P, out=P)
+
+
+def expected_values(loss: SoftLoss, every: AllPairs) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of the weights of all rows, shape (n,), and the expected values e, shape (n,)."""
+    sums = np.zeros((2, every.n))
+    for rows, columns, P in every:
+        both = [(rows, columns, P), (columns, rows, P.T)]
+        for these, those, weights in both if rows != columns else both[:1]:
+            F, G = loss.factors(these, those)
+            found = weights @ G
+            sums[0, these] += found[:, -1]
+            sums[1, these] += np.einsum("ij,ij->i", F[:, :-1], found[:, :-1])
+    every.leave(sums[0])
+    for rows, P in every.apart():
+        v = loss.value(rows[:, None], np.arange(every.n))
+        sums[:, rows] = P.sum(axis=1), (P * v).sum(axis=1)
+    return sums[0], sums[1] / sums[0]
+
+
+def derivatives(
+    loss: SoftLoss, e: np.ndarray, shares: np.ndarray, every: AllPairs
+) -> Iterator[tuple[slice | np.ndarray, slice, np.ndarray]]:
+    """Yield rows, columns and W, the derivatives with respect to -d^2 of both directions together, by blocks.
+
+    W is P times a product of two matrices, and so is its sum with the mirrored term.  The derivatives of a row in
+    one direction sum to 0.
+    """
+    for rows, P in every.apart():
+        v = loss.value(rows[:, None], np.arange(every.n))
+        yield rows, slice(every.n), P * (shares[rows, None] * (v - e[rows, None]))
+    shares = shares.copy()
+    shares[every.lonely] = 0
+    for rows, columns, P in every:
+        A, B = over_p(loss, e, shares, rows, columns)
+        if rows != columns:
+            B_back, A_back = over_p(loss, e, shares, columns, rows)
+            A, B = np.concatenate([A, A_back], axis=1), np.concatenate([B, B_back], axis=1)
+        W = np.matmul(A, B.T, out=every.scratch(P.shape))
+        W *= P
+        yield rows, columns, W
+
+
+def over_p(
+    loss: SoftLoss, e: np.ndarray, shares: np.ndarray, rows: slice, columns: slice
+) -> tuple[np.ndarray, np.ndarray]:
+    """Factor shares_i (v_ij - e_i), the derivatives in one direction over P_ij, into A B^T."""
+    F, G = loss.factors(rows, columns)
+    A = shares[rows, None] * F
+    A[:, -1] *= -e[rows]
+    return A, G

@@ -24,10 +24,13 @@ class NearPairs:
         self.margin = np.log(n_rows / NEGLIGIBLE)
         self.most = min(max(n_rows**2 // 64, 4 * n_rows), max(2**19, 64 * n_rows))
         self.reach = 1.1  # radius of the search, relative to the necessary one
-        self.searched = None
+        self.searched, self.pause = None, 0
 
     def __call__(self, Z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         """Return i, j and the logarithm of the weights (up to a constant for each i), sorted by i, or None."""
+        if self.pause > 0:
+            self.pause -= 1
+            return None
         nearest = None
         if self.searched is not None:
             nearest = squared_distances(Z, np.arange(len(Z)), self.neighbor)  # or less
@@ -92,12 +95,14 @@ class NearPairs:
         return False
 
     def _too_many(self, left, right, margin):
-        """Whether there are too many pairs, estimated from some of the rows."""
+        """Whether there are too many pairs, estimated from some of the rows; if far too many, soon is too early too."""
         some = np.arange(0, len(left), max(len(left) // 64, 1))
         D = left[some] @ right
         D[np.arange(len(some)), some] = -np.inf
         n_near = np.count_nonzero(self.reach**2 * (D.max(axis=1, keepdims=True) - margin) <= D)
-        return 0.75 * n_near / len(some) * len(left) > self.most  # many pairs are found from both ends
+        excess = 0.75 * n_near / len(some) * len(left) / self.most  # many pairs are found from both ends
+        self.pause = int(np.log2(max(excess, 1)) / 2)
+        return excess > 1
 
     def _store(self, i, j, n):
         """Keep the pairs i < j, and for both directions the place of each pair among them."""
@@ -130,8 +135,14 @@ def blocks(n: int, side: int) -> list[tuple[slice, slice]]:
 
 def bilinear(Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Factor -|z_i - z_j|^2 into a product of (n, k + 2) and (k + 2, n)."""
-    squares, ones = np.einsum("ij,ij->i", Z, Z)[:, None], np.ones((len(Z), 1), Z.dtype)
-    return np.hstack([2 * Z, -ones, -squares]), np.ascontiguousarray(np.hstack([Z, squares, ones]).T)
+    n, k = Z.shape
+    left, right = np.empty((n, k + 2), Z.dtype), np.empty((k + 2, n), Z.dtype)
+    np.multiply(2, Z, out=left[:, :k])
+    right[:k] = Z.T
+    np.einsum("ij,ij->i", Z, Z, out=right[k])
+    left[:, k], right[k + 1] = -1, 1
+    np.negative(right[k], out=left[:, k + 1])
+    return left, right
 
 
 def squared_distances(Z: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:

@@ -1,37 +1,17 @@
 """Soft neighbours: the objective of NCA and MLKR, minimised by L-BFGS in bounded memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from typing import Protocol
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
-from metricnets._linalg import centered, in_span, joined, split, standardized
-from metricnets.linear._pairwise.all_pairs import AllPairs
+from metricnets._linalg import in_span, joined, split, standardized
+from metricnets.linear._pairwise.all_pairs import AllPairs, SoftLoss, derivatives, expected_values
 from metricnets.linear._pairwise.near_pairs import NearPairs
 from metricnets.linear._solvers.lbfgs import minimize_smooth
 
 START = 4.0  # initial mean squared distance, over log(n)
-
-
-class SoftLoss(Protocol):
-    """A loss of the expected values e_i = sum_j p_ij v_ij of soft neighbours."""
-
-    def value(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        """Compute v_ij, pair by pair, for arrays of rows i and j."""
-
-    def factors(self, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
-        """Factor v = F G^T for two slices of rows.
-
-        Returns
-        -------
-        F, G : ndarrays of shape (n_rows, r + 1) and (n_columns, r + 1)
-            With ones as their last columns, which the product leaves out.
-        """
-
-    def total(self, e: np.ndarray) -> tuple[float, np.ndarray]:
-        """Compute the loss, and its derivatives with respect to e."""
 
 
 def soften(
@@ -44,6 +24,7 @@ def soften(
     ftol: float,
     gtol: float,
     report: Callable[[float], None],
+    first_step: float | None = None,
 ) -> tuple[np.ndarray, int, bool]:
     """Minimise the loss of the soft neighbours of ``X @ L.T`` over L, by L-BFGS.
 
@@ -59,6 +40,8 @@ def soften(
         Stop at this change of the loss, relative to the loss or 1, or at this largest entry of its gradient.
     report : callable
         Called with the loss after every iteration.
+    first_step : float or None
+        Length of the first step over `length_in_span` of L; None for a length of 1.
 
     Returns
     -------
@@ -67,18 +50,37 @@ def soften(
     converged : bool
     """
     X, units = standardized(X)
+    n, length = X.shape[0], length_in_span(len(L), X)
     X, basis = (X, None) if issparse(X) else in_span(X)
     L, left, rest = split(L * units, basis)
-    n = X.shape[0]
-    sharpness = 2 * (X @ L.T).var(axis=0).sum() / np.log(n)  # mean squared distance over log(n)
+    spread = (X @ L.T).var(axis=0).sum()
+    sharpness = 2 * spread / np.log(n)  # mean squared distance over log(n)
     if rescale and sharpness > 0 and not 1 <= sharpness <= 2 * START:
         scale = np.sqrt(START / sharpness)
-        L, rest = scale * L, scale * rest
+        L, rest, spread = scale * L, scale * rest, scale**2 * spread
     near, every = NearPairs(n), AllPairs(n)
     objective = partial(soft_loss, loss, X=X, near=near, every=every)
-    L, n_iter, converged = minimize_smooth(objective, L, ftol=ftol, gtol=gtol, max_iter=max_iter, report=report)
+    L, n_iter, converged = minimize_smooth(
+        objective,
+        L,
+        ftol=ftol,
+        gtol=gtol,
+        max_iter=max_iter,
+        report=report,
+        first_step=first_step * length * np.sqrt(spread) if first_step else 1.0,
+    )
     every.release()  # SciPy keeps the loss in a reference cycle
     return joined(L, left, basis, rest) / units, n_iter, converged
+
+
+def length_in_span(k: int, X: np.ndarray) -> float:
+    """Length of a map to k dimensions in the span of standardised rows X, if its embeddings have a total variance of 1.
+
+    It is that of min(k, rank) rows of the multiple of the identity that gives this variance: unlike the norm of L it
+    is the same in all coordinates of the span, and features that do not vary have no part in it.
+    """
+    n_varying = np.count_nonzero(abs(X).sum(axis=0))
+    return np.sqrt(min(k, X.shape[0] - 1) / max(n_varying, 1))
 
 
 def soft_loss(
@@ -101,7 +103,8 @@ def soft_loss(
     loss : float
     gradient : ndarray of shape (k, d)
     """
-    Z = centered(X @ L.T)
+    Z = X @ L.T
+    Z -= Z.mean(axis=0)
     pairs = near(Z)
     if pairs is None:
         return dense_loss(loss, L, X, Z, every)
@@ -131,61 +134,17 @@ def dense_loss(
     """Compute `soft_loss` from all pairs, block by block, by matrix products and exponentials."""
     every.start(Z)
     weights, e = expected_values(loss, every)
-    if every.miss(weights):
-        every.start(Z)
-        weights, e = expected_values(loss, every)
     objective, slopes = loss.total(e)
     embedded = issparse(X) or 2 * Z.shape[1] < X.shape[1]  # two products with Z instead of one with X
     Y = Z if embedded else X
-    ends, pulls = np.zeros_like(Y), np.zeros(len(Z))
+    ends, pulls, ones = np.zeros(Y.shape), np.zeros(len(Z)), np.ones(len(Z))
     for rows, columns, W in derivatives(loss, e, slopes / weights, every):
         ends[rows] += W @ Y[columns]
         if embedded:
             ends[columns] += W.T @ Y[rows]
-        pulls[rows] += W.sum(axis=1)
-        pulls[columns] += W.sum(axis=0)
+        pulls[rows] += W @ ones[columns]
+        pulls[columns] += ones[rows] @ W
     if embedded:
         return objective, 2 * (ends - pulls[:, None] * Z).T @ X
     half = X.T @ (ends - pulls[:, None] / 2 * X)
     return objective, 2 * L @ (half + half.T)
-
-
-def expected_values(loss: SoftLoss, every: AllPairs) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of the weights of all rows, shape (n,), and the expected values e, shape (n,)."""
-    sums = np.zeros((2, every.n))
-    for rows, columns, P, mirrored in every:
-        both = [(rows, columns, P), (columns, rows, P.T)]
-        for these, those, weights in both if mirrored else both[:1]:
-            F, G = loss.factors(these, those)
-            found = weights @ G
-            sums[0, these] += found[:, -1]
-            sums[1, these] += np.einsum("ij,ij->i", F[:, :-1], found[:, :-1])
-    return sums[0], sums[1] / sums[0]
-
-
-def derivatives(
-    loss: SoftLoss, e: np.ndarray, shares: np.ndarray, every: AllPairs
-) -> Iterator[tuple[slice, slice, np.ndarray]]:
-    """Yield rows, columns and W, the derivatives with respect to -d^2 of both directions together, by blocks.
-
-    W is P times a product of two matrices, and so is its sum with the mirrored term.  The derivatives of a row in
-    one direction sum to 0.
-    """
-    for rows, columns, P, mirrored in every:
-        A, B = over_p(loss, e, shares, rows, columns)
-        if mirrored:
-            B_back, A_back = over_p(loss, e, shares, columns, rows)
-            A, B = np.concatenate([A, A_back], axis=1), np.concatenate([B, B_back], axis=1)
-        W = np.matmul(A, B.T, out=every.scratch(P.shape))
-        W *= P
-        yield rows, columns, W
-
-
-def over_p(
-    loss: SoftLoss, e: np.ndarray, shares: np.ndarray, rows: slice, columns: slice
-) -> tuple[np.ndarray, np.ndarray]:
-    """Factor shares_i (v_ij - e_i), the derivatives in one direction over P_ij, into A B^T."""
-    F, G = loss.factors(rows, columns)
-    A = shares[rows, None] * F
-    A[:, -1] *= -e[rows]
-    return A, G

@@ -30,6 +30,7 @@ def minimize_smooth(
     report: Callable[[float], None],
     bounds: optimize.Bounds | None = None,
     memory: int = MEMORY,
+    first_step: float = 1.0,
 ) -> tuple[np.ndarray, int, bool]:
     """Minimise a smooth function by SciPy's L-BFGS-B.
 
@@ -50,6 +51,8 @@ def minimize_smooth(
     bounds : scipy.optimize.Bounds or None
     memory : int
         Number of steps from which the curvature is estimated.
+    first_step : float
+        Length of the first step, along the gradient: there is no curvature yet.
 
     Returns
     -------
@@ -59,8 +62,10 @@ def minimize_smooth(
         At least 1: the evaluation at the start counts as an iteration.
     converged : bool
     """
-    watched, x, converged = _Watched(objective, start.shape, report), start.ravel(), False
-    options = {"maxcor": memory, "ftol": max(ftol, ROUNDING), "gtol": gtol, "maxfun": 100 * max_iter}
+    unit = first_step or 1.0  # SciPy's first step has length 1
+    watched, x, converged = _Watched(objective, start.shape, report, unit), start.ravel() / unit, False
+    options = {"maxcor": memory, "ftol": max(ftol, ROUNDING), "gtol": gtol * unit, "maxfun": 100 * max_iter}
+    bounds = bounds and optimize.Bounds(bounds.lb / unit, bounds.ub / unit)
     how = {"jac": True, "method": "L-BFGS-B", "bounds": bounds, "callback": watched.count}
     try:
         while watched.n_iter < max_iter:
@@ -74,22 +79,23 @@ def minimize_smooth(
             watched.count(x)
     except NearEnough:
         x, converged = watched.x, True
-    return x.reshape(start.shape), max(watched.n_iter, 1), converged
+    return unit * x.reshape(start.shape), max(watched.n_iter, 1), converged
 
 
 @dataclass
 class _Watched:
-    """An objective of flat arrays, as SciPy needs it, that keeps the last point and counts iterations."""
+    """An objective of flat arrays in some unit, as SciPy needs it, that keeps the last point and counts iterations."""
 
     objective: Callable
     shape: tuple
     report: Callable
+    unit: float
     n_iter: int = 0
 
     def __call__(self, x):
         self.x = x.copy()
-        self.value, gradient = self.objective(self.x.reshape(self.shape))
-        return self.value, gradient.ravel()
+        self.value, gradient = self.objective(self.unit * self.x.reshape(self.shape))
+        return self.value, self.unit * gradient.ravel()
 
     def count(self, x):
         self.n_iter += 1
