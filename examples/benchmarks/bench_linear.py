@@ -5,6 +5,9 @@ peak, and the objective of the paper, computed by the same naive function for th
 are the defaults of both, which are the same.  metric-learn needs an environment of its own, as it does not work with
 scikit-learn 1.8 or later: ``make bench-linear`` sets up .venv-metric-learn and runs this script with
 ``--peer .venv-metric-learn/bin/python``.  Without ``--peer`` only this package is measured.
+
+``--nca`` compares NCA with that of scikit-learn instead, both with their defaults; with ``--data DIR``, or
+METRICNETS_DATA, on more sets.
 """
 
 import argparse
@@ -21,8 +24,12 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import load_digits, make_classification
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine, make_classification
+from sklearn.decomposition import PCA
+from sklearn.model_selection import StratifiedShuffleSplit
+from sklearn.neighbors import KNeighborsClassifier, NeighborhoodComponentsAnalysis
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 DATA = ["digits 1797 x 64", "made 5000 x 100"]
 # learner -> what it is fitted to
@@ -44,6 +51,7 @@ LEARNERS = {
 }
 SETTINGS = {
     "SDML": {"balance_param": 1e-5},  # with the default metric-learn fails
+    "NCA": {"tol": 2.2e-9},  # the default of metric-learn
     "MLKR": {"max_iter": 100},  # the default, 1000, is 40 minutes of metric-learn on 5000 x 100
 }
 OURS = {"MMC": {"shrinkage": None}}  # the paper's problem, which metric-learn solves; MMC_Supervised has our default
@@ -252,6 +260,113 @@ def show(learner, data, options):
     print(row + ("" if more is None else "   more is better" if more else "   less is better"), flush=True)
 
 
+# ------------------------------------------------------------------------------------------------
+# NCA beside that of scikit-learn
+
+
+def digits(n, divisor=1):
+    X, y = load_digits(return_X_y=True)
+    rows = np.random.default_rng(0).permutation(len(X))[:n]
+    return X[rows] / divisor, y[rows]
+
+
+def wide():
+    return make_classification(300, 1000, n_informative=30, n_classes=5, random_state=0)
+
+
+def scaled(data):
+    return StandardScaler().fit_transform(data[0]), data[1]
+
+
+def stored(name, folder, n_components=None):
+    """Points and classes of a file; as principal components, as scikit-learn needs minutes on thousands of features."""
+    with np.load(folder / f"{name}.npz", allow_pickle=True) as arrays:
+        X, y = arrays["X"].astype(float), arrays["y"]
+    return PCA(n_components, random_state=0).fit_transform(X) if n_components else X, y
+
+
+SHIPPED = {
+    "iris": lambda: load_iris(return_X_y=True),
+    "wine": lambda: load_wine(return_X_y=True),
+    "wine, scaled": lambda: scaled(load_wine(return_X_y=True)),
+    "breast cancer": lambda: load_breast_cancer(return_X_y=True),
+    "breast cancer, scaled": lambda: scaled(load_breast_cancer(return_X_y=True)),
+    "digits, 200": lambda: digits(200),
+    "digits, 600": lambda: digits(600),
+    "digits, 600, scaled": lambda: scaled(digits(600)),
+    "digits": lambda: digits(1797),
+    "digits, over 16": lambda: digits(1797, 16),
+    "digits, scaled": lambda: scaled(digits(1797)),
+    "made 1000 x 100": lambda: load("made 1000 x 100"),
+    "made 3000 x 20": lambda: load("made 3000 x 20"),
+    "made 300 x 1000": lambda: scaled(wide()),
+}
+STORED = {"uspst": 50, "binaryalphadigs": 50, "olivetti": 100}  # and how many principal components
+
+
+def timed(learner, X, y):
+    start = time.process_time()
+    learner.fit(X, y)
+    return time.process_time() - start
+
+
+def seconds_to(goal, X, y, repeats):
+    """CPU seconds of the fit with the fewest iterations that reaches an objective, and NaN if none does."""
+    from metricnets import NCA
+
+    for max_iter in range(1, 101):
+        learner = NCA(max_iter=max_iter)
+        seconds = [timed(learner, X, y)]
+        if nca(learner.components_, X, y) >= goal:
+            return np.median(seconds + [timed(learner, X, y) for _ in range(repeats - 1)])
+        if learner.n_iter_ < max_iter:
+            break
+    return np.nan
+
+
+def accuracy(cls, X, y, n_splits=5):
+    """Accuracy of three nearest neighbours on held-out thirds."""
+    found = []
+    for train, test in StratifiedShuffleSplit(n_splits, test_size=0.3, random_state=0).split(X, y):
+        L = cls().fit(X[train], y[train]).components_ if cls else np.eye(X.shape[1])
+        knn = KNeighborsClassifier(3).fit(X[train] @ L.T, y[train])
+        found.append(knn.score(X[test] @ L.T, y[test]))
+    return np.mean(found)
+
+
+def beside_scikit_learn(name, X, y, repeats=3):
+    """Print a row: times, interleaved, and objectives of both, their ratio, and accuracies."""
+    from metricnets import NCA
+
+    classes = NeighborhoodComponentsAnalysis, NCA
+    seconds, found = np.empty((repeats, 2)), [cls() for cls in classes]
+    for cls in classes:
+        cls(max_iter=1).fit(X[::3], y[::3])  # so that what is imported on first use is not timed
+    for row in seconds:
+        row[:] = [timed(learner, X, y) for learner in found]
+    values = [nca(learner.components_, X, y) for learner in found]
+    to_theirs = seconds_to(values[0] - 1e-9, X, y, repeats)
+    row = f"{name:22s}"
+    for learner, median, value in zip(found, np.median(seconds, axis=0), values):
+        row += f"{median:10.3f} s{learner.n_iter_:5d}{value:9.5f}"
+    row += f"{np.median(seconds[:, 1] / seconds[:, 0]):9.2f}{to_theirs / np.median(seconds[:, 0]):9.2f}"
+    print(row + "  " + "".join(f"{accuracy(cls, X, y):7.3f}" for cls in (None, *classes)), flush=True)
+
+
+def compare_nca(quick, folder):
+    warnings.simplefilter("ignore")
+    sets = dict(SHIPPED)
+    for name, n_components in STORED.items():
+        if folder and (folder / f"{name}.npz").exists():
+            sets[name] = lambda name=name, n_components=n_components: stored(name, folder, n_components)
+    print(f"{'':22s}scikit-learn  iter  objective      ours iter objective    times: to its    kNN:  raw, theirs, ours")
+    with threadpool_limits(1):
+        for name, data in sets.items():
+            X, y = data()
+            if not quick or X.size <= 15_000:
+                beside_scikit_learn(name, X, y)
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--work"]:
         work(*sys.argv[2:])
@@ -260,8 +375,13 @@ if __name__ == "__main__":
     parser.add_argument("--quick", action="store_true", help="a fifth of the rows")
     parser.add_argument("--peer", help="a Python that has metric-learn 0.7.0 and scikit-learn 1.2 to 1.5")
     parser.add_argument("--only", nargs="+", choices=LEARNERS, default=list(LEARNERS), metavar="LEARNER")
+    parser.add_argument("--nca", action="store_true", help="NCA beside that of scikit-learn")
+    parser.add_argument("--data", type=Path, default=os.environ.get("METRICNETS_DATA"), help="folder of more sets")
     parser.add_argument("--timeout", type=float, default=900, help="seconds for a fit (default: 900)")
     options = parser.parse_args()
+    if options.nca:
+        compare_nca(options.quick, options.data and Path(options.data))
+        sys.exit()
     for data in DATA:
         print(f"\n{data}, of 10 classes{', a fifth of the rows' if options.quick else ''}")
         print(f"{'':16s}{'metricnets':>10s}  iter  added  objective  {'metric-learn' if options.peer else ''}")
