@@ -25,7 +25,7 @@ class NCA(LinearMetric):
         maximise  sum_i sum_{j: y_j = y_i} p_ij,   p_ij = softmax over j != i of -||L x_i - L x_j||^2.
 
     The solver is L-BFGS, on centred features in units of their standard deviations, which changes the
-    path of the solver but not the problem.
+    path of the solver but not the problem, and from a first step of a tenth of the length of L.
 
     Cost of an iteration, with k components: if the weights of most pairs are negligible, as they soon are in many
     dimensions, the m other pairs are found by a search in single precision, n^2 k flops and no exponentials, and kept
