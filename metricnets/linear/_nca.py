@@ -87,7 +87,6 @@ default='auto'
     random_state: Seed = None
 
     _sparse = "csr"
-    _tolerances = 5e-6, 1e-5  # of the change and of the gradient, for tol=None
 
     def _solve_points(self, X, y):
         codes = class_codes(y)
@@ -98,7 +97,6 @@ default='auto'
         order = np.argsort(codes, kind="stable")  # the rows of a class follow one another
         X, codes = X[order], codes[order]
         L = initial_components(self.init, self.n_components, X, codes, self.random_state)
-        ftol, gtol = self._tolerances if self.tol is None else (self.tol, self.tol)
         with progress(self) as report:
             L, self.n_iter_, report.converged = soften(
                 ClassLoss(codes),
@@ -106,8 +104,8 @@ default='auto'
                 X,
                 rescale=isinstance(self.init, str),
                 max_iter=self.max_iter,
-                ftol=ftol,
-                gtol=gtol,
+                ftol=5e-6 if self.tol is None else self.tol,
+                gtol=1e-5 if self.tol is None else self.tol,
                 report=report,
                 first_step=FIRST_STEP,
             )
