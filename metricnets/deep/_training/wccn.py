@@ -16,6 +16,7 @@ from metricnets.networks import Residual, fixed_linear
 RANK = 256  # number of principal components, at most
 RIDGES = (0.3, 3.0, 0.03, 10.0)
 VARIES = 1e-24  # variance of a feature, with the largest one 1, that is not rounding in double precision
+ROUNDING = 1e-5  # range of a component, with the largest one 1, that is rounding in single precision
 LIFTS = (0.0, 1.0)
 N_ROWS, N_NUMBERS = 10_000, 2**22  # samples from which the map is computed, and their features in all
 N_JUDGED = 2_000  # samples on which ridge, lift and scales are chosen
@@ -86,13 +87,17 @@ def whitening_layer(X, standardize, points, similarity, n_components, normalize,
 def principal_layer(X, standardize, n_components, seed):
     """A rotation to principal components as a layer after ``standardize``, scaled to a mean squared norm of 1.
 
-    If there are as many components as features, the distances of points are kept.
+    If there are as many components as features, the distances of all points are kept, also of those that are not in the
+    span of X.
     """
-    rows = np.random.default_rng(seed).permutation(len(X))[: _n_rows(X)]
-    Z = standardize(torch.from_numpy(X[rows].astype(float))).numpy()
+    rng = np.random.default_rng(seed)
+    Z = standardize(torch.from_numpy(X[rng.permutation(len(X))[: _n_rows(X)]].astype(float))).numpy()
     basis = principal_basis(Z, np.ones(X.shape[1]), n_components)
+    norm = np.sqrt(((Z @ basis.T) ** 2).sum(axis=1).mean())
+    n_others = min(n_components, X.shape[1]) - len(basis)
+    others = np.linalg.qr(np.c_[basis.T, rng.normal(size=(X.shape[1], n_others))])[0].T[len(basis) :]
     L = np.zeros((n_components, X.shape[1]))
-    L[: len(basis)] = basis / max(np.sqrt(((Z @ basis.T) ** 2).sum(axis=1).mean()), 1e-300)
+    L[: len(basis) + n_others] = np.r_[basis, others] / (norm or 1.0)
     return fixed_linear(L, np.zeros(n_components))
 
 
@@ -104,7 +109,8 @@ def _n_rows(X):
 def added_from_zero(network, last, X):
     """Residual network that starts as the identity: a network, whose layer ``last`` is set to 0, added to points."""
     nn.init.zeros_(last.weight)
-    n_varying = int((X.amax(0) > X.amin(0)).sum())
+    spans = X.amax(0) - X.amin(0)
+    n_varying = int((spans > ROUNDING * spans.max()).sum())
     return Residual(network, n_varying**0.5)
 
 
