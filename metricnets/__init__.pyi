@@ -29,6 +29,8 @@ from metricnets.linear._gmml import GMML as GMML
 from metricnets.linear._gmml import GMML_Supervised as GMML_Supervised
 from metricnets.linear._itml import ITML as ITML
 from metricnets.linear._itml import ITML_Supervised as ITML_Supervised
+from metricnets.linear._kissme import KISSME as KISSME
+from metricnets.linear._kissme import KISSME_Supervised as KISSME_Supervised
 from metricnets.linear._lda import LDA as LDA
 from metricnets.linear._ldml import LDML as LDML
 from metricnets.linear._ldml import LDML_Supervised as LDML_Supervised
@@ -47,6 +49,7 @@ from metricnets.linear._scml import SCML as SCML
 from metricnets.linear._scml import SCML_Supervised as SCML_Supervised
 from metricnets.linear._sdml import SDML as SDML
 from metricnets.linear._sdml import SDML_Supervised as SDML_Supervised
+from metricnets.linear._xqda import XQDA as XQDA
 from metricnets.predictors._aaknn import AAKNN as AAKNN
 from metricnets.predictors._mlknn import MLKNN as MLKNN
 from metricnets.predictors._pairs_classifier import PairsClassifier as PairsClassifier

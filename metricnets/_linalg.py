@@ -1,7 +1,7 @@
 """Symmetric matrices, whose eigenvalues are clipped only in this file, and the origin of points."""
 
 import numpy as np
-from scipy.linalg import eigh, qr
+from scipy.linalg import eigh, eigvalsh, qr
 from scipy.sparse import csr_matrix, issparse, spmatrix
 from sklearn.utils.sparsefuncs import inplace_column_scale, mean_variance_axis
 
@@ -80,6 +80,12 @@ def inverse_root(M: np.ndarray, rescale: bool = True) -> np.ndarray:
         return W
     Q, _ = qr(units[:, None] * vectors[:, kept], mode="economic")  # the range of M
     return Q @ (Q.T @ W)
+
+
+def singular(M: np.ndarray) -> bool:
+    """Whether a positive semi-definite matrix is numerically singular."""
+    values = eigvalsh(M)
+    return values[0] <= len(M) * np.finfo(M.dtype).eps * values[-1]
 
 
 def discriminants(within: np.ndarray, means: np.ndarray, priors: np.ndarray) -> np.ndarray:

@@ -61,7 +61,7 @@ PRIVATE_SCIKIT_LEARN = {"metricnets._params"}
 # The files of a package that its other files may import, besides those of its folders of machinery.
 SHELLS = {
     "deep": {"_base", "_perceptron", "_supervised", "_pairs"},
-    "linear": {"_base", "_near_prior", "_weakly_supervised"},
+    "linear": {"_base", "_cross_view", "_near_prior", "_weakly_supervised"},
     "predictors": {"_base"},
     "losses": {"_ops"},
     "protocols": {"_common"},
@@ -130,7 +130,7 @@ def test_machinery_imports_machinery_alone(module):
 
 
 def test_a_shell_stands_last_among_the_bases_of_a_linear_method():
-    shells = ["metricnets.linear._base", "metricnets.linear._weakly_supervised"]
+    shells = [f"metricnets.linear.{name}" for name in ("_base", "_cross_view", "_weakly_supervised")]
     for name in metricnets.linear.__all__:
         cls = getattr(metricnets.linear, name)
         assert cls.__module__ not in shells

@@ -133,14 +133,17 @@ class LinearMetric(MahalanobisMetric):
         self : object
             The fitted learner.
         """
+        X, y = self._validated(X, y)
+        return self._keep(self._solve_points(self._ready(X), y), X.dtype)
+
+    def _validated(self, X, y):
+        """Points, looked up, and y as ``_labels`` gives it."""
         X = points_of(X, self.preprocessor)
         y = y if y is None else self._labels(y)
-        if self._supervised:
-            checks = {"accept_sparse": self._sparse, "multi_output": self._multi_output}
-            X, y = validate_data(self, X, y, dtype=FLOATS, ensure_min_samples=2, **checks)
-        else:
-            X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
-        return self._keep(self._solve_points(self._ready(X), y), X.dtype)
+        if not self._supervised:
+            return validate_data(self, X, dtype=FLOATS, ensure_min_samples=2), y
+        checks = {"accept_sparse": self._sparse, "multi_output": self._multi_output}
+        return validate_data(self, X, y, dtype=FLOATS, ensure_min_samples=2, **checks)
 
     def _labels(self, y):
         """Hook: encode y before validation, which refuses labels that are unknown."""

@@ -1,12 +1,12 @@
 """GMML: geometric mean metric learning, in closed form."""
 
 import numpy as np
-from scipy.linalg import cholesky, eigvalsh, solve_triangular, svd
+from scipy.linalg import cholesky, solve_triangular, svd
 
 from metricnets._initialization import initial_metric, is_identity
-from metricnets._linalg import extended_components, in_span, inverse_root
+from metricnets._linalg import extended_components, in_span, inverse_root, singular
 from metricnets._params import NonNegative, Parametrized, Prior, Seed, ZeroToOne, random_state_of
-from metricnets.linear._pairwise.differences import pair_differences
+from metricnets.linear._pairwise.differences import pair_differences, scatter
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
 
@@ -112,11 +112,6 @@ class GMML_Supervised(_BaseGMML, PairsFromLabels):  # noqa: N801
     """
 
 
-def scatter(differences: np.ndarray) -> np.ndarray:
-    """Mean outer product (d, d) of the rows of ``differences`` (n, d)."""
-    return differences.T @ differences / len(differences)
-
-
 def regularized(
     S: np.ndarray, D: np.ndarray, prior: np.ndarray, share: float, n_outside: int
 ) -> tuple[np.ndarray, np.ndarray, float, float]:
@@ -132,12 +127,6 @@ def regularized(
     of_S = share * of_S / (np.trace(inverse) + n_outside)
     of_D = share * of_D / (np.trace(prior) + n_outside)
     return S + of_S * inverse, D + of_D * prior, of_S, of_D
-
-
-def singular(M: np.ndarray) -> bool:
-    """Whether a positive semi-definite matrix is numerically singular."""
-    values = eigvalsh(M)
-    return values[0] <= len(M) * np.finfo(M.dtype).eps * values[-1]
 
 
 def geodesic(S: np.ndarray, D: np.ndarray, t: float) -> np.ndarray:

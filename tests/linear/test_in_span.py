@@ -24,6 +24,9 @@ EXACT = {
     "LSML_Supervised": {"random_state": 0, "tol": 1e-9},
     "LDML_Supervised": {"random_state": 0, "tol": 1e-8},
     "RAML": {},
+    "KISSME_Supervised": {},
+    "KISSME": {},
+    "XQDA": {},
     "NCA": {"tol": 1e-9, "n_components": 35, "init": "identity", "max_iter": 500},
     "MLKR": {"tol": 1e-12, "n_components": 3, "init": "pca"},
 }
@@ -32,7 +35,7 @@ EXACT = {
 def arguments(name):
     if name == "SCML":
         return (X[RNG.permutation(30)[:27].reshape(9, 3)],)
-    if name == "ITML":
+    if name in ("ITML", "KISSME"):
         rows = np.random.default_rng(1).integers(30, size=(200, 2))
         return X[rows], np.where(y[rows[:, 0]] == y[rows[:, 1]], 1, -1)
     return X, y

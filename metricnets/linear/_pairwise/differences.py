@@ -1,4 +1,4 @@
-"""Differences of the two points of each pair, and their units."""
+"""Differences of the two points of each pair, their mean scatter, and their units."""
 
 import numpy as np
 
@@ -6,6 +6,11 @@ import numpy as np
 def pair_differences(X: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """X[i] − X[j] for pairs (n_pairs, 2) of rows i, j; of shape (n_pairs, d)."""
     return X[pairs[:, 0]] - X[pairs[:, 1]]
+
+
+def scatter(differences: np.ndarray) -> np.ndarray:
+    """Mean outer product (d, d) of the rows of ``differences`` (n, d)."""
+    return differences.T @ differences / len(differences)
 
 
 def in_units(differences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,91 @@
+"""The shell of learners from all pairs of samples of one class and of two, in all views or across views."""
+
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_consistent_length
+
+from metricnets._labels import plain, read, supervised_codes
+from metricnets._linalg import centered, in_span
+from metricnets._params import fitting
+from metricnets.linear._base import LinearMetric
+from metricnets.linear._pairwise.class_pairs import class_scatters
+
+
+class CrossViewMetric(LinearMetric):
+    """Mahalanobis metric learned from the scatters of all similar and of all dissimilar pairs of samples.
+
+    Labels that are None, NaN or negative numbers are unknown: these samples are left out.  Hook: ``_solve_scatters``.
+    """
+
+    __metadata_request__fit = {"view": True}
+
+    _labels = staticmethod(supervised_codes)
+
+    @fitting
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, *, view: ArrayLike | None = None) -> Self:
+        """Learn the metric from classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
+            Training points.
+        y : array-like of shape (n_samples,)
+            Classes, such as persons; None, NaN or a negative number where the class is unknown.
+        view : array-like of shape (n_samples,) or None, default=None
+            The view of each sample, such as the number or the name of its camera.  Pairs are then of samples of two
+            views only.  None takes the pairs of all samples.
+
+        Returns
+        -------
+        self : object
+            The fitted learner.
+
+        Raises
+        ------
+        ValueError
+            If X, y or view do not have this form, or there is no similar or no dissimilar pair.
+        """
+        X, codes = self._validated(X, y)
+        known = codes >= 0
+        views = None if view is None else view_codes(view, known)
+        Z, basis = in_span(centered(self._ready(X)[known]))
+        S, D, *counts = class_scatters(Z, codes[known], views)
+        for kind, count in zip(("similar", "dissimilar"), counts):
+            if count == 0:
+                where = "" if view is None else " across views"
+                raise ValueError(
+                    f"y gives no {kind} pairs{where}; it needs two classes, and two samples{where} in one of them."
+                )
+        rank = max(min(len(Z) - 1, X.shape[1]), 1)
+        return self._keep(self._solve_scatters(S, D, rank, basis), X.dtype)
+
+    def _solve_scatters(self, S, D, rank, basis):
+        """Learn L from scatters of differences.
+
+        Parameters
+        ----------
+        S, D : ndarray of shape (r, r)
+            Mean outer products of the differences of similar and of dissimilar pairs, in coordinates of the span.
+        rank : int
+            Number of directions in which samples can differ.
+        basis : ndarray of shape (n_features, r), or None if the coordinates are the features
+
+        Returns
+        -------
+        L : ndarray of shape (n_components, n_features)
+        """
+        raise NotImplementedError
+
+
+def view_codes(view: ArrayLike, known: np.ndarray) -> np.ndarray:
+    """Number the views of the samples that are ``known``; ValueError unless each has one, and there are two views."""
+    names, missing, _ = read(view)
+    check_consistent_length(known, names)
+    if missing.any():
+        raise ValueError(f"view is None or NaN for {missing.sum()} samples; every sample needs one.")
+    views, codes = np.unique(plain(names), return_inverse=True)
+    if len(views) < 2:
+        raise ValueError(f"view has one value only, {views[0]!s}; leave it None to compare all samples.")
+    return codes[known]

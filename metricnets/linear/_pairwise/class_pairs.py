@@ -1,0 +1,48 @@
+"""Mean scatters of the differences of all pairs of samples of one class, and of two, without forming the pairs."""
+
+import numpy as np
+
+
+def class_scatters(
+    X: np.ndarray, codes: np.ndarray, views: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, int, int]:
+    """Mean scatters of the differences of similar and of dissimilar pairs.
+
+    The pairs are those of two rows of X; with ``views`` the rows are of two views.  They are counted by inclusion and
+    exclusion: the pairs of one class and two views are those of one class less those of one class and one view.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    codes : ndarray of int of shape (n,)
+        Classes, numbered from 0.
+    views : ndarray of int of shape (n,) or None
+        Views, numbered from 0.
+
+    Returns
+    -------
+    similar, dissimilar : ndarray of shape (d, d)
+        0 if there are no such pairs.
+    n_similar, n_dissimilar : int
+    """
+    same, n_same = sum_within(X, codes)
+    total, n_total = sum_within(X, np.zeros(len(X), int))
+    if views is not None:
+        of_view, n_of_view = sum_within(X, views)
+        of_both, n_of_both = sum_within(X, codes * (views.max() + 1) + views)
+        same, n_same = same - of_both, n_same - n_of_both
+        total, n_total = total - of_view, n_total - n_of_view
+    n_other = n_total - n_same
+    return same / max(n_same, 1), (total - same) / max(n_other, 1), n_same, n_other
+
+
+def sum_within(X: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, int]:
+    """Σ (x − x')(x − x')ᵀ over the pairs of rows of one group, and their number.
+
+    For a group of n rows with mean m it is n Σ (x − m)(x − m)ᵀ.
+    """
+    _, groups, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    order = np.argsort(groups, kind="stable")
+    means = np.add.reduceat(X[order], np.cumsum(sizes) - sizes) / sizes[:, None]
+    deviations = X - means[groups]
+    return (deviations * sizes[groups, None]).T @ deviations, int((sizes * (sizes - 1) // 2).sum())
