@@ -29,8 +29,8 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import NeighborhoodComponentsAnalysis
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler, normalize
 from tqdm.auto import tqdm
 
 import metricnets as mn
@@ -41,7 +41,7 @@ from metricnets.tuple_learners import PairsMixin, QuadrupletsMixin, TripletsMixi
 FILE = "viper_mdf.npz"
 RANKS = (1, 10, 20)
 PUBLISHED = {"KISSME, as published": (26.9, 70.0, 83.5)}
-QUICK = ("Euclidean", "LFDA", "ITML", "EmbeddingNet, npair")
+QUICK = ("Euclidean", "LFDA", "ITML", "KISSME, five sizes", "EmbeddingNet, npair")
 
 
 def cameras(y):
@@ -87,21 +87,41 @@ class FromPersons(TransformerMixin, BaseEstimator):
         return self.learner_.transform(X)
 
 
-class KISSME(TransformerMixin, BaseEstimator):
-    """The inverse covariance of differences of one person less that of differences of two (Köstinger et al. 2012)."""
+class AcrossCameras(TransformerMixin, BaseEstimator):
+    """A learner from classes that compares images of two cameras; embeddings may have unit norm."""
+
+    def __init__(self, learner, unit_norm=False):
+        self.learner, self.unit_norm = learner, unit_norm
 
     def fit(self, X, y):
-        """Two covariances."""
-        a, b = (X[rows] for rows in cameras(y))
-        same = (a - b).T @ (a - b) / len(a)
-        others = (a.T @ a + b.T @ b) / len(a) - np.outer(a.mean(0), b.mean(0)) - np.outer(b.mean(0), a.mean(0))
-        w, v = np.linalg.eigh(np.linalg.inv(same) - np.linalg.inv(others))
-        self.components_ = (v * np.sqrt(w.clip(0))).T
+        """Learn, given the camera of each image."""
+        view = np.zeros(len(y), int)
+        view[cameras(y)[1]] = 1
+        self.learner_ = clone(self.learner).fit(X, y, view=view)
         return self
 
     def transform(self, X):
         """Embed."""
-        return X @ self.components_.T
+        z = self.learner_.transform(X)
+        return normalize(z) if self.unit_norm else z
+
+
+class Truncated(TransformerMixin, BaseEstimator):
+    """Embeddings of one learner on several numbers of whitened principal components, side by side."""
+
+    def __init__(self, learner, sizes=(30, 40, 50, 60, 76)):
+        self.learner, self.sizes = learner, sizes
+
+    def fit(self, X, y):
+        """Learn one metric for each number of components."""
+        sizes = [min(size, X.shape[1]) for size in self.sizes]
+        pca = [PCA(size, whiten=True, svd_solver="full") for size in sizes]
+        self.parts_ = [make_pipeline(step, clone(self.learner)).fit(X, y) for step in pca]
+        return self
+
+    def transform(self, X):
+        """Embed."""
+        return np.hstack([part.transform(X) for part in self.parts_])
 
 
 DEEP = {"n_components": 64, "hidden": (512,), "dropout": 0.5, "normalize": True, "n_per_class": 2, "max_epochs": 30}
@@ -112,6 +132,9 @@ PREPROCESSING = {
     "standardised": StandardScaler(),
     "whitened": PCA(40, whiten=True, svd_solver="full"),
 }
+RIDGES = [0.0, 0.03, 0.1, 0.3, 1.0]
+ACROSS = {"unit_norm": [False, True], "learner__regularization": RIDGES}
+OF_SIZES = {"learner__learner__regularization": RIDGES}
 LINEAR = {  # the learner, and the values of its own parameter
     "Covariance": (mn.Covariance(), {}),
     "LDA": (mn.LDA(solver="eigen"), {"shrinkage": [0.0, 0.1, "auto"]}),
@@ -130,11 +153,15 @@ LINEAR = {  # the learner, and the values of its own parameter
     "DoubletSVM": (mn.DoubletSVM(), {"C": [0.1, 1.0]}),
     "SCML": (mn.SCML(random_state=0), {"beta": [1e-6, 1e-5, 1e-4]}),
     "LSML": (mn.LSML(), {"prior": ["identity", "covariance"]}),
+    "KISSME": (AcrossCameras(mn.KISSME_Supervised()), ACROSS),
+    "XQDA": (AcrossCameras(mn.XQDA()), ACROSS),
+    "KISSME, five sizes": (Truncated(AcrossCameras(mn.KISSME_Supervised(), unit_norm=True)), OF_SIZES),
+    "XQDA, five sizes": (Truncated(AcrossCameras(mn.XQDA(), unit_norm=True)), OF_SIZES),
 }
 PEERS = {
     "Euclidean": None,
     "NCA of scikit-learn": (NeighborhoodComponentsAnalysis(random_state=0), {"max_iter": [10, 30]}),
-    "KISSME, its formula": (KISSME(), {}),
+    "KISSME, its formula": (AcrossCameras(mn.KISSME_Supervised(regularization=0.0)), {}),
 }
 NETS = {
     "EmbeddingNet, npair": (NPAIR, TEMPERATURES),
@@ -321,7 +348,7 @@ def verdicts(name, rates, seeds):
 
 
 def arguments():
-    quick = "two splits, four learners, one seed"
+    quick = "two splits, five learners, one seed"
     parser = parser_of(__doc__, quick=quick, seeds="of the deep learners", n_seeds=3)
     parser.add_argument("--ablation", action="store_true", help="take the deep method apart instead")
     parser.add_argument("--only", help="learners whose names have one of these words, separated by commas")

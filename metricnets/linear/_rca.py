@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from metricnets._draws import chunks as drawn_chunks
 from metricnets._labels import partial_codes, plain, read, supervised_codes
 from metricnets._linalg import with_fixed_signs
-from metricnets._params import Count, Parametrized, Seed, fitting, random_state_of
+from metricnets._params import Count, MaybeTolerance, Parametrized, Seed, fitting, random_state_of
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._solvers.relevant_components import PLENTY, degrees_of_freedom, relevant_components
@@ -21,25 +21,19 @@ class _BaseRCA(Parametrized):
     ----------
     n_components : int >= 1 or None, default=None
         Number of directions to keep, those of the largest ratio of the variance of X to that within chunks.
+    regularization : float >= 0 or None, default=None
+        Weight λ of the diagonal D that is added to the covariance within chunks, see `RCA`.  None shrinks the
+        covariance where it has few degrees of freedom.  At 0 the covariance has to be invertible.
     """
+
+    regularization: MaybeTolerance = None
 
     def _whiten(self, X, codes):
         """Compute L from the chunk number of each row, −1 for none."""
         d, k = X.shape[1], self.n_components
-        A, rank, rank_total = relevant_components(X, codes)
-        n_free = degrees_of_freedom(codes)
-        if rank < rank_total or n_free < PLENTY * rank_total:
-            few = (
-                f"rank {rank} < {rank_total}, that of X"
-                if rank < rank_total
-                else (f"{n_free} degrees of freedom, fewer than {PLENTY} for each of {rank_total} directions")
-            )
-            warn(
-                f"the covariance within chunks has {few}; as its inverse would drop or inflate some directions, it is "
-                "shrunk towards a diagonal matrix. More chunks or fewer features help."
-            )
-        elif rank < d:
-            warn(f"the covariance within chunks has rank {rank} < {d}, as has that of X; its pseudo-inverse is used.")
+        A, rank, rank_total = relevant_components(X, codes, self.regularization)
+        if self.regularization is None:
+            warn_if_few(degrees_of_freedom(codes), rank, rank_total, d)
         if k is None:
             _, roots, vectors = np.linalg.svd(A, full_matrices=False)  # A.T @ A would square the ratios
             return (vectors.T * roots) @ vectors
@@ -69,6 +63,9 @@ class RCA(_BaseRCA, LinearMetric):
     UserWarning, as if there were s more differences: C becomes (f C + s t D) / (f + s).  Here s decreases from r,
     for f <= r or a singular C, to 0, for f = 3 r, and t is the mean variance within chunks once each
     feature of X has unit variance, or 1 if that is zero.
+
+    Noise in directions of little variance may dominate even with many chunks, as of features that are nearly
+    constant.  ``regularization`` λ gives C + λ t D instead, for any number of chunks.
 
     See Also
     --------
@@ -177,3 +174,20 @@ class RCA_Supervised(_BaseRCA, LinearMetric):  # noqa: N801
         if codes.max() < 0:
             raise ValueError(f"chunk_size={self.chunk_size} is more than any class has; lower it.")
         return self._whiten(X, codes)
+
+
+def warn_if_few(n_free: int, rank: int, rank_total: int, n_features: int) -> None:
+    """Warn if the covariance within chunks is shrunk, or its pseudo-inverse is used."""
+    if rank < rank_total or n_free < PLENTY * rank_total:
+        few = (
+            f"rank {rank} < {rank_total}, that of X"
+            if rank < rank_total
+            else (f"{n_free} degrees of freedom, fewer than {PLENTY} for each of {rank_total} directions")
+        )
+        warn(
+            f"the covariance within chunks has {few}; as its inverse would drop or inflate some directions, it is "
+            "shrunk towards a diagonal matrix. More chunks or fewer features help."
+        )
+    elif rank < n_features:
+        same = f"rank {rank} < {n_features}, as has that of X"
+        warn(f"the covariance within chunks has {same}; its pseudo-inverse is used.")

@@ -322,7 +322,7 @@ def test_an_interrupted_solver_leaves_the_estimator_as_it_was(name, monkeypatch)
         self.half_done_ = True
         raise KeyboardInterrupt
 
-    hooks = [hook for hook in ("_solve_points", "_solve_tuples", "_solve") if hasattr(model, hook)]
+    hooks = [hook for hook in ("_solve_points", "_solve_tuples", "_solve_scatters") if hasattr(model, hook)]
     for hook in hooks:
         monkeypatch.setattr(type(model), hook, interrupt)
     with pytest.raises(KeyboardInterrupt):

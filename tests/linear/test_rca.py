@@ -117,6 +117,25 @@ def test_few_degrees_of_freedom_shrink_it_the_less_the_more_they_are(n_chunks, n
     assert_allclose(M, np.linalg.inv((n_chunks * C + n_more * t * D) / (n_chunks + n_more)), rtol=1e-8)
 
 
+@pytest.mark.parametrize("n_chunked", [45, 8], ids=["many", "few"])
+def test_a_regularization_that_is_given_holds_for_any_number_of_chunks(n_chunked):
+    some = np.where(np.arange(45) < n_chunked, y, -1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        M = RCA(regularization=0.3).fit(X, some).get_mahalanobis_matrix()
+        d, other = (RCA(regularization=0.3).fit(Z, some).pair_distance(Z[[[0, 9], [3, 4]]]) for Z in (X, X @ UNITS))
+    C, D = within(X, some), np.diag(X.var(axis=0))
+    assert_allclose(M, np.linalg.inv(C + 0.3 * np.trace(np.linalg.solve(D, C)) / 4 * D), rtol=1e-8)
+    assert_allclose(other, d, rtol=1e-6)
+
+
+def test_without_regularization_nothing_is_shrunk_or_it_is_refused():
+    M = RCA(regularization=0).fit(X, chunks).get_mahalanobis_matrix()
+    assert_allclose(M, RCA().fit(X, chunks).get_mahalanobis_matrix(), rtol=1e-8)
+    with pytest.raises(ValueError, match="regularization=0 leaves the covariance within chunks singular; raise it"):
+        RCA(regularization=0).fit(X, np.where(np.arange(45) < 4, y, -1))
+
+
 def test_as_many_degrees_of_freedom_as_features_ruin_nothing():
     rng = np.random.default_rng(0)
     classes = np.arange(300) % 15

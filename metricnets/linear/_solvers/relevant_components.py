@@ -8,10 +8,12 @@ from metricnets._linalg import centered
 PLENTY = 3  # degrees of freedom for each direction that are enough to invert a covariance unchanged
 
 
-def relevant_components(X: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, int, int]:
+def relevant_components(
+    X: np.ndarray, codes: np.ndarray, regularization: float | None = None
+) -> tuple[np.ndarray, int, int]:
     """Directions A, the most relevant first, with A C Aᵀ = I and A S Aᵀ diagonal.
 
-    C is the covariance within chunks, S that of X; C is shrunk as in `RCA` where that is needed.
+    C is the covariance within chunks, S that of X; C is regularized, or shrunk where that is needed, as in `RCA`.
     The computation is in coordinates where S = I, so that the units of the features do not matter.
 
     Parameters
@@ -19,6 +21,8 @@ def relevant_components(X: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, i
     X : ndarray of shape (n, d)
     codes : ndarray of int of shape (n,)
         Negative for rows in no chunk.
+    regularization : float >= 0 or None
+        Weight of the diagonal of S, or None to shrink C.
 
     Returns
     -------
@@ -28,21 +32,34 @@ def relevant_components(X: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, i
     """
     X = centered(X)
     W, scales = whitening(X)  # (d, rank_total)
+    n_free, r = degrees_of_freedom(codes), len(scales)
+    if r == 0:
+        return W.T, 0, 0
+    C = covariance_within(X @ W, codes)
+    variances, Q = eigh(C)
+    singular = variances <= 10 * r * np.finfo(float).eps * max(variances.max(), 1)
+    n_more = r if singular.any() else np.clip((PLENTY * r - n_free) / (PLENTY - 1), 0, r)
+    prior = np.diag(((C.diagonal() @ scales / r) or 1.0) / scales)  # t D
+    if regularization is not None:
+        if regularization == 0 and singular.any():
+            raise ValueError(
+                "regularization=0 leaves the covariance within chunks singular; raise it, or leave it None."
+            )
+        variances, Q = eigh(C + regularization * prior)
+    elif n_more > 0:
+        variances, Q = eigh((n_free * C + n_more * prior) / (n_free + n_more))
+    return (W @ (Q / np.sqrt(variances))).T, int((~singular).sum()), r
+
+
+def covariance_within(X: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Mean outer product (d, d) of the deviations of the rows in chunks from the means of their chunks."""
     rows = np.flatnonzero(codes >= 0)
     rows = rows[np.argsort(codes[rows], kind="stable")]
-    z = X[rows] @ W
     sizes = np.unique(codes[rows], return_counts=True)[1]
+    z = X[rows]
     means = np.add.reduceat(z, np.cumsum(sizes) - sizes) / sizes[:, None]
     z -= np.repeat(means, sizes, axis=0)
-    variances, Q = eigh(z.T @ z / len(z)) if z.size else (np.empty(0), np.empty((0, 0)))
-    n_free, r = degrees_of_freedom(codes), len(variances)
-    singular = variances <= 10 * r * np.finfo(float).eps * max(variances.max(initial=0), 1)
-    n_more = r if singular.any() else np.clip((PLENTY * r - n_free) / (PLENTY - 1), 0, r)
-    if n_more > 0:
-        C = z.T @ z / len(z)
-        share = (C.diagonal() @ scales / r) or 1.0
-        variances, Q = eigh((n_free * C + n_more * share * np.diag(1 / scales)) / (n_free + n_more))
-    return (W @ (Q / np.sqrt(variances))).T, int((~singular).sum()), r
+    return z.T @ z / len(z)
 
 
 def degrees_of_freedom(codes: np.ndarray) -> int:
