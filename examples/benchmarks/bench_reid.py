@@ -11,7 +11,8 @@ others in camera b.  Learners from triplets and quadruplets get the same compari
 ``_Supervised`` forms of pair learners, which would draw such pairs at random, and MLKR, which needs real targets, are
 left out.
 
-``--ablation`` changes one part of the deep method at a time, on held-out training persons of splits 11 to 15.
+``--ablation`` changes one part of the deep method at a time, on held-out training persons of splits 11 to 15, and of
+KISSME, on those of splits 11 to 40.
 
 Run ``python bench_reid.py --data DIR``, or set METRICNETS_DATA; the folder should have viper_mdf.npz.
 """
@@ -27,10 +28,11 @@ from _options import folder_of, parser_of
 from _settings import FROM_RANDOM
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.decomposition import PCA
+from sklearn.kernel_approximation import Nystroem
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import NeighborhoodComponentsAnalysis
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler, normalize
+from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler, normalize
 from tqdm.auto import tqdm
 
 import metricnets as mn
@@ -124,6 +126,10 @@ class Truncated(TransformerMixin, BaseEstimator):
         return np.hstack([part.transform(X) for part in self.parts_])
 
 
+def power(X):
+    return np.sign(X) * np.abs(X) ** 0.7
+
+
 DEEP = {"n_components": 64, "hidden": (512,), "dropout": 0.5, "normalize": True, "n_per_class": 2, "max_epochs": 30}
 NPAIR = mn.EmbeddingNet(loss="npair", **FROM_RANDOM["EmbeddingNet"] | DEEP | {"lr": 1.5e-3})
 TEMPERATURES = {"loss_params": [{"temperature": T} for T in (0.2, 0.4)]}
@@ -190,6 +196,40 @@ ABLATION = {  # of EmbeddingNet, npair; with preprocessing
     "alignment, as HRAML": {"loss": "alignment"},
 }
 RATES = (1.5e-3, 5e-3)
+
+
+def across(cls, regularization, unit_norm):
+    return AcrossCameras(cls(regularization=regularization), unit_norm)
+
+
+def whitened(size, learner):
+    return make_pipeline(PCA(size, whiten=True, svd_solver="full"), learner)
+
+
+PARTS = {  # of KISSME and XQDA; the first is the whole
+    "KISSME, five sizes, unit norm of each": Truncated(across(mn.KISSME_Supervised, 0.1, True)),
+    "XQDA, five sizes, unit norm of each": Truncated(across(mn.XQDA, 0.1, True)),
+    "five sizes, unit norm of all": make_pipeline(Truncated(across(mn.KISSME_Supervised, 0.1, False)), Normalizer()),
+    "five sizes, no unit norm": Truncated(across(mn.KISSME_Supervised, 0.1, False)),
+    "three sizes, unit norm of each": Truncated(across(mn.KISSME_Supervised, 0.1, True), sizes=(30, 50, 76)),
+    "40 components, ridge 0.1, unit norm": whitened(40, across(mn.KISSME_Supervised, 0.1, True)),
+    "40 components, ridge 0.1": whitened(40, across(mn.KISSME_Supervised, 0.1, False)),
+    "40 components, no ridge": whitened(40, across(mn.KISSME_Supervised, 0.0, False)),
+    "76 components, ridge 0.1, unit norm": whitened(76, across(mn.KISSME_Supervised, 0.1, True)),
+    "KISSME, one scale, ridge 0.3, unit norm": across(mn.KISSME_Supervised, 0.3, True),
+    "KISSME, one scale, ridge 0.3": across(mn.KISSME_Supervised, 0.3, False),
+    "XQDA, one scale, ridge 0.3, unit norm": across(mn.XQDA, 0.3, True),
+    "XQDA, one scale, ridge 0.3": across(mn.XQDA, 0.3, False),
+    "XQDA, standardised, ridge 0.3, unit norm": make_pipeline(StandardScaler(), across(mn.XQDA, 0.3, True)),
+    "powers 0.7 of the features, 40 components": make_pipeline(
+        OneScale(), FunctionTransformer(power), whitened(40, across(mn.KISSME_Supervised, 0.1, True))
+    ),
+    "Gaussian kernel, 40 components": make_pipeline(
+        OneScale(),
+        Nystroem(gamma=2e-3, n_components=400, random_state=0),
+        whitened(40, across(mn.KISSME_Supervised, 0.1, True)),
+    ),
+}
 
 
 def read(folder):
@@ -264,6 +304,18 @@ def take_apart(name, X, y, is_probe, split, seed, lr):
         model.set_params(metric__loss_params=None)
     found = gallery_probe(model, X, y, is_probe, [hold_out(split[0])], k=1)
     return name, lr, 100 * found["test_mean_average_precision"][0], 100 * found["test_cmc"][0]
+
+
+def parts(X, y, is_probe, splits):
+    """Variants of KISSME and XQDA on held-out training persons."""
+    print(f"\n{'KISSME and XQDA':52s} {'MRR':>5s} {'rank-1':>7s} {'to full':>13s}   of {len(splits)} splits")
+    held_out, whole = [hold_out(split[0]) for split in splits], None
+    for name, model in PARTS.items():
+        found = gallery_probe(make_pipeline(OneScale(), model), X, y, is_probe, held_out, k=1)
+        scores = 100 * found["test_mean_average_precision"]
+        whole = scores if whole is None else whole
+        gap = "" if whole is scores else f"{(scores - whole).mean():+6.1f} ± {error(scores - whole):3.1f}"
+        print(f"{name:52s} {scores.mean():5.1f} {100 * found['test_cmc'].mean():7.1f} {gap:>13s}", flush=True)
 
 
 def run(jobs, n_jobs):
@@ -367,6 +419,7 @@ def main():
     if options.quick:
         options.seeds = 1
     if options.ablation:
+        parts(X, y, is_probe, splits[10:12] if options.quick else splits[10:40])
         return ablation(X, y, is_probe, splits[10:12] if options.quick else splits[10:15], options)
     names = QUICK if options.quick else tuple(LEARNERS)
     if options.only:
