@@ -58,7 +58,7 @@ class CrossViewMetric(LinearMetric):
                 raise ValueError(
                     f"y gives no {kind} pairs{where}; it needs two classes, and two samples{where} in one of them."
                 )
-        rank = max(min(len(Z) - 1, X.shape[1]), 1)
+        rank = min(len(Z) - 1, X.shape[1])
         return self._keep(self._solve_scatters(S, D, rank, basis), X.dtype)
 
     def _solve_scatters(self, S, D, rank, basis):
