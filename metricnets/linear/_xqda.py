@@ -64,7 +64,7 @@ class XQDA(CrossViewMetric):
     >>> X = np.array([[0, 0], [2, 1], [4, 0], [0, 8], [2, 9], [4, 8]])  # three persons as seen by two cameras
     >>> xqda = XQDA().fit(X, [0, 1, 2, 0, 1, 2], view=["a", "a", "a", "b", "b", "b"])
     >>> xqda.pair_distance([[[0, 0], [0, 8]], [[0, 0], [2, 9]]]).round(2)
-    array([0.  , 1.23])
+    array([0.09, 0.45])
     """
 
     n_components: MaybeCount = None
