@@ -49,6 +49,7 @@ LINEAR = {
     "PCA": lambda seed: PCA(0.95),
     "LDA": lambda seed: mn.LDA(solver="eigen", shrinkage="auto"),
     "RCA": lambda seed: mn.RCA_Supervised(random_state=seed),
+    "KISSME": lambda seed: mn.KISSME_Supervised(),
     "ITML": lambda seed: mn.ITML_Supervised(random_state=seed),
     "LMNN": lambda seed: mn.LMNN(random_state=seed),
     "NCA": lambda seed: mn.NCA(random_state=seed),

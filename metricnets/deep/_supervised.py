@@ -169,13 +169,9 @@ class AnyLoss(Supervised):
         loss is a module, a miner of pytorch-metric-learning.
     positive_fraction : float in (0, 1], default=0.25
         Share of the similar samples in a batch that count as positives of a sample, those at the smallest distance
-        ("easy positives" [1]_), so that classes may consist of several clusters; 1 draws all samples of a class
-        together.  For a loss of ``(z, r)`` r is NaN at the others.  All pairs count if targets are not classes, with
-        sampler='pairs', and if the loss is a module.
-
-    References
-    ----------
-    .. [1] H. Xuan, A. Stylianou, R. Pless, "Improved embeddings with easy positive triplet mining", WACV 2020.
+        (the easy positives of Xuan et al., WACV 2020), so that classes may consist of several clusters; 1 draws all
+        samples of a class together.  For a loss of ``(z, r)`` r is NaN at the others.  All pairs count if targets are
+        not classes, with sampler='pairs', and if the loss is a module.
     """
 
     loss: Annotated[str, StrOptions({*losses.__all__})] | Function = "triplet"
