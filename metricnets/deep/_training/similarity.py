@@ -12,6 +12,7 @@ N_NEAREST = 3
 N_OF_CLASS = 8  # samples of a class that are kept together in a sample of the samples
 N_NUMBERS = 2**24  # that a relation computes at a time
 N_GRADED = 2_000  # samples from which the covariance is computed for targets that are not classes
+N_SIMILAR = 10  # nearest targets, to which samples are similar if the relation is graded
 
 
 def deal(strata, rng):
@@ -57,14 +58,13 @@ class OfTargets:
         return deal(self.labels.numpy() if self.of_classes else np.zeros(len(self)), rng)
 
     def covariance(self, Z, rows):
-        """Covariance within the classes, or of pairs weighted by their relation, among these rows, (r, r)."""
+        """Covariance within the classes, or of samples and those with the nearest targets, among these rows, (r, r)."""
         if self.of_classes:
             return _within_classes(Z[rows], self.labels.numpy()[rows])
         rows = rows[:N_GRADED]
-        r, Z = self._relation(rows, rows), Z[rows]
-        np.fill_diagonal(r, 0)
-        r += r.T
-        return (Z.T * r.sum(axis=1) @ Z - Z.T @ r @ Z) / max(r.sum(), 1e-12)
+        similar, Z = _nearest(self._relation(rows, rows), N_SIMILAR), Z[rows]
+        similar += similar.T
+        return (Z.T * similar.sum(axis=1) @ Z - Z.T @ similar @ Z) / max(similar.sum(), 1.0)
 
     def truth(self, kept, held):
         """Relation of the samples held back to those kept, (n_held, n_kept)."""
@@ -96,6 +96,14 @@ class OfTargets:
                 f"n={len(some)} and m={len(labels)}."
             )
         return r
+
+
+def _nearest(r, k):
+    """1 for the k largest relations of each row to the others, with ties, if they are above 0, otherwise 0."""
+    np.fill_diagonal(r, 0)
+    k = min(k, len(r) - 1)
+    least = np.partition(r, -k, axis=1)[:, -k, None]
+    return ((r >= least) & (r > 0)) * 1.0
 
 
 def _within_classes(Z, codes):
