@@ -133,7 +133,7 @@ def metric_of(learner, seed=0, **params):
     name, _, solver = learner.partition("-")
     params |= {"solver": solver.lower()} if solver else {}
     params |= {"max_iter": 30} if name in ITERATIVE else {}
-    params = ({} if "init" in params else FROM_RANDOM.get(name, {})) | params
+    params = FROM_RANDOM.get(name, {}) | params
     metric = getattr(metricnets, name)(**params)
     return metric.set_params(random_state=seed) if "random_state" in metric.get_params() else metric
 

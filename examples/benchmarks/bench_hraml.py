@@ -78,7 +78,7 @@ GRIDS = {  # table -> learner -> candidates
         ]
     },
     2: {
-        "HRAML": {"relation": ["jaccard", "cosine"], "input_dropout": [0.3, 0.5], "scale": [1.5, 2.5]},
+        "HRAML": {"relation": ["jaccard", "hamming"], "input_dropout": [0.0, 0.5], "scale": [1.5, 3.0]},
         "RAML-KRR": RAML | {"relation": ["l1", "jaccard"], "n_neighbors": [2, 5]},
         "RAML-SVR": RAML | {"relation": ["l1", "jaccard"], "n_neighbors": [2, 5]},
     },
@@ -93,7 +93,7 @@ LARGE = {"corel5k", "emotion6", "Yeast_spoem"}  # three networks there too
 ONCE = {"news", "MNIST", "caltech"}  # the choice of the first fold's training part serves all
 FIXED = {  # of HRAML
     1: {},
-    2: {"init": "wccn", "weight_decay": 10.0},  # otherwise the defaults
+    2: {"skip": 1, "dropout": 0.5, "max_epochs": 100},
     3: {"dropout": 0.5, "relation": "overlap"},
 }
 LINEAR = ["Covariance", "LDA", "LFDA", "RCA_Supervised", "ITML_Supervised", "LSML_Supervised", "MMC_Supervised"]
