@@ -44,7 +44,7 @@ class SideBySide:
 class Residual:
     """Residual function, x ↦ x + f(scale · x)."""
 
-    def __init__(self, function: Callable, scale: float):
+    def __init__(self, function: Callable, scale: np.ndarray):
         self.function, self.scale = function, scale
 
     def __call__(self, x: np.ndarray) -> np.ndarray:

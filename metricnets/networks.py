@@ -171,13 +171,15 @@ class Residual(nn.Module):
     ----------
     network : torch.nn.Module
         The network f, from n_components features to as many.
-    scale : float
-        Multiplied with the points before the network, so that their features have unit variance.
+    scale : array-like of shape (n_components,) or float
+        Multiplied with the points before the network, so that their features have unit variance; 0 for features that
+        the network should ignore.
     """
 
-    def __init__(self, network: nn.Module, scale: float) -> None:
+    def __init__(self, network: nn.Module, scale: ArrayLike) -> None:
         super().__init__()
-        self.network, self.scale = network, scale
+        self.network = network
+        self.register_buffer("scale", torch.as_tensor(scale, dtype=torch.float32))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x + self.network(self.scale * x)

@@ -66,7 +66,7 @@ class Mahalanobis(AnyLoss):
         """The linear map L, of shape (n_components, n_features)."""
         standardize, start, residual = self.module_
         W, A = start.weight.detach().double(), residual.network.weight.detach().double()
-        return ((W + residual.scale * A @ W) / standardize.scale).numpy()
+        return ((W + (residual.scale * A) @ W) / standardize.scale).numpy()
 
     def _first_layers(self, X, standardize, targets, kept, seed):
         n_components = min(self.n_components, X.shape[1])

@@ -61,3 +61,16 @@ def test_equal_points_are_kept_equal():
     z = mn.EmbeddingNet(**ADAPTER, random_state=0).fit(X, np.arange(20) % 2).transform(X)
     assert np.isfinite(z).all()
     assert np.ptp(z, axis=0).max() == 0
+
+
+def test_what_did_not_vary_in_training_is_not_learned_from():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(12, 30)), np.arange(12) % 3
+    outside = np.linalg.qr((X - X.mean(axis=0)).T, mode="complete")[0][:, 15]  # orthogonal to all differences
+    net = mn.EmbeddingNet(**ADAPTER | {"normalize": False}, random_state=0).fit(X, y)
+    shift = net.transform(X + outside) - net.transform(X)
+    np.testing.assert_allclose(shift, np.broadcast_to(shift[0], shift.shape), atol=1e-5)
+    start = mn.EmbeddingNet(**NOT_TRAINED | {"n_components": 256}).fit(X, y)
+    assert np.linalg.norm(shift[0]) == pytest.approx(
+        np.linalg.norm(start.transform(X[:1] + outside) - start.transform(X[:1])), rel=1e-3
+    )

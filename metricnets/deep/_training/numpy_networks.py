@@ -83,7 +83,7 @@ def _translated(module):
         return _joined(SideBySide, [_translated(member) for member in module.members], [n**-0.5] * n)
     if kind is networks.Residual:
         function = _translated(module.network)
-        return None if function is None else Residual(function, module.scale)
+        return None if function is None else Residual(function, module.scale.double().numpy())
     if kind is Standardize:
         return Standardized(*(part.double().numpy() for part in (module.origin, module.mean, module.scale)))
     if kind is Skip and module.center.ndim == 1:

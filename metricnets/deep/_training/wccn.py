@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from scipy.linalg import eigh
 from sklearn.decomposition import PCA
-from torch import nn
 
 from metricnets._linalg import COLLINEAR, with_fixed_signs
 from metricnets._numpy_networks import unit_norm
@@ -106,12 +105,16 @@ def _n_rows(X):
     return min(N_ROWS, max(N_JUDGED, N_NUMBERS // X.shape[1]))
 
 
+@torch.no_grad()
 def added_from_zero(network, last, X):
-    """Residual network that starts as the identity: a network, whose layer ``last`` is set to 0, added to points."""
-    nn.init.zeros_(last.weight)
+    """Residual network that starts as the identity: a network, whose layer ``last`` is set to 0, added to points.
+
+    The network ignores features that do not vary in X, about which nothing can be learned.
+    """
     spans = X.amax(0) - X.amin(0)
-    n_varying = int((spans > ROUNDING * spans.max()).sum())
-    return Residual(network, n_varying**0.5)
+    varies = spans > ROUNDING * spans.max()
+    last.weight.zero_()
+    return Residual(network, varies * varies.sum() ** 0.5)
 
 
 def feature_scales(X):
