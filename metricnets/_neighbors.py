@@ -1,17 +1,14 @@
-"""Neighbours in the same class and in other classes, batches with neighbours, and label spreading."""
+"""Neighbours in the same class and in other classes, and batches with neighbours."""
 
 from collections.abc import Collection, Iterator
 
 import numpy as np
 from scipy.spatial.distance import cdist
-from scipy.stats import entropy
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
-from sklearn.semi_supervised import LabelSpreading
 
 from metricnets._labels import UNKNOWN
 from metricnets._linalg import middle, shifted
-from metricnets._runtime import one_openmp_thread, quiet
+from metricnets._runtime import one_openmp_thread
 
 SMALL = 64  # rows of a class up to which it gets no search of its own
 
@@ -103,33 +100,6 @@ class Neighbors:
             queries = shifted(queries, self.origin)
         with one_openmp_thread():
             return self.index.kneighbors(queries, return_distance=False)
-
-
-def spread_labels(z: np.ndarray, codes: np.ndarray, share: float = 1.0, n_neighbors: int = 10) -> np.ndarray:
-    """Label rows by spreading the known labels along nearest neighbours.
-
-    Parameters
-    ----------
-    z : ndarray of shape (n, n_components)
-    codes : ndarray of shape (n,)
-        Class codes; −1 where the class is unknown.
-    share : float in (0, 1], default=1.0
-        Share of the unknown rows of each predicted class that are labelled: those of smallest entropy.
-    n_neighbors : int, default=10
-
-    Returns
-    -------
-    codes : ndarray of shape (n,)
-    """
-    spreading = LabelSpreading(kernel="knn", n_neighbors=min(n_neighbors, len(z)), alpha=0.99, max_iter=100)
-    with quiet(ConvergenceWarning), one_openmp_thread():  # 100 steps are enough for the order
-        shares = spreading.fit(shifted(z, middle(z)), codes).label_distributions_  # (n, n_classes)
-    uncertain = entropy(shares + np.finfo(float).tiny, axis=1)
-    labels, found = codes.copy(), shares.argmax(axis=1)
-    for code in range(shares.shape[1]):
-        rows = np.flatnonzero((codes == UNKNOWN) & (found == code))
-        labels[rows[np.argsort(uncertain[rows], kind="stable")][: int(np.ceil(share * len(rows)))]] = code
-    return labels
 
 
 class WithNeighbors:

@@ -35,6 +35,7 @@ LAYERS = {
     "losses": 2,
     "samplers": 2,
     "_neighbors": 2,
+    "_pseudo_labels": 3,
     "networks": 2,
     "calibration": 2,
     "_tuples": 2,

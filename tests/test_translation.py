@@ -11,7 +11,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from metricnets import AAKNN, ITML, LDA, MLKNN, MLKR, NCA, RAML, Constraints, Covariance, PairsClassifier
-from metricnets._neighbors import nearest, neighborhoods, spread_labels
+from metricnets._neighbors import nearest, neighborhoods
+from metricnets._pseudo_labels import spread_labels
 from metricnets.constraints import knn_triplets
 from metricnets.metrics import retrieval_scores
 from metricnets.protocols import cross_validate_pairs, gallery_probe

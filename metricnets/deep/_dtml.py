@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_array, check_consistent_length, colum
 from torch import nn
 
 from metricnets._labels import UNKNOWN
-from metricnets._neighbors import WithNeighbors, neighborhoods, spread_labels
+from metricnets._neighbors import WithNeighbors, neighborhoods
 from metricnets._params import (
     Array,
     Count,
@@ -22,18 +22,21 @@ from metricnets._params import (
     Whole,
     fitting,
 )
+from metricnets._pseudo_labels import cluster_labels, spread_labels
 from metricnets._targets import resolve
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.embedding import embed
-from metricnets.deep._training.initialization import principal_start
-from metricnets.deep._training.runtime import defaults
+from metricnets.deep._training.initialization import linear_start, principal_start
+from metricnets.deep._training.jda import jda
+from metricnets.deep._training.runtime import defaults, threads_for
 from metricnets.divergences import class_discrepancy, linear_mmd, multi_kernel_mmd
 from metricnets.exceptions import warn
 from metricnets.networks import ACTIVATIONS, BOUNDED, MLP
 from metricnets.samplers import DomainBalanced, Shuffled
 
 DIVERGENCES = {"linear": linear_mmd, "gaussian": multi_kernel_mmd}
+PSEUDO_LABELS = {"clusters": cluster_labels, "spreading": spread_labels}
 MaybePositive = Positive | None
 
 
@@ -165,7 +168,8 @@ class DTML(NetworkMetric):
     n_neighbors_within: Count = 5
     n_neighbors_between: Count = 10
     mmd: Annotated[str, StrOptions({*DIVERGENCES})] = "gaussian"
-    n_rounds: Whole = 4
+    n_rounds: Whole = 5
+    pseudo_labels: Annotated[str, StrOptions({*PSEUDO_LABELS})] = "clusters"
     deep_supervision: NonNegative = 0.0
     threshold: NonNegative = 0.0
     hidden: Sizes = ()
@@ -175,8 +179,8 @@ class DTML(NetworkMetric):
     dropout: RateBelowOne = 0.0
     input_dropout: RateBelowOne = 0.0
     weight_decay: Literal["auto"] | NonNegative = 1.0
-    init: Literal["pca", "glorot", "uniform"] = "pca"
-    lr: Positive = 3e-4
+    init: Literal["jda", "pca", "glorot", "uniform"] = "jda"
+    lr: Positive = 1e-3
     max_epochs: Count = 20
 
     _exposed = _AllLayers
@@ -221,14 +225,16 @@ class DTML(NetworkMetric):
         return self._self_train(X[source], codes, source[source])
 
     def _self_train(self, X, codes, source):
-        """Train; then label more of the target rows and train again, ``n_rounds`` times."""
+        """Train; then label more of the target rows and train again, ``n_rounds`` times, or label them before."""
         targets = Targets(tensor_of(codes), row=torch.arange(len(X)), source=tensor_of(source))
         problem, trained = self._prepare(X, targets, codes), None
-        n_rounds = 0 if source.all() else self.n_rounds
+        n_rounds, label = 0 if source.all() else self.n_rounds, PSEUDO_LABELS[self.pseudo_labels]
+        if self._in_closed_form(problem.rows.X):
+            targets.labels, n_rounds = self._labelled(problem.rows, n_rounds, label), 0
         try:
             for r in range(n_rounds + 1):
                 if r:
-                    labels = spread_labels(self._round_embedding(problem, trained), codes, share=r / n_rounds)
+                    labels = label(self._round_embedding(problem, trained), codes, r / n_rounds)
                     problem.rows.targets.labels, problem.seed = tensor_of(labels), self._seed()
                 earlier, trained = trained, self._train(problem)
                 history = [{**record, "round": r} for record in trained.history]
@@ -283,8 +289,22 @@ class DTML(NetworkMetric):
         X, y = self._validated(X, np.array(labels.tolist()))
         return X, y, source
 
+    def _in_closed_form(self, X):
+        return self.init == "jda" and self.module is None and bool(X.any())  # if all are 0, all rows are equal
+
+    def _labelled(self, rows, n_rounds, label):
+        """Labels of the rows after rounds of joint distribution adaptation."""
+        X, codes, source = rows.X.numpy().astype(float), rows.targets.labels.numpy(), rows.targets.source.numpy()
+        with threads_for(rows.X):
+            labels = jda(X, codes, source, self.n_components, n_rounds=n_rounds, label=label)[1]
+        return tensor_of(labels)
+
     def _initialize(self, network, rows, generator):
-        if self.init == "pca" and self.module is None and rows.X.any():  # if all are 0, all rows are equal
+        if self._in_closed_form(rows.X):
+            X, codes, source = rows.X.numpy().astype(float), rows.targets.labels.numpy(), rows.targets.source.numpy()
+            components = jda(X, codes, source, (*self.hidden, self.n_components)[0])[0]
+            linear_start(network, components, np.zeros(X.shape[1]))
+        elif self.init == "pca" and self.module is None and rows.X.any():
             principal_start(network, rows.X.numpy())
 
     def _make_batches(self, part, rng):
@@ -295,9 +315,8 @@ class DTML(NetworkMetric):
                 "early_stopping=True leaves one part of the samples without two classes of the source, or without "
                 f"the target; change validation_fraction={self.validation_fraction}, or give more samples."
             )
-        neighbors = neighborhoods(
-            part.points().numpy(), codes, source, self.n_neighbors_within, self.n_neighbors_between
-        )
+        X, of_one_domain = part.points().numpy(), np.ones(len(codes), bool)
+        neighbors = neighborhoods(X, codes, of_one_domain, self.n_neighbors_within, self.n_neighbors_between)
         half = max(1, self.batch_size // 2)
         sampler = DomainBalanced(source - 0.5, 2 * half, rng) if adapt else Shuffled(len(part), half, rng)
         return WithNeighbors(sampler, *neighbors, rng)

@@ -16,7 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from metricnets import DTML, SourceOnly
-from metricnets._neighbors import WithNeighbors, neighborhoods, spread_labels
+from metricnets._neighbors import WithNeighbors, neighborhoods
+from metricnets._pseudo_labels import spread_labels
 from metricnets.deep._dtml import objective
 from metricnets.divergences import class_discrepancy, linear_mmd, multi_kernel_mmd
 

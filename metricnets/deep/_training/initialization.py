@@ -18,15 +18,21 @@ def principal_start(module, X, differences=None):
     With ``differences`` (n, d) of similar points, the components are whitened by them, see `whitening_within`;
     further units of the first layer are 0.
     """
-    first, *others = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+    first = next(layer for layer in module.modules() if isinstance(layer, nn.Linear))
     pca = PCA(min(*X.shape, first.out_features), random_state=0).fit(X)
     components, variances = pca.components_, pca.explained_variance_
     if differences is not None:
         first.weight.zero_()
         components, variances = whitening_within(components, variances, differences)
-    components = torch.from_numpy(components / np.sqrt(variances.mean()))
-    first.weight[: len(components)] = components
-    first.bias.copy_(-first.weight @ torch.as_tensor(pca.mean_, dtype=first.weight.dtype))
+    linear_start(module, components / np.sqrt(variances.mean()), pca.mean_)
+
+
+@torch.no_grad()
+def linear_start(module, components, origin):
+    """Set a perceptron to a linear map in the first units of its first layer, and to the identity in other layers."""
+    first, *others = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+    first.weight[: len(components)] = torch.from_numpy(components)
+    first.bias.copy_(-first.weight @ torch.as_tensor(origin, dtype=first.weight.dtype))
     for layer in others:
         nn.init.eye_(layer.weight)
 

@@ -1,0 +1,124 @@
+"""Pseudo-labels: classes of samples without a label, from embeddings of samples with and without one."""
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from scipy.spatial.distance import cdist
+from scipy.special import softmax
+from scipy.stats import entropy
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.semi_supervised import LabelSpreading
+
+from metricnets._labels import UNKNOWN
+from metricnets._linalg import middle, shifted
+from metricnets._neighbors import nearest
+from metricnets._numpy_networks import unit_norm
+from metricnets._runtime import one_openmp_thread, quiet
+
+N_STEPS = 30  # of k-means and of smoothing, at most
+KEPT = 0.1  # weight of a sample's own probabilities in a step of smoothing
+
+
+def cluster_labels(z: np.ndarray, codes: np.ndarray, share: float = 1.0, n_neighbors: int = 10) -> np.ndarray:
+    """Label samples by clusters that start at the class means.
+
+    The unlabelled samples are clustered by k-means from the means of the labelled classes, so that clusters follow
+    classes that moved.  The probability of a class is the softmax of −d², where d is the distance to the mean or to
+    the centre of the cluster, whichever is nearer, after a scaling to a mean squared norm of 1.  Probabilities are
+    then smoothed along the graph of nearest neighbours of the unlabelled samples.
+
+    Parameters
+    ----------
+    z : ndarray of shape (n, n_components)
+    codes : ndarray of shape (n,)
+        Class codes; −1 where the class is unknown.
+    share : float in (0, 1], default=1.0
+        Share of the unknown samples of each predicted class that are labelled: those of the largest probability.
+    n_neighbors : int, default=10
+
+    Returns
+    -------
+    codes : ndarray of shape (n,)
+
+    References
+    ----------
+    Q. Wang, T. Breckon, "Unsupervised domain adaptation via structured prediction based selective pseudo-labeling",
+    AAAI 2020.
+    """
+    unknown, classes = codes == UNKNOWN, np.unique(codes[codes != UNKNOWN])
+    z = z / max(np.sqrt((z**2).sum(axis=1).mean()), 1e-12)
+    U, means = z[unknown], np.array([z[codes == code].mean(axis=0) for code in classes])
+    p = np.maximum(_memberships(U, means), _memberships(U, cluster_centers(U, unit_norm(means))))
+    p = smoothed(p, U, min(n_neighbors, len(U) - 1))
+    return _labelled(codes, classes[p.argmax(axis=1)], p.max(axis=1), share)
+
+
+def _memberships(z, centers):
+    """Softmax of the negative squared distances to the centres, (n, n_centers)."""
+    return softmax(-cdist(z, centers, "sqeuclidean"), axis=1)
+
+
+def cluster_centers(z: np.ndarray, centers: np.ndarray) -> np.ndarray:
+    """Centres of k-means, which starts from the given ones; a centre without samples stays where it is."""
+    nearest_center = None
+    for _ in range(N_STEPS):
+        before, nearest_center = nearest_center, cdist(z, centers, "sqeuclidean").argmin(axis=1)
+        if np.array_equal(before, nearest_center):
+            break
+        member = nearest_center[:, None] == np.arange(len(centers))  # (n, n_centers)
+        sizes = member.sum(axis=0)[:, None]
+        centers = np.where(sizes, member.T @ z / np.maximum(sizes, 1), centers)
+    return centers
+
+
+def smoothed(p: np.ndarray, z: np.ndarray, n_neighbors: int) -> np.ndarray:
+    """Smooth probabilities along nearest neighbours, F ← 0.9 D^(−1/2) G D^(−1/2) F + 0.1 P, with rows of sum 1.
+
+    G is 1 if one of two samples is among the nearest neighbours of the other, and D has its degrees.
+
+    References
+    ----------
+    D. Zhou et al., "Learning with local and global consistency", NIPS 2003.
+    """
+    if not n_neighbors:
+        return p
+    ends = np.arange(len(z) + 1) * n_neighbors
+    G = csr_matrix((np.ones(ends[-1]), nearest(z, None, n_neighbors).ravel(), ends), shape=(len(z), len(z)))
+    G = G.maximum(G.T)
+    root = np.asarray(G.sum(axis=1)).ravel() ** -0.5
+    F = p
+    for _ in range(N_STEPS):
+        F = (1 - KEPT) * root[:, None] * (G @ (root[:, None] * F)) + KEPT * p
+    return F / F.sum(axis=1, keepdims=True)
+
+
+def spread_labels(z: np.ndarray, codes: np.ndarray, share: float = 1.0, n_neighbors: int = 10) -> np.ndarray:
+    """Label samples by spreading the known labels along nearest neighbours.
+
+    Parameters
+    ----------
+    z : ndarray of shape (n, n_components)
+    codes : ndarray of shape (n,)
+        Class codes; −1 where the class is unknown.
+    share : float in (0, 1], default=1.0
+        Share of the unknown samples of each predicted class that are labelled: those of smallest entropy.
+    n_neighbors : int, default=10
+
+    Returns
+    -------
+    codes : ndarray of shape (n,)
+    """
+    spreading = LabelSpreading(kernel="knn", n_neighbors=min(n_neighbors, len(z)), alpha=0.99, max_iter=100)
+    with quiet(ConvergenceWarning), one_openmp_thread():  # 100 steps are enough for the order
+        shares = spreading.fit(shifted(z, middle(z)), codes).label_distributions_  # (n, n_classes)
+    shares = shares[codes == UNKNOWN]
+    return _labelled(codes, shares.argmax(axis=1), -entropy(shares + np.finfo(float).tiny, axis=1), share)
+
+
+def _labelled(codes, found, confidence, share):
+    """Codes in which the share of most confident samples of each class among ``found`` replaces unknown ones."""
+    labels, unknown = codes.copy(), np.flatnonzero(codes == UNKNOWN)
+    for code in np.unique(found):
+        rows = np.flatnonzero(found == code)
+        rows = rows[np.argsort(-confidence[rows], kind="stable")][: int(np.ceil(share * len(rows)))]
+        labels[unknown[rows]] = code
+    return labels
