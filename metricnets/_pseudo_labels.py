@@ -4,7 +4,6 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.spatial.distance import cdist
 from scipy.special import softmax
-from scipy.stats import entropy
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.semi_supervised import LabelSpreading
 
@@ -18,38 +17,43 @@ N_STEPS = 30  # of k-means and of smoothing, at most
 KEPT = 0.1  # weight of a sample's own probabilities in a step of smoothing
 
 
-def cluster_labels(z: np.ndarray, codes: np.ndarray, share: float = 1.0, n_neighbors: int = 10) -> np.ndarray:
-    """Label samples by clusters that start at the class means.
+def cluster_shares(z: np.ndarray, codes: np.ndarray, n_neighbors: int = 10) -> np.ndarray:
+    """Probabilities of the classes of unlabelled samples, by clusters and by nearest neighbours.
 
     The unlabelled samples are clustered by k-means from the means of the labelled classes, so that clusters follow
     classes that moved.  The probability of a class is the softmax of −d², where d is the distance to the mean or to
-    the centre of the cluster, whichever is nearer, after a scaling to a mean squared norm of 1.  Probabilities are
-    then smoothed along the graph of nearest neighbours of the unlabelled samples.
+    the centre of the cluster, whichever is nearer, after a scaling to a mean squared norm of 1.  It is averaged
+    with the class of the nearest labelled sample, so that classes may consist of several clusters.  Both are
+    smoothed along nearest neighbours before, see `smoothed`.
 
     Parameters
     ----------
     z : ndarray of shape (n, n_components)
     codes : ndarray of shape (n,)
         Class codes; −1 where the class is unknown.
-    share : float in (0, 1], default=1.0
-        Share of the unknown samples of each predicted class that are labelled: those of the largest probability.
     n_neighbors : int, default=10
 
     Returns
     -------
-    codes : ndarray of shape (n,)
+    shares : ndarray of shape (n_unknown, n_classes)
+        With rows of sum 1.
 
     References
     ----------
     Q. Wang, T. Breckon, "Unsupervised domain adaptation via structured prediction based selective pseudo-labeling",
     AAAI 2020.
     """
-    unknown, classes = codes == UNKNOWN, np.unique(codes[codes != UNKNOWN])
+    z = shifted(z, middle(z))
     z = z / max(np.sqrt((z**2).sum(axis=1).mean()), 1e-12)
-    U, means = z[unknown], np.array([z[codes == code].mean(axis=0) for code in classes])
+    known = codes != UNKNOWN
+    U, classes = z[~known], np.unique(codes[known])
+    means = np.array([z[codes == code].mean(axis=0) for code in classes])
     p = np.maximum(_memberships(U, means), _memberships(U, cluster_centers(U, unit_norm(means))))
-    p = smoothed(p, U, min(n_neighbors, len(U) - 1))
-    return _labelled(codes, classes[p.argmax(axis=1)], p.max(axis=1), share)
+    of_nearest = codes[known][nearest(z[known], U, 1)] == classes  # (n_unknown, n_classes)
+    k = min(n_neighbors, len(U) - 1)
+    p, q = smoothed(p, U, k), smoothed(of_nearest.astype(float), U, k)
+    p = p - p.min(axis=1, keepdims=True)
+    return (p / np.maximum(p.sum(axis=1, keepdims=True), 1e-12) + q) / 2
 
 
 def _memberships(z, centers):
@@ -91,34 +95,36 @@ def smoothed(p: np.ndarray, z: np.ndarray, n_neighbors: int) -> np.ndarray:
     return F / F.sum(axis=1, keepdims=True)
 
 
-def spread_labels(z: np.ndarray, codes: np.ndarray, share: float = 1.0, n_neighbors: int = 10) -> np.ndarray:
-    """Label samples by spreading the known labels along nearest neighbours.
+def spread_shares(z: np.ndarray, codes: np.ndarray, n_neighbors: int = 10) -> np.ndarray:
+    """Probabilities of the classes of unlabelled samples, by spreading the known labels along nearest neighbours.
+
+    The parameters and the result are those of `cluster_shares`.
+    """
+    spreading = LabelSpreading(kernel="knn", n_neighbors=min(n_neighbors, len(z)), alpha=0.99, max_iter=100)
+    with quiet(ConvergenceWarning), one_openmp_thread():  # 100 steps are enough for the order
+        return spreading.fit(shifted(z, middle(z)), codes).label_distributions_[codes == UNKNOWN]
+
+
+def most_confident(codes: np.ndarray, shares: np.ndarray, share: float = 1.0) -> np.ndarray:
+    """Label the most confident of the unlabelled samples of each predicted class.
 
     Parameters
     ----------
-    z : ndarray of shape (n, n_components)
     codes : ndarray of shape (n,)
         Class codes; −1 where the class is unknown.
+    shares : ndarray of shape (n_unknown, n_classes)
+        Probabilities of the classes, which are in sorted order.
     share : float in (0, 1], default=1.0
-        Share of the unknown samples of each predicted class that are labelled: those of smallest entropy.
-    n_neighbors : int, default=10
+        Share of the unknown samples of each predicted class that are labelled: those of the largest probability.
 
     Returns
     -------
     codes : ndarray of shape (n,)
     """
-    spreading = LabelSpreading(kernel="knn", n_neighbors=min(n_neighbors, len(z)), alpha=0.99, max_iter=100)
-    with quiet(ConvergenceWarning), one_openmp_thread():  # 100 steps are enough for the order
-        shares = spreading.fit(shifted(z, middle(z)), codes).label_distributions_  # (n, n_classes)
-    shares = shares[codes == UNKNOWN]
-    return _labelled(codes, shares.argmax(axis=1), -entropy(shares + np.finfo(float).tiny, axis=1), share)
-
-
-def _labelled(codes, found, confidence, share):
-    """Codes in which the share of most confident samples of each class among ``found`` replaces unknown ones."""
-    labels, unknown = codes.copy(), np.flatnonzero(codes == UNKNOWN)
-    for code in np.unique(found):
-        rows = np.flatnonzero(found == code)
+    labels, unknown, classes = codes.copy(), np.flatnonzero(codes == UNKNOWN), np.unique(codes[codes != UNKNOWN])
+    found, confidence = shares.argmax(axis=1), shares.max(axis=1)
+    for j in np.unique(found):
+        rows = np.flatnonzero(found == j)
         rows = rows[np.argsort(-confidence[rows], kind="stable")][: int(np.ceil(share * len(rows)))]
-        labels[unknown[rows]] = code
+        labels[unknown[rows]] = classes[j]
     return labels

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from metricnets import AAKNN, ITML, LDA, MLKNN, MLKR, NCA, RAML, Constraints, Covariance, PairsClassifier
 from metricnets._neighbors import nearest, neighborhoods
-from metricnets._pseudo_labels import spread_labels
+from metricnets._pseudo_labels import cluster_shares, spread_shares
 from metricnets.constraints import knn_triplets
 from metricnets.metrics import retrieval_scores
 from metricnets.protocols import cross_validate_pairs, gallery_probe
@@ -150,7 +150,8 @@ def test_neighbours_do_not_depend_on_the_origin(Z, dtype, offset):
         lambda Z: nearest(Z[10:], Z[:10], 4),
         lambda Z: nearest(Z, None, 4),
         lambda Z: np.hstack(neighborhoods(Z, LABELS, source, 3, 4)),
-        lambda Z: spread_labels(Z, partial),
+        lambda Z: spread_shares(Z, partial).argmax(axis=1),
+        lambda Z: cluster_shares(Z, partial).argmax(axis=1),
         lambda Z: knn_triplets(Z, partial, 2, 3),
         lambda Z: Constraints(partial).generate_knntriplets(Z, 2, 3),
     ]

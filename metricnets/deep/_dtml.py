@@ -22,21 +22,21 @@ from metricnets._params import (
     Whole,
     fitting,
 )
-from metricnets._pseudo_labels import cluster_labels, spread_labels
+from metricnets._pseudo_labels import cluster_shares, most_confident, spread_shares
 from metricnets._targets import resolve
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.embedding import embed
 from metricnets.deep._training.initialization import linear_start, principal_start
 from metricnets.deep._training.jda import jda
-from metricnets.deep._training.runtime import defaults, threads_for
+from metricnets.deep._training.runtime import defaults
 from metricnets.divergences import class_discrepancy, linear_mmd, multi_kernel_mmd
 from metricnets.exceptions import warn
 from metricnets.networks import ACTIVATIONS, BOUNDED, MLP
 from metricnets.samplers import DomainBalanced, Shuffled
 
 DIVERGENCES = {"linear": linear_mmd, "gaussian": multi_kernel_mmd}
-PSEUDO_LABELS = {"clusters": cluster_labels, "spreading": spread_labels}
+PSEUDO_LABELS = {"clusters": cluster_shares, "spreading": spread_shares}
 MaybePositive = Positive | None
 
 
@@ -63,12 +63,11 @@ class DTML(NetworkMetric):
 
     1. The squared distance of a pair counts in S_b up to ``margin``.  S_b is then bounded for any network, and all
        classes are separated, instead of a few clusters of classes at the largest distance.
-    2. After a first training, labels of the source are propagated to target samples along nearest neighbours of the
-       embedding, the most confident first, and training is repeated, ``n_rounds`` times.  Labelled target samples
-       have their own S_c − α S_b, and D also compares the classes, as in joint distribution adaptation.
+    2. Target samples are labelled by the source, the most confident first, in ``n_rounds`` rounds.  Labelled target
+       samples have their own S_c − α S_b, with neighbours in both domains, and D also compares the classes.
     3. The discrepancy has Gaussian kernels.
-    4. The network is a linear map that is initialised with the principal components and has output of unit norm: a
-       few thousand samples are too few for hidden layers.
+    4. The network is a linear map with output of unit norm, as a few thousand samples are too few for hidden layers.
+       It is initialised by joint distribution adaptation, a linear map in closed form.
 
     Deviations without a parameter: a step draws one of the k neighbours of each sample, and the perceptron is
     trained on points that are centred and divided by one scale.  Neighbours are those in the input space, as in the
@@ -95,10 +94,17 @@ class DTML(NetworkMetric):
     mmd : {'linear', 'gaussian'}, default='gaussian'
         Discrepancy of the domains: squared distance of the means, or maximum mean discrepancy
         with several Gaussian kernels.
-    n_rounds : int >= 0, default=4
-        Number of trainings after the first, in which target samples have propagated labels.  Round r uses the
-        fraction r / n_rounds of the target samples of each class with the most confident labels.  0 is the
-        paper's method.
+    n_rounds : int >= 0, default=5
+        Number of times that target samples are labelled.  Round r labels the fraction r / n_rounds of the target
+        samples of each predicted class, the most confident ones.  With ``init='jda'`` the rounds are those of the
+        closed form, and the network is trained once afterwards; otherwise the network is trained before the first
+        round and again after each.  0 is the paper's method, without labels in the target.
+    pseudo_labels : {'clusters', 'spreading'}, default='clusters'
+        How target samples are labelled.
+
+        - 'clusters': by the nearest labelled sample and the nearest class mean, where the means also follow the
+          clusters of the target, smoothed along nearest neighbours in the target.
+        - 'spreading': by spreading the labels of the source along nearest neighbours.
     deep_supervision : float >= 0, default=0.0
         Weight ω of the layers below the top; above 0 the method is DSTML.
     threshold : float >= 0, default=0.0
@@ -117,9 +123,11 @@ class DTML(NetworkMetric):
         Share of the features that are replaced by their mean in training; the others are scaled up to compensate.
     weight_decay : float >= 0 or 'auto', default=1.0
         Strength of the penalty on the weights and biases of the network, see :class:`EmbeddingNet`.
-    init : {'pca', 'glorot', 'uniform'}, default='pca'
+    init : {'jda', 'pca', 'glorot', 'uniform'}, default='jda'
         Initial weights of the perceptron.
 
+        - 'jda': joint distribution adaptation in the first layer, and the identity in the other layers, see
+          :func:`metricnets.deep._training.jda.jda`.  A ``module`` starts as it is.
         - 'pca': the principal components of all samples in the first layer, and the identity in the other layers.
         - 'glorot': the uniform distribution of Glorot and Bengio (of He et al. for 'relu' and 'gelu').
         - 'uniform': U[−0.2, 0.2].
@@ -180,7 +188,7 @@ class DTML(NetworkMetric):
     input_dropout: RateBelowOne = 0.0
     weight_decay: Literal["auto"] | NonNegative = 1.0
     init: Literal["jda", "pca", "glorot", "uniform"] = "jda"
-    lr: Positive = 1e-3
+    lr: Positive = 3e-4
     max_epochs: Count = 20
 
     _exposed = _AllLayers
@@ -228,13 +236,14 @@ class DTML(NetworkMetric):
         """Train; then label more of the target rows and train again, ``n_rounds`` times, or label them before."""
         targets = Targets(tensor_of(codes), row=torch.arange(len(X)), source=tensor_of(source))
         problem, trained = self._prepare(X, targets, codes), None
-        n_rounds, label = 0 if source.all() else self.n_rounds, PSEUDO_LABELS[self.pseudo_labels]
+        n_rounds, shares = 0 if source.all() else self.n_rounds, PSEUDO_LABELS[self.pseudo_labels]
         if self._in_closed_form(problem.rows.X):
-            targets.labels, n_rounds = self._labelled(problem.rows, n_rounds, label), 0
+            labels = self._jda(problem.rows, self.n_components, n_rounds=n_rounds, shares=shares)[1]
+            targets.labels, n_rounds = tensor_of(labels), 0
         try:
             for r in range(n_rounds + 1):
                 if r:
-                    labels = label(self._round_embedding(problem, trained), codes, r / n_rounds)
+                    labels = most_confident(codes, shares(self._round_embedding(problem, trained), codes), r / n_rounds)
                     problem.rows.targets.labels, problem.seed = tensor_of(labels), self._seed()
                 earlier, trained = trained, self._train(problem)
                 history = [{**record, "round": r} for record in trained.history]
@@ -292,18 +301,15 @@ class DTML(NetworkMetric):
     def _in_closed_form(self, X):
         return self.init == "jda" and self.module is None and bool(X.any())  # if all are 0, all rows are equal
 
-    def _labelled(self, rows, n_rounds, label):
-        """Labels of the rows after rounds of joint distribution adaptation."""
+    def _jda(self, rows, n_components, **options):
+        """The map and the labels of joint distribution adaptation of these rows."""
         X, codes, source = rows.X.numpy().astype(float), rows.targets.labels.numpy(), rows.targets.source.numpy()
-        with threads_for(rows.X):
-            labels = jda(X, codes, source, self.n_components, n_rounds=n_rounds, label=label)[1]
-        return tensor_of(labels)
+        return jda(X, codes, source, n_components, **options)
 
     def _initialize(self, network, rows, generator):
         if self._in_closed_form(rows.X):
-            X, codes, source = rows.X.numpy().astype(float), rows.targets.labels.numpy(), rows.targets.source.numpy()
-            components = jda(X, codes, source, (*self.hidden, self.n_components)[0])[0]
-            linear_start(network, components, np.zeros(X.shape[1]))
+            components, _ = self._jda(rows, (*self.hidden, self.n_components)[0])
+            linear_start(network, components, np.zeros(rows.X.shape[1]))
         elif self.init == "pca" and self.module is None and rows.X.any():
             principal_start(network, rows.X.numpy())
 

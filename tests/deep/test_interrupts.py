@@ -177,7 +177,7 @@ def test_further_networks_are_not_trained(points, epoch):
 def test_further_rounds_are_not_trained(points):
     X, y = points
     callback = interrupting("batch_end", 6)
-    model = DTML(max_epochs=4, callbacks=[callback], random_state=0)
+    model = DTML(init="pca", n_rounds=4, max_epochs=4, callbacks=[callback], random_state=0)
     with pytest.raises(FitInterrupted, match="keeps what it learned, 5 of 20 epochs"):
         model.fit(X, y, sample_domain=np.where(np.arange(45) < 20, -1, 1))
     assert callback.n_begun == 6
@@ -191,8 +191,8 @@ def test_between_rounds(points, monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "spread_labels", interrupt)
-    model = DTML(max_epochs=4, random_state=0)
+    monkeypatch.setitem(module.PSEUDO_LABELS, "clusters", interrupt)
+    model = DTML(init="pca", n_rounds=4, max_epochs=4, random_state=0)
     with pytest.raises(FitInterrupted, match="4 of 20 epochs"):
         model.fit(*points, sample_domain=np.where(np.arange(45) < 20, -1, 1))
     assert np.isfinite(model.transform(points[0])).all()

@@ -1,4 +1,4 @@
-"""Joint distribution adaptation (JDA): a linear map in closed form in which two domains, and their classes, are near."""
+"""Joint distribution adaptation (JDA): a linear map in closed form in which two domains and their classes are near."""
 
 import numpy as np
 from scipy.linalg import eigh, null_space
@@ -7,12 +7,14 @@ from sklearn.decomposition import PCA
 from metricnets._labels import UNKNOWN
 from metricnets._linalg import COLLINEAR, with_fixed_signs
 from metricnets._numpy_networks import unit_norm
+from metricnets._pseudo_labels import most_confident
 
 RANK = 100  # number of principal components, at most
-RIDGE = 2.0  # of the mean variance
+RIDGES = (0.3, 1.0, 3.0, 10.0)  # of the mean variance, whose maps label the target together
+RIDGE = 2.0  # of the map that is returned
 
 
-def jda(X, codes, source, n_components, *, n_rounds=0, label=None):
+def jda(X, codes, source, n_components, *, n_rounds=0, shares=None):
     """Compute the linear map of joint distribution adaptation, in rounds of labelling the target.
 
     In principal components of unit norm with covariance S, it consists of the directions v of largest
@@ -33,10 +35,10 @@ def jda(X, codes, source, n_components, *, n_rounds=0, label=None):
     n_components : int
         Number of rows of the map; those after the last direction are 0.
     n_rounds : int, default=0
-        Number of times that points of unknown class are labelled in the embeddings of the map so far.  Round r labels
-        the share r / n_rounds.
-    label : callable or None, default=None
-        ``(z, codes, share) -> codes``; needed if n_rounds is above 0.
+        Number of times that points of unknown class are labelled, by their mean probabilities in the embeddings of
+        maps with several λ.  Round r labels the share r / n_rounds.
+    shares : callable or None, default=None
+        ``(z, codes) -> probabilities``; needed if n_rounds is above 0.
 
     Returns
     -------
@@ -53,8 +55,10 @@ def jda(X, codes, source, n_components, *, n_rounds=0, label=None):
     basis = aligned_basis(X, source)  # (r, d)
     Z, labels = unit_norm(X @ basis.T), codes
     for r in range(1, n_rounds + 1):
-        labels = label(unit_norm(Z @ directions(Z, labels, source, n_components).T), codes, r / n_rounds)
-    found = directions(Z, labels, source, n_components) @ basis
+        maps = (directions(Z, labels, source, n_components, ridge) for ridge in RIDGES)
+        p = sum(shares(unit_norm(Z @ L.T), codes) for L in maps)
+        labels = most_confident(codes, p, r / n_rounds)
+    found = with_fixed_signs(directions(Z, labels, source, n_components, RIDGE) @ basis)
     components = np.zeros((n_components, X.shape[1]))
     components[: len(found)] = found / np.sqrt(((X @ found.T) ** 2).mean())
     return components, labels
@@ -63,19 +67,19 @@ def jda(X, codes, source, n_components, *, n_rounds=0, label=None):
 def aligned_basis(X, source):
     """Principal components of the points, orthogonal to the difference of the domains' means, (r, d)."""
     pca = PCA(min(*X.shape, RANK), random_state=0).fit(X)
-    basis = with_fixed_signs(pca.components_[pca.explained_variance_ > COLLINEAR * pca.explained_variance_[0]])
+    basis = pca.components_[pca.explained_variance_ > COLLINEAR * pca.explained_variance_[0]]
     if source.all() or len(basis) == 1:
         return basis
     return null_space((X[source].mean(axis=0) - X[~source].mean(axis=0))[None] @ basis.T).T @ basis
 
 
-def directions(Z, codes, source, n_components):
+def directions(Z, codes, source, n_components, ridge):
     """Directions of largest variance relative to that within classes and domains, (k, r), the largest first."""
     r = Z.shape[1]
     C = within_groups(Z, codes, source) + discrepancy(Z, codes, source)
-    C += (RIDGE * np.trace(C) / r or 1.0) * np.eye(r)
+    C += (ridge * np.trace(C) / r or 1.0) * np.eye(r)
     S = np.cov(Z, rowvar=False, bias=True).reshape(r, r)
-    return with_fixed_signs(eigh(S, C, subset_by_index=[max(0, r - n_components), r - 1])[1].T[::-1])
+    return eigh(S, C, subset_by_index=[max(0, r - n_components), r - 1])[1].T[::-1]
 
 
 def within_groups(Z, codes, source):
