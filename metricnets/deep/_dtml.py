@@ -66,8 +66,12 @@ class DTML(NetworkMetric):
     2. Target samples are labelled by the source, the most confident first, in ``n_rounds`` rounds.  Labelled target
        samples have their own S_c − α S_b, with neighbours in both domains, and D also compares the classes.
     3. The discrepancy has Gaussian kernels.
-    4. The network is a linear map with output of unit norm, as a few thousand samples are too few for hidden layers.
-       It is initialised by joint distribution adaptation, a linear map in closed form.
+    4. The network is a linear map that is initialised with the principal components and has output of unit norm: a
+       few thousand samples are too few for hidden layers.
+
+    For image descriptors, and wherever there are many features and the classes are equally frequent in the two domains,
+    ``DTML(init="jda", n_rounds=5, pseudo_labels="clusters")`` starts from joint distribution adaptation, a linear map
+    in closed form that removes the difference of the domains' means.
 
     Deviations without a parameter: a step draws one of the k neighbours of each sample, and the perceptron is
     trained on points that are centred and divided by one scale.  Neighbours are those in the input space, as in the
@@ -94,12 +98,12 @@ class DTML(NetworkMetric):
     mmd : {'linear', 'gaussian'}, default='gaussian'
         Discrepancy of the domains: squared distance of the means, or maximum mean discrepancy
         with several Gaussian kernels.
-    n_rounds : int >= 0, default=5
+    n_rounds : int >= 0, default=4
         Number of times that target samples are labelled.  Round r labels the fraction r / n_rounds of the target
         samples of each predicted class, the most confident ones.  With ``init='jda'`` the rounds are those of the
         closed form, and the network is trained once afterwards; otherwise the network is trained before the first
         round and again after each.  0 is the paper's method, without labels in the target.
-    pseudo_labels : {'clusters', 'spreading'}, default='clusters'
+    pseudo_labels : {'clusters', 'spreading'}, default='spreading'
         How target samples are labelled.
 
         - 'clusters': by the nearest labelled sample and the nearest class mean, where the means also follow the
@@ -123,11 +127,12 @@ class DTML(NetworkMetric):
         Share of the features that are replaced by their mean in training; the others are scaled up to compensate.
     weight_decay : float >= 0 or 'auto', default=1.0
         Strength of the penalty on the weights and biases of the network, see :class:`EmbeddingNet`.
-    init : {'jda', 'pca', 'glorot', 'uniform'}, default='jda'
+    init : {'jda', 'pca', 'glorot', 'uniform'}, default='pca'
         Initial weights of the perceptron.
 
         - 'jda': joint distribution adaptation in the first layer, and the identity in the other layers, see
-          :func:`metricnets.deep._training.jda.jda`.  A ``module`` starts as it is.
+          :func:`metricnets.deep._training.jda.jda`.  It is for many features, some dozens of target samples at least,
+          and classes that are equally frequent in both domains.  A ``module`` starts as it is.
         - 'pca': the principal components of all samples in the first layer, and the identity in the other layers.
         - 'glorot': the uniform distribution of Glorot and Bengio (of He et al. for 'relu' and 'gelu').
         - 'uniform': U[−0.2, 0.2].
@@ -176,8 +181,8 @@ class DTML(NetworkMetric):
     n_neighbors_within: Count = 5
     n_neighbors_between: Count = 10
     mmd: Annotated[str, StrOptions({*DIVERGENCES})] = "gaussian"
-    n_rounds: Whole = 5
-    pseudo_labels: Annotated[str, StrOptions({*PSEUDO_LABELS})] = "clusters"
+    n_rounds: Whole = 4
+    pseudo_labels: Annotated[str, StrOptions({*PSEUDO_LABELS})] = "spreading"
     deep_supervision: NonNegative = 0.0
     threshold: NonNegative = 0.0
     hidden: Sizes = ()
@@ -187,7 +192,7 @@ class DTML(NetworkMetric):
     dropout: RateBelowOne = 0.0
     input_dropout: RateBelowOne = 0.0
     weight_decay: Literal["auto"] | NonNegative = 1.0
-    init: Literal["jda", "pca", "glorot", "uniform"] = "jda"
+    init: Literal["jda", "pca", "glorot", "uniform"] = "pca"
     lr: Positive = 3e-4
     max_epochs: Count = 20
 

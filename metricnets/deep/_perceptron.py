@@ -54,20 +54,20 @@ class NetworkMetric(DeepMetric):
         - 'wccn': within-class covariance normalisation, a linear map W in closed form, whose ridge is chosen by
           cross-validation, see :func:`metricnets.deep._training.wccn.wccn`.  W is not trained: the perceptron f
           starts at 0, takes Wx and is added to it, so embeddings are Wx + f(Wx).
-        - 'identity': the same, but W is a rotation to principal components, without regard to the targets.  With
-          ``n_components`` as large as the number of features, embeddings start at the points.
+        - 'identity': the same, but W is a rotation to principal components and a scaling, without regard to the
+          targets.  With ``n_components`` as large as the number of features, embeddings start at the centred points.
         - 'glorot': a perceptron of x with random weights, from the uniform distribution of Glorot and Bengio (of He
           et al. for 'relu' and 'gelu').
         - 'uniform': the same with weights from U[−0.2, 0.2].
     n_networks : int >= 1, default=1
         Number of networks in the ensemble.  They are trained one after the other, from different random weights unless
-        ``init`` is 'pca' or 'within'; with 'wccn' they share W.  The squared distance is the mean of theirs.  An
-        ensemble of networks with random weights overfits less if there are few samples.
+        ``init`` is 'pca', 'within' or 'jda'; with 'wccn' and 'identity' they share W.  The squared distance is the mean
+        of theirs.  An ensemble of networks with random weights overfits less if there are few samples.
     skip : float >= 0, default=0.0
         Weight of a skip connection, which appends the points to the embedding.  Their squared distances are added
         to those of the embeddings, scaled so that their mean over the training samples is ``skip`` times that of the
         embeddings.  It keeps features that a network with random initial weights ignores, which helps if the network
-        overfits; with 'wccn', whose embeddings have the points in them, it is an error.
+        overfits; with 'wccn' and 'identity', whose embeddings have the points in them, it is an error.
     """
 
     n_components: Count = 64

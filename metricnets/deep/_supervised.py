@@ -170,8 +170,9 @@ class AnyLoss(Supervised):
     positive_fraction : float in (0, 1], default=0.25
         Share of the similar samples in a batch that count as positives of a sample, those at the smallest distance
         (the easy positives of Xuan et al., WACV 2020), so that classes may consist of several clusters; 1 draws all
-        samples of a class together.  For a loss of ``(z, r)`` r is NaN at the others.  All pairs count if targets are
-        not classes, with sampler='pairs', and if the loss is a module.
+        samples of a class together, which loss='alignment' needs if all distances matter.  For a loss of ``(z, r)`` r
+        is NaN at the others.  All pairs count if targets are not classes, with sampler='pairs', and if the loss is a
+        module.
     """
 
     loss: Annotated[str, StrOptions({*losses.__all__})] | Function = "triplet"

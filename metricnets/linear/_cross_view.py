@@ -81,6 +81,8 @@ class CrossViewMetric(LinearMetric):
 
 def view_codes(view: ArrayLike, known: np.ndarray) -> np.ndarray:
     """Number the views of the samples that are ``known``; ValueError unless each has one, and there are two views."""
+    if np.ndim(view) != 1:
+        raise ValueError(f"view should hold one value for each sample; got an array of shape {np.shape(view)}.")
     names, missing, _ = read(view)
     check_consistent_length(known, names)
     if missing.any():

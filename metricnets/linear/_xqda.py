@@ -8,8 +8,6 @@ from metricnets.exceptions import warn
 from metricnets.linear._cross_view import CrossViewMetric
 from metricnets.linear._solvers.likelihood_ratio import variance_ratios
 
-LEAST = 1e-9  # of a ratio minus 1 that is not rounding
-
 
 class XQDA(CrossViewMetric):
     """Cross-view quadratic discriminant analysis (XQDA).
@@ -72,7 +70,7 @@ class XQDA(CrossViewMetric):
 
     def _solve_scatters(self, S, D, rank, basis):
         W, ratios = variance_ratios(S, D, self.regularization, rank)
-        n_apart = np.count_nonzero(ratios > 1 + LEAST)
+        n_apart = np.count_nonzero(ratios > 1)
         if n_apart == 0:
             warn("dissimilar pairs differ more than similar ones in no direction; all distances are 0.")
         d = len(S if basis is None else basis)

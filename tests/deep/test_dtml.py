@@ -192,7 +192,7 @@ def test_without_sample_domain_it_is_the_source_only_method(domains):
         {"mmd": "linear"},
         {"n_rounds": 0},
         {"deep_supervision": 0.0},
-        {"init": "pca"},
+        {"init": "jda"},
         {"init": "glorot"},
     ],
 )

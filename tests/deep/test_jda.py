@@ -129,7 +129,7 @@ def test_dtml_starts_from_it_and_is_trained_once(domains, name, shares):
     X, codes, source = domains
     y, domain = np.where(source, codes, -1), np.where(source, 1, -1)
     params = {"lr": 1e-12, "max_epochs": 2, "n_rounds": 3, "n_components": 4, "device": "cpu", "random_state": 0}
-    dtml = DTML(**params, pseudo_labels=name).fit(X, y, sample_domain=domain)
+    dtml = DTML(**params, init="jda", pseudo_labels=name).fit(X, y, sample_domain=domain)
     assert [record["round"] for record in dtml.history_] == [0, 0]
     scaled = ((X - X.mean(axis=0)) / np.sqrt(X.var(axis=0).mean())).astype(np.float32).astype(float)
     components, _ = jda(scaled, np.where(source, codes, -1), source, 4, n_rounds=3, shares=shares)

@@ -19,7 +19,7 @@ ROUNDING = 1e-5  # range of a component, with the largest one 1, that is roundin
 LIFTS = (0.0, 1.0)
 N_ROWS, N_NUMBERS = 10_000, 2**22  # samples from which the map is computed, and their features in all
 N_JUDGED = 2_000  # samples on which ridge, lift and scales are chosen
-N_HELD = 500  # samples that are held back in all folds; those of few samples are dealt several times
+N_HELD, N_DEALS = 500, 5  # samples held back in all folds: those of few samples are dealt several times, at most 5
 
 
 def wccn(X, similarity, n_components, *, normalize, rng):
@@ -59,7 +59,7 @@ def wccn(X, similarity, n_components, *, normalize, rng):
     lifts = LIFTS if normalize and n_components > 1 else LIFTS[:1]
     few, rows = similarity.sample(N_JUDGED, rng)
     candidates = list(product(RIDGES, lifts))
-    deals = [few.folds(rng) for _ in range(max(1, N_HELD // len(few)))]
+    deals = [few.folds(rng) for _ in range(min(N_DEALS, max(1, N_HELD // len(few))))]
     quality = np.zeros((len(bases), len(candidates)))
     for basis, of_basis in zip(bases, quality):
         Z = X[rows] @ basis.T
@@ -86,8 +86,8 @@ def whitening_layer(X, standardize, points, similarity, n_components, normalize,
 def principal_layer(X, standardize, n_components, seed):
     """A rotation to principal components as a layer after ``standardize``, scaled to a mean squared norm of 1.
 
-    If there are as many components as features, the distances of all points are kept, also of those that are not in the
-    span of X.
+    If there are as many components as features, the distances of all points are kept up to that scale, also of those
+    that are not in the span of X.
     """
     rng = np.random.default_rng(seed)
     Z = standardize(torch.from_numpy(X[rng.permutation(len(X))[: _n_rows(X)]].astype(float))).numpy()

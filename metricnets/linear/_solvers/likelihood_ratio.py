@@ -5,6 +5,8 @@ from scipy.linalg import eigh
 
 from metricnets._linalg import singular
 
+ROUNDING = 1e-9  # of a ratio, the variances of which are equal
+
 
 def variance_ratios(S: np.ndarray, D: np.ndarray, share: float, rank: int) -> tuple[np.ndarray, np.ndarray]:
     """Directions W and the ratios of the variance of dissimilar differences to that of similar ones along them.
@@ -33,4 +35,5 @@ def variance_ratios(S: np.ndarray, D: np.ndarray, share: float, rank: int) -> tu
         if singular(M):
             raise ValueError(f"regularization={share} leaves the scatter of the {kind} pairs singular; raise it.")
     ratios, W = eigh(D, S)
+    ratios[abs(ratios - 1) < ROUNDING] = 1.0
     return W[:, ::-1] / np.sqrt(mean), ratios[::-1]
