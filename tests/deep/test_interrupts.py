@@ -191,7 +191,7 @@ def test_between_rounds(points, monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(module.PSEUDO_LABELS, "clusters", interrupt)
+    monkeypatch.setitem(module.PSEUDO_LABELS, "spreading", interrupt)
     model = DTML(init="pca", n_rounds=4, max_epochs=4, random_state=0)
     with pytest.raises(FitInterrupted, match="4 of 20 epochs"):
         model.fit(*points, sample_domain=np.where(np.arange(45) < 20, -1, 1))
