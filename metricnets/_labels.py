@@ -52,13 +52,13 @@ def is_missing(label: object) -> bool:
     return label is None or type(label).__name__ == "NAType" or bool(label != label)
 
 
-def plain(labels: np.ndarray) -> np.ndarray:
-    """Convert an array of objects to one of strings or numbers, if all of them are."""
+def plain(labels: np.ndarray, name: str = "y") -> np.ndarray:
+    """Convert an array of objects to one of strings or numbers, if all of them are; ``name`` is for the message."""
     if labels.dtype.kind != "O" or not len(labels):
         return labels
     names, numbers = (sum(isinstance(label, kind) for label in labels) for kind in (str, Real))
     if 0 < names < len(labels):
-        raise ValueError("y mixes strings with other labels; use labels of one type.")
+        raise ValueError(f"{name} mixes strings with other labels; use labels of one type.")
     return np.array(labels.tolist()) if len(labels) in (names, numbers) else labels
 
 

@@ -87,7 +87,7 @@ def view_codes(view: ArrayLike, known: np.ndarray) -> np.ndarray:
     check_consistent_length(known, names)
     if missing.any():
         raise ValueError(f"view is None or NaN for {missing.sum()} samples; every sample needs one.")
-    views, codes = np.unique(plain(names), return_inverse=True)
+    views, codes = np.unique(plain(names, "view"), return_inverse=True)
     if len(views) < 2:
         raise ValueError(f"view has one value only, {views[0]!s}; leave it None to compare all samples.")
     return codes[known]

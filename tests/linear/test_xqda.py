@@ -107,3 +107,17 @@ def test_no_direction_is_told():
         xqda = XQDA().fit(np.ones((6, 3)), [0, 0, 1, 1, 2, 2])
     assert xqda.components_.shape == (3, 3)
     assert not xqda.components_.any()
+
+
+@pytest.mark.parametrize(
+    ("view", "message"),
+    [
+        (["a", 1, "b"] * 2, "view mixes strings"),
+        (np.zeros((6, 2)), "view should hold one value for each sample"),
+        ([1] * 6, "view has one value only"),
+        ([None, 1, 2] * 2, "view is None or NaN for 2 samples"),
+    ],
+)
+def test_a_bad_view_is_named(view, message):
+    with pytest.raises(ValueError, match=message):
+        XQDA().fit(np.arange(12.0).reshape(6, 2), [0, 1, 2] * 2, view=view)
