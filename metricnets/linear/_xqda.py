@@ -4,7 +4,6 @@ import numpy as np
 
 from metricnets._linalg import with_fixed_signs
 from metricnets._params import MaybeCount, NonNegative
-from metricnets.exceptions import warn
 from metricnets.linear._cross_view import CrossViewMetric
 from metricnets.linear._solvers.likelihood_ratio import variance_ratios
 
@@ -71,8 +70,6 @@ class XQDA(CrossViewMetric):
     def _solve_scatters(self, S, D, rank, basis):
         W, ratios = variance_ratios(S, D, self.regularization, rank)
         n_apart = np.count_nonzero(ratios > 1)
-        if n_apart == 0:
-            warn("dissimilar pairs differ more than similar ones in no direction; all distances are 0.")
         d = len(S if basis is None else basis)
         n_rows = self.n_components or d
         self.ratios_ = ratios[: min(n_apart, n_rows)]

@@ -1,6 +1,7 @@
 """KISSME: the log-likelihood ratio of differences, from pairs and from classes."""
 
 import warnings
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -129,8 +130,10 @@ def test_views_that_say_nothing_are_refused():
 @pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS)
 def test_hostile_data_give_a_finite_metric(spoil, params):
     spoilt = spoil(X)
+    one_feature_counts = spoil is SPOILS["mixed scales"]  # in which these classes do not differ
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        kissme = KISSME_Supervised(**params).fit(spoilt, classes[: len(spoilt)])
+        with pytest.warns(UserWarning, match="in no direction") if one_feature_counts else nullcontext():
+            kissme = KISSME_Supervised(**params).fit(spoilt, classes[: len(spoilt)])
     assert np.isfinite(kissme.get_mahalanobis_matrix()).all()
-    assert np.ptp(kissme.transform(spoilt), axis=0).any()
+    assert one_feature_counts or np.ptp(kissme.transform(spoilt), axis=0).any()

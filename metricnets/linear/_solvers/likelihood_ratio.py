@@ -4,6 +4,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from metricnets._linalg import singular
+from metricnets.exceptions import warn
 
 ROUNDING = 1e-9  # of a ratio, the variances of which are equal
 
@@ -36,4 +37,9 @@ def variance_ratios(S: np.ndarray, D: np.ndarray, share: float, rank: int) -> tu
             raise ValueError(f"regularization={share} leaves the scatter of the {kind} pairs singular; raise it.")
     ratios, W = eigh(D, S)
     ratios[abs(ratios - 1) < ROUNDING] = 1.0
+    if not (ratios > 1).any():
+        warn(
+            "dissimilar pairs differ more than similar ones in no direction; all distances are 0. Features should have "
+            "comparable units."
+        )
     return W[:, ::-1] / np.sqrt(mean), ratios[::-1]
