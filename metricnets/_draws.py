@@ -106,7 +106,7 @@ def triplets(X: np.ndarray, codes: np.ndarray, k_genuine: int, k_impostor: int) 
     rows = np.flatnonzero(codes >= 0)
     rows = rows[np.argsort(codes[rows], kind="stable")]
     n_within, n_between = min(k_genuine, len(rows)), min(k_impostor, len(rows))
-    genuine, impostor = neighborhoods(X, codes, codes >= 0, n_within, n_between)
+    genuine, impostor = neighborhoods(X, codes, n_within, n_between)
     both = np.broadcast_arrays(rows[:, None, None], genuine[rows, :, None], impostor[rows, None, :])
     found = np.stack(both, axis=-1).reshape(-1, 3)
     return found[(found[:, 1:] != found[:, :1]).all(axis=1)]  # a row itself replaces a missing neighbour

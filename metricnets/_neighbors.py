@@ -6,19 +6,16 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
-from metricnets._labels import UNKNOWN
 from metricnets._linalg import middle, shifted
 from metricnets._runtime import one_openmp_thread
 
 SMALL = 64  # rows of a class up to which it gets no search of its own
 
 
-def neighborhoods(
-    X: np.ndarray, codes: np.ndarray, source: np.ndarray, n_within: int, n_between: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Nearest neighbours of every row in its domain: in the same class, and in other classes.
+def neighborhoods(X: np.ndarray, codes: np.ndarray, n_within: int, n_between: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nearest neighbours of every row: in the same class, and in other classes.
 
-    If there are fewer, or the class is unknown, the missing ones are replaced by the row itself.
+    If there are fewer, or the class is unknown (a negative code), the missing ones are replaced by the row itself.
 
     Returns
     -------
@@ -28,12 +25,10 @@ def neighborhoods(
     X = X.reshape(len(X), -1)
     itself = np.arange(len(X))[:, None]
     within, between = np.repeat(itself, n_within, axis=1), np.repeat(itself, n_between, axis=1)
-    known = codes != UNKNOWN
-    for domain in (source & known, ~source & known):
-        rows = np.flatnonzero(domain)
-        if len(rows):
-            within[rows] = rows[nearest_within(X[rows], codes[rows], n_within)]
-            between[rows] = rows[nearest_between(X[rows], codes[rows], n_between)]
+    rows = np.flatnonzero(codes >= 0)
+    if len(rows):
+        within[rows] = rows[nearest_within(X[rows], codes[rows], n_within)]
+        between[rows] = rows[nearest_between(X[rows], codes[rows], n_between)]
     return within, between
 
 

@@ -25,6 +25,7 @@ LAYERS = {
     "_documentation": 0,
     "_labels": 0,
     "_linalg": 0,
+    "_groups": 0,
     "_numpy_networks": 0,
     "_pickles": 0,
     "_progress": 0,

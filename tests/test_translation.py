@@ -145,11 +145,10 @@ def test_sparse_points_of_predictors_do_not_depend_on_the_origin(kind, Z):
 def test_neighbours_do_not_depend_on_the_origin(Z, dtype, offset):
     near, away = Z.astype(dtype), (Z + offset).astype(dtype)
     partial = np.where(np.arange(90) % 4 == 0, -1, LABELS)
-    source = np.arange(90) < 60
     functions = [
         lambda Z: nearest(Z[10:], Z[:10], 4),
         lambda Z: nearest(Z, None, 4),
-        lambda Z: np.hstack(neighborhoods(Z, LABELS, source, 3, 4)),
+        lambda Z: np.hstack(neighborhoods(Z, LABELS, 3, 4)),
         lambda Z: spread_shares(Z, partial).argmax(axis=1),
         lambda Z: cluster_shares(Z, partial).argmax(axis=1),
         lambda Z: knn_triplets(Z, partial, 2, 3),

@@ -326,8 +326,7 @@ class DTML(NetworkMetric):
                 "early_stopping=True leaves one part of the samples without two classes of the source, or without "
                 f"the target; change validation_fraction={self.validation_fraction}, or give more samples."
             )
-        X, of_one_domain = part.points().numpy(), np.ones(len(codes), bool)
-        neighbors = neighborhoods(X, codes, of_one_domain, self.n_neighbors_within, self.n_neighbors_between)
+        neighbors = neighborhoods(part.points().numpy(), codes, self.n_neighbors_within, self.n_neighbors_between)
         half = max(1, self.batch_size // 2)
         sampler = DomainBalanced(source - 0.5, 2 * half, rng) if adapt else Shuffled(len(part), half, rng)
         return WithNeighbors(sampler, *neighbors, rng)

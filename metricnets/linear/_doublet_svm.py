@@ -154,7 +154,7 @@ def doublets(X: np.ndarray, codes: np.ndarray, k_genuine: int, k_impostor: int) 
     dissimilar : ndarray of int of shape (n_dissimilar, 2)
     """
     n = len(X)
-    within, between = neighborhoods(X, codes, np.ones(n, bool), min(k_genuine, n), min(k_impostor, n))
+    within, between = neighborhoods(X, codes, min(k_genuine, n), min(k_impostor, n))
     return _once(within), _once(between)
 
 

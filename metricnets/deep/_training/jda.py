@@ -4,6 +4,7 @@ import numpy as np
 from scipy.linalg import eigh, null_space
 from sklearn.decomposition import PCA
 
+from metricnets._groups import group_means
 from metricnets._labels import UNKNOWN
 from metricnets._linalg import COLLINEAR, with_fixed_signs
 from metricnets._numpy_networks import unit_norm
@@ -85,8 +86,8 @@ def directions(Z, codes, source, n_components, ridge):
 def within_groups(Z, codes, source):
     """Covariance within the classes of each domain, (r, r)."""
     known = codes != UNKNOWN
-    groups, means = _means(Z[known], 2 * codes[known] + source[known])
-    D = Z[known] - means[np.searchsorted(groups, 2 * codes[known] + source[known])]
+    _, number, _, means = group_means(Z[known], 2 * codes[known] + source[known])
+    D = Z[known] - means[number]
     return D.T @ D / max(1, len(D))
 
 
@@ -95,15 +96,9 @@ def discrepancy(Z, codes, source):
     if source.all():
         return np.zeros((Z.shape[1], Z.shape[1]))
     difference, known = Z[source].mean(axis=0) - Z[~source].mean(axis=0), codes != UNKNOWN
-    (a, of_a), (b, of_b) = (_means(Z[rows], codes[rows]) for rows in (source & known, ~source & known))
+    if not (~source & known).any():
+        return np.outer(difference, difference)
+    (a, *_, of_a), (b, *_, of_b) = (group_means(Z[rows], codes[rows]) for rows in (source & known, ~source & known))
     _, in_a, in_b = np.intersect1d(a, b, return_indices=True)
     D = of_a[in_a] - of_b[in_b]  # (n_classes, r)
     return np.outer(difference, difference) + D.T @ D / max(1, len(D))
-
-
-def _means(Z, groups):
-    """Sorted groups, and the mean of each, (n_groups, r)."""
-    names, number, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    means = np.zeros((len(names), Z.shape[1]))
-    np.add.at(means, number, Z)
-    return names, means / sizes[:, None]

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from scipy.stats import rankdata
 
+from metricnets._groups import group_means
 from metricnets._similar_pairs import CLASS_RELATIONS
 from metricnets.deep._training.foreign import naming
 
@@ -107,11 +108,11 @@ def _nearest(r, k):
 
 
 def _within_classes(Z, codes):
-    codes, counts = np.unique(codes, return_inverse=True, return_counts=True)[1:]
-    means = np.zeros((len(counts), Z.shape[1]))
-    np.add.at(means, codes, Z)
-    D = Z - (means / counts[:, None])[codes]
-    return D.T @ D / max(1, len(Z) - len(counts))
+    if not len(Z):
+        return np.zeros((Z.shape[1], Z.shape[1]))
+    _, number, sizes, means = group_means(Z, codes)
+    D = Z - means[number]
+    return D.T @ D / max(1, len(Z) - len(sizes))
 
 
 class OfPairs:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from metricnets._groups import group_means
+
 
 def class_scatters(
     X: np.ndarray, codes: np.ndarray, views: np.ndarray | None = None
@@ -41,8 +43,6 @@ def sum_within(X: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, int]:
 
     For a group of n rows with mean m it is n Σ (x − m)(x − m)ᵀ.
     """
-    _, groups, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    order = np.argsort(groups, kind="stable")
-    means = np.add.reduceat(X[order], np.cumsum(sizes) - sizes) / sizes[:, None]
-    deviations = X - means[groups]
-    return (deviations * sizes[groups, None]).T @ deviations, int((sizes * (sizes - 1) // 2).sum())
+    _, number, sizes, means = group_means(X, groups)
+    deviations = X - means[number]
+    return (deviations * sizes[number, None]).T @ deviations, int((sizes * (sizes - 1) // 2).sum())

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.linalg import eigh
 
+from metricnets._groups import group_means
 from metricnets._linalg import centered
 
 PLENTY = 3  # degrees of freedom for each direction that are enough to invert a covariance unchanged
@@ -55,10 +56,9 @@ def covariance_within(X: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Mean outer product (d, d) of the deviations of the rows in chunks from the means of their chunks."""
     rows = np.flatnonzero(codes >= 0)
     rows = rows[np.argsort(codes[rows], kind="stable")]
-    sizes = np.unique(codes[rows], return_counts=True)[1]
     z = X[rows]
-    means = np.add.reduceat(z, np.cumsum(sizes) - sizes) / sizes[:, None]
-    z -= np.repeat(means, sizes, axis=0)
+    _, number, _, means = group_means(z, codes[rows])
+    z -= means[number]
     return z.T @ z / len(z)
 
 
