@@ -237,6 +237,7 @@ def test_global_random_states_are_untouched(name, seed):
         if key in quick(name).get_params()
     ],
 )
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # one start in a hundred is that far off
 def test_random_starts_do_not_touch_the_global_random_state(name, start):
     before = np.random.get_state()
     quick(name, **{start: "random", "random_state": None}).fit(*training_data(name))

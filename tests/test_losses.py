@@ -6,73 +6,15 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from loss_references import joined
+from loss_references.loops import mean
 
 from metricnets import divergences, losses
 
 DISCREPANCIES = ["linear_mmd", "multi_kernel_mmd"]
-FUNCTIONS = {name: getattr(losses, name) for name in losses.__all__}
-FUNCTIONS |= {name: getattr(divergences, name) for name in DISCREPANCIES}
 
 # ------------------------------------------------------------------------------------------------
-# Naive references: Python loops over pairs and triplets, NumPy scalars.
-
-
-def mean(values):
-    return sum(values) / len(values) if values else 0.0
-
-
-def hinge(x):
-    return max(x, 0.0)
-
-
-def known_pairs(r):
-    return [(i, j) for i, j in np.ndindex(r.shape) if not np.isnan(r[i, j])]
-
-
-def naive_contrastive(z, r, positive_margin=0.0, margin=1.0, squared=False):
-    power = 2 if squared else 1
-    d = {(i, j): np.sqrt(np.sum((z[i] - z[j]) ** 2)) for i, j in known_pairs(r)}
-    pull = [hinge(d[pair] - positive_margin) ** power for pair in d if r[pair] > 0.5]
-    push = [hinge(margin - d[pair]) ** power for pair in d if r[pair] <= 0.5]
-    return mean(pull) + mean(push)
-
-
-def naive_logistic_pair(z, r, margin=3.0, gap=1.0, sharpness=1.0, balanced=True):
-    terms = {1: [], -1: []}
-    for i, j in known_pairs(r):
-        sign = 1 if r[i, j] > 0.5 else -1
-        x = gap - sign * (margin - np.sum((z[i] - z[j]) ** 2))
-        terms[sign].append(0.5 * np.log1p(np.exp(sharpness * x)) / sharpness)
-    return (mean(terms[1]) + mean(terms[-1])) / 2 if balanced else mean(terms[1] + terms[-1])
-
-
-def naive_alignment(z, r, scale=2.0):
-    return mean([(np.sum((z[i] - z[j]) ** 2) - scale * (1 - r[i, j])) ** 2 / 4 for i, j in known_pairs(r)])
-
-
-def naive_triplet(z, r, margin=0.2, select="all", squared=False, reduction="active"):
-    n, terms = len(z), []
-    d = [[np.sum((a - b) ** 2) ** (1 if squared else 0.5) for b in z] for a in z]
-    for a in range(n):
-        positives = [p for p in range(n) if r[a, p] > 0.5]
-        negatives = [q for q in range(n) if r[a, q] <= 0.5]
-        if select == "hard":
-            if positives and negatives:
-                terms.append(margin + max(d[a][p] for p in positives) - min(d[a][q] for q in negatives))
-            continue
-        for p, q in product(positives, negatives):
-            if select == "all" or d[a][p] < d[a][q] < d[a][p] + margin:
-                terms.append(margin + d[a][p] - d[a][q])
-    return mean([hinge(term) for term in terms if term > 0 or reduction == "all"])
-
-
-def naive_npair(z, r, temperature=0.2):
-    terms = []
-    for a, p in known_pairs(r):
-        if r[a, p] > 0.5:
-            rivals = [q for q in range(len(z)) if r[a, q] <= 0.5]
-            terms.append(np.log1p(sum(np.exp((z[a] @ z[q] - z[a] @ z[p]) / temperature) for q in rivals)))
-    return mean(terms)
+# Naive references of discrepancies; those of losses are in loss_references.
 
 
 def naive_linear_mmd(z_a, z_b):
@@ -90,42 +32,15 @@ def naive_multi_kernel_mmd(z_a, z_b, widths=(0.25, 0.5, 1.0, 2.0, 4.0), s=None):
     return own_a + own_b - 2 * cross
 
 
-NAIVE = {
-    "alignment": naive_alignment,
-    "contrastive": naive_contrastive,
-    "linear_mmd": naive_linear_mmd,
-    "logistic_pair": naive_logistic_pair,
-    "multi_kernel_mmd": naive_multi_kernel_mmd,
-    "npair": naive_npair,
-    "triplet": naive_triplet,
+NAIVE = joined("NAIVE") | {"linear_mmd": naive_linear_mmd, "multi_kernel_mmd": naive_multi_kernel_mmd}
+OPTIONS = joined("OPTIONS") | {"multi_kernel_mmd": [{}, {"widths": (0.3, 3.0)}]}
+NOT_OF_DISTANCES = joined("NOT_OF_DISTANCES")
+NO_GRADCHECK = joined("NO_GRADCHECK") | {
+    "multi_kernel_mmd": "its scale is taken as a constant; see test_multi_kernel_mmd_gradient"
 }
-
-# Settings that the laws are checked for; between them they change every option.
-OPTIONS = {
-    "alignment": [{}, {"scale": 0.7}],
-    "contrastive": [
-        {"positive_margin": low, "margin": high, "squared": squared}
-        for (low, high), squared in product([(0.0, 1.0), (0.6, 2.5)], [False, True])
-    ],
-    "logistic_pair": [
-        {"margin": margin, "gap": gap, "sharpness": sharpness, "balanced": balanced}
-        for (margin, gap, sharpness), balanced in product([(3.0, 1.0, 1.0), (1.5, 0.0, 4.0)], [False, True])
-    ],
-    "npair": [{}, {"temperature": 1.5}],
-    "triplet": [
-        {"margin": margin, "select": select, "squared": squared, "reduction": reduction}
-        for margin, select, squared, reduction in product(
-            [0.2, 1.5], ["all", "hard", "semihard"], [False, True], ["active", "all"]
-        )
-    ],
-    "multi_kernel_mmd": [{}, {"widths": (0.3, 3.0)}],
-}
-
-# Losses that are no function of the distances of embeddings, with the reason.
-NOT_OF_DISTANCES = {"npair": "it compares inner products, which know where the origin is"}
-
-# Losses that numerical gradients cannot check, with the reason.
-NO_GRADCHECK = {"multi_kernel_mmd": "its scale is taken as a constant; see test_multi_kernel_mmd_gradient"}
+RELATIONAL = [name for name in losses.__all__ if name.islower()]  # the others are modules
+FUNCTIONS = {name: getattr(losses, name) for name in RELATIONAL}
+FUNCTIONS |= {name: getattr(divergences, name) for name in DISCREPANCIES}
 
 
 def cases(names):
@@ -165,7 +80,7 @@ def rotation(dtype=torch.float64):
     return torch.linalg.qr(torch.tensor(np.random.default_rng(3).normal(size=(3, 3)), dtype=dtype))[0]
 
 
-relational = pytest.mark.parametrize(("name", "options"), cases(losses.__all__))
+relational = pytest.mark.parametrize(("name", "options"), cases(RELATIONAL))
 discrepancy = pytest.mark.parametrize(("name", "options"), cases(DISCREPANCIES))
 
 
@@ -183,7 +98,7 @@ def test_every_loss_has_a_reference_and_every_option_is_varied(name):
 
 
 def test_losses_are_functions_of_z_and_r():
-    assert all(list(inspect.signature(FUNCTIONS[name]).parameters)[:2] == ["z", "r"] for name in losses.__all__)
+    assert all(list(inspect.signature(FUNCTIONS[name]).parameters)[:2] == ["z", "r"] for name in RELATIONAL)
     assert losses.__all__ == sorted(losses.__all__)
 
 

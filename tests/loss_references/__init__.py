@@ -1,0 +1,18 @@
+"""Naive references of the losses: Python loops over pairs and triplets; and the settings they are compared in.
+
+A module for each file of ``metricnets/losses`` has ``NAIVE``, a reference for each loss, and ``OPTIONS``, the settings
+that its laws are checked for, which between them change every option.  ``NOT_OF_DISTANCES`` has losses that are no
+function of the distances of embeddings, and ``NO_GRADCHECK`` those that numerical gradients cannot check, with the
+reason.
+"""
+
+from types import ModuleType
+
+from loss_references import pair, triplet
+
+MODULES: list[ModuleType] = [pair, triplet]
+
+
+def joined(table):
+    """The tables of this name of all modules, as one."""
+    return {key: value for module in MODULES for key, value in getattr(module, table, {}).items()}
