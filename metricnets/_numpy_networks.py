@@ -41,6 +41,16 @@ class SideBySide:
         return np.hstack([factor * member(x) for member, factor in zip(self.members, self.factors)])
 
 
+class Average:
+    """Mean of the outputs of several functions."""
+
+    def __init__(self, members: list[Callable]):
+        self.members = members
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return sum(member(x) for member in self.members) / len(self.members)
+
+
 class Residual:
     """Residual function, x ↦ x + f(scale · x)."""
 

@@ -13,6 +13,7 @@ __all__ = [
     "MLP",
     "Dropout",
     "Ensemble",
+    "Mean",
     "NonSaturatingSigmoid",
     "Residual",
     "Skip",
@@ -140,6 +141,23 @@ class Ensemble(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.cat([member(x) for member in self.members], dim=1) / len(self.members) ** 0.5
+
+
+class Mean(nn.Module):
+    """Mean of the embeddings of several networks.
+
+    Parameters
+    ----------
+    members : iterable of torch.nn.Module
+        Networks that embed the same points in the same space.
+    """
+
+    def __init__(self, members: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return sum(member(x) for member in self.members) / len(self.members)
 
 
 class Standardize(nn.Module):

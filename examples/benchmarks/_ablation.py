@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from _settings import FROM_RANDOM
+from _settings import FROM_RANDOM, columns
 from _tables import cell, run, show
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from sklearn.neighbors import KNeighborsClassifier
@@ -56,7 +56,8 @@ def ablated(folder, file, name, change, seed):
     with np.load(Path(folder) / file) as data:
         X, Y = data["X"].astype(float), data["y" if table == 1 else "Y"]
         rows = data["train"] if table == 2 else np.arange(len(X))  # the test part of a published split is not used
-    metric = HRAML(random_state=seed, **(FROM_RANDOM["HRAML"] | base | CHANGES[change]))
+    params = FROM_RANDOM["HRAML"] | base | CHANGES[change]
+    metric = HRAML(random_state=seed, **params | {"n_components": columns(params, X.shape[1])})
     if table == 1:  # the training part of the first fold of the table, one hold-out
         rows = next(StratifiedKFold(10, shuffle=True, random_state=0).split(X, Y))[0]
         i, j = train_test_split(rows, test_size=0.2, stratify=Y[rows], random_state=seed)

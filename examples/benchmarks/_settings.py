@@ -18,3 +18,9 @@ FROM_RANDOM = {
     "DDML": PERCEPTRON | FIXED_MARGINS | {"positive_fraction": 1.0},
     "HRAML": PERCEPTRON | {"activate_output": True, "normalize": True},
 }
+
+
+def columns(params, n_features):
+    """``n_components`` with which each network has the 32 columns of the tables, beside the points with ``skip``."""
+    n_points = n_features if params.get("skip") else 0
+    return PERCEPTRON["n_components"] * params.get("n_networks", 1) + n_points

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-from _settings import FROM_RANDOM
+from _settings import FROM_RANDOM, columns
 from sklearn.neighbors import NeighborhoodComponentsAnalysis
 from tqdm.auto import tqdm
 
@@ -124,8 +124,8 @@ def verdict(claim, share, wanted):
     print(f"  {'yes' if sum(share) >= wanted else 'NO '}  {claim}: {sum(share)} of {len(share)}, wanted {wanted}")
 
 
-def metric_of(learner, seed=0, **params):
-    """A learner from the name of its row: a class of metricnets, for RAML with its solver."""
+def metric_of(learner, n_features, seed=0, **params):
+    """A learner of points from the name of its row: a class of metricnets, for RAML with its solver."""
     if learner == "raw":
         return "passthrough"
     if learner == "NCA of scikit-learn":
@@ -133,7 +133,8 @@ def metric_of(learner, seed=0, **params):
     name, _, solver = learner.partition("-")
     params |= {"solver": solver.lower()} if solver else {}
     params |= {"max_iter": 30} if name in ITERATIVE else {}
-    params = FROM_RANDOM.get(name, {}) | params
+    if name in FROM_RANDOM:
+        params = FROM_RANDOM[name] | {"n_components": columns(params, n_features)} | params
     metric = getattr(metricnets, name)(**params)
     return metric.set_params(random_state=seed) if "random_state" in metric.get_params() else metric
 

@@ -135,7 +135,7 @@ def classes(folder, name, learner, candidates, n_folds, budget):
     pca = PCA(100, random_state=0) if X.shape[1] > 256 and not deep and base == learner else "passthrough"
 
     def model(**params):
-        return make_pipeline(pca, metric_of(base, **params), KNeighborsClassifier(3))
+        return make_pipeline(pca, metric_of(base, X.shape[1], **params), KNeighborsClassifier(3))
 
     scores, seconds, chosen = [], [], []
     for train, test in StratifiedKFold(10, shuffle=True, random_state=0).split(X, y):
@@ -220,7 +220,8 @@ def labels(folder, name, learner, candidates, scaling, n_seeds):
     X = normalize(X) if name == "corel5k" else X
 
     def model(seed, params):
-        return MLKNN(metric=None if learner == "MLKNN" else metric_of(learner.removesuffix(UNTUNED), seed, **params))
+        metric = None if learner == "MLKNN" else metric_of(learner.removesuffix(UNTUNED), X.shape[1], seed, **params)
+        return MLKNN(metric=metric)
 
     def judge(params):
         found = [
@@ -316,7 +317,7 @@ def distributions(folder, name, learner, candidates, n_repeats, n_folds):
         if learner.startswith("AAKNN"):
             metric = StandardScaler() if learner.endswith("standardised") else None
         else:
-            metric = make_pipeline(StandardScaler(), metric_of(learner, seed, **params))
+            metric = make_pipeline(StandardScaler(), metric_of(learner, X.shape[1], seed, **params))
         return AAKNN(metric=metric).fit(A, a).predict(B)
 
     def judge(params, A, a):

@@ -171,7 +171,7 @@ PEERS = {
 }
 NETS = {
     "EmbeddingNet, npair": (NPAIR, TEMPERATURES),
-    "three of them": (clone(NPAIR).set_params(n_networks=3), TEMPERATURES),
+    "three of them": (clone(NPAIR).set_params(n_networks=3, n_components=192), TEMPERATURES),
     "HRAML": (mn.HRAML(scale=2.0, **FROM_RANDOM["HRAML"] | DEEP), {"lr": [1.5e-3, 5e-3]}),
     "DDML": (mn.DDML(**FROM_RANDOM["DDML"] | DEEP | {"balanced": True}), {"lr": [1.5e-3, 5e-3]}),
 }

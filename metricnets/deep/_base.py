@@ -106,8 +106,8 @@ class DeepMetric(MetricMixin, Parametrized):
         """Hook: the kind of networks to train, a `Plan`."""
         return Plan(of_others=any(map(callable, self.get_params(deep=False).values())))
 
-    def _network(self, rows, generator):
-        """Hook: a new network for these rows, with initial weights from the generator."""
+    def _network(self, rows, generator, member):
+        """Hook: a new network for these rows, with initial weights from the generator; the ``member``-th of several."""
         raise NotImplementedError
 
     def _joined(self, networks, X):
@@ -199,7 +199,7 @@ class DeepMetric(MetricMixin, Parametrized):
 
     def _train_another(self, trained, rows, parts, generator, options):
         """Train one more network; it is kept if at least one epoch was finished."""
-        network = self._network(rows, generator)
+        network = self._network(rows, generator, len(trained.networks))
         if options.of_others:
             network = checked_network(network, rows.X)
         exposed = network if self._exposed is None else self._exposed(network)
@@ -289,7 +289,7 @@ class DeepMetric(MetricMixin, Parametrized):
         Returns
         -------
         Z : ndarray of shape (n_samples, n_components)
-            Embeddings, in the precision of X.  ``n_networks`` and ``skip`` add columns.
+            Embeddings, in the precision of X.
         """
         check_is_fitted(self)
         X = points_of(X, getattr(self, "preprocessor", None))

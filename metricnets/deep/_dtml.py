@@ -313,7 +313,7 @@ class DTML(NetworkMetric):
 
     def _initialize(self, network, rows, generator):
         if self._in_closed_form(rows.X):
-            components, _ = self._jda(rows, (*self.hidden, self.n_components)[0])
+            components, _ = self._jda(rows, len(next(network.parameters())))
             linear_start(network, components, np.zeros(rows.X.shape[1]))
         elif self.init == "pca" and self.module is None and rows.X.any():
             principal_start(network, rows.X.numpy())

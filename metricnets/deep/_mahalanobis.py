@@ -72,7 +72,7 @@ class Mahalanobis(AnyLoss):
         n_components = min(self.n_components, X.shape[1])
         return [whitening_layer(X, standardize, *self._similarity(targets, kept), n_components, False, seed)]
 
-    def _network(self, rows, generator):
+    def _network(self, rows, generator, member):
         n_components = rows.X.shape[1]
         linear = linear_layer(n_components, n_components, False, "glorot", "identity", generator)
         return added_from_zero(linear, linear, rows.X)

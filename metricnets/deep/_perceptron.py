@@ -13,7 +13,7 @@ from metricnets.deep._training.data import Plan
 from metricnets.deep._training.foreign import naming
 from metricnets.deep._training.scaling import beside_points
 from metricnets.deep._training.wccn import added_from_zero, principal_layer, whitening_layer
-from metricnets.networks import ACTIVATIONS, Ensemble, UnitNorm, mlp
+from metricnets.networks import ACTIVATIONS, Ensemble, Mean, UnitNorm, mlp
 
 RESIDUAL = ("wccn", "identity")  # starts with a fixed linear map
 OF_PERCEPTRON = ("n_components", "hidden", "activation", "activate_output", "dropout", "input_dropout")
@@ -28,8 +28,7 @@ class NetworkMetric(DeepMetric):
     Parameters
     ----------
     n_components : int >= 1, default=64
-        Dimension of the embedding of one network.  ``transform`` returns ``n_networks * n_components`` columns,
-        followed by those of the points if ``skip`` is above 0.
+        Number of columns of the embedding.
     hidden : tuple of int, default=(128,)
         Widths of the hidden layers; () for a linear map.
     activation : {'tanh', 'sigmoid', 'nonsaturating', 'relu', 'gelu', 'identity'}, default='gelu'
@@ -60,14 +59,16 @@ class NetworkMetric(DeepMetric):
           et al. for 'relu' and 'gelu').
         - 'uniform': the same with weights from U[−0.2, 0.2].
     n_networks : int >= 1, default=1
-        Number of networks in the ensemble.  They are trained one after the other, from different random weights unless
-        ``init`` is 'pca', 'within' or 'jda'; with 'wccn' and 'identity' they share W.  The squared distance is the mean
-        of theirs.  An ensemble of networks with random weights overfits less if there are few samples.
+        Number of networks in the ensemble, which overfits less than one network if there are few samples.  They are
+        trained one after the other, from different random weights unless ``init`` is 'pca', 'within' or 'jda'.  With
+        'wccn' and 'identity', where they share W, the embedding is the mean of theirs.  Otherwise the columns are
+        divided among them, and the squared distance is the mean of theirs; a ``module`` has all its columns.
     skip : float >= 0, default=0.0
-        Weight of a skip connection, which appends the points to the embedding.  Their squared distances are added
-        to those of the embeddings, scaled so that their mean over the training samples is ``skip`` times that of the
-        embeddings.  It keeps features that a network with random initial weights ignores, which helps if the network
-        overfits; with 'wccn' and 'identity', whose embeddings have the points in them, it is an error.
+        Weight of a skip connection, which appends the points to the embedding of the networks, which has
+        ``n_components`` - n_features columns then.  Squared distances of points are added to those of the embeddings,
+        scaled so that their mean over the training samples is ``skip`` times that of the embeddings.  It keeps
+        features that a network with random initial weights ignores, which helps if the network overfits; with 'wccn'
+        and 'identity', whose embeddings have the points in them, it is an error.
     """
 
     n_components: Count = 64
@@ -87,17 +88,23 @@ class NetworkMetric(DeepMetric):
         return Plan(self.module is None, self.n_networks, of_others)
 
     def _joined(self, networks, X):
-        module = networks[0] if len(networks) == 1 else Ensemble(networks)
+        module = networks[0] if len(networks) == 1 else self._ensemble(networks)
         return beside_points(module, X, self.skip, self._rows_at_once) if self.skip else module
 
-    def _network(self, rows, generator):
+    def _ensemble(self, networks):
+        if self.module is not None or self.init not in RESIDUAL:
+            return Ensemble(networks)
+        mean = Mean(networks)
+        return nn.Sequential(mean, UnitNorm()) if self.normalize else mean
+
+    def _network(self, rows, generator, member):
         shape = tuple(rows.X.shape[1:])
         if self.module is not None:
             network = self._own_module(shape)
         elif self.init in RESIDUAL:
             network = self._residual(rows.X, generator)
         else:
-            network = self._perceptron(*shape, generator, self.normalize)
+            network = self._perceptron(*shape, self._n_columns(*shape, member), generator, self.normalize)
         self._initialize(network, rows, generator)
         return network
 
@@ -120,20 +127,32 @@ class NetworkMetric(DeepMetric):
 
     def _residual(self, X, generator):
         """The perceptron added to the points X, starting at 0."""
-        network = self._perceptron(X.shape[1], generator, normalize=False)
+        network = self._perceptron(X.shape[1], self.n_components, generator, normalize=False)
         residual = added_from_zero(network, network[-1][-1], X)
         return nn.Sequential(residual, UnitNorm()) if self.normalize else residual
+
+    def _n_columns(self, n_features, member):
+        """Columns of a member of the ensemble, which shares ``n_components`` with the others and with the points."""
+        n_points = n_features if self.skip else 0
+        if self.n_components < n_points + self.n_networks:
+            beside = f" beside the {n_points} columns of the points, which skip={self.skip} appends" if n_points else ""
+            raise ValueError(
+                f"n_components={self.n_components} leaves no column for each of n_networks={self.n_networks}{beside}; "
+                f"set it to {n_points + self.n_networks} or more."
+            )
+        share, rest = divmod(self.n_components - n_points, self.n_networks)
+        return share + (member < rest)
 
     def _initialize(self, network, rows, generator):
         """Hook: set the weights from the data."""
 
-    def _perceptron(self, n_features, generator, normalize):
+    def _perceptron(self, n_features, n_components, generator, normalize):
         for width in self.hidden:
             if not isinstance(width, Integral) or width < 1:
                 raise ValueError(f"hidden={self.hidden!r} should hold the widths of the layers, integers >= 1.")
         return mlp(
             n_features,
-            self.n_components,
+            n_components,
             hidden=self.hidden,
             activation=self.activation,
             dropout=self.dropout,

@@ -397,14 +397,17 @@ class TestSeveralNetworks:
     @pytest.mark.parametrize("learner", [DDML, HRAML, DTML])
     def test_squared_distances_are_the_mean_of_theirs(self, blobs, learner):
         X, y = blobs
-        both = learner(n_networks=2, max_epochs=3, random_state=0).fit(X, y)
+        params = {} if learner is DTML else {"init": "glorot"}
+        both = learner(n_networks=2, n_components=9, max_epochs=3, random_state=0, **params).fit(X, y)
+        assert both.transform(X).shape == (len(X), 9)
         squares = []
         *layers, ensemble = both.module_
         with torch.no_grad():
             points = torch.nn.Sequential(*layers)(torch.as_tensor(X, dtype=torch.float32))
-        for member in ensemble.members:
+        for member, n_columns in zip(ensemble.members, (5, 4)):
             with torch.no_grad():
                 z = member(points).double().numpy()
+            assert z.shape[1] == n_columns
             squares.append(pdist(z, "sqeuclidean"))
         assert not np.allclose(squares[0], squares[1])  # they start from different weights
         assert_allclose(pdist(both.transform(X), "sqeuclidean"), np.mean(squares, axis=0), rtol=1e-3, atol=1e-6)
@@ -418,8 +421,32 @@ class TestSeveralNetworks:
 
     def test_the_first_is_the_only_one_of_one(self, blobs):
         X, y = blobs
-        one, two = (HRAML(n_networks=n, max_epochs=3, random_state=0).fit(X, y) for n in (1, 2))
-        assert_allclose(two.transform(X)[:, :64] * 2**0.5, one.transform(X), rtol=1e-6)
+        one, two = (
+            HRAML(init="glorot", n_networks=n, n_components=6 * n, max_epochs=3, random_state=0).fit(X, y)
+            for n in (1, 2)
+        )
+        assert_allclose(two.transform(X)[:, :6] * 2**0.5, one.transform(X), rtol=1e-6)
+
+    @pytest.mark.parametrize("normalize", [True, False])
+    @pytest.mark.parametrize("init", ["wccn", "identity"])
+    def test_with_one_start_the_embedding_is_the_mean_of_theirs(self, blobs, init, normalize):
+        X, y = blobs
+        model = DDML(init=init, n_networks=3, normalize=normalize, max_epochs=3, random_state=0).fit(X, y)
+        *layers, ensemble = model.module_
+        members = (ensemble[0] if normalize else ensemble).members
+        with torch.no_grad():
+            points = torch.nn.Sequential(*layers)(torch.as_tensor(X, dtype=torch.float32))
+            parts = [member(points).double().numpy() for member in members]
+        assert not np.allclose(parts[0], parts[1])
+        mean = np.mean(parts, axis=0)
+        if normalize:
+            mean /= np.linalg.norm(mean, axis=1, keepdims=True)
+        assert_allclose(model.transform(X), mean, rtol=1e-4, atol=1e-5)
+        assert model.get_metric()(X[0], X[50]) == pytest.approx(np.linalg.norm(mean[0] - mean[50]), rel=1e-4)
+
+    def test_every_network_has_a_column(self, blobs):
+        with pytest.raises(ValueError, match="n_components=2 leaves no column for each of n_networks=3; set it to 3"):
+            DDML(init="glorot", n_networks=3, n_components=2).fit(*blobs)
 
 
 class TestSkip:
@@ -442,6 +469,7 @@ class TestSkip:
             params = params | {"init": "glorot"}
         model = learner(skip=0.25, max_epochs=3, random_state=0, **params).fit(X, y)
         z = model.transform(X)
+        assert "module" in params or z.shape[1] == 64
         of_network, of_points = (pdist(part, "sqeuclidean") for part in (z[:, :-4], z[:, -4:]))
         assert of_points.mean() == pytest.approx(0.25 * of_network.mean(), rel=1e-3)
         assert_allclose(
@@ -452,12 +480,19 @@ class TestSkip:
 
     def test_the_network_is_as_without(self, blobs):
         X, y = blobs
-        without, beside = (DDML(skip=skip, init="glorot", **QUICK).fit(X, y) for skip in (0, 1))
+        without, beside = (
+            DDML(skip=skip, init="glorot", n_components=8 + 4 * skip, **QUICK).fit(X, y) for skip in (0, 1)
+        )
         assert_array_equal(beside.transform(X)[:, :-4], without.transform(X))
 
     def test_points_that_are_all_the_same(self, blobs):
         X, y = blobs
         assert np.isfinite(DDML(skip=1, init="glorot", **QUICK).fit(0 * X, y).transform(X)).all()
+
+    def test_networks_have_a_column_beside_the_points(self, blobs):
+        message = "n_components=4 .* beside the 4 columns of the points, which skip=1 appends; set it to 5"
+        with pytest.raises(ValueError, match=message):
+            DDML(init="glorot", skip=1, n_components=4).fit(*blobs)
 
     def test_a_start_that_has_the_points_in_it_is_refused(self, blobs):
         with pytest.raises(ValueError, match="skip=0.5 is for random weights.*'glorot'"):

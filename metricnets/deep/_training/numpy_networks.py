@@ -11,6 +11,7 @@ from torch.nn.modules import module as torch_modules
 from metricnets import networks
 from metricnets._numpy_networks import (
     Affine,
+    Average,
     Chain,
     Residual,
     SideBySide,
@@ -21,7 +22,7 @@ from metricnets._numpy_networks import (
     unit_norm,
 )
 from metricnets.deep._training.runtime import defaults, single_precision
-from metricnets.networks import MLP, Dropout, Ensemble, NonSaturatingSigmoid, Skip, Standardize, UnitNorm
+from metricnets.networks import MLP, Dropout, Ensemble, Mean, NonSaturatingSigmoid, Skip, Standardize, UnitNorm
 
 FUNCTIONS = {
     nn.Tanh: np.tanh,
@@ -81,6 +82,8 @@ def _translated(module):
     if kind is Ensemble:
         n = len(module.members)
         return _joined(SideBySide, [_translated(member) for member in module.members], [n**-0.5] * n)
+    if kind is Mean:
+        return _joined(Average, [_translated(member) for member in module.members])
     if kind is networks.Residual:
         function = _translated(module.network)
         return None if function is None else Residual(function, module.scale.double().numpy())
