@@ -175,7 +175,7 @@ class AnyLoss(Supervised):
         module.
     """
 
-    loss: Annotated[str, StrOptions({*losses.__all__})] | Function = "triplet"
+    loss: Annotated[str, StrOptions({*losses.CATALOGUE})] | Function = "triplet"
     loss_params: MaybeDict = None
     relation: Annotated[str, StrOptions({"auto", *relations.__all__})] | Function = "auto"
     miner: MaybeFunction = None

@@ -5,7 +5,10 @@ entries are in [0, 1], 1 for similar and NaN for unknown pairs.  Hyper-parameter
 scalar tensor.  ``EmbeddingNet(loss=...)`` takes the losses by name.
 """
 
+from metricnets.losses._catalogue import CATALOGUE as CATALOGUE
+from metricnets.losses._catalogue import grid
+from metricnets.losses._composed import Matryoshka, WeightedSum
 from metricnets.losses._pair import alignment, contrastive, logistic_pair
 from metricnets.losses._triplet import npair, triplet
 
-__all__ = ["alignment", "contrastive", "logistic_pair", "npair", "triplet"]
+__all__ = ["Matryoshka", "WeightedSum", "alignment", "contrastive", "grid", "logistic_pair", "npair", "triplet"]

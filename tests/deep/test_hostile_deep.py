@@ -128,7 +128,7 @@ def parameters(name, rng):
         "init": lambda: one_of(rng, "wccn", "glorot", "uniform", "pca", "within", "dae"),
         "jitter": lambda: float(one_of(rng, 0.0, 1.0, 10.0)),
         "balanced": lambda: bool(rng.integers(2)),
-        "loss": lambda: one_of(rng, *losses.__all__),
+        "loss": lambda: one_of(rng, *losses.CATALOGUE),
         "relation": lambda: one_of(rng, "auto", "same_class", "known_class", "jaccard", "l1", "absolute", "overlap"),
         "scale": lambda: float(rng.uniform(0.1, 5)),
         "hard_fraction": lambda: float(rng.uniform(0.01, 1)),

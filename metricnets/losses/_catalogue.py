@@ -1,0 +1,107 @@
+"""What each loss needs, where it comes from, when to use it, and settings to search."""
+
+from collections.abc import Callable
+from itertools import product
+from typing import NamedTuple
+
+from metricnets.exceptions import check_option
+from metricnets.losses._pair import alignment, contrastive, logistic_pair
+from metricnets.losses._triplet import npair, triplet
+
+
+class Entry(NamedTuple):
+    """A row of the catalogue.
+
+    Parameters
+    ----------
+    loss : callable
+        A function of z and r, or a module of embeddings and class codes.
+    needs : {'similar pairs', 'grades', 'classes', 'two views'}
+        'similar pairs' is any relation, of which only r > 0.5 counts; 'grades' any relation, whose values count.
+    unit_norm : bool
+        Whether embeddings should have unit norm, or the loss scales them.
+    grid : dict
+        For each parameter to search, the values.
+    source : str
+    use : str
+        When to use it.
+    """
+
+    loss: Callable
+    needs: str
+    unit_norm: bool
+    grid: dict[str, list]
+    source: str
+    use: str
+
+
+CATALOGUE = {
+    "alignment": Entry(
+        alignment, "grades", True, {"scale": [0.75, 1.5, 2.0, 3.0]}, "Gu (HRAML)", "Label sets and distributions."
+    ),
+    "contrastive": Entry(
+        contrastive,
+        "similar pairs",
+        True,
+        {"positive_margin": [0.0, 0.3], "margin": [0.5, 1.0, 1.4]},
+        "Hadsell et al., CVPR 2006 (DrLIM)",
+        "The first loss to try: the best of others gains little over it when both are tuned.",
+    ),
+    "logistic_pair": Entry(
+        logistic_pair,
+        "similar pairs",
+        True,
+        {"margin": [0.7, 1.2, 1.7], "gap": [0.0], "sharpness": [3.0, 10.0]},
+        "Hu et al., CVPR 2014 (DDML)",
+        "Verification, where a threshold on the distance decides.",
+    ),
+    "npair": Entry(
+        npair,
+        "similar pairs",
+        True,
+        {"temperature": [0.05, 0.1, 0.2, 0.5]},
+        "Sohn, NIPS 2016",
+        "Many classes in a batch, and nearest neighbours.",
+    ),
+    "triplet": Entry(
+        triplet,
+        "similar pairs",
+        False,
+        {"margin": [0.1, 0.2, 0.5], "select": ["all", "semihard"]},
+        "Schroff et al., CVPR 2015 (FaceNet)",
+        "Nearest neighbours, where only the order of distances matters.",
+    ),
+}
+
+
+def grid(loss: str, prefix: str = "") -> dict[str, list]:
+    """Return settings of a loss to search, since defaults are seldom the best.
+
+    Parameters
+    ----------
+    loss : str
+        Name of a loss.
+    prefix : str, default=''
+        Put before the names of the parameters, as ``'embeddingnet__'`` for a step of a pipeline.
+
+    Returns
+    -------
+    grid : dict
+        Of the parameters ``loss`` and ``loss_params``, for :class:`sklearn.model_selection.GridSearchCV`.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from metricnets import EmbeddingNet, losses
+    >>> losses.grid("npair")["loss_params"][0]
+    {'temperature': 0.05}
+    >>> search = GridSearchCV(EmbeddingNet(), [losses.grid("npair"), losses.grid("triplet")])
+    """
+    check_option("loss", loss, [*CATALOGUE])
+    settings = [dict(zip(CATALOGUE[loss].grid, values)) for values in product(*CATALOGUE[loss].grid.values())]
+    return {f"{prefix}loss": [loss], f"{prefix}loss_params": settings}
