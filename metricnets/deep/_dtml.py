@@ -288,7 +288,7 @@ class DTML(NetworkMetric):
         """X, y without the labels of target rows, and the mask of source rows."""
         if sample_domain is None or y is None:
             X, y = self._validated(X, y)
-            if y.dtype.kind in "fi" and (y == -1).any() and len(np.unique(y)) > 2:
+            if seems_partly_labelled(y):
                 warn("y has -1, which is a class if sample_domain= is not given; give it, negative for target samples.")
             elif self.beta:
                 warn(
@@ -301,6 +301,8 @@ class DTML(NetworkMetric):
         labels = column_or_1d(np.asarray(y, dtype=object), warn=True).copy()
         labels[~source] = labels[source][0]  # any valid class: they are ignored
         X, y = self._validated(X, np.array(labels.tolist()))
+        if seems_partly_labelled(y[source]):
+            warn("y has -1 in the source, where it is a class; leave out source samples without a label.")
         return X, y, source
 
     def _in_closed_form(self, X):
@@ -380,6 +382,11 @@ def objective(z, codes, source, *, alpha, beta, margin, mmd):
         return loss
     discrepancy = mmd(z[source], z[~source]) + class_discrepancy(z, codes, source)
     return loss + terms[~source].mean() + beta * discrepancy
+
+
+def seems_partly_labelled(y):
+    """Whether −1 is among more than two classes, where it may mean that the label is unknown."""
+    return y.dtype.kind in "fi" and bool((y == -1).any()) and len(np.unique(y)) > 2
 
 
 def source_rows(sample_domain, n):

@@ -330,6 +330,13 @@ def test_without_sample_domain_a_warning_says_that_nothing_is_adapted(domains):
     DTML(**QUICK).fit(X, y, domain)
 
 
+def test_unknown_labels_of_the_source_are_told(domains):
+    X, y, domain = domains
+    labels = np.where(np.arange(len(y)) % 5 == 0, -1, y)
+    with pytest.warns(UserWarning, match="y has -1 in the source, where it is a class; leave out"):
+        DTML(**QUICK).fit(X, labels, domain)
+
+
 def test_masked_labels_without_domains_are_told(domains):
     X, y, domain = domains
     with pytest.warns(UserWarning, match="y has -1, which is a class if sample_domain= is not given"):
