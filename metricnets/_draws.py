@@ -68,6 +68,44 @@ def _draw(rows, first, last, n_pairs, rng):
     return pairs
 
 
+def check_triplets(codes: np.ndarray) -> None:
+    """Raise ValueError if there are no two samples of one class and a sample of another."""
+    counts = np.bincount(codes[codes >= 0])
+    if np.count_nonzero(counts) < 2 or counts.max() < 2:
+        raise ValueError("y gives no triplets; it needs two classes, and two samples in one of them.")
+
+
+def random_triplets(codes: np.ndarray, n_triplets: int, rng: np.random.RandomState) -> np.ndarray:
+    """Draw triplets of a sample, another one of its class and one of another class, with replacement.
+
+    The first is any sample that is not alone in its class, all with the same probability, and so are the others.
+
+    Parameters
+    ----------
+    codes : ndarray of int of shape (n,)
+        Class codes that `check_triplets` accepts; negative where the class is unknown.
+    n_triplets : int
+        Number of triplets to draw.
+    rng : numpy.random.RandomState
+        Generator of the draws.
+
+    Returns
+    -------
+    triplets : ndarray of int of shape (n_triplets, 3)
+        Indices of the samples.
+    """
+    rows, ends = _sorted_by_class(codes)
+    starts = np.searchsorted(codes[rows], codes[rows])
+    sizes = ends - starts
+    a = np.flatnonzero(sizes > 1)
+    a = a[rng.randint(len(a), size=n_triplets)]
+    b = starts[a] + rng.randint(sizes[a] - 1)
+    b += b >= a
+    c = rng.randint(len(rows) - sizes[a])
+    c += np.where(c >= starts[a], sizes[a], 0)
+    return rows[np.column_stack([a, b, c])]
+
+
 def knn_triplets(X: np.ndarray, codes: np.ndarray, k_genuine: int, k_impostor: int) -> np.ndarray:
     """Form triplets of a sample, a neighbour in its class and a neighbour in another class.
 

@@ -152,12 +152,16 @@ class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return Distance(self._frozen(), self._shape(), self._linear)
 
     def _points(self, X):
-        """Embed validated points; ValueError if their shape is not that of the fitted ones."""
+        """Embed validated points."""
+        self._check_shape(X)
+        return self._embed(X)
+
+    def _check_shape(self, X):
+        """Raise ValueError if the shape of points is not that of the fitted ones."""
         if X.shape[1:] != self._shape():
             raise ValueError(
                 f"points have shape {X.shape[1:]}, but {type(self).__name__} was fitted with {self._shape()}."
             )
-        return self._embed(X)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

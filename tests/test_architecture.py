@@ -63,7 +63,7 @@ PRIVATE_SCIKIT_LEARN = {"metricnets._params"}
 # The files of a package that its other files may import, besides those of its folders of machinery.
 SHELLS = {
     "deep": {"_base", "_perceptron", "_supervised", "_pairs"},
-    "linear": {"_base", "_cross_view", "_near_prior", "_weakly_supervised"},
+    "linear": {"_base", "_bilinear", "_cross_view", "_near_prior", "_weakly_supervised"},
     "predictors": {"_base"},
     "losses": {"_ops"},
     "protocols": {"_common"},

@@ -4,7 +4,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import issparse
+from scipy.sparse import issparse, spmatrix
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from metricnets._linalg import middle, near_origin
@@ -50,16 +50,17 @@ class MahalanobisMetric(MetricMixin, Parametrized):
 
     def _ready(self, X, rows=slice(None)):
         """Check the scale of X and shift it near the origin, to the middle of some ``rows``, in double precision."""
+        X = self._in_double(X)
+        return check_spread(near_origin(X, middle(X[rows])))
+
+    def _in_double(self, X):
+        """X in double precision; ValueError if it has fewer features than n_components, or is too large."""
         if self.n_components is not None and self.n_components > X.shape[1]:
             raise ValueError(f"n_components={self.n_components} is more than the {X.shape[1]} features.")
         X = X.astype(np.float64) if issparse(X) else np.ascontiguousarray(X, dtype=np.float64)
         largest = float(max(X.max(), -X.min()))  # sorts the indices of a sparse matrix, which is our copy by now
         if largest > LARGEST:
             raise ValueError(f"the features reach {largest:.3g}, beyond {LARGEST:.0e}: scale them first.")
-        X = near_origin(X, middle(X[rows]))
-        spread = abs(X).max()
-        if 0 < spread < SMALLEST:
-            raise ValueError(f"the features differ by at most {spread:.3g}, below {SMALLEST:.0e}: scale them first.")
         return X
 
     def transform(self, X: Points) -> np.ndarray:
@@ -136,13 +137,13 @@ class LinearMetric(MahalanobisMetric):
         X, y = self._validated(X, y)
         return self._keep(self._solve_points(self._ready(X), y), X.dtype)
 
-    def _validated(self, X, y):
-        """Points, looked up, and y as ``_labels`` gives it."""
+    def _validated(self, X, y, reset=True):
+        """Points, looked up, and y as ``_labels`` gives it; without ``reset`` the features are those of before."""
         X = points_of(X, self.preprocessor)
         y = y if y is None else self._labels(y)
         if not self._supervised:
-            return validate_data(self, X, dtype=FLOATS, ensure_min_samples=2), y
-        checks = {"accept_sparse": self._sparse, "multi_output": self._multi_output}
+            return validate_data(self, X, reset=reset, dtype=FLOATS, ensure_min_samples=2), y
+        checks = {"reset": reset, "accept_sparse": self._sparse, "multi_output": self._multi_output}
         return validate_data(self, X, y, dtype=FLOATS, ensure_min_samples=2, **checks)
 
     def _labels(self, y):
@@ -171,6 +172,14 @@ class LinearMetric(MahalanobisMetric):
         tags.target_tags.multi_output = self._multi_output
         tags.input_tags.sparse = bool(self._sparse)
         return tags
+
+
+def check_spread(X: np.ndarray | spmatrix) -> np.ndarray | spmatrix:
+    """Return points near the origin; raise ValueError if they are so close that squares would underflow."""
+    spread = abs(X).max()
+    if 0 < spread < SMALLEST:
+        raise ValueError(f"the features differ by at most {spread:.3g}, below {SMALLEST:.0e}: scale them first.")
+    return X
 
 
 class Linear:

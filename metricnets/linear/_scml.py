@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metricnets._draws import knn_triplets
+from metricnets._draws import check_triplets, knn_triplets
 from metricnets._initialization import as_matrix
 from metricnets._labels import supervised_codes
 from metricnets._linalg import components_from_metric, in_span, standardized
@@ -181,9 +181,7 @@ class SCML_Supervised(_BaseSCML, LinearMetric):  # noqa: N801
     _labels = staticmethod(supervised_codes)
 
     def _solve_points(self, X, codes):
-        counts = np.bincount(codes[codes >= 0])
-        if len(counts) < 2 or counts.max() < 2:
-            raise ValueError("y gives no triplets; it needs two classes, and two samples in one of them.")
+        check_triplets(codes)
         return self._combine(X, knn_triplets(X, codes, self.k_genuine, self.k_impostor), self.basis, codes)
 
 

@@ -1,0 +1,84 @@
+"""The shell of learners of a bilinear similarity from a stream of points."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+
+from metricnets._linalg import components_from_metric, middle, shifted
+from metricnets._params import Flag, Parametrized, Seed, random_state_of
+from metricnets._tuples import points_and_members
+from metricnets.exceptions import warn
+from metricnets.linear._base import check_spread
+from metricnets.linear._solvers.passive_aggressive import Moments
+
+
+class BilinearSimilarity(Parametrized):
+    """Bilinear similarity s(x, x') = xᵀ W x', and the metric of its symmetric part.
+
+    Parameters
+    ----------
+    center : bool, default=True
+        Whether the origin of the similarity is the mean of the points.  False keeps the origin of the points, as is
+        usual for word counts and other sparse non-negative features.
+    random_state : int, RandomState or None, default=None
+        Determines which triplets are taken, and their order.  Pass an int for reproducible results.
+
+    Attributes
+    ----------
+    bilinear_ : ndarray of shape (n_features, n_features)
+        The matrix W of the similarity, of points minus ``mean_`` divided by ``scale_``; neither symmetric nor
+        positive semi-definite.
+    mean_ : ndarray of shape (n_features,)
+        The mean of the points seen so far, or 0 without ``center``.
+    scale_ : float
+        The root mean squared distance of the points from ``mean_``.
+    n_iter_ : int
+        Number of steps so far, those that changed nothing included.
+    """
+
+    center: Flag = True
+    random_state: Seed = None
+
+    def _start(self, X):
+        """Begin a stream with points, from the identity."""
+        origin = middle(X) if self.center else np.zeros(X.shape[1])
+        self._moments, self._rng = Moments.around(origin), random_state_of(self.random_state)
+        self.bilinear_, self.n_iter_ = np.eye(X.shape[1]), 0
+
+    def _near(self, X):
+        """Points relative to the origin of the moments."""
+        return check_spread(shifted(X, self._moments.origin) if self.center else X)
+
+    def _locate(self, size, totals, squares):
+        """Mean and scale after each group of points, which join the moments."""
+        totals = totals if self.center else np.zeros_like(totals)
+        means, scales, self._moments = self._moments.after(size, totals, squares)
+        self.mean_, self.scale_ = self._moments.origin + means[-1], float(scales[-1])
+        return means, scales
+
+    def _project(self, W, dtype):
+        """Keep W, and the projection of its symmetric part onto the positive semi-definite matrices as the metric."""
+        L = components_from_metric((W + W.T) / 2, self.n_components)
+        if not L.any():
+            warn("the similarity is positive for no point and itself, so all distances are 0; see pair_similarity.")
+        self.bilinear_ = W
+        return self._keep(L, dtype)
+
+    def pair_similarity(self, pairs: ArrayLike) -> np.ndarray:
+        """Compute the bilinear similarity s(x, x') of each pair of points.
+
+        Parameters
+        ----------
+        pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
+            Pairs of points, the anchor or query first.
+
+        Returns
+        -------
+        similarities : ndarray of shape (n_pairs,)
+            The larger, the more similar, of any sign.
+        """
+        check_is_fitted(self)
+        X, members = points_and_members(pairs, 2, self.preprocessor)
+        self._check_shape(X)
+        Z = (X - self.mean_) / self.scale_
+        return np.einsum("id,id->i", Z[members[:, 0]] @ self.bilinear_, Z[members[:, 1]])
