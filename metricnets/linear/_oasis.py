@@ -15,7 +15,7 @@ from metricnets.linear._bilinear import BilinearSimilarity
 from metricnets.linear._solvers.passive_aggressive import BLOCK, passive_aggressive
 from metricnets.linear._weakly_supervised import TripletsLearner
 
-DRAWN = 1024 * BLOCK  # triplets that are drawn at a time
+DRAWN = 512 * BLOCK  # triplets that are drawn at a time
 
 
 class _BaseOASIS(BilinearSimilarity):
@@ -55,7 +55,7 @@ class OASIS(_BaseOASIS, TripletsLearner):
 
     Deviations from the paper: its s is of the points as they are; here x is a point minus the mean of all points seen
     so far, divided by their root mean squared distance from it.  So the metric depends neither on the origin nor on a
-    common unit of the points, and ``C`` means the same in all units.  With ``center=False`` points of unit norm are left
+    common unit of the points, and ``C`` means the same in all units.  ``center=False`` leaves points of unit norm
     as they are.  Features should have comparable units.
 
     A step takes O(d²) time, in blocks that are products of matrices.  Each call of ``partial_fit`` ends with the

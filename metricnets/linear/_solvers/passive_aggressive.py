@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.utils.extmath import safe_sparse_dot
 
-BLOCK = 64  # steps whose products are computed at a time
+BLOCK = 128  # steps whose products are computed at a time
 
 
 def passive_aggressive(W: np.ndarray, P: np.ndarray | csr_matrix, D: np.ndarray, C: float) -> None:
