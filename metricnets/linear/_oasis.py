@@ -30,7 +30,7 @@ class _BaseOASIS(BilinearSimilarity):
 
     C: Positive = 0.1
 
-    def _follow(self, blocks, dtype):
+    def _solve_stream(self, blocks, dtype):
         """Take the steps along blocks of anchors and differences, then project."""
         W = self.bilinear_.copy()  # that of before is kept, should the fit fail
         for P, D in blocks:
@@ -115,7 +115,7 @@ class OASIS(_BaseOASIS, TripletsLearner):
         self._begin(X)
         n, n_steps = len(members), self.n_iter or len(members)
         orders = [self._rng.permutation(n) if self.shuffle else np.arange(n) for _ in range(-(-n_steps // n))]
-        return self._follow(self._blocks(X, members[np.concatenate(orders)[:n_steps]]), X.dtype)
+        return self._solve_stream(self._blocks(X, members[np.concatenate(orders)[:n_steps]]), X.dtype)
 
     @fitting
     def partial_fit(self, triplets: ArrayLike, y: None = None) -> Self:
@@ -138,7 +138,7 @@ class OASIS(_BaseOASIS, TripletsLearner):
             self._check_shape(X)
         else:
             self._begin(X)
-        return self._follow(self._blocks(X, members), X.dtype)
+        return self._solve_stream(self._blocks(X, members), X.dtype)
 
     def _begin(self, X):
         self.n_features_in_, self.classes_ = X.shape[1], np.array([-1, 1])
@@ -236,7 +236,7 @@ class OASIS_Supervised(_BaseOASIS, LinearMetric):  # noqa: N801
         dtype, X, codes = X.dtype, self._in_double(X)[codes >= 0], codes[codes >= 0]
         if first:
             self._start(X)
-        return self._follow(self._blocks(self._near(X), codes), dtype)
+        return self._solve_stream(self._blocks(self._near(X), codes), dtype)
 
     def _blocks(self, Z, codes):
         totals = np.asarray(Z.sum(axis=0)).reshape(1, -1)

@@ -2,6 +2,8 @@
 before.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
 from deep_learners import BUILT_IN, LEARNERS, data, learner, points_of
@@ -322,8 +324,8 @@ def test_an_interrupted_solver_leaves_the_estimator_as_it_was(name, monkeypatch)
         self.half_done_ = True
         raise KeyboardInterrupt
 
-    hooks = [hook for hook in ("_solve_points", "_solve_tuples", "_solve_scatters") if hasattr(model, hook)]
-    for hook in hooks:
+    hooks = ("_solve_points", "_solve_tuples", "_solve_scatters", "_solve_stream")
+    for hook in filter(partial(hasattr, model), hooks):
         monkeypatch.setattr(type(model), hook, interrupt)
     with pytest.raises(KeyboardInterrupt):
         model.fit(*training_data(name))
