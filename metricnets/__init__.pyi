@@ -7,6 +7,7 @@ from metricnets import linear as linear
 from metricnets import losses as losses
 from metricnets import metric_learn as metric_learn
 from metricnets import metrics as metrics
+from metricnets import miners as miners
 from metricnets import networks as networks
 from metricnets import predictors as predictors
 from metricnets import protocols as protocols

@@ -34,6 +34,7 @@ LAYERS = {
     "relations": 2,
     "_initialization": 2,
     "losses": 2,
+    "miners": 3,
     "samplers": 2,
     "_neighbors": 2,
     "_pseudo_labels": 3,
@@ -55,8 +56,9 @@ LAYERS = {
     "metric_learn": 5,
     "displays": 5,
     "protocols": 5,
+    "inspection": 5,
 }
-TORCH = {"losses", "divergences", "networks", "deep"}
+TORCH = {"losses", "miners", "divergences", "networks", "deep"}
 SKORCH = "metricnets.deep._training."
 PRIVATE_SCIKIT_LEARN = {"metricnets._params"}
 
@@ -66,6 +68,7 @@ SHELLS = {
     "linear": {"_base", "_bilinear", "_cross_view", "_near_prior", "_weakly_supervised"},
     "predictors": {"_base"},
     "losses": {"_ops"},
+    "miners": {"_ops"},
     "protocols": {"_common"},
     "metric_learn": {"_compatible"},
     "metrics": {"_checks", "_distribution", "_multilabel", "_ranks", "_retrieval", "_verification"},

@@ -29,6 +29,7 @@ MODULES = [
     "metricnets.divergences",
     "metricnets.losses",
     "metricnets.metrics",
+    "metricnets.miners",
     "metricnets.networks",
     "metricnets.protocols",
     "metricnets.relations",

@@ -114,8 +114,11 @@ class DeepMetric(MetricMixin, Parametrized):
         """Hook: the module that embeds, made of the trained networks."""
         return networks[0]
 
-    def _criterion(self, targets):
-        """Hook: a new loss, ``(network output, targets of a batch) -> scalar``; parameters of a module are trained."""
+    def _criterion(self, targets, generator):
+        """Hook: a new loss, ``(network output, targets of a batch) -> scalar``; parameters of a module are trained.
+
+        What it draws comes from the generator.
+        """
         raise NotImplementedError
 
     def _make_batches(self, part, rng):
@@ -203,7 +206,7 @@ class DeepMetric(MetricMixin, Parametrized):
         if options.of_others:
             network = checked_network(network, rows.X)
         exposed = network if self._exposed is None else self._exposed(network)
-        history, trained.interrupted, learned = train(exposed, self._criterion(rows.targets), parts, options)
+        history, trained.interrupted, learned = train(exposed, self._criterion(rows.targets, generator), parts, options)
         trained.learned = trained.learned or learned or bool((rows.X[:1] == rows.X).all())
         if history:
             trained.networks.append(network)

@@ -1,24 +1,23 @@
 """Base classes of the deep metric learners that learn from targets: relation, sampler, loss."""
 
 import copy
-import inspect
+from functools import partial
 from typing import Annotated, Literal, Self
 
 import numpy as np
 import torch
 from torch import nn
 
-from metricnets import losses, relations
+from metricnets import losses, miners, relations
 from metricnets._params import Array, Count, Function, MaybeDict, MaybeFunction, Points, StrOptions, UpToOne, fitting
 from metricnets._similar_pairs import CLASS_RELATIONS, check_pairs
 from metricnets._targets import CLASSES, readable, resolve
 from metricnets.deep._base import DeepMetric
 from metricnets.deep._training.data import Targets, tensor_of
-from metricnets.deep._training.foreign import CheckedSampler, checked_miner, naming
+from metricnets.deep._training.foreign import CheckedSampler, check_params, checked_miner, naming, takes
 from metricnets.deep._training.runtime import defaults, randomness
 from metricnets.deep._training.similarity import OfTargets
-from metricnets.exceptions import did_you_mean
-from metricnets.losses._ops import sqdist
+from metricnets.miners import easy_positives
 from metricnets.samplers import ClassBalanced, ClassPairs, Shuffled
 
 OF_TRIPLETS = ("triplet", "npair")
@@ -102,10 +101,16 @@ class Supervised(DeepMetric):
         """Hook: the loss of embeddings (n, n_components) and relation (n, n), NaN where it is unknown; a scalar."""
         raise NotImplementedError
 
-    def _criterion(self, targets):
-        return self._loss_of_batch
+    def _criterion(self, targets, generator):
+        return partial(self._loss_of_batch, self._miner(targets.relation, generator))
 
-    def _loss_of_batch(self, z, targets):
+    def _miner(self, relation, generator):
+        """Hook: a function ``(z, r) -> r`` that selects pairs of the batches of this relation, or None."""
+        if self.positive_fraction < 1 and self.sampler != "pairs" and relation in CLASS_RELATIONS:
+            return partial(easy_positives, fraction=self.positive_fraction)
+        return None
+
+    def _loss_of_batch(self, mine, z, targets):
         r = targets.relation(targets.labels, targets.labels).to(torch.promote_types(z.dtype, torch.float32))
         if targets.row is None:
             r = r.clone() if callable(self.relation) else r  # which may be kept by the user
@@ -114,9 +119,7 @@ class Supervised(DeepMetric):
             r = r.masked_fill(targets.row[:, None] == targets.row, torch.nan)
         if self.sampler == "pairs":
             r = halves(z, r)
-        elif self.positive_fraction < 1 and targets.relation in CLASS_RELATIONS:
-            r = easy_positives(z, r, self.positive_fraction)
-        return self._loss(z, r)
+        return self._loss(z, r if mine is None else checked_miner(mine, z, r))
 
     def _make_batches(self, part, rng):
         labels = part.targets.labels.numpy()
@@ -164,21 +167,28 @@ class AnyLoss(Supervised):
         Relation r of two targets: a name of :mod:`metricnets.relations`, or a function ``(y_a, y_b) -> r``.  'auto'
         chooses the one that suits y, see :func:`metricnets._targets.resolve`; set 'known_class' if some labels are
         unknown.
-    miner : callable or None, default=None
-        Function ``(z, r) -> r`` that selects pairs: it sets r to NaN where a pair should not count.  If the
-        loss is a module, a miner of pytorch-metric-learning.
+    miner : str, callable or None, default=None
+        Miner that selects the pairs of a batch.
+
+        - The name of a miner of :mod:`metricnets.miners`.
+        - A function ``(z, r) -> r`` that sets r to NaN where a pair should not count.
+        - If the loss is a module, a miner of pytorch-metric-learning.
+        - None for the easy positives of ``positive_fraction``.
+    miner_params : dict or None, default=None
+        Keyword arguments of the miner.
     positive_fraction : float in (0, 1], default=0.25
-        Share of the similar samples in a batch that count as positives of a sample, those at the smallest distance
-        (the easy positives of Xuan et al., WACV 2020), so that classes may consist of several clusters; 1 draws all
-        samples of a class together, which loss='alignment' needs if all distances matter.  For a loss of ``(z, r)`` r
-        is NaN at the others.  All pairs count if targets are not classes, with sampler='pairs', and if the loss is a
-        module.
+        Share of the similar samples in a batch that count as positives of a sample, those at the smallest distance,
+        see :func:`metricnets.miners.easy_positives`, so that classes may consist of several clusters; 1 draws all
+        samples of a class together, which loss='alignment' needs if all distances matter.  It has no effect with a
+        ``miner``, which selects among all pairs, nor if targets are not classes, with sampler='pairs', or if the loss
+        is a module.
     """
 
     loss: Annotated[str, StrOptions({*losses.CATALOGUE})] | Function = "triplet"
     loss_params: MaybeDict = None
     relation: Annotated[str, StrOptions({"auto", *relations.__all__})] | Function = "auto"
-    miner: MaybeFunction = None
+    miner: Annotated[str, StrOptions({*miners.__all__})] | MaybeFunction = None
+    miner_params: MaybeDict = None
     positive_fraction: UpToOne = 0.25
 
     @property
@@ -186,17 +196,23 @@ class AnyLoss(Supervised):
         return self.loss == "alignment" or callable(self.loss)
 
     def _validated(self, X, y):
-        _check_loss(self.loss, self.loss_params)
+        check_params("loss", self.loss, losses, self.loss_params)
+        check_params("miner", self.miner, miners, self.miner_params)
         if self.loss in OF_TRIPLETS and self.sampler == "pairs":
             raise ValueError(
                 f"loss={self.loss!r} compares two pairs of a sample, and sampler='pairs' leaves one; set 'balanced'."
+            )
+        if isinstance(self.miner, str) and self.sampler == "pairs":
+            raise ValueError(
+                f"miner={self.miner!r} selects among the pairs of a sample, and sampler='pairs' leaves one; set "
+                "'balanced', or miner=None."
             )
         if isinstance(self.loss, nn.Module) or (isinstance(self.loss, type) and issubclass(self.loss, nn.Module)):
             self._check_on_labels()
         return super()._validated(X, y)
 
     def _check_on_labels(self):
-        """A module as loss takes class codes: neither another relation nor pairs."""
+        """A module as loss takes class codes: neither another relation, nor pairs, nor a miner of a relation."""
         if self.relation not in ("auto", *CLASSES):
             raise ValueError(
                 f"relation={self.relation!r} is for losses of (z, r), and a module as loss takes class codes; leave it "
@@ -207,35 +223,34 @@ class AnyLoss(Supervised):
                 "sampler='pairs' is for losses of (z, r), and a module as loss takes whole batches; set 'balanced' or "
                 "'shuffled'."
             )
+        if isinstance(self.miner, str) or self.miner_params:
+            raise ValueError(
+                f"miner={self.miner!r} with miner_params={self.miner_params} is for losses of (z, r), and a module as "
+                "loss takes class codes; give a miner that takes them, an instance such as those of "
+                "pytorch-metric-learning."
+            )
 
-    def _criterion(self, targets):
+    def _criterion(self, targets, generator):
         with naming("loss", self.loss):
             loss = self.loss(**(self.loss_params or {})) if isinstance(self.loss, type) else copy.deepcopy(self.loss)
-        return _OnLabels(loss, copy.deepcopy(self.miner)) if isinstance(loss, nn.Module) else self._loss_of_batch
+        if isinstance(loss, nn.Module):
+            return _OnLabels(loss, copy.deepcopy(self.miner))
+        return super()._criterion(targets, generator)
+
+    def _miner(self, relation, generator):
+        if self.miner is None:
+            return super()._miner(relation, generator)
+        if callable(self.miner):
+            return partial(self.miner, **self.miner_params) if self.miner_params else self.miner
+        mine = getattr(miners, self.miner)
+        random = {"generator": generator} if takes(mine, "generator") else {}
+        return partial(mine, **random, **(self.miner_params or {}))
 
     def _loss(self, z, r):
-        r = r if self.miner is None else checked_miner(self.miner, z, r)
         if not callable(self.loss):
             return getattr(losses, self.loss)(z, r, **(self.loss_params or {}))
         with naming("loss", self.loss):
             return self.loss(z, r, **(self.loss_params or {}))
-
-
-def _check_loss(loss, params):
-    """Raise ValueError if a loss does not take these parameters."""
-    if isinstance(loss, nn.Module) and params:
-        raise ValueError(
-            f"loss_params={params} is for a function or a class, and loss={loss!r} is an instance; set its parameters "
-            "where you create it."
-        )
-    taken = inspect.signature(loss if callable(loss) else getattr(losses, loss)).parameters
-    unknown = [name for name in params or () if name not in taken]
-    if unknown and not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
-        known = [name for name in taken if name not in ("z", "r")]
-        raise ValueError(
-            f"loss_params has {unknown[0]!r}, which loss={loss!r} does not take; it takes {', '.join(known)}."
-            f"{did_you_mean(unknown[0], known)}"
-        )
 
 
 class _OnLabels(nn.Module):
@@ -261,15 +276,6 @@ class _OnLabels(nn.Module):
             mined = () if self.miner is None else (self.miner(z, codes),)
         with naming("loss", self.loss):
             return self.loss(z, codes, *mined)
-
-
-def easy_positives(z, r, fraction):
-    """Keep, of the similar samples of each sample, the ``fraction`` at the smallest distance; NaN on the others."""
-    similar = r > 0.5
-    distances = sqdist(z.detach()).masked_fill(~similar, torch.inf)
-    n_kept = (similar.sum(1, keepdim=True) * fraction).ceil().long()
-    furthest = distances.sort(1).values.gather(1, (n_kept - 1).clamp_min(0))
-    return r.masked_fill(similar & (distances > furthest), torch.nan)
 
 
 def halves(z, r):

@@ -2,6 +2,7 @@
 
 import torch
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
 EPS = 1e-12
 
@@ -52,6 +53,12 @@ def sqdist(z: torch.Tensor) -> torch.Tensor:
 def dist(z: torch.Tensor) -> torch.Tensor:
     """Euclidean distances between all rows, (n, n), bounded away from 0, where the root is not differentiable."""
     return (sqdist(z) + EPS).sqrt()
+
+
+def cosines(z: torch.Tensor) -> torch.Tensor:
+    """Cosines of all rows, (n, n), 0 for a row of zeros, in single or double precision."""
+    z = F.normalize(precise(z), dim=1)
+    return z @ z.T
 
 
 def similar(r: torch.Tensor) -> torch.Tensor:

@@ -7,7 +7,7 @@ from sklearn.datasets import make_circles, make_classification
 from sklearn.neighbors import KNeighborsClassifier
 
 import metricnets as mn
-from metricnets.deep._supervised import easy_positives
+from metricnets.miners import easy_positives
 from metricnets.networks import Residual
 
 
@@ -21,7 +21,7 @@ def batch(n=24, n_classes=4, seed=0):
 @pytest.mark.parametrize("fraction", [0.01, 0.25, 0.5, 0.9])
 def test_the_nearest_share_of_the_similar_samples_is_kept(fraction):
     z, r = batch()
-    kept = easy_positives(z, r, fraction)
+    kept = easy_positives(z, r, fraction=fraction)
     for i in range(len(z)):
         similar = np.flatnonzero((r[i] == 1).numpy())
         distances = (z[i] - z[similar]).norm(dim=1)
@@ -32,7 +32,7 @@ def test_the_nearest_share_of_the_similar_samples_is_kept(fraction):
 
 def test_a_sample_without_similar_ones_keeps_its_negatives():
     z, r = batch(n=6, n_classes=6)
-    kept = easy_positives(z, r, 0.25)
+    kept = easy_positives(z, r)
     assert torch.equal(kept.nan_to_num(-1), r.nan_to_num(-1))
 
 

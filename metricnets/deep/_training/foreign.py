@@ -1,12 +1,14 @@
 """Checks of the user's modules and functions; errors name the parameter."""
 
 import inspect
+from functools import partial
 
 import numpy as np
 import torch
 from skorch.callbacks import BatchScoring, Callback, EpochScoring
 
 from metricnets._params import check_instance
+from metricnets.exceptions import did_you_mean
 
 RAW = (RuntimeError, TypeError, ValueError, IndexError, AttributeError, AssertionError, KeyError, NotImplementedError)
 
@@ -22,7 +24,8 @@ class naming:  # noqa: N801
 
     def __exit__(self, kind, error, traceback):
         if kind in RAW:  # subclasses, such as OutOfMemoryError, are raised unchanged
-            value = getattr(self.value, "__name__", type(self.value).__name__)
+            value = self.value.func if isinstance(self.value, partial) else self.value
+            value = getattr(value, "__name__", type(value).__name__)
             raise ValueError(f"{self.name}={value} raised {kind.__name__}: {error}") from error
 
 
@@ -61,6 +64,24 @@ class CheckedSampler:
                 f"sampler should give row numbers from 0 to {self.n_rows - 1}; it gave {rows.min()} to {rows.max()}."
             )
         return rows.astype(np.int64)
+
+
+def check_params(name, value, catalogue, params):
+    """Raise ValueError if a loss or miner, a name of the catalogue or a function, does not take these parameters."""
+    if not params:
+        return
+    if value is None or isinstance(value, torch.nn.Module):
+        is_instance = "" if value is None else " is an instance; set its parameters where you create it"
+        raise ValueError(f"{name}_params={params} is for a function or a class, and {name}={value!r}{is_instance}.")
+    taken = list(inspect.signature(value if callable(value) else getattr(catalogue, value)).parameters.values())
+    given_in_training = () if isinstance(value, type) else ("z", "r", "generator")
+    known = [p.name for p in taken if p.name not in given_in_training]
+    unknown = [key for key in params if key not in known]
+    if unknown and not any(p.kind is p.VAR_KEYWORD for p in taken):
+        raise ValueError(
+            f"{name}_params has {unknown[0]!r}, which {name}={value!r} does not take; it takes "
+            f"{', '.join(known) or 'none'}.{did_you_mean(unknown[0], known)}"
+        )
 
 
 def checked_miner(miner, z, r):
