@@ -14,9 +14,9 @@ from metricnets import relations
 from metricnets._labels import check_known, known_classes
 from metricnets.exceptions import check_option, warn
 
-NAMES = ["auto", *relations.__all__]
+NAMES = ["auto", *relations.NAMES]
 CLASSES = ("same_class", "known_class")
-LABEL_SETS = ("hamming", "jaccard")
+LABEL_SETS = ("hamming", "jaccard", "shared_label")
 DISTRIBUTIONS = ("hellinger", "overlap", "symmetric_kl")
 
 
@@ -82,6 +82,8 @@ def resolve(y: np.ndarray, relation: str | Callable = "auto") -> tuple[Callable,
         if y.dtype.kind not in "fiub":
             raise ValueError(f"relation='absolute' needs numbers in y; y holds {y.dtype}.")
         return relations.absolute, _unit_range(y).astype(np.float32), None
+    if relation == "hierarchy":
+        return relations.hierarchy, _levels(y).astype(np.float32), None
     rows, classes = (y, None) if y.ndim == 2 else _one_hot(y)
     _check_rows(rows, relation)
     chosen = getattr(relations, relation)
@@ -125,6 +127,16 @@ def _unit_range(y):
     y -= y.min(axis=0)
     span = y.max(axis=0)
     return y / np.where(span > 0, span, 1)
+
+
+def _levels(y):
+    """Encode the labels of each column as codes."""
+    if y.ndim != 2:
+        raise ValueError(
+            "relation='hierarchy' needs y with a column for each level, from coarse to fine; for one level set "
+            "'same_class'."
+        )
+    return np.stack([_codes(check_known(column))[1] for column in y.T], axis=1)
 
 
 def _resolved_partial(y):

@@ -69,6 +69,7 @@ SHELLS = {
     "predictors": {"_base"},
     "losses": {"_ops"},
     "miners": {"_ops"},
+    "relations": {"_types"},
     "protocols": {"_common"},
     "metric_learn": {"_compatible"},
     "metrics": {"_checks", "_distribution", "_multilabel", "_ranks", "_retrieval", "_verification"},

@@ -62,7 +62,7 @@ class HRAML(Supervised, NetworkMetric):
     (442, 64)
     """
 
-    relation: Annotated[str, StrOptions({"auto", *relations.__all__})] | Function = "auto"
+    relation: Annotated[str, StrOptions({"auto", *relations.NAMES})] | Function = "auto"
     scale: Positive = 1.5
     hard_fraction: UpToOne = 1.0
 

@@ -186,7 +186,7 @@ class AnyLoss(Supervised):
 
     loss: Annotated[str, StrOptions({*losses.CATALOGUE})] | Function = "triplet"
     loss_params: MaybeDict = None
-    relation: Annotated[str, StrOptions({"auto", *relations.__all__})] | Function = "auto"
+    relation: Annotated[str, StrOptions({"auto", *relations.NAMES})] | Function = "auto"
     miner: Annotated[str, StrOptions({*miners.__all__})] | MaybeFunction = None
     miner_params: MaybeDict = None
     positive_fraction: UpToOne = 0.25

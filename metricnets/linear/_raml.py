@@ -89,7 +89,7 @@ class RAML(LinearMetric):
     """
 
     solver: Literal["krr", "svr"] = "krr"
-    relation: Annotated[str, StrOptions({"auto", *relations.__all__})] | Function = "auto"
+    relation: Annotated[str, StrOptions({"auto", *relations.NAMES})] | Function = "auto"
     alpha: Positive = 0.1
     epsilon: NonNegative = 0.1
     n_neighbors: Count = 5
