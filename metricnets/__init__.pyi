@@ -3,6 +3,7 @@ from metricnets import constraints as constraints
 from metricnets import deep as deep
 from metricnets import divergences as divergences
 from metricnets import exceptions as exceptions
+from metricnets import inspection as inspection
 from metricnets import linear as linear
 from metricnets import losses as losses
 from metricnets import metric_learn as metric_learn

@@ -17,7 +17,7 @@ from sklearn.metrics import silhouette_score
 from sklearn.utils.fixes import parse_version
 
 import metricnets
-from metricnets import _documentation, _params
+from metricnets import _documentation, _params, relations
 from metricnets._documentation import entries, sections
 
 PARAMETERS_IN_NOTEBOOKS = parse_version(sklearn.__version__) >= parse_version(
@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[1]
 MODULES = [
     "metricnets",
     "metricnets.divergences",
+    "metricnets.inspection",
     "metricnets.losses",
     "metricnets.metrics",
     "metricnets.miners",
@@ -179,6 +180,18 @@ def test_the_code_of_the_first_pages_runs(path, block, capsys):
     exec(compile(code, path, "exec"), {})
     accuracy = float(capsys.readouterr().out.split()[-1])
     assert accuracy > 0.93
+
+
+def test_the_code_of_the_guide_to_relations_runs_and_its_table_names_them_all():
+    page, names = read("doc/user_guide/relations.rst"), {}
+    code = "\n".join(
+        map(textwrap.dedent, re.findall(r"^\.\. code-block:: python\n(.*?)^(?=\S)", page + "\n.", re.M | re.S))
+    )
+    exec(compile(code, "relations.rst", "exec"), names)
+    assert len(names["net"].transform(names["X"])) == 100
+    table = page.partition("what y looks like")[2].partition("Labels in a hierarchy\n---")[0]
+    missing = {name for name in relations.__all__ if f'``"{name}"``' not in table and f"``{name}(" not in table}
+    assert not missing
 
 
 def test_the_tree_of_the_developers_page_is_that_of_the_package():

@@ -219,8 +219,8 @@ FORMS = {
     "a list": lambda: GivenPairs(PAIRS.tolist(), LABELS.tolist()),
     "both orders": lambda: GivenPairs(np.vstack([PAIRS, PAIRS[:, ::-1]]), np.tile(LABELS, 2)),
     "an array": lambda: GivenPairs(MATRIX),
-    "COO": lambda: GivenPairs(coo_array((LABELS, tuple(PAIRS.T)), shape=(9, 9))),
-    "CSR": lambda: GivenPairs(csr_matrix((LABELS, tuple(PAIRS.T)), shape=(20, 20))),
+    "coordinates": lambda: GivenPairs(coo_array((LABELS, tuple(PAIRS.T)), shape=(9, 9))),
+    "rows of a larger matrix": lambda: GivenPairs(csr_matrix((LABELS, tuple(PAIRS.T)), shape=(20, 20))),
     "unknown ones": lambda: GivenPairs([*PAIRS.tolist(), [6, 7]], [*LABELS, np.nan]),
     "a pickle": lambda: pickle.loads(pickle.dumps(INSTANCES["GivenPairs"])),
 }
