@@ -281,6 +281,15 @@ def test_coincident_samples_are_all_the_hardest_and_none_semi_hard(place):
         assert mined(name, {}, z, r).isnan().all()
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_semi_hard_triplets_have_neither_equal_distances_nor_the_whole_margin(seed):
+    rng = np.random.default_rng(seed)
+    half = rng.integers(6, size=(10, 1)).astype(float)
+    z, r = np.vstack([half, -half]), sample(seed, n=20)[1]  # of mean 0, so that distances are exact
+    kept = pairs(mined("semi_hard", {"margin": 2.0}, torch.tensor(z), r))
+    assert kept == naive_semi_hard(z, r.numpy(), margin=2.0)
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [

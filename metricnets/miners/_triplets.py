@@ -54,10 +54,15 @@ def semi_hard(z: torch.Tensor, r: torch.Tensor, *, margin: float = 0.2) -> torch
         raise ValueError(f"margin={margin!r} should be above 0.")
     pos, neg = r > 0.5, r <= 0.5
     d = sqdist(z.detach()).sqrt()
-    positives, negatives = (torch.where(mask, d, torch.inf).sort(1).values for mask in (pos, neg))
-    after_positive = torch.searchsorted(positives, d) > torch.searchsorted(positives + margin, d, right=True)
-    before_negative = torch.searchsorted(negatives, d + margin) > torch.searchsorted(negatives, d, right=True)
-    return kept(r, neg & after_positive | pos & before_negative)
+    n = len(d)
+    negatives_first = torch.cat([torch.where(mask, d, torch.inf) for mask in (neg, pos)], dim=1)  # (n, 2n)
+    d, order = negatives_first.sort(dim=1, stable=True)  # of equal distances negatives stay first
+    is_negative = order < n
+    positive_below = torch.where(is_negative, -torch.inf, d).cummax(1).values
+    negative_above = torch.where(is_negative, d, torch.inf).flip(1).cummin(1).values.flip(1)
+    chosen = torch.where(is_negative, d - positive_below, negative_above - d) < margin
+    chosen = torch.empty_like(chosen).scatter_(1, order, chosen)
+    return kept(r, neg & chosen[:, :n] | pos & chosen[:, n:])
 
 
 def multi_similarity(z: torch.Tensor, r: torch.Tensor, *, epsilon: float = 0.1) -> torch.Tensor:
