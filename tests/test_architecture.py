@@ -67,7 +67,7 @@ SHELLS = {
     "deep": {"_base", "_perceptron", "_supervised", "_pairs"},
     "linear": {"_base", "_bilinear", "_cross_view", "_near_prior", "_weakly_supervised"},
     "predictors": {"_base"},
-    "losses": {"_ops"},
+    "losses": {"_ops", "_catalogue"},
     "miners": {"_ops"},
     "relations": {"_types"},
     "protocols": {"_common"},

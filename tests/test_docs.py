@@ -182,12 +182,21 @@ def test_the_code_of_the_first_pages_runs(path, block, capsys):
     assert accuracy > 0.93
 
 
+def run_page(path):
+    """Run the code of a page, and return its names."""
+    blocks = re.findall(r"^\.\. code-block:: python\n(.*?)^(?=\S)", read(path) + "\n.", re.M | re.S)
+    names = {}
+    exec(compile("\n".join(map(textwrap.dedent, blocks)), path, "exec"), names)
+    return names
+
+
+def test_the_code_of_the_guide_to_losses_runs():
+    names = run_page("doc/user_guide/losses.rst")
+    assert names["short"].shape == (178, 8)
+
+
 def test_the_code_of_the_guide_to_relations_runs_and_its_table_names_them_all():
-    page, names = read("doc/user_guide/relations.rst"), {}
-    code = "\n".join(
-        map(textwrap.dedent, re.findall(r"^\.\. code-block:: python\n(.*?)^(?=\S)", page + "\n.", re.M | re.S))
-    )
-    exec(compile(code, "relations.rst", "exec"), names)
+    page, names = read("doc/user_guide/relations.rst"), run_page("doc/user_guide/relations.rst")
     assert len(names["net"].transform(names["X"])) == 100
     table = page.partition("what y looks like")[2].partition("Labels in a hierarchy\n---")[0]
     missing = {name for name in relations.__all__ if f'``"{name}"``' not in table and f"``{name}(" not in table}

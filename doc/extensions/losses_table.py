@@ -14,7 +14,9 @@ def rows():
     for name, entry in CATALOGUE.items():
         kind = "class" if isinstance(entry.loss, type) else "func"
         parameters = inspect.signature(entry.loss).parameters.values()
-        defaults = [f"``{p.name}={p.default!r}``" for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not None]
+        defaults = [
+            f"``{p.name}={p.default!r}``" for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not None
+        ]
         yield (
             f":{kind}:`{name} <metricnets.losses.{entry.loss.__name__}>`",
             entry.needs,
