@@ -8,7 +8,24 @@ scalar tensor.  ``EmbeddingNet(loss=...)`` takes the losses by name.
 from metricnets.losses._catalogue import CATALOGUE as CATALOGUE
 from metricnets.losses._catalogue import grid
 from metricnets.losses._composed import Matryoshka, WeightedSum
+from metricnets.losses._graded import angle, cosent, log_ratio
 from metricnets.losses._pair import alignment, contrastive, logistic_pair
+from metricnets.losses._ranking import fast_ap, recall_at_k, smooth_ap
 from metricnets.losses._triplet import npair, triplet
 
-__all__ = ["Matryoshka", "WeightedSum", "alignment", "contrastive", "grid", "logistic_pair", "npair", "triplet"]
+__all__ = [
+    "Matryoshka",
+    "WeightedSum",
+    "alignment",
+    "angle",
+    "contrastive",
+    "cosent",
+    "fast_ap",
+    "grid",
+    "log_ratio",
+    "logistic_pair",
+    "npair",
+    "recall_at_k",
+    "smooth_ap",
+    "triplet",
+]

@@ -55,10 +55,16 @@ def dist(z: torch.Tensor) -> torch.Tensor:
     return (sqdist(z) + EPS).sqrt()
 
 
+def unit_rows(z: torch.Tensor) -> torch.Tensor:
+    """Rows scaled to unit norm, in single or double precision; rows of 0 stay 0."""
+    z = precise(z)
+    return z / (z.square().sum(1, keepdim=True) + EPS).sqrt()
+
+
 def cosines(z: torch.Tensor) -> torch.Tensor:
-    """Cosines of all rows, (n, n), 0 for a row of zeros, in single or double precision."""
-    z = F.normalize(precise(z), dim=1)
-    return z @ z.T
+    """Cosine similarities of all rows, (n, n), in single or double precision; 0 for rows of 0."""
+    unit = unit_rows(z)
+    return unit @ unit.T
 
 
 def similar(r: torch.Tensor) -> torch.Tensor:
@@ -78,3 +84,10 @@ def masked_mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Mean of finite ``values`` where ``mask`` is 1.0 or True; 0, with a graph, if that is nowhere."""
     mask = mask.to(values.dtype)
     return torch.dot(values.reshape(-1), mask.reshape(-1)) / mask.sum().clamp_min(1)
+
+
+def check_positive(**options: float) -> None:
+    """Raise ValueError unless all options, given by their names, are above 0."""
+    for name, value in options.items():
+        if not value > 0:
+            raise ValueError(f"{name}={value!r} should be above 0.")

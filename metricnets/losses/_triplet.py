@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional as F
 
 from metricnets.exceptions import check_option
-from metricnets.losses._ops import dist, masked_mean, precise, similar, sqdist
+from metricnets.losses._ops import check_positive, dist, masked_mean, precise, similar, sqdist
 
 
 def triplet(
@@ -128,8 +128,7 @@ def npair(z: torch.Tensor, r: torch.Tensor, *, temperature: float = 0.2) -> torc
     >>> npair(z, r, temperature=0.5)  # log(1 + exp(-2)), for either pair
     tensor(0.1269)
     """
-    if not temperature > 0:
-        raise ValueError(f"temperature={temperature!r} should be above 0.")
+    check_positive(temperature=temperature)
     z = precise(z)
     s = z @ z.T / temperature  # (n, n)
     rivals = torch.where(r <= 0.5, s, -torch.inf).logsumexp(1, keepdim=True)  # (n, 1), −inf without negatives

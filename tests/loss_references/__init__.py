@@ -2,15 +2,16 @@
 
 A module for each file of ``metricnets/losses`` has ``NAIVE``, a reference for each loss, and ``OPTIONS``, the settings
 that its laws are checked for, which between them change every option.  ``NOT_OF_DISTANCES`` has losses that are no
-function of the distances of embeddings, and ``NO_GRADCHECK`` those that numerical gradients cannot check, with the
+function of the distances of embeddings, ``NOT_OF_INNER_PRODUCTS`` those that are not even one of their inner products,
+and ``NO_GRADCHECK`` those that numerical gradients cannot check, with the
 reason.
 """
 
 from types import ModuleType
 
-from loss_references import pair, triplet
+from loss_references import graded, pair, ranking, triplet
 
-MODULES: list[ModuleType] = [pair, triplet]
+MODULES: list[ModuleType] = [graded, pair, ranking, triplet]
 
 
 def joined(table):

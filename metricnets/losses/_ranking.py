@@ -1,0 +1,227 @@
+"""Losses that are smooth forms of retrieval measures: FastAP, Smooth-AP, recall at k."""
+
+from collections.abc import Iterator
+
+import torch
+from torch.autograd.function import once_differentiable
+
+from metricnets.losses._ops import EPS, check_positive, cosines, dissimilar, masked_mean, similar
+
+CHUNK = 2**16  # entries that are worked on at once, which fit into the cache of a processor
+
+
+def fast_ap(z: torch.Tensor, r: torch.Tensor, *, n_bins: int = 10) -> torch.Tensor:
+    """FastAP loss, 1 minus the average precision over a soft histogram of distances.
+
+    Every row retrieves the others by their squared distances at unit norm, which are in [0, 4].  A distance is shared
+    by the two nearest of the B + 1 edges of the bins, and the loss is the mean over rows of
+    1 − Σ_b h⁺_b H⁺_b / H_b / n⁺, where h⁺ counts the n⁺ similar samples at an edge, and H⁺ and H count similar and all
+    samples up to it.  Rows without a similar sample are left out.  The measure knows similar and dissimilar samples
+    only, so there is no graded form.
+
+    Parameters
+    ----------
+    z : tensor of shape (n, n_components)
+        Embeddings; they are scaled to unit norm here.
+    r : tensor of shape (n, n)
+        Relation; > 0.5 is similar, NaN is unknown.
+    n_bins : int >= 1, default=10
+        The number B of bins.  With more, samples at nearly equal distances are told apart, and gradients reach fewer
+        of them.
+
+    Returns
+    -------
+    loss : tensor of shape ()
+
+    Raises
+    ------
+    ValueError
+        If ``n_bins`` is not above 0.
+
+    See Also
+    --------
+    smooth_ap : Average precision by soft ranks.
+
+    References
+    ----------
+    F. Cakir, K. He, X. Xia, B. Kulis, S. Sclaroff, "Deep metric learning to rank", CVPR 2019.
+
+    Examples
+    --------
+    >>> z = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    >>> r = torch.full((4, 4), float("nan"))
+    >>> r[0, 1:] = torch.tensor([1.0, 0.0, 0.0])
+    >>> fast_ap(z, r)  # of two nearest samples, one is similar
+    tensor(0.5000)
+    """
+    check_positive(n_bins=n_bins)
+    pos, neg = similar(r), dissimilar(r)
+    place = ((1 - cosines(z)) * (n_bins / 2)).clamp(0, n_bins)  # in bins
+    left = place.detach().floor()
+    share = place - left  # of the edge to the right
+    edge = (left + (n_bins + 2) * (2 - 2 * pos - neg)).long()  # similar, dissimilar, unknown
+    counts = share.new_zeros(len(z), 3 * (n_bins + 2))
+    counts = counts.scatter_add(1, edge, 1 - share).scatter_add(1, edge + 1, share)
+    near, far, _ = counts.view(-1, 3, n_bins + 2).unbind(1)  # (n, n_bins + 2)
+    n_near, n_far = near.cumsum(1), far.cumsum(1)
+    missed = (near * n_far / (n_near + n_far).clamp_min(EPS)).sum(1)
+    n_similar = pos.sum(1)
+    return masked_mean(missed / n_similar.clamp_min(1), n_similar > 0)
+
+
+def smooth_ap(z: torch.Tensor, r: torch.Tensor, *, temperature: float = 0.01) -> torch.Tensor:
+    """Smooth-AP loss, 1 minus the average precision with soft ranks.
+
+    Every row a retrieves the others by cosine similarity s.  The rank of a similar sample p counts the samples j
+    before it by sigmoids, Σ_j σ((s_aj − s_ap) / T): R⁺ is the rank among similar samples, R among all, and the loss is
+    the mean over rows of 1 − mean_p R⁺ / R.  Rows without a similar sample are left out.  The measure knows similar
+    and dissimilar samples only, so there is no graded form.  Memory is n², time n_similar_pairs × n.
+
+    Deviations from the authors' code: classes may have any sizes and rows any order, and a row is not its own similar
+    sample unless the diagonal of ``r`` says so.
+
+    Parameters
+    ----------
+    z : tensor of shape (n, n_components)
+        Embeddings; they are scaled to unit norm here.
+    r : tensor of shape (n, n)
+        Relation; > 0.5 is similar, NaN is unknown.
+    temperature : float > 0, default=0.01
+        The temperature T.  With smaller values ranks are more exact, and gradients reach fewer pairs.
+
+    Returns
+    -------
+    loss : tensor of shape ()
+
+    Raises
+    ------
+    ValueError
+        If ``temperature`` is not above 0.
+
+    See Also
+    --------
+    fast_ap : Average precision by a soft histogram.
+    recall_at_k : Recall among the nearest samples by soft ranks.
+
+    References
+    ----------
+    A. Brown, W. Xie, V. Kalogeiton, A. Zisserman, "Smooth-AP: smoothing the path towards large-scale image
+    retrieval", ECCV 2020.
+
+    Examples
+    --------
+    >>> z = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    >>> r = torch.full((3, 3), float("nan"))
+    >>> r[0, 1:] = torch.tensor([1.0, 0.0])
+    >>> smooth_ap(z, r)  # the similar sample has rank 2
+    tensor(0.5000)
+    """
+    check_positive(temperature=temperature)
+    s = cosines(z) / temperature
+    a, p = (r > 0.5).nonzero(as_tuple=True)
+    own = s[a, p]  # (n_similar_pairs,)
+    n_similar = torch.bincount(a, minlength=len(z))
+    column = torch.arange(len(a), device=a.device) - (n_similar.cumsum(0) - n_similar)[a]
+    others = own.new_full((len(z), max(n_similar.tolist(), default=0)), -torch.inf).index_put((a, column), own)
+    before = 0.5 + _SoftRanks.apply(others, own, a)  # with σ(0) for p itself
+    intruders = _SoftRanks.apply(s.masked_fill(~(r <= 0.5), -torch.inf), own, a)
+    return masked_mean(intruders / (before + intruders), n_similar[a].to(own.dtype).reciprocal())
+
+
+def recall_at_k(
+    z: torch.Tensor,
+    r: torch.Tensor,
+    *,
+    ks: tuple[int, ...] = (1, 2, 4, 8, 16),
+    temperature: float = 0.01,
+    cutoff_temperature: float = 1.0,
+) -> torch.Tensor:
+    """Recall@k surrogate loss, 1 minus the recall among the k nearest samples with soft ranks.
+
+    The rank R of a similar sample is that of `smooth_ap`, among all known samples, and a sigmoid says whether it is at
+    most k: the loss is the mean over rows and over k of 1 − Σ_p σ((k − R_p) / T₁) / min(k, n⁺), with the sum
+    at most k and n⁺ the number of similar samples.  Rows without one are left out.  As a rank of k counts
+    half, the loss of a perfect order is above 0.  There is no graded form.  Memory is n², time n_similar_pairs × n.
+
+    Deviations from the authors' code: classes may have any sizes and rows any order, ranks do not count the row
+    itself, and T₁ is the same for all k.
+
+    Parameters
+    ----------
+    z : tensor of shape (n, n_components)
+        Embeddings; they are scaled to unit norm here.
+    r : tensor of shape (n, n)
+        Relation; > 0.5 is similar, NaN is unknown.
+    ks : tuple of int >= 1, default=(1, 2, 4, 8, 16)
+        The numbers k of nearest samples.
+    temperature : float > 0, default=0.01
+        The temperature of the ranks, τ₂ in the paper.
+    cutoff_temperature : float > 0, default=1.0
+        The temperature T₁ of the comparison of ranks with k, τ₁ in the paper.
+
+    Returns
+    -------
+    loss : tensor of shape ()
+
+    Raises
+    ------
+    ValueError
+        If ``ks`` is empty or has numbers below 1, or a temperature is not above 0.
+
+    See Also
+    --------
+    smooth_ap : Average precision by soft ranks.
+
+    References
+    ----------
+    Y. Patel, G. Tolias, J. Matas, "Recall@k surrogate loss with large batches and similarity mixup", CVPR 2022.
+
+    Examples
+    --------
+    >>> z = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    >>> r = torch.full((3, 3), float("nan"))
+    >>> r[0, 1:] = torch.tensor([1.0, 0.0])
+    >>> recall_at_k(z, r, ks=(2,))  # the similar sample has rank 2, σ(0) = 0.5
+    tensor(0.5000)
+    """
+    check_positive(temperature=temperature, cutoff_temperature=cutoff_temperature)
+    if not ks or not min(ks) >= 1:
+        raise ValueError(f"ks={ks!r} should be numbers of neighbors, each at least 1, such as (1, 2, 4).")
+    s = cosines(z) / temperature
+    a, p = (r > 0.5).nonzero(as_tuple=True)
+    own = s[a, p]  # (n_similar_pairs,)
+    ranks = 0.5 + _SoftRanks.apply(s.masked_fill(r != r, -torch.inf), own, a)  # with σ(0) for p itself
+    k = own.new_tensor(ks)  # (n_ks,)
+    found = ((k - ranks[:, None]) / cutoff_temperature).sigmoid()  # (n_similar_pairs, n_ks)
+    found = own.new_zeros(len(z), len(k)).index_add(0, a, found).minimum(k)
+    n_similar = torch.bincount(a, minlength=len(z))
+    recall = found / n_similar[:, None].clamp_min(1).minimum(k)
+    return masked_mean(1 - recall.mean(1), n_similar > 0)
+
+
+class _SoftRanks(torch.autograd.Function):
+    """Σ_j σ(s_aj − own), for each entry of ``own`` and of its rows ``a``, in chunks, which gradients compute again."""
+
+    @staticmethod
+    def forward(ctx, s, own, a):
+        ctx.save_for_backward(s, own, a)
+        return torch.cat([own[:0], *(before.sum(1) for _, before in _sigmoids(s, own, a))])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        s, own, a = ctx.saved_tensors
+        by_s, by_own = torch.zeros_like(s), torch.empty_like(own)
+        for rows, before in _sigmoids(s, own, a):
+            slopes = before.sub_(before * before).mul_(gradient[rows, None])
+            by_s.index_add_(0, a[rows], slopes)
+            by_own[rows] = -slopes.sum(1)
+        return by_s, by_own, None
+
+
+def _sigmoids(s: torch.Tensor, own: torch.Tensor, a: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
+    """Slices of ``own``, and for each the sigmoids of differences to it, (n_rows, n)."""
+    size = max(1, CHUNK // max(1, s.shape[1]))
+    for start in range(0, len(a), size):
+        rows = slice(start, start + size)
+        yield rows, s.index_select(0, a[rows]).sub_(own[rows, None]).sigmoid_()
