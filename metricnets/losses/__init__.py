@@ -9,8 +9,9 @@ from metricnets.losses._catalogue import CATALOGUE as CATALOGUE
 from metricnets.losses._catalogue import grid
 from metricnets.losses._composed import Matryoshka, WeightedSum
 from metricnets.losses._graded import angle, cosent, log_ratio
+from metricnets.losses._histogram import fast_ap
 from metricnets.losses._pair import alignment, contrastive, logistic_pair
-from metricnets.losses._ranking import fast_ap, recall_at_k, smooth_ap
+from metricnets.losses._ranking import recall_at_k, smooth_ap
 from metricnets.losses._triplet import npair, triplet
 
 __all__ = [

@@ -56,9 +56,9 @@ def cosent(z: torch.Tensor, r: torch.Tensor, *, scale: float = 20.0) -> torch.Te
 def angle(z: torch.Tensor, r: torch.Tensor, *, scale: float = 20.0) -> torch.Tensor:
     """AnglE loss, `cosent` of an angle in the complex plane.
 
-    The halves of the columns are real and imaginary parts, rows are scaled to unit norm, and
-    s(v, w) = \\|Σ Re(v w̄) + Im(v w̄)\\|.  Its gradient does not vanish where v = w, as that of a cosine does.
-    As s(v, w) is not s(w, v), both orders of a pair count, with half the weight each.
+    The halves of the columns are real and imaginary parts, rows are scaled to unit norm, and the
+    similarity s(v, w) is the absolute value of Σ Re(v w̄) + Im(v w̄).  Its gradient does not vanish where v = w, as that
+    of a cosine does.  As s(v, w) is not s(w, v), both orders of a pair count, with half the weight each.
 
     Deviations from the paper: s is the similarity of ``AnglELoss`` of sentence-transformers, which is that of the
     authors' code; the paper writes a difference of angles that is smaller for similar pairs.
@@ -105,7 +105,7 @@ def angle(z: torch.Tensor, r: torch.Tensor, *, scale: float = 20.0) -> torch.Ten
 
 
 def _misordered(s: torch.Tensor, r: torch.Tensor, scale: float) -> torch.Tensor:
-    """log(1 + Σ exp(λ (s_kl − s_ij))) over pairs i < j, k < l with r_ij > r_kl, the mean over all s (n_orders, n, n)."""
+    """The formula of `cosent` over pairs i < j, the mean of its terms over all s, of shape (n_orders, n, n)."""
     check_positive(scale=scale)
     r = torch.where(r == r, r, r.T)
     known = (r == r).triu_(1).flatten().nonzero()[:, 0]  # (n_pairs,)
@@ -117,7 +117,7 @@ def _misordered(s: torch.Tensor, r: torch.Tensor, scale: float) -> torch.Tensor:
 
 
 def _grouped_logsumexp(x: torch.Tensor, group: torch.Tensor, n_groups: int) -> torch.Tensor:
-    """log Σ exp(x) of each group of columns, the mean over rows."""
+    """Log Σ exp(x) over the columns of each group, with the mean over rows inside."""
     group = group.repeat(len(x))
     top = x.new_full((n_groups,), -torch.inf).scatter_reduce(0, group, x.detach().flatten(), "amax")
     sums = x.new_zeros(n_groups).index_add(0, group, (x.flatten() - top[group]).exp())
@@ -129,8 +129,10 @@ def log_ratio(z: torch.Tensor, r: torch.Tensor, *, epsilon: float = 1e-6) -> tor
 
     Ratios of distances should be those of the dissimilarities of targets: the mean over triplets of an anchor a and
     two others of (log d²_ai / d²_aj − log g_ai / g_aj)², with g = 1 − r and Euclidean distances d.  It needs no unit
-    norm, since it does not depend on the scale of embeddings.  Written with u = log d² − log g, the sum over triplets
-    is a variance of u for each anchor, so time and memory are n².
+    norm, since scaling all embeddings changes nothing but the effect of ε.  With u = log d² − log g the mean is one of
+    the variances of u of anchors, so time and memory are n².
+
+    Deviations from the paper: every sample of a batch is an anchor, and g is 1 − r instead of a distance of labels.
 
     Parameters
     ----------
@@ -139,7 +141,7 @@ def log_ratio(z: torch.Tensor, r: torch.Tensor, *, epsilon: float = 1e-6) -> tor
     r : tensor of shape (n, n)
         Relation in [0, 1]; NaN is unknown.
     epsilon : float > 0, default=1e-6
-        Added to d² and to g, which may be 0.  It is the dissimilarity of pairs with r = 1, so with classes
+        The number ε that is added to d² and to g, which may be 0.  It is the dissimilarity of pairs with r = 1, so with classes
         it says how much nearer than dissimilar pairs similar ones should be.
 
     Returns
@@ -153,7 +155,7 @@ def log_ratio(z: torch.Tensor, r: torch.Tensor, *, epsilon: float = 1e-6) -> tor
 
     See Also
     --------
-    metricnets.losses.alignment : Squared errors of squared distances.
+    alignment : Squared errors of squared distances.
     cosent : Similarities in the order of the relation.
 
     References

@@ -9,9 +9,9 @@ reason.
 
 from types import ModuleType
 
-from loss_references import graded, pair, ranking, triplet
+from loss_references import graded, histogram, pair, ranking, triplet
 
-MODULES: list[ModuleType] = [graded, pair, ranking, triplet]
+MODULES: list[ModuleType] = [graded, histogram, pair, ranking, triplet]
 
 
 def joined(table):

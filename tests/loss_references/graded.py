@@ -10,11 +10,11 @@ from loss_references.ranking import cosine
 
 def misordered(s, r, scale):
     """Over pairs of rows, each comparison the mean over the orders of both pairs."""
-    pairs = {frozenset(ij): r[ij] for ij in known_pairs(r)}
-    total = 0
-    for (i, j), (k, l) in product(pairs, repeat=2):
-        if pairs[frozenset([i, j])] > pairs[frozenset([k, l])]:
-            total += mean([np.exp(scale * (s[kl] - s[ij])) for ij in [(i, j), (j, i)] for kl in [(k, l), (l, k)]])
+    grades, total = {frozenset(pair): r[pair] for pair in known_pairs(r)}, 0
+    for more, less in product(grades, repeat=2):
+        if grades[more] > grades[less]:
+            orders = product(permutations(more), permutations(less))
+            total += mean([np.exp(scale * (s[kl] - s[ij])) for ij, kl in orders])
     return np.log1p(total)
 
 

@@ -27,20 +27,6 @@ def rank(own, others, temperature):
     return 0.5 + sum(sigmoid((s - own) / temperature) for s in others)
 
 
-def naive_fast_ap(z, r, n_bins=10):
-    terms = []
-    for similar, known in retrievals(z, r):
-        n_similar = n_known = precision = 0
-        for edge in range(n_bins + 1):
-            near, everyone = (
-                sum(max(0, 1 - abs((2 - 2 * s) * n_bins / 4 - edge)) for s in some) for some in (similar, known)
-            )
-            n_similar, n_known = n_similar + near, n_known + everyone
-            precision += near * n_similar / n_known if near else 0
-        terms.append(1 - precision / len(similar))
-    return mean(terms)
-
-
 def naive_smooth_ap(z, r, temperature=0.01):
     return mean(
         [
@@ -59,9 +45,8 @@ def naive_recall_at_k(z, r, ks=(1, 2, 4, 8, 16), temperature=0.01, cutoff_temper
     return mean(terms)
 
 
-NAIVE = {"fast_ap": naive_fast_ap, "recall_at_k": naive_recall_at_k, "smooth_ap": naive_smooth_ap}
+NAIVE = {"recall_at_k": naive_recall_at_k, "smooth_ap": naive_smooth_ap}
 OPTIONS = {
-    "fast_ap": [{}, {"n_bins": 3}],
     "recall_at_k": [{}, {"ks": (1, 3), "temperature": 0.3, "cutoff_temperature": 0.5}],
     "smooth_ap": [{}, {"temperature": 0.3}],
 }
