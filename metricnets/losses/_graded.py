@@ -141,8 +141,8 @@ def log_ratio(z: torch.Tensor, r: torch.Tensor, *, epsilon: float = 1e-6) -> tor
     r : tensor of shape (n, n)
         Relation in [0, 1]; NaN is unknown.
     epsilon : float > 0, default=1e-6
-        The number ε that is added to d² and to g, which may be 0.  It is the dissimilarity of pairs with r = 1, so with classes
-        it says how much nearer than dissimilar pairs similar ones should be.
+        The number ε that is added to d² and to g, which may be 0.  It is the dissimilarity of pairs with
+        r = 1, so with classes it says how much nearer than dissimilar pairs similar ones should be.
 
     Returns
     -------
