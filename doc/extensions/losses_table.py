@@ -31,6 +31,7 @@ class LossesTable(SphinxDirective):
     """A row for each loss."""
 
     def run(self):
+        """Parse the table."""
         lines = [".. list-table::", "   :header-rows: 1", "   :widths: 14 10 6 22 28 20", ""]
         for row in [HEADINGS, *rows()]:
             lines += [f"   {'  ' if i else '* '}- {cell}" for i, cell in enumerate(row)]

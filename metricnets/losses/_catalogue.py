@@ -5,7 +5,10 @@ from itertools import product
 from typing import NamedTuple
 
 from metricnets.exceptions import check_option
+from metricnets.losses._graded import angle, cosent, log_ratio
+from metricnets.losses._histogram import fast_ap
 from metricnets.losses._pair import alignment, contrastive, logistic_pair
+from metricnets.losses._ranking import recall_at_k, smooth_ap
 from metricnets.losses._triplet import npair, triplet
 
 
@@ -17,7 +20,8 @@ class Entry(NamedTuple):
     loss : callable
         A function of z and r, or a module of embeddings and class codes.
     needs : {'similar pairs', 'grades', 'classes', 'two views'}
-        'similar pairs' is any relation, of which only r > 0.5 counts; 'grades' any relation, whose values count.
+        What counts of the targets: which pairs are similar, r > 0.5; the values of r; the class of each sample; or
+        which samples are matched.
     unit_norm : bool
         Whether embeddings should have unit norm, or the loss scales them.
     grid : dict
@@ -39,6 +43,14 @@ CATALOGUE = {
     "alignment": Entry(
         alignment, "grades", True, {"scale": [0.75, 1.5, 2.0, 3.0]}, "Gu (HRAML)", "Label sets and distributions."
     ),
+    "angle": Entry(
+        angle,
+        "grades",
+        True,
+        {"scale": [5.0, 10.0, 20.0, 40.0]},
+        "Li and Li, 2023 (AnglE)",
+        "As cosent, where cosines are near 1 and their gradient vanishes.",
+    ),
     "contrastive": Entry(
         contrastive,
         "similar pairs",
@@ -46,6 +58,30 @@ CATALOGUE = {
         {"positive_margin": [0.0, 0.3], "margin": [0.5, 1.0, 1.4]},
         "Hadsell et al., CVPR 2006 (DrLIM)",
         "The first loss to try: the best of others gains little over it when both are tuned.",
+    ),
+    "cosent": Entry(
+        cosent,
+        "grades",
+        True,
+        {"scale": [5.0, 10.0, 20.0, 40.0]},
+        "Su, 2022",
+        "Targets have degrees of similarity, of which only the order can be trusted.",
+    ),
+    "fast_ap": Entry(
+        fast_ap,
+        "similar pairs",
+        True,
+        {"n_bins": [5, 10, 20, 40]},
+        "Cakir et al., CVPR 2019",
+        "Retrieval that is scored by average precision, with large batches.",
+    ),
+    "log_ratio": Entry(
+        log_ratio,
+        "grades",
+        False,
+        {"epsilon": [1e-6, 1e-4, 1e-2, 0.1]},
+        "Kim et al., CVPR 2019",
+        "Ratios of the dissimilarities of targets have a meaning, as those of poses or coordinates have.",
     ),
     "logistic_pair": Entry(
         logistic_pair,
@@ -62,6 +98,22 @@ CATALOGUE = {
         {"temperature": [0.05, 0.1, 0.2, 0.5]},
         "Sohn, NIPS 2016",
         "Many classes in a batch, and nearest neighbours.",
+    ),
+    "recall_at_k": Entry(
+        recall_at_k,
+        "similar pairs",
+        True,
+        {"ks": [(1, 2, 4, 8, 16), (1, 2, 4)], "temperature": [0.01, 0.1]},
+        "Patel et al., CVPR 2022",
+        "Retrieval of which only the nearest few results matter, with large batches.",
+    ),
+    "smooth_ap": Entry(
+        smooth_ap,
+        "similar pairs",
+        True,
+        {"temperature": [0.01, 0.03, 0.1, 0.3]},
+        "Brown et al., ECCV 2020",
+        "Retrieval that is scored by average precision, with four or more samples of a class in a batch.",
     ),
     "triplet": Entry(
         triplet,

@@ -2,7 +2,6 @@
 
 import torch
 from torch.autograd.function import once_differentiable
-from torch.nn import functional as F
 
 EPS = 1e-12
 
