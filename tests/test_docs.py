@@ -17,7 +17,7 @@ from sklearn.metrics import silhouette_score
 from sklearn.utils.fixes import parse_version
 
 import metricnets
-from metricnets import _documentation, _params, relations
+from metricnets import _documentation, _params, losses, miners, relations
 from metricnets._documentation import entries, sections
 
 PARAMETERS_IN_NOTEBOOKS = parse_version(sklearn.__version__) >= parse_version(
@@ -193,6 +193,16 @@ def run_page(path):
 def test_the_code_of_the_guide_to_losses_runs():
     names = run_page("doc/user_guide/losses.rst")
     assert names["short"].shape == (178, 8)
+
+
+def test_the_page_for_users_of_pytorch_metric_learning_names_all_its_losses_and_miners():
+    page = read("doc/user_guide/coming_from_pytorch_metric_learning.rst")
+    for module, ours in (("losses", losses.CATALOGUE), ("miners", miners.__all__)):
+        theirs = pytest.importorskip(f"pytorch_metric_learning.{module}")
+        names = {name for name in dir(theirs) if name.endswith(("Loss", "Miner")) and not name.startswith("Base")}
+        assert not {name for name in names - {"GenericPairLoss"} if f"``{name}" not in page}
+        table = page.partition(f"{module.capitalize()}\n-----")[2].partition("\n-----")[0]
+        assert {*re.findall(r'^     - ``"(\w+)"``', table, re.M)} <= {*ours}
 
 
 def test_the_code_of_the_guide_to_relations_runs_and_its_table_names_them_all():
