@@ -5,13 +5,18 @@ entries are in [0, 1], 1 for similar and NaN for unknown pairs.  Hyper-parameter
 scalar tensor.  ``EmbeddingNet(loss=...)`` takes the losses by name.
 """
 
+from metricnets.losses._angular import angular
 from metricnets.losses._catalogue import CATALOGUE as CATALOGUE
 from metricnets.losses._catalogue import grid
 from metricnets.losses._composed import Matryoshka, WeightedSum
+from metricnets.losses._deviance import binomial_deviance
 from metricnets.losses._graded import angle, cosent, log_ratio
 from metricnets.losses._histogram import fast_ap
+from metricnets.losses._lifted import generalized_lifted, lifted
 from metricnets.losses._pair import alignment, contrastive, logistic_pair
+from metricnets.losses._quadruplet import quadruplet, two_margin_quadruplet
 from metricnets.losses._ranking import recall_at_k, smooth_ap
+from metricnets.losses._smooth_triplet import soft_triplet, triplet_ratio
 from metricnets.losses._triplet import npair, triplet
 
 __all__ = [
@@ -19,14 +24,22 @@ __all__ = [
     "WeightedSum",
     "alignment",
     "angle",
+    "angular",
+    "binomial_deviance",
     "contrastive",
     "cosent",
     "fast_ap",
+    "generalized_lifted",
     "grid",
+    "lifted",
     "log_ratio",
     "logistic_pair",
     "npair",
+    "quadruplet",
     "recall_at_k",
     "smooth_ap",
+    "soft_triplet",
     "triplet",
+    "triplet_ratio",
+    "two_margin_quadruplet",
 ]

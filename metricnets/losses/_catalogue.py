@@ -5,10 +5,15 @@ from itertools import product
 from typing import NamedTuple
 
 from metricnets.exceptions import check_option
+from metricnets.losses._angular import angular
+from metricnets.losses._deviance import binomial_deviance
 from metricnets.losses._graded import angle, cosent, log_ratio
 from metricnets.losses._histogram import fast_ap
+from metricnets.losses._lifted import generalized_lifted, lifted
 from metricnets.losses._pair import alignment, contrastive, logistic_pair
+from metricnets.losses._quadruplet import quadruplet, two_margin_quadruplet
 from metricnets.losses._ranking import recall_at_k, smooth_ap
+from metricnets.losses._smooth_triplet import soft_triplet, triplet_ratio
 from metricnets.losses._triplet import npair, triplet
 
 
@@ -51,6 +56,22 @@ CATALOGUE = {
         "Li and Li, 2023 (AnglE)",
         "As cosent, where cosines are near 1 and their gradient vanishes.",
     ),
+    "angular": Entry(
+        angular,
+        "similar pairs",
+        True,
+        {"angle": [30.0, 36.0, 40.0, 45.0, 50.0]},
+        "Wang et al., ICCV 2017",
+        "Classes of very different spread, as an angle does not depend on the scale.",
+    ),
+    "binomial_deviance": Entry(
+        binomial_deviance,
+        "similar pairs",
+        True,
+        {"sharpness": [2.0, 10.0, 40.0], "threshold": [0.3, 0.5]},
+        "Yi et al., ICPR 2014",
+        "Verification by a threshold on the cosine.",
+    ),
     "contrastive": Entry(
         contrastive,
         "similar pairs",
@@ -74,6 +95,22 @@ CATALOGUE = {
         {"n_bins": [5, 10, 20, 40]},
         "Cakir et al., CVPR 2019",
         "Retrieval that is scored by average precision, with large batches.",
+    ),
+    "generalized_lifted": Entry(
+        generalized_lifted,
+        "similar pairs",
+        True,
+        {"margin": [0.1, 0.2, 0.5, 1.0]},
+        "Hermans et al., 2017",
+        "A smooth form of the hardest triplets, where these collapse.",
+    ),
+    "lifted": Entry(
+        lifted,
+        "similar pairs",
+        True,
+        {"margin": [0.2, 0.5, 1.0, 1.5]},
+        "Oh Song et al., CVPR 2016",
+        "Batches of many classes, where a similar pair should meet all negatives of both its samples.",
     ),
     "log_ratio": Entry(
         log_ratio,
@@ -99,6 +136,14 @@ CATALOGUE = {
         "Sohn, NIPS 2016",
         "Many classes in a batch, and nearest neighbours.",
     ),
+    "quadruplet": Entry(
+        quadruplet,
+        "grades",
+        True,
+        {"margin": [0.2, 0.5, 1.0], "squared": [False, True]},
+        "Law et al., ICCV 2013",
+        "Graded relations, or distances that should be comparable between all samples.",
+    ),
     "recall_at_k": Entry(
         recall_at_k,
         "similar pairs",
@@ -115,6 +160,14 @@ CATALOGUE = {
         "Brown et al., ECCV 2020",
         "Retrieval that is scored by average precision, with four or more samples of a class in a batch.",
     ),
+    "soft_triplet": Entry(
+        soft_triplet,
+        "similar pairs",
+        False,
+        {"select": ["all", "hard"], "squared": [False, True]},
+        "Hermans et al., 2017",
+        "Triplets without a margin to choose.",
+    ),
     "triplet": Entry(
         triplet,
         "similar pairs",
@@ -122,6 +175,22 @@ CATALOGUE = {
         {"margin": [0.1, 0.2, 0.5], "select": ["all", "semihard"]},
         "Schroff et al., CVPR 2015 (FaceNet)",
         "Nearest neighbours, where only the order of distances matters.",
+    ),
+    "triplet_ratio": Entry(
+        triplet_ratio,
+        "similar pairs",
+        False,
+        {"select": ["all", "hard"], "squared": [False, True]},
+        "Hoffer and Ailon, SIMBAD 2015",
+        "Labels with errors, as no triplet has a loss above 1.",
+    ),
+    "two_margin_quadruplet": Entry(
+        two_margin_quadruplet,
+        "similar pairs",
+        True,
+        {"margin": [0.3, 1.0], "pair_margin": [0.1, 0.5]},
+        "Chen et al., CVPR 2017",
+        "Triplets that should also keep distances within classes below those between classes everywhere.",
     ),
 }
 

@@ -1,7 +1,9 @@
-"""Distances, masks and means shared by the losses."""
+"""Distances, cosines, masks, sums and means shared by the losses."""
 
 import torch
 from torch.autograd.function import once_differentiable
+
+from metricnets.exceptions import check_option
 
 EPS = 1e-12
 
@@ -27,21 +29,22 @@ def precise(z: torch.Tensor) -> torch.Tensor:
 
 
 class _SquaredDistances(torch.autograd.Function):
-    """‖z_i − z_j‖² for all rows, with the gradient Σ_j (g_ij + g_ji) · 2 (z_i − z_j) in two matrix products."""
+    """‖z_i − z_j‖² for all rows in one matrix product, with the gradient Σ_j (g_ij + g_ji) · 2 (z_i − z_j) in two."""
 
     @staticmethod
     def forward(ctx, z):
         z = z - z.mean(0)  # far from 0 small distances would lose their digits
         ctx.save_for_backward(z)
-        norms = (z * z).sum(1)  # (n,)
-        return torch.addmm(norms + norms[:, None], z, z.T, alpha=-2).clamp_min_(0)  # (n, n)
+        norms, ones = (z * z).sum(1, keepdim=True), z.new_ones(len(z), 1)
+        left, right = torch.cat([-2 * z, norms, ones], 1), torch.cat([z, ones, norms], 1)
+        return (left @ right.T).clamp_min_(0)  # (n, n)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient):
         (z,) = ctx.saved_tensors
-        both = gradient + gradient.T
-        return 2 * (both.sum(1, keepdim=True) * z - both @ z)
+        sums = gradient.sum(0) + gradient.sum(1)  # cheaper than the sum of the gradient and its transpose
+        return 2 * (sums[:, None] * z - gradient @ z - gradient.T @ z)
 
 
 def sqdist(z: torch.Tensor) -> torch.Tensor:
@@ -55,13 +58,14 @@ def dist(z: torch.Tensor) -> torch.Tensor:
 
 
 def unit_rows(z: torch.Tensor) -> torch.Tensor:
-    """Rows scaled to unit norm, in single or double precision; rows of 0 stay 0."""
+    """Rows scaled to unit Euclidean norm, in single or double precision; rows of zeros stay, and have no gradient."""
     z = precise(z)
-    return z / (z.square().sum(1, keepdim=True) + EPS).sqrt()
+    norms = z.norm(dim=1, keepdim=True)
+    return z / norms.masked_fill(norms == 0, torch.inf)
 
 
 def cosines(z: torch.Tensor) -> torch.Tensor:
-    """Cosine similarities of all rows, (n, n), in single or double precision; 0 for rows of 0."""
+    """Cosine similarities between all rows, (n, n), in single or double precision; 0 for rows of zeros."""
     unit = unit_rows(z)
     return unit @ unit.T
 
@@ -71,12 +75,47 @@ def similar(r: torch.Tensor) -> torch.Tensor:
 
     Masks are floats because arithmetic on them is several times faster than on booleans.
     """
-    return precise(r).round().nan_to_num(0.0)  # 0.5 rounds to 0
+    return precise(r).round().nan_to_num_(0.0)  # 0.5 rounds to 0
 
 
 def dissimilar(r: torch.Tensor) -> torch.Tensor:
     """Mask of dissimilar pairs: 1.0 where ``r`` <= 0.5, 0.0 where it is not or is unknown."""
-    return (1 - precise(r).round()).nan_to_num(0.0)
+    return precise(r).round().neg_().add_(1).nan_to_num_(0.0)
+
+
+def known(r: torch.Tensor) -> torch.Tensor:
+    """Mask of known pairs: 1.0 where ``r`` is a number, 0.0 where it is NaN."""
+    return precise(r).mul(0).add_(1).nan_to_num_(0.0)
+
+
+def among(x: torch.Tensor, mask: torch.Tensor, scale: float = 1.0) -> torch.Tensor:
+    """``scale`` · x where the mask is 1.0, and elsewhere about the most negative number, which softmax makes 0."""
+    return (mask.to(x.dtype) - 1).mul_(torch.finfo(x.dtype).max).add_(x, alpha=scale)
+
+
+class _LogSumExp(torch.autograd.Function):
+    """log Σ exp(scale · x) of each row over the entries where the mask is 1.0.
+
+    PyTorch's softmax is several times faster than its exponential of numbers that underflow, as masked ones do.
+    """
+
+    @staticmethod
+    def forward(ctx, x, mask, scale):
+        kept = among(x, mask, scale)
+        largest, weights = kept.amax(-1), kept.softmax(-1)
+        ctx.save_for_backward(weights, scale * (largest > torch.finfo(x.dtype).min / 2))
+        return largest - weights.amax(-1).log()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        weights, scale = ctx.saved_tensors
+        return weights * (scale * gradient)[..., None], None, None
+
+
+def masked_logsumexp(x: torch.Tensor, mask: torch.Tensor, scale: float = 1.0) -> torch.Tensor:
+    """Log Σ exp(``scale`` · x) of each row over finite ``x`` where ``mask`` is 1.0; very negative if nowhere."""
+    return _LogSumExp.apply(x, mask, scale) if x.numel() else x.sum(-1)
 
 
 def masked_mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -85,8 +124,30 @@ def masked_mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return torch.dot(values.reshape(-1), mask.reshape(-1)) / mask.sum().clamp_min(1)
 
 
-def check_positive(**options: float) -> None:
-    """Raise ValueError unless all options, given by their names, are above 0."""
-    for name, value in options.items():
+def check_positive(**parameters: float) -> None:
+    """Raise ValueError unless all parameters are above 0."""
+    for name, value in parameters.items():
         if not value > 0:
             raise ValueError(f"{name}={value!r} should be above 0.")
+
+
+def triplets(
+    d: torch.Tensor, r: torch.Tensor, select: str, margin: float = torch.inf
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Differences d(a, p) − d(a, n) of triplets, and the mask of the selected ones.
+
+    They have the shape (n,), one for every anchor, if ``select`` is 'hard', and (n_positive_pairs, n) if it is 'all'
+    or 'semihard', which selects differences between −``margin`` and 0.
+    """
+    check_option("select", select, ["all", "hard", "semihard"])
+    pos, neg = r > 0.5, r <= 0.5
+    if select == "hard" and len(d):
+        furthest = torch.where(pos, d, -torch.inf).amax(1)
+        nearest = torch.where(neg, d, torch.inf).amin(1)
+        chosen = pos.any(1) & neg.any(1)
+        return (furthest - nearest).masked_fill(~chosen, 0), chosen
+    a, p = pos.nonzero(as_tuple=True)
+    differences, chosen = d[a, p][:, None] - d.index_select(0, a), neg.index_select(0, a)
+    if select == "semihard":
+        chosen = chosen & (differences < 0) & (differences > -margin)
+    return differences, chosen

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional as F
 
 from metricnets.exceptions import check_option
-from metricnets.losses._ops import check_positive, dist, masked_mean, precise, similar, sqdist
+from metricnets.losses._ops import check_positive, dist, masked_mean, precise, similar, sqdist, triplets
 
 
 def triplet(
@@ -49,6 +49,7 @@ def triplet(
 
     See Also
     --------
+    soft_triplet : A smooth hinge, which has no margin.
     npair : Cross-entropy of one similar pair among dissimilar ones.
     contrastive : Hinges on the distances of pairs.
 
@@ -64,20 +65,9 @@ def triplet(
     >>> triplet(z, r, margin=1.5)  # (0, 1, 3) has no loss, (1, 0, 3) has 0.5
     tensor(0.5000)
     """
-    check_option("select", select, ["all", "hard", "semihard"])
     check_option("reduction", reduction, ["active", "all"])
-    d = sqdist(z) if squared else dist(z)
-    pos, neg = r > 0.5, r <= 0.5
-    if select == "hard" and len(z):
-        furthest = torch.where(pos, d, -torch.inf).amax(1)
-        nearest = torch.where(neg, d, torch.inf).amin(1)
-        chosen = pos.any(1) & neg.any(1)  # (n,)
-        terms = (margin + furthest - nearest).masked_fill(~chosen, 0)
-    else:
-        a, p = pos.nonzero(as_tuple=True)
-        terms, chosen = margin + d[a, p][:, None] - d[a], neg[a]  # (n_positive_pairs, n)
-        if select == "semihard":
-            chosen = chosen & (terms > 0) & (terms < margin)
+    differences, chosen = triplets(sqdist(z) if squared else dist(z), r, select, margin)
+    terms = margin + differences
     if reduction == "active":
         chosen = chosen & (terms > 0)
     return masked_mean(terms.clamp_min(0), chosen)
