@@ -47,6 +47,7 @@ else:
 Prior = Literal["identity", "covariance", "random"] | Array
 MaybeCount = Count | None
 MaybeShare = ZeroToOne | Literal["auto"] | None
+MaybePositive = Positive | None
 MaybeTolerance = NonNegative | None
 MaybeRate = ZeroToOne | None
 MaybeList = Annotated[list | tuple, list, tuple] | None

@@ -64,10 +64,10 @@ PRIVATE_SCIKIT_LEARN = {"metricnets._params"}
 
 # The files of a package that its other files may import, besides those of its folders of machinery.
 SHELLS = {
-    "deep": {"_base", "_perceptron", "_supervised", "_pairs"},
+    "deep": {"_base", "_perceptron", "_supervised", "_any_loss", "_pairs"},
     "linear": {"_base", "_bilinear", "_cross_view", "_near_prior", "_weakly_supervised"},
     "predictors": {"_base"},
-    "losses": {"_ops", "_catalogue"},
+    "losses": {"_ops", "_modules", "_catalogue"},
     "miners": {"_ops"},
     "relations": {"_types"},
     "protocols": {"_common"},

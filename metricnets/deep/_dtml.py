@@ -333,7 +333,7 @@ class DTML(NetworkMetric):
         sampler = DomainBalanced(source - 0.5, 2 * half, rng) if adapt else Shuffled(len(part), half, rng)
         return WithNeighbors(sampler, *neighbors, rng)
 
-    def _criterion(self, targets, generator):
+    def _criterion(self, network, part, generator):
         return self._loss_of_layers
 
     def _loss_of_layers(self, layers, targets):

@@ -1,7 +1,18 @@
 """EmbeddingNet: a neural network with any loss, relation and sampler."""
 
+import numpy as np
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from metricnets._params import Array
+from metricnets._tuples import FLOATS
+from metricnets.deep._any_loss import AnyLoss
 from metricnets.deep._perceptron import NetworkMetric
-from metricnets.deep._supervised import AnyLoss
+from metricnets.deep._training.on_labels import classifies, probabilities
+
+
+def _classifies(estimator):
+    return estimator.n_networks == 1 and classifies(estimator.loss)
 
 
 class EmbeddingNet(AnyLoss, NetworkMetric):
@@ -24,4 +35,50 @@ class EmbeddingNet(AnyLoss, NetworkMetric):
     >>> net = EmbeddingNet(loss="triplet", loss_params={"margin": 0.3}, random_state=0)
     >>> net.fit_transform(X, y).shape
     (150, 64)
+
+    A loss that classifies predicts classes:
+
+    >>> net = EmbeddingNet(loss="cosface", random_state=0)
+    >>> net.fit(X, y).predict(X[::50])
+    array([0, 1, 2])
     """
+
+    @available_if(_classifies)
+    def predict(self, X: Array) -> np.ndarray:
+        """Predict the classes of points by the logits of the loss.
+
+        Available if the loss is a classifier, such as 'cosface' or 'proxy_anchor', and there is one network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or (n_samples, ...) with ``module``
+            Points.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            The most probable classes.
+        """
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    @available_if(_classifies)
+    def predict_proba(self, X: Array) -> np.ndarray:
+        """Estimate the probabilities of the classes, a softmax of the logits of the loss.
+
+        Margins of the loss are left out.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or (n_samples, ...) with ``module``
+            Points.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``.
+        """
+        check_is_fitted(self)
+        z = self._points(validate_data(self, X, reset=False, dtype=FLOATS, allow_nd=True))
+        n_columns = z.shape[1] - (self.n_features_in_ if self.skip else 0)  # the points follow the embeddings
+        return probabilities(self.loss_, z[:, :n_columns])

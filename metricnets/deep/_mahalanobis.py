@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets._params import Count, NonNegative
-from metricnets.deep._supervised import AnyLoss
+from metricnets.deep._any_loss import AnyLoss
 from metricnets.deep._training.wccn import added_from_zero, whitening_layer
 from metricnets.networks import linear_layer
 

@@ -145,7 +145,7 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         """Hook: the loss of squared distances (n,) and the mask of similar pairs (n,); a scalar."""
         raise NotImplementedError
 
-    def _criterion(self, targets, generator):
+    def _criterion(self, network, part, generator):
         return self._loss_of_batch
 
     def _loss_of_batch(self, z, targets):

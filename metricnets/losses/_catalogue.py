@@ -6,15 +6,23 @@ from typing import NamedTuple
 
 from metricnets.exceptions import check_option
 from metricnets.losses._angular import angular
+from metricnets.losses._angular_classifiers import ArcFace, SphereFace
+from metricnets.losses._cosine_classifiers import CosFace, NormalizedSoftmax
 from metricnets.losses._deviance import binomial_deviance
 from metricnets.losses._graded import angle, cosent, log_ratio
+from metricnets.losses._hierarchical import HierarchicalTriplet
 from metricnets.losses._histogram import fast_ap
 from metricnets.losses._lifted import generalized_lifted, lifted
+from metricnets.losses._linear_classifiers import Center, DeepID2
+from metricnets.losses._margin import Margin
 from metricnets.losses._pair import alignment, contrastive, logistic_pair
+from metricnets.losses._proxy import ProxyAnchor, ProxyNCA
 from metricnets.losses._quadruplet import quadruplet, two_margin_quadruplet
 from metricnets.losses._ranking import recall_at_k, smooth_ap
 from metricnets.losses._smooth_triplet import soft_triplet, triplet_ratio
+from metricnets.losses._soft_triple import SoftTriple
 from metricnets.losses._triplet import npair, triplet
+from metricnets.losses._verification import ChiSquareVerification, L1Verification
 
 
 class Entry(NamedTuple):
@@ -64,6 +72,14 @@ CATALOGUE = {
         "Wang et al., ICCV 2017",
         "Classes of very different spread, as an angle does not depend on the scale.",
     ),
+    "arcface": Entry(
+        ArcFace,
+        "classes",
+        True,
+        {"margin": [0.2, 0.5], "scale": [16.0, 64.0]},
+        "Deng et al., CVPR 2019; sub-centres: ECCV 2020",
+        "Many classes, such as persons; n_centers=3 for classes with wrong labels or several clusters.",
+    ),
     "binomial_deviance": Entry(
         binomial_deviance,
         "similar pairs",
@@ -71,6 +87,22 @@ CATALOGUE = {
         {"sharpness": [2.0, 10.0, 40.0], "threshold": [0.3, 0.5]},
         "Yi et al., ICPR 2014",
         "Verification by a threshold on the cosine.",
+    ),
+    "center": Entry(
+        Center,
+        "classes",
+        False,
+        {"weight": [0.003, 0.01, 0.03, 0.1]},
+        "Wen et al., ECCV 2016",
+        "A classifier whose classes should also be compact.",
+    ),
+    "chi_square_verification": Entry(
+        ChiSquareVerification,
+        "classes",
+        False,
+        {},
+        "Taigman et al., CVPR 2014 (DeepFace)",
+        "Verification from histograms and other non-negative features.",
     ),
     "contrastive": Entry(
         contrastive,
@@ -88,6 +120,22 @@ CATALOGUE = {
         "Su, 2022",
         "Targets have degrees of similarity, of which only the order can be trusted.",
     ),
+    "cosface": Entry(
+        CosFace,
+        "classes",
+        True,
+        {"margin": [0.1, 0.35], "scale": [16.0, 64.0]},
+        "Wang et al., CVPR 2018",
+        "Many classes, such as persons.",
+    ),
+    "deepid2": Entry(
+        DeepID2,
+        "classes",
+        False,
+        {"weight": [0.01, 0.05, 0.5], "margin": [0.5, 1.0]},
+        "Sun et al., NIPS 2014",
+        "Identification and verification of the same classes at once.",
+    ),
     "fast_ap": Entry(
         fast_ap,
         "similar pairs",
@@ -103,6 +151,22 @@ CATALOGUE = {
         {"margin": [0.1, 0.2, 0.5, 1.0]},
         "Hermans et al., 2017",
         "A smooth form of the hardest triplets, where these collapse.",
+    ),
+    "hierarchical_triplet": Entry(
+        HierarchicalTriplet,
+        "classes",
+        False,
+        {"margin": [0.05, 0.1, 0.2, 0.5]},
+        "Ge, ECCV 2018",
+        "Many classes, some of which are much more similar than others.",
+    ),
+    "l1_verification": Entry(
+        L1Verification,
+        "classes",
+        False,
+        {},
+        "Taigman et al., CVPR 2014 (DeepFace)",
+        "Verification, with a weight of each feature.",
     ),
     "lifted": Entry(
         lifted,
@@ -128,6 +192,22 @@ CATALOGUE = {
         "Hu et al., CVPR 2014 (DDML)",
         "Verification, where a threshold on the distance decides.",
     ),
+    "margin": Entry(
+        Margin,
+        "classes",
+        True,
+        {"margin": [0.1, 0.2, 0.4], "beta": [0.8, 1.2]},
+        "Wu et al., ICCV 2017",
+        "Verification of classes of different spread, as the boundary of each is learned.",
+    ),
+    "normalized_softmax": Entry(
+        NormalizedSoftmax,
+        "classes",
+        True,
+        {"temperature": [0.02, 0.05, 0.1, 0.2]},
+        "Zhai and Wu, BMVC 2019",
+        "The first loss to try of those with parameters.",
+    ),
     "npair": Entry(
         npair,
         "similar pairs",
@@ -135,6 +215,22 @@ CATALOGUE = {
         {"temperature": [0.05, 0.1, 0.2, 0.5]},
         "Sohn, NIPS 2016",
         "Many classes in a batch, and nearest neighbours.",
+    ),
+    "proxy_anchor": Entry(
+        ProxyAnchor,
+        "classes",
+        True,
+        {"margin": [0.05, 0.1, 0.3], "scale": [16.0, 32.0]},
+        "Kim et al., CVPR 2020",
+        "Retrieval of classes that are not in the training samples.",
+    ),
+    "proxy_nca": Entry(
+        ProxyNCA,
+        "classes",
+        True,
+        {"temperature": [0.03, 0.06, 0.111, 0.2]},
+        "Teh et al., ECCV 2020 (ProxyNCA++)",
+        "As proxy_anchor, with one temperature.",
     ),
     "quadruplet": Entry(
         quadruplet,
@@ -160,6 +256,14 @@ CATALOGUE = {
         "Brown et al., ECCV 2020",
         "Retrieval that is scored by average precision, with four or more samples of a class in a batch.",
     ),
+    "soft_triple": Entry(
+        SoftTriple,
+        "classes",
+        True,
+        {"n_centers": [2, 10], "scale": [10.0, 20.0]},
+        "Qian et al., ICCV 2019",
+        "Classes that consist of several clusters.",
+    ),
     "soft_triplet": Entry(
         soft_triplet,
         "similar pairs",
@@ -167,6 +271,14 @@ CATALOGUE = {
         {"select": ["all", "hard"], "squared": [False, True]},
         "Hermans et al., 2017",
         "Triplets without a margin to choose.",
+    ),
+    "sphereface": Entry(
+        SphereFace,
+        "classes",
+        True,
+        {"margin": [2, 4], "scale": [16.0, 32.0]},
+        "Liu et al., CVPR 2017",
+        "To reproduce it; CosFace and ArcFace train more easily.",
     ),
     "triplet": Entry(
         triplet,

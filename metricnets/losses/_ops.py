@@ -57,11 +57,29 @@ def dist(z: torch.Tensor) -> torch.Tensor:
     return (sqdist(z) + EPS).sqrt()
 
 
+class _UnitRows(torch.autograd.Function):
+    """z / ‖z‖ for all rows, with the gradient (g − u ⟨g, u⟩) / ‖z‖."""
+
+    @staticmethod
+    def forward(ctx, z):
+        size = z.abs().amax(1, keepdim=True)  # divided by it, squares neither overflow nor vanish
+        size.masked_fill_(size == 0, torch.inf)
+        u = z / size
+        length = u.norm(dim=1, keepdim=True)
+        u /= length.clamp_min_(0.5)  # at least 1, unless it is 0
+        ctx.save_for_backward(u, length.mul_(size))
+        return u
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        u, norms = ctx.saved_tensors
+        return torch.addcmul(gradient, u, (gradient * u).sum(1, keepdim=True), value=-1) / norms
+
+
 def unit_rows(z: torch.Tensor) -> torch.Tensor:
     """Rows scaled to unit Euclidean norm, in single or double precision; rows of zeros stay, and have no gradient."""
-    z = precise(z)
-    norms = z.norm(dim=1, keepdim=True)
-    return z / norms.masked_fill(norms == 0, torch.inf)
+    return _UnitRows.apply(precise(z))
 
 
 def cosines(z: torch.Tensor) -> torch.Tensor:

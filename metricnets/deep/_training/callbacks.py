@@ -10,6 +10,20 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR
 from metricnets.deep._training.foreign import checked_schedule
 
 
+class Snapshot:
+    """Weights of a network and of its loss."""
+
+    def __init__(self, module, criterion):
+        self.of_module, self.of_criterion = copy.deepcopy((module.state_dict(), criterion.state_dict()))
+
+    def restore(self, module, criterion):
+        """Give the modules these weights; a loss keeps what has another shape by now, such as a growing memory."""
+        module.load_state_dict(self.of_module)
+        now = criterion.state_dict()
+        same = {key: old for key, old in self.of_criterion.items() if getattr(now.get(key), "shape", 0) == old.shape}
+        criterion.load_state_dict(same, strict=False)
+
+
 class Watch(Callback):
     """Record the losses, raise an error if one is not finite, and show progress.
 
@@ -44,7 +58,7 @@ class Watch(Callback):
         self.start, start = time.perf_counter(), self.start
         epoch["dur"] = self.start - start
         self.history.append({"epoch": len(net.history), **losses, "dur": epoch["dur"]})
-        self.last = copy.deepcopy(net.module_.state_dict())
+        self.last = Snapshot(net.module_, net.criterion_)
         loss, self.n_misses = losses.get("valid_loss", -math.inf), self.n_misses + 1
         if loss < self.goal or math.isinf(loss):  # without rows held back the last epoch is the best
             self.goal, self.n_misses, self.best = loss - 1e-4 * abs(loss), 0, self.last
@@ -53,12 +67,7 @@ class Watch(Callback):
 
     def on_train_end(self, net, **kwargs):
         if self.n_misses:
-            self.restore(net.module_)
-
-    def restore(self, module):
-        """Give a module the weights of the best epoch."""
-        if self.best is not None:
-            module.load_state_dict(self.best)
+            self.best.restore(net.module_, net.criterion_)
 
     def show(self, epoch, losses):
         """Advance the progress bar and show the losses next to it."""

@@ -1,7 +1,7 @@
 """Training data of networks: points, targets with named fields, and parts and chunks of both."""
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -26,6 +26,8 @@ class Targets:
         Function ``(y_a, y_b) -> r`` of labels.
     members : ndarray of int of shape (n_pairs, 2) or None
         Rows of X that form each pair, if samples are pairs.
+    classes : ndarray of shape (n_classes,) or None
+        The classes of the codes, if labels are class codes.
     """
 
     labels: torch.Tensor
@@ -33,6 +35,7 @@ class Targets:
     source: torch.Tensor | None = None
     relation: object = None
     members: np.ndarray | None = None
+    classes: np.ndarray | None = None
 
     def __len__(self):
         return len(self.labels)
@@ -44,6 +47,7 @@ class Targets:
             None if row is None else row[indices],
             None if source is None else source[indices],
             self.relation,
+            classes=self.classes,
         )
 
     def to(self, device):
@@ -142,6 +146,8 @@ class Trained:
     ----------
     networks : list of torch.nn.Module
     history : list of dict
+    criteria : list of callable
+        The loss of each network; if it is a module, its parameters are trained.
     interrupted : bool
         Whether the user interrupted it.
     learned : bool
@@ -150,6 +156,7 @@ class Trained:
 
     networks: list
     history: list
+    criteria: list = field(default_factory=list)
     interrupted: bool = False
     learned: bool = False
 

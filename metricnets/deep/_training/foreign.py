@@ -66,16 +66,18 @@ class CheckedSampler:
         return rows.astype(np.int64)
 
 
-def check_params(name, value, catalogue, params):
-    """Raise ValueError if a loss or miner, a name of the catalogue or a function, does not take these parameters."""
+GIVEN = ("z", "r", "n_components", "n_classes", "generator")  # to losses and miners in training
+
+
+def check_params(name, value, function, params):
+    """Raise ValueError if a loss or miner, given as ``value``, does not take these parameters."""
     if not params:
         return
     if value is None or isinstance(value, torch.nn.Module):
         is_instance = "" if value is None else " is an instance; set its parameters where you create it"
         raise ValueError(f"{name}_params={params} is for a function or a class, and {name}={value!r}{is_instance}.")
-    taken = list(inspect.signature(value if callable(value) else getattr(catalogue, value)).parameters.values())
-    given_in_training = () if isinstance(value, type) else ("z", "r", "generator")
-    known = [p.name for p in taken if p.name not in given_in_training]
+    taken = list(inspect.signature(function).parameters.values())
+    known = [p.name for p in taken if isinstance(value, type) or p.name not in GIVEN]
     unknown = [key for key in params if key not in known]
     if unknown and not any(p.kind is p.VAR_KEYWORD for p in taken):
         raise ValueError(
@@ -108,8 +110,10 @@ def own_optimizer(build, groups, params, weight_decay):
     """The optimiser that ``build`` returns for parameter groups; ValueError if it is not one of PyTorch."""
     if takes(build, "weight_decay"):
         params = params | {"weight_decay": weight_decay}
-    else:
+    elif all(group.get("lr", params["lr"]) == params["lr"] for group in groups):
         groups = [parameter for group in groups for parameter in group["params"]]
+    else:
+        groups = [{"params": group["params"], "lr": group.get("lr", params["lr"])} for group in groups]
     with naming("optimizer", build):
         optimizer = build(groups, **params)
     if not isinstance(optimizer, torch.optim.Optimizer):

@@ -28,13 +28,15 @@ OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch
 class Options:
     """Options of training; see the parameters of `metricnets.deep._base.DeepMetric`.
 
-    Training stops after ``patience`` epochs without a smaller loss on the rows held back, if there are any.
+    ``loss_lr`` is the learning rate of the parameters of a loss that is a module.  Training stops after ``patience``
+    epochs without a smaller loss on the rows held back, if there are any.
     """
 
     optimizer: object
     lr: float
     weight_decay: float
     max_epochs: int
+    loss_lr: float | None = None
     lr_schedule: object = None
     patience: int = 10
     callbacks: tuple = ()
@@ -64,7 +66,7 @@ class _Net(NeuralNet):
         except KeyboardInterrupt as interrupt:
             self.interrupted = not _stopped_by_skorch(interrupt)
             if self.interrupted and self.watch.last is not None:
-                self.module_.load_state_dict(self.watch.last)
+                self.watch.last.restore(self.module_, self.criterion_)
             return self
 
     def get_iterator(self, dataset, training=False):
@@ -135,10 +137,11 @@ def train(module, criterion, parts, options):
         If a loss is no longer finite.
     """
     kept, held_back = parts[0], parts[1] if len(parts) > 1 else None
+    criterion = criterion if isinstance(criterion, nn.Module) else _Function(criterion)
     watch, gradients = Watch(options.lr, options.max_epochs, options.verbose), Gradients()
     net = _Net(
         module,
-        criterion=criterion if isinstance(criterion, nn.Module) else _Function(criterion),
+        criterion=criterion,
         optimizer=partial(_optimizer, options=options, criterion=criterion),
         max_epochs=options.max_epochs,
         iterator_train__part=kept,
@@ -153,12 +156,14 @@ def train(module, criterion, parts, options):
         net.fit(kept.rows)
     except KeyboardInterrupt:
         net.interrupted = True
-        watch.restore(module)
+        if watch.best is not None:
+            watch.best.restore(module, criterion)
     finally:
         if watch.bar is not None:
             watch.bar.close()
-    module.zero_grad(set_to_none=True)
-    module.cpu().eval()
+    for trained in (module, criterion):
+        trained.zero_grad(set_to_none=True)
+        trained.cpu().eval()
     return watch.history, net.interrupted, gradients.found or not options.of_others
 
 
@@ -180,15 +185,15 @@ def _stopped_by_skorch(interrupt):
 
 
 def _optimizer(groups, options, criterion, **params):
-    """Optimiser of the parameters of these groups; parameters of the loss have no weight decay."""
+    """Optimiser of the parameters of these groups; those of the loss have a rate of their own and no weight decay."""
     build = OPTIMIZERS.get(options.optimizer, options.optimizer)
     params["lr"] = options.lr
     if options.optimizer == "sgd":
         params["momentum"] = 0.9
     if build is not options.optimizer:
         params["fused"] = torch.__version__ >= (2, 4)  # the first version with fused optimisers on the CPU
-    decayed, others = {"params": []}, {"params": [], "weight_decay": 0.0}
-    of_loss = set(map(id, criterion.parameters())) if isinstance(criterion, torch.nn.Module) else ()
+    decayed, others = {"params": []}, {"params": [], "lr": options.loss_lr, "weight_decay": 0.0}
+    of_loss = set(map(id, criterion.parameters()))
     for group in groups:
         for parameter in group["params"]:
             (others if id(parameter) in of_loss else decayed)["params"].append(parameter)

@@ -1,0 +1,158 @@
+"""The shell of the deep metric learners that take any loss and any miner."""
+
+import copy
+from functools import partial
+from typing import Annotated
+
+import torch
+from torch import nn
+
+from metricnets import losses, miners, relations
+from metricnets._params import Function, MaybeDict, MaybeFunction, MaybePositive, StrOptions, UpToOne
+from metricnets._targets import CLASSES
+from metricnets.deep._supervised import Supervised
+from metricnets.deep._training.foreign import check_params, naming, takes
+from metricnets.deep._training.on_labels import OnLabels, classifies, embeddings, is_module, loss_module, resolved
+from metricnets.losses._modules import ModuleLoss
+
+OF_PAIRS = {"alignment", "angle", "binomial_deviance", "contrastive", "cosent", "logistic_pair", "quadruplet"}
+
+
+class AnyLoss(Supervised):
+    """Deep metric trained with any loss.
+
+    Parameters
+    ----------
+    loss : str or callable, default='triplet'
+        Loss to minimise, see :ref:`losses`.
+
+        - The name of a loss, such as 'contrastive', 'multi_similarity' or 'proxy_anchor'.
+        - A function ``(z, r) -> scalar`` of embeddings and relation.  r is NaN on the diagonal and where the
+          relation is unknown; ``r > 0.5`` and ``r <= 0.5`` are both False there.  Select pairs before you compute.
+        - A ``torch.nn.Module``, called with embeddings and class codes, such as the losses of
+          pytorch-metric-learning.  Its parameters are trained too.  A class is created with the arguments
+          ``n_components``, ``n_classes`` and ``generator`` if it has parameters of these names.
+    loss_params : dict or None, default=None
+        Keyword arguments of the loss.
+    loss_lr : float > 0 or None, default=None
+        Learning rate of the parameters of a loss that is a module, which have no weight decay.  None is {LOSS_LR}.
+    relation : str or callable, default='auto'
+        Relation r of two targets: a name of :mod:`metricnets.relations`, or a function ``(y_a, y_b) -> r``.  'auto'
+        chooses the one that suits y, see :func:`metricnets._targets.resolve`; set 'known_class' if some labels are
+        unknown.
+    miner : str, callable or None, default=None
+        Miner that selects the pairs of a batch.
+
+        - The name of a miner of :mod:`metricnets.miners`.
+        - A function ``(z, r) -> r`` that sets r to NaN where a pair should not count.
+        - If the loss is a module of others, a miner of pytorch-metric-learning.
+        - None for the easy positives of ``positive_fraction``.
+    miner_params : dict or None, default=None
+        Keyword arguments of the miner.
+    positive_fraction : float in (0, 1], default=0.25
+        Share of the similar samples in a batch that count as positives of a sample, those at the smallest distance,
+        see :func:`metricnets.miners.easy_positives`, so that classes may consist of several clusters; 1 draws all
+        samples of a class together, which loss='alignment' needs if all distances matter.  It has no effect with a
+        ``miner``, which selects among all pairs, nor if targets are not classes, with sampler='pairs', or if the loss
+        is a module.
+
+    Attributes
+    ----------
+    loss_ : torch.nn.Module, or list of torch.nn.Module
+        The trained loss, on the CPU, if it is a module; with several networks the loss of each.
+    classes_ : ndarray of shape (n_classes,)
+        The classes, if the loss is a module.
+    """
+
+    loss: Annotated[str, StrOptions({*losses.CATALOGUE})] | Function = "triplet"
+    loss_params: MaybeDict = None
+    loss_lr: MaybePositive = None
+    relation: Annotated[str, StrOptions({"auto", *relations.NAMES})] | Function = "auto"
+    miner: Annotated[str, StrOptions({*miners.__all__})] | MaybeFunction = None
+    miner_params: MaybeDict = None
+    positive_fraction: UpToOne = 0.25
+
+    @property
+    def _graded(self):
+        return callable(self.loss) or losses.CATALOGUE[self.loss].needs == "grades" or classifies(self.loss)
+
+    def _validated(self, X, y):
+        miner = getattr(miners, self.miner) if isinstance(self.miner, str) else self.miner
+        check_params("loss", self.loss, resolved(self.loss), self.loss_params)
+        check_params("miner", self.miner, miner, self.miner_params)
+        if is_module(resolved(self.loss)):
+            self._check_on_labels()
+        elif self.sampler == "pairs":
+            self._check_of_pairs()
+        return super()._validated(X, y)
+
+    def _check_of_pairs(self):
+        """With sampler='pairs' each sample of a batch is in one pair."""
+        if not callable(self.loss) and self.loss not in OF_PAIRS:
+            raise ValueError(
+                f"loss={self.loss!r} compares two pairs of a sample, and sampler='pairs' leaves one; set 'balanced'."
+            )
+        if isinstance(self.miner, str):
+            raise ValueError(
+                f"miner={self.miner!r} selects among the pairs of a sample, and sampler='pairs' leaves one; set "
+                "'balanced', or miner=None."
+            )
+
+    def _check_on_labels(self):
+        """A module as loss takes class codes: neither another relation, nor pairs, nor a miner of a relation."""
+        if self.relation not in ("auto", *CLASSES):
+            raise ValueError(
+                f"relation={self.relation!r} is for losses of (z, r), and a module as loss takes class codes; leave it "
+                "at 'auto', or set 'known_class' if some labels are unknown."
+            )
+        if self.sampler == "pairs":
+            raise ValueError(
+                "sampler='pairs' is for losses of (z, r), and a module as loss takes whole batches; set 'balanced' or "
+                "'shuffled'."
+            )
+        if self.miner is not None and is_module(resolved(self.loss), ModuleLoss):
+            raise ValueError(
+                f"miner={self.miner!r} selects pairs, and loss={self.loss!r} takes all samples of a batch and their "
+                "classes; leave miner at None."
+            )
+        if isinstance(self.miner, str) or self.miner_params:
+            raise ValueError(
+                f"miner={self.miner!r} with miner_params={self.miner_params} is for losses of (z, r), and a module as "
+                "loss takes class codes; give a miner that takes them, an instance such as those of "
+                "pytorch-metric-learning."
+            )
+
+    def _criterion(self, network, part, generator):
+        loss, of_relation = resolved(self.loss), super()._criterion(network, part, generator)
+        if not isinstance(loss, type | nn.Module):
+            return of_relation
+        if part.targets.labels.dtype != torch.int64:
+            raise ValueError("loss= is a module, which needs classes in y; set relation='same_class' if y holds some.")
+        embed = partial(embeddings, network, part, self._rows_at_once)
+        with naming("loss", loss):
+            module = loss_module(loss, self.loss_params or {}, embed, part.targets, generator)
+        return OnLabels(module, copy.deepcopy(self.miner)) if isinstance(module, nn.Module) else of_relation
+
+    def _miner(self, relation, generator):
+        if self.miner is None:
+            return super()._miner(relation, generator)
+        if callable(self.miner):
+            return partial(self.miner, **self.miner_params) if self.miner_params else self.miner
+        mine = getattr(miners, self.miner)
+        random = {"generator": generator} if takes(mine, "generator") else {}
+        return partial(mine, **random, **(self.miner_params or {}))
+
+    def _loss(self, z, r):
+        if not callable(self.loss):
+            return resolved(self.loss)(z, r, **(self.loss_params or {}))
+        with naming("loss", self.loss):
+            return self.loss(z, r, **(self.loss_params or {}))
+
+    def _finish(self, problem, trained):
+        super()._finish(problem, trained)
+        for name in ("loss_", "classes_"):  # of an earlier fit
+            vars(self).pop(name, None)
+        modules = [criterion.loss for criterion in trained.criteria if isinstance(criterion, OnLabels)]
+        if modules:
+            self.loss_ = modules[0] if len(modules) == 1 else modules
+            self.classes_ = problem.rows.targets.classes
