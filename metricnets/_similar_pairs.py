@@ -10,7 +10,9 @@ CLASS_RELATIONS = (same_class, known_class)
 N_PAIRS = 2**24  # pairs that are searched at most
 
 
-def check_pairs(relation: Callable, targets: np.ndarray, name: str | Callable, where: str = "y") -> None:
+def check_pairs(
+    relation: Callable, targets: np.ndarray, name: str | Callable, where: str = "y", with_itself: bool = False
+) -> None:
     """Raise ValueError unless some pairs of samples are similar and some are dissimilar.
 
     Class codes are counted, in O(n).  For other targets pairs are searched until one of each kind is found: at most
@@ -26,10 +28,12 @@ def check_pairs(relation: Callable, targets: np.ndarray, name: str | Callable, w
         The relation as given by the user.
     where : str, default='y'
         Name of the targets in the message.
+    with_itself : bool, default=False
+        Whether a sample forms a similar pair with itself, so that no other need be similar.
     """
     similar, dissimilar = _kinds_of_codes(targets) if relation in CLASS_RELATIONS else _kinds(relation, targets)
     by = f"related by {'more than' if similar else 'at most'} 0.5 by relation={name!r}"
-    if not similar:
+    if not (similar or with_itself):
         raise ValueError(
             f"there is no similar pair in {where}, as all pairs of samples are {by}; a class needs two samples or "
             "more. For other targets use a relation that is above 0.5 for some pairs, or loss='alignment', which takes "

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["ClassBalanced", "ClassPairs", "DomainBalanced", "Shuffled"]
+__all__ = ["ClassBalanced", "ClassPairs", "DomainBalanced", "MatchedPairs", "Shuffled"]
 
 
 class Shuffled:
@@ -160,11 +160,51 @@ class ClassPairs:
         able = np.flatnonzero(size > 1), np.flatnonzero(size < n)  # with a similar row, with a dissimilar row
         for _ in range(self.n_batches):
             a, b = (self.rng.choice(rows, self.n_similar if len(rows) else 0) for rows in able)
-            steps_a = 1 + (self.rng.random(len(a)) * (size[a] - 1)).astype(int)
-            steps_b = (self.rng.random(len(b)) * (n - size[b])).astype(int)
-            same = self.start[a] + (a - self.start[a] + steps_a) % size[a]
-            other = (self.stop[b] + steps_b) % n
+            same = _others(a, self.start[a], size[a], self.rng)
+            other = (self.stop[b] + (self.rng.random(len(b)) * (n - size[b])).astype(int)) % n
             yield self.order[np.concatenate([a, b, same, other])]
+
+
+class MatchedPairs:
+    """Matched pairs of samples of a class, for losses of two views.
+
+    Sample k of a batch is matched with sample k + len(batch) / 2.  A pass takes every sample of known class once into
+    the first half of a batch, in random order, and matches it with another random sample of its class, or with itself
+    if it is alone in its class.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_rows,)
+        Class codes; samples with a negative code (unknown) are never drawn.
+    batch_size : int
+        Largest number of samples in a batch, two for every pair; there is at least one pair.
+    rng : numpy.random.Generator or RandomState
+        Generator of the draws.
+
+    See Also
+    --------
+    ClassPairs : Random pairs, half of them dissimilar.
+
+    Examples
+    --------
+    >>> codes = np.repeat([0, 1, 2], [10, 10, 1])
+    >>> a, p = np.split(next(iter(MatchedPairs(codes, 8, np.random.default_rng(0)))), 2)
+    >>> codes[a] == codes[p]
+    array([ True,  True,  True,  True])
+    """
+
+    def __init__(self, codes: ArrayLike, batch_size: int, rng: np.random.Generator | np.random.RandomState) -> None:
+        self.order, counts = _by_class(np.asarray(codes))
+        self.start, self.size, self.rng = np.repeat(np.cumsum(counts) - counts, counts), np.repeat(counts, counts), rng
+        self.n_batches = max(1, -(-len(self.order) // max(1, batch_size // 2)))
+
+    def __len__(self) -> int:
+        return self.n_batches
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for a in np.array_split(self.rng.permutation(len(self.order)), self.n_batches):
+            p = _others(a, self.start[a], self.size[a], self.rng)
+            yield self.order[np.concatenate([a, p])]
 
 
 class DomainBalanced:
@@ -228,6 +268,12 @@ def _by_class(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     known = np.flatnonzero(codes >= 0)
     counts = np.unique(codes[known], return_counts=True)[1]
     return known[np.argsort(codes[known], kind="stable")], counts
+
+
+def _others(rows: np.ndarray, start: np.ndarray, size: np.ndarray, rng) -> np.ndarray:
+    """Another random row of start, ..., start + size - 1 for each of the rows; itself if there is no other."""
+    steps = 1 + (rng.random(len(rows)) * (size - 1)).astype(int)
+    return start + (rows - start + steps) % size
 
 
 def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metricnets import samplers
-from metricnets.samplers import ClassBalanced, ClassPairs, DomainBalanced, Shuffled
+from metricnets.samplers import ClassBalanced, ClassPairs, DomainBalanced, MatchedPairs, Shuffled
 
 CODES = np.random.default_rng(0).permutation(np.repeat([0, 1, 2, 3, 4, -1], [30, 20, 12, 9, 1, 8]))
 DOMAIN = np.random.default_rng(0).permutation(np.repeat([1, -1], [50, 21]))
@@ -15,6 +15,7 @@ MAKERS = {
     "Shuffled": lambda size, rng: Shuffled(len(CODES), size, rng),
     "ClassBalanced": lambda size, rng: ClassBalanced(CODES, size, rng, n_per_class=4),
     "ClassPairs": lambda size, rng: ClassPairs(CODES, size, rng),
+    "MatchedPairs": lambda size, rng: MatchedPairs(CODES, size, rng),
     "DomainBalanced": lambda size, rng: DomainBalanced(DOMAIN, size, rng),
 }
 
@@ -190,6 +191,31 @@ def test_class_pairs_of_one_kind_alone_are_that_kind(codes):
         assert len(left) > 0
         assert ((codes[left] == codes[right]) == (codes[0] == codes[1])).all()
         assert (left != right).all()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8, 9, 64, 1000])
+def test_matched_pairs_are_of_one_class_and_every_known_row_is_an_anchor_once(size):
+    for _ in range(3):
+        batches = list(MatchedPairs(CODES, size, np.random.default_rng(0)))
+        assert all(len(rows) <= max(2, size) for rows in batches)
+        a, p = (np.concatenate(half) for half in zip(*(np.split(rows, 2) for rows in batches)))
+        assert sorted(a) == np.flatnonzero(CODES >= 0).tolist()
+        assert (CODES[a] == CODES[p]).all()
+        assert ((a == p) == (np.bincount(CODES[CODES >= 0])[CODES[a]] == 1)).all()  # itself where it is alone
+
+
+def test_matched_pairs_draw_all_samples_of_a_class_alike():
+    codes = np.array([0, 1, 0, 1, 1, -1, 2, 1])
+    sampler = MatchedPairs(codes, 4, np.random.default_rng(0))
+    counts = np.zeros((8, 8))
+    n_passes = 600
+    for _ in range(n_passes):
+        for rows in sampler:
+            np.add.at(counts, tuple(np.split(rows, 2)), 1)
+    others = (codes[:, None] == codes) & ~np.eye(8, dtype=bool) & (codes >= 0)
+    others[6, 6] = True
+    expected = n_passes * others / np.maximum(others.sum(axis=1, keepdims=True), 1)
+    np.testing.assert_allclose(counts, expected, atol=5 * np.sqrt(n_passes / 4))
 
 
 @pytest.mark.parametrize(("n_source", "n_target"), [(50, 21), (21, 50), (40, 40)])

@@ -26,7 +26,8 @@ class AnyLoss(Supervised):
     loss : str or callable, default='triplet'
         Loss to minimise, see :ref:`losses`.
 
-        - The name of a loss, such as 'contrastive', 'multi_similarity' or 'proxy_anchor'.
+        - The name of a loss, such as 'contrastive', 'multi_similarity' or 'proxy_anchor'.  The losses of two views,
+          'info_nce', 'siglip' and 'vicreg', take sampler='matched' instead of 'balanced'.
         - A function ``(z, r) -> scalar`` of embeddings and relation.  r is NaN on the diagonal and where the
           relation is unknown; ``r > 0.5`` and ``r <= 0.5`` are both False there.  Select pairs before you compute.
         - A ``torch.nn.Module``, called with embeddings and class codes, such as the losses of
@@ -53,8 +54,8 @@ class AnyLoss(Supervised):
         Share of the similar samples in a batch that count as positives of a sample, those at the smallest distance,
         see :func:`metricnets.miners.easy_positives`, so that classes may consist of several clusters; 1 draws all
         samples of a class together, which loss='alignment' needs if all distances matter.  It has no effect with a
-        ``miner``, which selects among all pairs, nor if targets are not classes, with sampler='pairs', or if the loss
-        is a module.
+        ``miner``, which selects among all pairs, nor if targets are not classes, with sampler='pairs' or 'matched',
+        or if the loss is a module.
 
     Attributes
     ----------
@@ -74,7 +75,17 @@ class AnyLoss(Supervised):
 
     @property
     def _graded(self):
-        return callable(self.loss) or losses.CATALOGUE[self.loss].needs == "grades" or classifies(self.loss)
+        """Whether the loss learns without similar pairs: from grades, classes, or the variance of each column."""
+        return (
+            callable(self.loss)
+            or losses.CATALOGUE[self.loss].needs == "grades"
+            or self.loss == "vicreg"
+            or classifies(self.loss)
+        )
+
+    @property
+    def _two_views(self):
+        return not callable(self.loss) and losses.CATALOGUE[self.loss].needs == "two views"
 
     def _validated(self, X, y):
         miner = getattr(miners, self.miner) if isinstance(self.miner, str) else self.miner
@@ -82,6 +93,10 @@ class AnyLoss(Supervised):
         check_params("miner", self.miner, miner, self.miner_params)
         if is_module(resolved(self.loss)):
             self._check_on_labels()
+        elif self._two_views and self.sampler in ("pairs", "shuffled"):
+            raise ValueError(
+                f"loss={self.loss!r} compares matched rows, and sampler={self.sampler!r} draws none; set 'matched'."
+            )
         elif self.sampler == "pairs":
             self._check_of_pairs()
         return super()._validated(X, y)

@@ -16,7 +16,7 @@ from metricnets.deep._training.foreign import CheckedSampler, checked_miner, nam
 from metricnets.deep._training.runtime import defaults, randomness
 from metricnets.deep._training.similarity import OfTargets
 from metricnets.miners import easy_positives
-from metricnets.samplers import ClassBalanced, ClassPairs, Shuffled
+from metricnets.samplers import ClassBalanced, ClassPairs, MatchedPairs, Shuffled
 
 
 class Supervised(DeepMetric):
@@ -26,26 +26,34 @@ class Supervised(DeepMetric):
 
     Parameters
     ----------
-    sampler : {'shuffled', 'balanced', 'pairs'} or callable, default='balanced'
+    sampler : {'shuffled', 'balanced', 'pairs', 'matched'} or callable, default='balanced'
         Sampler of the batches.
 
         - 'shuffled': samples in random order.
         - 'balanced': the same number of samples from each of several classes.
         - 'pairs': random pairs, half of them similar; other pairs of the batch do not count.
+        - 'matched': samples, and for each another one of its class, or itself if it is alone in its class; see
+          :class:`metricnets.samplers.MatchedPairs`.  All pairs of the batch count; a sample that is matched with itself
+          has two views if there is dropout.
         - A callable takes the encoded targets, the batch size and a random generator, and returns an
           iterable of index lists, each iteration of which is a new pass.
 
-        If the targets are not classes, but for example label sets, 'balanced' is the same as 'shuffled', and 'pairs'
-        are pairs of random samples.
+        If the targets are not classes, but for example label sets, 'balanced' is the same as 'shuffled', 'pairs'
+        are pairs of random samples, and 'matched' matches samples with themselves.
     n_per_class : int >= 1, default=8
         Minimum number of samples of each class in a 'balanced' batch, which has at least two classes.
     """
 
-    sampler: Literal["shuffled", "balanced", "pairs"] | Function = "balanced"
+    sampler: Literal["shuffled", "balanced", "pairs", "matched"] | Function = "balanced"
     n_per_class: Count = 8
 
     relation, positive_fraction = "same_class", 1.0  # unless they are parameters
     _graded = False  # whether the loss can learn without similar pairs
+    _two_views = False  # whether the loss compares matched rows
+
+    @property
+    def _matched(self):
+        return self.sampler == "matched" or (self.sampler == "balanced" and self._two_views)
 
     @fitting
     @defaults()
@@ -83,7 +91,8 @@ class Supervised(DeepMetric):
             with randomness(0, "cpu", globally=True):
                 check_relation(self.relation, labels)
         strata = labels if labels.ndim == 1 and classes is not None else None
-        row = torch.arange(len(labels)) if callable(self.sampler) else None  # our samplers never repeat a row
+        repeats = callable(self.sampler) or self._matched  # our other samplers never repeat a row
+        row = torch.arange(len(labels)) if repeats else None
         targets = Targets(tensor_of(labels), row, relation=relation, classes=classes)
         problem = self._prepare(X, targets, strata)
         trained = self._train(problem)
@@ -104,7 +113,8 @@ class Supervised(DeepMetric):
 
     def _miner(self, relation, generator):
         """Hook: a function ``(z, r) -> r`` that selects pairs of the batches of this relation, or None."""
-        if self.positive_fraction < 1 and self.sampler != "pairs" and relation in CLASS_RELATIONS:
+        in_pairs = self._matched or self.sampler == "pairs"
+        if self.positive_fraction < 1 and not in_pairs and relation in CLASS_RELATIONS:
             return partial(easy_positives, fraction=self.positive_fraction)
         return None
 
@@ -115,7 +125,9 @@ class Supervised(DeepMetric):
             r.fill_diagonal_(torch.nan)
         else:
             r = r.masked_fill(targets.row[:, None] == targets.row, torch.nan)
-        if self.sampler == "pairs":
+        if self._matched:
+            r = matched(r)
+        elif self.sampler == "pairs":
             r = halves(z, r)
         return self._loss(z, r if mine is None else checked_miner(mine, z, r))
 
@@ -124,7 +136,7 @@ class Supervised(DeepMetric):
         sampler = self._sampler(labels, rng)
         if not self._graded:
             where = f"a part of y, with validation_fraction={self.validation_fraction}" if self.early_stopping else "y"
-            check_pairs(part.targets.relation, part.targets.labels, self.relation, where)
+            check_pairs(part.targets.relation, part.targets.labels, self.relation, where, with_itself=self._matched)
             if callable(self.sampler):
                 _check_batches(part.targets.relation, labels, self._sampler(labels, np.random.default_rng(0)))
         return sampler
@@ -132,6 +144,9 @@ class Supervised(DeepMetric):
     def _sampler(self, labels, rng):
         if callable(self.sampler):
             return CheckedSampler(self.sampler, labels, self.batch_size, rng)
+        if self._matched:
+            codes = labels if labels.dtype == np.int64 else np.arange(len(labels))
+            return MatchedPairs(codes, self.batch_size, rng)
         if self.sampler == "shuffled" or labels.dtype != np.int64:
             return Shuffled(len(labels), self.batch_size, rng)
         if self.sampler == "pairs":
@@ -158,6 +173,18 @@ def halves(z, r):
     kept[left, left + half] = r[left, left + half]
     kept[left + half, left] = r[left + half, left]
     return kept
+
+
+def matched(r):
+    """Make row k and row k + n // 2 similar, in place: they are two views, even if they are one sample.
+
+    >>> matched(torch.zeros(4, 4))[0]
+    tensor([0., 0., 1., 0.])
+    """
+    half = len(r) // 2
+    left = torch.arange(half)
+    r[left, left + half] = r[left + half, left] = 1
+    return r
 
 
 def check_relation(relation, targets):

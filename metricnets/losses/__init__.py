@@ -19,14 +19,18 @@ from metricnets.losses._histogram import fast_ap
 from metricnets.losses._lifted import generalized_lifted, lifted
 from metricnets.losses._linear_classifiers import Center, DeepID2
 from metricnets.losses._margin import Margin
+from metricnets.losses._neighborhood import megm, neighborhood
 from metricnets.losses._pair import alignment, contrastive, logistic_pair
 from metricnets.losses._proxy import ProxyAnchor, ProxyNCA
 from metricnets.losses._quadruplet import quadruplet, two_margin_quadruplet
 from metricnets.losses._ranking import recall_at_k, smooth_ap
+from metricnets.losses._similarity import circle, multi_similarity
 from metricnets.losses._smooth_triplet import soft_triplet, triplet_ratio
 from metricnets.losses._soft_triple import SoftTriple
+from metricnets.losses._softmax import supcon
 from metricnets.losses._triplet import npair, triplet
 from metricnets.losses._verification import ChiSquareVerification, L1Verification
+from metricnets.losses._views import info_nce, siglip, vicreg
 
 __all__ = [
     "ArcFace",
@@ -48,20 +52,28 @@ __all__ = [
     "angle",
     "angular",
     "binomial_deviance",
+    "circle",
     "contrastive",
     "cosent",
     "fast_ap",
     "generalized_lifted",
     "grid",
+    "info_nce",
     "lifted",
     "log_ratio",
     "logistic_pair",
+    "megm",
+    "multi_similarity",
+    "neighborhood",
     "npair",
     "quadruplet",
     "recall_at_k",
+    "siglip",
     "smooth_ap",
     "soft_triplet",
+    "supcon",
     "triplet",
     "triplet_ratio",
     "two_margin_quadruplet",
+    "vicreg",
 ]

@@ -15,14 +15,18 @@ from metricnets.losses._histogram import fast_ap
 from metricnets.losses._lifted import generalized_lifted, lifted
 from metricnets.losses._linear_classifiers import Center, DeepID2
 from metricnets.losses._margin import Margin
+from metricnets.losses._neighborhood import megm, neighborhood
 from metricnets.losses._pair import alignment, contrastive, logistic_pair
 from metricnets.losses._proxy import ProxyAnchor, ProxyNCA
 from metricnets.losses._quadruplet import quadruplet, two_margin_quadruplet
 from metricnets.losses._ranking import recall_at_k, smooth_ap
+from metricnets.losses._similarity import circle, multi_similarity
 from metricnets.losses._smooth_triplet import soft_triplet, triplet_ratio
 from metricnets.losses._soft_triple import SoftTriple
+from metricnets.losses._softmax import supcon
 from metricnets.losses._triplet import npair, triplet
 from metricnets.losses._verification import ChiSquareVerification, L1Verification
+from metricnets.losses._views import info_nce, siglip, vicreg
 
 
 class Entry(NamedTuple):
@@ -104,6 +108,14 @@ CATALOGUE = {
         "Taigman et al., CVPR 2014 (DeepFace)",
         "Verification from histograms and other non-negative features.",
     ),
+    "circle": Entry(
+        circle,
+        "similar pairs",
+        True,
+        {"margin": [0.25, 0.4], "scale": [16.0, 80.0]},
+        "Sun et al., CVPR 2020",
+        "Hard positives and hard negatives, each weighted by how far it is from its aim.",
+    ),
     "contrastive": Entry(
         contrastive,
         "similar pairs",
@@ -160,6 +172,14 @@ CATALOGUE = {
         "Ge, ECCV 2018",
         "Many classes, some of which are much more similar than others.",
     ),
+    "info_nce": Entry(
+        info_nce,
+        "two views",
+        True,
+        {"temperature": [0.02, 0.05, 0.1, 0.2]},
+        "van den Oord et al., 2018; Radford et al., ICML 2021 (CLIP)",
+        "Pairs that belong together, or very many classes of few samples.",
+    ),
     "l1_verification": Entry(
         L1Verification,
         "classes",
@@ -199,6 +219,30 @@ CATALOGUE = {
         {"margin": [0.1, 0.2, 0.4], "beta": [0.8, 1.2]},
         "Wu et al., ICCV 2017",
         "Verification of classes of different spread, as the boundary of each is learned.",
+    ),
+    "megm": Entry(
+        megm,
+        "grades",
+        False,
+        {"temperature": [0.03, 0.1, 0.3, 1.0]},
+        "Zaidi et al., 2010",
+        "As neighborhood, but wrong labels and samples far away count less; graded relations.",
+    ),
+    "multi_similarity": Entry(
+        multi_similarity,
+        "similar pairs",
+        True,
+        {"alpha": [2.0, 18.0], "beta": [10.0, 50.0]},
+        "Wang et al., CVPR 2019",
+        "Many pairs of each sample; best with its miner.",
+    ),
+    "neighborhood": Entry(
+        neighborhood,
+        "similar pairs",
+        False,
+        {"temperature": [0.03, 0.1, 0.3, 1.0]},
+        "Salakhutdinov and Hinton, AISTATS 2007",
+        "Nearest neighbours, and classes that consist of several clusters.",
     ),
     "normalized_softmax": Entry(
         NormalizedSoftmax,
@@ -248,6 +292,14 @@ CATALOGUE = {
         "Patel et al., CVPR 2022",
         "Retrieval of which only the nearest few results matter, with large batches.",
     ),
+    "siglip": Entry(
+        siglip,
+        "two views",
+        True,
+        {"scale": [5.0, 10.0], "bias": [-10.0, -5.0]},
+        "Zhai et al., ICCV 2023",
+        "As info_nce, with small batches, or where some negatives may be wrong.",
+    ),
     "smooth_ap": Entry(
         smooth_ap,
         "similar pairs",
@@ -280,6 +332,14 @@ CATALOGUE = {
         "Liu et al., CVPR 2017",
         "To reproduce it; CosFace and ArcFace train more easily.",
     ),
+    "supcon": Entry(
+        supcon,
+        "similar pairs",
+        True,
+        {"temperature": [0.05, 0.1, 0.2, 0.5]},
+        "Khosla et al., NeurIPS 2020",
+        "Large batches, and classes that should be compact.",
+    ),
     "triplet": Entry(
         triplet,
         "similar pairs",
@@ -303,6 +363,14 @@ CATALOGUE = {
         {"margin": [0.3, 1.0], "pair_margin": [0.1, 0.5]},
         "Chen et al., CVPR 2017",
         "Triplets that should also keep distances within classes below those between classes everywhere.",
+    ),
+    "vicreg": Entry(
+        vicreg,
+        "two views",
+        False,
+        {"invariance": [5.0, 25.0], "covariance": [0.1, 1.0]},
+        "Bardes et al., ICLR 2022",
+        "Two views without negatives, and without unit norm: normalize=False.",
     ),
 }
 

@@ -39,9 +39,56 @@ def test_every_loss_beats_euclid_where_there_is_noise(noisy, learner, loss):
     assert accuracy(learner(loss=loss, random_state=0), X, y) > raw + 0.05
 
 
-@pytest.mark.parametrize("sampler", ["shuffled", "balanced", "pairs"])
+@pytest.mark.parametrize("sampler", ["shuffled", "balanced", "pairs", "matched"])
 def test_every_sampler(noisy, sampler):
     assert accuracy(EmbeddingNet(loss="contrastive", sampler=sampler, max_epochs=100, random_state=0), *noisy) > 0.7
+
+
+TWO_VIEWS = ["info_nce", "siglip", "vicreg"]
+
+
+@pytest.mark.parametrize("loss", TWO_VIEWS)
+def test_losses_of_two_views_draw_matched_pairs(iris, loss):
+    by_default = EmbeddingNet(loss=loss, **QUICK).fit(*iris)
+    matched = EmbeddingNet(loss=loss, sampler="matched", **QUICK).fit(*iris)
+    assert_allclose(by_default.transform(iris[0]), matched.transform(iris[0]), rtol=0)
+    assert by_default.get_params()["sampler"] == "balanced"
+
+
+@pytest.mark.parametrize("loss", TWO_VIEWS)
+@pytest.mark.parametrize("sampler", ["shuffled", "pairs"])
+def test_losses_of_two_views_need_matched_rows(iris, loss, sampler):
+    with pytest.raises(ValueError, match=f"loss='{loss}' compares matched rows.*sampler='{sampler}'.*set 'matched'"):
+        EmbeddingNet(loss=loss, sampler=sampler, **QUICK).fit(*iris)
+
+
+def test_matched_samples_are_similar_even_to_themselves_and_repeated_ones_form_no_other_pair(iris):
+    X, y = iris[0][48:54], np.array([0, 1, 1, 1, 2, 2])
+    seen = []
+
+    def look(z, r):
+        seen.append(r)
+        return z.square().mean()
+
+    EmbeddingNet(loss=look, sampler="matched", batch_size=8, max_epochs=20, random_state=0).fit(X, y)
+    left = torch.arange(3)
+    for r in seen:
+        assert r.shape == (6, 6)
+        assert r.diagonal().isnan().all()
+        assert (r[left, left + 3] == 1).all()
+        assert (r[left + 3, left] == 1).all()
+    unknown = torch.stack([r.isnan() for r in seen]).sum((1, 2)) - 6
+    assert unknown.max() > 0  # a sample that two others are matched with, or that is in both halves
+
+
+@pytest.mark.parametrize("loss", TWO_VIEWS)
+def test_views_by_dropout_need_no_two_samples_of_a_class(noisy, loss):
+    X, _ = noisy
+    net = EmbeddingNet(loss=loss, relation="same_class", init="identity", dropout=0.5, **QUICK)
+    net.fit(X[:60], np.arange(60))
+    assert net.history_[-1]["train_loss"] != net.history_[0]["train_loss"]
+    grades = np.random.default_rng(0).random(60)
+    EmbeddingNet(loss=loss, relation="absolute", **QUICK).fit(X[:60], grades)
 
 
 def test_loss_by_name_and_as_a_function_are_the_same(iris):

@@ -435,7 +435,7 @@ def test_training_on_nothing_is_told_once(how):
     assert [warning.filename for warning in caught] == [__file__]
 
 
-@pytest.mark.parametrize("loss", ["triplet", "npair"])
+@pytest.mark.parametrize("loss", ["triplet", "npair", "circle", "supcon", "neighborhood", "megm"])
 def test_losses_of_triplets_and_single_pairs(loss, points):
     with pytest.raises(ValueError, match=f"loss='{loss}' compares two pairs.*sampler='pairs'"):
         EmbeddingNet(loss=loss, sampler="pairs").fit(*points)

@@ -108,7 +108,7 @@ def parameters(name, rng):
     choices = {
         "batch_size": lambda: int(rng.integers(1, 300)),
         "n_per_class": lambda: int(rng.integers(1, 20)),
-        "sampler": lambda: one_of(rng, "shuffled", "balanced", "pairs"),
+        "sampler": lambda: one_of(rng, "shuffled", "balanced", "pairs", "matched"),
         "early_stopping": lambda: bool(rng.integers(2)),
         "validation_fraction": lambda: float(rng.uniform(0.01, 0.99)),
         "n_iter_no_change": lambda: 1,

@@ -2,7 +2,7 @@
 
 A module for each file of ``metricnets/losses`` has ``NAIVE``, a reference for each loss, and ``OPTIONS``, the settings
 that its laws are checked for, which between them change every option.  ``NOT_OF_DISTANCES`` has losses that are no
-function of the distances of embeddings, ``NOT_OF_INNER_PRODUCTS`` those that are not even one of their inner products,
+function of the distances of embeddings, ``NOT_OF_ANY_BASIS`` those that are not even one of their inner products,
 and ``NO_GRADCHECK`` those that numerical gradients cannot check, with the
 reason.
 """

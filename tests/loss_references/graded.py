@@ -51,4 +51,4 @@ NOT_OF_DISTANCES = {
     "angle": "it compares angles, which know where the origin is",
     "cosent": "it compares cosines, which know where the origin is",
 }
-NOT_OF_INNER_PRODUCTS = {"angle": "it takes the halves of the columns as real and imaginary parts"}
+NOT_OF_ANY_BASIS = {"angle": "it takes the halves of the columns as real and imaginary parts"}

@@ -13,3 +13,7 @@ def hinge(x):
 
 def known_pairs(r):
     return [(i, j) for i, j in np.ndindex(r.shape) if not np.isnan(r[i, j])]
+
+
+def cosine(u, v):
+    return u @ v / np.sqrt(np.sum(u**2) * np.sum(v**2))

@@ -1,0 +1,217 @@
+"""Losses of two views: symmetric InfoNCE, SigLIP, VICReg.
+
+The embeddings are n = 2m rows: rows i and m + i are two views of the same thing, or of two similar ones.
+"""
+
+import torch
+from torch.nn import functional as F
+
+from metricnets.losses._ops import (
+    check_positive,
+    dissimilar,
+    masked_logsumexp,
+    masked_mean,
+    precise,
+    similar,
+    unit_rows,
+)
+
+EPS_VARIANCE = 1e-4
+
+
+def info_nce(z: torch.Tensor, r: torch.Tensor, *, temperature: float = 0.05) -> torch.Tensor:
+    """Symmetric InfoNCE: the loss of CLIP, and the multiple negatives ranking loss.
+
+    Each row should find its match among the rows of the other view: the mean, over the rows a of both views whose match
+    p is similar, of −log(exp(s_ap / T) / (exp(s_ap / T) + Σ_n exp(s_an / T))), with cosines s and the dissimilar
+    rows n of the other view.  Similar rows beside the match, such as duplicates, do not count.  Embeddings need no unit
+    norm, as cosines do not depend on it.
+
+    Parameters
+    ----------
+    z : tensor of shape (2m, n_components)
+        Embeddings; rows i and m + i match.  A row left over is ignored.
+    r : tensor of shape (2m, 2m)
+        Relation; > 0.5 is similar, NaN is unknown.  Pairs of one view do not count.
+    temperature : float > 0, default=0.05
+        The temperature T.  With smaller values the nearest negatives have more weight.
+
+    Returns
+    -------
+    loss : tensor of shape ()
+
+    Raises
+    ------
+    ValueError
+        If ``temperature`` is not above 0.
+
+    See Also
+    --------
+    siglip : Every pair for itself.
+    npair : The same for all similar pairs of a batch.
+    metricnets.samplers.MatchedPairs : Batches of matched rows.
+
+    References
+    ----------
+    A. van den Oord, Y. Li, O. Vinyals, "Representation learning with contrastive predictive coding", 2018;
+    M. Henderson et al., "Efficient natural language response suggestion for Smart Reply", 2017;
+    A. Radford et al., "Learning transferable visual models from natural language supervision", ICML 2021.
+
+    Examples
+    --------
+    >>> z = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> r = torch.tensor([[1.0, 0.0], [0.0, 1.0]]).repeat(2, 2).fill_diagonal_(float("nan"))
+    >>> info_nce(z, r, temperature=0.5)  # log(1 + exp(-2)), for each row
+    tensor(0.1269)
+    """
+    check_positive(temperature=temperature)
+    s, own = _similarities(z)
+    rivals = masked_logsumexp(torch.stack([s, s.T]), _negatives(r), 1 / temperature)  # (2, m)
+    return masked_mean(F.softplus(rivals - own / temperature), _matched(r))
+
+
+def siglip(z: torch.Tensor, r: torch.Tensor, *, scale: float = 10.0, bias: float = -10.0) -> torch.Tensor:
+    """Sigmoid loss of two views (SigLIP).
+
+    Each pair of rows of different views is classified for itself, as match or not: the sum of −log σ(t s + b) of
+    similar matches and −log σ(−t s − b) of dissimilar other pairs, with cosines s, divided by the number of rows of
+    a view.  Similar pairs beside the matches, such as duplicates, do not count.  Embeddings need no unit norm, as
+    cosines do not depend on it.
+
+    Deviation from the paper: t and b, which start there, are not learnt.
+
+    Parameters
+    ----------
+    z : tensor of shape (2m, n_components)
+        Embeddings; rows i and m + i match.  A row left over is ignored.
+    r : tensor of shape (2m, 2m)
+        Relation; > 0.5 is similar, NaN is unknown.  Pairs of one view do not count.
+    scale : float > 0, default=10.0
+        The factor t of cosines.
+    bias : float, default=-10.0
+        The bias b.  It is negative because most pairs are no matches.
+
+    Returns
+    -------
+    loss : tensor of shape ()
+
+    Raises
+    ------
+    ValueError
+        If ``scale`` is not above 0.
+
+    See Also
+    --------
+    info_nce : Each match among the other rows.
+    metricnets.samplers.MatchedPairs : Batches of matched rows.
+
+    References
+    ----------
+    X. Zhai, B. Mustafa, A. Kolesnikov, L. Beyer, "Sigmoid loss for language image pre-training", ICCV 2023.
+
+    Examples
+    --------
+    >>> z = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> r = torch.tensor([[1.0, 0.0], [0.0, 1.0]]).repeat(2, 2).fill_diagonal_(float("nan"))
+    >>> siglip(z, r, scale=4.0, bias=-2.0)  # log(1 + exp(-2)), twice for each row
+    tensor(0.2539)
+    """
+    check_positive(scale=scale)
+    s, own = _similarities(z)
+    matched, neg = _matched(r), _negatives(r)
+    terms = (neg[0] + neg[1].T) * F.softplus(scale * s + bias)  # (m, m)
+    n_rows = (matched + neg.sum(2) > 0).sum()
+    return (terms.sum() + (matched * F.softplus(-scale * own - bias)).sum()) / n_rows.clamp_min(1)
+
+
+def vicreg(
+    z: torch.Tensor,
+    r: torch.Tensor,
+    *,
+    invariance: float = 25.0,
+    variance: float = 25.0,
+    covariance: float = 1.0,
+) -> torch.Tensor:
+    """Variance-invariance-covariance regularisation (VICReg) of two views.
+
+    Matched rows are pulled together, and what keeps the embedding from collapse are the statistics of each view instead
+    of negatives: components should have a standard deviation σ of at least 1, and be uncorrelated.  With views a
+    and b of the m' similar matches, k components, and covariances C of each view,
+
+        λ mean (a − b)² + μ / 2 · Σ_views mean [1 − σ]₊ + ν / k · Σ_views Σ_{i≠j} C_ij².
+
+    The standard deviation of 1 is for embeddings without unit norm: ``EmbeddingNet(normalize=False)``.
+
+    The formula is that of the authors' program, which the usual weights are for.  Deviation from it: rows whose match
+    is not known to be similar do not count, and a single match has no variance and no covariance.
+
+    Parameters
+    ----------
+    z : tensor of shape (2m, n_components)
+        Embeddings; rows i and m + i match.  A row left over is ignored.
+    r : tensor of shape (2m, 2m)
+        Relation; > 0.5 is similar, NaN is unknown.  Only that of matched rows counts.
+    invariance : float, default=25.0
+        The weight λ of the distances of matched rows.
+    variance : float, default=25.0
+        The weight μ of the standard deviations.
+    covariance : float, default=1.0
+        The weight ν of the covariances.
+
+    Returns
+    -------
+    loss : tensor of shape ()
+
+    See Also
+    --------
+    info_nce : Dissimilar rows are pushed apart instead.
+    metricnets.samplers.MatchedPairs : Batches of matched rows.
+
+    References
+    ----------
+    A. Bardes, J. Ponce, Y. LeCun, "VICReg: variance-invariance-covariance regularization for self-supervised
+    learning", ICLR 2022.
+
+    Examples
+    --------
+    >>> z = torch.tensor([[2.0, 0.0], [2.0, 0.4]])  # one match
+    >>> vicreg(z, torch.ones(2, 2).fill_diagonal_(float("nan")))  # 25 times the mean of 0 and 0.16
+    tensor(2.0000)
+    """
+    m = len(z) // 2
+    views = precise(z)[: 2 * m].reshape(2, m, z.shape[1])[:, _matched(r).all(0)]  # (2, m', n_components)
+    loss = invariance * (views[0] - views[1]).square().sum() * 2 / max(views.numel(), 1)
+    if views.shape[1] < 2:
+        return loss
+    views = views - views.mean(1, keepdim=True)
+    C = views.mT @ views / (views.shape[1] - 1)  # (2, n_components, n_components)
+    variances = C.diagonal(dim1=1, dim2=2)
+    hinges = (1 - (variances + EPS_VARIANCE).sqrt()).clamp_min(0)
+    others = (C - variances.diag_embed()).square().sum() / C.shape[1]
+    return loss + variance * hinges.mean() + covariance * others
+
+
+def _similarities(z):
+    """Cosines of the rows of the first view with those of the second, (m, m), and of each row with its match, (m,)."""
+    m = len(z) // 2
+    unit = unit_rows(z)
+    s = unit[:m] @ unit[m : 2 * m].T
+    return s, s.diagonal()
+
+
+def _across(r):
+    """Relation of the rows of each view with those of the other, (2, m, m)."""
+    m = len(r) // 2
+    return torch.stack([r[:m, m : 2 * m], r[m : 2 * m, :m]])
+
+
+def _matched(r):
+    """Mask of the rows of each view whose match is similar, (2, m)."""
+    return similar(_across(r).diagonal(dim1=1, dim2=2))
+
+
+def _negatives(r):
+    """Mask of the dissimilar pairs of the rows of each view with those of the other, matches left out, (2, m, m)."""
+    neg = dissimilar(_across(r))
+    neg.diagonal(dim1=1, dim2=2).zero_()
+    return neg
