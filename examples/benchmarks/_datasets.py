@@ -102,9 +102,9 @@ SETS = {  # name: function of scikit-learn, or file and what is made of it
 }
 
 
-def load(name, folder):
+def load(name, folder, sets=SETS):
     """The data set of this name; None, if its file is not in the folder."""
-    source, make = SETS[name]
+    source, make = sets[name]
     if callable(source):
         return Dataset(*source(return_X_y=True), stratified)
     if folder is None or not (Path(folder) / source).is_file():

@@ -98,7 +98,7 @@ def show(title, columns, rows, least=18):
     width, widths = max(len(name) for name in rows) + 2, [max(least, len(column) + 2) for column in columns]
     print(f"\n{title}\n" + " " * width + line(columns, widths))
     for name, cells in rows.items():
-        print(name if cells is None else f"{name:{width}s}" + line(cells, widths), flush=True)
+        print((name if cells is None else f"{name:{width}s}" + line(cells, widths)).rstrip(), flush=True)
 
 
 def line(cells, widths):

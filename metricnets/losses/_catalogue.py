@@ -42,10 +42,12 @@ class Entry(NamedTuple):
     unit_norm : bool
         Whether embeddings should have unit norm, or the loss scales them.
     grid : dict
-        For each parameter to search, the values.
+        For each parameter to search, the values; four settings in all.
     source : str
     use : str
         When to use it.
+    net : dict
+        The same of parameters of the estimator.
     """
 
     loss: Callable
@@ -54,6 +56,7 @@ class Entry(NamedTuple):
     grid: dict[str, list]
     source: str
     use: str
+    net: dict[str, list] = {}
 
 
 CATALOGUE = {
@@ -72,7 +75,7 @@ CATALOGUE = {
         angular,
         "similar pairs",
         True,
-        {"angle": [30.0, 36.0, 40.0, 45.0, 50.0]},
+        {"angle": [30.0, 36.0, 40.0, 45.0]},
         "Wang et al., ICCV 2017",
         "Classes of very different spread, as an angle does not depend on the scale.",
     ),
@@ -88,7 +91,7 @@ CATALOGUE = {
         binomial_deviance,
         "similar pairs",
         True,
-        {"sharpness": [2.0, 10.0, 40.0], "threshold": [0.3, 0.5]},
+        {"sharpness": [2.0, 10.0], "threshold": [0.3, 0.5]},
         "Yi et al., ICPR 2014",
         "Verification by a threshold on the cosine.",
     ),
@@ -107,6 +110,7 @@ CATALOGUE = {
         {},
         "Taigman et al., CVPR 2014 (DeepFace)",
         "Verification from histograms and other non-negative features.",
+        {"loss_lr": [0.003, 0.01, 0.03, 0.1]},
     ),
     "circle": Entry(
         circle,
@@ -120,7 +124,7 @@ CATALOGUE = {
         contrastive,
         "similar pairs",
         True,
-        {"positive_margin": [0.0, 0.3], "margin": [0.5, 1.0, 1.4]},
+        {"margin": [0.5, 0.75, 1.0, 1.25]},
         "Hadsell et al., CVPR 2006 (DrLIM)",
         "The first loss to try: the best of others gains little over it when both are tuned.",
     ),
@@ -144,7 +148,7 @@ CATALOGUE = {
         DeepID2,
         "classes",
         False,
-        {"weight": [0.01, 0.05, 0.5], "margin": [0.5, 1.0]},
+        {"weight": [0.05, 0.5], "margin": [0.5, 1.0]},
         "Sun et al., NIPS 2014",
         "Identification and verification of the same classes at once.",
     ),
@@ -187,6 +191,7 @@ CATALOGUE = {
         {},
         "Taigman et al., CVPR 2014 (DeepFace)",
         "Verification, with a weight of each feature.",
+        {"loss_lr": [0.003, 0.01, 0.03, 0.1]},
     ),
     "lifted": Entry(
         lifted,
@@ -208,7 +213,7 @@ CATALOGUE = {
         logistic_pair,
         "similar pairs",
         True,
-        {"margin": [0.7, 1.2, 1.7], "gap": [0.0], "sharpness": [3.0, 10.0]},
+        {"margin": [0.7, 1.2], "gap": [0.0], "sharpness": [3.0, 10.0]},
         "Hu et al., CVPR 2014 (DDML)",
         "Verification, where a threshold on the distance decides.",
     ),
@@ -216,7 +221,7 @@ CATALOGUE = {
         Margin,
         "classes",
         True,
-        {"margin": [0.1, 0.2, 0.4], "beta": [0.8, 1.2]},
+        {"margin": [0.1, 0.2], "beta": [0.8, 1.2]},
         "Wu et al., ICCV 2017",
         "Verification of classes of different spread, as the boundary of each is learned.",
     ),
@@ -264,7 +269,7 @@ CATALOGUE = {
         ProxyAnchor,
         "classes",
         True,
-        {"margin": [0.05, 0.1, 0.3], "scale": [16.0, 32.0]},
+        {"margin": [0.1, 0.3], "scale": [16.0, 32.0]},
         "Kim et al., CVPR 2020",
         "Retrieval of classes that are not in the training samples.",
     ),
@@ -280,7 +285,7 @@ CATALOGUE = {
         quadruplet,
         "grades",
         True,
-        {"margin": [0.2, 0.5, 1.0], "squared": [False, True]},
+        {"margin": [0.2, 1.0], "squared": [False, True]},
         "Law et al., ICCV 2013",
         "Graded relations, or distances that should be comparable between all samples.",
     ),
@@ -344,7 +349,7 @@ CATALOGUE = {
         triplet,
         "similar pairs",
         False,
-        {"margin": [0.1, 0.2, 0.5], "select": ["all", "semihard"]},
+        {"margin": [0.05, 0.1, 0.2, 0.4]},
         "Schroff et al., CVPR 2015 (FaceNet)",
         "Nearest neighbours, where only the order of distances matters.",
     ),
@@ -371,6 +376,7 @@ CATALOGUE = {
         {"invariance": [5.0, 25.0], "covariance": [0.1, 1.0]},
         "Bardes et al., ICLR 2022",
         "Two views without negatives, and without unit norm: normalize=False.",
+        {"normalize": [False]},
     ),
 }
 
@@ -388,7 +394,8 @@ def grid(loss: str, prefix: str = "") -> dict[str, list]:
     Returns
     -------
     grid : dict
-        Of the parameters ``loss`` and ``loss_params``, for :class:`sklearn.model_selection.GridSearchCV`.
+        Of the parameters ``loss`` and ``loss_params``, and those of the estimator that the loss needs, for
+        :class:`sklearn.model_selection.GridSearchCV`: four settings.
 
     Raises
     ------
@@ -404,5 +411,7 @@ def grid(loss: str, prefix: str = "") -> dict[str, list]:
     >>> search = GridSearchCV(EmbeddingNet(), [losses.grid("npair"), losses.grid("triplet")])
     """
     check_option("loss", loss, [*CATALOGUE])
-    settings = [dict(zip(CATALOGUE[loss].grid, values)) for values in product(*CATALOGUE[loss].grid.values())]
-    return {f"{prefix}loss": [loss], f"{prefix}loss_params": settings}
+    entry = CATALOGUE[loss]
+    settings = [dict(zip(entry.grid, values)) for values in product(*entry.grid.values())]
+    found = {"loss": [loss], "loss_params": settings} | entry.net
+    return {f"{prefix}{name}": values for name, values in found.items()}
