@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from metricnets import losses, miners, relations
-from metricnets._params import Function, MaybeDict, MaybeFunction, MaybePositive, StrOptions, UpToOne
+from metricnets._params import Function, MaybeDict, MaybeFunction, MaybePositive, StrOptions, UpToOne, Whole
 from metricnets._targets import CLASSES
 from metricnets.deep._supervised import Supervised
 from metricnets.deep._training.foreign import check_params, naming, takes
@@ -57,6 +57,14 @@ class AnyLoss(Supervised):
         ``miner``, which selects among all pairs, nor if targets are not classes, with sampler='pairs' or 'matched',
         or if the loss is a module.
 
+    memory : int >= 0, default=0
+        Number of embeddings of past batches with which a batch is compared too, from the second epoch on (cross-batch
+        memory), for more negatives than fit into a batch.  For losses of ``(z, r)``; they take (batch_size + memory)²
+        numbers then.
+    class_weight : dict or None, default=None
+        Weights of the classes, 1 where there is none.  In each batch a sample takes part, as the first of a pair or
+        the anchor of a triplet, with a probability in proportion to the weight of its class.
+
     Attributes
     ----------
     loss_ : torch.nn.Module, or list of torch.nn.Module
@@ -72,6 +80,8 @@ class AnyLoss(Supervised):
     miner: Annotated[str, StrOptions({*miners.__all__})] | MaybeFunction = None
     miner_params: MaybeDict = None
     positive_fraction: UpToOne = 0.25
+    memory: Whole = 0
+    class_weight: MaybeDict = None
 
     @property
     def _graded(self):
@@ -91,6 +101,10 @@ class AnyLoss(Supervised):
         miner = getattr(miners, self.miner) if isinstance(self.miner, str) else self.miner
         check_params("loss", self.loss, resolved(self.loss), self.loss_params)
         check_params("miner", self.miner, miner, self.miner_params)
+        if self.memory and (is_module(resolved(self.loss)) or self._matched or self.sampler == "pairs"):
+            raise ValueError(
+                f"memory={self.memory} is for losses of (z, r) with sampler='balanced' or 'shuffled'; set it to 0."
+            )
         if is_module(resolved(self.loss)):
             self._check_on_labels()
         elif self._two_views and self.sampler in ("pairs", "shuffled"):
@@ -146,7 +160,9 @@ class AnyLoss(Supervised):
         embed = partial(embeddings, network, part, self._rows_at_once)
         with naming("loss", loss):
             module = loss_module(loss, self.loss_params or {}, embed, part.targets, generator)
-        return OnLabels(module, copy.deepcopy(self.miner)) if isinstance(module, nn.Module) else of_relation
+        if not isinstance(module, nn.Module):
+            return of_relation
+        return OnLabels(module, copy.deepcopy(self.miner), self._thinning(part.targets.classes, generator))
 
     def _miner(self, relation, generator):
         if self.miner is None:
@@ -167,7 +183,8 @@ class AnyLoss(Supervised):
         super()._finish(problem, trained)
         for name in ("loss_", "classes_"):  # of an earlier fit
             vars(self).pop(name, None)
-        modules = [criterion.loss for criterion in trained.criteria if isinstance(criterion, OnLabels)]
+        parts = [part for each in trained.criteria if isinstance(each, nn.Module) for part in each.modules()]
+        modules = [part.loss for part in parts if isinstance(part, OnLabels)]
         if modules:
             self.loss_ = modules[0] if len(modules) == 1 else modules
             self.classes_ = problem.rows.targets.classes

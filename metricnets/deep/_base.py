@@ -243,6 +243,11 @@ class DeepMetric(MetricMixin, Parametrized):
         if not torch.isfinite(z).all():
             raise ValueError(f"embeddings are no longer finite numbers after training; lower lr (lr={self.lr}).")
         self._n_features_out = z.shape[1]
+        if collapsed(z) and not (X[:1] == X).all():
+            warn(
+                f"embeddings have collapsed: their mean distance is {mean_distance(z):.1e}. Lower lr (lr={self.lr}), "
+                "or choose another loss, or easier pairs: 'semihard' or 'all' instead of the hardest."
+            )
         if not trained.learned and FEEDS_LOSS & {k for k, v in self.get_params(deep=False).items() if callable(v)}:
             warn(
                 "nothing was learned, as the loss had no gradient in any batch. Check what leaves out pairs, such as "
@@ -314,3 +319,14 @@ class DeepMetric(MetricMixin, Parametrized):
 
     def _frozen(self):
         return as_numpy(self.module_, self._in_double)
+
+
+def mean_distance(z):
+    """The root mean squared distance of embeddings."""
+    return float((2 * z.double().var(0, unbiased=False).sum()).sqrt())
+
+
+def collapsed(z):
+    """Whether embeddings are nearly the same: compared with their norm, if that is 1, or with margins of losses."""
+    has_unit_norm = ((z.norm(dim=1) - 1).abs() < 1e-3).all()
+    return mean_distance(z) < (0.05 if has_unit_norm else 0.01)

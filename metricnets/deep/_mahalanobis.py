@@ -3,7 +3,9 @@
 from typing import Literal
 
 import numpy as np
+import torch
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
 from metricnets._params import Count, NonNegative
 from metricnets.deep._any_loss import AnyLoss
@@ -25,6 +27,9 @@ class Mahalanobis(AnyLoss):
         Number of components, the rows of L; fewer if there are fewer features.
     weight_decay : float >= 0 or 'auto', default=30.0
         Strength of the penalty on A, see :class:`EmbeddingNet`.
+    orthogonality : float >= 0, default=0.0
+        Weight λ of the penalty λ ‖B Bᵀ − I‖² on the trained factor B = I + A (Shi et al.), which keeps the metric near
+        the one it starts from, and B from losing directions.
 
     Attributes
     ----------
@@ -35,6 +40,11 @@ class Mahalanobis(AnyLoss):
     --------
     EmbeddingNet : Network trained with any loss.
     NCA : Linear metric for nearest neighbours, trained with a softmax over distances.
+
+    References
+    ----------
+    H. Shi et al., "Embedding deep metric for person re-identification: a study against large variations", ECCV 2016,
+    for ``orthogonality``.
 
     Examples
     --------
@@ -47,6 +57,7 @@ class Mahalanobis(AnyLoss):
 
     n_components: Count = 64
     weight_decay: Literal["auto"] | NonNegative = 30.0
+    orthogonality: NonNegative = 0.0
 
     _linear = True
 
@@ -76,3 +87,22 @@ class Mahalanobis(AnyLoss):
         n_components = rows.X.shape[1]
         linear = linear_layer(n_components, n_components, False, "glorot", "identity", generator)
         return added_from_zero(linear, linear, rows.X)
+
+    def _criterion(self, network, part, generator):
+        loss = super()._criterion(network, part, generator)
+        return Constrained(loss, network, self.orthogonality) if self.orthogonality else loss
+
+
+class Constrained(nn.Module):
+    """A loss plus ``weight`` · ‖B Bᵀ − I‖² of a residual linear network B."""
+
+    def __init__(self, loss, network, weight):
+        super().__init__()
+        self.loss, self.weight = loss, weight
+        self._network = [network]  # in a list: its parameters are not those of the loss
+
+    def forward(self, z, targets):
+        (network,) = self._network
+        identity = torch.eye(len(network.scale), device=z.device)
+        B = identity + network.network.weight * network.scale
+        return self.loss(z, targets) + self.weight * ((B @ B.T - identity) ** 2).sum()

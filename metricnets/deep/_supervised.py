@@ -13,6 +13,7 @@ from metricnets._targets import CLASSES, readable, resolve
 from metricnets.deep._base import DeepMetric
 from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.foreign import CheckedSampler, checked_miner, naming
+from metricnets.deep._training.memory import WithMemory
 from metricnets.deep._training.runtime import defaults, randomness
 from metricnets.deep._training.similarity import OfTargets
 from metricnets.miners import easy_positives
@@ -47,7 +48,7 @@ class Supervised(DeepMetric):
     sampler: Literal["shuffled", "balanced", "pairs", "matched"] | Function = "balanced"
     n_per_class: Count = 8
 
-    relation, positive_fraction = "same_class", 1.0  # unless they are parameters
+    relation, positive_fraction, memory, class_weight = "same_class", 1.0, 0, None  # unless they are parameters
     _graded = False  # whether the loss can learn without similar pairs
     _two_views = False  # whether the loss compares matched rows
 
@@ -91,7 +92,7 @@ class Supervised(DeepMetric):
             with randomness(0, "cpu", globally=True):
                 check_relation(self.relation, labels)
         strata = labels if labels.ndim == 1 and classes is not None else None
-        repeats = callable(self.sampler) or self._matched  # our other samplers never repeat a row
+        repeats = callable(self.sampler) or self._matched or self.memory  # our other samplers never repeat a row
         row = torch.arange(len(labels)) if repeats else None
         targets = Targets(tensor_of(labels), row, relation=relation, classes=classes)
         problem = self._prepare(X, targets, strata)
@@ -109,7 +110,9 @@ class Supervised(DeepMetric):
         raise NotImplementedError
 
     def _criterion(self, network, part, generator):
-        return partial(self._loss_of_batch, self._miner(part.targets.relation, generator))
+        mine, thin = self._miner(part.targets.relation, generator), self._thinning(part.targets.classes, generator)
+        loss = partial(self._loss_of_batch, mine, thin)
+        return WithMemory(loss, self.memory, len(part)) if self.memory else loss
 
     def _miner(self, relation, generator):
         """Hook: a function ``(z, r) -> r`` that selects pairs of the batches of this relation, or None."""
@@ -118,7 +121,14 @@ class Supervised(DeepMetric):
             return partial(easy_positives, fraction=self.positive_fraction)
         return None
 
-    def _loss_of_batch(self, mine, z, targets):
+    def _thinning(self, classes, generator):
+        """A function of class codes that draws which samples count, by ``class_weight``; None without it."""
+        if not self.class_weight:
+            return None
+        return partial(drawn, share_of_classes(self.class_weight, classes), generator)
+
+    def _loss_of_batch(self, mine, thin, z, targets, n=None):
+        """The loss of a batch; rows from the n-th on are earlier ones, which form pairs with the batch alone."""
         r = targets.relation(targets.labels, targets.labels).to(torch.promote_types(z.dtype, torch.float32))
         if targets.row is None:
             r = r.clone() if callable(self.relation) else r  # which may be kept by the user
@@ -129,6 +139,10 @@ class Supervised(DeepMetric):
             r = matched(r)
         elif self.sampler == "pairs":
             r = halves(z, r)
+        if n is not None:
+            r[n:, n:] = torch.nan
+        if thin is not None:
+            r = r.masked_fill(~thin(targets.labels)[:, None], torch.nan)
         return self._loss(z, r if mine is None else checked_miner(mine, z, r))
 
     def _make_batches(self, part, rng):
@@ -159,6 +173,24 @@ class Supervised(DeepMetric):
         relation = self.relation
         tags.target_tags.multi_output = callable(relation) or relation not in CLASSES
         return tags
+
+
+def share_of_classes(weights, classes):
+    """The share of the samples of each class that count, a tensor; ValueError for weights of other classes."""
+    if classes is None:
+        raise ValueError(f"class_weight={weights} is for classes, and y holds other targets; set it to None.")
+    unknown = [label for label in weights if label not in set(classes.tolist())]
+    values = np.array([float(weights.get(label, 1.0)) for label in classes.tolist()])
+    if unknown or not (values >= 0).all() or not 0 < values.max() < np.inf:
+        about = f"has {unknown[0]!r}, which is no class of y" if unknown else "should hold numbers, at least 0"
+        raise ValueError(f"class_weight={weights} {about}.")
+    return torch.from_numpy(values / values.max())
+
+
+def drawn(shares, generator, codes):
+    """Draw which samples count, those of class c with probability ``shares[c]``; unknown ones always do."""
+    u = torch.rand(len(codes), generator=generator, dtype=shares.dtype).to(codes.device)
+    return (codes < 0) | (u < shares.to(codes.device)[codes])
 
 
 def halves(z, r):

@@ -1,15 +1,15 @@
-"""Memory of past batches: a loss of a batch that compares it with the embeddings of earlier ones."""
+"""Memory of past batches: a loss of a batch that compares it with embeddings of earlier ones."""
+
+import dataclasses
 
 import torch
 from torch import nn
-
-from metricnets.deep._training.data import Targets
 
 
 class WithMemory(nn.Module):
     """A loss of a batch and of the last ``size`` embeddings of earlier batches, which have no gradient.
 
-    The memory is used from the second pass on, since embeddings drift fast in the first, and only in training.
+    The memory is used from the second pass on, as embeddings drift fast in the first, and only in training.
 
     Parameters
     ----------
@@ -27,22 +27,19 @@ class WithMemory(nn.Module):
 
     def __init__(self, loss, size, n_rows):
         super().__init__()
-        self.loss, self.size, self.n_rows, self.n_seen = loss, size, n_rows, 0
-        self.past = None  # embeddings and targets, the newest first
+        self.loss, self.size, self.n_rows, self.n_seen, self.past = loss, size, n_rows, 0, None
 
     def forward(self, z, targets):
+        n, is_warm = len(z), self.n_seen >= self.n_rows
         if not self.training:
-            return self.loss(z, targets, len(z))
+            return self.loss(z, targets, n)
         both = z, targets
         if self.past is not None:
-            past, past_targets = self.past
-            both = torch.cat([z, past]), joined(targets, past_targets)
-        warm = self.n_seen >= self.n_rows
-        self.n_seen += len(z)
-        self.past = both[0][: self.size].detach(), both[1][: self.size]
-        return self.loss(*both, len(z)) if warm else self.loss(z, targets, len(z))
+            both = torch.cat([z, self.past[0]]), joined(targets, self.past[1])
+        self.n_seen, self.past = self.n_seen + n, (both[0][: self.size].detach(), both[1][: self.size])
+        return self.loss(*both, n) if is_warm else self.loss(z, targets, n)
 
 
 def joined(a, b):
     """Targets of the samples of a, then of those of b."""
-    return Targets(torch.cat([a.labels, b.labels]), torch.cat([a.row, b.row]), relation=a.relation)
+    return dataclasses.replace(a, labels=torch.cat([a.labels, b.labels]), row=torch.cat([a.row, b.row]))

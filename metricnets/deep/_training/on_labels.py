@@ -69,11 +69,14 @@ def embeddings(network, part, n_rows):
 
 
 class OnLabels(nn.Module):
-    """A loss of embeddings and class codes, with its miner, applied to the rows of known class, each once."""
+    """A loss of embeddings and class codes, with its miner, applied to the rows of known class, each once.
 
-    def __init__(self, loss, miner):
+    ``thin`` draws which of them count, from their codes, or is None.
+    """
+
+    def __init__(self, loss, miner, thin=None):
         super().__init__()
-        self.loss, self.miner = loss, miner
+        self.loss, self.miner, self.thin = loss, miner, thin
 
     def forward(self, z, targets):
         codes = targets.labels
@@ -82,6 +85,8 @@ class OnLabels(nn.Module):
             drawn = targets.row.cpu().numpy()
             rows = torch.as_tensor(np.sort(np.unique(drawn, return_index=True)[1]), device=codes.device)
         rows = rows[codes[rows] >= 0]
+        if self.thin is not None:
+            rows = rows[self.thin(codes[rows])]
         if not len(rows):
             return z.sum() * 0
         z, codes = z[rows], codes[rows]

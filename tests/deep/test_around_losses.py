@@ -1,0 +1,161 @@
+"""What goes around a loss: memory of past batches, class weights, the constraint of a metric layer, collapse."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+
+from metricnets import EmbeddingNet, Mahalanobis, losses
+from metricnets.deep._mahalanobis import Constrained
+from metricnets.deep._supervised import drawn, share_of_classes
+from metricnets.deep._training.data import Targets
+from metricnets.deep._training.memory import WithMemory
+from metricnets.relations import same_class
+
+QUICK = {"max_epochs": 3, "hidden": (8,), "random_state": 0, "device": "cpu"}
+
+
+class TestMemory:
+    def batch(self, rows):
+        rows = torch.as_tensor(rows)
+        return rows[:, None].double().requires_grad_(), Targets(rows % 2, row=rows, relation=same_class)
+
+    def test_it_keeps_the_newest_embeddings_and_is_used_from_the_second_pass_on(self):
+        seen = []
+        memory = WithMemory(lambda z, targets, n: seen.append((z.flatten().tolist(), n, targets)) or z.sum(), 3, 4)
+        for rows in ([0, 1], [2, 3], [4, 5]):
+            memory(*self.batch(rows))
+        assert [embeddings for embeddings, *_ in seen] == [[0, 1], [2, 3], [4, 5, 2, 3, 0]]
+        assert [n for _, n, _ in seen] == [2, 2, 2]
+        assert seen[2][2].row.tolist() == [4, 5, 2, 3, 0]
+        assert seen[2][2].labels.tolist() == [0, 1, 0, 1, 0]
+
+    def test_past_embeddings_have_no_gradient(self):
+        memory, first, second = WithMemory(lambda z, targets, n: (z**2).sum(), 2, 1), *map(self.batch, ([1, 2], [3, 4]))
+        memory(*first)
+        memory(*second).backward()
+        assert first[0].grad is None
+        assert second[0].grad.flatten().tolist() == [6, 8]
+
+    def test_validation_neither_uses_nor_fills_it(self):
+        memory = WithMemory(lambda z, targets, n: torch.tensor(float(len(z))), 2, 1).eval()
+        assert [memory(*self.batch([0, 1])).item() for _ in range(3)] == [2, 2, 2]
+        assert memory.past is None
+
+    def test_the_past_forms_pairs_with_the_batch_alone_and_a_row_none_with_itself(self):
+        relations = []
+        net = EmbeddingNet(loss=lambda z, r: relations.append(r.clone()) or (z**2).sum(), memory=4)
+        loss = net._criterion(
+            None, type("Part", (), {"targets": self.batch([0])[1], "__len__": lambda self: 2})(), None
+        )
+        loss.train()
+        for rows in ([0, 1], [2, 0]):
+            loss(*self.batch(rows))
+        nan = np.nan  # rows 2 0 of the batch, then 0 1 of the past
+        expected = [[nan, 1, 1, 0], [1, nan, nan, 0], [1, nan, nan, nan], [0, 0, nan, nan]]
+        assert_array_equal(relations[1].numpy(), expected)
+
+    def test_a_fit_is_reproducible_and_other_than_without(self, points):
+        with_memory = partial(EmbeddingNet, memory=20, batch_size=12, n_per_class=2, **QUICK)
+        one, two = (with_memory().fit(*points).transform(points[0]) for _ in range(2))
+        assert_array_equal(one, two)
+        assert not np.allclose(one, with_memory(memory=0).fit(*points).transform(points[0]))
+
+    @pytest.mark.parametrize(
+        "params", [{"loss": "cosface"}, {"loss": "info_nce"}, {"sampler": "pairs", "loss": "contrastive"}]
+    )
+    def test_where_it_makes_no_sense_it_is_refused(self, points, params):
+        with pytest.raises(ValueError, match=r"memory=8 is for losses of \(z, r\)"):
+            EmbeddingNet(memory=8, **QUICK, **params).fit(*points)
+
+
+class TestClassWeights:
+    def test_samples_count_in_proportion_to_the_weight_of_their_class(self):
+        shares = share_of_classes({"b": 0.5, "c": 2.0}, np.array(["a", "b", "c"]))
+        assert shares.tolist() == [0.5, 0.25, 1.0]
+        codes = torch.tensor([0, 1, 2, -1]).repeat_interleave(20_000)
+        counts = drawn(shares, torch.Generator().manual_seed(0), codes).reshape(4, -1).double().mean(1)
+        assert_allclose(counts, [0.5, 0.25, 1.0, 1.0], atol=0.02)
+
+    @pytest.mark.parametrize("loss", ["contrastive", "normalized_softmax"])
+    def test_a_class_of_weight_0_has_no_anchors(self, points, loss):
+        X, y = points
+        weights = {0: 0.0, 1: 0.0}
+        model = EmbeddingNet(loss=loss, class_weight=weights, **QUICK).fit(X, y)
+        assert np.isfinite(model.transform(X)).all()
+        assert not np.allclose(model.transform(X), EmbeddingNet(loss=loss, **QUICK).fit(X, y).transform(X))
+
+    def test_equal_weights_are_no_weights(self, points):
+        X, y = points
+        weights = dict.fromkeys([0, 1, 2], 3.0)
+        one, two = (
+            EmbeddingNet(class_weight=given, dropout=0.0, input_dropout=0.0, **QUICK) for given in (None, weights)
+        )
+        assert_allclose(one.fit(X, y).transform(X), two.fit(X, y).transform(X), rtol=1e-5)
+
+    @pytest.mark.parametrize(
+        ("weights", "message"),
+        [
+            ({7: 2.0}, "class_weight={7: 2.0} has 7, which is no class of y"),
+            ({0: -1.0}, "class_weight=.* should hold numbers, at least 0"),
+            (dict.fromkeys([0, 1, 2], 0.0), "class_weight=.* should hold numbers, at least 0"),
+        ],
+    )
+    def test_messages(self, points, weights, message):
+        with pytest.raises(ValueError, match=message):
+            EmbeddingNet(class_weight=weights, **QUICK).fit(*points)
+
+    def test_other_targets_have_no_classes(self, points):
+        X, y = points
+        with pytest.raises(ValueError, match="class_weight=.* is for classes, and y holds other targets"):
+            EmbeddingNet(loss="alignment", class_weight={0: 1.0}, **QUICK).fit(X, np.eye(3)[y] * 0.9 + 0.03)
+
+
+class TestOrthogonality:
+    def test_the_penalty_is_that_of_the_trained_factor(self, points):
+        X, y = points
+        model = Mahalanobis(orthogonality=0.5, max_epochs=2, random_state=0).fit(X, y)
+        residual = model.module_[2]
+        B = np.eye(4) + residual.network.weight.detach().numpy() * residual.scale.numpy()
+        loss = Constrained(lambda z, targets: z.sum(), residual, 0.5)
+        expected = 0.5 * ((B @ B.T - np.eye(4)) ** 2).sum()
+        assert loss(torch.zeros(2, 4), None).item() == pytest.approx(expected, rel=1e-4)
+        assert not list(loss.parameters())
+
+    def test_a_large_weight_keeps_the_start(self, points):
+        X, y = points
+        start, near, free = (
+            Mahalanobis(weight_decay=0.0, random_state=0, **params).fit(X, y).components_
+            for params in ({"lr": 1e-12}, {"orthogonality": 100.0}, {})
+        )
+        far = np.linalg.norm(free.T @ free - start.T @ start)
+        assert np.linalg.norm(near.T @ near - start.T @ start) < 0.1 * far
+
+    def test_with_a_loss_that_owns_parameters(self, points):
+        model = Mahalanobis(loss="proxy_anchor", orthogonality=1.0, max_epochs=2, random_state=0).fit(*points)
+        assert isinstance(model.loss_, losses.ProxyAnchor)
+
+
+class TestCollapse:
+    @pytest.fixture
+    def tangled(self):
+        """Labels that have nothing to do with the points: the hardest triplets have nothing to hold on to."""
+        rng = np.random.default_rng(0)
+        return rng.normal(size=(200, 5)), rng.integers(0, 20, 200)
+
+    def test_hardest_triplets_collapse_and_are_told(self, tangled):
+        hardest = {"select": "hard", "margin": 0.2}
+        params = {"init": "glorot", "positive_fraction": 1.0, "weight_decay": 0.0, "lr": 0.01, "max_epochs": 100}
+        net = EmbeddingNet(loss="triplet", loss_params=hardest, random_state=0, **params)
+        with pytest.warns(UserWarning, match=r"have collapsed: their mean distance is .*Lower lr \(lr=0.01\)"):
+            net.fit(*tangled)
+        assert net.history_[-1]["train_loss"] == pytest.approx(0.2, abs=0.05)  # the margin
+
+    def test_a_network_that_learned_is_not_told(self, points):
+        EmbeddingNet(loss="triplet", loss_params={"select": "semihard"}, random_state=0).fit(*points)
+
+    def test_points_that_are_all_the_same_are_not_told(self, points):
+        X, y = points
+        EmbeddingNet(init="glorot", max_epochs=1, random_state=0).fit(0 * X, y)
