@@ -187,7 +187,7 @@ CALLS = {
 
 
 @pytest.mark.parametrize(
-    ("name", "method"), [(name, method) for name in METRICS for method in CALLS if hasattr(ESTIMATORS[name], method)]
+    ("name", "method"), [(name, method) for name in METRICS for method in CALLS if hasattr(quick(name), method)]
 )
 def test_what_is_not_fitted_says_so(name, method):
     with pytest.raises(NotFittedError, match=f"This {name} instance is not fitted yet"):

@@ -243,7 +243,7 @@ class DeepMetric(MetricMixin, Parametrized):
         if not torch.isfinite(z).all():
             raise ValueError(f"embeddings are no longer finite numbers after training; lower lr (lr={self.lr}).")
         self._n_features_out = z.shape[1]
-        if collapsed(z) and not (X[:1] == X).all():
+        if collapsed(z, X[: len(z)]):
             warn(
                 f"embeddings have collapsed: their mean distance is {mean_distance(z):.1e}. Lower lr (lr={self.lr}), "
                 "or choose another loss, or easier pairs: 'semihard' or 'all' instead of the hardest."
@@ -326,7 +326,12 @@ def mean_distance(z):
     return float((2 * z.double().var(0, unbiased=False).sum()).sqrt())
 
 
-def collapsed(z):
-    """Whether embeddings are nearly the same: compared with their norm, if that is 1, or with margins of losses."""
+def collapsed(z, x):
+    """Whether embeddings of points x are nearly the same: for their norm, if it is 1, or for margins of losses.
+
+    It is no fault of the network if the points are nearly the same for their norm.
+    """
+    x = x.flatten(1).double()
     has_unit_norm = ((z.norm(dim=1) - 1).abs() < 1e-3).all()
-    return mean_distance(z) < (0.05 if has_unit_norm else 0.01)
+    spread = min(1.0, mean_distance(x) / max(1e-300, float(x.square().sum(1).mean().sqrt())))
+    return mean_distance(z) < spread * (0.05 if has_unit_norm else 0.01)
