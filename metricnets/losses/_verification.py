@@ -38,7 +38,7 @@ class Verification(ModuleLoss):
 class ChiSquareVerification(Verification):
     """Verification by the weighted χ² distance of DeepFace.
 
-    Two samples are of one class with probability σ(b − χ²), χ² = Σ_i w_i (x_i − y_i)² / (|x_i| + |y_i|), with learnt
+    Two samples are of one class with probability σ(b − χ²), χ² = Σ_i w_i (x_i − y_i)² / (abs x_i + abs y_i), with learnt
     weights w >= 0 and a learnt threshold b: the mean cross-entropy of similar and that of dissimilar pairs, averaged.
     It is meant for features that are not negative, such as those of a network that ends in a ReLU; absolute values
     make it a distance of any others too.  Time n² n_components, memory n².
@@ -118,7 +118,7 @@ def ratios(z):
 class L1Verification(Verification):
     """Verification by the weighted L1 distance of DeepFace's siamese network.
 
-    Two samples are of one class with probability σ(b − Σ_i w_i |x_i − y_i|), with learnt weights w >= 0 and a learnt
+    Two samples are of one class with probability σ(b − Σ_i w_i abs(x_i − y_i)), with learnt weights w >= 0 and a learnt
     threshold b: the mean cross-entropy of similar and that of dissimilar pairs, averaged.
 
     Deviation from the paper: weights that would become negative are not possible.
