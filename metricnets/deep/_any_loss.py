@@ -4,7 +4,9 @@ import copy
 from functools import partial
 from typing import Annotated
 
+import numpy as np
 import torch
+from sklearn.utils import column_or_1d
 from torch import nn
 
 from metricnets import losses, miners, relations
@@ -36,7 +38,8 @@ class AnyLoss(Supervised):
     loss_params : dict or None, default=None
         Keyword arguments of the loss.
     loss_lr : float > 0 or None, default=None
-        Learning rate of the parameters of a loss that is a module, which have no weight decay.  None is {LOSS_LR}.
+        Learning rate of the parameters of a loss that is a module, which have no weight decay.  None is 10 times
+        ``lr``, or ``lr`` with an optimiser of your own.
     relation : str or callable, default='auto'
         Relation r of two targets: a name of :mod:`metricnets.relations`, or a function ``(y_a, y_b) -> r``.  'auto'
         chooses the one that suits y, see :func:`metricnets._targets.resolve`; set 'known_class' if some labels are
@@ -98,15 +101,16 @@ class AnyLoss(Supervised):
         return not callable(self.loss) and losses.CATALOGUE[self.loss].needs == "two views"
 
     def _validated(self, X, y):
-        miner = getattr(miners, self.miner) if isinstance(self.miner, str) else self.miner
         check_params("loss", self.loss, resolved(self.loss), self.loss_params)
-        check_params("miner", self.miner, miner, self.miner_params)
+        check_params("miner", self.miner, self._function_of_miner(), self.miner_params)
+        self._try_names()
         if self.memory and (is_module(resolved(self.loss)) or self._matched or self.sampler == "pairs"):
             raise ValueError(
                 f"memory={self.memory} is for losses of (z, r) with sampler='balanced' or 'shuffled'; set it to 0."
             )
         if is_module(resolved(self.loss)):
             self._check_on_labels()
+            y = column_or_1d(y, warn=True) if np.shape(y)[1:] == (1,) else y
         elif self._two_views and self.sampler in ("pairs", "shuffled"):
             raise ValueError(
                 f"loss={self.loss!r} compares matched rows, and sampler={self.sampler!r} draws none; set 'matched'."
@@ -114,6 +118,28 @@ class AnyLoss(Supervised):
         elif self.sampler == "pairs":
             self._check_of_pairs()
         return super()._validated(X, y)
+
+    def _try_names(self):
+        """Have a loss and a miner of ours check their parameters, before any work."""
+        z, r = torch.zeros(2, 2), torch.full((2, 2), torch.nan)
+        for given, function, params in (
+            (self.loss, resolved(self.loss), self.loss_params),
+            (self.miner, self._function_of_miner(), self.miner_params),
+        ):
+            if isinstance(given, str):
+                random = {"generator": torch.Generator()} if takes(function, "generator") else {}
+                function(*((2, 2) if is_module(function) else (z, r)), **random, **(params or {}))
+
+    def _function_of_miner(self):
+        return getattr(miners, self.miner) if isinstance(self.miner, str) else self.miner
+
+    def _check_targets(self, labels, classes):
+        super()._check_targets(labels, classes)
+        if is_module(resolved(self.loss)) and classes is None:
+            raise ValueError(
+                f"loss={self.loss!r} is a module, which needs classes in y, and y has continuous or several targets; "
+                "set relation='same_class' if they are classes."
+            )
 
     def _check_of_pairs(self):
         """With sampler='pairs' each sample of a batch is in one pair."""
@@ -155,8 +181,6 @@ class AnyLoss(Supervised):
         loss, of_relation = resolved(self.loss), super()._criterion(network, part, generator)
         if not isinstance(loss, type | nn.Module):
             return of_relation
-        if part.targets.labels.dtype != torch.int64:
-            raise ValueError("loss= is a module, which needs classes in y; set relation='same_class' if y holds some.")
         embed = partial(embeddings, network, part, self._rows_at_once)
         with naming("loss", loss):
             module = loss_module(loss, self.loss_params or {}, embed, part.targets, generator)
@@ -169,7 +193,7 @@ class AnyLoss(Supervised):
             return super()._miner(relation, generator)
         if callable(self.miner):
             return partial(self.miner, **self.miner_params) if self.miner_params else self.miner
-        mine = getattr(miners, self.miner)
+        mine = self._function_of_miner()
         random = {"generator": generator} if takes(mine, "generator") else {}
         return partial(mine, **random, **(self.miner_params or {}))
 

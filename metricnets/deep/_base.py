@@ -195,22 +195,25 @@ class DeepMetric(MetricMixin, Parametrized):
         with threads_for(rows.X), randomness(seed, device, globally=plan.of_others) as generator:
             for part in parts:
                 part.sampler = self._make_batches(part, rng)
+            for part in parts[1:]:
+                part.sampler = list(part.sampler)  # epochs are compared on the same batches
             try:
+                options = self._options(device, generator, plan.of_others)
                 while len(trained.networks) < plan.n_networks and not trained.interrupted:
-                    self._train_another(trained, rows, parts, generator, self._options(device, plan.of_others))
+                    self._train_another(trained, rows, parts, options)
             except KeyboardInterrupt:  # while a network was built
                 trained.interrupted = True
         if not trained.networks:
             raise KeyboardInterrupt
         return trained
 
-    def _train_another(self, trained, rows, parts, generator, options):
+    def _train_another(self, trained, rows, parts, options):
         """Train one more network; it is kept if at least one epoch was finished."""
-        network = self._network(rows, generator, len(trained.networks))
+        network = self._network(rows, options.generator, len(trained.networks))
         if options.of_others:
             network = checked_network(network, rows.X)
         exposed = network if self._exposed is None else self._exposed(network)
-        criterion = self._criterion(network, parts[0], generator)
+        criterion = self._criterion(network, parts[0], options.generator)
         history, trained.interrupted, learned = train(exposed, criterion, parts, options)
         trained.learned = trained.learned or learned or bool((rows.X[:1] == rows.X).all())
         if history:
@@ -218,7 +221,7 @@ class DeepMetric(MetricMixin, Parametrized):
             trained.criteria.append(criterion)
             trained.history += history
 
-    def _options(self, device, of_others):
+    def _options(self, device, generator, of_others):
         decay = 3.0 if self.optimizer == "adamw" else 1e-4
         return Options(
             optimizer=self.optimizer,
@@ -231,6 +234,7 @@ class DeepMetric(MetricMixin, Parametrized):
             callbacks=self.callbacks,
             device=device,
             verbose=self.verbose,
+            generator=generator,
             of_others=of_others,
         )
 
@@ -239,11 +243,13 @@ class DeepMetric(MetricMixin, Parametrized):
         """Set ``module_``, which takes points as the user gives them, and ``history_``."""
         X, of_ours, self.history_ = problem.rows.X, problem.plan.of_ours, trained.history
         self.module_ = without_generators(self._joined(trained.networks, X).eval())
-        z = self.module_(X[: min(256, self._rows_at_once)])
+        n_rows = min(256, self._rows_at_once)
+        some = X[:: max(1, len(X) // n_rows)][:n_rows]  # not the first ones, which may be of one class
+        z = self.module_(some)
         if not torch.isfinite(z).all():
             raise ValueError(f"embeddings are no longer finite numbers after training; lower lr (lr={self.lr}).")
         self._n_features_out = z.shape[1]
-        if collapsed(z, X[: len(z)]):
+        if collapsed(z, some):
             warn(
                 f"embeddings have collapsed: their mean distance is {mean_distance(z):.1e}. Lower lr (lr={self.lr}), "
                 "or choose another loss, or easier pairs: 'semihard' or 'all' instead of the hardest."

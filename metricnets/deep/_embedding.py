@@ -1,6 +1,10 @@
 """EmbeddingNet: a neural network with any loss, relation and sampler."""
 
+import math
+
 import numpy as np
+from sklearn.metrics import accuracy_score
+from sklearn.utils import ClassifierTags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -12,6 +16,8 @@ from metricnets.deep._training.on_labels import classifies, probabilities
 
 
 def _classifies(estimator):
+    if hasattr(estimator, "module_"):
+        return hasattr(getattr(estimator, "loss_", None), "logits")
     return estimator.n_networks == 1 and classifies(estimator.loss)
 
 
@@ -80,5 +86,31 @@ class EmbeddingNet(AnyLoss, NetworkMetric):
         """
         check_is_fitted(self)
         z = self._points(validate_data(self, X, reset=False, dtype=FLOATS, allow_nd=True))
-        n_columns = z.shape[1] - (self.n_features_in_ if self.skip else 0)  # the points follow the embeddings
+        n_columns = z.shape[1] - (math.prod(self._point_shape) if self.skip else 0)  # the points follow the embeddings
         return probabilities(self.loss_, z[:, :n_columns])
+
+    @available_if(_classifies)
+    def score(self, X: Array, y: Array, sample_weight: Array | None = None) -> float:
+        """Compute the accuracy of `predict`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or (n_samples, ...) with ``module``
+            Points.
+        y : array-like of shape (n_samples,)
+            Their classes.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        score : float in [0, 1]
+        """
+        return accuracy_score(y, self.predict(X), sample_weight=sample_weight)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        if _classifies(self):
+            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
+            tags.target_tags.multi_output = False
+        return tags

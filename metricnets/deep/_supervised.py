@@ -1,6 +1,7 @@
 """The shell of the deep metric learners that learn from targets: relation, sampler, loss of a batch."""
 
 from functools import partial
+from numbers import Real
 from typing import Literal, Self
 
 import numpy as np
@@ -88,6 +89,7 @@ class Supervised(DeepMetric):
             raise ValueError(f"y has one class only, {classes[0]!s}; a metric needs samples of at least two classes.")
         if classes is None and not callable(self.relation) and (labels == labels[0]).all():
             raise ValueError("y is the same in all rows; a metric needs targets that differ.")
+        self._check_targets(labels, classes)
         if callable(self.relation):
             with randomness(0, "cpu", globally=True):
                 check_relation(self.relation, labels)
@@ -101,6 +103,11 @@ class Supervised(DeepMetric):
         if trained.interrupted:
             raise self._interruption(problem, trained)
         return self
+
+    def _check_targets(self, labels, classes):
+        """Raise ValueError if the parameters do not suit the encoded targets."""
+        if self.class_weight:
+            share_of_classes(self.class_weight, classes)
 
     def _similarity(self, targets, kept):
         return kept, OfTargets(targets.labels[kept], targets.relation)
@@ -128,7 +135,7 @@ class Supervised(DeepMetric):
         return partial(drawn, share_of_classes(self.class_weight, classes), generator)
 
     def _loss_of_batch(self, mine, thin, z, targets, n=None):
-        """The loss of a batch; rows from the n-th on are earlier ones, which form pairs with the batch alone."""
+        """The loss of a batch; rows from the n-th on are earlier ones, with which those of the batch form pairs."""
         r = targets.relation(targets.labels, targets.labels).to(torch.promote_types(z.dtype, torch.float32))
         if targets.row is None:
             r = r.clone() if callable(self.relation) else r  # which may be kept by the user
@@ -140,7 +147,7 @@ class Supervised(DeepMetric):
         elif self.sampler == "pairs":
             r = halves(z, r)
         if n is not None:
-            r[n:, n:] = torch.nan
+            r[n:] = torch.nan
         if thin is not None:
             r = r.masked_fill(~thin(targets.labels)[:, None], torch.nan)
         return self._loss(z, r if mine is None else checked_miner(mine, z, r))
@@ -180,9 +187,11 @@ def share_of_classes(weights, classes):
     if classes is None:
         raise ValueError(f"class_weight={weights} is for classes, and y holds other targets; set it to None.")
     unknown = [label for label in weights if label not in set(classes.tolist())]
-    values = np.array([float(weights.get(label, 1.0)) for label in classes.tolist()])
+    are_numbers = all(isinstance(weight, Real) for weight in weights.values())
+    values = np.array([weights.get(label, 1.0) for label in classes.tolist()] if are_numbers else [-1.0], float)
     if unknown or not (values >= 0).all() or not 0 < values.max() < np.inf:
-        about = f"has {unknown[0]!r}, which is no class of y" if unknown else "should hold numbers, at least 0"
+        fault = "should hold numbers, at least 0, not all 0"
+        about = f"has {unknown[0]!r}, which is no class of y" if unknown else fault
         raise ValueError(f"class_weight={weights} {about}.")
     return torch.from_numpy(values / values.max())
 

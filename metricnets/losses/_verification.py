@@ -38,10 +38,10 @@ class Verification(ModuleLoss):
 class ChiSquareVerification(Verification):
     """Verification by the weighted χ² distance of DeepFace.
 
-    Two samples are of one class with probability σ(b − χ²), χ² = Σ_i w_i (x_i − y_i)² / (abs x_i + abs y_i), with learnt
-    weights w >= 0 and a learnt threshold b: the mean cross-entropy of similar and that of dissimilar pairs, averaged.
-    It is meant for features that are not negative, such as those of a network that ends in a ReLU; absolute values
-    make it a distance of any others too.  Time n² n_components, memory n².
+    Two samples are of one class with probability σ(b − χ²), χ² = Σ_i w_i (x_i − y_i)² / (abs(x_i) + abs(y_i)), with
+    learnt weights w >= 0 and a learnt threshold b: the mean cross-entropy of similar and that of dissimilar pairs,
+    averaged.  It is meant for features that are not negative, such as those of a network that ends in a ReLU; absolute
+    values make it a distance of any others too.  Time n² n_components, memory n².
 
     Deviations from the paper: weights are learnt by the logistic loss, with the network, instead of a linear support
     vector machine on top of it; weights that would become negative are not possible.

@@ -1,11 +1,13 @@
 """What goes around a loss: memory of past batches, class weights, the constraint of a metric layer, collapse."""
 
+import threading
 from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from skorch.callbacks import Callback
 
 from metricnets import EmbeddingNet, Mahalanobis, losses
 from metricnets.deep._mahalanobis import Constrained
@@ -44,7 +46,7 @@ class TestMemory:
         assert [memory(*self.batch([0, 1])).item() for _ in range(3)] == [2, 2, 2]
         assert memory.past is None
 
-    def test_the_past_forms_pairs_with_the_batch_alone_and_a_row_none_with_itself(self):
+    def test_the_batch_is_compared_with_the_past_and_a_row_not_with_itself(self):
         relations = []
         net = EmbeddingNet(loss=lambda z, r: relations.append(r.clone()) or (z**2).sum(), memory=4)
         loss = net._criterion(
@@ -54,7 +56,7 @@ class TestMemory:
         for rows in ([0, 1], [2, 0]):
             loss(*self.batch(rows))
         nan = np.nan  # rows 2 0 of the batch, then 0 1 of the past
-        expected = [[nan, 1, 1, 0], [1, nan, nan, 0], [1, nan, nan, nan], [0, 0, nan, nan]]
+        expected = [[nan, 1, 1, 0], [1, nan, nan, 0], [nan] * 4, [nan] * 4]
         assert_array_equal(relations[1].numpy(), expected)
 
     def test_a_fit_is_reproducible_and_other_than_without(self, points):
@@ -159,3 +161,42 @@ class TestCollapse:
     def test_points_that_are_all_the_same_are_not_told(self, points):
         X, y = points
         EmbeddingNet(init="glorot", max_epochs=1, random_state=0).fit(0 * X, y)
+
+    def test_points_that_are_sorted_by_class_are_not_told(self):
+        rng = np.random.default_rng(0)
+        y = np.repeat([0, 1], 300)
+        EmbeddingNet(loss="soft_triplet", init="glorot", random_state=0).fit(
+            rng.normal(size=(600, 4)) * 0.1 + 6 * y[:, None], y
+        )
+
+
+class TestValidation:
+    @pytest.mark.parametrize(
+        "params",
+        [
+            {"memory": 30},
+            {"class_weight": {0: 0.1}},
+            {"miner": "flip_positives", "miner_params": {"probability": 0.5}},
+            {"miner": "distance_weighted"},
+            {"loss": "cosface", "class_weight": {0: 0.1}},
+        ],
+        ids=str,
+    )
+    def test_its_loss_is_the_same_in_each_epoch_of_a_network_that_stands_still(self, params):
+        rng = np.random.default_rng(0)
+        X, y = rng.normal(size=(200, 4)), rng.integers(0, 2, 200)
+        model = EmbeddingNet(early_stopping=True, validation_fraction=0.5, lr=1e-12, batch_size=200, **QUICK, **params)
+        losses = [epoch["valid_loss"] for epoch in model.set_params(sampler="shuffled").fit(X, y).history_]
+        assert_allclose(losses, losses[0], rtol=1e-3)
+
+    @pytest.mark.parametrize("params", [{"memory": 30}, {"class_weight": {0: 0.1}, "loss": "cosface"}])
+    def test_callbacks_need_no_copy(self, points, params):
+        class Locked(Callback):
+            lock = threading.Lock()
+
+            def __deepcopy__(self, memo):
+                raise TypeError("cannot be copied")
+
+        callback = Locked()
+        callback.own = threading.Lock()
+        EmbeddingNet(early_stopping=True, validation_fraction=0.4, callbacks=[callback], **QUICK, **params).fit(*points)

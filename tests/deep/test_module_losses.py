@@ -9,9 +9,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.metrics import accuracy_score, make_scorer
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
 from skorch.callbacks import Callback
 from torch import nn
 
@@ -240,5 +241,43 @@ def test_what_does_not_fit_is_named(iris, params, message):
 
 
 def test_targets_that_are_no_classes_are_refused(iris):
-    with pytest.raises(ValueError, match="loss= is a module, which needs classes in y"):
+    with pytest.raises(ValueError, match="is a module, which needs classes in y"):
         EmbeddingNet(loss="cosface", **QUICK).fit(iris[0], np.eye(3)[np.unique(iris[1], return_inverse=True)[1]])
+
+
+NO_BIAS = {
+    "check_class_weight_classifiers": "a class without weight keeps its direction, the mean of its samples, and no bias"
+}
+
+
+@parametrize_with_checks(
+    [EmbeddingNet(loss=loss, device="cpu", max_epochs=30, random_state=0) for loss in ("cosface", "center")],
+    expected_failed_checks=lambda net: NO_BIAS if net.loss == "cosface" else {},
+)
+def test_a_loss_that_classifies_makes_a_classifier(estimator, check):
+    check(estimator)
+
+
+def test_folds_are_stratified_and_scores_are_accuracies(iris):
+    X, y = iris
+    model = EmbeddingNet(loss="cosface", **QUICK | {"max_epochs": 40})
+    scores = cross_val_score(model, X, y, cv=3)
+    assert scores.min() > 0.9
+    assert_array_equal(scores, cross_val_score(model, X, y, cv=3, scoring="accuracy"))
+
+
+def test_a_classifier_is_one_by_what_was_fitted(iris):
+    model = EmbeddingNet(loss="triplet", **QUICK).fit(*iris).set_params(loss="cosface")
+    assert not hasattr(model, "predict")
+    model.fit(*iris).set_params(loss="triplet")
+    assert model.predict(iris[0]).shape == (150,)
+
+
+def test_points_of_two_dimensions_beside_the_embedding():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 4, 5)), np.repeat([0, 1, 2], 20)
+    model = EmbeddingNet(
+        loss="cosface", module=lambda: nn.Sequential(nn.Flatten(), nn.Linear(20, 6)), skip=1.0, max_epochs=2
+    ).fit(X, y)
+    assert model.transform(X).shape == (60, 26)
+    assert model.predict(X).shape == (60,)

@@ -5,7 +5,6 @@ the optimiser is fused.
 """
 
 import contextlib
-import copy
 import inspect
 import traceback
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from torch import nn
 
 from metricnets.deep._training.callbacks import Gradients, StopEarly, StopTraining, Watch, schedule
 from metricnets.deep._training.foreign import checked_callbacks, checked_loss, naming, own_optimizer
+from metricnets.deep._training.runtime import same_draws
 
 NOTHING = contextlib.nullcontext()
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
@@ -42,6 +42,7 @@ class Options:
     callbacks: tuple = ()
     device: str = "cpu"
     verbose: int = 0
+    generator: torch.Generator = torch.default_generator  # of what the loss draws
     of_others: bool = False  # whether modules, losses or optimisers are the user's own
 
 
@@ -89,11 +90,12 @@ class _Net(NeuralNet):
             self.optimizer_.step()
         return {"loss": loss, "y_pred": z}
 
+    def run_single_epoch(self, iterator, training, *args, **kwargs):
+        with NOTHING if training else same_draws(self.generator):  # of miners: epochs are compared
+            super().run_single_epoch(iterator, training, *args, **kwargs)
+
     def get_loss(self, y_pred, y_true, X=None, training=True):
-        criterion = self.criterion_
-        if not training and not isinstance(criterion, _Function):
-            criterion = copy.deepcopy(criterion)  # it may have a state, which validation should not change
-        loss = criterion(y_pred, y_true if self.device == "cpu" else y_true.to(self.device))
+        loss = self.criterion_(y_pred, y_true if self.device == "cpu" else y_true.to(self.device))
         is_scalar = isinstance(loss, torch.Tensor) and loss.ndim == 0 and (loss.requires_grad or not training)
         return loss if is_scalar else checked_loss(loss, training)
 
@@ -151,7 +153,7 @@ def train(module, criterion, parts, options):
         device=options.device,
         verbose=0,
     )
-    net.watch, net.of_others = watch, options.of_others
+    net.watch, net.of_others, net.generator = watch, options.of_others, options.generator
     try:
         net.fit(kept.rows)
     except KeyboardInterrupt:

@@ -90,10 +90,13 @@ class OnLabels(nn.Module):
         if not len(rows):
             return z.sum() * 0
         z, codes = z[rows], codes[rows]
-        with naming("miner", self.miner):
-            mined = () if self.miner is None else (self.miner(z, codes),)
-        with naming("loss", self.loss):
-            return self.loss(z, codes, *mined)
+        loss, miner = self.loss, self.miner
+        if not self.training:  # they may have a state, which validation should not change
+            loss, miner = copy.deepcopy((loss, miner))
+        with naming("miner", miner):
+            mined = () if miner is None else (miner(z, codes),)
+        with naming("loss", loss):
+            return loss(z, codes, *mined)
 
 
 def probabilities(module, z):

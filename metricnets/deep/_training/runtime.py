@@ -95,3 +95,14 @@ def randomness(seed, device, globally):
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(seed)
         yield torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed all devices there are
+
+
+@contextlib.contextmanager
+def same_draws(generator):
+    """Context in which a generator draws the same numbers every time; then it goes on as if it had drawn none."""
+    before = generator.get_state()
+    generator.manual_seed(0)
+    try:
+        yield
+    finally:
+        generator.set_state(before)
