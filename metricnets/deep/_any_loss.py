@@ -4,7 +4,6 @@ import copy
 from functools import partial
 from typing import Annotated
 
-import numpy as np
 import torch
 from sklearn.utils import column_or_1d
 from torch import nn
@@ -110,7 +109,7 @@ class AnyLoss(Supervised):
             )
         if is_module(resolved(self.loss)):
             self._check_on_labels()
-            y = column_or_1d(y, warn=True) if np.shape(y)[1:] == (1,) else y
+            y = column_or_1d(y, warn=True) if getattr(y, "shape", ())[1:] == (1,) else y
         elif self._two_views and self.sampler in ("pairs", "shuffled"):
             raise ValueError(
                 f"loss={self.loss!r} compares matched rows, and sampler={self.sampler!r} draws none; set 'matched'."

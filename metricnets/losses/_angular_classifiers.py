@@ -75,7 +75,7 @@ class ArcFace(CosineClassifier):
 def arcface(cosines: torch.Tensor, codes: torch.Tensor, margin: float, scale: float) -> torch.Tensor:
     """`ArcFace` of the cosines of embeddings and classes (n, n_classes)."""
     target = cosines.gather(1, codes[:, None])  # (n, 1)
-    sine = ((1 - target * target).clamp_min(0) + EPS).sqrt()
+    sine = (1 - target * target).clamp_min(EPS).sqrt()
     nearer = target * math.cos(margin) - sine * math.sin(margin)
     target = torch.where(target >= -math.cos(margin), nearer, target - margin * math.sin(margin))
     return F.cross_entropy(scale * replaced(cosines, codes, target), codes)

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from metricnets.losses._modules import CosineClassifier, replaced
+from metricnets.losses._modules import CosineClassifier, less_margin
 from metricnets.losses._ops import check_positive
 
 
@@ -114,5 +114,4 @@ class CosFace(CosineClassifier):
 
 def cosface(cosines: torch.Tensor, codes: torch.Tensor, margin: float, scale: float) -> torch.Tensor:
     """`CosFace` of the cosines of embeddings and classes (n, n_classes)."""
-    target = cosines.gather(1, codes[:, None]) - margin
-    return F.cross_entropy(scale * replaced(cosines, codes, target), codes)
+    return F.cross_entropy(scale * less_margin(cosines, codes, margin), codes)

@@ -4,7 +4,6 @@ from numbers import Integral
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from metricnets.losses._ops import precise, unit_rows
 
@@ -61,8 +60,8 @@ class CosineClassifier(ModuleLoss):
 
     def _cosines(self, z):
         """Cosines of embeddings (n, n_components) and all directions, (n, n_centers, n_classes)."""
-        directions = F.normalize(self.weight.to(z.dtype), dim=2).transpose(0, 1)  # (n_centers, n_classes, k)
-        return (unit_rows(z) @ directions.flatten(0, 1).T).unflatten(1, directions.shape[:2])
+        directions = self.weight.to(z.dtype).transpose(0, 1)  # (n_centers, n_classes, n_components)
+        return (unit_rows(z) @ unit_rows(directions.flatten(0, 1)).T).unflatten(1, directions.shape[:2])
 
     def _similarities(self, z):
         """Cosines of embeddings and the nearest direction of each class, (n, n_classes)."""
@@ -101,6 +100,11 @@ def class_means(z, codes, n_classes):
     counts = torch.bincount(codes, minlength=n_classes)
     sums = z.new_zeros(n_classes, z.shape[1]).index_add_(0, codes, z)
     return sums / counts.clamp_min(1)[:, None], counts > 0
+
+
+def less_margin(similarities, codes, margin):
+    """Similarities (n, n_classes) with those of the own class smaller by a margin."""
+    return similarities - torch.zeros_like(similarities).scatter_(1, codes[:, None], margin)
 
 
 def replaced(similarities, codes, targets):

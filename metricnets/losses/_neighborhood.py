@@ -67,9 +67,10 @@ def neighborhood(z: torch.Tensor, r: torch.Tensor, *, temperature: float = 1.0) 
     tensor(0.0245)
     """
     check_positive(temperature=temperature)
-    d2, pos = sqdist(z), similar(r)
+    d2 = sqdist(z)
     rivals = masked_logsumexp(d2, dissimilar(r), -1 / temperature)  # (n,)
-    return masked_mean(F.softplus(rivals - masked_logsumexp(d2, pos, -1 / temperature)), pos.sum(1) > 0)
+    r = similar(r)  # from here on only positives count
+    return masked_mean(F.softplus(rivals - masked_logsumexp(d2, r, -1 / temperature)), r.sum(1) > 0)
 
 
 def megm(z: torch.Tensor, r: torch.Tensor, *, temperature: float = 1.0) -> torch.Tensor:

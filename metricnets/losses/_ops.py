@@ -54,7 +54,7 @@ def sqdist(z: torch.Tensor) -> torch.Tensor:
 
 def dist(z: torch.Tensor) -> torch.Tensor:
     """Euclidean distances between all rows, (n, n), bounded away from 0, where the root is not differentiable."""
-    return (sqdist(z) + EPS).sqrt()
+    return sqdist(z).add_(EPS).sqrt_()
 
 
 class _UnitRows(torch.autograd.Function):
@@ -120,7 +120,7 @@ class _LogSumExp(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, mask, scale):
         kept = among(x, mask, scale)
-        largest, weights = kept.amax(-1), kept.softmax(-1)
+        largest, weights = kept.amax(-1), torch.softmax(kept, -1, out=kept)
         ctx.save_for_backward(weights, scale * (largest > torch.finfo(x.dtype).min / 2))
         return largest - weights.amax(-1).log()
 

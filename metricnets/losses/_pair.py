@@ -56,9 +56,9 @@ def contrastive(
     if not 0 <= positive_margin < margin:
         raise ValueError(f"positive_margin={positive_margin} should be at least 0 and below margin={margin}.")
     d = dist(z)
-    power = 2 if squared else 1
-    pull = (d - positive_margin).clamp_min(0) ** power
-    push = (margin - d).clamp_min(0) ** power
+    pull, push = (d - positive_margin).relu_(), (margin - d).relu_()
+    if squared:
+        pull, push = pull.square(), push.square()
     return masked_mean(pull, similar(r)) + masked_mean(push, dissimilar(r))
 
 

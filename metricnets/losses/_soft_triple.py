@@ -1,9 +1,10 @@
 """SoftTriple loss."""
 
 import torch
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from metricnets.losses._modules import CosineClassifier, check_count, replaced
+from metricnets.losses._modules import CosineClassifier, check_count, less_margin
 from metricnets.losses._ops import EPS, check_positive
 
 
@@ -70,14 +71,27 @@ class SoftTriple(CosineClassifier):
         self.temperature, self.margin, self.spread_weight = temperature, margin, weight
 
     def _similarities(self, z):
-        cosines = self._cosines(z)
-        return (cosines * (cosines / self.temperature).softmax(1)).sum(1)
+        return _SoftMaximum.apply(self._cosines(z), self.temperature)
 
     def _loss(self, z, codes):
-        similarities = self._similarities(z)
-        target = similarities.gather(1, codes[:, None]) - self.margin
-        loss = F.cross_entropy(self.scale * replaced(similarities, codes, target), codes)
+        loss = F.cross_entropy(self.scale * less_margin(self._similarities(z), codes, self.margin), codes)
         return loss + self.spread_weight * spread(self.weight.to(z.dtype)) if self.n_centers > 1 else loss
+
+
+class _SoftMaximum(torch.autograd.Function):
+    """S = Σ_k p_k x_k over the second dimension, p = softmax(x / γ), with the gradient p (1 + (x − S) / γ)."""
+
+    @staticmethod
+    def forward(ctx, x, temperature):
+        p = (x / temperature).softmax(1)
+        S = (p * x).sum(1)
+        ctx.save_for_backward((x - S[:, None]).div_(temperature).add_(1).mul_(p))
+        return S
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        return ctx.saved_tensors[0] * gradient[:, None], None
 
 
 def spread(centers: torch.Tensor) -> torch.Tensor:

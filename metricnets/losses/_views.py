@@ -6,17 +6,10 @@ The embeddings are n = 2m rows: rows i and m + i are two views of the same thing
 import torch
 from torch.nn import functional as F
 
-from metricnets.losses._ops import (
-    check_positive,
-    dissimilar,
-    masked_logsumexp,
-    masked_mean,
-    precise,
-    similar,
-    unit_rows,
-)
+from metricnets.losses._ops import among, check_positive, dissimilar, precise, similar, unit_rows
 
 EPS_VARIANCE = 1e-4
+IGNORED = -1  # target of a row whose match is not similar
 
 
 def info_nce(z: torch.Tensor, r: torch.Tensor, *, temperature: float = 0.05) -> torch.Tensor:
@@ -65,9 +58,9 @@ def info_nce(z: torch.Tensor, r: torch.Tensor, *, temperature: float = 0.05) -> 
     tensor(0.1269)
     """
     check_positive(temperature=temperature)
-    s, own = _similarities(z)
-    rivals = masked_logsumexp(torch.stack([s, s.T]), _negatives(r), 1 / temperature)  # (2, m)
-    return masked_mean(F.softplus(rivals - own / temperature), _matched(r))
+    s = _similarities(z)
+    there, back = [_cross_entropy(x, each, 1 / temperature) for x, each in zip((s, s.T), _across(r))]
+    return (there + back) / _matched(r).sum().clamp_min(1)
 
 
 def siglip(z: torch.Tensor, r: torch.Tensor, *, scale: float = 10.0, bias: float = -10.0) -> torch.Tensor:
@@ -117,11 +110,11 @@ def siglip(z: torch.Tensor, r: torch.Tensor, *, scale: float = 10.0, bias: float
     tensor(0.2539)
     """
     check_positive(scale=scale)
-    s, own = _similarities(z)
-    matched, neg = _matched(r), _negatives(r)
-    terms = (neg[0] + neg[1].T) * F.softplus(scale * s + bias)  # (m, m)
-    n_rows = (matched + neg.sum(2) > 0).sum()
-    return (terms.sum() + (matched * F.softplus(-scale * own - bias)).sum()) / n_rows.clamp_min(1)
+    s = _similarities(z)
+    matched, (there, back) = _matched(r), [_negatives(each) for each in _across(r)]
+    terms = (there + back.T) * F.softplus(scale * s + bias)  # (m, m)
+    n_rows = (matched + torch.stack([there.sum(1), back.sum(1)]) > 0).sum()
+    return (terms.sum() + (matched * F.softplus(-scale * s.diagonal() - bias)).sum()) / n_rows.clamp_min(1)
 
 
 def vicreg(
@@ -192,26 +185,30 @@ def vicreg(
 
 
 def _similarities(z):
-    """Cosines of the rows of the first view with those of the second, (m, m), and of each row with its match, (m,)."""
+    """Cosines of the rows of the first view with those of the second, (m, m)."""
     m = len(z) // 2
     unit = unit_rows(z)
-    s = unit[:m] @ unit[m : 2 * m].T
-    return s, s.diagonal()
+    return unit[:m] @ unit[m : 2 * m].T
+
+
+def _cross_entropy(s, r, scale):
+    """Σ −log softmax(scale · s) of the similar matches of the rows of one view, each among its negatives."""
+    targets = torch.arange(len(s), device=s.device).where(r.diagonal() > 0.5, IGNORED)
+    logits = among(s, dissimilar(r).fill_diagonal_(1), scale)
+    return F.cross_entropy(logits, targets, reduction="sum", ignore_index=IGNORED)
 
 
 def _across(r):
-    """Relation of the rows of each view with those of the other, (2, m, m)."""
+    """Relations of the rows of each view with those of the other, both (m, m)."""
     m = len(r) // 2
-    return torch.stack([r[:m, m : 2 * m], r[m : 2 * m, :m]])
+    return r[:m, m : 2 * m], r[m : 2 * m, :m]
 
 
 def _matched(r):
     """Mask of the rows of each view whose match is similar, (2, m)."""
-    return similar(_across(r).diagonal(dim1=1, dim2=2))
+    return similar(torch.stack([each.diagonal() for each in _across(r)]))
 
 
 def _negatives(r):
-    """Mask of the dissimilar pairs of the rows of each view with those of the other, matches left out, (2, m, m)."""
-    neg = dissimilar(_across(r))
-    neg.diagonal(dim1=1, dim2=2).zero_()
-    return neg
+    """Mask of the dissimilar pairs of rows of one view with rows of the other, matches left out, (m, m)."""
+    return dissimilar(r).fill_diagonal_(0)

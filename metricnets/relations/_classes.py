@@ -1,6 +1,6 @@
 """Relations of classes, and of labels in a hierarchy."""
 
-from metricnets.relations._types import Targets
+from metricnets.relations._types import Targets, indicator
 
 
 def same_class(y_a: Targets, y_b: Targets) -> Targets:
@@ -23,7 +23,7 @@ def same_class(y_a: Targets, y_b: Targets) -> Targets:
     array([[0., 0., 1.],
            [1., 1., 0.]])
     """
-    return (y_a[:, None] == y_b[None, :]) * 1.0  # (n_a, n_b)
+    return indicator(y_a[:, None] == y_b[None, :])  # (n_a, n_b)
 
 
 def known_class(y_a: Targets, y_b: Targets) -> Targets:
@@ -81,5 +81,5 @@ def hierarchy(y_a: Targets, y_b: Targets) -> Targets:
     >>> hierarchy(np.array([[0, 0, 0]]), np.array([[0, 0, 0], [0, 0, 1], [0, 1, 0], [1, 0, 0]]))
     array([[1.        , 0.66666667, 0.33333333, 0.        ]])
     """
-    agree = (y_a[:, None] == y_b[None, :]) * 1.0  # (n_a, n_b, L)
+    agree = indicator(y_a[:, None] == y_b[None, :])  # (n_a, n_b, L)
     return agree.cumprod(2).mean(2)

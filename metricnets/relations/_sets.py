@@ -1,6 +1,6 @@
 """Relations of label sets."""
 
-from metricnets.relations._types import Targets
+from metricnets.relations._types import Targets, indicator
 
 
 def hamming(y_a: Targets, y_b: Targets) -> Targets:
@@ -76,4 +76,4 @@ def shared_label(y_a: Targets, y_b: Targets) -> Targets:
     array([[1., 0.]])
     """
     y_a, y_b = y_a * 1.0, y_b * 1.0
-    return (y_a @ y_b.T > 0) * 1.0
+    return indicator(y_a @ y_b.T > 0)

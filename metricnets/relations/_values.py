@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from metricnets.relations._types import Targets
+from metricnets.relations._types import Targets, indicator
 
 
 def absolute(y_a: Targets, y_b: Targets) -> Targets:
@@ -61,4 +61,4 @@ class Tolerance:
 
     def __call__(self, y_a: Targets, y_b: Targets) -> Targets:
         y_a, y_b = (y[:, None] if y.ndim == 1 else y for y in (y_a, y_b))
-        return (abs(y_a[:, None] - y_b[None, :]) <= self.tolerance).all(2) * 1.0
+        return indicator((abs(y_a[:, None] - y_b[None, :]) <= self.tolerance).all(2))
