@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from metricnets._arrays import checked_array, count_rows, embeddings, lengths
+from metricnets._checks import check_count
 from metricnets._labels import plain, read
 from metricnets._neighbors import nearest_between, nearest_within
 from metricnets._params import check_instance
@@ -35,9 +36,9 @@ def hard_negatives(
         The samples.
     y : array-like of shape (n_samples,)
         Their classes.  Samples whose class is unknown, None or NaN, are left out.
-    n_pairs : int or None, default=100
+    n_pairs : int >= 1 or None, default=100
         Largest number of pairs to return; None for all.
-    n_neighbors : int, default=1
+    n_neighbors : int >= 1, default=1
         Largest number of hard negatives of each sample, the nearest ones.
 
     Returns
@@ -55,7 +56,7 @@ def hard_negatives(
     Raises
     ------
     ValueError
-        If the metric cannot embed X, or X and y differ in length.
+        If a number is not an integer from 1, the metric cannot embed X, or X and y differ in length.
 
     See Also
     --------
@@ -68,9 +69,9 @@ def hard_negatives(
     >>> pairs["query"], pairs["negative"], pairs["margin"].round(1)
     (array([4, 0, 1]), array([0, 4, 4]), array([9.6, 0.8, 0.2]))
     """
-    for name, value in (("n_pairs", n_pairs), ("n_neighbors", n_neighbors)):
-        if value is not None and value < 1:
-            raise ValueError(f"{name}={value} should be at least 1.")
+    check_count(n_neighbors=n_neighbors)
+    if n_pairs is not None:
+        check_count(n_pairs=n_pairs)
     z, codes = _embedded(metric, X), _codes(y)
     if len(codes) != len(z):
         raise ValueError(f"each sample should have a class: X has {len(z)} rows and y {len(codes)}.")

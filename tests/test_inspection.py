@@ -90,8 +90,10 @@ def test_coincident_samples_of_two_classes_are_hard_unless_one_of_the_own_class_
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n_pairs": 0}, "n_pairs=0 should be at least 1"),
-        ({"n_neighbors": 0}, "n_neighbors=0 should be at least 1"),
+        ({"n_pairs": 0}, "n_pairs=0 should be an integer from 1"),
+        ({"n_neighbors": 0}, "n_neighbors=0 should be an integer from 1"),
+        ({"n_pairs": 2.5}, "n_pairs=2.5 should be an integer from 1"),
+        ({"n_neighbors": "a"}, "n_neighbors='a' should be an integer from 1"),
         ({"y": [0, 1]}, "X has 45 rows and y 2"),
         ({"metric": LDA}, r"metric=LDA is a class; give an instance, LDA\(\)"),
         ({"metric": "euclidean"}, "metric='euclidean' should have transform"),

@@ -12,6 +12,8 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV, ParameterGrid, train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
+from test_loss_modules import made
+from test_loss_modules import sample as of_classes
 from test_losses import sample
 from torch.nn.functional import normalize
 
@@ -65,11 +67,42 @@ def test_they_are_parameters_like_others(loss):
         (losses.WeightedSum([(1.0, "npairs")]), "loss='npairs' is unknown.*'npair'"),
         (losses.Matryoshka("tripet", (2,)), "loss='tripet' is unknown.*'triplet'"),
         (losses.Matryoshka("triplet", (1, 2), (1.0,)), "weights=.* should have one weight for each of sizes="),
+        (losses.Matryoshka("triplet", (1, 2), ("a", 1.0)), "weight='a' should be a finite number"),
+        (losses.Matryoshka("triplet", ()), r"sizes=\(\) should be one or more integers from 1"),
+        (losses.Matryoshka("triplet", (0,)), r"sizes=\(0,\) should be one or more integers from 1"),
+        (losses.Matryoshka("triplet", (2, -1)), r"sizes=\(2, -1\) should be one or more integers from 1"),
+        (losses.Matryoshka("triplet", 2), "sizes=2 should be one or more integers from 1"),
+        (losses.Matryoshka("cosface", (2,)), r"loss=CosFace owns parameters; .* EmbeddingNet\(loss=CosFace\)"),
+        (losses.WeightedSum([]), r"terms=\[\] should have a weight and a loss for each term"),
+        (losses.WeightedSum([(None, "npair")]), "weight=None should be a finite number"),
+        (losses.WeightedSum([(1.0, 3)]), "loss=3 is unknown"),
+        (losses.WeightedSum([(1.0, losses.CosFace)]), "loss=CosFace owns parameters"),
+        (losses.WeightedSum([(1.0, partial(losses.CosFace, margin=0.2))]), "loss=CosFace owns parameters"),
+        (losses.WeightedSum([(1.0, losses.CosFace(3, 5))]), "loss=CosFace owns parameters"),
     ],
 )
 def test_messages(loss, message):
     with pytest.raises(ValueError, match=message):
         loss(*sample())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_first_columns_of_0_have_no_gradient(dtype):
+    z, r = sample(dtype=dtype)
+    z[:3, :2] = 0
+    z.requires_grad_()
+    losses.Matryoshka("npair", (2,))(z, r).backward()
+    assert z.grad.abs().max() < 100
+    assert not z.grad[:3].any()
+
+
+@pytest.mark.parametrize("name", losses.CATALOGUE)
+def test_a_loss_that_scales_embeddings_says_so(name):
+    is_module = isinstance(losses.CATALOGUE[name].loss, type)
+    loss, (z, targets) = (made(name, {}), of_classes()) if is_module else (getattr(losses, name), sample())
+    norms = torch.tensor(10 ** np.random.default_rng(0).uniform(-1, 1, size=(len(z), 1)))
+    if torch.isclose(loss(z * norms, targets), loss(z, targets)):
+        assert losses.CATALOGUE[name].unit_norm
 
 
 @pytest.mark.parametrize("name", losses.CATALOGUE)
@@ -80,14 +113,6 @@ def test_every_grid_is_taken(name):
     model = make_pipeline(quick("EmbeddingNet", max_epochs=1), KNeighborsClassifier(3))
     search = GridSearchCV(model, grid, cv=2).fit(X, y)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-
-
-def test_one_search_over_losses_and_their_parameters():
-    X, y = tiny_points()
-    model = make_pipeline(quick("EmbeddingNet", max_epochs=1), KNeighborsClassifier(3))
-    grids = [losses.grid(name, "embeddingnet__") for name in ("contrastive", "npair")]
-    search = GridSearchCV(model, grids, cv=2, n_jobs=2).fit(X, y)
-    assert len(search.cv_results_["params"]) == sum(len(grid["embeddingnet__loss_params"]) for grid in grids)
 
 
 def test_grid_names_a_loss_that_is_none():

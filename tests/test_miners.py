@@ -290,21 +290,6 @@ def test_semi_hard_triplets_have_neither_equal_distances_nor_the_whole_margin(se
     assert kept == naive_semi_hard(z, r.numpy(), margin=2.0)
 
 
-@pytest.mark.parametrize(
-    ("name", "options", "message"),
-    [
-        ("angular", {"angle": 90}, "angle=90 should be at least 0 and below 90"),
-        ("distance_weighted", {"cutoff": 1.5}, r"cutoff=1.5 should be above 0 and below nonzero_loss_cutoff=1.4"),
-        ("easy_positives", {"fraction": 0}, "fraction=0 should be above 0 and at most 1"),
-        ("flip_positives", {"probability": 1.5}, "probability=1.5 should be at least 0 and at most 1"),
-        ("semi_hard", {"margin": 0}, "margin=0 should be above 0"),
-    ],
-)
-def test_a_value_out_of_range_is_named(name, options, message):
-    with pytest.raises(ValueError, match=message):
-        mined(name, options, *sample())
-
-
 # ------------------------------------------------------------------------------------------------
 # Random ones.
 
@@ -381,7 +366,7 @@ def test_parameters_of_a_miner(miner):
     assert not np.array_equal(wide, narrow)
     with pytest.raises(ValueError, match=r"miner_params has 'margn', .* it takes margin. Did you mean 'margin'"):
         fitted(miner=miner, miner_params={"margn": 0.7})
-    with pytest.raises(ValueError, match="miner=semi_hard raised ValueError: margin=-1 should be above 0"):
+    with pytest.raises(ValueError, match="margin=-1 should be a finite number, above 0"):
         fitted(miner=miner, miner_params={"margin": -1})
 
 

@@ -42,18 +42,19 @@ def test_soft_triplet(select, squared):
     agree(losses.soft_triplet(z, r, select=select, squared=squared), reference(z, labels, mined))
 
 
-@pytest.mark.parametrize("margin", [1.0, 0.3])
-def test_lifted(margin):
+@pytest.mark.parametrize(("margin", "pos_margin"), [(1.0, 0.0), (0.3, 0.0), (0.5, 0.2)])
+def test_lifted(margin, pos_margin):
     z, labels, r = embeddings()
-    agree(losses.lifted(z, r, margin=margin), pml_losses.LiftedStructureLoss(margin, **as_ours())(z, labels))
+    reference = pml_losses.LiftedStructureLoss(margin, pos_margin, **as_ours())
+    agree(losses.lifted(z, r, margin=margin - pos_margin), reference(z, labels))
 
 
-@pytest.mark.parametrize("margin", [1.0, 0.3])
-def test_generalized_lifted(margin):
+@pytest.mark.parametrize(("margin", "pos_margin"), [(1.0, 0.0), (0.3, 0.0), (0.5, 0.2)])
+def test_generalized_lifted(margin, pos_margin):
     """Where every anchor has positives and negatives: theirs also averages over those that have not."""
     z, labels, r = embeddings()
-    reference = pml_losses.GeneralizedLiftedStructureLoss(margin, **as_ours())
-    agree(losses.generalized_lifted(z, r, margin=margin), reference(z, labels))
+    reference = pml_losses.GeneralizedLiftedStructureLoss(margin, pos_margin, **as_ours())
+    agree(losses.generalized_lifted(z, r, margin=margin - pos_margin), reference(z, labels))
 
 
 @pytest.mark.parametrize("angle", [45.0, 36.0])

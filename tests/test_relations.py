@@ -209,7 +209,7 @@ def test_tolerance_is_a_value_in_the_unit_of_the_targets():
     X, _ = tiny_points()
     age = 10 * X[:, 0]
     assert np.isfinite(quick("EmbeddingNet", relation=relation).fit(X, age).transform(X)).all()
-    with pytest.raises(ValueError, match="tolerance=-1 should be at least 0"):
+    with pytest.raises(ValueError, match="tolerance=-1 should be a finite number, at least 0"):
         Tolerance(-1)
 
 

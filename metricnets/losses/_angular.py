@@ -5,6 +5,7 @@ import math
 import torch
 from torch.nn import functional as F
 
+from metricnets._checks import check_real
 from metricnets.losses._ops import cosines, dissimilar, masked_logsumexp, masked_mean
 
 
@@ -25,8 +26,8 @@ def angular(z: torch.Tensor, r: torch.Tensor, *, angle: float = 45.0) -> torch.T
         Embeddings.
     r : tensor of shape (n, n)
         Relation; > 0.5 is similar, NaN is unknown.
-    angle : float, default=45.0
-        α in degrees, between 0 and 90.  The paper has 36 to 55.
+    angle : float in (0, 90), default=45.0
+        α in degrees.  The paper has 36 to 55.
 
     Returns
     -------
@@ -52,8 +53,7 @@ def angular(z: torch.Tensor, r: torch.Tensor, *, angle: float = 45.0) -> torch.T
     >>> angular(z, r)  # log(1 + exp(4 · 0 - 4 · 1)), for either pair
     tensor(0.0181)
     """
-    if not 0 < angle < 90:
-        raise ValueError(f"angle={angle!r} should be in degrees, above 0 and below 90; the default is 45.")
+    check_real("angle", angle, "an angle in degrees", above=0, below=90)
     slope = math.tan(math.radians(angle)) ** 2
     s, neg = cosines(z), dissimilar(r)
     a, p = (r > 0.5).nonzero(as_tuple=True)

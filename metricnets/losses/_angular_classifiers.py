@@ -5,8 +5,9 @@ import math
 import torch
 from torch.nn import functional as F
 
-from metricnets.losses._modules import CosineClassifier, check_count, replaced
-from metricnets.losses._ops import EPS, check_positive, precise
+from metricnets._checks import check_count, check_positive, check_real
+from metricnets.losses._modules import CosineClassifier, replaced
+from metricnets.losses._ops import EPS, precise
 
 
 class ArcFace(CosineClassifier):
@@ -30,7 +31,8 @@ class ArcFace(CosineClassifier):
         Directions of each class, its sub-centres.  With several, rows that are labelled wrongly or look different may
         gather at one of their own; 3 in the paper.
     generator : torch.Generator or None, default=None
-        Generator of the initial directions; None is PyTorch's global one.
+        Generator of the initial directions; None is PyTorch's global one.  ``EmbeddingNet`` starts them at
+        the class means of its embeddings before training.
 
     See Also
     --------
@@ -62,9 +64,8 @@ class ArcFace(CosineClassifier):
         generator: torch.Generator | None = None,
     ) -> None:
         check_positive(scale=scale)
-        check_count("n_centers", n_centers)
-        if not 0 <= margin <= math.pi:
-            raise ValueError(f"margin={margin!r} should be an angle in radians, from 0 to π; 28.6 degrees are 0.5.")
+        check_count(n_centers=n_centers)
+        check_real("margin", margin, "an angle in radians (0.5 is 28.6 degrees)", at_least=0, at_most=math.pi)
         super().__init__(n_components, n_classes, scale, generator, n_centers)
         self.margin = margin
 
@@ -103,7 +104,8 @@ class SphereFace(CosineClassifier):
     scale : float > 0, default=16.0
         The factor s; 1 in the paper, whose embeddings have norms of any size.
     generator : torch.Generator or None, default=None
-        Generator of the initial directions; None is PyTorch's global one.
+        Generator of the initial directions; None is PyTorch's global one.  ``EmbeddingNet`` starts them at
+        the class means of its embeddings before training.
 
     See Also
     --------
@@ -132,7 +134,7 @@ class SphereFace(CosineClassifier):
         generator: torch.Generator | None = None,
     ) -> None:
         check_positive(scale=scale)
-        check_count("margin", margin)
+        check_count(margin=margin)
         super().__init__(n_components, n_classes, scale, generator)
         self.margin = margin
 

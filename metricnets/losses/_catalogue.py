@@ -171,7 +171,7 @@ CATALOGUE = {
     "hierarchical_triplet": Entry(
         HierarchicalTriplet,
         "classes",
-        False,
+        True,
         {"margin": [0.05, 0.1, 0.2, 0.5]},
         "Ge, ECCV 2018",
         "Many classes, some of which are much more similar than others.",
@@ -405,10 +405,11 @@ def grid(loss: str, prefix: str = "") -> dict[str, list]:
     Examples
     --------
     >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from sklearn.pipeline import make_pipeline
     >>> from metricnets import EmbeddingNet, losses
-    >>> losses.grid("npair")["loss_params"][0]
-    {'temperature': 0.05}
-    >>> search = GridSearchCV(EmbeddingNet(), [losses.grid("npair"), losses.grid("triplet")])
+    >>> grids = [losses.grid(name, prefix="embeddingnet__") for name in ("npair", "triplet")]
+    >>> search = GridSearchCV(make_pipeline(EmbeddingNet(), KNeighborsClassifier()), grids)
     """
     check_option("loss", loss, [*CATALOGUE])
     entry = CATALOGUE[loss]

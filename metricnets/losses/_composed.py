@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-from torch.nn import functional as F
+from torch import nn
 
+from metricnets._checks import check_counts, check_real
 from metricnets.exceptions import check_option
 from metricnets.losses._catalogue import CATALOGUE
+from metricnets.losses._ops import unit_rows
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -25,7 +28,8 @@ class WeightedSum:
     Raises
     ------
     ValueError
-        When it is called, if a name is unknown, or is that of a module.
+        When it is called, if there are no terms, a weight is not a number, a name is unknown, or a loss owns
+        parameters.
 
     Examples
     --------
@@ -38,7 +42,9 @@ class WeightedSum:
     terms: Sequence[tuple[float, str | Loss]]
 
     def __call__(self, z: torch.Tensor, r: torch.Tensor) -> torch.Tensor:
-        return sum(weight * _function(loss)(z, r) for weight, loss in self.terms)
+        if not len(self.terms):
+            raise ValueError(f"terms={self.terms!r} should have a weight and a loss for each term, as (1.0, 'npair').")
+        return _weighted_sum((weight, _function(loss)(z, r)) for weight, loss in self.terms)
 
 
 @dataclass
@@ -52,7 +58,7 @@ class Matryoshka:
     ----------
     loss : str or callable
         The name of a loss that is a function, or a function of z and r.
-    sizes : sequence of int
+    sizes : sequence of int >= 1
         Numbers of columns k; a k beyond the columns of z is all of them.
     weights : sequence of float or None, default=None
         Weights wₖ; None is 1 for each.
@@ -62,7 +68,8 @@ class Matryoshka:
     Raises
     ------
     ValueError
-        When it is called, if the name is unknown or that of a module, or there is not one weight for each size.
+        When it is called, if the name is unknown, the loss owns parameters, ``sizes`` is empty or has others than
+        integers from 1, or there is not one weight for each size.
 
     References
     ----------
@@ -80,16 +87,34 @@ class Matryoshka:
     normalize: bool = True
 
     def __call__(self, z: torch.Tensor, r: torch.Tensor) -> torch.Tensor:
-        loss, weights = _function(self.loss), self.weights or [1.0] * len(self.sizes)
+        check_counts(sizes=self.sizes)
+        loss, weights = _function(self.loss), [1.0] * len(self.sizes) if self.weights is None else self.weights
         if len(weights) != len(self.sizes):
             raise ValueError(f"weights={self.weights} should have one weight for each of sizes={self.sizes}.")
-        parts = [F.normalize(z[:, :k]) if self.normalize else z[:, :k] for k in self.sizes]
-        return sum(weight * loss(part, r) for weight, part in zip(weights, parts))
+        parts = [unit_rows(z[:, :k]) if self.normalize else z[:, :k] for k in self.sizes]
+        return _weighted_sum((weight, loss(part, r)) for weight, part in zip(weights, parts))
+
+
+def _weighted_sum(terms):
+    """The sum of values, each with its weight."""
+    total = 0
+    for weight, value in terms:
+        check_real("weight", weight)
+        total = total + weight * value
+    return total
 
 
 def _function(loss: str | Loss) -> Loss:
-    """The function of a name."""
-    if callable(loss):
-        return loss
-    check_option("loss", loss, [name for name, entry in CATALOGUE.items() if not isinstance(entry.loss, type)])
-    return CATALOGUE[loss].loss
+    """The function of a name, or a function; a loss that owns parameters, which nothing would train, is refused."""
+    functions = [name for name, entry in CATALOGUE.items() if not isinstance(entry.loss, type)]
+    found = CATALOGUE[loss].loss if isinstance(loss, str) and loss in CATALOGUE else loss
+    if not callable(found):
+        check_option("loss", loss, functions)
+    made = found.func if isinstance(found, partial) else found
+    if isinstance(made, (type, nn.Module)):
+        name = getattr(made, "__name__", type(made).__name__)
+        raise ValueError(
+            f"loss={name} owns parameters; it is trained as EmbeddingNet(loss={name}), and here the loss should be a "
+            f"function of z and r, as {', '.join(map(repr, functions))}."
+        )
+    return found

@@ -3,8 +3,8 @@
 import torch
 from torch.nn import functional as F
 
+from metricnets._checks import check_not_negative, check_positive
 from metricnets.losses._modules import CosineClassifier, less_margin
-from metricnets.losses._ops import check_positive
 
 
 class NormalizedSoftmax(CosineClassifier):
@@ -24,7 +24,8 @@ class NormalizedSoftmax(CosineClassifier):
     temperature : float > 0, default=0.05
         The temperature T.  With smaller values the nearest classes have more weight.
     generator : torch.Generator or None, default=None
-        Generator of the initial directions; None is PyTorch's global one.
+        Generator of the initial directions; None is PyTorch's global one.  ``EmbeddingNet`` starts them at
+        the class means of its embeddings before training.
 
     See Also
     --------
@@ -70,12 +71,13 @@ class CosFace(CosineClassifier):
         Dimension of the embeddings.
     n_classes : int
         Number of classes.
-    margin : float, default=0.35
+    margin : float >= 0, default=0.35
         The margin m of the cosine.
     scale : float > 0, default=64.0
         The factor s of cosines.  With larger values the nearest classes have more weight.
     generator : torch.Generator or None, default=None
-        Generator of the initial directions; None is PyTorch's global one.
+        Generator of the initial directions; None is PyTorch's global one.  ``EmbeddingNet`` starts them at
+        the class means of its embeddings before training.
 
     See Also
     --------
@@ -105,6 +107,7 @@ class CosFace(CosineClassifier):
         generator: torch.Generator | None = None,
     ) -> None:
         check_positive(scale=scale)
+        check_not_negative(margin=margin)
         super().__init__(n_components, n_classes, scale, generator)
         self.margin = margin
 

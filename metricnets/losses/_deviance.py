@@ -3,7 +3,8 @@
 import torch
 from torch.nn import functional as F
 
-from metricnets.losses._ops import check_positive, cosines, dissimilar, masked_mean, similar
+from metricnets._checks import check_positive, check_real
+from metricnets.losses._ops import cosines, dissimilar, masked_mean, similar
 
 
 def binomial_deviance(
@@ -23,12 +24,12 @@ def binomial_deviance(
         Embeddings.
     r : tensor of shape (n, n)
         Relation; > 0.5 is similar, NaN is unknown.
-    sharpness : float, default=2.0
-        α > 0; with larger values the loss is closer to a hinge.
-    threshold : float, default=0.5
-        β between −1 and 1, the cosine that separates similar from dissimilar pairs.
-    negative_weight : float, default=1.0
-        c > 0, the weight of dissimilar pairs.
+    sharpness : float > 0, default=2.0
+        α; with larger values the loss is closer to a hinge.
+    threshold : float in [−1, 1], default=0.5
+        β, the cosine that separates similar from dissimilar pairs.
+    negative_weight : float > 0, default=1.0
+        c, the weight of dissimilar pairs.
 
     Returns
     -------
@@ -37,7 +38,7 @@ def binomial_deviance(
     Raises
     ------
     ValueError
-        If ``sharpness`` or ``negative_weight`` is not above 0.
+        If ``sharpness`` or ``negative_weight`` is not above 0, or ``threshold`` not in [−1, 1].
 
     See Also
     --------
@@ -55,6 +56,7 @@ def binomial_deviance(
     tensor(0.3133)
     """
     check_positive(sharpness=sharpness, negative_weight=negative_weight)
+    check_real("threshold", threshold, "a cosine", at_least=-1, at_most=1)
     pos, neg = similar(r), dissimilar(r)
     terms = F.softplus(sharpness * (pos - neg) * (threshold - cosines(z)))
     return masked_mean(terms, pos) + negative_weight * masked_mean(terms, neg)

@@ -3,7 +3,8 @@
 import torch
 from torch.nn import functional as F
 
-from metricnets.losses._ops import check_positive, cosines, dissimilar, precise, similar, sqdist, unit_rows
+from metricnets._checks import check_positive
+from metricnets.losses._ops import cosines, dissimilar, precise, similar, sqdist, unit_rows
 
 
 def cosent(z: torch.Tensor, r: torch.Tensor, *, scale: float = 20.0) -> torch.Tensor:

@@ -5,7 +5,8 @@ import torch
 from scipy.cluster.hierarchy import cophenet, linkage
 from scipy.spatial.distance import squareform
 
-from metricnets.losses._modules import ModuleLoss, check_count, class_means, pairs_of
+from metricnets._checks import check_count, check_not_negative, check_real
+from metricnets.losses._modules import ModuleLoss, class_means, pairs_of
 from metricnets.losses._ops import masked_mean, sqdist, unit_rows
 
 
@@ -64,8 +65,9 @@ class HierarchicalTriplet(ModuleLoss):
         n_calls: int = 20,
         momentum: float = 0.9,
     ) -> None:
-        check_count("n_levels", n_levels)
-        check_count("n_calls", n_calls)
+        check_not_negative(margin=margin)
+        check_count(n_levels=n_levels, n_calls=n_calls)
+        check_real("momentum", momentum, at_least=0, below=1)
         super().__init__()
         self.margin, self.n_levels, self.n_calls, self.momentum = margin, n_levels, n_calls, momentum
         self.register_buffer("means", torch.zeros(n_classes, n_components, device="cpu", dtype=torch.float32))

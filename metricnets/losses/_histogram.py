@@ -2,7 +2,8 @@
 
 import torch
 
-from metricnets.losses._ops import EPS, check_positive, cosines, dissimilar, masked_mean, similar
+from metricnets._checks import check_count
+from metricnets.losses._ops import EPS, cosines, dissimilar, masked_mean, similar
 
 
 def fast_ap(z: torch.Tensor, r: torch.Tensor, *, n_bins: int = 10) -> torch.Tensor:
@@ -31,7 +32,7 @@ def fast_ap(z: torch.Tensor, r: torch.Tensor, *, n_bins: int = 10) -> torch.Tens
     Raises
     ------
     ValueError
-        If ``n_bins`` is not above 0.
+        If ``n_bins`` is not an integer from 1.
 
     See Also
     --------
@@ -49,7 +50,7 @@ def fast_ap(z: torch.Tensor, r: torch.Tensor, *, n_bins: int = 10) -> torch.Tens
     >>> fast_ap(z, r)  # of two nearest samples, one is similar
     tensor(0.5000)
     """
-    check_positive(n_bins=n_bins)
+    check_count(n_bins=n_bins)
     pos, neg = similar(r), dissimilar(r)
     place = ((1 - cosines(z)) * (n_bins / 2)).clamp(0, n_bins)  # in bins
     left = place.detach().floor()

@@ -2,6 +2,7 @@
 
 import torch
 
+from metricnets._checks import check_real
 from metricnets.losses._ops import dissimilar, dist, masked_logsumexp, masked_mean, similar
 
 
@@ -25,6 +26,11 @@ def lifted(z: torch.Tensor, r: torch.Tensor, *, margin: float = 1.0) -> torch.Te
     -------
     loss : tensor of shape ()
 
+    Raises
+    ------
+    ValueError
+        If ``margin`` is not a finite number.
+
     See Also
     --------
     generalized_lifted : Compares all positives of an anchor at once.
@@ -42,6 +48,7 @@ def lifted(z: torch.Tensor, r: torch.Tensor, *, margin: float = 1.0) -> torch.Te
     >>> lifted(z, r)  # (log(exp(1 - 3) + exp(1 - 2)) + 1)² / 2
     tensor(0.0491)
     """
+    check_real("margin", margin)
     d = dist(z)
     rivals = margin + masked_logsumexp(d, dissimilar(r), -1)  # (n,)
     i, j = (r > 0.5).nonzero(as_tuple=True)
@@ -69,6 +76,11 @@ def generalized_lifted(z: torch.Tensor, r: torch.Tensor, *, margin: float = 1.0)
     -------
     loss : tensor of shape ()
 
+    Raises
+    ------
+    ValueError
+        If ``margin`` is not a finite number.
+
     See Also
     --------
     lifted : Compares one positive pair at a time.
@@ -86,6 +98,7 @@ def generalized_lifted(z: torch.Tensor, r: torch.Tensor, *, margin: float = 1.0)
     >>> generalized_lifted(z, r, margin=2.5)  # the mean of [1 + 2.5 - 3]₊ and [1 + 2.5 - 2]₊
     tensor(1.)
     """
+    check_real("margin", margin)
     d, pos, neg = dist(z), similar(r), dissimilar(r)
     terms = masked_logsumexp(d, pos) + margin + masked_logsumexp(d, neg, -1)  # (n,)
     return masked_mean(terms.clamp_min(0), pos.any(1) & neg.any(1))

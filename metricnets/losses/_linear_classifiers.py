@@ -3,8 +3,10 @@
 import torch
 from torch.nn import functional as F
 
-from metricnets.losses._modules import ModuleLoss, class_means, drawn, pairs_of
-from metricnets.losses._ops import check_positive, dist, masked_mean, precise
+from metricnets._checks import check_not_negative, check_positive
+from metricnets.losses._modules import ModuleLoss, class_means, drawn
+from metricnets.losses._ops import precise
+from metricnets.losses._pair import contrastive
 
 
 class LinearClassifier(ModuleLoss):
@@ -50,7 +52,8 @@ class Center(LinearClassifier):
     weight : float >= 0, default=0.01
         The weight λ of the distances to the centres.
     generator : torch.Generator or None, default=None
-        Generator of the initial weights and centres; None is PyTorch's global one.
+        Generator of the initial weights and centres; None is PyTorch's global one.  ``EmbeddingNet`` starts the centres
+        at the class means of its embeddings before training.
 
     See Also
     --------
@@ -76,6 +79,7 @@ class Center(LinearClassifier):
         weight: float = 0.01,
         generator: torch.Generator | None = None,
     ) -> None:
+        check_not_negative(weight=weight)
         super().__init__(n_components, n_classes, generator)
         self.center_weight = weight
         self.centers = drawn((n_classes, n_components), generator)
@@ -144,6 +148,7 @@ class DeepID2(LinearClassifier):
         generator: torch.Generator | None = None,
     ) -> None:
         check_positive(margin=margin)
+        check_not_negative(weight=weight)
         super().__init__(n_components, n_classes, generator)
         self.pair_weight, self.margin = weight, margin
 
@@ -153,5 +158,5 @@ class DeepID2(LinearClassifier):
 
 def verification(z: torch.Tensor, codes: torch.Tensor, margin: float) -> torch.Tensor:
     """The contrastive part of `DeepID2`, of embeddings (n, n_components) and codes (n,)."""
-    d, (similar, dissimilar) = dist(z), pairs_of(codes, z.dtype)
-    return (masked_mean(d.square(), similar) + masked_mean((margin - d).clamp_min(0).square(), dissimilar)) / 2
+    r = (codes[:, None] == codes).to(z.dtype).fill_diagonal_(torch.nan)
+    return contrastive(z, r, margin=margin, squared=True) / 2

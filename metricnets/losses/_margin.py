@@ -3,8 +3,10 @@
 import torch
 from torch import nn
 
+from metricnets._checks import check_not_negative, check_positive
 from metricnets.losses._modules import ModuleLoss, pairs_of
 from metricnets.losses._ops import dist, unit_rows
+from metricnets.losses._sphere import FURTHEST, NEAREST, log_density
 
 
 class Margin(ModuleLoss):
@@ -66,6 +68,8 @@ class Margin(ModuleLoss):
         weight: float = 1.0,
         distance_weighted: bool = True,
     ) -> None:
+        check_not_negative(margin=margin, weight=weight)
+        check_positive(beta=beta)
         super().__init__()
         self.margin, self.start, self.penalty_weight, self.distance_weighted = margin, beta, weight, distance_weighted
         self.beta = nn.Parameter(torch.full((n_classes if per_class else 1,), beta, device="cpu", dtype=torch.float32))
@@ -109,9 +113,8 @@ def margin_loss(
 
 def inverse_density(d: torch.Tensor, dissimilar: torch.Tensor, n_components: int) -> torch.Tensor:
     """Probabilities (n, n) with which distance-weighted sampling draws a negative of an anchor, a row; 0 of none."""
-    near = d.clamp(0.5, 1.4)
-    log_density = (n_components - 2) * near.log() + (n_components - 3) / 2 * (1 - near**2 / 4).log()
-    eligible = dissimilar * (d < 1.4)
-    log_weights = torch.where(eligible > 0, -log_density, -torch.inf)
+    eligible = dissimilar * (d < FURTHEST)
+    log_weights = -log_density(d.clamp(NEAREST, FURTHEST), n_components)
+    log_weights = torch.where(eligible > 0, log_weights, -torch.inf)
     weights = eligible * (log_weights - log_weights.amax(1, keepdim=True).clamp_min(-1e30)).exp()
     return weights / weights.sum(1, keepdim=True).clamp_min(1)

@@ -1,7 +1,5 @@
 """Base classes of the losses that own learnt parameters, functions of embeddings and class codes."""
 
-from numbers import Integral
-
 import torch
 from torch import nn
 
@@ -110,12 +108,6 @@ def less_margin(similarities, codes, margin):
 def replaced(similarities, codes, targets):
     """Similarities (n, n_classes) with those of the own class replaced by ``targets`` (n, 1)."""
     return similarities.scatter(1, codes[:, None], targets)
-
-
-def check_count(name, value):
-    """Raise ValueError unless a parameter is an integer from 1."""
-    if not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name}={value!r} should be an integer from 1.")
 
 
 def pairs_of(codes, dtype):

@@ -3,9 +3,9 @@
 import torch
 from torch.nn import functional as F
 
+from metricnets._checks import check_positive
 from metricnets.losses._ops import (
     among,
-    check_positive,
     dissimilar,
     known,
     masked_logsumexp,

@@ -142,13 +142,6 @@ def masked_mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return torch.dot(values.reshape(-1), mask.reshape(-1)) / mask.sum().clamp_min(1)
 
 
-def check_positive(**parameters: float) -> None:
-    """Raise ValueError unless all parameters are above 0."""
-    for name, value in parameters.items():
-        if not value > 0:
-            raise ValueError(f"{name}={value!r} should be above 0.")
-
-
 def triplets(
     d: torch.Tensor, r: torch.Tensor, select: str, margin: float = torch.inf
 ) -> tuple[torch.Tensor, torch.Tensor]:

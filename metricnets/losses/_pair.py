@@ -3,6 +3,7 @@
 import torch
 from torch.nn import functional as F
 
+from metricnets._checks import check_positive, check_real
 from metricnets.losses._ops import dissimilar, dist, masked_mean, precise, similar, sqdist
 
 
@@ -20,9 +21,9 @@ def contrastive(
         Embeddings.
     r : tensor of shape (n, n)
         Relation; > 0.5 is similar, NaN is unknown.
-    positive_margin : float, default=0.0
-        τ₁ >= 0: similar pairs with a smaller distance have no loss.
-    margin : float, default=1.0
+    positive_margin : float >= 0, default=0.0
+        τ₁: similar pairs with a smaller distance have no loss.
+    margin : float > 0, default=1.0
         τ₂ > τ₁: dissimilar pairs with a larger distance have no loss.
     squared : bool, default=False
         Whether to square the hinges, as in DrLIM; otherwise equation (4) of Lu et al.
@@ -53,6 +54,8 @@ def contrastive(
     >>> contrastive(z, r)
     tensor(0.2500)
     """
+    check_positive(margin=margin)
+    check_real("positive_margin", positive_margin)
     if not 0 <= positive_margin < margin:
         raise ValueError(f"positive_margin={positive_margin} should be at least 0 and below margin={margin}.")
     d = dist(z)
@@ -83,13 +86,13 @@ def logistic_pair(
         Embeddings.
     r : tensor of shape (n, n)
         Relation; > 0.5 is similar, NaN is unknown.
-    margin : float, default=3.0
+    margin : float > 0, default=3.0
         The threshold τ of squared distances, above γ.
-    gap : float, default=1.0
-        γ >= 0, half the width of the gap between similar and dissimilar pairs; 1 in the paper.  0 only asks for the
+    gap : float >= 0, default=1.0
+        γ, half the width of the gap between similar and dissimilar pairs; 1 in the paper.  0 only asks for the
         right side of τ, which suits embeddings of unit norm, whose d² is at most 4.
-    sharpness : float, default=1.0
-        β > 0; with larger values g is closer to a hinge.
+    sharpness : float > 0, default=1.0
+        β; with larger values g is closer to a hinge.
     balanced : bool, default=False
         Whether similar and dissimilar pairs have the same total weight, as in the paper's training sets, where
         there are equally many.  Otherwise all pairs have the same weight.
@@ -101,7 +104,7 @@ def logistic_pair(
     Raises
     ------
     ValueError
-        Unless 0 <= gap < margin.
+        Unless 0 <= gap < margin, and sharpness > 0.
 
     See Also
     --------
@@ -120,6 +123,7 @@ def logistic_pair(
     tensor(0.0635)
     """
     check_gap(margin, gap)
+    check_positive(sharpness=sharpness)
     return logistic(
         sqdist(z), similar(r), dissimilar(r), margin=margin, gap=gap, sharpness=sharpness, balanced=balanced
     )
@@ -127,6 +131,8 @@ def logistic_pair(
 
 def check_gap(margin: float, gap: float) -> None:
     """Raise ValueError unless 0 <= gap < margin."""
+    check_positive(margin=margin)
+    check_real("gap", gap)
     if not 0 <= gap < margin:
         raise ValueError(
             f"gap={gap} should be at least 0 and below margin={margin}: similar pairs should have d² < margin - gap, "
@@ -164,13 +170,18 @@ def alignment(z: torch.Tensor, r: torch.Tensor, *, scale: float = 2.0) -> torch.
         Embeddings.
     r : tensor of shape (n, n)
         Relation in [0, 1]; NaN is unknown.
-    scale : float, default=2.0
+    scale : float > 0, default=2.0
         Target squared distance of pairs with r = 0.  Embeddings of unit norm can reach 4; with
         many classes, which cannot all be opposite to each other, they can reach 2 (orthogonal).
 
     Returns
     -------
     loss : tensor of shape ()
+
+    Raises
+    ------
+    ValueError
+        If ``scale`` is not above 0.
 
     See Also
     --------
@@ -186,6 +197,7 @@ def alignment(z: torch.Tensor, r: torch.Tensor, *, scale: float = 2.0) -> torch.
     >>> alignment(z, r)
     tensor(1.)
     """
+    check_positive(scale=scale)
     known = similar(r) + dissimilar(r)
     error = sqdist(z) - (scale * (1 - precise(r))).nan_to_num(0.0)
     return masked_mean(error**2, known) / 4

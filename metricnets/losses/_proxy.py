@@ -3,8 +3,8 @@
 import torch
 from torch.nn import functional as F
 
+from metricnets._checks import check_not_negative, check_positive
 from metricnets.losses._modules import CosineClassifier
-from metricnets.losses._ops import check_positive
 
 
 class ProxyNCA(CosineClassifier):
@@ -25,7 +25,8 @@ class ProxyNCA(CosineClassifier):
     temperature : float > 0, default=0.111
         The temperature T, 1/9 in the paper.  With smaller values the nearest proxies have more weight.
     generator : torch.Generator or None, default=None
-        Generator of the initial proxies; None is PyTorch's global one.
+        Generator of the initial proxies; None is PyTorch's global one.  ``EmbeddingNet`` starts them at
+        the class means of its embeddings before training.
 
     See Also
     --------
@@ -73,12 +74,13 @@ class ProxyAnchor(CosineClassifier):
         Dimension of the embeddings.
     n_classes : int
         Number of classes.
-    margin : float, default=0.1
+    margin : float >= 0, default=0.1
         The margin δ of the cosines.
     scale : float > 0, default=32.0
         The factor α.  With larger values the hardest embeddings have more weight.
     generator : torch.Generator or None, default=None
-        Generator of the initial proxies; None is PyTorch's global one.
+        Generator of the initial proxies; None is PyTorch's global one.  ``EmbeddingNet`` starts them at
+        the class means of its embeddings before training.
 
     See Also
     --------
@@ -106,6 +108,7 @@ class ProxyAnchor(CosineClassifier):
         generator: torch.Generator | None = None,
     ) -> None:
         check_positive(scale=scale)
+        check_not_negative(margin=margin)
         super().__init__(n_components, n_classes, scale, generator)
         self.margin = margin
 

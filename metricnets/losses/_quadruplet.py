@@ -3,6 +3,7 @@
 import torch
 from torch.nn import functional as F
 
+from metricnets._checks import check_not_negative
 from metricnets.losses._ops import dist, masked_mean, sqdist, triplets
 
 
@@ -22,7 +23,7 @@ def quadruplet(z: torch.Tensor, r: torch.Tensor, *, margin: float = 1.0, squared
         Embeddings.
     r : tensor of shape (n, n)
         Relation; greater is more similar, NaN is unknown.
-    margin : float, default=1.0
+    margin : float >= 0, default=1.0
         The margin δ.
     squared : bool, default=False
         Whether d is the squared distance, as the paper's, which are linear in the metric.
@@ -30,6 +31,11 @@ def quadruplet(z: torch.Tensor, r: torch.Tensor, *, margin: float = 1.0, squared
     Returns
     -------
     loss : tensor of shape ()
+
+    Raises
+    ------
+    ValueError
+        If ``margin`` is below 0.
 
     See Also
     --------
@@ -47,6 +53,7 @@ def quadruplet(z: torch.Tensor, r: torch.Tensor, *, margin: float = 1.0, squared
     >>> quadruplet(z, r, margin=1.5)  # the mean of 1.5 + 1 - 2, 1.5 + 2 - 3 and [1.5 + 1 - 3]₊
     tensor(0.3333)
     """
+    check_not_negative(margin=margin)
     d = sqdist(z) if squared else dist(z)
     weights, n_active, n_quadruplets = _active_quadruplets(d.detach(), r, margin)
     return _mean_hinge(d, weights, margin, n_active, n_quadruplets)
@@ -71,9 +78,9 @@ def two_margin_quadruplet(
         Embeddings.
     r : tensor of shape (n, n)
         Relation; > 0.5 is similar, NaN is unknown.
-    margin : float, default=1.0
+    margin : float >= 0, default=1.0
         The margin τ₁ of triplets.
-    pair_margin : float, default=0.5
+    pair_margin : float >= 0, default=0.5
         The margin τ₂ of pairs without a common sample; smaller than τ₁ in the paper.
     squared : bool, default=False
         Whether d is the squared distance.
@@ -81,6 +88,11 @@ def two_margin_quadruplet(
     Returns
     -------
     loss : tensor of shape ()
+
+    Raises
+    ------
+    ValueError
+        If a margin is below 0.
 
     See Also
     --------
@@ -99,6 +111,7 @@ def two_margin_quadruplet(
     >>> two_margin_quadruplet(z, r)  # no triplet has a loss; 0.5 + (1 - 0) - (3.25 - 3)
     tensor(1.2500)
     """
+    check_not_negative(margin=margin, pair_margin=pair_margin)
     d = sqdist(z) if squared else dist(z)
     r = _without_order(r).round()
     weights, n_active, n_quadruplets = _active_quadruplets(d.detach(), r, pair_margin)

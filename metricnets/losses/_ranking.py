@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import torch
 from torch.autograd.function import once_differentiable
 
-from metricnets.losses._ops import check_positive, cosines, masked_mean
+from metricnets._checks import check_counts, check_positive
+from metricnets.losses._ops import cosines, masked_mean
 
 CHUNK = 2**16  # entries that are worked on at once, which fit into the cache of a processor
 
@@ -107,7 +108,7 @@ def recall_at_k(
     Raises
     ------
     ValueError
-        If ``ks`` is empty or has numbers below 1, or a temperature is not above 0.
+        If ``ks`` is empty or has others than integers from 1, or a temperature is not above 0.
 
     See Also
     --------
@@ -126,8 +127,7 @@ def recall_at_k(
     tensor(0.5000)
     """
     check_positive(temperature=temperature, cutoff_temperature=cutoff_temperature)
-    if not ks or not min(ks) >= 1:
-        raise ValueError(f"ks={ks!r} should be numbers of neighbors, each at least 1, such as (1, 2, 4).")
+    check_counts(ks=ks)
     s = cosines(z) / temperature
     a, p = (r > 0.5).nonzero(as_tuple=True)
     own = s[a, p]  # (n_similar_pairs,)

@@ -3,7 +3,8 @@
 import torch
 from torch.nn import functional as F
 
-from metricnets.losses._ops import check_positive, cosines, dissimilar, masked_logsumexp, masked_mean, similar
+from metricnets._checks import check_positive, check_real
+from metricnets.losses._ops import cosines, dissimilar, masked_logsumexp, masked_mean, similar
 
 
 def circle(z: torch.Tensor, r: torch.Tensor, *, margin: float = 0.4, scale: float = 80.0) -> torch.Tensor:
@@ -35,7 +36,7 @@ def circle(z: torch.Tensor, r: torch.Tensor, *, margin: float = 0.4, scale: floa
     Raises
     ------
     ValueError
-        If ``scale`` is not above 0.
+        If ``scale`` is not above 0, or ``margin`` is not a finite number.
 
     See Also
     --------
@@ -55,6 +56,7 @@ def circle(z: torch.Tensor, r: torch.Tensor, *, margin: float = 0.4, scale: floa
     tensor(0.9150)
     """
     check_positive(scale=scale)
+    check_real("margin", margin)
     s, pos, neg = cosines(z), similar(r), dissimilar(r)
     weight_pos = (1 + margin - s.detach()).clamp_min_(0)  # α, (n, n)
     weight_neg = (s.detach() + margin).clamp_min_(0)
@@ -87,7 +89,7 @@ def multi_similarity(
         α, the sharpness of the sum over positives.  With larger values the hardest ones have more weight.
     beta : float > 0, default=50.0
         β, the sharpness of the sum over negatives.
-    threshold : float, default=0.5
+    threshold : float in [−1, 1], default=0.5
         The threshold λ of cosines.
 
     Returns
@@ -97,7 +99,7 @@ def multi_similarity(
     Raises
     ------
     ValueError
-        If ``alpha`` or ``beta`` is not above 0.
+        If ``alpha`` or ``beta`` is not above 0, or ``threshold`` not in [−1, 1].
 
     See Also
     --------
@@ -117,6 +119,7 @@ def multi_similarity(
     tensor(0.2991)
     """
     check_positive(alpha=alpha, beta=beta)
+    check_real("threshold", threshold, "a cosine", at_least=-1, at_most=1)
     s, pos, neg = cosines(z), similar(r), dissimilar(r)
     positives = F.softplus(masked_logsumexp(s, pos, -alpha) + alpha * threshold) / alpha  # (n,)
     negatives = F.softplus(masked_logsumexp(s, neg, beta) - beta * threshold) / beta

@@ -4,8 +4,9 @@ import torch
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from metricnets.losses._modules import CosineClassifier, check_count, less_margin
-from metricnets.losses._ops import EPS, check_positive
+from metricnets._checks import check_count, check_not_negative, check_positive
+from metricnets.losses._modules import CosineClassifier, less_margin
+from metricnets.losses._ops import EPS
 
 
 class SoftTriple(CosineClassifier):
@@ -28,12 +29,13 @@ class SoftTriple(CosineClassifier):
         The factor λ of similarities.
     temperature : float > 0, default=0.1
         The temperature γ of the centres.  With smaller values only the nearest one counts.
-    margin : float, default=0.01
+    margin : float >= 0, default=0.01
         The margin δ.
     weight : float >= 0, default=0.2
         The weight τ of the distances of the centres of a class.
     generator : torch.Generator or None, default=None
-        Generator of the initial centres; None is PyTorch's global one.
+        Generator of the initial centres; None is PyTorch's global one.  ``EmbeddingNet`` starts them near
+        the class means of its embeddings before training.
 
     See Also
     --------
@@ -64,9 +66,9 @@ class SoftTriple(CosineClassifier):
         weight: float = 0.2,
         generator: torch.Generator | None = None,
     ) -> None:
-        check_positive(scale=scale)
-        check_positive(temperature=temperature)
-        check_count("n_centers", n_centers)
+        check_positive(scale=scale, temperature=temperature)
+        check_not_negative(margin=margin, weight=weight)
+        check_count(n_centers=n_centers)
         super().__init__(n_components, n_classes, scale, generator, n_centers)
         self.temperature, self.margin, self.spread_weight = temperature, margin, weight
 

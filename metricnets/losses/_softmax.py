@@ -2,7 +2,8 @@
 
 import torch
 
-from metricnets.losses._ops import check_positive, cosines, known, masked_logsumexp, masked_mean, similar
+from metricnets._checks import check_positive
+from metricnets.losses._ops import cosines, known, masked_logsumexp, masked_mean, similar
 
 
 def supcon(z: torch.Tensor, r: torch.Tensor, *, temperature: float = 0.1) -> torch.Tensor:

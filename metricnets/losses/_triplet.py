@@ -3,8 +3,9 @@
 import torch
 from torch.nn import functional as F
 
+from metricnets._checks import check_not_negative, check_positive
 from metricnets.exceptions import check_option
-from metricnets.losses._ops import check_positive, dist, masked_mean, precise, similar, sqdist, triplets
+from metricnets.losses._ops import dist, masked_mean, precise, similar, sqdist, triplets
 
 
 def triplet(
@@ -27,7 +28,7 @@ def triplet(
         Embeddings.
     r : tensor of shape (n, n)
         Relation; > 0.5 is similar, NaN is unknown.
-    margin : float, default=0.2
+    margin : float >= 0, default=0.2
         The margin τ.
     select : {'all', 'hard', 'semihard'}, default='all'
         'all' takes every triplet.  'hard' takes, for every anchor, its furthest positive and its nearest
@@ -45,7 +46,7 @@ def triplet(
     Raises
     ------
     ValueError
-        If ``select`` or ``reduction`` is unknown.
+        If ``select`` or ``reduction`` is unknown, or ``margin`` is below 0.
 
     See Also
     --------
@@ -65,6 +66,7 @@ def triplet(
     >>> triplet(z, r, margin=1.5)  # (0, 1, 3) has no loss, (1, 0, 3) has 0.5
     tensor(0.5000)
     """
+    check_not_negative(margin=margin)
     check_option("reduction", reduction, ["active", "all"])
     differences, chosen = triplets(sqdist(z) if squared else dist(z), r, select, margin)
     terms = margin + differences

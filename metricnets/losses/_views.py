@@ -6,7 +6,8 @@ The embeddings are n = 2m rows: rows i and m + i are two views of the same thing
 import torch
 from torch.nn import functional as F
 
-from metricnets.losses._ops import among, check_positive, dissimilar, precise, similar, unit_rows
+from metricnets._checks import check_not_negative, check_positive, check_real
+from metricnets.losses._ops import among, dissimilar, precise, similar, unit_rows
 
 EPS_VARIANCE = 1e-4
 IGNORED = -1  # target of a row whose match is not similar
@@ -91,7 +92,7 @@ def siglip(z: torch.Tensor, r: torch.Tensor, *, scale: float = 10.0, bias: float
     Raises
     ------
     ValueError
-        If ``scale`` is not above 0.
+        If ``scale`` is not above 0, or ``bias`` is not a finite number.
 
     See Also
     --------
@@ -109,6 +110,7 @@ def siglip(z: torch.Tensor, r: torch.Tensor, *, scale: float = 10.0, bias: float
     >>> siglip(z, r, scale=4.0, bias=-2.0)  # log(1 + exp(-2)), twice for each row
     tensor(0.2539)
     """
+    check_real("bias", bias)
     check_positive(scale=scale)
     s = _similarities(z)
     matched, (there, back) = _matched(r), [_negatives(each) for each in _across(r)]
@@ -144,16 +146,21 @@ def vicreg(
         Embeddings; rows i and m + i match.  A row left over is ignored.
     r : tensor of shape (2m, 2m)
         Relation; > 0.5 is similar, NaN is unknown.  Only that of matched rows counts.
-    invariance : float, default=25.0
+    invariance : float >= 0, default=25.0
         The weight λ of the distances of matched rows.
-    variance : float, default=25.0
+    variance : float >= 0, default=25.0
         The weight μ of the standard deviations.
-    covariance : float, default=1.0
+    covariance : float >= 0, default=1.0
         The weight ν of the covariances.
 
     Returns
     -------
     loss : tensor of shape ()
+
+    Raises
+    ------
+    ValueError
+        If a weight is below 0.
 
     See Also
     --------
@@ -171,6 +178,7 @@ def vicreg(
     >>> vicreg(z, torch.ones(2, 2).fill_diagonal_(float("nan")))  # 25 times the mean of 0 and 0.16
     tensor(2.0000)
     """
+    check_not_negative(invariance=invariance, variance=variance, covariance=covariance)
     m = len(z) // 2
     views = precise(z)[: 2 * m].reshape(2, m, z.shape[1])[:, _matched(r).all(0)]  # (2, m', n_components)
     loss = invariance * (views[0] - views[1]).square().sum() * 2 / max(views.numel(), 1)

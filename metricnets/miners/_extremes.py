@@ -2,6 +2,7 @@
 
 import torch
 
+from metricnets._checks import check_real
 from metricnets.losses._ops import sqdist
 from metricnets.miners._ops import kept, largest, of_both_kinds, smallest
 
@@ -89,8 +90,7 @@ def easy_positives(z: torch.Tensor, r: torch.Tensor, *, fraction: float = 0.25) 
     >>> easy_positives(z, r, fraction=0.5)[0]
     tensor([nan, 1., nan, 0., 0.])
     """
-    if not 0 < fraction <= 1:
-        raise ValueError(f"fraction={fraction!r} should be above 0 and at most 1.")
+    check_real("fraction", fraction, above=0, at_most=1)
     pos = r > 0.5
     d2 = sqdist(z.detach()).masked_fill(~pos, torch.inf)
     n_kept = (pos.sum(1, keepdim=True) * fraction).ceil().long()

@@ -2,7 +2,9 @@
 
 import torch
 
-from metricnets.losses._ops import EPS, cosines
+from metricnets._checks import check_real
+from metricnets.losses._ops import cosines
+from metricnets.losses._sphere import FURTHEST, NEAREST, log_density
 from metricnets.miners._ops import kept, of_both_kinds, uniform
 
 
@@ -10,8 +12,8 @@ def distance_weighted(
     z: torch.Tensor,
     r: torch.Tensor,
     *,
-    cutoff: float = 0.5,
-    nonzero_loss_cutoff: float = 1.4,
+    cutoff: float = NEAREST,
+    nonzero_loss_cutoff: float = FURTHEST,
     generator: torch.Generator | None = None,
 ) -> torch.Tensor:
     """Distance-weighted sampling.
@@ -29,10 +31,10 @@ def distance_weighted(
         Embeddings, which are scaled to unit norm here.
     r : tensor of shape (n, n)
         Relation; > 0.5 is similar, NaN is unknown.
-    cutoff : float, default=0.5
+    cutoff : float > 0, default=0.5
         Smaller distances have the weight of this one, as otherwise a few samples, often with a wrong label, would
         be drawn again and again.
-    nonzero_loss_cutoff : float, default=1.4
+    nonzero_loss_cutoff : float in (0, 2], default=1.4
         Samples at this distance and beyond are not drawn, as they have no loss.
     generator : torch.Generator or None, default=None
         Generator of the draws; None is PyTorch's global one.  ``EmbeddingNet(miner="distance_weighted")`` gives the
@@ -63,6 +65,8 @@ def distance_weighted(
     >>> distance_weighted(z, r)[0]  # the last sample is too far
     tensor([nan, 1., 0., nan])
     """
+    check_real("cutoff", cutoff)
+    check_real("nonzero_loss_cutoff", nonzero_loss_cutoff)
     if not 0 < cutoff < nonzero_loss_cutoff <= 2:
         raise ValueError(
             f"cutoff={cutoff!r} should be above 0 and below nonzero_loss_cutoff={nonzero_loss_cutoff!r}, which should "
@@ -70,8 +74,7 @@ def distance_weighted(
         )
     d = (2 - 2 * cosines(z.detach())).clamp_min(0).sqrt()
     pos, neg = r > 0.5, (r <= 0.5) & (d < nonzero_loss_cutoff)
-    d, k = d.clamp(cutoff, nonzero_loss_cutoff), z.shape[1]
-    log_weights = (2 - k) * d.log() - (k - 3) / 2 * (1 - d * d / 4).clamp_min(EPS).log()
+    log_weights = -log_density(d.clamp(cutoff, nonzero_loss_cutoff), z.shape[1])
     gumbel = -(-uniform(d, generator).log()).log()  # the largest sums of both are a sample without replacement
     keys = (log_weights + gumbel).masked_fill(~neg, -torch.inf)
     n_drawn = pos.sum(1, keepdim=True).clamp(1, max(1, len(d)))
@@ -126,6 +129,5 @@ def flip_positives(
     >>> flip_positives(torch.zeros(3, 1), r, probability=1.0)[0]
     tensor([nan, 0., 0.])
     """
-    if not 0 <= probability <= 1:
-        raise ValueError(f"probability={probability!r} should be at least 0 and at most 1.")
+    check_real("probability", probability, at_least=0, at_most=1)
     return r.masked_fill((r > 0.5) & (uniform(r, generator) < probability), 0.0)

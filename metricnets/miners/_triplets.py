@@ -4,6 +4,7 @@ import math
 
 import torch
 
+from metricnets._checks import check_positive, check_real
 from metricnets.losses._ops import cosines, sqdist
 from metricnets.miners._ops import kept, largest, smallest
 
@@ -50,8 +51,7 @@ def semi_hard(z: torch.Tensor, r: torch.Tensor, *, margin: float = 0.2) -> torch
     >>> semi_hard(z, r, margin=0.2)[0]
     tensor([nan, 1., nan, 0., nan])
     """
-    if not margin > 0:
-        raise ValueError(f"margin={margin!r} should be above 0.")
+    check_positive(margin=margin)
     pos, neg = r > 0.5, r <= 0.5
     d = sqdist(z.detach()).sqrt()
     n = len(d)
@@ -86,6 +86,11 @@ def multi_similarity(z: torch.Tensor, r: torch.Tensor, *, epsilon: float = 0.1) 
     r : tensor of shape (n, n)
         A new relation, NaN for the other pairs.
 
+    Raises
+    ------
+    ValueError
+        If ``epsilon`` is not a finite number.
+
     See Also
     --------
     hard : The furthest similar and the nearest dissimilar sample.
@@ -101,6 +106,7 @@ def multi_similarity(z: torch.Tensor, r: torch.Tensor, *, epsilon: float = 0.1) 
     >>> multi_similarity(z, r)[0]
     tensor([nan, nan, 1., 0., nan])
     """
+    check_real("epsilon", epsilon)
     pos, neg = r > 0.5, r <= 0.5
     s = cosines(z.detach())
     return kept(r, neg & (s + epsilon > smallest(s, pos)) | pos & (s - epsilon < largest(s, neg)))
@@ -147,8 +153,7 @@ def angular(z: torch.Tensor, r: torch.Tensor, *, angle: float = 20.0) -> torch.T
     >>> angular(z, r)[0]
     tensor([nan, 1., 0., nan])
     """
-    if not 0 <= angle < 90:
-        raise ValueError(f"angle={angle!r} should be at least 0 and below 90 degrees.")
+    check_real("angle", angle, "an angle in degrees", at_least=0, below=90)
     pos, neg = r > 0.5, r <= 0.5
     d2 = sqdist(z.detach())
     a, p = pos.nonzero(as_tuple=True)

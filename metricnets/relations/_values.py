@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from metricnets._checks import check_not_negative
 from metricnets.relations._types import Targets, indicator
 
 
@@ -42,8 +43,8 @@ class Tolerance:
 
     Parameters
     ----------
-    tolerance : float
-        Largest difference of similar targets, at least 0.
+    tolerance : float >= 0
+        Largest difference of similar targets.
 
     Examples
     --------
@@ -56,8 +57,7 @@ class Tolerance:
     tolerance: float
 
     def __post_init__(self):
-        if not self.tolerance >= 0:
-            raise ValueError(f"tolerance={self.tolerance!r} should be at least 0.")
+        check_not_negative(tolerance=self.tolerance)
 
     def __call__(self, y_a: Targets, y_b: Targets) -> Targets:
         y_a, y_b = (y[:, None] if y.ndim == 1 else y for y in (y_a, y_b))

@@ -226,7 +226,7 @@ def test_a_grid_over_losses_and_their_parameters(iris):
     [
         ({"loss_params": {"margn": 0.1}}, "loss_params has 'margn', which loss='cosface' does not take; it takes "
          "margin, scale. Did you mean 'margin'"),
-        ({"loss_params": {"scale": -1}}, "scale=-1 should be above 0"),
+        ({"loss_params": {"scale": -1}}, "scale=-1 should be a finite number, above 0"),
         ({"relation": "jaccard"}, "relation='jaccard' is for losses of .z, r."),
         ({"sampler": "pairs"}, "sampler='pairs' is for losses of .z, r."),
         ({"miner": lambda z, r: r}, "miner=.* selects pairs, and loss='cosface' takes all samples"),
