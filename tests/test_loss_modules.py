@@ -363,3 +363,17 @@ def test_chi_square_in_parts_is_the_whole(n, monkeypatch):
     expected = gradients(module, z, codes)
     monkeypatch.setattr(_verification, "N_NUMBERS", 7 * z.numel())
     torch.testing.assert_close(gradients(module, z, codes), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize("name", ["chi_square_verification", "l1_verification"])
+def test_logits_of_pairs_are_those_of_the_loss(name, dtype):
+    module, z = made(name, {}, dtype=torch.float32), sample(dtype=dtype)[0][:2]
+    logits = module.pair_logits(z, z.flip(0))
+    assert torch.equal(logits, logits.flip(0))
+    assert not logits.requires_grad
+    for codes, sign in (([0, 0], -1), ([0, 1], 1)):
+        expected = torch.nn.functional.softplus(sign * logits[0]) / 2
+        torch.testing.assert_close(
+            module(z, torch.tensor(codes)), expected.to(torch.promote_types(dtype, torch.float32))
+        )

@@ -36,15 +36,19 @@ def gradients(images):
 
 
 def gradients_and_patterns(images):
-    """Square roots of histograms of local binary patterns (LBP) in cells of eight pixels, beside `gradients`."""
+    """Square roots of `patterns`, those of each radius with unit norm, beside `gradients`."""
+    return np.hstack([gradients(images), *(normalize(np.sqrt(P)) for P in patterns(images))])
+
+
+def patterns(images):
+    """Histograms of local binary patterns (LBP) in cells of eight pixels, for each radius."""
     codes_of = skimage_feature().local_binary_pattern
 
     def histograms(image, radius):
         codes = codes_of(image, 8, radius, method="nri_uniform").astype(int).reshape(8, 8, 8, 8).swapaxes(1, 2)
         return np.concatenate([np.bincount(cell, minlength=CODES) for cell in codes.reshape(64, 64)])
 
-    patterns = [either_way(images, lambda image, r=r: histograms(image, r)) for r in RADII]
-    return np.hstack([gradients(images), *(normalize(np.sqrt(P)) for P in patterns)])
+    return [either_way(images, lambda image, r=r: histograms(image, r)) for r in RADII]
 
 
 def either_way(images, describe):

@@ -25,7 +25,7 @@ from metricnets._params import (
 from metricnets._tuples import FLOATS, points_of
 from metricnets.base import MetricMixin
 from metricnets.deep._training.data import CHUNK, Part, Plan, Problem, Rows, Trained
-from metricnets.deep._training.embedding import checked_network, embed, takes_double
+from metricnets.deep._training.embedding import check_trainable, checked_network, embed, takes_double
 from metricnets.deep._training.loop import Options, train
 from metricnets.deep._training.numpy_networks import as_numpy
 from metricnets.deep._training.runtime import randomness, threads_for
@@ -214,6 +214,8 @@ class DeepMetric(MetricMixin, Parametrized):
             network = checked_network(network, rows.X)
         exposed = network if self._exposed is None else self._exposed(network)
         criterion = self._criterion(network, parts[0], options.generator)
+        if options.of_others:
+            check_trainable(network, criterion)
         history, trained.interrupted, learned = train(exposed, criterion, parts, options)
         trained.learned = trained.learned or learned or bool((rows.X[:1] == rows.X).all())
         if history:

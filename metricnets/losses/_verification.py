@@ -6,7 +6,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from metricnets.losses._modules import ModuleLoss, pairs_of
-from metricnets.losses._ops import EPS, masked_mean
+from metricnets.losses._ops import EPS, masked_mean, precise
 
 N_NUMBERS = 2**18  # differences that are computed at a time
 
@@ -25,6 +25,25 @@ class Verification(ModuleLoss):
         """The weights of the features, (n_components,), which are not negative."""
         return F.softplus(self.raw_weights)
 
+    @torch.no_grad()
+    def pair_logits(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        """Compute the logits of the pairs of row i of a and row i of b: the threshold minus their distance.
+
+        Parameters
+        ----------
+        a : tensor of shape (n, n_components)
+            Embeddings.
+        b : tensor of shape (n, n_components)
+            Embeddings.
+
+        Returns
+        -------
+        logits : tensor of shape (n,)
+            Above 0 where a pair is more likely of one class than of two.
+        """
+        terms = self._terms(precise(a), precise(b))
+        return self.threshold - terms @ self.weights.to(terms.dtype)
+
     def _loss(self, z, codes):
         distances = self._distances(z, self.weights.to(z.dtype))
         similar, dissimilar = (mask.triu(1) for mask in pairs_of(codes, z.dtype))
@@ -32,6 +51,10 @@ class Verification(ModuleLoss):
 
     def _distances(self, z, weights):
         """Hook: the distances of all embeddings, (n, n), of which those above the diagonal count."""
+        raise NotImplementedError
+
+    def _terms(self, a, b):
+        """Hook: the distances of rows of a and b before weights, (n, n_components)."""
         raise NotImplementedError
 
 
@@ -72,6 +95,9 @@ class ChiSquareVerification(Verification):
 
     def _distances(self, z, weights):
         return _ChiSquare.apply(z, weights)
+
+    def _terms(self, a, b):
+        return (a - b).square() / (a.abs() + b.abs() + EPS)
 
 
 class _ChiSquare(torch.autograd.Function):
@@ -149,6 +175,9 @@ class L1Verification(Verification):
 
     def _distances(self, z, weights):
         return torch.cdist(z * weights, z * weights, p=1)
+
+    def _terms(self, a, b):
+        return (a - b).abs()
 
 
 def verification(

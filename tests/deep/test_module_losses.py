@@ -245,6 +245,15 @@ def test_targets_that_are_no_classes_are_refused(iris):
         EmbeddingNet(loss="cosface", **QUICK).fit(iris[0], np.eye(3)[np.unique(iris[1], return_inverse=True)[1]])
 
 
+def test_a_fixed_module_trains_the_loss_alone(iris):
+    fixed = {"module": nn.Identity(), "normalize": False, "random_state": 0}
+    model = EmbeddingNet(loss="l1_verification", **fixed).fit(*iris)
+    assert_array_equal(model.transform(iris[0]), iris[0])
+    assert model.loss_.weights.std() > 0.01  # they start equal
+    with pytest.raises(ValueError, match="module has no parameter to train, nor has the loss"):
+        EmbeddingNet(loss="contrastive", **fixed).fit(*iris)
+
+
 NO_BIAS = {
     "check_class_weight_classifiers": "a class without weight keeps its direction, the mean of its samples, and no bias"
 }

@@ -28,7 +28,7 @@ def embed(module, X, *, n_rows, in_double, device):
 
 @torch.no_grad()
 def checked_network(network, X):
-    """Check that a network embeds points, of which it is shown two, and has parameters to train.
+    """Check that a network embeds points, of which it is shown two.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def checked_network(network, X):
     Raises
     ------
     ValueError
-        If the network cannot take these points, does not return a row for each, or has no parameters to train.
+        If the network cannot take these points, or does not return a row for each.
     """
     network.eval()
     every, X = X, X[:2]
@@ -53,10 +53,17 @@ def checked_network(network, X):
     if not is_real or z.ndim != 2 or len(z) != len(X) or not z.shape[1]:
         got = f"{tuple(z.shape)} of {z.dtype}" if isinstance(z, torch.Tensor) else type(z).__name__
         raise ValueError(f"module should turn {len(X)} points into an array ({len(X)}, n_components); got {got}.")
-    for parameter in network.parameters():
-        if parameter.requires_grad:
-            return network.train()
-    raise ValueError("module has no parameter to train; give one with a parameter that requires a gradient.")
+    return network.train()
+
+
+def check_trainable(network, criterion):
+    """Raise ValueError unless the network, or a loss that is a module, has a parameter to train."""
+    trained = [network, criterion] if isinstance(criterion, nn.Module) else [network]
+    if not any(parameter.requires_grad for module in trained for parameter in module.parameters()):
+        raise ValueError(
+            "module has no parameter to train, nor has the loss; give a module with a parameter that requires a "
+            "gradient."
+        )
 
 
 def _of_integers(network, X):
