@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import csr_matrix, issparse, sparray, spmatrix
+from scipy.sparse import csr_matrix, issparse, spmatrix
 
 from metricnets.relations._types import Targets
 
@@ -37,7 +37,7 @@ class GivenPairs:
     """
 
     def __init__(
-        self, pairs: ArrayLike | spmatrix | sparray, labels: ArrayLike | None = None, others: float = float("nan")
+        self, pairs: ArrayLike | spmatrix, labels: ArrayLike | None = None, others: float = float("nan")
     ) -> None:
         members, values = _as_list(pairs, labels)
         known = ~np.isnan(values)
