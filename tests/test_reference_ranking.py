@@ -37,6 +37,8 @@ def test_smooth_ap_with_rows_similar_to_themselves_agrees_with_pytorch_metric_le
     rows sorted by classes of one size.  It computes in single precision.
     """
     pml_losses = pytest.importorskip("pytorch_metric_learning.losses")
+    if not hasattr(pml_losses, "SmoothAPLoss"):
+        pytest.skip("older versions have no SmoothAPLoss")
     z, y, r = classes([4, 4, 4, 4])
     order = y.argsort()
     reference = pml_losses.SmoothAPLoss(temperature=temperature)(z[order], y[order])
