@@ -81,13 +81,26 @@ class TestClassWeights:
         counts = drawn(shares, torch.Generator().manual_seed(0), codes).reshape(4, -1).double().mean(1)
         assert_allclose(counts, [0.5, 0.25, 1.0, 1.0], atol=0.02)
 
-    @pytest.mark.parametrize("loss", ["contrastive", "normalized_softmax"])
-    def test_a_class_of_weight_0_has_no_anchors(self, points, loss):
-        X, y = points
-        weights = {0: 0.0, 1: 0.0}
-        model = EmbeddingNet(loss=loss, class_weight=weights, **QUICK).fit(X, y)
-        assert np.isfinite(model.transform(X)).all()
-        assert not np.allclose(model.transform(X), EmbeddingNet(loss=loss, **QUICK).fit(X, y).transform(X))
+    def test_a_class_of_weight_0_has_no_anchors(self, points):
+        anchors = []
+
+        def loss(z, r):
+            anchors.append((r == r).any(1).float().mean().item())
+            return losses.contrastive(z, r)
+
+        EmbeddingNet(loss=loss, class_weight={0: 0.0, 1: 0.0}, sampler="shuffled", **QUICK).fit(*points)
+        assert_allclose(anchors, 1 / 3, atol=1e-6)  # the samples of class 2, of three classes of one size
+
+    def test_a_module_is_not_given_the_samples_of_a_class_of_weight_0(self, points):
+        seen = set()
+
+        class Recorder(torch.nn.Module):
+            def forward(self, z, codes):
+                seen.update(codes.tolist())
+                return (z**2).sum()
+
+        EmbeddingNet(loss=Recorder(), class_weight={0: 0.0, 1: 0.0}, **QUICK).fit(*points)
+        assert seen == {2}
 
     def test_equal_weights_are_no_weights(self, points):
         X, y = points
