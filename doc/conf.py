@@ -25,16 +25,26 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "api_pages",
     "losses_table",
+    "wide_code",
 ]
-exclude_patterns = ["_build", "api/backreferences", "mathjax/*-svg*", "mathjax/mml-*", "mathjax/tex-*-*", "mathjax/output/svg"]
+exclude_patterns = [
+    "_build",
+    "api/backreferences",
+    "mathjax/*-svg*",
+    "mathjax/mml-*",
+    "mathjax/tex-*-*",
+    "mathjax/output/svg",
+]
 templates_path = ["_templates"]
 suppress_warnings = ["config.cache"]
 
 # API pages: one for each name that api.rst lists.
 autodoc_typehints = "none"
-autosummary_filename_map = {"metricnets.networks.mlp": "metricnets.networks.mlp-function"}  # beside MLP, in any file system
+toc_object_entries_show_parents = "hide"
+autosummary_filename_map = {
+    "metricnets.networks.mlp": "metricnets.networks.mlp-function"
+}  # beside MLP, in any file system
 numpydoc_show_class_members = False
-python_display_short_literal_types = True
 
 # Gallery: the files examples/plot_*.py, and those of each folder there that has a GALLERY_HEADER.rst.
 sphinx_gallery_conf = {

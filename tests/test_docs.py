@@ -53,7 +53,9 @@ def documented():
     """Full names of what the API page lists in its tables."""
     names, module = [], ""
     for new, table in re.findall(
-        r"^\.\. (?:currentmodule|module):: (\S+)|^\.\. autosummary::\n(?: +:.*\n)*\n((?: +\w+\n)+)", read("doc/api.rst"), re.M
+        r"^\.\. (?:currentmodule|module):: (\S+)|^\.\. autosummary::\n(?: +:.*\n)*\n((?: +\w+\n)+)",
+        read("doc/api.rst"),
+        re.M,
     ):
         module = new or module
         names += [f"{module}.{name}" for name in table.split()]

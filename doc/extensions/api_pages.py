@@ -14,7 +14,9 @@ def public_methods(cls):
         for name, method in inspect.getmembers(cls, inspect.isroutine)
         if not name.startswith("_") and (method.__module__ or "").startswith(("metricnets", "sklearn"))
     ]
-    return ["__call__"] * bool(getattr(vars(cls).get("__call__"), "__doc__", "")) + sorted(names, key=lambda name: name != "fit")
+    return ["__call__"] * bool(getattr(vars(cls).get("__call__"), "__doc__", "")) + sorted(
+        names, key=lambda name: name != "fit"
+    )
 
 
 class ClassMethods(SphinxDirective):
@@ -39,8 +41,16 @@ def unlink(app, what, name, obj, options, lines):
         lines[:] = re.sub(r":(?:ref|term):`([^`<]+?)(?:\s*<[^`>]+>)?`", r"\1", text).split("\n")
 
 
+def link_sources(app, pagename, templatename, context, doctree):
+    """Lead the links of the source pages to the anchors of the API pages: Sphinx knows one name of a module only."""
+    if pagename.startswith("_modules/"):
+        anchor = r'api/([\w.]+\.(\w+))\.html#[\w.]*?\b\2((?:\.\w+)?)"'
+        context["body"] = re.sub(anchor, r'api/\1.html#\1\3"', context["body"])
+
+
 def setup(app):
     """Add the directive."""
+    app.connect("html-page-context", link_sources)
     app.add_directive("class-methods", ClassMethods)
     app.connect("autodoc-process-docstring", unlink, priority=400)
     return {"parallel_read_safe": True}
