@@ -1,8 +1,8 @@
 """Open the built documentation in headless Chromium: pictures of its pages, and what is wrong with them.
 
-Run it with ``make screenshots``, after ``make doc``.  Debian and Ubuntu have the browser in their packages ``chromium`` and
-``chromium-driver``.  The pictures are in ``doc/_build/screenshots``.  It fails if a page shows TeX, scrolls sideways, reports an
-error or asks for anything outside of this machine, or if a link leads nowhere.
+Run it with ``make screenshots``, after ``make doc``.  Debian and Ubuntu have the browser in their packages ``chromium``
+and ``chromium-driver``.  It fails if a page shows TeX, scrolls sideways, reports an error or asks for anything outside of
+this machine, or if a link leads nowhere.
 """
 
 import base64
@@ -14,13 +14,14 @@ import threading
 from functools import partial
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import product
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 from selenium import webdriver
 
-BUILD = Path(__file__).parent / "_build"
-HTML = BUILD / "html"
+HTML = Path(__file__).parent / "_build/html"
+PICTURES = HTML.with_name("screenshots")
 PAGES = ["*.html", "user_guide/*.html", "benchmarks/*.html", "auto_examples/**/*.html"]
 API = [
     "EmbeddingNet",
@@ -35,24 +36,6 @@ API = [
 MOST_EXAMPLES = 6
 WIDTHS = {1400: 900, 400: 800}  # and heights
 TALLEST = 6000
-WRONG = """
-const wrong = [], root = document.documentElement, math = [...document.querySelectorAll(".math")];
-if (root.scrollWidth > innerWidth) wrong.push(`scrolls sideways: ${root.scrollWidth} of ${innerWidth} pixels`);
-for (const formula of math)
-  if (!formula.querySelector("mjx-container") || formula.querySelector("mjx-merror")) wrong.push("TeX: " + formula.textContent);
-const page = document.body.cloneNode(true);
-page.querySelectorAll("pre, code, script, style, mjx-container").forEach(e => e.remove());
-const tex = page.textContent.match(/\\\\[([]|\\\\[a-z]{2,}/i);
-if (tex) wrong.push("TeX: " + tex[0]);
-if (innerWidth > 1000)
-  for (const code of document.querySelectorAll("article pre"))
-    if (code.scrollWidth > code.clientWidth) note.push(code.textContent.split("\\n").reduce((a, b) => a.length > b.length ? a : b));
-return [wrong, note];
-"""
-READY = """
-const done = arguments[arguments.length - 1], math = window.MathJax?.startup?.promise ?? Promise.resolve();
-math.then(() => document.fonts.ready).then(() => setTimeout(done, 50));
-"""
 
 
 class Links(HTMLParser):
@@ -93,12 +76,11 @@ def broken_links():
 
 
 def top_pages():
-    """Addresses of the pages to look at, relative to the root."""
+    """Names of the pages to look at."""
     found = [path for pattern in PAGES for path in sorted(HTML.glob(pattern))]
-    found += [HTML / f"api/metricnets.{name}.html" for name in API]
-    names = [path.relative_to(HTML).as_posix() for path in found]
+    names = [path.relative_to(HTML).as_posix().removesuffix(".html") for path in found]
     examples = [name for name in names if "/plot_" in name]
-    return [name for name in names if name not in examples[MOST_EXAMPLES:]] + ["search.html?q=triplet"]
+    return [name for name in names if name not in examples[MOST_EXAMPLES:]] + [f"api/metricnets.{name}" for name in API]
 
 
 def browser():
@@ -130,25 +112,18 @@ def picture(driver, path, width):
     path.write_bytes(base64.b64decode(shot["data"]))
 
 
-def look(driver, root, name, theme, width):
-    """Open a page in a theme at a width, save its picture, and return what is wrong and which code is wider than the page."""
+def look(driver, url, theme, width, path):
+    """Open a page, save its picture, and return what is wrong with it and the code that does not fit."""
     size = {"width": width, "height": WIDTHS[width], "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    media = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-    driver.get(root + name)
-    driver.execute_async_script(READY)
-    wrong, wide = driver.execute_script("const note = [];" + WRONG)
-    if driver.execute_script("return document.documentElement.dataset.theme") != theme:
-        wrong.append("does not follow the theme of the system")
+    scheme = {"name": "prefers-color-scheme", "value": theme}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+    driver.get(url)
+    found = driver.execute_async_script(Path(__file__).with_suffix(".js").read_text())
+    wrong = found["wrong"] if found["theme"] == theme else [*found["wrong"], "does not follow the theme of the system"]
     wrong += [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
-    wrong += requests_elsewhere(driver)
-    picture(
-        driver,
-        BUILD / "screenshots" / f"{theme}-{width}" / f"{name.partition('?')[0].replace('/', '-')[:-5]}.png",
-        width,
-    )
-    return wrong, wide
+    picture(driver, path, width)
+    return [*wrong, *requests_elsewhere(driver)], found["wide"]
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -158,27 +133,38 @@ class Quiet(SimpleHTTPRequestHandler):
         """Print nothing."""
 
 
+def look_at_all(driver, urls):
+    """Look at all pages, in both themes and at both widths, and return what is wrong."""
+    problems, wide = [], {}
+    for theme, width in product(("light", "dark"), WIDTHS):
+        for name, url in urls.items():
+            path = PICTURES / f"{theme}-{width}" / f"{name.replace('/', '-')}.png"
+            wrong, code = look(driver, url, theme, width, path)
+            problems += [f"{name}, {theme}, {width} pixels: {problem}" for problem in wrong]
+            wide |= {line: name for line in code if width > 1000}
+        print(f"{theme}, {width} pixels: {len(urls)} pages")
+    for line, name in wide.items():
+        print(f"{name}: code that scrolls within itself, of {len(line)} columns: {line.strip()[:60]}")
+    return problems
+
+
 def main():
-    """Look at all pages; 0 if nothing is wrong."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=HTML))
+    """Look at the documentation; 0 if nothing is wrong."""
+    server = ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(Quiet, directory=HTML)
+    )  # a search needs one for its excerpts
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    roots = {"files": HTML.resolve().as_uri() + "/", "server": f"http://127.0.0.1:{server.server_port}/"}
-    problems, pages, wide = sorted(broken_links()), top_pages(), {}
-    print(f"{len(problems)} broken links in {len(list(HTML.rglob('*.html')))} files")
+    urls = {name: (HTML / f"{name}.html").resolve().as_uri() for name in top_pages()}
+    urls["search"] = f"http://127.0.0.1:{server.server_port}/search.html?q=triplet"
+    problems = sorted(broken_links())
     driver = browser()
-    for theme in ("light", "dark"):
-        for width in WIDTHS:
-            for name in pages:
-                # The last page is the search, of which a browser reads the excerpts from a server only.
-                root = roots["server" if "?" in name else "files"]
-                wrong, note = look(driver, root, name, theme, width)
-                wide |= {name: note} if note else {}
-                problems += [f"{name}, {theme}, {width} pixels: {problem}" for problem in wrong]
-            print(f"{theme}, {width} pixels: {len(pages)} pages")
+    problems += look_at_all(driver, urls)
     driver.quit()
-    for name, lines in wide.items():
-        print(f"{name}: code that scrolls within itself at 1400 pixels", *lines, sep="\n    ")
-    print(*problems, f"{len(problems)} problems", f"Pictures: {BUILD / 'screenshots'}", sep="\n")
+    print(
+        *problems,
+        f"{len(problems)} problems, {len(list(HTML.rglob('*.html')))} files, pictures in {PICTURES}",
+        sep="\n",
+    )
     return bool(problems)
 
 

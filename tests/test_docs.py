@@ -52,11 +52,8 @@ def read(path):
 def documented():
     """Full names of what the API page lists in its tables."""
     names, module = [], ""
-    for new, table in re.findall(
-        r"^\.\. (?:currentmodule|module):: (\S+)|^\.\. autosummary::\n(?: +:.*\n)*\n((?: +\w+\n)+)",
-        read("doc/api.rst"),
-        re.M,
-    ):
+    block = r"^\.\. (?:currentmodule|module):: (\S+)|^\.\. autosummary::\n(?: +:.*\n)*\n((?: +\w+\n)+)"
+    for new, table in re.findall(block, read("doc/api.rst") + "\n", re.M):
         module = new or module
         names += [f"{module}.{name}" for name in table.split()]
     return names

@@ -8,15 +8,15 @@ from sphinx.util.docutils import SphinxDirective
 
 
 def public_methods(cls):
-    """Names of the public methods that this package and scikit-learn define, ``fit`` first, and a call that is documented."""
-    names = [
+    """Names of the methods of this package and of scikit-learn: a documented call, ``fit``, and the others."""
+    names = {
         name
         for name, method in inspect.getmembers(cls, inspect.isroutine)
         if not name.startswith("_") and (method.__module__ or "").startswith(("metricnets", "sklearn"))
-    ]
-    return ["__call__"] * bool(getattr(vars(cls).get("__call__"), "__doc__", "")) + sorted(
-        names, key=lambda name: name != "fit"
-    )
+    }
+    if getattr(vars(cls).get("__call__"), "__doc__", ""):
+        names.add("__call__")
+    return sorted(names, key=lambda name: (name != "__call__", name != "fit", name))
 
 
 class ClassMethods(SphinxDirective):

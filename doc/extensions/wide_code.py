@@ -6,12 +6,12 @@ COLUMNS = 110, 140, 180
 
 
 def count_columns(app, doctree):
-    """Give a block with long lines the class ``columns-140``, if it has up to 140 columns and more than the step before."""
+    """Give a block of more columns than the first step the class of the step that it fits, ``columns-140``."""
     for block in doctree.findall(nodes.literal_block):
         longest = max(map(len, block.astext().split("\n")))
-        steps = [limit for limit in COLUMNS if longest <= limit] or [COLUMNS[-1]]
-        if steps[0] > COLUMNS[0]:
-            block["classes"].append(f"columns-{steps[0]}")
+        step = next((limit for limit in COLUMNS if longest <= limit), COLUMNS[-1])
+        if step > COLUMNS[0]:
+            block["classes"].append(f"columns-{step}")
 
 
 def setup(app):
