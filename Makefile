@@ -30,6 +30,7 @@ bench-linear: .venv/with-test .venv-metric-learn/done ## the linear learners bes
 doc: .venv/with-doc            ## build the documentation, with its examples, in a few minutes
 	rm -rf doc/api
 	$(BIN)/sphinx-build -q -W --keep-going -j 2 -b html doc doc/_build/html
+	$(BIN)/python doc/links.py
 	@echo "The documentation: $(CURDIR)/doc/_build/html/index.html"
 
 screenshots: .venv/with-screenshots ## look at the built documentation in headless Chromium: pictures and checks

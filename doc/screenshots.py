@@ -1,8 +1,8 @@
 """Open the built documentation in headless Chromium: pictures of its pages, and what is wrong with them.
 
 Run it with ``make screenshots``, after ``make doc``.  Debian and Ubuntu have the browser in their packages ``chromium``
-and ``chromium-driver``.  It fails if a page shows TeX, scrolls sideways, reports an error or asks for anything outside of
-this machine, or if a link leads nowhere.
+and ``chromium-driver``.  It fails if a page shows TeX, scrolls sideways, reports an error or asks for anything that is not
+on this machine, or if a link leads nowhere.
 """
 
 import base64
@@ -12,67 +12,20 @@ import shutil
 import sys
 import threading
 from functools import partial
-from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
 from pathlib import Path
-from urllib.parse import unquote, urldefrag, urlsplit
+from urllib.parse import urlsplit
 
+from links import HTML, wrong_links
 from selenium import webdriver
 
-HTML = Path(__file__).parent / "_build/html"
 PICTURES = HTML.with_name("screenshots")
 PAGES = ["*.html", "user_guide/*.html", "benchmarks/*.html", "auto_examples/**/*.html"]
-API = [
-    "EmbeddingNet",
-    "ITML",
-    "LMNN",
-    "base.Distance",
-    "losses.ArcFace",
-    "losses.triplet",
-    "metric_learn.LMNN",
-    "networks.MLP",
-]
+API = ["EmbeddingNet", "ITML", "LMNN", "base.Distance", "losses.ArcFace", "losses.triplet", "networks.MLP"]
 MOST_EXAMPLES = 6
 WIDTHS = {1400: 900, 400: 800}  # and heights
 TALLEST = 6000
-
-
-class Links(HTMLParser):
-    """The names of the anchors of a page, where its links go, and what it loads."""
-
-    def __init__(self, path):
-        super().__init__()
-        self.anchors, self.links, self.loads = set(), set(), set()
-        self.feed(path.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag, attrs):
-        """Read a tag."""
-        attributes = dict(attrs)
-        self.anchors |= {attributes[key] for key in ("id", "name") if attributes.get(key)}
-        loads = tag in ("script", "img", "source", "iframe") or attributes.get("rel") in (
-            "stylesheet",
-            "preload",
-            "icon",
-        )
-        for url in filter(None, (attributes.get("href"), attributes.get("src"))):
-            (self.loads if loads else self.links).add(url)
-
-
-def broken_links():
-    """Links of all pages that lead to no file or anchor, and what pages load from elsewhere."""
-    pages = {path.resolve(): Links(path) for path in HTML.rglob("*.html") if "_static" not in path.parts}
-    for path, page in pages.items():
-        for url in page.links | page.loads:
-            if urlsplit(url).scheme or url.startswith("//"):
-                if url in page.loads and not url.startswith("data:"):
-                    yield f"{path.relative_to(HTML.resolve())} loads {url}"
-                continue
-            file, anchor = urldefrag(url)
-            target = (path.parent / unquote(urlsplit(file).path)).resolve() if file else path
-            known = target in pages and (not anchor or unquote(anchor) in pages[target].anchors)
-            if not (known or (target not in pages and target.is_file())):
-                yield f"{path.relative_to(HTML.resolve())} links to {url}"
 
 
 def top_pages():
@@ -150,21 +103,14 @@ def look_at_all(driver, urls):
 
 def main():
     """Look at the documentation; 0 if nothing is wrong."""
-    server = ThreadingHTTPServer(
-        ("127.0.0.1", 0), partial(Quiet, directory=HTML)
-    )  # a search needs one for its excerpts
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=HTML))  # for the excerpts of a search
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    urls = {name: (HTML / f"{name}.html").resolve().as_uri() for name in top_pages()}
+    urls = {name: (HTML / f"{name}.html").as_uri() for name in top_pages()}
     urls["search"] = f"http://127.0.0.1:{server.server_port}/search.html?q=triplet"
-    problems = sorted(broken_links())
     driver = browser()
-    problems += look_at_all(driver, urls)
+    problems = [*wrong_links(), *look_at_all(driver, urls)]
     driver.quit()
-    print(
-        *problems,
-        f"{len(problems)} problems, {len(list(HTML.rglob('*.html')))} files, pictures in {PICTURES}",
-        sep="\n",
-    )
+    print(*problems, f"{len(problems)} problems; pictures in {PICTURES}", sep="\n")
     return bool(problems)
 
 
