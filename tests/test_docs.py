@@ -50,13 +50,12 @@ def read(path):
 
 
 def documented():
-    """Full names of the classes and functions that the API page documents."""
+    """Full names of what the API page lists in its tables."""
     names, module = [], ""
-    for kind, name in re.findall(r"^\.\. (currentmodule|autoclass|autofunction):: (\S+)", read("doc/api.rst"), re.M):
-        if kind == "currentmodule":
-            module = name
-        else:
-            names.append(f"{module}.{name}")
+    block = r"^\.\. (?:currentmodule|module):: (\S+)|^\.\. autosummary::\n(?: +:.*\n)*\n((?: +\w+\n)+)"
+    for new, table in re.findall(block, read("doc/api.rst") + "\n", re.M):
+        module = new or module
+        names += [f"{module}.{name}" for name in table.split()]
     return names
 
 
@@ -115,7 +114,7 @@ def test_the_page_of_a_notebook_shows_and_links_every_parameter(name, monkeypatc
     assert estimator._get_doc_link() == ""
     page = estimator._repr_mimebundle_()["text/html"]
     monkeypatch.setattr(_params, "documentation_url", lambda: "https://example.org")
-    link = f"https://example.org/api.html#metricnets.{name}"
+    link = f"https://example.org/api/metricnets.{name}.html"
     linked = estimator._repr_mimebundle_()["text/html"]
     assert "href" not in page
     assert link in linked
