@@ -1,0 +1,51 @@
+"""Files of data sets: MATLAB's, archives of files, images."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+from typing import Any
+from zipfile import ZipFile
+
+import numpy as np
+from scipy.io import loadmat
+
+from metricnets._lazy import needed
+
+
+def matlab(source: Path | bytes) -> dict[str, Any]:
+    """Variables of a file of MATLAB by name, without axes of length 1; cells are arrays of objects."""
+    return loadmat(BytesIO(source) if isinstance(source, bytes) else source, squeeze_me=True)
+
+
+class Archive:
+    """A zip archive whose files are read by the end of their path, in lower case.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path):
+        with ZipFile(path) as file:
+            names = [name for name in file.namelist() if not name.endswith("/") and "__MACOSX" not in name]
+            self.files = {name.lower(): file.read(name) for name in names}
+
+    def __getitem__(self, end: str) -> bytes:
+        """Contents of the file whose path ends so, such as ``"data/a.mat"`` or ``"a.mat"``."""
+        wanted = PurePosixPath(end.lower()).parts
+        found = [name for name in self.files if PurePosixPath(name).parts[-len(wanted) :] == wanted]
+        if len(found) != 1:
+            raise KeyError(f"the archive has {len(found)} files {end}, and should have one")
+        return self.files[found[0]]
+
+    def names(self, folder: str) -> list[str]:
+        """Sorted names of the files of a folder, whose path ends with this folder."""
+        wanted = PurePosixPath(folder.lower()).parts
+        paths = map(PurePosixPath, self.files)
+        return sorted(path.name for path in paths if path.parent.parts[-len(wanted) :] == wanted)
+
+
+def grey(image: bytes) -> np.ndarray:
+    """Decode an image to grey levels, an array of uint8 of shape (height, width)."""
+    return np.asarray(needed("PIL.Image", "fetch_kinfacew").open(BytesIO(image)).convert("L"))
