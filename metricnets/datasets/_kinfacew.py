@@ -71,8 +71,8 @@ def fetch_kinfacew(
 
     References
     ----------
-    .. [1] J. Lu, X. Zhou, Y.-P. Tan, Y. Shang, J. Zhou, "Neighborhood repulsed metric learning for kinship verification",
-       IEEE TPAMI 36(2), 2014, http://www.kinfacew.com.
+    .. [1] J. Lu, X. Zhou, Y.-P. Tan, Y. Shang, J. Zhou, "Neighborhood repulsed metric learning for kinship
+       verification", IEEE TPAMI 36(2), 2014, http://www.kinfacew.com.
 
     Examples
     --------

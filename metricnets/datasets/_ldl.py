@@ -8,10 +8,10 @@ from functools import partial
 import numpy as np
 from sklearn.utils import Bunch
 
-from metricnets.exceptions import check_option
 from metricnets.datasets._loading.formats import matlab
 from metricnets.datasets._loading.remote import Options, RemoteFile, load
 from metricnets.datasets._loading.results import answer, check, documented, numbered
+from metricnets.exceptions import check_option
 
 URL = "https://raw.githubusercontent.com/SpriteMisaka/PyLDL/{}/dataset/{}.mat"
 FIRST, SECOND = "b076dea4f5878b9cdf646570538c5b8a3e1aeb2b", "9d68d08a061a39cf9cbdb480a6f0d4847b2ef222"
@@ -52,9 +52,9 @@ def fetch_ldl(
     ``Yeast_...``    gene expression     2465     24        from 2 to 18
     ===============  ==================  =======  ========  ============
 
-    ``Yeast_...`` stands for ``Yeast_alpha``, ``Yeast_cdc``, ``Yeast_cold``, ``Yeast_diau``, ``Yeast_dtt``, ``Yeast_elu``,
-    ``Yeast_spo`` and ``Yeast_spoem``.  The files are downloaded from the repository of the library PyLDL [2]_, at a fixed
-    revision.
+    ``Yeast_...`` stands for ``Yeast_alpha``, ``Yeast_cdc``, ``Yeast_cold``, ``Yeast_diau``, ``Yeast_dtt``,
+    ``Yeast_elu``, ``Yeast_spo`` and ``Yeast_spoem``.  The files are downloaded from the repository of the library
+    PyLDL [2]_, at a fixed revision.
 
     Parameters
     ----------

@@ -25,8 +25,8 @@ def make_domains(
 ) -> tuple[np.ndarray, ...]:
     """Generate a source domain and a target domain with the same classes.
 
-    The samples are those of :func:`make_planted_metric`, and all those of the target are moved by the same vector in the
-    informative subspace.
+    The samples are those of :func:`make_planted_metric`, and those of the target are moved by a vector in the
+    informative subspace, the same for all.
 
     Parameters
     ----------

@@ -24,8 +24,8 @@ def make_label_sets(
 ) -> tuple[np.ndarray, ...]:
     """Generate samples with label sets.
 
-    Each label has a random direction in the informative subspace, and the samples that are furthest in it have the label.
-    In all other directions the samples are noise.
+    Each label has a random direction in the informative subspace, and the samples that are furthest in it have the
+    label.  In all other directions the samples are noise.
 
     Parameters
     ----------

@@ -24,8 +24,8 @@ def make_tasks(
 ) -> tuple[np.ndarray, ...]:
     """Generate samples with a class in each of several tasks, some of them not annotated.
 
-    The class of a sample in a task is that of the nearest of ``n_classes`` random prototypes, in an informative subspace
-    that all tasks share: what is learned from one task helps the others.
+    The class of a sample in a task is that of the nearest of ``n_classes`` random prototypes, in an informative
+    subspace that all tasks share: what is learned from one task helps the others.
 
     Parameters
     ----------

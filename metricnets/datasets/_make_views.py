@@ -26,8 +26,8 @@ def make_views(
 ) -> tuple[np.ndarray, ...]:
     """Generate matched samples of two views with a shared informative subspace.
 
-    Both views of a sample have the informative coordinates of :func:`make_planted_metric`, up to small differences; each
-    view has noise of its own, and its own rotation.
+    Both views of a sample have the informative coordinates of :func:`make_planted_metric`, up to small differences;
+    each view has noise of its own, and its own rotation.
 
     Parameters
     ----------

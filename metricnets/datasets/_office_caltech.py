@@ -44,8 +44,8 @@ def fetch_office_caltech(
     office.  Usually rows are divided by their sum, and columns standardised in each domain.
 
     The archive of the authors holds the four files ``amazon_SURF_L10.mat``, ``Caltech10_SURF_L10.mat``,
-    ``dslr_SURF_L10.mat`` and ``webcam_SURF_L10.mat``.  If their server does not answer, put the archive, or these files,
-    in the subfolder ``metricnets/office_caltech`` of ``data_home``.
+    ``dslr_SURF_L10.mat`` and ``webcam_SURF_L10.mat``.  If their server does not answer, put the archive, or these
+    files, in the subfolder ``metricnets/office_caltech`` of ``data_home``.
 
     Parameters
     ----------

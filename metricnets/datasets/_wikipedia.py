@@ -27,7 +27,8 @@ def fetch_wikipedia(
 ) -> Bunch | tuple[np.ndarray, np.ndarray]:
     """Load images and texts of Wikipedia's featured articles (two views) [1]_.
 
-    2866 articles of ten classes: a histogram of 128 SIFT words of the image, and probabilities of 10 topics of the text.
+    2866 articles of ten classes: a histogram of 128 SIFT words of the image, and probabilities of 10 topics of the
+    text.
 
     Parameters
     ----------

@@ -27,23 +27,30 @@ class Archive:
     """
 
     def __init__(self, path: Path):
+        self.files: dict[str, list[tuple[PurePosixPath, bytes]]] = {}
         with ZipFile(path) as file:
-            names = [name for name in file.namelist() if not name.endswith("/") and "__MACOSX" not in name]
-            self.files = {name.lower(): file.read(name) for name in names}
+            for name in file.namelist():
+                if not name.endswith("/") and "__MACOSX" not in name:
+                    member = PurePosixPath(name.lower())
+                    self.files.setdefault(member.name, []).append((member, file.read(name)))
 
     def __getitem__(self, end: str) -> bytes:
         """Contents of the file whose path ends so, such as ``"data/a.mat"`` or ``"a.mat"``."""
-        wanted = PurePosixPath(end.lower()).parts
-        found = [name for name in self.files if PurePosixPath(name).parts[-len(wanted) :] == wanted]
+        wanted = PurePosixPath(end.lower())
+        found = [contents for member, contents in self.files.get(wanted.name, []) if _ends(member, wanted)]
         if len(found) != 1:
             raise KeyError(f"the archive has {len(found)} files {end}, and should have one")
-        return self.files[found[0]]
+        return found[0]
 
     def names(self, folder: str) -> list[str]:
         """Sorted names of the files of a folder, whose path ends with this folder."""
-        wanted = PurePosixPath(folder.lower()).parts
-        paths = map(PurePosixPath, self.files)
-        return sorted(path.name for path in paths if path.parent.parts[-len(wanted) :] == wanted)
+        wanted = PurePosixPath(folder.lower())
+        members = [member for same in self.files.values() for member, _ in same]
+        return sorted(member.name for member in members if _ends(member.parent, wanted))
+
+
+def _ends(path, end):
+    return path.parts[-len(end.parts) :] == end.parts
 
 
 def grey(image: bytes) -> np.ndarray:
