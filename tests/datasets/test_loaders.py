@@ -240,8 +240,6 @@ def test_dense_attribute_relation_files_are_read_as_by_scipy():
 
 
 def test_sparse_rows_leave_out_zeros_and_first_values():
-    text = (
-        "@relation r\n@attribute a numeric\n@attribute b {2, 5}\n@attribute c {x, 'y z'}"
+    text = "@relation r\n@attribute a numeric\n@attribute b {2, 5}\n@attribute c {x, 'y z'}"
     text += "\n@data\n{0 3}\n{1 5, 2 'y z'}"
-    )
     assert arff.read(text).values.tolist() == [[3, 2, 0], [0, 5, 1]]
