@@ -19,7 +19,7 @@ def make_domains(
     n_classes: int = 3,
     class_sep: float = 3.0,
     shift: float = 4.0,
-    noise: float = 5.0,
+    noise: float = 1.0,
     random_state: int | np.random.RandomState | None = None,
     return_components: bool = False,
 ) -> tuple[np.ndarray, ...]:
@@ -37,7 +37,8 @@ def make_domains(
     {classes}
     shift : float >= 0, default=4.0
         Length of this vector.
-    {noise}
+    noise : float >= 0, default=1.0
+        Standard deviation of the other directions.
     {random_state}
 
     Returns
