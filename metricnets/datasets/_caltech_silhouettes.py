@@ -26,7 +26,7 @@ def fetch_caltech_silhouettes(
     n_retries: int = 3,
     delay: float = 1.0,
 ) -> Bunch | tuple[np.ndarray, np.ndarray]:
-    """Load Caltech 101 silhouettes, binary images of 28 × 28 pixels of 101 classes of objects (classes) [1]_.
+    """Load Caltech 101 silhouettes, binary images of objects of 101 classes (classes) [1]_.
 
     Parameters
     ----------

@@ -92,14 +92,16 @@ def fetch_kinfacew(
 
 
 def _read(path, n_kin):
-    archive = Archive(path)
     folders = [f"images/{folder}" for folder in RELATIONS.values()]
-    filenames = [f"{folder}/{name}" for folder in folders for name in archive.names(folder) if name.endswith(".jpg")]
+    with Archive(path) as archive:
+        filenames = [
+            f"{folder}/{name}" for folder in folders for name in archive.names(folder) if name.endswith(".jpg")
+        ]
+        images = [grey(archive[name]) for name in filenames]
+        tables = [matlab(archive[f"meta_data/{relation}_pairs.mat"])["pairs"] for relation in RELATIONS]
     check("number of images", len(filenames), 2 * sum(n_kin))
-    images = [grey(archive[name]) for name in filenames]
     check("shapes of images", {image.shape for image in images}, {SHAPE})
     row = {name.rpartition("/")[2]: i for i, name in enumerate(filenames)}
-    tables = [matlab(archive[f"meta_data/{relation}_pairs.mat"])["pairs"] for relation in RELATIONS]
     check("numbers of pairs", tuple(map(len, tables)), tuple(2 * n for n in n_kin))
     fold, kin, parent, child = np.concatenate(tables).T
     target = np.where(kin.astype(int) == 1, 1, -1)

@@ -108,9 +108,9 @@ def fetch_mulan(
 
 
 def _read(path, name):
-    archive = Archive(path)
-    train, test = (arff.read(archive[f"{name}-{part}.arff"].decode()) for part in ("train", "test"))
-    labels = [label.get("name") for label in ElementTree.fromstring(archive[f"{name}.xml"]) if label.get("name")]
+    with Archive(path) as archive:
+        train, test = (arff.read(archive[f"{name}-{part}.arff"].decode()) for part in ("train", "test"))
+        labels = [label.get("name") for label in ElementTree.fromstring(archive[f"{name}.xml"])]
     is_label = np.isin(train.names, labels)
     check("columns of the test part", test.names.tolist(), train.names.tolist())
     sizes = Sizes(int((~is_label).sum()), int(is_label.sum()), len(train.values), len(test.values))

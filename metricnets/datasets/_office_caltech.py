@@ -86,8 +86,11 @@ def fetch_office_caltech(
 
 
 def _read(*paths):
-    archive = Archive(paths[0]) if len(paths) == 1 else {path.name: path for path in paths}
-    parts = [matlab(archive[file.filename]) for file in MEMBERS]
+    files = paths
+    if len(paths) == 1:
+        with Archive(paths[0]) as archive:
+            files = [archive[file.filename] for file in MEMBERS]
+    parts = [matlab(file) for file in files]
     data = [np.asarray(part["fts"], dtype=float) for part in parts]
     check("sizes", [rows.shape for rows in data], [(n, 800) for n in DOMAINS.values()])
     check("negative counts", any(bool((rows < 0).any()) for rows in data), False)

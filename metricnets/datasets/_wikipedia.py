@@ -66,12 +66,12 @@ def fetch_wikipedia(
 
 
 def _read(path):
-    archive = Archive(path)
-    features = matlab(archive["raw_features.mat"])
+    with Archive(path) as archive:
+        features = matlab(archive["raw_features.mat"])
+        lists = [archive[f"{part}set_txt_img_cat.list"].decode().split("\n") for part in ("train", "test")]
     image, text = (np.concatenate([features[f"{view}_{part}"] for part in ("tr", "te")]) for view in ("I", "T"))
     check("sizes", (len(features["I_tr"]), len(features["I_te"])), SIZES)
     check("features", (image.shape, text.shape), ((sum(SIZES), 128), (sum(SIZES), 10)))
-    lists = [archive[f"{part}set_txt_img_cat.list"].decode().split("\n") for part in ("train", "test")]
     labels = [[int(line.split()[-1]) for line in lines if line.strip()] for lines in lists]
     check("samples with labels", tuple(map(len, labels)), SIZES)
     return Bunch(

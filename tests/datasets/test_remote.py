@@ -37,7 +37,9 @@ def path_in(home):
 
 
 def files(home):
-    return sorted(path.name for path in home.rglob("*") if path.is_file())
+    """Names of all files, and of folders that are not those of the data set."""
+    kept = {home / "metricnets", home / "metricnets" / "made"}
+    return sorted(path.name for path in home.rglob("*") if path not in kept)
 
 
 @pytest.mark.parametrize("checksum", [None, SHA])
@@ -48,6 +50,21 @@ def test_a_file_is_downloaded_once(server, tmp_path, checksum):
     assert files(tmp_path) == ["file.bin", "file.bin.sha256"]
     assert (tmp_path / "metricnets/made/file.bin.sha256").read_text().strip() == SHA
     assert fetched(tmp_path, url, checksum, download_if_missing=False) == "contents"
+
+
+def test_files_have_the_usual_permissions(server, tmp_path):
+    fetched(tmp_path, server.send("file", BODY))
+    (tmp_path / "ordinary").write_bytes(b"")
+    modes = {path.stat().st_mode for path in tmp_path.rglob("*") if path.is_file()}
+    assert len(modes) == 1
+
+
+def test_files_in_a_folder_that_cannot_be_written_are_read(tmp_path, monkeypatch):
+    path_in(tmp_path).parent.mkdir(parents=True)
+    path_in(tmp_path).write_bytes(BODY)
+    monkeypatch.setattr(remote.os, "access", lambda path, mode: False)
+    assert fetched(tmp_path, None) == "contents"
+    assert files(tmp_path) == ["file.bin"]
 
 
 def test_scikit_learns_data_home_is_the_default(server, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,8 +19,8 @@ def matlab(source: Path | bytes) -> dict[str, Any]:
     return loadmat(BytesIO(source) if isinstance(source, bytes) else source, squeeze_me=True)
 
 
-class Archive:
-    """A zip archive whose files are read by the end of their path, in lower case.
+class Archive(ZipFile):
+    """A zip archive whose files are read by the end of their path; the case of letters does not matter.
 
     Parameters
     ----------
@@ -27,30 +28,28 @@ class Archive:
     """
 
     def __init__(self, path: Path):
-        self.files: dict[str, list[tuple[PurePosixPath, bytes]]] = {}
-        with ZipFile(path) as file:
-            for name in file.namelist():
-                if not name.endswith("/") and "__MACOSX" not in name:
-                    member = PurePosixPath(name.lower())
-                    self.files.setdefault(member.name, []).append((member, file.read(name)))
+        super().__init__(path)
+        self.members: dict[str, list[str]] = {}  # paths by the name of the file
+        for name in self.namelist():
+            if not name.endswith("/") and "__MACOSX" not in name:
+                self.members.setdefault(PurePosixPath(name.lower()).name, []).append(name)
 
     def __getitem__(self, end: str) -> bytes:
         """Contents of the file whose path ends so, such as ``"data/a.mat"`` or ``"a.mat"``."""
-        wanted = PurePosixPath(end.lower())
-        found = [contents for member, contents in self.files.get(wanted.name, []) if _ends(member, wanted)]
+        found = [name for name in self.members.get(PurePosixPath(end.lower()).name, []) if _ends(name, end)]
         if len(found) != 1:
             raise KeyError(f"the archive has {len(found)} files {end}, and should have one")
-        return found[0]
+        return self.read(found[0])
 
     def names(self, folder: str) -> list[str]:
-        """Sorted names of the files of a folder, whose path ends with this folder."""
-        wanted = PurePosixPath(folder.lower())
-        members = [member for same in self.files.values() for member, _ in same]
-        return sorted(member.name for member in members if _ends(member.parent, wanted))
+        """Sorted names of the files of a folder, in lower case; ``folder`` is the end of its path."""
+        paths = map(PurePosixPath, itertools.chain(*self.members.values()))
+        return sorted(path.name.lower() for path in paths if _ends(path.parent, folder))
 
 
 def _ends(path, end):
-    return path.parts[-len(end.parts) :] == end.parts
+    path, end = (PurePosixPath(str(part).lower()).parts for part in (path, end))
+    return path[-len(end) :] == end
 
 
 def grey(image: bytes) -> np.ndarray:

@@ -88,7 +88,7 @@ def load(
         raise
     except Exception as error:
         for path in new:
-            path.unlink()
+            path.unlink(missing_ok=True)
         advice = "The server did not send the file; try again later." if new else "Delete it to download it again."
         raise OSError(f"{' or '.join(map(str, paths))} is damaged: {error!r:.300}. {advice}") from error
     for path in paths:
@@ -143,14 +143,10 @@ def _transfer(url, temporary):
 @contextmanager
 def _temporary(path: Path) -> Iterator[Path]:
     """Path of a temporary file that replaces ``path`` at the end, and is deleted after an error."""
-    number, name = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".part")
-    os.close(number)
-    try:
-        yield Path(name)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        temporary = Path(folder) / path.name
+        yield temporary
+        os.replace(temporary, path)
 
 
 def _verify(written, file, path, advice):
@@ -175,6 +171,6 @@ def _recorded(path):
 
 
 def _record(path):
-    if not _sidecar(path).exists():
+    if not _sidecar(path).exists() and os.access(path.parent, os.W_OK):
         with _temporary(_sidecar(path)) as temporary:
             temporary.write_text(_sha256(path) + "\n")
