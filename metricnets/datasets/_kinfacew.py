@@ -94,9 +94,7 @@ def fetch_kinfacew(
 def _read(path, n_kin):
     folders = [f"images/{folder}" for folder in RELATIONS.values()]
     with Archive(path) as archive:
-        filenames = [
-            f"{folder}/{name}" for folder in folders for name in archive.names(folder) if name.endswith(".jpg")
-        ]
+        filenames = [f"{folder}/{name}" for folder in folders for name in archive.names(folder, ".jpg")]
         images = [grey(archive[name]) for name in filenames]
         tables = [matlab(archive[f"meta_data/{relation}_pairs.mat"])["pairs"] for relation in RELATIONS]
     check("number of images", len(filenames), 2 * sum(n_kin))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -41,9 +40,10 @@ class Archive(ZipFile):
             raise KeyError(f"the archive has {len(found)} files {end}, and should have one")
         return self.read(found[0])
 
-    def names(self, folder: str) -> list[str]:
-        """Sorted names of the files of a folder, in lower case; ``folder`` is the end of its path."""
-        paths = map(PurePosixPath, itertools.chain(*self.members.values()))
+    def names(self, folder: str, suffix: str) -> list[str]:
+        """Sorted names, in lower case, of the files of a kind in a folder; ``folder`` is the end of its path."""
+        names = [name for name in self.members if name.endswith(suffix)]
+        paths = [PurePosixPath(path) for name in names for path in self.members[name]]
         return sorted(path.name.lower() for path in paths if _ends(path.parent, folder))
 
 
