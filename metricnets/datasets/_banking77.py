@@ -36,6 +36,7 @@ def fetch_banking77(
     ----------
     {download}
     {return_X_y}
+    {retries}
 
     Returns
     -------

@@ -33,6 +33,7 @@ def fetch_binary_alphadigits(
     {download}
     {return_X_y}
     {as_frame}
+    {retries}
 
     Returns
     -------

@@ -33,6 +33,7 @@ def fetch_caltech_silhouettes(
     {download}
     {return_X_y}
     {as_frame}
+    {retries}
 
     Returns
     -------

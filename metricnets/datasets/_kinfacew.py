@@ -49,6 +49,7 @@ def fetch_kinfacew(
     {download}
     return_X_y : bool, default=False
         Whether to return ``(data[pairs], target)``, pairs of points and their labels, instead of a Bunch.
+    {retries}
 
     Returns
     -------

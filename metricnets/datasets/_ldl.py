@@ -63,6 +63,7 @@ def fetch_ldl(
     {download}
     {return_X_y}
     {as_frame}
+    {retries}
 
     Returns
     -------

@@ -70,6 +70,7 @@ def fetch_mulan(
     {download}
     {return_X_y}
     {as_frame}
+    {retries}
 
     Returns
     -------

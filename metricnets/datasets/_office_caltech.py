@@ -52,6 +52,7 @@ def fetch_office_caltech(
     {download}
     {return_X_y}
     {as_frame}
+    {retries}
 
     Returns
     -------

@@ -34,6 +34,7 @@ def fetch_wikipedia(
     ----------
     {download}
     {return_X_y}
+    {retries}
 
     Returns
     -------

@@ -9,6 +9,7 @@ import pytest
 from dataset_files import archive, matlab, serving
 
 from metricnets import datasets
+from metricnets._documentation import entries
 from metricnets.datasets import _banking77, _mulan
 from metricnets.datasets._loading import arff
 
@@ -69,6 +70,12 @@ def test_every_loader_returns_a_bunch_or_data_and_target(name, made):
     if "train" in found:
         parts = [found[part] for part in ("train", "validation", "test") if part in found]
         np.testing.assert_array_equal(np.concatenate(parts), np.arange(len(found.data)))
+
+
+@pytest.mark.parametrize("name", datasets.__all__)
+def test_a_docstring_lists_exactly_the_parameters(name):
+    listed = [part for key in entries(getattr(datasets, name).__doc__, "Parameters") for part in key.split(", ")]
+    assert sorted(listed) == sorted(inspect.signature(getattr(datasets, name)).parameters)
 
 
 @pytest.mark.parametrize("name", FRAMES)

@@ -16,8 +16,8 @@ documented = filled(
     Folder of all data sets; None for scikit-learn's, see :func:`sklearn.datasets.get_data_home`.  The files are
     in a subfolder of it.
 download_if_missing : bool, default=True
-    Whether to download files that are not in the folder; otherwise they raise an OSError.
-n_retries : int >= 1, default=3
+    Whether to download files that are not in the folder; otherwise they raise an OSError.""",
+    retries="""n_retries : int >= 1, default=3
     How often to try again after a failure of the network.
 delay : float > 0, default=1.0
     Seconds between attempts.""",
