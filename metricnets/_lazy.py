@@ -12,6 +12,8 @@ LIBRARIES = {
     "torch": 'PyTorch, which is not installed: pip install torch (PyTorch\'s page "Get started" has smaller builds)',
     "skorch": "skorch, which is not installed: pip install skorch",
     "tqdm": "tqdm, which is not installed: pip install tqdm",
+    "pandas": "pandas, which is not installed: pip install pandas",
+    "PIL": "Pillow, which is not installed: pip install pillow",
 }
 
 

@@ -185,6 +185,7 @@ def test_public_names_are_found_and_listed():
         ("import metricnets; metricnets.metrics.get_scorer, metricnets.protocols.transfer", ["torch", "skorch"]),
         ("import metricnets.calibration, metricnets._targets, metricnets.base", ["torch", "skorch"]),
         ("import metricnets; metricnets.inspection.hard_negatives", ["torch", "skorch"]),
+        ("import metricnets; metricnets.datasets.make_pairs", ["torch", "skorch", "PIL"]),
         ("import metricnets._numpy_networks, metricnets.predictors._mlknn", ["torch", "skorch"]),
     ],
 )

@@ -26,6 +26,7 @@ PARAMETERS_IN_NOTEBOOKS = parse_version(sklearn.__version__) >= parse_version(
 ROOT = Path(__file__).parents[1]
 MODULES = [
     "metricnets",
+    "metricnets.datasets",
     "metricnets.divergences",
     "metricnets.inspection",
     "metricnets.losses",
@@ -192,6 +193,13 @@ def run_page(path):
 def test_the_code_of_the_guide_to_losses_runs():
     names = run_page("doc/user_guide/losses.rst")
     assert names["short"].shape == (178, 8)
+
+
+def test_the_code_of_the_guide_to_data_sets_runs_and_its_tables_name_them_all():
+    page, names = read("doc/user_guide/datasets.rst"), run_page("doc/user_guide/datasets.rst")
+    euclidean, learned, best = [names["roc_auc_score"](names["y"][200:], score) for score in names["scores"]]
+    assert euclidean + 0.2 < learned < best
+    assert set(re.findall(r"^``(\w+)`` ", page, re.M)) == set(metricnets.datasets.__all__)
 
 
 def test_the_page_for_users_of_pytorch_metric_learning_names_all_its_losses_and_miners():
