@@ -1,0 +1,36 @@
+"""What the displays share: axes, colours, names of estimators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.pipeline import Pipeline
+
+from metricnets._lazy import needed
+
+# M. A. Petroff, "Accessible color sequences for data visualization", 2021: distinguishable with deficient colour vision.
+COLORS = (
+    *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
+    *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
+)
+BESIDE = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}  # a legend outside of the data
+
+
+def axes(ax: Any, by: str) -> Any:
+    """Return the axes to draw into, new ones if ``ax`` is None; ImportError naming ``by`` without matplotlib."""
+    plt = needed("matplotlib.pyplot", by)
+    if ax is None:
+        return plt.subplots(layout="constrained")[1]
+    if not hasattr(ax, "scatter"):
+        raise ValueError(f"ax={ax!r:.80} should be an Axes of matplotlib or None.")
+    return ax
+
+
+def last_step(estimator: Any) -> Any:
+    """Return the last step of a pipeline, and anything else unchanged."""
+    return last_step(estimator[-1]) if isinstance(estimator, Pipeline) else estimator
+
+
+def name_of(estimator: Any) -> str:
+    """Return the name of an estimator, or of the last step of a pipeline, for a legend."""
+    return "Euclidean" if estimator is None else type(last_step(estimator)).__name__
