@@ -187,7 +187,10 @@ def test_public_names_are_found_and_listed():
         ("import metricnets; metricnets.metrics.get_scorer, metricnets.protocols.transfer", ["torch", "skorch"]),
         ("import metricnets.calibration, metricnets._targets, metricnets.base", ["torch", "skorch"]),
         ("import metricnets; metricnets.inspection.hard_negatives", ["torch", "skorch"]),
-        ("import metricnets; [*map(metricnets.displays.__getattr__, metricnets.displays.__all__)]", ["matplotlib", "torch"]),
+        (
+            "import metricnets; [*map(metricnets.displays.__getattr__, metricnets.displays.__all__)]",
+            ["matplotlib", "torch"],
+        ),
         ("import metricnets._numpy_networks, metricnets.predictors._mlknn", ["torch", "skorch"]),
     ],
 )

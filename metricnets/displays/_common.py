@@ -8,11 +8,8 @@ from sklearn.pipeline import Pipeline
 
 from metricnets._lazy import needed
 
-# M. A. Petroff, "Accessible color sequences for data visualization", 2021: distinguishable with deficient colour vision.
-COLORS = (
-    *("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6"),
-    *("#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"),
-)
+# M. Okabe, K. Ito, "Color universal design", 2008: colours that can be told apart with deficient colour vision.
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 BESIDE = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}  # a legend outside of the data
 
 
@@ -20,8 +17,9 @@ def axes(ax: Any, by: str) -> Any:
     """Return the axes to draw into, new ones if ``ax`` is None; ImportError naming ``by`` without matplotlib."""
     plt = needed("matplotlib.pyplot", by)
     if ax is None:
-        return plt.subplots(layout="constrained")[1]
-    if not hasattr(ax, "scatter"):
+        ax = plt.subplots(figsize=(7.0, 4.8), layout="constrained")[1]
+        ax.set_prop_cycle(color=COLORS)
+    elif not hasattr(ax, "scatter"):
         raise ValueError(f"ax={ax!r:.80} should be an Axes of matplotlib or None.")
     return ax
 

@@ -19,7 +19,7 @@ from metricnets._tuples import FLOATS
 from metricnets.displays._common import BESIDE, COLORS, axes
 from metricnets.exceptions import check_option
 
-MARKERS = "os^DvP*X"  # one for every ten classes
+MARKERS = "os^DvP*X"  # another one after each eight classes
 MANY = 40  # classes, up to which there is a legend; more numbers are real targets
 
 
@@ -27,9 +27,9 @@ MANY = 40  # classes, up to which there is a legend; more numbers are real targe
 class EmbeddingDisplay:
     """Scatter plot of embeddings in two dimensions, coloured by class or target.
 
-    Create it with :meth:`from_estimator` or :meth:`from_predictions`.  The colours are those of M. A. Petroff, which can
-    be told apart with deficient colour vision; every ten classes the marker changes.  Real targets are shown by a
-    sequential colour map, and so are numbers with more than 40 values; unknown labels (None, NaN) are light grey.
+    Create it with :meth:`from_estimator` or :meth:`from_predictions`.  The colours are those of Okabe and Ito,
+    which can be told apart with deficient colour vision; after eight classes the marker changes.  Real targets have a
+    sequential colour map, and so have numbers with more than 40 values; unknown labels (None, NaN) are light grey.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ class EmbeddingDisplay:
             self.colorbar_ = self.figure_.colorbar(self.scatters_[0], ax=ax, label="target")
         else:
             classes, codes = np.unique(values, return_inverse=True)
-            styles = [{"color": COLORS[i % 10], "marker": MARKERS[i // 10 % len(MARKERS)]} for i in range(len(classes))]
+            styles = [{"color": COLORS[i % 8], "marker": MARKERS[i // 8 % 8]} for i in range(len(classes))]
             rows = [np.flatnonzero(known)[codes == code] for code in range(len(classes))]
             self.scatters_ = [
                 ax.scatter(*self.points[own].T, label=str(label), **style | options)
@@ -215,7 +215,9 @@ def _projected(z, projection):
         with np.errstate(invalid="ignore"):  # embeddings that have collapsed have no variance
             pca = PCA(n_components=2, random_state=0).fit(z)
         shares = np.nan_to_num(pca.explained_variance_ratio_)
-        return pca.transform(z), tuple(f"Principal component {i} ({s:.0%} of variance)" for i, s in enumerate(shares, 1))
+        return pca.transform(z), tuple(
+            f"Principal component {i} ({s:.0%} of variance)" for i, s in enumerate(shares, 1)
+        )
     return _by_transformer(z, projection)
 
 

@@ -86,7 +86,9 @@ class HistoryDisplay:
             [np.array([record[name] for record in records]) for records in parts if name in records[0]]
             for name in ("train_loss", "valid_loss")
         )
-        names = [f"round {part[0]['round']}" if "round" in part[0] else f"network {i}" for i, part in enumerate(parts, 1)]
+        names = [
+            f"round {part[0]['round']}" if "round" in part[0] else f"network {i}" for i, part in enumerate(parts, 1)
+        ]
         return cls(train_loss=train, valid_loss=valid, names=names).plot(ax=ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:

@@ -105,8 +105,8 @@ class MetricImportanceDisplay:
         learner = last_step(estimator)
         if not hasattr(learner, "get_mahalanobis_matrix"):
             raise ValueError(
-                f"estimator={type(learner).__name__}() has no get_mahalanobis_matrix; give a linear metric learner, such "
-                "as NCA, or a pipeline that ends with one."
+                f"estimator={type(learner).__name__}() has no get_mahalanobis_matrix; give a linear metric learner, "
+                "such as NCA, or a pipeline that ends with one."
             )
         M = learner.get_mahalanobis_matrix()
         names = _names(estimator, feature_names, len(M))

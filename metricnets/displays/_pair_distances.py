@@ -50,9 +50,8 @@ class PairDistancesDisplay:
     Examples
     --------
     >>> from metricnets.displays import PairDistancesDisplay
-    >>> display = PairDistancesDisplay.from_predictions([1, 1, -1], [0.2, 0.4, 1.0], threshold=0.5)
-    >>> [bar.get_height() for bar in display.plot(bins=2).similar_]
-    [1.0, 0.0]
+    >>> PairDistancesDisplay.from_predictions([1, -1, 1], [0.2, 1.0, 0.4], threshold=0.5).similar
+    array([0.2, 0.4])
     """
 
     similar: np.ndarray

@@ -36,7 +36,7 @@ class PrecisionAtKDisplay(RetrievalDisplay):
     figure_ : matplotlib Figure
         The figure of the axes.
     precision_, recall_ : matplotlib Line2D
-        The curves, solid and dashed, of one colour.
+        The curves, solid with full and dashed with empty markers, of one colour.
 
     See Also
     --------
@@ -80,6 +80,7 @@ class PrecisionAtKDisplay(RetrievalDisplay):
         shown = {"marker": "o", "markersize": 4} | kwargs
         (self.precision_,) = ax.plot(self.k, self.precision, **{"label": f"{name}precision"} | shown)
         dashed = {"label": f"{name}recall", "color": self.precision_.get_color(), "linestyle": "--"}
+        dashed["markerfacecolor"] = "white"
         (self.recall_,) = ax.plot(self.k, self.recall, **dashed | shown)
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set(xlabel="Number of retrieved samples k", ylabel="Precision, recall at k", ylim=(-0.01, 1.01))

@@ -18,7 +18,7 @@ from metricnets._targets import readable, resolve
 from metricnets.displays._common import COLORS, axes, last_step
 from metricnets.exceptions import check_option
 
-FEW = 12  # values of a relation, up to which each has a box
+FEW = 10  # values of a relation, up to which each has a box
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -27,7 +27,8 @@ class RelationDisplay:
 
     Create it with :meth:`from_estimator` or :meth:`from_predictions`.  HRAML and RAML align these two: the more similar
     the targets, the smaller the distance should be.  Few values of a relation, such as those of classes, have a box of
-    distances each (quartiles, and whiskers of at most 1.5 times their range); more are counted in hexagons.
+    distances each, from the lower to the upper quartile with whiskers at the percentiles 5 and 95; otherwise pairs are
+    counted in hexagons.
 
     Parameters
     ----------
@@ -145,11 +146,18 @@ class RelationDisplay:
         -------
         display : RelationDisplay
         """
-        relation, distances = one_each(relation, len(relation), "relation="), one_each(distances, len(distances), "distances=")
+        relation, distances = (
+            one_each(relation, len(relation), "relation="),
+            one_each(distances, len(distances), "distances="),
+        )
         if len(relation) != len(distances):
-            raise ValueError(f"relation has {len(relation)} values and distances {len(distances)}; give one for each pair.")
+            raise ValueError(
+                f"relation has {len(relation)} values and distances {len(distances)}; give one for each pair."
+            )
         if len(relation) < 2 or np.ptp(relation) == 0:
-            raise ValueError(f"all {len(relation)} pairs have one relation; two different values are needed to compare.")
+            raise ValueError(
+                f"all {len(relation)} pairs have one relation; two different values are needed to compare."
+            )
         collapsed = np.ptp(distances) == 0
         correlation = 0.0 if collapsed else float(spearmanr(relation, distances).statistic)
         return cls(relation=relation, distances=distances, correlation=correlation).plot(ax=ax, **kwargs)
@@ -162,7 +170,7 @@ class RelationDisplay:
         ax : matplotlib Axes or None, default=None
             Where to plot; None makes a new figure.
         kind : {'auto', 'box', 'hexbin'}, default='auto'
-            A box for each value of the relation, or counts in hexagons.  'auto' has boxes for at most 12 values.
+            A box for each value of the relation, or counts in hexagons.  'auto' has boxes for at most ten values.
         **kwargs : dict
             Keyword arguments of ``Axes.boxplot`` or ``Axes.hexbin``.
 
@@ -181,13 +189,13 @@ class RelationDisplay:
             self.hexagons_ = ax.hexbin(self.relation, self.distances, **options)
             self.colorbar_ = self.figure_.colorbar(self.hexagons_, ax=ax, label="pairs")
         ax.set(xlabel="Relation of the targets (1: similar)", ylabel="Distance")
-        ax.set_title(f"rank correlation {self.correlation:.2f}", fontsize="medium")
+        title = f"{len(self.relation):,} pairs, rank correlation {self.correlation:.2f}".replace("-", "−")
+        ax.set_title(title, fontsize="medium")
         return self
 
     def _boxes(self, values, options):
         groups = [self.distances[self.relation == value] for value in values]
-        width = 0.6 * np.diff(values).min()
-        style = {"patch_artist": True, "boxprops": {"facecolor": COLORS[0]}, "medianprops": {"color": "black"}}
-        style |= {"flierprops": {"marker": ".", "markersize": 2, "alpha": 0.3}, "widths": width}
-        self.boxes_ = self.ax_.boxplot(groups, positions=values, manage_ticks=False, **style | options)
-        self.ax_.set_xticks(values, [f"{value:.2g}\n{len(group)} pairs" for value, group in zip(values, groups)])
+        style = {"whis": (5, 95), "showfliers": False, "patch_artist": True, "widths": 0.6, "manage_ticks": False}
+        style |= {"boxprops": {"facecolor": COLORS[4]}, "medianprops": {"color": "black"}}
+        self.boxes_ = self.ax_.boxplot(groups, **style | options)
+        self.ax_.set_xticks(1 + np.arange(len(values)), [f"{value:.2g}" for value in values])

@@ -152,9 +152,9 @@ class VerificationDisplay:
         else:
             curve = DetCurveDisplay(fpr=self.fpr, fnr=1 - self.tpr)
             place = norm.ppf(np.clip([rate, rate], 1e-16, None))
-        self.line_ = curve.plot(ax=ax, name=self.name).line_
+        label = f"equal error rate {rate:.3g}" if self.name is None else f"{self.name}, equal error rate {rate:.3g}"
+        self.line_ = curve.plot(ax=ax, name=label).line_
         self.line_.set(**kwargs)
-        label = f"equal error rate = {rate:.3g}"
-        (self.point_,) = ax.plot(*np.reshape(place, (2, 1)), "o", color=self.line_.get_color(), label=label)
+        (self.point_,) = ax.plot(*np.reshape(place, (2, 1)), "o", color=self.line_.get_color())
         ax.legend(loc="lower right" if kind == "roc" else "upper right")
         return self
