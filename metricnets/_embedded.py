@@ -58,6 +58,8 @@ def pair_distances(metric: Any, pairs: ArrayLike, name: str = "metric") -> np.nd
     if hasattr(metric, "pair_distance"):
         return one_each(metric.pair_distance(pairs), count_rows(pairs, "pairs"), f"{source}.pair_distance")
     left, right = np.swapaxes(check_tuples(pairs, 2), 0, 1)
+    if not hasattr(metric, "transform") and metric is not None:
+        raise ValueError(f"{name}={metric!r} should have pair_distance or transform, or be None.")
     if metric is not None:
         left, right, source = metric.transform(left), metric.transform(right), f"{source}.transform"
     n_pairs = count_rows(pairs, "pairs")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.pipeline import Pipeline
 
+from metricnets._arrays import checked_array
 from metricnets._lazy import needed
 
 # M. Okabe, K. Ito, "Color universal design", 2008: colours that can be told apart with deficient colour vision.
@@ -22,6 +25,20 @@ def axes(ax: Any, by: str) -> Any:
     elif not hasattr(ax, "scatter"):
         raise ValueError(f"ax={ax!r:.80} should be an Axes of matplotlib or None.")
     return ax
+
+
+def whole_ticks(ax: Any) -> None:
+    """Put the ticks of a linear axis of x at whole numbers."""
+    if ax.get_xscale() == "linear":
+        ax.xaxis.get_major_locator().set_params(integer=True)
+
+
+def one_dimensional(values: ArrayLike, name: str) -> np.ndarray:
+    """Validate finite numbers of shape (n,); errors name the parameter."""
+    found = checked_array(values, name, ensure_2d=False, dtype=float)
+    if found.ndim != 1:
+        raise ValueError(f"{name} should have a number for each pair, shape (n_pairs,); got shape {found.shape}.")
+    return found
 
 
 def last_step(estimator: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets._params import check_instance
-from metricnets.displays._common import BESIDE, COLORS, axes, last_step
+from metricnets.displays._common import BESIDE, COLORS, axes, last_step, whole_ticks
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -115,7 +115,7 @@ class HistoryDisplay:
         ]
         if self.best_:
             self.best_[0].set_label("best epoch")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        whole_ticks(ax)
         ax.set(xlabel="Epoch", ylabel="Loss")
         ax.legend(**BESIDE)
         return self

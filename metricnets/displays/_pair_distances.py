@@ -9,11 +9,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metricnets._arrays import one_each
 from metricnets._embedded import pair_distances
 from metricnets._params import check_instance
 from metricnets._tuples import check_pair_labels
-from metricnets.displays._common import BESIDE, COLORS, axes
+from metricnets.displays._common import BESIDE, COLORS, axes, one_dimensional
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -114,7 +113,7 @@ class PairDistancesDisplay:
         -------
         display : PairDistancesDisplay
         """
-        distances = one_each(distances, len(distances), "distances=")
+        distances = one_dimensional(distances, "distances")
         similar = check_pair_labels(y, len(distances))[0] > 0
         if threshold is not None and not isinstance(threshold, Real):
             raise ValueError(f"threshold={threshold!r} should be a number or None.")

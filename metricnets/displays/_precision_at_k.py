@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from metricnets.displays._common import BESIDE, axes
+from metricnets.displays._common import BESIDE, axes, whole_ticks
 from metricnets.displays._retrieval import RetrievalDisplay
 
 
@@ -82,7 +82,7 @@ class PrecisionAtKDisplay(RetrievalDisplay):
         dashed = {"label": f"{name}recall", "color": self.precision_.get_color(), "linestyle": "--"}
         dashed["markerfacecolor"] = "white"
         (self.recall_,) = ax.plot(self.k, self.recall, **dashed | shown)
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        whole_ticks(ax)
         ax.set(xlabel="Number of retrieved samples k", ylabel="Precision, recall at k", ylim=(-0.01, 1.01))
         ax.legend(**BESIDE)
         return self

@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike
 from scipy.stats import spearmanr
 from sklearn.utils import check_random_state
 
-from metricnets._arrays import checked_array, lengths, one_each
+from metricnets._arrays import checked_array, lengths
 from metricnets._checks import check_count
 from metricnets._embedded import embedded
 from metricnets._targets import readable, resolve
-from metricnets.displays._common import COLORS, axes, last_step
+from metricnets.displays._common import COLORS, axes, last_step, one_dimensional
 from metricnets.exceptions import check_option
 
 FEW = 10  # values of a relation, up to which each has a box
@@ -146,10 +146,7 @@ class RelationDisplay:
         -------
         display : RelationDisplay
         """
-        relation, distances = (
-            one_each(relation, len(relation), "relation="),
-            one_each(distances, len(distances), "distances="),
-        )
+        relation, distances = one_dimensional(relation, "relation"), one_dimensional(distances, "distances")
         if len(relation) != len(distances):
             raise ValueError(
                 f"relation has {len(relation)} values and distances {len(distances)}; give one for each pair."
