@@ -57,8 +57,13 @@ def test_graded_relations_are_counted_in_hexagons():
     expected = by_loops(MODEL.transform(X), lambda a, b: 1 - abs(a - b) / np.ptp(target), target)
     np.testing.assert_allclose(np.sort(display.relation), expected[:, 0], atol=1e-6)
     assert display.colorbar_.mappable is display.hexagons_
-    boxes = display.plot(kind="box").boxes_["boxes"]
-    assert len(boxes) == len(np.unique(display.relation))
+
+
+def test_the_kind_may_be_told():
+    relation = np.linspace(0, 1, 11)
+    assert RelationDisplay.from_predictions(relation, relation).hexagons_ is not None
+    assert len(RelationDisplay.from_predictions(relation, relation, kind="box").boxes_["boxes"]) == 11
+    assert RelationDisplay.from_predictions([0, 1], [1.0, 2.0], kind="hexbin").boxes_ is None
 
 
 def test_the_relation_is_that_of_the_estimator_unless_it_is_given():
