@@ -18,12 +18,13 @@ from metricnets.displays._common import COLORS, axes, last_step
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class MetricImportanceDisplay:
-    """Features of a linear metric: the diagonal of its matrix M, or their contributions to the distance of a pair.
+    """Importance of the features in a linear metric, or in the distance of a pair.
 
-    Create it with :meth:`from_estimator`.  M_ii is the squared distance of two points that differ by 1 in feature i
-    alone, so it depends on the unit of the feature: features are comparable if they are scaled.  For two points with
-    the difference τ, feature i contributes τ_i (M τ)_i to the squared distance τᵀMτ, which is the sum of these numbers;
-    a negative one makes up for the difference of correlated features.
+    Create it with :meth:`from_estimator`.  The bars show the diagonal of the metric's matrix M, or contributions to a
+    squared distance.  M_ii is the squared distance of two points that differ by 1 in feature i alone, so it depends on
+    the unit of the feature: features are comparable if they are scaled.  For two points with the difference τ, feature
+    i contributes τ_i (M τ)_i to the squared distance τᵀMτ, which is the sum of these numbers; a negative one makes up
+    for the difference of correlated features.
 
     Parameters
     ----------
