@@ -169,13 +169,7 @@ class EmbeddingDisplay:
             self.scatters_ = [ax.scatter(*self.points[known].T, c=values, cmap=cmap, **options)]
             self.colorbar_ = self.figure_.colorbar(self.scatters_[0], ax=ax, label="target")
         else:
-            classes, codes = np.unique(values, return_inverse=True)
-            styles = [{"color": COLORS[i % 8], "marker": MARKERS[i // 8 % 8]} for i in range(len(classes))]
-            rows = [np.flatnonzero(known)[codes == code] for code in range(len(classes))]
-            self.scatters_ = [
-                ax.scatter(*self.points[own].T, label=str(label), **style | options)
-                for own, label, style in zip(rows, classes, styles)
-            ]
+            self.scatters_ = self._classes(values, known, options)
         if not known.all():
             unknown = {"color": "#cccccc", "label": "unknown", "zorder": 0}
             self.scatters_.append(ax.scatter(*self.points[~known].T, **unknown | options))
@@ -185,6 +179,14 @@ class EmbeddingDisplay:
         shared = [len(group.get_siblings(ax)) > 1 for group in (ax.get_shared_x_axes(), ax.get_shared_y_axes())]
         ax.set_aspect("equal", adjustable="box" if all(shared) else "datalim")  # lengths are distances
         return self
+
+    def _classes(self, labels, known, options):
+        classes, codes = np.unique(labels, return_inverse=True)
+        scatters = []
+        for i, label in enumerate(classes):
+            style = {"label": str(label), "color": COLORS[i % 8], "marker": MARKERS[i // 8 % 8]}
+            scatters.append(self.ax_.scatter(*self.points[known][codes == i].T, **style | options))
+        return scatters
 
 
 def _read(y, n):

@@ -126,6 +126,8 @@ class RelationDisplay:
         rows = check_random_state(random_state).permutation(len(z))[:n_samples]
         r = np.asarray(relate(targets[rows], targets[rows]), dtype=float)[np.triu_indices(len(rows), k=1)]
         known = ~np.isnan(r)
+        if not known.any():
+            raise ValueError(f"y gives no relation to any pair of {len(rows)} samples; raise n_samples={n_samples}.")
         return cls.from_predictions(r[known], pdist(z[rows])[known], ax=ax, **kwargs)
 
     @classmethod

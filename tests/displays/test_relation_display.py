@@ -9,6 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from metricnets import LDA, RAML
 from metricnets.displays import RelationDisplay
+from metricnets.relations import GivenPairs
 
 X, Y = tiny_points()
 MODEL = make_pipeline(StandardScaler(), LDA(n_components=2)).fit(X, Y)
@@ -93,6 +94,10 @@ def test_unknown_pairs_are_left_out_and_samples_drawn():
         (lambda: RelationDisplay.from_estimator(MODEL, X, Y[:9]), "X has 45 rows and y 9"),
         (lambda: RelationDisplay.from_estimator(MODEL, X, Y, relation="jacard"), "Did you mean 'jaccard'"),
         (lambda: RelationDisplay.from_estimator(MODEL, X, 0 * Y), "all 990 pairs have one relation"),
+        (
+            lambda: RelationDisplay.from_estimator(MODEL, X, np.arange(45), relation=GivenPairs([[0, 1]]), n_samples=2),
+            "y gives no relation to any pair of 2 samples; raise n_samples=2",
+        ),
         (lambda: RelationDisplay.from_predictions([0, 1], [0.1]), "relation has 2 values and distances 1"),
         (lambda: RelationDisplay.from_predictions([0, 1], [[0.1, 0.2]]), r"distances should have a number.*\(1, 2\)"),
         (lambda: RelationDisplay.from_predictions([0, 1], [0.1, 2], kind="violin"), "kind='violin' is unknown"),
