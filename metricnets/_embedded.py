@@ -35,7 +35,7 @@ def embedded(metric: Any, X: ArrayLike, name: str = "metric") -> np.ndarray:
         raise ValueError(f"{name}={metric!r} should have transform, or be what get_metric() returned, or None.")
     X = checked_array(X, "X", dtype=FLOATS, allow_nd=True)
     if metric is None:
-        return X.reshape(len(X), -1)
+        return embeddings(X, len(X), f"{name}=None")
     if X[0].size != np.prod(metric.shape):
         raise ValueError(f"the points have shape {X.shape[1:]}, but {name} is for points of shape {metric.shape}.")
     return metric.embed(X.astype(float).reshape(-1, *metric.shape))
