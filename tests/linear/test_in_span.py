@@ -130,7 +130,7 @@ def test_large_margins_are_as_large(k, monkeypatch):
     for in_span in (_lmnn.in_span, lambda X: (X, None)):
         monkeypatch.setattr(_lmnn, "in_span", in_span)
         reported = []
-        L, _, converged = _lmnn.widen_margins(init, X - X.mean(axis=0), y, report=reported.append, **options)
+        L, _, converged = _lmnn.widen_margins(init, X - X.mean(axis=0), y, report=lambda value, L: reported.append(value), **options)
         assert converged
         assert L.shape == (k, 40)
         lowest.append(min(reported))
