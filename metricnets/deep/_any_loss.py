@@ -202,8 +202,8 @@ class AnyLoss(Supervised):
         with naming("loss", self.loss):
             return self.loss(z, r, **(self.loss_params or {}))
 
-    def _finish(self, problem, trained):
-        super()._finish(problem, trained)
+    def _keep(self, problem, trained):
+        super()._keep(problem, trained)
         for name in ("loss_", "classes_"):  # of an earlier fit
             vars(self).pop(name, None)
         parts = [part for each in trained.criteria if isinstance(each, nn.Module) for part in each.modules()]

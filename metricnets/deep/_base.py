@@ -8,6 +8,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
+from metricnets._callbacks import CallbackSupport
 from metricnets._params import (
     Array,
     Count,
@@ -25,6 +26,7 @@ from metricnets._params import (
 from metricnets._tuples import FLOATS, points_of
 from metricnets.base import MetricMixin
 from metricnets.deep._training.data import CHUNK, Part, Plan, Problem, Rows, Trained
+from metricnets.deep._training.callbacks import Passes
 from metricnets.deep._training.embedding import check_trainable, checked_network, embed, takes_double
 from metricnets.deep._training.loop import Options, train
 from metricnets.deep._training.numpy_networks import as_numpy
@@ -39,7 +41,7 @@ LOSS_LR = 10
 FEEDS_LOSS = {"loss", "miner", "sampler", "relation"}  # parameters that may leave nothing to learn from
 
 
-class DeepMetric(MetricMixin, Parametrized):
+class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
     """Deep metric d(x, x') = ‖f(x) − f(x')‖₂, where f is a neural network.
 
     It contains everything about training.  The ``fit`` of a subclass prepares a `Problem`, trains, and finishes; its
@@ -199,16 +201,17 @@ class DeepMetric(MetricMixin, Parametrized):
                 part.sampler = list(part.sampler)  # epochs are compared on the same batches
             try:
                 options = self._options(device, generator, plan.of_others)
-                while len(trained.networks) < plan.n_networks and not trained.interrupted:
-                    self._train_another(trained, rows, parts, options)
+                while len(trained.networks) < plan.n_networks and not (trained.interrupted or trained.stopped):
+                    self._train_another(trained, problem, parts, options)
             except KeyboardInterrupt:  # while a network was built
                 trained.interrupted = True
         if not trained.networks:
             raise KeyboardInterrupt
         return trained
 
-    def _train_another(self, trained, rows, parts, options):
+    def _train_another(self, trained, problem, parts, options):
         """Train one more network; it is kept if at least one epoch was finished."""
+        rows, task = problem.rows, getattr(self, "_fit_task", None)
         network = self._network(rows, options.generator, len(trained.networks))
         if options.of_others:
             network = checked_network(network, rows.X)
@@ -216,7 +219,10 @@ class DeepMetric(MetricMixin, Parametrized):
         criterion = self._criterion(network, parts[0], options.generator)
         if options.of_others:
             check_trainable(network, criterion)
+        if task is not None:
+            options.passes = Passes(task, problem, trained, network, criterion, options.generator)
         history, trained.interrupted, learned = train(exposed, criterion, parts, options)
+        trained.stopped = task is not None and task.stopped
         trained.learned = trained.learned or learned or bool((rows.X[:1] == rows.X).all())
         if history:
             trained.networks.append(network)
@@ -240,17 +246,35 @@ class DeepMetric(MetricMixin, Parametrized):
             of_others=of_others,
         )
 
+    def _max_passes(self):
+        return self.max_epochs * self._plan().n_networks
+
+    def _take(self, found, task):
+        self._keep(*found)
+
     @torch.no_grad()
-    def _finish(self, problem, trained):
+    def _keep(self, problem, trained):
         """Set ``module_``, which takes points as the user gives them, and ``history_``."""
         X, of_ours, self.history_ = problem.rows.X, problem.plan.of_ours, trained.history
         self.module_ = without_generators(self._joined(trained.networks, X).eval())
+        self._n_features_out = self.module_(X[:2]).shape[1]
+        self._in_double = of_ours or takes_double(self.module_, X[:2])
+        if of_ours:
+            standardize, *others = problem.layers
+            if self._linear:  # then the origin does not matter
+                standardize = Standardize(0.0, 0.0, standardize.scale)
+            self.module_ = nn.Sequential(standardize, *others, self.module_).eval()
+
+    @torch.no_grad()
+    def _finish(self, problem, trained):
+        """Keep what was learned; ValueError if it is not finite, and a warning if it is useless."""
+        self._keep(problem, trained)
+        X, network = problem.rows.X, self.module_[-1] if problem.plan.of_ours else self.module_
         n_rows = min(256, self._rows_at_once)
         some = X[:: max(1, len(X) // n_rows)][:n_rows]  # not the first ones, which may be of one class
-        z = self.module_(some)
+        z = network(some)
         if not torch.isfinite(z).all():
             raise ValueError(f"embeddings are no longer finite numbers after training; lower lr (lr={self.lr}).")
-        self._n_features_out = z.shape[1]
         if collapsed(z, some):
             warn(
                 f"embeddings have collapsed: their mean distance is {mean_distance(z):.1e}. Lower lr (lr={self.lr}), "
@@ -261,12 +285,6 @@ class DeepMetric(MetricMixin, Parametrized):
                 "nothing was learned, as the loss had no gradient in any batch. Check what leaves out pairs, such as "
                 "miner=, sampler= or relation=, and whether all pairs have the margin of the loss from the start."
             )
-        self._in_double = of_ours or takes_double(self.module_, X[:2])
-        if of_ours:
-            standardize, *others = problem.layers
-            if self._linear:  # then the origin does not matter
-                standardize = Standardize(0.0, 0.0, standardize.scale)
-            self.module_ = nn.Sequential(standardize, *others, self.module_).eval()
 
     def _interruption(self, problem, trained, n_rounds=1):
         """The error that says how many epochs were finished, and are kept, when the user interrupted training."""

@@ -109,6 +109,14 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
             raise self._interruption(problem, trained)
         return self
 
+    def _take(self, found, task):
+        super()._take(found, task)
+        pairs, held_back = np.asarray(task.arguments["pairs"]), found[0].held_back
+        y, self.classes_ = check_pair_labels(task.arguments["y"], len(pairs))
+        chosen = held_back if len(np.unique(y[held_back])) == 2 else slice(None)
+        params = calibration.check_params(task.arguments.get("calibration_params"))
+        self.calibrate_threshold(pairs[chosen], y[chosen], **params)
+
     def _calibrate(self, X, members, pairs, y, held_back, params):
         """Calibrate the threshold on the pairs held back if they are of both kinds, otherwise on all pairs."""
         if len(np.unique(y[held_back])) == 2:

@@ -3,11 +3,15 @@
 import copy
 import math
 import time
+from functools import partial
 
 from skorch.callbacks import Callback, LRScheduler
+from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR
 
+from metricnets.deep._training.data import Trained
 from metricnets.deep._training.foreign import checked_schedule
+from metricnets.deep._training.runtime import same_draws
 
 
 class Snapshot:
@@ -100,6 +104,51 @@ class Gradients(Callback):
         if not self.found:  # so only the first batch is looked at, as a rule
             gradients = (parameter.grad for _, parameter in named_parameters)
             self.found = any(bool(g.to_dense().any()) for g in gradients if g is not None)
+
+
+class Passes(Callback):
+    """Tell the callbacks of scikit-learn of each epoch, and stop if one of them asks for it.
+
+    They draw the same numbers every time, and training goes on as if they had drawn none.
+
+    Parameters
+    ----------
+    task : metricnets._callbacks.FitTask
+    problem : Problem
+    trained : Trained
+        The networks that were trained before.
+    network : torch.nn.Module
+        The network that is being trained.
+    criterion : callable
+        Its loss.
+    generator : torch.Generator
+        Generator of what the network draws.
+    """
+
+    def __init__(self, task, problem, trained, network, criterion, generator):
+        self.task, self.problem, self.trained = task, problem, trained
+        self.network, self.criterion, self.generator = network, criterion, generator
+
+    def on_epoch_begin(self, net, **kwargs):
+        with same_draws(self.generator):
+            self.task.begin("epoch")
+
+    def on_epoch_end(self, net, **kwargs):
+        with same_draws(self.generator):
+            stop = self.task.end(partial(self.found, net))
+        if stop:
+            raise StopTraining
+
+    def found(self, net):
+        """The problem, and copies of what training would return now."""
+        shared = {id(each): each for each in (self.generator, self.task.estimator)}
+        criterion = self.criterion if isinstance(self.criterion, nn.Module) else nn.Module()
+        network, module, criterion = copy.deepcopy((self.network, net.module_, criterion), shared)
+        if net.watch.n_misses:
+            net.watch.best.restore(module, criterion)
+        before = self.trained
+        networks, criteria = [*before.networks, network.cpu().eval()], [*before.criteria, criterion.cpu().eval()]
+        return self.problem, Trained(networks, [*before.history, *net.watch.history], criteria)
 
 
 class StopEarly(Callback):

@@ -44,6 +44,7 @@ class Options:
     verbose: int = 0
     generator: torch.Generator = torch.default_generator  # of what the loss draws
     of_others: bool = False  # whether modules, losses or optimisers are the user's own
+    passes: object = None  # a callback that tells those of scikit-learn of each epoch
 
 
 class _Net(NeuralNet):
@@ -175,6 +176,8 @@ def _callbacks(watch, gradients, options, held_back):
         callbacks += checked_callbacks(options.callbacks, held_back)
     if options.lr_schedule is not None:
         callbacks.append(schedule(options.lr_schedule, options.max_epochs))
+    if options.passes is not None:
+        callbacks.append(options.passes)
     if held_back is not None:
         callbacks.append(StopEarly(watch, options.patience))
     return callbacks
