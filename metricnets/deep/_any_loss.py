@@ -4,6 +4,7 @@ import copy
 from functools import partial
 from typing import Annotated
 
+import numpy as np
 import torch
 from sklearn.utils import column_or_1d
 from torch import nn
@@ -138,6 +139,13 @@ class AnyLoss(Supervised):
             raise ValueError(
                 f"loss={self.loss!r} is a module, which needs classes in y, and y has continuous or several targets; "
                 "set relation='same_class' if they are classes."
+            )
+
+    def _check_validation(self, labels, labels_val):
+        if is_module(resolved(self.loss)) and not np.isin(labels_val[labels_val >= 0], labels).all():
+            raise ValueError(
+                f"y_val has classes that are not in y, for which loss={self.loss!r} has no parameters; leave them out, "
+                "or choose a loss of (z, r)."
             )
 
     def _check_of_pairs(self):

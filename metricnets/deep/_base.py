@@ -66,10 +66,10 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
     batch_size : int >= 1, default=128
         Approximate number of samples in a batch.  With ``module``, also the number of points embedded at a time.
     early_stopping : bool, default=False
-        Whether to hold back a part of the samples, stop when the loss on it does not improve, and
-        keep the weights of the best epoch.
+        Whether to hold back a part of the samples, or to use the validation data given to ``fit``, stop when the loss
+        on them does not improve, and keep the weights of the best epoch.
     validation_fraction : float in (0, 1), default=0.1
-        Fraction of the samples to hold back for early stopping.
+        Fraction of the samples to hold back for early stopping, if ``fit`` is given no validation data.
     n_iter_no_change : int >= 1, default=10
         Number of epochs without improvement after which training stops early.
     callbacks : list or None, default=None
@@ -148,7 +148,7 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         X = np.asarray(X) if isinstance(X, list | tuple) else X  # of float64: values may be too large for the first
         return validate_data(self, X, y, dtype=dtype, allow_nd=True, multi_output=True, ensure_min_samples=2)
 
-    def _prepare(self, X, targets, strata=None, weights=None):
+    def _prepare(self, X, targets, strata=None, weights=None, n_train=None):
         """Prepare the `Problem` of learning from these points and targets.
 
         Parameters
@@ -159,13 +159,17 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
             Classes by which the part held back is stratified.
         weights : ndarray of shape (n,) or None
             Number of occurrences of each point.
+        n_train : int or None
+            Number of the rows before the validation data of the user; None to hold back some of them.
         """
         plan, seed = self._plan(), self._seed()
-        kept, held_back = self._split(len(targets.labels), strata, seed)
+        n = len(targets.labels)
+        kept, held_back = np.split(np.arange(n), [n_train]) if n_train else self._split(n, strata, seed)
         self._rows_at_once = CHUNK if plan.of_ours else self.batch_size
         self._point_shape, layers = X.shape[1:], []
         if plan.of_ours:
-            standardize = standardization(X, weights)
+            counted = slice(None) if weights is None else weights > 0
+            standardize = standardization(X[counted], None if weights is None else weights[counted])
             with randomness(seed, "cpu", globally=plan.of_others):
                 layers = [standardize, *self._first_layers(X, standardize, targets, kept, seed)]
         X = applied(layers, X) if layers else in_single_precision(X)
