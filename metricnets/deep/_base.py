@@ -80,7 +80,7 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         Seed of the initial weights, batches and dropout.  Pass an int for reproducible results across
         multiple calls.  Global random generators are left unchanged.
     verbose : int, default=0
-        1 shows a progress bar with the loss; 2 also prints the loss of each epoch.
+        1 shows a progress bar for each network, with the loss and the time left; 2 also prints the loss of each epoch.
 
     Attributes
     ----------
@@ -223,6 +223,8 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         criterion = self._criterion(network, parts[0], options.generator)
         if options.of_others:
             check_trainable(network, criterion)
+        n = problem.plan.n_networks
+        options.title = f"network {len(trained.networks) + 1} of {n}" if n > 1 else type(self).__name__
         if task is not None:
             options.passes = Passes(task, problem, trained, network, criterion, options.generator)
         history, trained.interrupted, learned = train(exposed, criterion, parts, options)

@@ -35,8 +35,8 @@ class Watch(Callback):
     is smaller by 1e-4 of its absolute value: losses may be negative, for which skorch's own early stopping is wrong.
     """
 
-    def __init__(self, lr, max_epochs, verbose):
-        self.lr, self.max_epochs, self.verbose, self.bar = lr, max_epochs, verbose, None
+    def __init__(self, options):
+        self.options, self.bar = options, None
         self.history, self.lowest, self.start = [], {}, time.perf_counter()
         self.goal, self.n_misses, self.last, self.best = math.inf, 0, None, None
 
@@ -49,7 +49,7 @@ class Watch(Callback):
             losses[f"{part}_loss"] = loss
             if not math.isfinite(loss):
                 raise ValueError(
-                    f"the loss became {loss} in epoch {len(net.history)}; lower lr (lr={self.lr:g}), or, if the "
+                    f"the loss became {loss} in epoch {len(net.history)}; lower lr (lr={self.options.lr:g}), or, if the "
                     "loss is your own, leave out the pairs where r is NaN, such as the diagonal."
                 )
             lowest = self.lowest[part] = min(loss, self.lowest.get(part, math.inf))
@@ -66,7 +66,7 @@ class Watch(Callback):
         loss, self.n_misses = losses.get("valid_loss", -math.inf), self.n_misses + 1
         if loss < self.goal or math.isinf(loss):  # without rows held back the last epoch is the best
             self.goal, self.n_misses, self.best = loss - 1e-4 * abs(loss), 0, self.last
-        if self.verbose:
+        if self.options.verbose:
             self.show(len(net.history), {name: f"{loss:.4g}" for name, loss in losses.items()})
 
     def on_train_end(self, net, **kwargs):
@@ -74,12 +74,12 @@ class Watch(Callback):
             self.best.restore(net.module_, net.criterion_)
 
     def show(self, epoch, losses):
-        """Advance the progress bar and show the losses next to it."""
+        """Advance the progress bar, which tells the time left, and show the losses next to it."""
         from tqdm.auto import tqdm  # starts a thread, which is needed only if progress is shown
 
         if self.bar is None:
-            self.bar = tqdm(total=self.max_epochs, unit="epoch")
-        if self.verbose > 1:
+            self.bar = tqdm(total=self.options.max_epochs, unit="epoch", desc=self.options.title)
+        if self.options.verbose > 1:
             tqdm.write(f"epoch {epoch:4d}  " + "  ".join(f"{name} {loss}" for name, loss in losses.items()))
         self.bar.set_postfix(losses)
         self.bar.update()

@@ -42,6 +42,7 @@ class Options:
     callbacks: tuple = ()
     device: str = "cpu"
     verbose: int = 0
+    title: str = ""  # of the progress bar
     generator: torch.Generator = torch.default_generator  # of what the loss draws
     of_others: bool = False  # whether modules, losses or optimisers are the user's own
     passes: object = None  # a callback that tells those of scikit-learn of each epoch
@@ -141,7 +142,7 @@ def train(module, criterion, parts, options):
     """
     kept, held_back = parts[0], parts[1] if len(parts) > 1 else None
     criterion = criterion if isinstance(criterion, nn.Module) else _Function(criterion)
-    watch, gradients = Watch(options.lr, options.max_epochs, options.verbose), Gradients()
+    watch, gradients = Watch(options), Gradients()
     net = _Net(
         module,
         criterion=criterion,
