@@ -25,8 +25,8 @@ from metricnets._params import (
 )
 from metricnets._tuples import FLOATS, points_of
 from metricnets.base import MetricMixin
-from metricnets.deep._training.data import CHUNK, Part, Plan, Problem, Rows, Trained
 from metricnets.deep._training.callbacks import Passes
+from metricnets.deep._training.data import CHUNK, Part, Plan, Problem, Rows, Trained
 from metricnets.deep._training.embedding import check_trainable, checked_network, embed, takes_double
 from metricnets.deep._training.loop import Options, train
 from metricnets.deep._training.numpy_networks import as_numpy

@@ -32,9 +32,7 @@ class NearPrior(TuplesSolver, Parametrized):
     def _solve_tuples(self, X, members, labels):
         Z, basis = in_span(X)
         small, prior = metric_in_span(self.prior, X, basis, random_state_of(self.random_state))
-        to_map = partial(
-            in_all_features, small=small, prior=prior, basis=basis, n_components=self.n_components
-        )
+        to_map = partial(in_all_features, small=small, prior=prior, basis=basis, n_components=self.n_components)
         with progress(self, "raise max_iter or tol, or scale the features") as report:
             M, self.n_iter_, report.converged = self._solve_near(small, Z, members, labels, through(report, to_map))
         return to_map(M)

@@ -49,8 +49,8 @@ class Watch(Callback):
             losses[f"{part}_loss"] = loss
             if not math.isfinite(loss):
                 raise ValueError(
-                    f"the loss became {loss} in epoch {len(net.history)}; lower lr (lr={self.options.lr:g}), or, if the "
-                    "loss is your own, leave out the pairs where r is NaN, such as the diagonal."
+                    f"the loss became {loss} in epoch {len(net.history)}; lower lr (lr={self.options.lr:g}), or, if "
+                    "the loss is your own, leave out the pairs where r is NaN, such as the diagonal."
                 )
             lowest = self.lowest[part] = min(loss, self.lowest.get(part, math.inf))
             epoch |= {f"{part}_loss": loss, f"{part}_loss_best": loss == lowest}

@@ -13,7 +13,9 @@ def check_validation(data: object, y_val: object, early_stopping: bool, name: st
         if given is None:
             raise ValueError(f"{missing} is not given; give both {name} and y_val, or neither.")
     if not early_stopping:
-        raise ValueError(f"{name} is for early stopping, and early_stopping=False; set it to True, or leave {name} out.")
+        raise ValueError(
+            f"{name} is for early stopping, and early_stopping=False; set it to True, or leave {name} out."
+        )
     return True
 
 
@@ -25,5 +27,7 @@ def followed_by(train: ArrayLike, val: ArrayLike | None, name: str) -> ArrayLike
         return vstack([train, val], format="csr")
     train, val = np.asarray(train), np.asarray(val)
     if train.shape[1:] != val.shape[1:] or not val.ndim:
-        raise ValueError(f"{name} has shape {val.shape}, and the training data {train.shape}; only the first may differ.")
+        raise ValueError(
+            f"{name} has shape {val.shape}, and the training data {train.shape}; only the first may differ."
+        )
     return np.concatenate([train, val])
