@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from discovery import ESTIMATORS, METRICS, quick, training_data
+from discovery import ESTIMATORS, METRICS, needs_torch, quick, training_data
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
@@ -24,7 +24,7 @@ LEAVES = ["Covariance", "DoubletSVM", "DoubletSVM_Supervised", "GMML", "GMML_Sup
 LEAVES += ["LDA", "LFDA", "RAML", "RCA", "RCA_Supervised", "XQDA"]  # closed forms, and solvers of others
 ITERATIVE = [name for name in METRICS if name not in LEAVES]
 DEEP = [name for name in METRICS if ESTIMATORS[name].__module__.startswith("metricnets.deep")]
-pytestmark = pytest.mark.filterwarnings("ignore:sample_domain= is not given")
+pytestmark = [needs_torch, pytest.mark.filterwarnings("ignore:sample_domain= is not given")]
 
 
 class Recorder:
