@@ -194,12 +194,9 @@ def test_a_bar_and_a_monitor_alone(name, points, capsys):
     assert own_state(again) == {"_skl_callbacks"}
 
 
-@pytest.mark.parametrize("name", SHOWN)
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize(("name", "n_jobs"), [*((name, 1) for name in SHOWN), ("NCA", 2)])
 def test_a_bar_and_a_monitor_in_a_pipeline_in_a_search(name, n_jobs, points, capsys):
     pytest.importorskip("rich")
-    if n_jobs == 2 and name != "NCA":
-        pytest.skip("processes are slow to start")
     monitor = new_monitor()
     step = name.lower()
     pipeline = make_pipeline(StandardScaler(), monitored(name, monitor), KNeighborsClassifier())
