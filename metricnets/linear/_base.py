@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse, spmatrix
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from metricnets._callbacks import CallbackSupport
 from metricnets._linalg import middle, near_origin
 from metricnets._params import MaybeCount, MaybeSource, Parametrized, Points, fitting
 from metricnets._runtime import one_blas_thread
@@ -16,7 +17,7 @@ from metricnets.base import MetricMixin
 LARGEST, SMALLEST = 1e75, 1e-75  # of the features: their fourth powers do not overflow
 
 
-class MahalanobisMetric(MetricMixin, Parametrized):
+class MahalanobisMetric(CallbackSupport, MetricMixin, Parametrized):
     """Mahalanobis metric, d(x, x') = ‖L(x − x')‖₂.
 
     Parameters
@@ -47,6 +48,10 @@ class MahalanobisMetric(MetricMixin, Parametrized):
         self.components_ = np.ascontiguousarray(L, dtype=dtype)
         self._n_features_out = len(self.components_)
         return self
+
+    def _take(self, L, task):
+        self._keep(L, np.float64)
+        self.n_iter_ = task.n_passes
 
     def _ready(self, X, rows=slice(None)):
         """Check the scale of X and shift it near the origin, to the middle of some ``rows``, in double precision."""

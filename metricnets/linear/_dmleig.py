@@ -1,10 +1,12 @@
 """DML-eig: distance metric learning with eigenvalue optimisation."""
 
+from functools import partial
+
 import numpy as np
 
 from metricnets._linalg import extended_components, in_span, inverse_root
 from metricnets._params import Count, Flag, NonNegative, Parametrized, Positive
-from metricnets._progress import progress
+from metricnets._progress import progress, through
 from metricnets.linear._pairwise.differences import in_units, pair_differences
 from metricnets.linear._solvers.eigenvalue_optimization import apart, widest
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
@@ -55,6 +57,7 @@ class _BaseDMLEig(Parametrized):
                 "directions in which they differ."
             )
         outside = len(units) - r if self.regularization else 0  # where the metric is 0, but μ counts directions
+        to_map = partial(in_all_features, W=W, basis=basis, n_components=self.n_components, units=units)
         with progress(self) as report:
             L, self.n_iter_, gap, report.converged = widest(
                 T,
@@ -62,11 +65,10 @@ class _BaseDMLEig(Parametrized):
                 mu=self.mu,
                 max_iter=self.max_iter,
                 tol=self.tol,
-                report=report,
+                report=through(report, to_map),
             )
             report.advice = f"the relative duality gap is {gap:.2g}; raise max_iter, tol or mu"
-        L = L @ W.T
-        return extended_components(L.T @ L, basis, 0.0, self.n_components) / units
+        return to_map(L)
 
 
 class DMLEig(_BaseDMLEig, PairsLearner):
@@ -133,3 +135,11 @@ class DMLEig_Supervised(_BaseDMLEig, PairsFromLabels):  # noqa: N801
     >>> DMLEig_Supervised(random_state=0).fit_transform(X, y).shape
     (150, 4)
     """
+
+
+def in_all_features(
+    L: np.ndarray, W: np.ndarray, basis: np.ndarray | None, n_components: int | None, units: np.ndarray
+) -> np.ndarray:
+    """The map of the features for one of their span after whitening by W, for features in these units."""
+    L = L @ W.T
+    return extended_components(L.T @ L, basis, 0.0, n_components) / units

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from metricnets._params import Count, Flag, NonNegative, Positive, fitting
-from metricnets._progress import progress
 from metricnets.exceptions import warn
 from metricnets.linear._near_prior import NearPrior
 from metricnets.linear._pairwise.differences import pair_differences
@@ -45,7 +44,7 @@ class _BaseITML(NearPrior):
     tol: NonNegative = 1e-3
     verbose: Flag = False
 
-    def _solve_near(self, prior, X, pairs, y):
+    def _solve_near(self, prior, X, pairs, y, report):
         if self.bounds_ is None:  # `fit` was given none
             self.bounds_ = default_bounds(X)
         V = pair_differences(X, pairs)  # (m, d)
@@ -54,11 +53,7 @@ class _BaseITML(NearPrior):
         if (n_lost := np.count_nonzero(same & (y < 0))) > 0:
             warn(f"{n_lost} dissimilar pairs are of identical points; they are left out.")
         loss = SlackLoss(y[~same] > 0, self.gamma)
-        with progress(self, "raise max_iter or tol, or scale the features") as report:
-            M, self.n_iter_, report.converged = minimize_logdet(
-                V[~same], prior, loss, tol=self.tol, max_iter=self.max_iter, report=report
-            )
-        return M
+        return minimize_logdet(V[~same], prior, loss, tol=self.tol, max_iter=self.max_iter, report=report)
 
 
 class ITML(_BaseITML, PairsLearner):

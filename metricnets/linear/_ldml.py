@@ -1,6 +1,6 @@
 """LDML: logistic discriminant metric learning, by maximum likelihood."""
 
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from scipy.linalg import eigh
@@ -8,7 +8,7 @@ from scipy.special import expit
 
 from metricnets._linalg import components_from_metric, in_span, out_of_span
 from metricnets._params import Count, Flag, NonNegative, Parametrized
-from metricnets._progress import progress
+from metricnets._progress import Report, progress, through
 from metricnets.linear._pairwise.differences import check_dissimilar, in_units, pair_differences
 from metricnets.linear._solvers.lbfgs import minimize_smooth
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
@@ -49,6 +49,7 @@ class _BaseLDML(Parametrized):
         differences = pair_differences(Z, pairs)
         k = self.n_components and min(self.n_components, Z.shape[1])
         L = steepest(differences, y, k)
+        to_map = partial(in_all_features, k=k, basis=basis, n_components=self.n_components, units=units)
         with progress(self) as report:
             L, self.bias_, self.n_iter_, report.converged = maximize_likelihood(
                 differences,
@@ -57,9 +58,9 @@ class _BaseLDML(Parametrized):
                 regularization=self.regularization,
                 max_iter=self.max_iter,
                 tol=self.tol,
-                report=report,
+                report=through(report, to_map),
             )
-        return out_of_span(components_from_metric(L.T @ L, k), basis, self.n_components) / units
+        return to_map(L)
 
 
 class LDML(_BaseLDML, PairsLearner):
@@ -142,6 +143,13 @@ def steepest(differences: np.ndarray, y: np.ndarray, n_components: int | None) -
     return L / np.sqrt(size or 1.0)
 
 
+def in_all_features(
+    L: np.ndarray, k: int | None, basis: np.ndarray | None, n_components: int | None, units: np.ndarray
+) -> np.ndarray:
+    """The map of the features whose metric is that of L, a map of features in these units in their span."""
+    return out_of_span(components_from_metric(L.T @ L, k), basis, n_components) / units
+
+
 def loss_and_gradient(
     L: np.ndarray, b: float, differences: np.ndarray, y: np.ndarray, regularization: float
 ) -> tuple[float, np.ndarray, float]:
@@ -179,7 +187,7 @@ def maximize_likelihood(
     regularization: float,
     max_iter: int,
     tol: float,
-    report: Callable[[float], None],
+    report: Report,
 ) -> tuple[np.ndarray, float, int, bool]:
     """Minimise `loss_and_gradient`, starting from ``L`` and b = 1.
 
@@ -191,13 +199,14 @@ def maximize_likelihood(
     converged : bool
     """
 
+    def map_of(parameters):
+        return parameters[:-1].reshape(L.shape)
+
     def objective(parameters):
-        loss, by_L, by_b = loss_and_gradient(
-            parameters[:-1].reshape(L.shape), parameters[-1], differences, y, regularization
-        )
+        loss, by_L, by_b = loss_and_gradient(map_of(parameters), parameters[-1], differences, y, regularization)
         return loss, np.append(by_L, by_b)
 
     found, n_iter, converged = minimize_smooth(
-        objective, np.append(L, 1.0), ftol=0.0, gtol=tol, max_iter=max_iter, report=report
+        objective, np.append(L, 1.0), ftol=0.0, gtol=tol, max_iter=max_iter, report=through(report, map_of)
     )
-    return found[:-1].reshape(L.shape), float(found[-1]), n_iter, converged
+    return map_of(found), float(found[-1]), n_iter, converged

@@ -1,6 +1,6 @@
 """LMNN: large margin nearest neighbor."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -12,7 +12,7 @@ from metricnets._labels import class_codes
 from metricnets._linalg import in_span, joined, split
 from metricnets._neighbors import nearest_within
 from metricnets._params import Array, Count, Flag, NonNegative, Seed, UpToOne
-from metricnets._progress import progress
+from metricnets._progress import Report, progress, through
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._pairwise.large_margins import LargeMargins, best_scale
@@ -124,7 +124,7 @@ def widen_margins(
     mu: float,
     max_iter: int,
     tol: float,
-    report: Callable[[float], None],
+    report: Report,
 ) -> tuple[np.ndarray | None, int, bool]:
     """Minimise the objective of `LMNN` from L on centred rows.
 
@@ -147,10 +147,19 @@ def widen_margins(
         raise ValueError("init maps all samples to one point, where every gradient is zero; use init='auto'.")
     scale = np.sqrt(best_scale(X @ L.T, near, codes, mu))
     loss = LargeMargins(X, near, codes, mu)
+    to_map = partial(in_all_features, left=left, basis=basis, rest=scale * rest, P=P)
+    report = through(report, to_map)
     L, objective, n_iter, converged = minimize(loss, scale * L, max_iter=max_iter, tol=tol, report=report)
     if objective >= (1 - 1e-6) * loss.at_zero:
         return None, n_iter, converged
-    return joined(L, left, basis, scale * rest) @ P.T, n_iter, converged
+    return to_map(L), n_iter, converged
+
+
+def in_all_features(
+    L: np.ndarray, left: np.ndarray | None, basis: np.ndarray | None, rest: np.ndarray | float, P: np.ndarray
+) -> np.ndarray:
+    """The map of the features from one of the coordinates X @ P in their span, and the parts of `split`."""
+    return joined(L, left, basis, rest) @ P.T
 
 
 def checked_codes(y: ArrayLike, n_neighbors: int) -> np.ndarray:

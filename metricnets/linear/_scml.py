@@ -1,5 +1,6 @@
 """SCML: sparse compositional metric learning, from triplets."""
 
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -20,7 +21,7 @@ from metricnets._params import (
     Seed,
     random_state_of,
 )
-from metricnets._progress import progress
+from metricnets._progress import progress, through
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._solvers.local_discriminants import local_discriminants, triplet_directions
@@ -66,16 +67,15 @@ class _BaseSCML(Parametrized):
         Z, scale = standardized(X)
         Z, span = in_span(Z) if isinstance(basis, str) else (Z, None)  # the user's bases may lie outside of it
         basis, cost = self._priced(basis, Z, scale, triplets, codes, span)
+        to_map = partial(map_of, basis=basis, span=span, scale=scale, n_components=self.n_components)
         with progress(self, "raise max_iter or gamma") as report:
             w, self.n_iter_, report.converged = sparse_weights(
-                Z, triplets, basis, cost, gamma=self.gamma, max_iter=self.max_iter, report=report
+                Z, triplets, basis, cost, gamma=self.gamma, max_iter=self.max_iter, report=through(report, to_map)
             )
         if not w.any():
             warn(f"beta={self.beta} makes all weights 0; all bases get the same weight. Lower beta, or scale X up.")
             w = np.full(len(w), 1 / len(w))
-        M = (basis.T * w) @ basis
-        M = M if span is None else span @ M @ span.T
-        return components_from_metric(M / np.outer(scale, scale), self.n_components)
+        return to_map(w)
 
     def _priced(self, basis, Z, scale, triplets, codes, span=None):
         """Bases as unit vectors of the standardised space, and the cost of a unit weight on each."""
@@ -91,6 +91,15 @@ class _BaseSCML(Parametrized):
             basis = triplet_directions(Z, triplets, self.n_basis or 80 * d, rng)
         prices = np.diag(scale**-2.0) if span is None else (span.T / scale**2) @ span
         return basis, self.beta * np.einsum("ij,ij->i", basis @ prices, basis)
+
+
+def map_of(
+    w: np.ndarray, basis: np.ndarray, span: np.ndarray | None, scale: np.ndarray, n_components: int | None
+) -> np.ndarray:
+    """The map of the features from the weights of a basis, of features in units of ``scale`` or of their span."""
+    M = (basis.T * w) @ basis
+    M = M if span is None else span @ M @ span.T
+    return components_from_metric(M / np.outer(scale, scale), n_components)
 
 
 class SCML(_BaseSCML, TripletsLearner):

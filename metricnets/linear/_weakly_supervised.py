@@ -94,6 +94,12 @@ class PairsLearner(PairsMixin, TuplesLearner):
         self.classes_ = classes
         return self.calibrate_threshold(pairs, y, **calibration_params)
 
+    def _take(self, L, task):
+        super()._take(L, task)
+        pairs, y, params = (task.arguments.get(name) for name in ("pairs", "y", "calibration_params"))
+        _, self.classes_ = check_pair_labels(y, len(pairs))
+        self.calibrate_threshold(pairs, y, **calibration.check_params(params))
+
 
 class TripletsLearner(TripletsMixin, TuplesLearner):
     """Mahalanobis metric learned from triplets (a, b, c): a should be nearer to b than to c."""

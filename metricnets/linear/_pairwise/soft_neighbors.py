@@ -1,12 +1,12 @@
 """Soft neighbours: the objective of NCA and MLKR, minimised by L-BFGS in bounded memory."""
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
 from metricnets._linalg import in_span, joined, split, standardized
+from metricnets._progress import Report, through
 from metricnets.linear._pairwise.all_pairs import AllPairs, SoftLoss, derivatives, expected_values
 from metricnets.linear._pairwise.near_pairs import NearPairs
 from metricnets.linear._solvers.lbfgs import minimize_smooth
@@ -23,7 +23,7 @@ def soften(
     max_iter: int,
     ftol: float,
     gtol: float,
-    report: Callable[[float], None],
+    report: Report,
     first_step: float | None = None,
 ) -> tuple[np.ndarray, int, bool]:
     """Minimise the loss of the soft neighbours of ``X @ L.T`` over L, by L-BFGS.
@@ -39,7 +39,7 @@ def soften(
     ftol, gtol : float
         Stop at this change of the loss, relative to the loss or 1, or at this largest entry of its gradient.
     report : callable
-        Called with the loss after every iteration.
+        Called with the loss and L after every iteration; stop if it returns True.
     first_step : float or None
         Length of the first step over `length_in_span` of L; None for a length of 1.
 
@@ -60,17 +60,25 @@ def soften(
         L, rest, spread = scale * L, scale * rest, scale**2 * spread
     near, every = NearPairs(n), AllPairs(n)
     objective = partial(soft_loss, loss, X=X, near=near, every=every)
+    to_map = partial(in_all_features, left=left, basis=basis, rest=rest, units=units)
     L, n_iter, converged = minimize_smooth(
         objective,
         L,
         ftol=ftol,
         gtol=gtol,
         max_iter=max_iter,
-        report=report,
+        report=through(report, to_map),
         first_step=first_step * length * np.sqrt(spread) if first_step else 1.0,
     )
     every.release()  # SciPy keeps the loss in a reference cycle
-    return joined(L, left, basis, rest) / units, n_iter, converged
+    return to_map(L), n_iter, converged
+
+
+def in_all_features(
+    L: np.ndarray, left: np.ndarray | None, basis: np.ndarray | None, rest: np.ndarray | float, units: np.ndarray
+) -> np.ndarray:
+    """The map of the features from one of standardised features in their span, and the parts of `split`."""
+    return joined(L, left, basis, rest) / units
 
 
 def length_in_span(k: int, X: np.ndarray) -> float:

@@ -3,7 +3,7 @@
 The smallest distance is largest where the largest eigenvalue of a weighted scatter, its upper bound, is smallest.
 """
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -12,6 +12,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp, softmax
 
 from metricnets._linalg import components_from_metric
+from metricnets._progress import Report
 from metricnets.linear._solvers.lbfgs import minimize_smooth
 
 ROUNDING = 1e-13  # relative growth of the objective that may be rounding
@@ -51,12 +52,12 @@ def least_and_gradient(L: np.ndarray, T: np.ndarray, mu: float) -> tuple[float, 
 
 
 def climb(
-    L: np.ndarray, T: np.ndarray, *, mu: float, max_iter: int, tol: float, report: Callable[[float], None]
-) -> tuple[np.ndarray, int]:
-    """Maximise `least_and_gradient`, starting from L; return L of norm 1 and the number of iterations."""
-    cost, report = partial(cost_and_gradient, T=T, mu=mu), partial(report_gain, report)
-    found, n_iter, _ = minimize_smooth(cost, L, ftol=0.0, gtol=tol, max_iter=max_iter, report=report)
-    return found / np.linalg.norm(found), n_iter
+    L: np.ndarray, T: np.ndarray, *, mu: float, max_iter: int, tol: float, report: Report
+) -> tuple[np.ndarray, int, bool]:
+    """Maximise `least_and_gradient` from L on; return L of norm 1, the number of iterations, and whether to stop."""
+    cost, gains = partial(cost_and_gradient, T=T, mu=mu), Gains(report)
+    found, n_iter, _ = minimize_smooth(cost, L, ftol=0.0, gtol=tol, max_iter=max_iter, report=gains)
+    return found / np.linalg.norm(found), n_iter, gains.stopped
 
 
 def cost_and_gradient(L: np.ndarray, T: np.ndarray, mu: float) -> tuple[float, np.ndarray]:
@@ -65,13 +66,20 @@ def cost_and_gradient(L: np.ndarray, T: np.ndarray, mu: float) -> tuple[float, n
     return -least, -by_L
 
 
-def report_gain(report: Callable[[float], None], cost: float) -> None:
-    """Report what is maximised."""
-    report(-cost)
+@dataclass
+class Gains:
+    """Report what is maximised, and remember whether to stop."""
+
+    report: Report
+    stopped: bool = False
+
+    def __call__(self, cost: float, L: np.ndarray) -> bool:
+        self.stopped = bool(self.report(-cost, L / np.linalg.norm(L)))
+        return self.stopped
 
 
 def widest(
-    T: np.ndarray, n_directions: int, *, mu: float, max_iter: int, tol: float, report: Callable[[float], None]
+    T: np.ndarray, n_directions: int, *, mu: float, max_iter: int, tol: float, report: Report
 ) -> tuple[np.ndarray, int, float, bool]:
     """Maximise the smoothed minimum of τᵀMτ over the rows τ of T, for M ⪰ 0 of trace 1.
 
@@ -89,7 +97,7 @@ def widest(
     tol : float
         Relative gap at which to stop, of the minimum or of the smoothed minimum.
     report : callable
-        Called with the objective once an iteration.
+        Called with the objective and L once an iteration of L-BFGS; stop if it returns True.
 
     Returns
     -------
@@ -105,7 +113,7 @@ def widest(
     T = T / np.sqrt((T**2).sum(axis=1).mean() / n_directions)
     L, smoothing, n_iter, slope, highest = np.eye(d) / np.sqrt(d), max(1.0, mu), 0, 0.1 * tol, -np.inf
     while True:
-        L, n_climbs = climb(L, T, mu=smoothing, max_iter=max_iter - n_iter, tol=slope, report=report)
+        L, n_climbs, stop = climb(L, T, mu=smoothing, max_iter=max_iter - n_iter, tol=slope, report=report)
         n_iter += n_climbs
         squares = ((T @ L.T) ** 2).sum(axis=1)
         bound, v = leading(T, softmax(-squares / smoothing))
@@ -115,7 +123,7 @@ def widest(
             slope /= 10
             least = smooth_least(squares, smoothing)
             stalled, highest = least - highest <= ROUNDING * bound, max(least, highest)
-        if gap <= tol or stalled or n_iter >= max_iter:
+        if gap <= tol or stalled or stop or n_iter >= max_iter:
             return L, n_iter, gap, gap <= tol or stalled
         smoothing = max(mu, smoothing / 10)
         L = toward(v, L, T, smoothing)

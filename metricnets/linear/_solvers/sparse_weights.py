@@ -1,12 +1,12 @@
 """Weights of the rank-one metrics of SCML, few of which are not 0."""
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 from scipy.optimize import Bounds
 from scipy.sparse import csr_matrix
 
+from metricnets._progress import Report
 from metricnets.linear._solvers.lbfgs import minimize_smooth
 
 BLOCK = 2**15  # numbers gathered at a time, so that they stay in the cache
@@ -21,7 +21,7 @@ def sparse_weights(
     *,
     gamma: float,
     max_iter: int,
-    report: Callable[[float], None],
+    report: Report,
 ) -> tuple[np.ndarray, int, bool]:
     """Minimise mean_t h(1 + d²(a, b) − d²(a, c)) + Σ cost_b w_b over w >= 0, by L-BFGS-B.
 
@@ -36,7 +36,7 @@ def sparse_weights(
     gamma : float
     max_iter : int
     report : callable
-        Called with the objective once an iteration.
+        Called with the objective and w once an iteration; stop if it returns True.
 
     Returns
     -------
