@@ -1,6 +1,7 @@
 from metricnets import calibration as calibration
 from metricnets import constraints as constraints
 from metricnets import deep as deep
+from metricnets import displays as displays
 from metricnets import divergences as divergences
 from metricnets import exceptions as exceptions
 from metricnets import inspection as inspection

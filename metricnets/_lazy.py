@@ -11,6 +11,8 @@ from types import ModuleType
 LIBRARIES = {
     "torch": 'PyTorch, which is not installed: pip install torch (PyTorch\'s page "Get started" has smaller builds)',
     "skorch": "skorch, which is not installed: pip install skorch",
+    "matplotlib": "matplotlib, which is not installed: pip install 'metricnets[plot]'",
+    "umap": "umap-learn, which is not installed: pip install umap-learn",
     "tqdm": "tqdm, which is not installed: pip install tqdm",
 }
 
