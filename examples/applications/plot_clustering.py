@@ -44,9 +44,9 @@ for axis, name in zip(axes, ["pixels", "HRAML"]):
     axis.set_title(f"{name}: {adjusted_rand_score(digits, clusters):.2f}")
 
 n_labels = [50, 100, 200, 400, 800]
-for (name, method), style in zip(methods.items(), ["k:", "b--", "r-"]):
+for (name, method), color, style in zip(methods.items(), ["#000000", "#0072B2", "#D55E00"], ["s:", "^--", "o-"]):
     scores = [adjusted_rand_score(*clusters_of_others(method, n)[::-1]) for n in n_labels]
-    axes[2].plot(n_labels, scores, style, marker="o", label=name)
+    axes[2].plot(n_labels, scores, style, color=color, label=name)
 axes[2].set(xscale="log", xlabel="labelled digits", ylabel="adjusted Rand index", xticks=n_labels, xticklabels=n_labels)
 axes[2].minorticks_off()
 axes[2].legend()

@@ -30,3 +30,22 @@ for own, other in (halves, halves[::-1]):
     found = hard_negatives(metric, X[own], y[own], n_pairs=None)
     suspects.append(own[found["query"]])
     margins.append(found["margin"])
+suspects = np.concatenate(suspects)[np.argsort(-np.concatenate(margins))]
+
+# %%
+# The suspects, those first whose nearest neighbours contradict their label most clearly, and above each the label that it was
+# given.  Somebody who looks at the suspects in this order finds the false labels as on the right.
+
+figure = plt.figure(figsize=(13, 5), layout="constrained")
+left, right = figure.subfigures(1, 2, width_ratios=[1.5, 1])
+left.suptitle("the first forty suspects, and their given labels")
+for axis, row in zip(left.subplots(4, 10).flat, suspects):
+    axis.imshow(X[row].reshape(8, 8), cmap="gray_r")
+    axis.set_title(y[row], color="#D55E00", fontsize=16, pad=3)
+    axis.set_axis_off()
+axis = right.subplots()
+axis.plot(np.arange(1, len(suspects) + 1), np.isin(suspects, wrong).cumsum(), color="#0072B2", lw=2, label="suspects")
+axis.plot([0, len(suspects)], [0, len(suspects) * len(wrong) / len(X)], "k:", label="random order (expected)")
+axis.axhline(len(wrong), color="0.7")
+axis.set(xlabel="digits looked at, of 1,797", ylabel="false labels found", title=f"{len(wrong)} labels are false")
+axis.legend(loc="center right")
