@@ -3,13 +3,12 @@ Your own network: a convolutional net on images
 ===============================================
 
 ``module`` takes any ``torch.nn.Module`` that turns a batch of points into embeddings.  Points may then be images: here of 8 × 8
-pixels, and a network of two convolutions.  What the first one looks for can be seen.
+pixels, and a network of two convolutions maps each of them to a place in the plane.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
-from sklearn.manifold import TSNE
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
@@ -34,26 +33,28 @@ def small_convnet():
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Flatten(),
-        nn.Linear(128, 32),
+        nn.Linear(128, 2),
     )
 
 
-net = EmbeddingNet(module=small_convnet, loss="supcon", positive_fraction=1.0, random_state=0).fit(X_train, y_train)
-knn = KNeighborsClassifier().fit(net.transform(X_train), y_train)
-score = knn.score(net.transform(X_test), y_test)
+net = EmbeddingNet(module=small_convnet, normalize=False, positive_fraction=1.0, max_epochs=60, random_state=0)
+net.fit(X_train, y_train)
+points = net.transform(X_test)
+score = KNeighborsClassifier().fit(net.transform(X_train), y_train).score(points, y_test)
 
 # %%
-# t-SNE draws the neighbourhoods of the 32 columns in a plane: each held-out image is at its place.
+# On the left are the filters of the first convolution, on the right held-out digits, each at its place.
 
-points = TSNE(random_state=0).fit_transform(net.transform(X_test))
-low, high = points.min(axis=0) - 3, points.max(axis=0) + 3
-figure, axes = plt.subplots(1, 2, figsize=(13, 7.6), layout="constrained", width_ratios=[1, 4])
-filters = net.module_[0].weight.numpy(force=True).reshape(8, 2, 3, 3)
+figure, axes = plt.subplots(1, 2, figsize=(11, 8.6), layout="constrained", width_ratios=[1, 5])
+filters = next(net.module_.parameters()).numpy(force=True).reshape(8, 2, 3, 3)
 filters = np.pad(filters, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=np.nan)
 axes[0].imshow(filters.transpose(0, 2, 1, 3).reshape(32, 8), cmap="gray")
 axes[0].set_title("filters of 3 × 3 pixels")
 axes[0].set_axis_off()
-for (x1, x2), image in zip(points, X_test[:, 0]):
-    axes[1].imshow(np.ma.masked_less(image, 0.2), extent=(x1 - 2, x1 + 2, x2 - 2, x2 + 2), cmap="gray_r", vmin=0)
-axes[1].set(xticks=[], yticks=[], xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-axes[1].set_title(f"held-out digits: accuracy of five nearest neighbours {score:.3f}")
+size = np.ptp(points, axis=0).max() / 90
+for (x1, x2), image in zip(points, np.ma.masked_less(X_test[:, 0], 0.2)):
+    axes[1].imshow(image, extent=(x1 - size, x1 + size, x2 - size, x2 + size), cmap="gray_r", vmin=0)
+axes[1].set(xticks=[], yticks=[])
+axes[1].set_xlim(points[:, 0].min() - size, points[:, 0].max() + size)
+axes[1].set_ylim(points[:, 1].min() - size, points[:, 1].max() + size)
+axes[1].set_title(f"held-out digits: accuracy of five nearest neighbours {score:.2f}")
