@@ -34,8 +34,8 @@ pairs_valid, same_valid = draw_pairs(X_rest[::2], y_rest[::2], rng)
 pairs_test, same_test = draw_pairs(X_rest[1::2], y_rest[1::2], rng)
 
 # %%
-# ``PairsClassifier`` chooses the threshold.  A logistic regression on the distance turns it into a probability, for pairs half of
-# which are similar.
+# ``PairsClassifier`` chooses the threshold.  A logistic regression turns the distance into a probability, for pairs of which half
+# are similar.
 
 ddml = DDML(random_state=0).fit(X_train, y_train)
 classifier = PairsClassifier(ddml).fit(pairs_valid, same_valid)
@@ -43,12 +43,17 @@ logistic = LogisticRegression().fit(ddml.pair_distance(pairs_valid)[:, None], sa
 probability = logistic.predict_proba(ddml.pair_distance(pairs_test)[:, None])[:, 1]
 
 # %%
-# Left: the distances of the test pairs, and the threshold.  Middle: both kinds of errors at all thresholds.  Right: of the pairs
-# with a probability of 0.8, are eight in ten similar?
+# Left: the distances of the test pairs, and the threshold.  Middle: both kinds of errors at all thresholds.  Right: of the
+# pairs with a probability of 0.8, are eight in ten similar?
 
-figure, axes = plt.subplots(1, 3, figsize=(16, 4.8), layout="constrained")
+plt.style.use("tableau-colorblind10")
+figure, axes = plt.subplots(1, 3, figsize=(14, 4.8), layout="constrained")
 PairDistancesDisplay.from_estimator(classifier, pairs_test, same_test, ax=axes[0])
-axes[0].set_title(f"DDML: {classifier.score(pairs_test, same_test):.1%} of the pairs are right")
+axes[0].legend(loc="upper left")
+axes[0].set_ylim(0, 0.19)
+accuracy = (classifier.predict(pairs_test) == same_test).mean()
+axes[0].set_title(f"DDML: {accuracy:.1%} of the pairs are right")
 for metric, name in [(None, "pixels"), (LDA().fit(X_train, y_train), "LDA"), (ddml, "DDML")]:
     VerificationDisplay.from_estimator(metric, pairs_test, same_test, name=name, ax=axes[1], kind="det")
-CalibrationDisplay.from_predictions(same_test == 1, probability, n_bins=10, ax=axes[2])
+CalibrationDisplay.from_predictions(same_test == 1, probability, ax=axes[2], name="logistic regression on the distance")
+axes[2].set(xlabel="predicted probability of similar", ylabel="share that is similar")
