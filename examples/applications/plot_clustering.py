@@ -2,8 +2,9 @@
 Clustering with a few labels
 ============================
 
-Clustering needs a distance.  Here some of the digits have labels, a metric is learned from these, and k-means clusters *the
-others* in it.  The adjusted Rand index compares the clusters with the digits: 1 is perfect, 0 is chance.
+Clustering needs a distance.  Here some of the digits have labels, a metric is learned from these, and k-means
+clusters *the others* in it.  The adjusted Rand index compares the clusters with the digits: 1 is perfect, 0 is
+chance.
 """
 
 import matplotlib.pyplot as plt
@@ -29,8 +30,8 @@ def clusters_of_others(method, n_labels):
 
 
 # %%
-# The left pictures count, for 200 labels, how many images of each digit are in each cluster.  On the right are the scores for
-# more or fewer labels.
+# The left pictures count, for 200 labels, how many images of each digit are in each cluster.  On the right are the
+# scores for more or fewer labels.
 
 figure, axes = plt.subplots(1, 3, figsize=(13, 4.4), layout="constrained")
 for axis, name in zip(axes, ["pixels", "HRAML"]):

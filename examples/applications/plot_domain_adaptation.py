@@ -2,8 +2,8 @@
 Domain adaptation: labels here, predictions there
 =================================================
 
-Digits with labels are the source.  The target has none, and its digits are lit from the left.  DTML learns a metric from the
-labels of the source, in which the two domains look the same.
+Digits with labels are the source.  The target has none, and its digits are lit from the left.  DTML learns a metric
+from the labels of the source, in which the two domains look the same.
 """
 
 import matplotlib.pyplot as plt
@@ -21,8 +21,8 @@ X_rest = X_rest + 16 * np.tile(np.linspace(1, 0, 8), 8)  # as bright as ink at t
 X_target, X_test, _, y_test = train_test_split(X_rest, y_rest, train_size=600, stratify=y_rest, random_state=0)
 
 # %%
-# Both domains are stacked, and ``sample_domain`` is negative for the target, whose labels are unknown.  This setting of DTML
-# begins with joint distribution adaptation, a linear map in which the means of the domains coincide.
+# Both domains are stacked, and ``sample_domain`` is negative for the target, whose labels are unknown.  This setting
+# of DTML begins with joint distribution adaptation, a linear map in which the means of the domains coincide.
 
 X_both = np.vstack([X_source, X_target])
 y_both = np.concatenate([y_source, np.full(len(X_target), -1)])
@@ -51,3 +51,7 @@ for when, embed in {"before": np.asarray, "after": dtml.transform}.items():
     title = "pixels" if when == "before" else "DTML"
     axes[when].set(xticks=[], yticks=[], title=f"{title}: accuracy in the target {score:.2f}")
 figure.legend(*axes["after"].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+
+# %%
+# In pixels the two domains are apart, and the light decides about neighbours as much as the digit does.  In the
+# learned metric they lie on each other, each digit of the target on that of the source.

@@ -2,8 +2,8 @@
 Retrieval: the nearest images of a query
 ========================================
 
-A metric sorts a gallery of images by their distance to a query.  Half of the digits teach the metric; each of the others is
-a query among the rest of them.
+A metric sorts a gallery of images by their distance to a query.  Half of the digits teach the metric; each of the
+others is a query among the rest of them.
 """
 
 import matplotlib.pyplot as plt
@@ -47,5 +47,5 @@ axes[2].set(xlabel="k", title="share of the query's digit among the k nearest", 
 axes[2].legend(loc="lower left")
 
 # %%
-# The very nearest images are right with either distance, 98 to 99 times in 100.  Each digit has some 90 images here, and
-# only a metric that draws whole classes together finds most of them.
+# The very nearest images are right with either distance, 98 to 99 times in 100.  Each digit has some 90 images here,
+# and only a metric that draws whole classes together finds most of them.

@@ -2,8 +2,8 @@
 Verification: are these two the same digit?
 ===========================================
 
-A pair of images is accepted if its distance is below a threshold.  A first part of the digits teaches the metric, pairs of a
-second part give the threshold and the probabilities, and pairs of a third part are the test.
+A pair of images is accepted if its distance is below a threshold.  A first part of the digits teaches the metric,
+pairs of a second part give the threshold and the probabilities, and pairs of a third part are the test.
 """
 
 import matplotlib.pyplot as plt
@@ -34,8 +34,8 @@ pairs_valid, same_valid = draw_pairs(X_rest[::2], y_rest[::2], rng)
 pairs_test, same_test = draw_pairs(X_rest[1::2], y_rest[1::2], rng)
 
 # %%
-# ``PairsClassifier`` chooses the threshold.  A logistic regression turns the distance into a probability, for pairs of which half
-# are similar.
+# ``PairsClassifier`` chooses the threshold.  A logistic regression turns the distance into a probability, for pairs
+# of which half are similar.
 
 ddml = DDML(random_state=0).fit(X_train, y_train)
 classifier = PairsClassifier(ddml).fit(pairs_valid, same_valid)
@@ -43,8 +43,8 @@ logistic = LogisticRegression().fit(ddml.pair_distance(pairs_valid)[:, None], sa
 probability = logistic.predict_proba(ddml.pair_distance(pairs_test)[:, None])[:, 1]
 
 # %%
-# Left: the distances of the test pairs, and the threshold.  Middle: both kinds of errors at all thresholds.  Right: of the
-# pairs with a probability of 0.8, are eight in ten similar?
+# Left: the distances of the test pairs, and the threshold.  Middle: both kinds of errors at all thresholds.  Right:
+# of the pairs with a probability of 0.8, are eight in ten similar?
 
 plt.style.use("tableau-colorblind10")
 figure, axes = plt.subplots(1, 3, figsize=(14, 4.8), layout="constrained")

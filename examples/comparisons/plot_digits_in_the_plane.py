@@ -2,8 +2,8 @@
 Digits in the plane, by six methods
 ===================================
 
-Each method maps 64 pixels to the two coordinates of a point.  Half of the digits teach it, and the other half, which it
-has not seen, is drawn.  PCA does not use the labels; the others learn from them.
+Each method maps 64 pixels to the two coordinates of a point.  Half of the digits teach it, and the other half, which
+it has not seen, is drawn.  PCA does not use the labels; the others learn from them.
 """
 
 import matplotlib.pyplot as plt
@@ -18,9 +18,9 @@ X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, stratify=y, random_state=0)
 
 # %%
-# The defaults of the networks are made for 64 columns of unit norm.  In a plane ten classes need room, so the norm is free,
-# and a random start is better than the default one: that is a linear map to as many columns as the embedding, and two
-# linear coordinates have lost too much.
+# The defaults of the networks are made for 64 columns of unit norm.  In a plane ten classes need room, so the norm is
+# free, and a random start is better than the default one: that is a linear map to as many columns as the embedding,
+# and two linear coordinates have lost too much.
 
 plane = dict(n_components=2, normalize=False, init="glorot", dropout=0.0, input_dropout=0.0, weight_decay=0.1)
 methods = {
@@ -47,6 +47,7 @@ for axis, (name, method) in zip(axes.flat, methods.items()):
 figure.suptitle("Held-out digits, and the accuracy of five nearest neighbours")
 
 # %%
-# The methods of the first row are linear, and the first two linear coordinates cannot part ten digits.  Of the networks, HRAML asks for the same
-# distance between any two classes.  Only three points of a plane are at equal distances, so this is an aim for more columns;
-# DDML and the triplet loss only ask that classes are far *enough* apart.
+# The methods of the first row are linear, and the first two linear coordinates cannot part ten digits.  Of the
+# networks, HRAML asks for the same distance between any two classes.  Only three points of a plane are at equal
+# distances, so this is an aim for more columns; DDML and the triplet loss only ask that classes are far *enough*
+# apart.

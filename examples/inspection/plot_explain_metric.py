@@ -2,8 +2,8 @@
 Explaining a metric, and the distance of a pair
 ===============================================
 
-The squared distance of a linear metric is a sum over the features, so that it can be said what makes two samples different.
-Here these are wines of three cultivars, described by thirteen measurements.
+The squared distance of a linear metric is a sum over the features, so that it can be said what makes two samples
+different.  Here these are wines of three cultivars, described by thirteen measurements.
 """
 
 import matplotlib.pyplot as plt
@@ -24,8 +24,9 @@ knn = KNeighborsClassifier(3).fit(metric.transform(X_train), y_train)
 print(f"accuracy on held-out wines: {knn.score(metric.transform(X_test), y_test):.2f}")
 
 # %%
-# The diagonal of the metric matrix says how far a difference of one standard deviation in one feature brings two wines
-# apart.  For a pair, each contribution also depends on the differences in correlated features, and may be negative.
+# The diagonal of the metric matrix M is the squared distance of two wines that differ in one feature alone, by one
+# standard deviation.  For a pair, each contribution also depends on the differences in correlated features, and may
+# be negative.
 
 Z = metric.transform(X_test)
 other = np.where(y_test.to_numpy() != y_test.iloc[0], np.linalg.norm(Z - Z[0], axis=1), np.inf).argmin()

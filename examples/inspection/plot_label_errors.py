@@ -2,8 +2,9 @@
 Label errors: rows worth a look
 ===============================
 
-Nearly all digits have neighbours of their own class.  A digit whose nearest neighbours are of another class is hard, or its
-label is wrong.  Sixty labels of 1,797 are falsified here; can a metric that has learned from them find them again?
+Nearly all digits have neighbours of their own class.  A digit whose nearest neighbours are of another class is hard,
+or its label is wrong.  Sixty labels of 1,797 are falsified here; can a metric that has learned from them find them
+again?
 """
 
 import matplotlib.pyplot as plt
@@ -20,8 +21,8 @@ y = true.copy()
 y[wrong] = (true[wrong] + rng.integers(1, 10, size=60)) % 10
 
 # %%
-# A network of some capacity may learn wrong labels by heart.  So that no sample is judged by a metric that knows its label,
-# each half of the digits is inspected with the metric that was learned from the other half.
+# A network of some capacity may learn wrong labels by heart.  So that no sample is judged by a metric that knows its
+# label, each half of the digits is inspected with the metric that was learned from the other half.
 
 halves = np.array_split(rng.permutation(len(X)), 2)
 suspects, margins = [], []
@@ -33,8 +34,8 @@ for own, other in (halves, halves[::-1]):
 suspects = np.concatenate(suspects)[np.argsort(-np.concatenate(margins))]
 
 # %%
-# The suspects, those first whose nearest neighbours contradict their label most clearly, and above each the label that it was
-# given.  Somebody who looks at the suspects in this order finds the false labels as on the right.
+# The suspects, those first whose nearest neighbours contradict their label most clearly, and above each the label
+# that it was given.  Somebody who looks at the suspects in this order finds the false labels as on the right.
 
 figure = plt.figure(figsize=(13, 5), layout="constrained")
 left, right = figure.subfigures(1, 2, width_ratios=[1.5, 1])

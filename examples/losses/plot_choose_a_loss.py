@@ -2,8 +2,8 @@
 Choosing a loss by grid search
 ==============================
 
-``losses.grid`` has four settings for each loss of the catalogue, and a search takes several of these grids at once.  How much
-does the choice of the loss matter, and how much that of its parameters?
+``losses.grid`` has four settings for each loss of the catalogue, and a search takes several of these grids at once.
+How much does the choice of the loss matter, and how much that of its parameters?
 """
 
 import matplotlib.pyplot as plt
@@ -18,8 +18,8 @@ X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=200, stratify=y, random_state=0)
 
 # %%
-# The score is MAP@R: whether the samples of the own class are before all others in the list of neighbours.  All samples of a
-# class are positives, as this score asks for.
+# The score is MAP@R: whether the samples of the own class are before all others in the list of neighbours.  All
+# samples of a class are positives, as this score asks for.
 
 names = ["contrastive", "triplet", "multi_similarity", "proxy_anchor"]
 net = EmbeddingNet(positive_fraction=1.0, max_epochs=10, random_state=0)
@@ -45,8 +45,8 @@ for axis, name, color in zip(axes, names, ["#0072B2", "#D55E00", "#009E73", "#CC
 axes[-1].set_xlabel("MAP@R in cross-validation")
 
 # %%
-# The score of the best setting is no estimate: it was chosen for its score, and each fold learns from half of the samples.
-# Samples that took no part in the search, and a metric learned from all that did, give one.
+# The score of the best setting is no estimate: it was chosen for its score, and each fold learns from half of the
+# samples.  Samples that took no part in the search, and a metric learned from all that did, give one.
 
 best, score = search.best_params_, map_at_r(search.transform(X_test), y_test)
 print(f"{best}: {search.best_score_:.3f} in cross-validation, {score:.3f} on held-out samples")

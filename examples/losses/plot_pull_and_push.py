@@ -17,9 +17,9 @@ z = torch.stack([angle.cos(), angle.sin()], dim=1)
 r = relations.same_class(y, y).fill_diagonal_(torch.nan)
 
 # %%
-# A loss is a function of the embeddings ``z`` and the relation ``r``, which is 1 for similar pairs, 0 for dissimilar ones, and
-# NaN on the diagonal, since no point is compared with itself.  PyTorch has the gradient.  Left out are the losses of two
-# views, and those that own parameters, such as proxies.
+# A loss is a function of the embeddings ``z`` and the relation ``r``, which is 1 for similar pairs, 0 for dissimilar
+# ones, and NaN on the diagonal, since no point is compared with itself.  PyTorch has the gradient.  Left out are the
+# losses of two views, and those that own parameters, such as proxies.
 
 names = sorted(set(losses.__all__) - {"grid", "info_nce", "siglip", "vicreg"})
 names = [name for name in names if name.islower()]
@@ -44,8 +44,8 @@ for axis, name in zip(axes.flat, names):
     axis.set_axis_off()
 
 # %%
-# Losses of cosines, such as ``supcon`` and ``circle``, move points along the circle.  Those of Euclidean distances, such as
-# ``triplet`` and ``contrastive``, take the straight way through it, and the network scales its embeddings back to unit norm.
-# ``smooth_ap`` and ``recall_at_k`` look at ranks only, so points whose order of neighbours is not about to change stay where
-# they are.  The default margin of ``logistic_pair`` suits embeddings of any norm; for this circle it is too large, and
-# pushes outwards.  The arrows of a panel share a scale, those of different panels do not.
+# Losses of cosines, such as ``supcon`` and ``circle``, move points along the circle.  Those of Euclidean distances,
+# such as ``triplet`` and ``contrastive``, take the straight way through it, and the network scales its embeddings
+# back to unit norm.  ``smooth_ap`` and ``recall_at_k`` look at ranks only, so points whose order of neighbours is not
+# about to change stay where they are.  The default margin of ``logistic_pair`` suits embeddings of any norm; for this
+# circle it is too large, and pushes outwards.  The arrows of a panel share a scale, those of different panels do not.

@@ -2,8 +2,8 @@
 Your own network: a convolutional net on images
 ===============================================
 
-``module`` takes any ``torch.nn.Module`` that turns a batch of points into embeddings.  Points may then be images: here of 8 × 8
-pixels, and a network of two convolutions maps each of them to a place in the plane.
+``module`` takes any ``torch.nn.Module`` that turns a batch of points into embeddings.  Points may then be images:
+here of 8 × 8 pixels, and a network of two convolutions maps each of them to a place in the plane.
 """
 
 import matplotlib.pyplot as plt

@@ -2,8 +2,9 @@
 Label distributions: a metric for AAKNN
 =======================================
 
-The target of a sample says to which degree each of three labels applies: how much of a face is joy, surprise or anger.
-AAKNN predicts the mean distribution of the nearest neighbours, in a metric that HRAML learns from the same distributions.
+The target of a sample says to which degree each of three labels applies: how much of a face is joy, surprise or
+anger.  AAKNN predicts the mean distribution of the nearest neighbours, in a metric that HRAML learns from the same
+distributions.
 """
 
 import matplotlib.pyplot as plt
@@ -29,9 +30,9 @@ for name, P in predicted.items():
     print(name, {key: round(float(value), 3) for key, value in distribution_scores(Y_test, P).items()})
 
 # %%
-# A distribution over three labels is a point in a triangle, whose corners are the labels.  Colours are those of the *true*
-# distribution: a good prediction leaves a point where its colour
-# says.  The overlap is the mean of what two distributions have in common, at most 1.
+# A distribution over three labels is a point in a triangle, whose corners are the labels.  Colours are those of the
+# *true* distribution: a good prediction leaves a point where its colour says.  The overlap is the mean of what two
+# distributions have in common, at most 1.
 
 corners = np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, 3**0.5]])
 inks = np.array([[0.0, 0.45, 0.70], [0.84, 0.37, 0.0], [0.94, 0.89, 0.26]])  # blue, vermilion, yellow

@@ -2,9 +2,9 @@
 Label sets: a metric for MLKNN
 ==============================
 
-Each sample has a *set* of labels.  HRAML learns distances that follow how much two sets have in common, and MLKNN predicts
-the set of a new sample from its nearest neighbours.  Most features are noise here, which the Euclidean distance counts like
-the others.
+Each sample has a *set* of labels.  HRAML learns distances that follow how much two sets have in common, and MLKNN
+predicts the set of a new sample from its nearest neighbours.  Two thirds of the features are noise here, which the
+Euclidean distance counts like the others.
 """
 
 import matplotlib.pyplot as plt
@@ -34,9 +34,9 @@ for name, model in models.items():
     print(name, {key: round(float(value), 3) for key, value in scores.items()})
 
 # %%
-# HRAML aligns the distances with a relation of the label sets: the share of their labels that two sets have in common, the
-# Jaccard index.  Do they agree on samples that it has not seen?  These are sorted by their label sets, and each picture
-# compares all pairs: yellow is similar.
+# HRAML aligns the distances with a relation of the label sets: the share of their labels that two sets have in
+# common, the Jaccard index.  Do they agree on samples that it has not seen?  These are sorted by their label sets,
+# and each picture compares all pairs: yellow is similar.
 
 shown = np.lexsort(Y_test[:250].T)
 Z = models["HRAML"].metric_.transform(X_test)
