@@ -34,7 +34,11 @@ def embedded(metric: Any, X: ArrayLike, name: str = "metric") -> np.ndarray:
     if metric is not None and not (hasattr(metric, "embed") and hasattr(metric, "shape")):
         raise ValueError(f"{name}={metric!r} should have transform, or be what get_metric() returned, or None.")
     X = checked_array(X, "X", dtype=FLOATS, allow_nd=True)
-    return X.reshape(len(X), -1) if metric is None else metric.embed(X.astype(float).reshape(-1, *metric.shape))
+    if metric is None:
+        return embeddings(X, len(X), f"{name}=None")
+    if X[0].size != np.prod(metric.shape):
+        raise ValueError(f"the points have shape {X.shape[1:]}, but {name} is for points of shape {metric.shape}.")
+    return metric.embed(X.astype(float).reshape(-1, *metric.shape))
 
 
 def pair_distances(metric: Any, pairs: ArrayLike, name: str = "metric") -> np.ndarray:
@@ -42,9 +46,8 @@ def pair_distances(metric: Any, pairs: ArrayLike, name: str = "metric") -> np.nd
 
     Parameters
     ----------
-    metric : fitted estimator or None
-        An estimator with ``pair_distance``; or with ``transform``, for the Euclidean distance of transformed points;
-        or None for the Euclidean distance of the points.
+    metric : fitted estimator, Distance or None
+        An estimator with ``pair_distance``; or what `embedded` takes, for the Euclidean distance of embeddings.
     pairs : array-like of shape (n_pairs, 2, n_features), or what ``metric`` takes
         The pairs.
     name : str, default='metric'
@@ -54,13 +57,9 @@ def pair_distances(metric: Any, pairs: ArrayLike, name: str = "metric") -> np.nd
     -------
     distances : ndarray of shape (n_pairs,)
     """
-    source = f"{name}={type(metric).__name__}()"
+    check_instance(metric, name)
     if hasattr(metric, "pair_distance"):
-        return one_each(metric.pair_distance(pairs), count_rows(pairs, "pairs"), f"{source}.pair_distance")
-    left, right = np.swapaxes(check_tuples(pairs, 2), 0, 1)
-    if not hasattr(metric, "transform") and metric is not None:
-        raise ValueError(f"{name}={metric!r} should have pair_distance or transform, or be None.")
-    if metric is not None:
-        left, right, source = metric.transform(left), metric.transform(right), f"{source}.transform"
-    n_pairs = count_rows(pairs, "pairs")
-    return lengths(embeddings(left, n_pairs, source) - embeddings(right, n_pairs, source))
+        source = f"{name}={type(metric).__name__}().pair_distance"
+        return one_each(metric.pair_distance(pairs), count_rows(pairs, "pairs"), source)
+    left, right = (embedded(metric, points, name) for points in np.swapaxes(check_tuples(pairs, 2), 0, 1))
+    return lengths(left - right)

@@ -73,7 +73,7 @@ SHELLS = {
     "miners": {"_ops"},
     "relations": {"_types"},
     "protocols": {"_common"},
-    "displays": {"_common", "_retrieval"},
+    "displays": {"_common", "_projection", "_retrieval"},
     "metric_learn": {"_compatible"},
     "metrics": {"_checks", "_distribution", "_multilabel", "_ranks", "_retrieval", "_verification"},
 }

@@ -13,9 +13,10 @@ from metricnets.displays._retrieval import RetrievalDisplay
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class CMCDisplay(RetrievalDisplay):
-    """Cumulative match characteristic: the share of queries with a match among the first k samples, over k.
+    """Cumulative match characteristic of retrieval.
 
-    Create it with :meth:`from_estimator` or :meth:`from_predictions`.  Several curves may share axes: give ``ax``.
+    It is the share of queries with a match among the first k samples of the gallery, over k.  Create it with
+    :meth:`from_estimator` or :meth:`from_predictions`.  Several curves may share axes: give ``ax``.
 
     Parameters
     ----------

@@ -7,17 +7,14 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import TransformerMixin, clone
-from sklearn.decomposition import PCA
+from sklearn.base import TransformerMixin
 
-from metricnets._arrays import checked_array, embeddings
+from metricnets._arrays import checked_array
 from metricnets._embedded import embedded
 from metricnets._labels import plain, read
-from metricnets._lazy import needed
-from metricnets._params import check_instance
 from metricnets._tuples import FLOATS
 from metricnets.displays._common import BESIDE, COLORS, axes
-from metricnets.exceptions import check_option
+from metricnets.displays._projection import projected
 
 MARKERS = "os^DvP*X"  # another one after each eight classes
 MANY = 40  # classes, up to which there is a legend; more numbers are real targets
@@ -145,7 +142,7 @@ class EmbeddingDisplay:
         z = checked_array(z, "z", dtype=FLOATS, ensure_min_samples=2)
         if y is not None and len(read(y)[0]) != len(z):
             raise ValueError(f"y should have a value for each sample: there are {len(z)} samples and {len(y)} values.")
-        points, axis_names = _projected(z, projection)
+        points, axis_names = projected(z, projection)
         return cls(points=points, y=y, axis_names=axis_names).plot(ax=ax, **kwargs)
 
     def plot(self, ax: Any = None, *, cmap: str = "viridis", **kwargs: Any) -> Self:
@@ -172,13 +169,7 @@ class EmbeddingDisplay:
             self.scatters_ = [ax.scatter(*self.points[known].T, c=values, cmap=cmap, **options)]
             self.colorbar_ = self.figure_.colorbar(self.scatters_[0], ax=ax, label="target")
         else:
-            classes, codes = np.unique(values, return_inverse=True)
-            styles = [{"color": COLORS[i % 8], "marker": MARKERS[i // 8 % 8]} for i in range(len(classes))]
-            rows = [np.flatnonzero(known)[codes == code] for code in range(len(classes))]
-            self.scatters_ = [
-                ax.scatter(*self.points[own].T, label=str(label), **style | options)
-                for own, label, style in zip(rows, classes, styles)
-            ]
+            self.scatters_ = self._classes(values, known, options)
         if not known.all():
             unknown = {"color": "#cccccc", "label": "unknown", "zorder": 0}
             self.scatters_.append(ax.scatter(*self.points[~known].T, **unknown | options))
@@ -189,6 +180,14 @@ class EmbeddingDisplay:
         ax.set_aspect("equal", adjustable="box" if all(shared) else "datalim")  # lengths are distances
         return self
 
+    def _classes(self, labels, known, options):
+        classes, codes = np.unique(labels, return_inverse=True)
+        scatters = []
+        for i, label in enumerate(classes):
+            style = {"label": str(label), "color": COLORS[i % 8], "marker": MARKERS[i // 8 % 8]}
+            scatters.append(self.ax_.scatter(*self.points[known][codes == i].T, **style | options))
+        return scatters
+
 
 def _read(y, n):
     """Known targets, which rows they are of, and whether they are real numbers."""
@@ -197,38 +196,3 @@ def _read(y, n):
     numbers = values.dtype.kind in "fiu"
     whole = numbers and np.array_equal(values, np.trunc(values))
     return values, ~missing, numbers and (not whole or len(np.unique(values)) > MANY)
-
-
-def _projected(z, projection):
-    """Embeddings in two dimensions, and the names of these."""
-    if isinstance(projection, str):
-        check_option("projection", projection, ("pca", "umap", "none"))
-    n_columns = z.shape[1]
-    if n_columns < 2 or (projection in (None, "none") and n_columns != 2):
-        raise ValueError(
-            f"the embeddings have {n_columns} columns; a scatter plot needs two with projection={projection!r}. "
-            + ("Use projection='pca'." if n_columns > 2 else "Set n_components=2, or use PairDistancesDisplay.")
-        )
-    if projection in (None, "none"):
-        return z, ("Component 1", "Component 2")
-    if projection == "pca":
-        with np.errstate(invalid="ignore"):  # embeddings that have collapsed have no variance
-            pca = PCA(n_components=2, random_state=0).fit(z)
-        shares = np.nan_to_num(pca.explained_variance_ratio_)
-        return pca.transform(z), tuple(
-            f"Principal component {i} ({s:.0%} of variance)" for i, s in enumerate(shares, 1)
-        )
-    return _by_transformer(z, projection)
-
-
-def _by_transformer(z, projection):
-    if projection == "umap":
-        projection = needed("umap", "projection='umap'").UMAP(n_components=2, random_state=0, n_jobs=1)
-    check_instance(projection, "projection")
-    if not hasattr(projection, "fit_transform"):
-        raise ValueError(f"projection={projection!r} should be 'pca', 'umap', 'none' or have fit_transform.")
-    name = type(projection).__name__
-    points = embeddings(clone(projection).fit_transform(z), len(z), f"projection={name}()")
-    if points.shape[1] != 2:
-        raise ValueError(f"projection={name}() returned {points.shape[1]} columns; it should return two.")
-    return points, (f"{name} 1", f"{name} 2")

@@ -8,22 +8,23 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 
+from metricnets._arrays import checked_array
 from metricnets._checks import check_count
 from metricnets._params import check_instance
-from metricnets._tuples import check_tuples
 from metricnets.displays._common import COLORS, axes, last_step
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class MetricImportanceDisplay:
-    """Features of a linear metric: the diagonal of its matrix M, or their contributions to the distance of a pair.
+    """Importance of the features in a linear metric, or in the distance of a pair.
 
-    Create it with :meth:`from_estimator`.  M_ii is the squared distance of two points that differ by 1 in feature i
-    alone, so it depends on the unit of the feature: features are comparable if they are scaled.  For two points with
-    the difference τ, feature i contributes τ_i (M τ)_i to the squared distance τᵀMτ, which is the sum of these numbers;
-    a negative one makes up for the difference of correlated features.
+    Create it with :meth:`from_estimator`.  The bars show the diagonal of the metric's matrix M, or contributions to a
+    squared distance.  M_ii is the squared distance of two points that differ by 1 in feature i alone, so it depends on
+    the unit of the feature: features are comparable if they are scaled.  For two points with the difference τ, feature
+    i contributes τ_i (M τ)_i to the squared distance τᵀMτ, which is the sum of these numbers; a negative one makes up
+    for the difference of correlated features.
 
     Parameters
     ----------
@@ -168,32 +169,28 @@ def _difference(estimator, pair, n_features):
     """The difference of two points, as the metric sees them."""
     if np.ndim(pair) != 2 or len(pair) != 2:
         raise ValueError(f"pair should hold two points, an array of shape (2, n_features); got shape {np.shape(pair)}.")
-    points = _before(estimator, pair)
-    u, v = check_tuples(np.asarray(points)[None], 2)[0].astype(float)
+    steps = _before(estimator)
+    u, v = checked_array(make_pipeline(*steps).transform(pair) if steps else pair, "pair", dtype=float)
     if len(u) != n_features:
         raise ValueError(f"the points of pair have {len(u)} features, and the metric has {n_features}.")
     return u - v
 
 
-def _before(estimator, X):
-    """Points after all steps of a pipeline but the last one, whatever is nested in it."""
-    while isinstance(estimator, Pipeline):
-        X = estimator[:-1].transform(X) if len(estimator) > 1 else X
-        estimator = estimator[-1]
-    return X
+def _before(estimator):
+    """The fitted steps before the metric, those of nested pipelines too."""
+    if not isinstance(estimator, Pipeline):
+        return []
+    return [step for step in [*estimator][:-1] if step not in (None, "passthrough")] + _before(estimator[-1])
 
 
 def _names(estimator, feature_names, n_features):
-    if feature_names is None:
-        return _known_names(estimator, n_features)
-    if len(feature_names) != n_features:
-        raise ValueError(f"feature_names has {len(feature_names)} names, and the metric has {n_features} features.")
-    return list(feature_names)
-
-
-def _known_names(estimator, n_features):
-    steps = estimator[:-1] if isinstance(estimator, Pipeline) and len(estimator) > 1 else None
-    if steps is not None and all(hasattr(step, "get_feature_names_out") for step in steps):
-        return steps.get_feature_names_out().tolist()
-    names = getattr(last_step(estimator), "feature_names_in_", None)
-    return [f"x{i}" for i in range(n_features)] if names is None else names.tolist()
+    steps, known = _before(estimator), getattr(last_step(estimator), "feature_names_in_", None)
+    if feature_names is not None:
+        names = list(feature_names)
+    elif steps and all(hasattr(step, "get_feature_names_out") for step in steps):
+        names = make_pipeline(*steps).get_feature_names_out().tolist()
+    else:
+        names = [f"x{i}" for i in range(n_features)] if known is None else known.tolist()
+    if len(names) != n_features:
+        raise ValueError(f"feature_names has {len(names)} names, and the metric has {n_features} features.")
+    return names

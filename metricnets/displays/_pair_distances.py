@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from metricnets._embedded import pair_distances
-from metricnets._params import check_instance
 from metricnets._tuples import check_pair_labels
-from metricnets.displays._common import BESIDE, COLORS, axes, one_dimensional
+from metricnets.displays._common import BESIDE, COLORS, axes, last_step, one_dimensional
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -39,7 +38,7 @@ class PairDistancesDisplay:
         The figure of the axes.
     similar_, dissimilar_ : matplotlib BarContainer
         The bars: the share of the similar, or of the dissimilar, pairs in each bin.
-    threshold_ : matplotlib Line2D or None
+    line_ : matplotlib Line2D or None
         The line of the threshold.
 
     See Also
@@ -63,9 +62,10 @@ class PairDistancesDisplay:
 
         Parameters
         ----------
-        estimator : fitted estimator or None
+        estimator : fitted estimator, Distance or None
             Anything with ``pair_distance``; or with ``transform``, such as a pipeline that ends with a metric learner;
-            or None for the Euclidean distance.  Its ``threshold_`` is shown if it has one.
+            or what ``get_metric`` returned; None for the Euclidean distance.  Its ``threshold_`` is shown if it has
+            one.
         pairs : array-like of shape (n_pairs, 2, n_features), or what the estimator takes
             Pairs of points.
         y : array-like of shape (n_pairs,)
@@ -88,8 +88,10 @@ class PairDistancesDisplay:
         ValueError
             If the arguments do not have these shapes, or y does not hold both labels.
         """
-        check_instance(estimator, "estimator")
-        distances, threshold = pair_distances(estimator, pairs, "estimator"), getattr(estimator, "threshold_", None)
+        distances, threshold = (
+            pair_distances(estimator, pairs, "estimator"),
+            getattr(last_step(estimator), "threshold_", None),
+        )
         return cls.from_predictions(y, distances, threshold, ax=ax, **kwargs)
 
     @classmethod
@@ -137,7 +139,7 @@ class PairDistancesDisplay:
         self : PairDistancesDisplay
         """
         ax = self.ax_ = axes(ax, "PairDistancesDisplay.plot")
-        self.figure_, self.threshold_ = ax.figure, None
+        self.figure_, self.line_ = ax.figure, None
         edges = np.histogram_bin_edges(np.concatenate([self.similar, self.dissimilar]), bins)
 
         def histogram(distances, label, color):
@@ -148,7 +150,7 @@ class PairDistancesDisplay:
         self.dissimilar_ = histogram(self.dissimilar, "dissimilar", COLORS[1])
         if self.threshold is not None:
             label = f"threshold {self.threshold:.3g}"
-            self.threshold_ = ax.axvline(self.threshold, color="black", linestyle="--", label=label)
+            self.line_ = ax.axvline(self.threshold, color="black", linestyle="--", label=label)
         ax.set(xlabel="Distance", ylabel="Share of similar, or of dissimilar, pairs")
         ax.legend(**BESIDE)
         return self

@@ -8,10 +8,11 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.spatial.distance import pdist
 from scipy.stats import spearmanr
 from sklearn.utils import check_random_state
 
-from metricnets._arrays import checked_array, lengths
+from metricnets._arrays import checked_array
 from metricnets._checks import check_count
 from metricnets._embedded import embedded
 from metricnets._targets import readable, resolve
@@ -123,11 +124,11 @@ class RelationDisplay:
             raise ValueError(f"y should have a row for each sample: X has {len(z)} rows and y {len(y)}.")
         relate, targets, _ = resolve(y, relation)
         rows = check_random_state(random_state).permutation(len(z))[:n_samples]
-        a, b = np.triu_indices(len(rows), k=1)
-        r = np.asarray(relate(targets[rows], targets[rows]), dtype=float)[a, b]
+        r = np.asarray(relate(targets[rows], targets[rows]), dtype=float)[np.triu_indices(len(rows), k=1)]
         known = ~np.isnan(r)
-        distances = lengths(z[rows[a[known]]] - z[rows[b[known]]])
-        return cls.from_predictions(r[known], distances, ax=ax, **kwargs)
+        if not known.any():
+            raise ValueError(f"y gives no relation to any pair of {len(rows)} samples; raise n_samples={n_samples}.")
+        return cls.from_predictions(r[known], pdist(z[rows])[known], ax=ax, **kwargs)
 
     @classmethod
     def from_predictions(cls, relation: ArrayLike, distances: ArrayLike, *, ax: Any = None, **kwargs: Any) -> Self:

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from metricnets._arrays import count_rows
 from metricnets._checks import check_count
 from metricnets._embedded import embedded
 from metricnets.displays._common import name_of
@@ -110,7 +111,7 @@ class RetrievalDisplay:
         display : object
         """
         check_count(k=k)
-        n_gallery = len(z) - 1 if z_gallery is None else len(z_gallery)
+        n_gallery = count_rows(z, "z") - 1 if z_gallery is None else count_rows(z_gallery, "z_gallery")
         ranks = np.arange(1, max(1, min(k, n_gallery)) + 1)
         scores = retrieval_scores(z, y, z_gallery, y_gallery, k=ranks, metric=metric)
         return cls._of_scores(ranks, scores, name).plot(ax=ax, **kwargs)

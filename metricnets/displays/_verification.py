@@ -11,7 +11,6 @@ from scipy.stats import norm
 from sklearn.metrics import DetCurveDisplay, RocCurveDisplay, auc, roc_curve
 
 from metricnets._embedded import pair_distances
-from metricnets._params import check_instance
 from metricnets.displays._common import axes, name_of
 from metricnets.exceptions import check_option
 from metricnets.metrics._verification import check_scores, equal_error_rate
@@ -71,9 +70,9 @@ class VerificationDisplay:
 
         Parameters
         ----------
-        estimator : fitted estimator or None
+        estimator : fitted estimator, Distance or None
             Anything with ``pair_distance``; or with ``transform``, such as a pipeline that ends with a metric learner;
-            or None for the Euclidean distance.
+            or what ``get_metric`` returned; None for the Euclidean distance.
         pairs : array-like of shape (n_pairs, 2, n_features), or what the estimator takes
             Pairs of points.
         y : array-like of shape (n_pairs,)
@@ -98,7 +97,6 @@ class VerificationDisplay:
         ValueError
             If the arguments do not have these shapes, or y does not hold both labels.
         """
-        check_instance(estimator, "estimator")
         scores = -pair_distances(estimator, pairs, "estimator")
         return cls.from_predictions(y, scores, name=name or name_of(estimator), ax=ax, **kwargs)
 

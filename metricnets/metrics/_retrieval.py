@@ -174,9 +174,10 @@ def recall_at_k(
     k: ArrayLike = 1,
     metric: str = "euclidean",
 ) -> float | np.ndarray:
-    """Recall at k, the share of the matches that are among the first k samples; see :func:`retrieval_scores`.
+    """Recall at k, the share of the matches that are among the first k samples.
 
-    Papers on metric learning call ``recall@k`` what is :func:`cmc` here: whether one match is among the first k.
+    The arguments are those of :func:`retrieval_scores`.  Papers on metric learning call
+    ``recall@k`` what is :func:`cmc` here: whether one match is among the first k.
 
     >>> recall_at_k([[0.0], [1.0], [3.0], [4.0]], ["a", "a", "b", "a"], k=[1, 2, 3])
     array([0.33333333, 0.5       , 1.        ])

@@ -21,7 +21,7 @@ def test_each_class_has_its_points_its_colour_and_a_line_in_the_legend():
     display = EmbeddingDisplay.from_estimator(model, X, np.array(["a", "b", "c"])[Y], projection=None)
     z = model.transform(X)
     for code, points in enumerate(display.scatters_):
-        np.testing.assert_array_equal(points.get_offsets(), z[Y == code])
+        np.testing.assert_array_equal(points.get_offsets(), z[code == Y])
         assert to_hex(points.get_facecolor()[0]).upper() == COLORS[code]
     legend = display.ax_.get_legend()
     assert [text.get_text() for text in legend.get_texts()] == ["a", "b", "c"]

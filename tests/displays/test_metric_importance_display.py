@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from discovery import METRICS, needs_torch, quick, tiny_pairs, tiny_points, training_data
+from discovery import needs_torch, quick, tiny_pairs, tiny_points, training_data
 from matplotlib.colors import to_hex
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
@@ -42,13 +42,6 @@ def test_contributions_of_a_pair_sum_to_its_squared_distance(n_features):
     assert sum(bars(display).values()) == pytest.approx(squared)
     assert len(display.bars_) == min(n_features + 1, 4)
     assert display.ax_.get_xlabel() == f"Contribution to the squared distance {squared:.3g}"
-
-
-LINEAR = [
-    pytest.param(name, marks=needs_torch if name == "Mahalanobis" else [])
-    for name in METRICS
-    if hasattr(quick(name), "get_mahalanobis_matrix")
-]
 
 
 @pytest.mark.parametrize("name", ["NCA", "GMML", "SCML", "LSML", pytest.param("Mahalanobis", marks=needs_torch)])
@@ -102,7 +95,7 @@ def test_other_features_are_numbered():
         ({"pair": X[0]}, r"pair should hold two points.*got shape \(4,\)"),
         ({"pair": X[:3]}, r"pair should hold two points.*got shape \(3, 4\)"),
         ({"pair": X[:2, :3]}, "the points of pair have 3 features, and the metric has 4"),
-        ({"pair": X[:2] * np.nan}, "contains NaN"),
+        ({"pair": X[:2] * np.nan}, "pair contains NaN"),
     ],
 )
 def test_bad_arguments(options, message):

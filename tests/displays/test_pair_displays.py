@@ -38,7 +38,7 @@ def test_bars_are_shares_of_pairs_and_the_threshold_is_that_of_the_learner(name)
         counts = np.histogram(own, np.histogram_bin_edges(d, 30))[0]
         np.testing.assert_allclose(heights(bars), counts / len(own))
         assert heights(bars).sum() == pytest.approx(1)
-    assert display.threshold_.get_xdata()[0] == learner.threshold_
+    assert display.line_.get_xdata()[0] == learner.threshold_
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     n = (SAME == 1).sum()
     assert set(labels) == {
@@ -52,7 +52,10 @@ def test_a_pipeline_measures_what_it_transforms_to():
     display = PairDistancesDisplay.from_estimator(PIPELINE, PAIRS, SAME > 0)
     u, v = PIPELINE.transform(PAIRS[:, 0]), PIPELINE.transform(PAIRS[:, 1])
     np.testing.assert_allclose(display.similar, np.linalg.norm(u - v, axis=1)[SAME == 1])
-    assert display.threshold_ is None
+    assert display.line_ is None
+    metric = LDA().fit(X, CLASSES).get_metric()
+    of_function = PairDistancesDisplay.from_estimator(metric, PAIRS, SAME).similar
+    np.testing.assert_allclose(of_function, [metric(u, v) for u, v in PAIRS[SAME == 1]])
     euclidean = PairDistancesDisplay.from_estimator(None, PAIRS, SAME).dissimilar
     np.testing.assert_allclose(euclidean, np.linalg.norm(PAIRS[:, 0] - PAIRS[:, 1], axis=1)[SAME == -1])
 
@@ -115,7 +118,7 @@ def test_without_any_error_the_point_is_in_the_corner():
             "threshold='low' should be a number",
         ),
         (lambda: PairDistancesDisplay.from_estimator(PIPELINE, X, CLASSES), "tuples of 2 points are needed"),
-        (lambda: PairDistancesDisplay.from_estimator(3, PAIRS, SAME), "estimator=3 should have pair_distance"),
+        (lambda: PairDistancesDisplay.from_estimator(3, PAIRS, SAME), "estimator=3 should have transform"),
         (lambda: VerificationDisplay.from_predictions([1, -1], [0.1]), "one score for each pair"),
         (lambda: VerificationDisplay.from_predictions([1, -1], [0.1, 0.2], kind="pr"), "kind='pr' is unknown"),
     ],

@@ -9,6 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from metricnets import LDA, RAML
 from metricnets.displays import RelationDisplay
+from metricnets.relations import GivenPairs
 
 X, Y = tiny_points()
 MODEL = make_pipeline(StandardScaler(), LDA(n_components=2)).fit(X, Y)
@@ -57,8 +58,13 @@ def test_graded_relations_are_counted_in_hexagons():
     expected = by_loops(MODEL.transform(X), lambda a, b: 1 - abs(a - b) / np.ptp(target), target)
     np.testing.assert_allclose(np.sort(display.relation), expected[:, 0], atol=1e-6)
     assert display.colorbar_.mappable is display.hexagons_
-    boxes = display.plot(kind="box").boxes_["boxes"]
-    assert len(boxes) == len(np.unique(display.relation))
+
+
+def test_the_kind_may_be_told():
+    relation = np.linspace(0, 1, 11)
+    assert RelationDisplay.from_predictions(relation, relation).hexagons_ is not None
+    assert len(RelationDisplay.from_predictions(relation, relation, kind="box").boxes_["boxes"]) == 11
+    assert RelationDisplay.from_predictions([0, 1], [1.0, 2.0], kind="hexbin").boxes_ is None
 
 
 def test_the_relation_is_that_of_the_estimator_unless_it_is_given():
@@ -88,6 +94,10 @@ def test_unknown_pairs_are_left_out_and_samples_drawn():
         (lambda: RelationDisplay.from_estimator(MODEL, X, Y[:9]), "X has 45 rows and y 9"),
         (lambda: RelationDisplay.from_estimator(MODEL, X, Y, relation="jacard"), "Did you mean 'jaccard'"),
         (lambda: RelationDisplay.from_estimator(MODEL, X, 0 * Y), "all 990 pairs have one relation"),
+        (
+            lambda: RelationDisplay.from_estimator(MODEL, X, np.arange(45), relation=GivenPairs([[0, 1]]), n_samples=2),
+            "y gives no relation to any pair of 2 samples; raise n_samples=2",
+        ),
         (lambda: RelationDisplay.from_predictions([0, 1], [0.1]), "relation has 2 values and distances 1"),
         (lambda: RelationDisplay.from_predictions([0, 1], [[0.1, 0.2]]), r"distances should have a number.*\(1, 2\)"),
         (lambda: RelationDisplay.from_predictions([0, 1], [0.1, 2], kind="violin"), "kind='violin' is unknown"),

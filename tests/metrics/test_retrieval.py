@@ -14,6 +14,7 @@ from metricnets.metrics import (
     mean_average_precision,
     precision_at_k,
     r_precision,
+    recall_at_k,
     retrieval_scores,
 )
 
@@ -113,6 +114,7 @@ def test_the_others_are_views():
         assert isinstance(scores[view.__name__], float)
     np.testing.assert_array_equal(cmc(z, y, z_gallery, y_gallery, k=KS), scores["cmc"])
     np.testing.assert_array_equal(precision_at_k(z, y, z_gallery, y_gallery, k=KS), scores["precision_at_k"])
+    np.testing.assert_array_equal(recall_at_k(z, y, z_gallery, y_gallery, k=KS), scores["recall_at_k"])
     assert precision_at_k(z, y, z_gallery, y_gallery, k=3) == scores["precision_at_k"][1]
 
 
