@@ -1,4 +1,4 @@
-"""Means of groups of rows."""
+"""Groups of rows: their means, and rows in the order of their classes."""
 
 import numpy as np
 
@@ -24,3 +24,10 @@ def group_means(X: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarr
     names, number, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     order = np.argsort(number, kind="stable")
     return names, number, sizes, np.add.reduceat(X[order], np.cumsum(sizes) - sizes) / sizes[:, None]
+
+
+def sorted_by_class(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of known class, sorted by class, and for each the end of its class in this order."""
+    rows = np.flatnonzero(codes >= 0)
+    rows = rows[np.argsort(codes[rows], kind="stable")]
+    return rows, np.searchsorted(codes[rows], codes[rows], side="right")
