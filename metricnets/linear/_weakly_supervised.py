@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from metricnets import calibration
 from metricnets._draws import negative_pairs, positive_pairs
-from metricnets._labels import supervised_codes
+from metricnets._labels import partial_codes, supervised_codes
 from metricnets._params import MaybeArray, MaybeCount, Seed, fitting, random_state_of
 from metricnets._tuples import check_pair_labels, distinct, points_and_members
 from metricnets._weighted_draws import weighted_pairs
@@ -191,6 +191,7 @@ class FromLabels(TuplesSolver, LinearMetric):
     _labels = staticmethod(supervised_codes)
 
     def _solve_points(self, X, codes, weights):
+        codes = partial_codes(codes)  # there may be fewer classes that count
         rng = random_state_of(self.random_state)
         n_pairs = self.n_constraints or 20 * (codes.max(initial=-1) + 1) ** 2
         if weights is None:
