@@ -40,8 +40,8 @@ class AllPairs:
     is too far for exp(RANGE - d^2) are too far to be neighbours of the others; `apart` yields them and their weights
     exp(c_i - d^2).  The memory is reused: allocating it costs more than the sums in it.
 
-    With weights w of the rows a row j counts w_j times as a neighbour, and has w_j - 1 copies of itself, at distance
-    0, if that is positive.  The blocks have (w_j - 1) / w_j of a copy on the diagonal, and `factors_of` multiplies by w.
+    With weights w a row j counts w_j times as a neighbour, and has w_j - 1 copies of itself, at distance 0, if that is
+    positive.  The blocks have (w_j - 1) / w_j of a copy on the diagonal, and `factors_of` multiplies by w.
     """
 
     def __init__(self, n: int, weights: np.ndarray | None = None) -> None:
