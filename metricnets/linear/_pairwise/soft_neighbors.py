@@ -58,7 +58,7 @@ def soften(
     length = length_in_span(len(L), X, total)
     X, basis = (X, None) if issparse(X) else in_span(X)
     L, left, rest = split(L * units, basis)
-    spread = (X @ L.T).var(axis=0).sum() if weights is None else (mean_of((X @ L.T) ** 2, weights)).sum()
+    spread = spread_of(X @ L.T, weights)
     sharpness = 2 * spread / np.log(total)  # mean squared distance over log(n)
     if rescale and sharpness > 0 and not 1 <= sharpness <= 2 * START:
         scale = np.sqrt(START / sharpness)
@@ -76,6 +76,11 @@ def soften(
     )
     every.release()  # SciPy keeps the loss in a reference cycle
     return joined(L, left, basis, rest) / units, n_iter, converged
+
+
+def spread_of(Z: np.ndarray, weights: np.ndarray | None) -> float:
+    """Total variance of rows, weighted unless ``weights`` is None."""
+    return Z.var(axis=0).sum() if weights is None else mean_of((Z - mean_of(Z, weights)) ** 2, weights).sum()
 
 
 def length_in_span(k: int, X: np.ndarray, n: float) -> float:
