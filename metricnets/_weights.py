@@ -50,8 +50,24 @@ def check_weights(
     return weights
 
 
+def counted(weights: np.ndarray | None) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Find the rows whose weight is not 0.
+
+    Returns
+    -------
+    rows : ndarray of bool of shape (n,), or None if that is all
+    weights : ndarray of shape (n_counted,), or None
+        The weights of these rows; None if all are 1.
+    """
+    if weights is None:
+        return None, None
+    rows = weights > 0
+    found = weights[rows]
+    return None if rows.all() else rows, None if (found == 1).all() else found
+
+
 def rows_of(weights: np.ndarray | None, rows: Any) -> np.ndarray | None:
-    """The weights of some rows; None stays None."""
+    """The weights, or another array, of some rows; None stays None."""
     return None if weights is None else weights[rows]
 
 

@@ -9,6 +9,8 @@ from metricnets._weights import mean_of, scaled_rows, total_of
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 
+ENOUGH = 1.001  # samples, by their weights; the covariance is divided by their number minus 1
+
 
 class Covariance(LinearMetric):
     """Mahalanobis distance of the inverse covariance, M = Σ⁻¹.
@@ -45,7 +47,7 @@ class Covariance(LinearMetric):
 
     def _solve_points(self, X, y, weights):
         X, n = X - mean_of(X, weights), total_of(weights, len(X))
-        if n <= 1:
+        if n < ENOUGH:
             raise ValueError(f"sample_weight sums to {n:.3g}; a weight counts samples, so scale them to a mean of 1.")
         Z = scaled_rows(X, weights)
         covariance = Z.T @ Z / (n - 1)  # takes half the time of numpy.cov

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_consistent_length
 from metricnets._labels import plain, read, supervised_codes
 from metricnets._linalg import centered, in_span
 from metricnets._params import fitting
-from metricnets._weights import check_weights, rows_of, total_of
+from metricnets._weights import check_weights, counted, rows_of, total_of
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._pairwise.class_pairs import class_scatters
 
@@ -60,7 +60,8 @@ class CrossViewMetric(LinearMetric):
         X, codes = self._validated(X, y)
         weights = check_weights(sample_weight, len(X))
         known = codes >= 0 if weights is None else (codes >= 0) & (weights > 0)
-        weights, views = rows_of(weights, known), None if view is None else view_codes(view, known)
+        _, weights = counted(rows_of(weights, known))
+        views = None if view is None else view_codes(view, known)
         Z, basis = in_span(centered(self._ready(X)[known]))
         S, D, *counts = class_scatters(Z, codes[known], views, weights)
         for kind, count in zip(("similar", "dissimilar"), counts):

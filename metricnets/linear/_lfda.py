@@ -76,6 +76,11 @@ class LFDA(LinearMetric):
             raise ValueError("y has one class only; LFDA needs at least two.")
         if not any(np.ptp(X[codes == code], axis=0).any() for code in range(len(sizes))):
             raise ValueError("no class has two different samples; LFDA needs some scatter within the classes.")
+        if sizes.max() <= 1:
+            raise ValueError(
+                f"sample_weight sums to at most {sizes.max():.3g} in a class; a weight counts samples, so scale them to "
+                "a mean of 1."
+            )
         if self.k is not None and sizes.min() <= self.k:
             warn(
                 f"k={self.k} is too large for {np.count_nonzero(sizes <= self.k)} of {len(sizes)} classes, the "
