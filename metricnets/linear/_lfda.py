@@ -78,8 +78,8 @@ class LFDA(LinearMetric):
             raise ValueError("no class has two different samples; LFDA needs some scatter within the classes.")
         if sizes.max() <= 1:
             raise ValueError(
-                f"sample_weight sums to at most {sizes.max():.3g} in a class; a weight counts samples, so scale them to "
-                "a mean of 1."
+                f"sample_weight sums to at most {sizes.max():.3g} in a class; a weight counts samples, so scale them "
+                "to a mean of 1."
             )
         if self.k is not None and sizes.min() <= self.k:
             warn(
