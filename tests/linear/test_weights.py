@@ -8,6 +8,7 @@ import sklearn
 from discovery import ESTIMATORS, POINT_LEARNERS, TUPLE_LEARNERS, quick, tiny_points, training_data
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -268,15 +269,15 @@ def test_weights_reach_the_learner_in_a_pipeline_and_a_search():
         lfda = quick("LFDA").set_fit_request(sample_weight=True)
         scaler, knn = (
             StandardScaler().set_fit_request(sample_weight=False),
-            KNeighborsClassifier().set_score_request(sample_weight=True),
+            KNeighborsClassifier(),
         )
         model = make_pipeline(scaler, lfda, knn).fit(X, y, sample_weight=W)
         scaled = StandardScaler().fit_transform(X)
         close(model[1], quick("LFDA").fit(scaled, y, sample_weight=W))
-        search = GridSearchCV(make_pipeline(lfda, knn), {"lfda__k": [2, 5]}, cv=3).fit(X, y, sample_weight=W)
-        close(
-            search.best_estimator_[0], quick("LFDA", **{"k": search.best_params_["lfda__k"]}).fit(X, y, sample_weight=W)
-        )
+        scorer = get_scorer("accuracy").set_score_request(sample_weight=True)
+        search = GridSearchCV(make_pipeline(lfda, knn), {"lfda__k": [2, 5]}, scoring=scorer, cv=3)
+        found = search.fit(X, y, sample_weight=W).best_estimator_[0]
+        close(found, quick("LFDA", k=found.k).fit(X, y, sample_weight=W))
         gmml = quick("GMML").set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
         pairs, labels, weights = tuples_of("GMML")
         search = GridSearchCV(gmml, {"t": [0.2, 0.8]}, cv=2).fit(pairs, labels, sample_weight=weights)
