@@ -20,8 +20,9 @@ POINTS = [quick(name) for name in ESTIMATORS if name not in {*TUPLE_LEARNERS, "P
 DRAWN = "tuples are drawn at random; tests/linear/test_weights.py has the check without draws"
 NEIGHBORS = "the neighbours of a repeated sample would be its copies; weights multiply the tuples that neighbours form"
 NOT_UNIQUE = "the metric is not unique with more features than samples; tests/linear/test_weight*.py have the law"
+ROOT = "the root of a singular matrix has half of the digits; tests/linear/test_weights.py has the law"
 NOT_REPEATED = {
-    "Covariance": "the root of a singular matrix has half of the digits; tests/linear/test_weights.py has the law",
+    **dict.fromkeys(["Covariance", "KISSME_Supervised"], ROOT),
     "LFDA": NOT_UNIQUE,
     "LMNN": NOT_UNIQUE,
     **dict.fromkeys(["RAML", "DoubletSVM_Supervised", "SCML_Supervised"], NEIGHBORS),
