@@ -13,7 +13,6 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import check_sample_weight_equivalence_on_dense_data
 
 import metricnets
 from metricnets import metric_learn
@@ -106,12 +105,6 @@ def test_an_integer_weight_of_a_tuple_does_what_repeating_it_does(name, params):
     close(learner, expected, 1e-4 if name == "DoubletSVM" else 1e-6)
     if labels is not None:
         assert learner.threshold_ == pytest.approx(expected.threshold_, rel=1e-4)
-
-
-@all_are_drawn
-@pytest.mark.parametrize(("name", "params"), [("GMML_Supervised", {}), ("MMC_Supervised", {}), ("SDML_Supervised", {})])
-def test_scikit_learns_check_holds_if_no_pair_is_drawn_at_random(name, params):
-    check_sample_weight_equivalence_on_dense_data(name, quick(name, **params, **EVERY))
 
 
 def test_views_are_crossed_with_weights_as_with_repeated_samples():
