@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 import sklearn
-from discovery import ESTIMATORS, TUPLE_LEARNERS, quick, training_data
+from discovery import ESTIMATORS, EXPECTED_FAILURES, TUPLE_LEARNERS, exact, quick, training_data
 from numpy.testing import assert_array_equal
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
@@ -17,22 +17,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted
 
 POINTS = [quick(name) for name in ESTIMATORS if name not in {*TUPLE_LEARNERS, "PairsClassifier"}]
-NEIGHBORS = "the neighbours of a repeated sample would be its copies; weights multiply the tuples that neighbours form"
-NOT_UNIQUE = "the metric is not unique with more features than samples; tests/linear/test_weight*.py have the law"
-DRAWN = "tuples are drawn at random; tests/linear/test_weights.py has the law without draws where there is one"
-REPEATED = "check_sample_weight_equivalence_on_dense_data"
-# estimator name -> {check name: reason}
-EXPECTED_FAILURES = {
-    **{key: {REPEATED: NOT_UNIQUE} for key in ["LFDA", "LMNN"]},
-    **{key: {REPEATED: NEIGHBORS} for key in ["RAML", "DoubletSVM_Supervised", "SCML_Supervised"]},
-    **{f"{name}_Supervised": {REPEATED: DRAWN} for name in ("DMLEig", "LDML", "LSML", "RCA")},
-}
-# For the check of weights: nothing is drawn at random, and nothing is the root of a singular matrix
-EXACT = {
-    **{key: {"n_components": 5} for key in ["Covariance", "KISSME_Supervised"]},
-    **{key: {"n_constraints": 1000} for key in ["GMML_Supervised", "MMC_Supervised", "SDML_Supervised"]},
-    "ITML_Supervised": {"n_constraints": 1000, "tol": 1e-9},
-}
 
 
 @pytest.mark.filterwarnings("ignore:k_(genuine|impostor)=.* is too many")  # the data of the checks are few
@@ -44,10 +28,8 @@ EXACT = {
     POINTS, expected_failed_checks=lambda estimator: EXPECTED_FAILURES.get(type(estimator).__name__, {})
 )
 def test_scikit_learn_checks(estimator, check, routing):
-    if check.func.__name__ == REPEATED:
-        estimator = clone(estimator).set_params(**EXACT.get(type(estimator).__name__, {}))
     with sklearn.config_context(enable_metadata_routing=routing):
-        check(estimator)
+        check(exact(estimator, check))
 
 
 # --- learners from tuples: what scikit-learn checks of others, on tuples

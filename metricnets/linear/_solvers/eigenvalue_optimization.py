@@ -154,7 +154,7 @@ def leading(T: np.ndarray, u: np.ndarray) -> tuple[float, np.ndarray]:
     return values[0], vectors[:, 0]
 
 
-def toward(v: np.ndarray, L: np.ndarray, T: np.ndarray, mu: float, weights: np.ndarray | None) -> np.ndarray:
+def toward(v: np.ndarray, L: np.ndarray, T: np.ndarray, mu: float, weights: np.ndarray | None = None) -> np.ndarray:
     """Frank-Wolfe step, (1 − a) LᵀL + a vvᵀ with the best a in [0, 1]; return its root (d, d)."""
     here, there = ((T @ L.T) ** 2).sum(axis=1), (T @ v) ** 2
     a = minimize_scalar(cost_along, args=(here, there, mu, weights), bounds=(0, 1), method="bounded").x
