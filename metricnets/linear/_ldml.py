@@ -9,7 +9,8 @@ from scipy.special import expit
 from metricnets._linalg import components_from_metric, in_span, out_of_span
 from metricnets._params import Count, Flag, NonNegative, Parametrized
 from metricnets._progress import Report, progress, through
-from metricnets.linear._pairwise.differences import check_dissimilar, in_units, pair_differences
+from metricnets._weights import mean_of, rows_of
+from metricnets.linear._pairwise.differences import check_dissimilar, in_units, pair_differences, scatter
 from metricnets.linear._solvers.lbfgs import minimize_smooth
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
@@ -42,13 +43,13 @@ class _BaseLDML(Parametrized):
     tol: NonNegative = 1e-4
     verbose: Flag = False
 
-    def _solve_tuples(self, X, pairs, y):
-        differences, units = in_units(pair_differences(X, pairs))  # (n_pairs, d)
+    def _solve_tuples(self, X, pairs, y, weights):
+        differences, units = in_units(pair_differences(X, pairs), weights)  # (n_pairs, d)
         check_dissimilar(differences, y)
         Z, basis = in_span(X / units)
         differences = pair_differences(Z, pairs)
         k = self.n_components and min(self.n_components, Z.shape[1])
-        L = steepest(differences, y, k)
+        L = steepest(differences, y, k, weights)
         to_map = partial(in_all_features, k=k, basis=basis, n_components=self.n_components, units=units)
         with progress(self) as report:
             L, self.bias_, self.n_iter_, report.converged = maximize_likelihood(
@@ -59,6 +60,7 @@ class _BaseLDML(Parametrized):
                 max_iter=self.max_iter,
                 tol=self.tol,
                 report=through(report, to_map),
+                weights=weights,
             )
         return to_map(L)
 
@@ -128,7 +130,9 @@ class LDML_Supervised(_BaseLDML, PairsFromLabels):  # noqa: N801
     """
 
 
-def steepest(differences: np.ndarray, y: np.ndarray, n_components: int | None) -> np.ndarray:
+def steepest(
+    differences: np.ndarray, y: np.ndarray, n_components: int | None, weights: np.ndarray | None = None
+) -> np.ndarray:
     """Initial linear map (k, d), scaled to mean squared distance 1.
 
     It is the identity or, for fewer components, the directions in which the likelihood grows fastest at
@@ -136,10 +140,10 @@ def steepest(differences: np.ndarray, y: np.ndarray, n_components: int | None) -
     """
     L = np.eye(differences.shape[1])
     if n_components is not None:
-        similar, dissimilar = (differences[y == side] for side in (1, -1))
-        M = dissimilar.T @ dissimilar / len(dissimilar) - similar.T @ similar / len(similar)
+        similar, dissimilar = (scatter(differences[y == side], rows_of(weights, y == side)) for side in (1, -1))
+        M = dissimilar - similar
         L = eigh(M)[1].T[::-1][:n_components]
-    size = ((differences @ L.T) ** 2).sum(axis=1).mean()
+    size = mean_of(((differences @ L.T) ** 2).sum(axis=1), weights)
     return L / np.sqrt(size or 1.0)
 
 
@@ -151,7 +155,12 @@ def in_all_features(
 
 
 def loss_and_gradient(
-    L: np.ndarray, b: float, differences: np.ndarray, y: np.ndarray, regularization: float
+    L: np.ndarray,
+    b: float,
+    differences: np.ndarray,
+    y: np.ndarray,
+    regularization: float,
+    weights: np.ndarray | None = None,
 ) -> tuple[float, np.ndarray, float]:
     """Mean negative log-likelihood of the labels plus λ/2 ‖LᵀL‖², and its derivatives.
 
@@ -163,6 +172,7 @@ def loss_and_gradient(
     y : ndarray of shape (n,)
         −1 or +1.
     regularization : float
+    weights : ndarray of shape (n,) or None
 
     Returns
     -------
@@ -172,9 +182,9 @@ def loss_and_gradient(
     """
     z = differences @ L.T  # (n, k)
     margins = y * (b - np.einsum("ij,ij->i", z, z))
-    residuals = y * expit(-margins) / len(y)
+    residuals = y * expit(-margins) / len(y) if weights is None else weights * y * expit(-margins) / weights.sum()
     gram = L @ L.T  # (k, k), of the same norm as LᵀL
-    loss = np.logaddexp(0, -margins).mean() + regularization / 2 * (gram**2).sum()
+    loss = mean_of(np.logaddexp(0, -margins), weights) + regularization / 2 * (gram**2).sum()
     by_L = 2 * ((residuals[:, None] * z).T @ differences + regularization * gram @ L)
     return loss, by_L, -residuals.sum()
 
@@ -188,6 +198,7 @@ def maximize_likelihood(
     max_iter: int,
     tol: float,
     report: Report,
+    weights: np.ndarray | None = None,
 ) -> tuple[np.ndarray, float, int, bool]:
     """Minimise `loss_and_gradient`, starting from ``L`` and b = 1.
 
@@ -203,7 +214,8 @@ def maximize_likelihood(
         return parameters[:-1].reshape(L.shape)
 
     def objective(parameters):
-        loss, by_L, by_b = loss_and_gradient(map_of(parameters), parameters[-1], differences, y, regularization)
+        L = map_of(parameters)
+        loss, by_L, by_b = loss_and_gradient(L, parameters[-1], differences, y, regularization, weights)
         return loss, np.append(by_L, by_b)
 
     found, n_iter, converged = minimize_smooth(

@@ -27,7 +27,7 @@ class _BaseLSML(NearPrior):
     Attributes
     ----------
     w_ : ndarray of shape (n_quadruplets,)
-        Weights of the quadruplets, scaled to sum to 1.
+        Weights of the quadruplets whose weight is not 0, scaled to sum to 1.
     n_iter_ : int
         Number of Newton steps, at least 1.
     """
@@ -36,7 +36,7 @@ class _BaseLSML(NearPrior):
     max_iter: Count = 1000
     verbose: Flag = False
 
-    def _solve_near(self, prior, X, quadruplets, weights, report):
+    def _solve_near(self, prior, X, quadruplets, labels, weights, report):
         weights = np.ones(len(quadruplets)) if weights is None else weights / weights.max()
         self.w_ = weights / weights.sum()
         near, far = pair_differences(X, quadruplets[:, :2]), pair_differences(X, quadruplets[:, 2:])  # (m, d) each

@@ -18,6 +18,7 @@ from metricnets._params import (
     random_state_of,
 )
 from metricnets._progress import progress, through
+from metricnets._weights import scaled_rows
 from metricnets.linear._pairwise.differences import pair_differences
 from metricnets.linear._solvers.shrunk_scatter import shrunk_scatter
 from metricnets.linear._solvers.sum_of_distances import widest
@@ -67,14 +68,15 @@ class _BaseMMC(Parametrized):
     verbose: Flag = False
     random_state: Seed = None
 
-    def _solve_tuples(self, X, pairs, y):
+    def _solve_tuples(self, X, pairs, y, weights):
         V = pair_differences(X, pairs)  # (m, d)
         unit = np.abs(V).max(axis=0)
         unit[unit == 0] = 1.0
         V /= unit
         Z, basis = in_span(X / unit)
         prior = self._prior(X, basis)
-        scatter = shrunk_scatter(V, V if basis is None else pair_differences(Z, pairs), y, basis, self.shrinkage)
+        U = V if basis is None else pair_differences(Z, pairs)
+        scatter = shrunk_scatter(V, U, y, basis, self.shrinkage, weights)
         return (self._solve_diagonal if self.diagonal else self._solve_full)(scatter, prior, unit)
 
     def _prior(self, X, basis):
@@ -87,7 +89,7 @@ class _BaseMMC(Parametrized):
     def _solve_full(self, scatter, prior, unit):
         W = scatter.whitening()  # (r, rank)
         to_map = partial(self._map_of, scatter, W, prior, unit)
-        return self._widest(scatter.apart @ W, np.eye(W.shape[1]), to_map)
+        return self._widest(scaled_rows(scatter.apart, scatter.counts) @ W, np.eye(W.shape[1]), to_map)
 
     def _map_of(self, scatter, W, prior, unit, L):
         """The map of the features from the widest map L of their whitened span."""
@@ -104,7 +106,8 @@ class _BaseMMC(Parametrized):
     def _solve_diagonal(self, scatter, prior, unit):
         w = scatter.whitening_of_features()
         to_map = partial(self._map_of_weights, scatter, w, prior, unit)
-        return self._widest(scatter.features_apart[:, w > 0] * w[w > 0], np.ones(np.count_nonzero(w)), to_map)
+        E = scaled_rows(scatter.features_apart, scatter.counts)[:, w > 0] * w[w > 0]
+        return self._widest(E, np.ones(np.count_nonzero(w)), to_map)
 
     def _map_of_weights(self, scatter, w, prior, unit, weights):
         """The same from the widest weights of features, which are scaled by w."""

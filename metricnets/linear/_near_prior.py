@@ -29,15 +29,17 @@ class NearPrior(TuplesSolver, Parametrized):
     prior: Prior = "identity"
     random_state: Seed = None
 
-    def _solve_tuples(self, X, members, labels):
+    def _solve_tuples(self, X, members, labels, weights):
         Z, basis = in_span(X)
         small, prior = metric_in_span(self.prior, X, basis, random_state_of(self.random_state))
         to_map = partial(in_all_features, small=small, prior=prior, basis=basis, n_components=self.n_components)
         with progress(self, "raise max_iter or tol, or scale the features") as report:
-            M, self.n_iter_, report.converged = self._solve_near(small, Z, members, labels, through(report, to_map))
+            M, self.n_iter_, report.converged = self._solve_near(
+                small, Z, members, labels, weights, through(report, to_map)
+            )
         return to_map(M)
 
-    def _solve_near(self, prior, X, members, labels, report):
+    def _solve_near(self, prior, X, members, labels, weights, report):
         """Learn M from tuples.
 
         Parameters
@@ -45,7 +47,7 @@ class NearPrior(TuplesSolver, Parametrized):
         prior : ndarray of shape (d, d)
         X : ndarray of shape (n_points, d)
             As in ``_solve_tuples``, in coordinates of their span.
-        members, labels
+        members, labels, weights
             As in ``_solve_tuples``.
         report : callable
             Called with the objective and M once an iteration; stop if it returns True.
