@@ -31,6 +31,7 @@ LAYERS = {
     "_pickles": 0,
     "_progress": 0,
     "_runtime": 0,
+    "_weights": 1,
     "_params": 1,
     "relations": 2,
     "_initialization": 2,
