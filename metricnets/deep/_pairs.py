@@ -6,14 +6,16 @@ import numpy as np
 import torch
 
 from metricnets import calibration
-from metricnets._params import Array, Flag, MaybeSource, NonNegative, fitting
+from metricnets._params import Array, Flag, MaybeArray, MaybeSource, NonNegative, fitting
 from metricnets._tuples import check_pair_labels, points_and_members
+from metricnets._weights import check_weights, rows_of
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.data import CHUNK, Targets, tensor_of
 from metricnets.deep._training.initialization import principal_start
 from metricnets.deep._training.pairs import Pairs
 from metricnets.deep._training.runtime import defaults
 from metricnets.deep._training.similarity import OfPairs
+from metricnets.deep._training.weights import sampler_of, used
 from metricnets.samplers import Shuffled
 from metricnets.tuple_learners import PairsMixin
 
@@ -65,7 +67,13 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
 
     @fitting
     @defaults()
-    def fit(self, pairs: Array, y: Array, calibration_params: dict[str, Any] | None = None) -> Self:
+    def fit(
+        self,
+        pairs: Array,
+        y: Array,
+        calibration_params: dict[str, Any] | None = None,
+        sample_weight: MaybeArray = None,
+    ) -> Self:
         """Learn the metric from pairs, then calibrate ``threshold_``.
 
         With early stopping the threshold is calibrated on the pairs held back, otherwise on all pairs, with jitter
@@ -79,6 +87,9 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
             +1 or True for similar pairs, −1, 0 or False for dissimilar pairs.
         calibration_params : dict or None, default=None
             Keyword arguments of ``calibrate_threshold``.
+        sample_weight : array-like of shape (n_pairs,) or None, default=None
+            Weights of the pairs, at least 0: how often a pair is drawn, and how much it counts in the threshold.  Only
+            their ratios matter; pairs of weight 0 are left out.
 
         Returns
         -------
@@ -88,45 +99,57 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         Raises
         ------
         ValueError
-            If the pairs or y do not have this form, y has only one kind of pair, or the loss is no longer finite.
+            If the pairs, y or the weights do not have this form, y has only one kind of pair, or the loss is no longer
+            finite.
         FitInterrupted
             If the user interrupts training after the first epoch.  The learner is fitted.
         """
         calibration_params = calibration.check_params(calibration_params)
-        pairs = np.asarray(pairs)
-        X, members = points_and_members(pairs, 2, self.preprocessor, self._for_points(y))
-        y, self.classes_ = check_pair_labels(y, len(members))
-        self.n_features_in_ = X.shape[1]
-        weights = np.bincount(members.ravel(), minlength=len(X))
-        problem = self._prepare(X, Targets(tensor_of(y), members=members), y, weights)
+        pairs, y, weights, X, members = self._validated_pairs(pairs, y, sample_weight)
+        counts = np.bincount(members.ravel(), None if weights is None else np.repeat(weights, 2), minlength=len(X))
+        problem = self._prepare(X, Targets(tensor_of(y), members=members, weights=weights), y, counts)
         rows, kept = problem.rows, problem.kept
         generator = torch.Generator().manual_seed(problem.seed + 1)  # the seed itself is that of weights and dropout
         problem.rows = Pairs(rows.X, rows.targets, torch.as_tensor(members), kept, self.jitter, generator)
         trained = self._train(problem)
         self._finish(problem, trained)
-        self._calibrate(X, members, pairs, y, problem.held_back, calibration_params)
+        self._calibrate(X, members, pairs, y, weights, problem.held_back, calibration_params)
         if trained.interrupted:
             raise self._interruption(problem, trained)
         return self
 
-    def _calibrate(self, X, members, pairs, y, held_back, params):
+    def _validated_pairs(self, pairs, y, sample_weight):
+        """Pairs of positive weight, their labels ±1 and weights, their points, and the rows of these in each pair."""
+        pairs = np.asarray(pairs)
+        X, members = points_and_members(pairs, 2, self.preprocessor, self._for_points(y))
+        y, self.classes_ = check_pair_labels(y, len(members))
+        self.n_features_in_ = X.shape[1]
+        pairs, y, weights = used(check_weights(sample_weight, len(y), of="pairs"), pairs, y)
+        if len(y) < len(members):
+            X, members = points_and_members(pairs, 2, self.preprocessor)
+            check_pair_labels(y, len(members))
+        return pairs, y, weights, X, members
+
+    def _calibrate(self, X, members, pairs, y, weights, held_back, params):
         """Calibrate the threshold on the pairs held back if they are of both kinds, otherwise on all pairs."""
         if len(np.unique(y[held_back])) == 2:
-            pairs, y = pairs[held_back], y[held_back]
+            pairs, y, weights = pairs[held_back], y[held_back], rows_of(weights, held_back)
         elif self.jitter:
             generator, targets = torch.Generator().manual_seed(self._seed()), Targets(tensor_of(y))
             everything = np.arange(len(y))
             rows = Pairs(tensor_of(X), targets, torch.as_tensor(members), everything, self.jitter, generator)
-            return self.set_threshold(-calibration.threshold(*self._jittered_scores(rows), **params))
-        return self.calibrate_threshold(pairs, y, **params)
+            scores, order = self._jittered_scores(rows)
+            options = params | {"sample_weight": rows_of(weights, order)}
+            return self.set_threshold(-calibration.threshold(scores, y[order], **options))
+        return self.calibrate_threshold(pairs, y, **params, sample_weight=weights)
 
     def _jittered_scores(self, rows):
-        """Scores and labels of pairs with jitter, N_DRAWS times each."""
+        """Scores of pairs with jitter, N_DRAWS times each, and the numbers of the pairs."""
         scores, order = [], torch.arange(len(rows)).repeat(N_DRAWS)
         for indices in order.split(CHUNK):
             pairs = torch.stack(rows[indices][0].chunk(2), dim=1)
             scores.append(self.pair_score(pairs.numpy()))
-        return np.concatenate(scores), rows.targets.labels[order].numpy()
+        return np.concatenate(scores), order.numpy()
 
     def _initialize(self, network, rows, generator):
         if self.init not in ("pca", "within"):
@@ -139,7 +162,8 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
 
     def _similarity(self, targets, kept):
         rows = targets.members[kept].ravel()  # points as often as they occur, however they are numbered
-        return rows, OfPairs(np.arange(len(rows)).reshape(-1, 2), targets.labels.numpy()[kept] > 0)
+        members, similar = np.arange(len(rows)).reshape(-1, 2), targets.labels.numpy()[kept] > 0
+        return rows, OfPairs(members, similar, rows_of(targets.weights, kept))
 
     def _pair_loss(self, d2, similar):
         """Hook: the loss of squared distances (n,) and the mask of similar pairs (n,); a scalar."""
@@ -153,4 +177,4 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         return self._pair_loss(((left - right) ** 2).sum(1), targets.labels > 0)
 
     def _make_batches(self, part, rng):
-        return Shuffled(len(part), self.batch_size, rng)
+        return sampler_of(lambda rows: Shuffled(len(rows), self.batch_size, rng), part, rng)

@@ -9,6 +9,7 @@ from sklearn.decomposition import PCA
 
 from metricnets._linalg import COLLINEAR, with_fixed_signs
 from metricnets._numpy_networks import unit_norm
+from metricnets._weights import mean_of, scaled_rows
 from metricnets.deep._training.similarity import N_FOLDS
 from metricnets.networks import Residual, fixed_linear
 
@@ -55,7 +56,8 @@ def wccn(X, similarity, n_components, *, normalize, rng):
     """
     if len(X) < 2 or (X[:1] == X).all():  # all points are equal, or those whose similarity is known
         return np.eye(n_components, X.shape[1]), np.zeros(n_components)
-    bases = principal_basis(X, np.ones(X.shape[1])), principal_basis(X, feature_scales(X))
+    scales = feature_scales(X, similarity.of_points())
+    bases = principal_basis(X, np.ones(X.shape[1])), principal_basis(X, scales)
     lifts = LIFTS if normalize and n_components > 1 else LIFTS[:1]
     few, rows = similarity.sample(N_JUDGED, rng)
     candidates = list(product(RIDGES, lifts))
@@ -67,11 +69,12 @@ def wccn(X, similarity, n_components, *, normalize, rng):
             kept, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
             C, truth = few.covariance(Z, kept), few.truth(kept, held)
             for j, (ridge, lift) in enumerate(candidates):
-                L, b = whitened(Z, C, ridge, lift, n_components)
+                L, b = whitened(Z, C, ridge, lift, n_components, few.of_points())
                 of_basis[j] += few.quality(embedded(Z, L, b, normalize), kept, held, truth)
     best, j = np.unravel_index(quality.argmax(), quality.shape)
     Z = X @ bases[best].T
-    L, b = whitened(Z, similarity.covariance(Z, np.arange(len(similarity))), *candidates[j], n_components)
+    C = similarity.covariance(Z, np.arange(len(similarity)))
+    L, b = whitened(Z, C, *candidates[j], n_components, similarity.of_points())
     return L @ bases[best], b
 
 
@@ -117,9 +120,9 @@ def added_from_zero(network, last, X):
     return Residual(network, varies * varies.sum() ** 0.5)
 
 
-def feature_scales(X):
+def feature_scales(X, weights=None):
     """Inverse standard deviations of the features, 0 for those that do not vary."""
-    variances = X.var(axis=0)
+    variances = X.var(axis=0) if weights is None else mean_of((X - mean_of(X, weights)) ** 2, weights)
     return np.where(variances > VARIES * variances.max(), variances, np.inf) ** -0.5
 
 
@@ -138,12 +141,12 @@ def principal_basis(X, scales, rank=RANK):
     return with_fixed_signs(components[::-1]) * scales
 
 
-def whitened(Z, C, ridge, lift, n_components):
+def whitened(Z, C, ridge, lift, n_components, weights=None):
     """The map (n_components, r) and bias of `wccn` in principal components Z; similar points have covariance C."""
     values, vectors = eigh(C)
     mean = values.mean()
     root = (vectors * (values.clip(0) + ridge * mean) ** -0.5) @ vectors.T if mean > 0 else np.eye(len(C))
-    Z = Z - Z.mean(axis=0)
+    Z = scaled_rows(Z - mean_of(Z, weights), None if weights is None else weights / weights.mean())
     directions = eigh(root @ (Z.T @ Z) @ root)[1][:, ::-1].T
     n_directions = min(len(directions), n_components - (lift > 0))
     L, b = np.zeros((n_components, len(C))), np.zeros(n_components)
