@@ -137,7 +137,6 @@ class PairsMixin(TuplesMixin):
         strategy: str = "accuracy",
         min_rate: float | None = None,
         beta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
     ) -> Self:
         """Choose ``threshold_`` on validation pairs.
 
@@ -149,8 +148,6 @@ class PairsMixin(TuplesMixin):
             Their labels, in {−1, +1} or {0, 1}.
         strategy, min_rate, beta
             What the threshold maximises, see :func:`metricnets.calibration.threshold`.
-        sample_weight : array-like of shape (n_pairs,) or None, default=None
-            Weights of the pairs, at least 0.
 
         Returns
         -------
@@ -165,8 +162,7 @@ class PairsMixin(TuplesMixin):
         calibration.check_strategy(strategy, min_rate, beta)
         scores = self.decision_function(pairs_valid)
         signs, _ = check_pair_labels(y_valid, len(scores))
-        options = {"strategy": strategy, "min_rate": min_rate, "beta": beta, "sample_weight": sample_weight}
-        self.threshold_ = -calibration.threshold(scores, signs, **options)
+        self.threshold_ = -calibration.threshold(scores, signs, strategy=strategy, min_rate=min_rate, beta=beta)
         return self
 
 
