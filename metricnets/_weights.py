@@ -55,6 +55,14 @@ def rows_of(weights: np.ndarray | None, rows: Any) -> np.ndarray | None:
     return None if weights is None else weights[rows]
 
 
+def weights_of_tuples(weights: np.ndarray | None, members: np.ndarray) -> np.ndarray | None:
+    """Products of the weights of the samples of each tuple (n_tuples, size), with mean 1; None stays None."""
+    if weights is None:
+        return None
+    products = weights[members].prod(axis=1)
+    return products / products.mean()
+
+
 def total_of(weights: np.ndarray | None, n: int) -> float:
     """How many samples the weights count, or ``n`` if there are none."""
     return n if weights is None else float(weights.sum())

@@ -42,7 +42,7 @@ class Covariance(LinearMetric):
 
     _supervised = False
 
-    def _solve_points(self, X, y):
+    def _solve_points(self, X, y, weights):
         X = X - X.mean(axis=0)
         covariance = X.T @ X / (len(X) - 1)  # takes half the time of numpy.cov
         W = inverse_root(covariance)  # (d, rank)

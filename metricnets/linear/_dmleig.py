@@ -5,7 +5,8 @@ import numpy as np
 from metricnets._linalg import extended_components, in_span, inverse_root
 from metricnets._params import Count, Flag, NonNegative, Parametrized, Positive
 from metricnets._progress import progress
-from metricnets.linear._pairwise.differences import in_units, pair_differences
+from metricnets._weights import rows_of
+from metricnets.linear._pairwise.differences import in_units, pair_differences, scatter
 from metricnets.linear._solvers.eigenvalue_optimization import apart, widest
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
@@ -40,15 +41,17 @@ class _BaseDMLEig(Parametrized):
     tol: NonNegative = 1e-2
     verbose: Flag = False
 
-    def _solve_tuples(self, X, pairs, y):
-        differences, units = in_units(pair_differences(X, pairs))  # (n_pairs, d)
+    def _solve_tuples(self, X, pairs, y, weights):
+        differences, units = in_units(pair_differences(X, pairs), weights)  # (n_pairs, d)
         Z, basis = in_span(X / units)
         if basis is not None:
             differences = pair_differences(Z, pairs)  # (n_pairs, r)
-        similar, r = differences[y > 0], differences.shape[1]
-        S = similar.T @ similar / len(similar) + self.regularization * np.eye(r)
+        r, of_apart = differences.shape[1], rows_of(weights, y < 0)
+        S = scatter(differences[y > 0], rows_of(weights, y > 0)) + self.regularization * np.eye(r)
         W = inverse_root(S, rescale=basis is None)  # (r, rank)
-        T = apart(differences[y < 0] @ W)
+        T = differences[y < 0] @ W
+        kept = apart(T)
+        T, of_apart = T[kept], rows_of(of_apart, kept)
         if len(T) == 0:
             raise ValueError(
                 "no dissimilar pair can be separated: their points are equal, or regularization=0 leaves out all "
@@ -63,6 +66,7 @@ class _BaseDMLEig(Parametrized):
                 max_iter=self.max_iter,
                 tol=self.tol,
                 report=report,
+                weights=of_apart,
             )
             report.advice = f"the relative duality gap is {gap:.2g}; raise max_iter, tol or mu"
         L = L @ W.T

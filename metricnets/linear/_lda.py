@@ -64,7 +64,7 @@ class LDA(LinearMetric):
     covariance_estimator: MaybeObject = None
     tol: NonNegative = 1e-4
 
-    def _solve_points(self, X, y):
+    def _solve_points(self, X, y, weights):
         y = check_known(y)
         check_classification_targets(y)
         if self.solver == "svd" and self.shrinkage is not None:

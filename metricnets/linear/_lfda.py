@@ -67,7 +67,7 @@ class LFDA(LinearMetric):
     k: MaybeCount = None
     embedding_type: Literal["weighted", "orthonormalized", "plain"] = "weighted"
 
-    def _solve_points(self, X, y):
+    def _solve_points(self, X, y, weights):
         codes = class_codes(y)
         X = X - X.mean(axis=0)
         sizes = np.bincount(codes)

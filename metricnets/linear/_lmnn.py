@@ -92,7 +92,7 @@ default='auto'
     verbose: Flag = False
     random_state: Seed = None
 
-    def _solve_points(self, X, y):
+    def _solve_points(self, X, y, weights):
         codes = checked_codes(y, self.n_neighbors)
         X = X - X.mean(axis=0)
         init = initial_components(self.init, self.n_components, X, codes, self.random_state)

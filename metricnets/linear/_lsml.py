@@ -37,7 +37,7 @@ class _BaseLSML(NearPrior):
     max_iter: Count = 1000
     verbose: Flag = False
 
-    def _solve_near(self, prior, X, quadruplets, weights):
+    def _solve_near(self, prior, X, quadruplets, labels, weights):
         weights = np.ones(len(quadruplets)) if weights is None else weights / weights.max()
         self.w_ = weights / weights.sum()
         near, far = pair_differences(X, quadruplets[:, :2]), pair_differences(X, quadruplets[:, 2:])  # (m, d) each

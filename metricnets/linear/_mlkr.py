@@ -86,7 +86,7 @@ class MLKR(LinearMetric):
 
     _sparse = "csr"
 
-    def _solve_points(self, X, y):
+    def _solve_points(self, X, y, weights):
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         if (y == y[0]).all():
             warn("y is the same for all samples, so there is nothing to learn; init is kept.")

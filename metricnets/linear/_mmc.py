@@ -16,6 +16,7 @@ from metricnets._params import (
     random_state_of,
 )
 from metricnets._progress import progress
+from metricnets._weights import scaled_rows
 from metricnets.linear._pairwise.differences import pair_differences
 from metricnets.linear._solvers.shrunk_scatter import shrunk_scatter
 from metricnets.linear._solvers.sum_of_distances import widest
@@ -65,14 +66,15 @@ class _BaseMMC(Parametrized):
     verbose: Flag = False
     random_state: Seed = None
 
-    def _solve_tuples(self, X, pairs, y):
+    def _solve_tuples(self, X, pairs, y, weights):
         V = pair_differences(X, pairs)  # (m, d)
         unit = np.abs(V).max(axis=0)
         unit[unit == 0] = 1.0
         V /= unit
         Z, basis = in_span(X / unit)
         prior = self._prior(X, basis)
-        scatter = shrunk_scatter(V, V if basis is None else pair_differences(Z, pairs), y, basis, self.shrinkage)
+        U = V if basis is None else pair_differences(Z, pairs)
+        scatter = shrunk_scatter(V, U, y, basis, self.shrinkage, weights)
         return (self._solve_diagonal if self.diagonal else self._solve_full)(scatter, prior, unit)
 
     def _prior(self, X, basis):
@@ -84,7 +86,9 @@ class _BaseMMC(Parametrized):
 
     def _solve_full(self, scatter, prior, unit):
         W = scatter.whitening()  # (r, rank)
-        L = scatter.lifted(self._widest(scatter.apart @ W, np.eye(W.shape[1])) @ W.T)  # (rank, d)
+        L = scatter.lifted(
+            self._widest(scaled_rows(scatter.apart, scatter.counts) @ W, np.eye(W.shape[1])) @ W.T
+        )  # (rank, d)
         if prior.ndim == 1:
             learned, rest = scatter.weights(L, unit**2 * prior)
             L = L if len(L) else np.zeros((1, len(unit)))  # older SciPy has no QR of no columns
@@ -96,7 +100,8 @@ class _BaseMMC(Parametrized):
 
     def _solve_diagonal(self, scatter, prior, unit):
         w = scatter.whitening_of_features()
-        w[w > 0] *= self._widest(scatter.features_apart[:, w > 0] * w[w > 0], np.ones(np.count_nonzero(w)))
+        E = scaled_rows(scatter.features_apart, scatter.counts)[:, w > 0] * w[w > 0]
+        w[w > 0] *= self._widest(E, np.ones(np.count_nonzero(w)))
         learned, rest = scatter.weights(w, unit**2 * prior)
         M = self.diagonal_c / 2 * (learned * w**2 + rest * unit**2 * prior) / unit**2
         return diagonal_components(M, self.n_components)

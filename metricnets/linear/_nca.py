@@ -88,7 +88,7 @@ default='auto'
 
     _sparse = "csr"
 
-    def _solve_points(self, X, y):
+    def _solve_points(self, X, y, weights):
         codes = class_codes(y)
         sizes = np.bincount(codes)
         if len(sizes) < 2 or sizes.max() < 2:

@@ -26,15 +26,15 @@ class NearPrior(TuplesSolver, Parametrized):
     prior: Prior = "identity"
     random_state: Seed = None
 
-    def _solve_tuples(self, X, members, labels):
+    def _solve_tuples(self, X, members, labels, weights):
         Z, basis = in_span(X)
         small, prior = metric_in_span(self.prior, X, basis, random_state_of(self.random_state))
-        M = self._solve_near(small, Z, members, labels)
+        M = self._solve_near(small, Z, members, labels, weights)
         if basis is None or prior is None:
             return extended_components(M, basis, 1.0, self.n_components)
         return components_from_metric(nearest_extension(M, small, prior, basis), self.n_components)
 
-    def _solve_near(self, prior, X, members, labels):
+    def _solve_near(self, prior, X, members, labels, weights):
         """Learn M from tuples.
 
         Parameters
@@ -42,7 +42,7 @@ class NearPrior(TuplesSolver, Parametrized):
         prior : ndarray of shape (d, d)
         X : ndarray of shape (n_points, d)
             As in ``_solve_tuples``, in coordinates of their span.
-        members, labels
+        members, labels, weights
             As in ``_solve_tuples``.
 
         Returns

@@ -103,7 +103,7 @@ class RAML(LinearMetric):
     def _labels(self, y):
         return readable(y, self.relation)
 
-    def _solve_points(self, X, y):
+    def _solve_points(self, X, y, weights):
         relation, targets, _ = resolve(y, self.relation)
         X, basis = in_span(X - X.mean(axis=0))
         pairs, r = graded_doublets(X, targets, relation, self.n_neighbors)

@@ -119,7 +119,7 @@ class RCA(_BaseRCA, LinearMetric):
             raise ValueError("chunks should be whole numbers, the same for the points of a chunk, and -1 for no chunk.")
         return partial_codes(labels)
 
-    def _solve_points(self, X, codes):
+    def _solve_points(self, X, codes, weights):
         if codes.max() + 1 == (codes >= 0).sum():
             raise ValueError("no chunk has two points; chunks should give points of one class the same number.")
         return self._whiten(X, codes)
@@ -165,7 +165,7 @@ class RCA_Supervised(_BaseRCA, LinearMetric):  # noqa: N801
 
     _labels = staticmethod(supervised_codes)
 
-    def _solve_points(self, X, codes):
+    def _solve_points(self, X, codes, weights):
         if self.chunk_size < 2:
             raise ValueError(f"chunk_size={self.chunk_size} should be at least 2.")
         if codes.max() < 1:

@@ -21,6 +21,7 @@ from metricnets._params import (
     random_state_of,
 )
 from metricnets._progress import progress
+from metricnets._weights import weights_of_tuples
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._solvers.local_discriminants import local_discriminants, triplet_directions
@@ -61,14 +62,14 @@ class _BaseSCML(Parametrized):
     verbose: Flag = False
     random_state: Seed = None
 
-    def _combine(self, X, triplets, basis, codes=None):
-        """Compute L from triplets and the basis, an array or its name; 'lda' needs the classes."""
+    def _combine(self, X, triplets, weights, basis, codes=None):
+        """Compute L from triplets, their weights and the basis, an array or its name; 'lda' needs the classes."""
         Z, scale = standardized(X)
         Z, span = in_span(Z) if isinstance(basis, str) else (Z, None)  # the user's bases may lie outside of it
         basis, cost = self._priced(basis, Z, scale, triplets, codes, span)
         with progress(self, "raise max_iter or gamma") as report:
             w, self.n_iter_, report.converged = sparse_weights(
-                Z, triplets, basis, cost, gamma=self.gamma, max_iter=self.max_iter, report=report
+                Z, triplets, basis, cost, gamma=self.gamma, max_iter=self.max_iter, report=report, weights=weights
             )
         if not w.any():
             warn(f"beta={self.beta} makes all weights 0; all bases get the same weight. Lower beta, or scale X up.")
@@ -135,8 +136,8 @@ class SCML(_BaseSCML, TripletsLearner):
 
     _from_labels = "SCML_Supervised"
 
-    def _solve_tuples(self, X, triplets, labels):
-        return self._combine(X, triplets, self.basis)
+    def _solve_tuples(self, X, triplets, labels, weights):
+        return self._combine(X, triplets, weights, self.basis)
 
 
 class SCML_Supervised(_BaseSCML, LinearMetric):  # noqa: N801
@@ -180,9 +181,10 @@ class SCML_Supervised(_BaseSCML, LinearMetric):  # noqa: N801
 
     _labels = staticmethod(supervised_codes)
 
-    def _solve_points(self, X, codes):
+    def _solve_points(self, X, codes, weights):
         check_triplets(codes)
-        return self._combine(X, knn_triplets(X, codes, self.k_genuine, self.k_impostor), self.basis, codes)
+        triplets = knn_triplets(X, codes, self.k_genuine, self.k_impostor)
+        return self._combine(X, triplets, weights_of_tuples(weights, triplets), self.basis, codes)
 
 
 def check_basis(basis: ArrayLike, d: int) -> np.ndarray:
