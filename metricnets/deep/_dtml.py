@@ -203,7 +203,7 @@ class DTML(NetworkMetric):
     @fitting
     @defaults()
     def fit(
-        self, X: Array, y: Array, sample_domain: MaybeArray = None, sample_weight: MaybeArray = None
+        self, X: Array, y: Array, sample_domain: MaybeArray = None, *, sample_weight: MaybeArray = None
     ) -> Self:
         """Learn the metric.
 
@@ -216,10 +216,10 @@ class DTML(NetworkMetric):
         sample_domain : array-like of shape (n_samples,) or None, default=None
             At least 0 for source samples, negative for target samples.  None means that all samples are of the
             source, and nothing is adapted, with a warning unless ``beta=0``.
-        sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weights of the samples of both domains, at least 0: how often a sample is drawn among those of its domain.
-            Only their ratios matter; samples of weight 0 are left out.  Neighbours and pseudo-labels, and the maps of
-            'jda' and 'pca', do not depend on other weights.
+        sample_weight : array-like of shape (n_samples,), float or None, default=None
+            How often each sample is drawn among those of its domain, non-negative; see :ref:`weights_deep`.  Only ratios
+            matter, and samples of weight 0 are left out.  Neighbours, pseudo-labels and the initial weights do not
+            depend on the weights of the others.
 
         Returns
         -------

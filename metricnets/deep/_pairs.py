@@ -72,6 +72,7 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         pairs: Array,
         y: Array,
         calibration_params: dict[str, Any] | None = None,
+        *,
         sample_weight: MaybeArray = None,
     ) -> Self:
         """Learn the metric from pairs, then calibrate ``threshold_``.
@@ -87,9 +88,9 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
             +1 or True for similar pairs, −1, 0 or False for dissimilar pairs.
         calibration_params : dict or None, default=None
             Keyword arguments of ``calibrate_threshold``.
-        sample_weight : array-like of shape (n_pairs,) or None, default=None
-            Weights of the pairs, at least 0: how often a pair is drawn, and how much it counts in the threshold.  Only
-            their ratios matter; pairs of weight 0 are left out.
+        sample_weight : array-like of shape (n_pairs,), float or None, default=None
+            How often each pair is drawn, and how much it counts in the threshold, non-negative; see
+            :ref:`weights_deep`.  Only ratios matter, and pairs of weight 0 are left out.
 
         Returns
         -------
@@ -125,9 +126,10 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         y, self.classes_ = check_pair_labels(y, len(members))
         self.n_features_in_ = X.shape[1]
         pairs, y, weights = used(check_weights(sample_weight, len(y), of="pairs"), pairs, y)
+        if len(np.unique(y)) == 1:
+            raise ValueError("sample_weight is 0 for all similar or for all dissimilar pairs; both kinds are needed.")
         if len(y) < len(members):
             X, members = points_and_members(pairs, 2, self.preprocessor)
-            check_pair_labels(y, len(members))
         return pairs, y, weights, X, members
 
     def _calibrate(self, X, members, pairs, y, weights, held_back, params):

@@ -74,7 +74,7 @@ class Supervised(DeepMetric):
 
     @fitting
     @defaults()
-    def fit(self, X: Array, y: Points, sample_weight: MaybeArray = None) -> Self:
+    def fit(self, X: Array, y: Points, *, sample_weight: MaybeArray = None) -> Self:
         """Learn the metric.
 
         Parameters
@@ -83,9 +83,9 @@ class Supervised(DeepMetric):
             Training points.
         y : array-like of shape (n_samples,), or array-like or sparse matrix of shape (n_samples, n_targets)
             Targets that suit the relation: classes, label sets, distributions or real values.
-        sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weights of the samples, at least 0: how often a sample is drawn.  Only their ratios matter; samples of weight
-            0 are left out.  See :ref:`weights_deep`.
+        sample_weight : array-like of shape (n_samples,), float or None, default=None
+            How often each sample is drawn, non-negative; see :ref:`weights_deep`.  Only ratios matter, and samples of
+            weight 0 are left out.  None draws all equally often.
 
         Returns
         -------
