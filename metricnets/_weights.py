@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metricnets._arrays import checked_array
+from metricnets._arrays import checked_array, rows_at
 
 
 def check_weights(
@@ -48,6 +48,16 @@ def check_weights(
     if weights.max() == 0:
         raise ValueError(f"{name} is 0 for all {of}; give some of them a positive weight.")
     return weights
+
+
+def counted(weights: np.ndarray | None, *arrays: Any) -> tuple:
+    """The rows of positive weight of each array, data frame or sparse matrix; last the weights, None if all are 1."""
+    if weights is None or (weights == 1).all():
+        return *arrays, None
+    rows = np.flatnonzero(weights)
+    if len(rows) < len(weights):
+        arrays = tuple(rows_at(array, rows, "X") for array in arrays)
+    return *arrays, None if (weights[rows] == 1).all() else weights[rows]
 
 
 def rows_of(weights: np.ndarray | None, rows: Any) -> np.ndarray | None:

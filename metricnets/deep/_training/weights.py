@@ -2,14 +2,13 @@
 
 import numpy as np
 
+from metricnets._weights import counted
+
 
 def used(weights, *arrays):
-    """The rows of positive weight of each array, and their weights, None if they are equal; the weights come last."""
-    if weights is None:
-        return *arrays, None
-    rows = np.flatnonzero(weights)
-    arrays = arrays if len(rows) == len(weights) else [array[rows] for array in arrays]
-    return *arrays, weights[rows] if np.ptp(weights[rows]) else None
+    """The rows of positive weight of each array; last their weights, None if they are equal."""
+    *arrays, weights = counted(weights, *arrays)
+    return *arrays, None if weights is None or not np.ptp(weights) else weights
 
 
 def sampler_of(make, part, rng):
