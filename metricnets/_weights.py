@@ -46,7 +46,7 @@ def check_weights(
         place = int(weights.argmin())
         raise ValueError(f"{name} should not be negative; {name}[{place}] is {weights[place]:.3g}.")
     if weights.max() == 0:
-        raise ValueError(f"{name} is 0 for all {of}; give some of them a positive weight.")
+        raise ValueError(f"{name} is zero for all {of}; give some of them a positive weight.")
     return weights
 
 
