@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils.random import sample_without_replacement
 
+from metricnets._groups import sorted_by_class
 from metricnets._neighbors import neighborhoods
 from metricnets.exceptions import warn
 
@@ -47,13 +48,6 @@ def negative_pairs(codes: np.ndarray, n_pairs: int, rng: np.random.RandomState) 
     """
     rows, ends = sorted_by_class(codes)
     return _draw(rows, ends, np.full(len(rows), len(rows)), n_pairs, rng)
-
-
-def sorted_by_class(codes):
-    """The rows of known class, sorted by class, and for each the end of its class in this order."""
-    rows = np.flatnonzero(codes >= 0)
-    rows = rows[np.argsort(codes[rows], kind="stable")]
-    return rows, np.searchsorted(codes[rows], codes[rows], side="right")
 
 
 def _draw(rows, first, last, n_pairs, rng):

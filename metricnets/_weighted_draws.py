@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from metricnets._draws import sorted_by_class
+from metricnets._groups import sorted_by_class
 
 
 def weighted_pairs(

@@ -50,18 +50,30 @@ def check_weights(
     return weights
 
 
-def counted(weights: np.ndarray | None, *arrays: Any) -> tuple:
-    """The rows of positive weight of each array, data frame or sparse matrix; last the weights, None if all are 1."""
-    if weights is None or (weights == 1).all():
-        return *arrays, None
-    rows = np.flatnonzero(weights)
-    if len(rows) < len(weights):
-        arrays = tuple(rows_at(array, rows, "X") for array in arrays)
-    return *arrays, None if (weights[rows] == 1).all() else weights[rows]
+def counted(weights: np.ndarray | None) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Find the rows whose weight is not 0.
+
+    Returns
+    -------
+    rows : ndarray of bool of shape (n,), or None if that is all
+    weights : ndarray of shape (n_counted,), or None
+        The weights of these rows; None if all are 1.
+    """
+    if weights is None:
+        return None, None
+    rows = weights > 0
+    found = weights[rows]
+    return None if rows.all() else rows, None if (found == 1).all() else found
+
+
+def rows_counted(weights: np.ndarray | None, *arrays: Any) -> tuple:
+    """The rows of positive weight of each array, data frame or sparse matrix; last the weights, as `counted`."""
+    rows, weights = counted(weights)
+    return *(arrays if rows is None else (rows_at(array, rows, "X") for array in arrays)), weights
 
 
 def rows_of(weights: np.ndarray | None, rows: Any) -> np.ndarray | None:
-    """The weights of some rows; None stays None."""
+    """The weights, or another array, of some rows; None stays None."""
     return None if weights is None else weights[rows]
 
 

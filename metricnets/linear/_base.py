@@ -11,7 +11,7 @@ from metricnets._linalg import middle, near_origin
 from metricnets._params import MaybeCount, MaybeSource, Parametrized, Points, fitting
 from metricnets._runtime import one_blas_thread
 from metricnets._tuples import FLOATS, points_of
-from metricnets._weights import check_weights
+from metricnets._weights import check_weights, counted, rows_of
 from metricnets.base import MetricMixin
 
 LARGEST, SMALLEST = 1e75, 1e-75  # of the features: their fourth powers do not overflow
@@ -151,13 +151,10 @@ class LinearMetric(MahalanobisMetric):
 
     def _counted(self, X, y, sample_weight):
         """The rows of X and y that count, and their weights, or None if all are 1."""
-        weights = check_weights(sample_weight, X.shape[0])
-        if weights is None or (weights == 1).all():
-            return X, y, None
-        rows = weights > 0
-        if np.count_nonzero(rows) < 2:
+        rows, weights = counted(check_weights(sample_weight, X.shape[0]))
+        if rows is not None and np.count_nonzero(rows) < 2:
             raise ValueError("sample_weight is positive for one sample only; a metric needs two.")
-        return X[rows], None if y is None else y[rows], weights[rows]
+        return (X, y, weights) if rows is None else (X[rows], rows_of(y, rows), weights)
 
     def _labels(self, y):
         """Hook: encode y before validation, which refuses labels that are unknown."""

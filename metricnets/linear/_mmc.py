@@ -86,9 +86,8 @@ class _BaseMMC(Parametrized):
 
     def _solve_full(self, scatter, prior, unit):
         W = scatter.whitening()  # (r, rank)
-        L = scatter.lifted(
-            self._widest(scaled_rows(scatter.apart, scatter.counts) @ W, np.eye(W.shape[1])) @ W.T
-        )  # (rank, d)
+        E = scaled_rows(scatter.apart, scatter.counts) @ W
+        L = scatter.lifted(self._widest(E, np.eye(W.shape[1])) @ W.T)  # (rank, d)
         if prior.ndim == 1:
             learned, rest = scatter.weights(L, unit**2 * prior)
             L = L if len(L) else np.zeros((1, len(unit)))  # older SciPy has no QR of no columns

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from metricnets._draws import check_triplets, knn_triplets
 from metricnets._initialization import as_matrix
-from metricnets._labels import supervised_codes
+from metricnets._labels import partial_codes, supervised_codes
 from metricnets._linalg import components_from_metric, in_span, standardized
 from metricnets._params import (
     Array,
@@ -182,6 +182,7 @@ class SCML_Supervised(_BaseSCML, LinearMetric):  # noqa: N801
     _labels = staticmethod(supervised_codes)
 
     def _solve_points(self, X, codes, weights):
+        codes = partial_codes(codes)  # there may be fewer classes that count
         check_triplets(codes)
         triplets = knn_triplets(X, codes, self.k_genuine, self.k_impostor)
         return self._combine(X, triplets, weights_of_tuples(weights, triplets), self.basis, codes)

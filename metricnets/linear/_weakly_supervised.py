@@ -7,11 +7,11 @@ from numpy.typing import ArrayLike
 
 from metricnets import calibration
 from metricnets._draws import negative_pairs, positive_pairs
-from metricnets._labels import supervised_codes
+from metricnets._labels import partial_codes, supervised_codes
 from metricnets._params import MaybeArray, MaybeCount, Seed, fitting, random_state_of
 from metricnets._tuples import check_pair_labels, distinct, points_and_members
 from metricnets._weighted_draws import weighted_pairs
-from metricnets._weights import check_weights, rows_of
+from metricnets._weights import check_weights, counted, rows_of
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric, MahalanobisMetric
 from metricnets.tuple_learners import PairsMixin, QuadrupletsMixin, TripletsMixin
@@ -52,10 +52,9 @@ class TuplesLearner(TuplesSolver, MahalanobisMetric):
 
     def _learn(self, X, members, labels, weights):
         self.n_features_in_, self.classes_ = X.shape[1], np.array([-1, 1])
-        if weights is not None:
-            counted = weights > 0
-            members, labels, weights = members[counted], rows_of(labels, counted), weights[counted]
-            weights = None if (weights == 1).all() else weights
+        present, weights = counted(weights)
+        if present is not None:
+            members, labels = members[present], rows_of(labels, present)
         rows = members.ravel()[:: max(1, members.size // 1000)]  # the same points, however the tuples are given
         points, members = distinct(self._ready(X, rows), members)
         return self._keep(self._solve_tuples(points, members, labels, weights), X.dtype)
@@ -191,6 +190,7 @@ class FromLabels(TuplesSolver, LinearMetric):
     _labels = staticmethod(supervised_codes)
 
     def _solve_points(self, X, codes, weights):
+        codes = partial_codes(codes)  # there may be fewer classes that count
         rng = random_state_of(self.random_state)
         n_pairs = self.n_constraints or 20 * (codes.max(initial=-1) + 1) ** 2
         if weights is None:

@@ -18,7 +18,7 @@ from metricnets._neighbors import Neighbors
 from metricnets._params import Count, LearnerOrDistance, Parametrized, check_instance
 from metricnets._runtime import one_openmp_thread
 from metricnets._tuples import FLOATS
-from metricnets._weights import check_weights, counted
+from metricnets._weights import check_weights, rows_counted
 from metricnets.base import Distance, MetricMixin
 
 
@@ -65,7 +65,7 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
         if self._is_to_be_fitted():
             check_learns_from(self.metric, y)
         y = y.toarray() if issparse(y) else y
-        return counted(check_weights(sample_weight, len(y)), X, y)
+        return rows_counted(check_weights(sample_weight, len(y)), X, y)
 
     def _checked(self, X):
         if is_learner(self.metric):

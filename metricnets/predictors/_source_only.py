@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, h
 from metricnets._arrays import checked_array, count_rows, rows_at
 from metricnets._labels import plain, read
 from metricnets._params import Array, MaybeArray, MaybeObject, Parametrized, Points, check_instance, fitting
-from metricnets._weights import check_weights, counted, rows_of
+from metricnets._weights import check_weights, rows_counted, rows_of
 
 
 def _inner_has(name):
@@ -94,7 +94,7 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
         weights = rows_of(weights, rows)
         if weights is not None and not weights.any():
             raise ValueError("sample_weight is 0 for all samples that have a label.")
-        X, y, weights = counted(weights, X, y)
+        X, y, weights = rows_counted(weights, X, y)
         self.estimator_ = clone(self._inner()).fit(X, y, **self._given(weights))
         return self
 

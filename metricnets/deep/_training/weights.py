@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from metricnets._weights import counted
+from metricnets._weights import rows_counted
 
 
 def used(weights, *arrays):
     """The rows of positive weight of each array; last their weights, None if they are equal."""
-    *arrays, weights = counted(weights, *arrays)
+    *arrays, weights = rows_counted(weights, *arrays)
     return *arrays, None if weights is None or not np.ptp(weights) else weights
 
 

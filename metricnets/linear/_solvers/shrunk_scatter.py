@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_solve, cholesky, eigh
 
+from metricnets._class_scatter import ledoit_wolf
 from metricnets._weights import rows_of, scaled_rows, total_of
 
 LEAST_SIMILAR = 1e-4  # smallest scatter of similar pairs in a direction, as a share of that of all pairs
@@ -172,23 +173,6 @@ def estimated_share(similar: np.ndarray, diagonal: Diagonal, weights: np.ndarray
     if n <= 1:
         return MOST_AUTO
     return min(ledoit_wolf(diagonal.standardized(similar, n), len(diagonal.own), weights), MOST_AUTO)
-
-
-def ledoit_wolf(V: np.ndarray, n_features: int, weights: np.ndarray | None = None) -> float:
-    """The shrinkage that Ledoit and Wolf estimate for the covariance of centred rows.
-
-    It is a function of their inner products and the number of features, so V may have coordinates of the span.  With
-    weights the rows are those times the roots of their weights.
-    """
-    n, squares = total_of(weights, len(V)), V**2
-    variances = squares.sum(axis=0) / n
-    trace, size = variances.sum(), np.sum((V.T @ V) ** 2) / n**2
-    mean = trace / n_features
-    fourth = np.sum(squares.T @ (squares if weights is None else squares / weights[:, None]))
-    error = 1.0 / (n_features * n) * (fourth / n - size)
-    spread = (size - 2.0 * mean * trace + n_features * mean**2) / n_features
-    error = min(error, spread)
-    return 0.0 if error <= 0 or n_features == 1 else error / spread  # below 0 by rounding, if all rows are ± the same
 
 
 def raised(similar: np.ndarray, total: np.ndarray | float, exact: bool) -> np.ndarray:
