@@ -9,14 +9,12 @@ Weights of samples are those of scikit-learn's ``compute_sample_weight("balanced
 """
 
 import warnings
-from functools import partial
 from statistics import mean
 
-import joblib
 import numpy as np
-from _datasets import SETS, load
+from _datasets import load
 from _options import parser_of
-from _tables import show
+from _tables import run, show
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.metrics import average_precision_score, recall_score
@@ -24,12 +22,11 @@ from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
-from tqdm.auto import tqdm
 
 from metricnets import DDML, LDA, LMNN, NCA, EmbeddingNet
 
 SHARE = 0.03
-POSITIVE = {"breast cancer": 0, "digits": 8, "uspst": 8, "mnist": 8}  # class, or the first one of those of equal rank
+POSITIVE = {"breast cancer": 0, "digits": 8, "uspst": 8, "mnist": 8}  # the class
 MEASURES = ["average precision", "balanced accuracy", "G-mean"]
 LINEAR = {"LDA": LDA(), "NCA": NCA(max_iter=30, random_state=0), "LMNN": LMNN(max_iter=50, random_state=0)}
 DEEP = {
@@ -46,16 +43,14 @@ VARIANTS = {  # of the deep learners
 
 def made(seed):
     return make_classification(
-        2000, 20, n_informative=8, n_clusters_per_class=3, class_sep=1.2, weights=[0.7], flip_y=0.01, random_state=seed
+        1500, 20, n_informative=8, n_clusters_per_class=3, class_sep=1.2, weights=[0.7], flip_y=0.01, random_state=seed
     )
 
 
 def drawn(name, folder, seed):
-    """Training and test part, of which the training part has 3 % positives; None without the file."""
-    data = (*made(seed), None) if name == "made" else load(name, folder)
-    if data is None:
-        return None
-    X, y = data[0], (data[1] == POSITIVE.get(name, 1)).astype(int)
+    """Training and test part, of which the training part has 3 % positives."""
+    X, y, *_ = made(seed) if name == "made" else load(name, folder)
+    y = (y == POSITIVE.get(name, 1)).astype(int)
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.3, stratify=y, random_state=seed)
     n_positive = round(SHARE / (1 - SHARE) * (y == 0).sum())
     rows = np.r_[np.flatnonzero(y == 0), np.flatnonzero(y)[:n_positive]]
@@ -69,59 +64,58 @@ def scores(X, y, X_test, y_test):
     share = KNeighborsClassifier(3, weights="distance").fit(X, y).predict_proba(X_test)[:, 1]
     weights = np.where(y_test, SHARE / y_test.mean(), (1 - SHARE) / (1 - y_test.mean()))
     recalls = recall_score(y_test, share > 0.5, average=None)
-    return average_precision_score(y_test, share, sample_weight=weights), recalls.mean(), np.sqrt(recalls.prod())
+    precision = average_precision_score(y_test, share, sample_weight=weights)
+    return [float(value) for value in (precision, recalls.mean(), np.sqrt(recalls.prod()))]
 
 
-def measured(learner, weighted, name, folder, seed):
-    """Scores of one fit; None without the file."""
+def measured(folder, row, name, seed, max_epochs):
+    """Scores of the fit of a row of the table."""
     data = drawn(name, folder, seed)
-    if data is None:
-        return None
     X, y, X_test, y_test = data
+    learner, weighted = ROWS[row]
     if learner is None:
-        return scores(*data)
+        return {"scores": scores(*data)}
     learner = clone(learner)
     if "device" in learner.get_params():
-        learner.set_params(random_state=seed, device="cpu")
+        learner.set_params(random_state=seed, device="cpu", max_epochs=max_epochs)
     weights = {"sample_weight": compute_sample_weight("balanced", y)} if weighted else {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # few samples, few iterations
         learner.fit(X, y, **weights)
-    return scores(learner.transform(X), y, learner.transform(X_test), y_test)
+    return {"scores": scores(learner.transform(X), y, learner.transform(X_test), y_test)}
 
 
-def rows_of(quick):
-    """Name of each row -> learner and whether its fit is given weights."""
-    rows = {"no metric": (None, False)}
-    for name, learner in LINEAR.items():
-        rows |= {f"{name}, no weights": (learner, False), f"{name}, sample_weight": (learner, True)}
-    for name, learner in DEEP.items():
-        for variant, params in VARIANTS.items():
-            params = params | {"max_epochs": 5} if quick else params
-            rows[f"{name}, {variant}"] = clone(learner).set_params(**params), False
-    return rows
+ROWS = {"no metric": (None, False)}  # name -> learner, and whether its fit is given weights
+for name, learner in LINEAR.items():
+    ROWS |= {f"{name}, no weights": (learner, False), f"{name}, sample_weight": (learner, True)}
+for name, learner in DEEP.items():
+    ROWS |= {f"{name}, {row}": (clone(learner).set_params(**params), False) for row, params in VARIANTS.items()}
+
+
+def arguments():
+    parser = parser_of(__doc__, quick="one draw, 5 epochs, made data", seeds="draws", n_seeds=3)
+    parser.add_argument("--sets", nargs="+", choices=["made", *POSITIVE], default=["made", *POSITIVE], metavar="SET")
+    parser.add_argument("--only", nargs="+", choices=[*LINEAR, *DEEP], default=[*LINEAR, *DEEP], metavar="LEARNER")
+    parser.add_argument("--resume", help="file of the results so far")
+    return parser.parse_args()
 
 
 def main():
-    parser = parser_of(__doc__, quick="one draw, 5 epochs, no files", seeds="draws", n_seeds=3)
-    options = parser.parse_args()
+    options = arguments()
     seeds = range(1 if options.quick else options.seeds)
-    names = ["breast cancer", "digits", "made", *([] if options.quick or options.data is None else ["uspst", "mnist"])]
-    names = [name for name in names if name not in SETS or load(name, options.data) is not None]
-    rows = rows_of(options.quick)
-    jobs = [(row, name, seed) for row in rows for name in names for seed in seeds]
-    run = joblib.Parallel(n_jobs=options.jobs, return_as="generator")
-    found = run(joblib.delayed(measured)(*rows[row], name, options.data, seed) for row, name, seed in jobs)
-    found = dict(zip(jobs, tqdm(found, total=len(jobs), leave=False)))
+    names = [name for name in options.sets if name == "made" or load(name, options.data) is not None]
+    names = names[:1] if options.quick else names
+    rows = [row for row in ROWS if row == "no metric" or row.rsplit(", ", 1)[0] in options.only]
+    keys = [(row, name, seed, 5 if options.quick else 40) for row in rows for name in names for seed in seeds]
+    jobs = [(measured, options.data, *key) for key in keys]
+    results = run(jobs, n_jobs=options.jobs, resume=options.resume)
+    found = dict(zip(keys, results))
     for i, measure in enumerate(MEASURES):
-        of = partial(cells, found, names, seeds, i)
-        show(f"{measure}, mean over {len(seeds)} draws", [*names, "mean"], {row: of(row) for row in rows}, least=10)
-
-
-def cells(found, names, seeds, i, row):
-    """The mean of a measure over draws for each data set, and the mean of these."""
-    means = [mean(found[row, name, seed][i] for seed in seeds) for name in names]
-    return [f"{value:.3f}" for value in [*means, mean(means)]]
+        table = {}
+        for row in rows:
+            of_sets = [mean(found[key]["scores"][i] for key in keys if key[:2] == (row, name)) for name in names]
+            table[row] = [f"{value:.3f}" for value in (*of_sets, mean(of_sets))]
+        show(f"{measure}, mean over {len(seeds)} draws", [*names, "mean"], table, least=10)
 
 
 if __name__ == "__main__":

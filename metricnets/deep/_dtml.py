@@ -202,9 +202,7 @@ class DTML(NetworkMetric):
 
     @fitting
     @defaults()
-    def fit(
-        self, X: Array, y: Array, sample_domain: MaybeArray = None, *, sample_weight: MaybeArray = None
-    ) -> Self:
+    def fit(self, X: Array, y: Array, sample_domain: MaybeArray = None, *, sample_weight: MaybeArray = None) -> Self:
         """Learn the metric.
 
         Parameters

@@ -59,9 +59,7 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
     estimator: MaybeObject = field(default=None, kw_only=False)
 
     @fitting
-    def fit(
-        self, X: Points, y: Array, sample_domain: MaybeArray = None, *, sample_weight: MaybeArray = None
-    ) -> Self:
+    def fit(self, X: Points, y: Array, sample_domain: MaybeArray = None, *, sample_weight: MaybeArray = None) -> Self:
         """Fit the predictor on the labelled samples.
 
         Parameters

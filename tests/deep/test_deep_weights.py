@@ -110,7 +110,9 @@ class TestLaws:
         kept = weights > 0
         one = learner(name).fit(X, y, sample_weight=weights)
         two = learner(name).fit(X[kept], y[kept], sample_weight=weights[kept])
-        assert all(torch.equal(a, b) for a, b in zip(one.module_.state_dict().values(), two.module_.state_dict().values()))
+        assert all(
+            torch.equal(a, b) for a, b in zip(one.module_.state_dict().values(), two.module_.state_dict().values())
+        )
         assert getattr(one, "threshold_", None) == getattr(two, "threshold_", None)
         assert one.module_(torch.zeros(2, 4)).isfinite().all()
 
