@@ -39,7 +39,7 @@ EXPECTED_FAILURES = {
 
 
 @pytest.mark.filterwarnings("ignore:k_(genuine|impostor)=.* is too many")  # the data of the checks are few
-@pytest.mark.filterwarnings("ignore:the .* has .* (degrees of freedom|rank)")
+@pytest.mark.filterwarnings("ignore:the .* has .*(degrees of freedom|rank)")
 @pytest.mark.filterwarnings("ignore:(dis|less )similar (pairs|samples) are not farther apart")
 @pytest.mark.parametrize("routing", [False, True], ids=["routing off", "routing on"])
 @parametrize_with_checks(

@@ -28,7 +28,7 @@ class _BaseLSML(NearPrior):
     Attributes
     ----------
     w_ : ndarray of shape (n_quadruplets,)
-        Weights of the quadruplets, scaled to sum to 1.
+        Weights of the quadruplets whose weight is not 0, scaled to sum to 1.
     n_iter_ : int
         Number of Newton steps, at least 1.
     """
