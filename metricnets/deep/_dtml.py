@@ -215,9 +215,9 @@ class DTML(NetworkMetric):
             At least 0 for source samples, negative for target samples.  None means that all samples are of the
             source, and nothing is adapted, with a warning unless ``beta=0``.
         sample_weight : array-like of shape (n_samples,), float or None, default=None
-            How often each sample is drawn among those of its domain, non-negative; see :ref:`weights_deep`.  Only ratios
-            matter, and samples of weight 0 are left out.  Neighbours, pseudo-labels and the initial weights do not
-            depend on the weights of the others.
+            How often each sample is drawn among those of its domain, non-negative; see :ref:`weights_deep`.  Only
+            ratios matter, and samples of weight 0 are left out.  Neighbours, pseudo-labels and the initial weights do
+            not depend on the weights of the others.
 
         Returns
         -------

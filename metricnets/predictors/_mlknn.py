@@ -80,8 +80,8 @@ class MLKNN(ClassifierMixin, NeighborsEstimator):
             Label sets, with entries 0 and 1, or classes.
         sample_weight : array-like of shape (n_samples,), float or None, default=None
             How often each sample counts in the probabilities, non-negative.  Each is one neighbour of others, whatever
-            its weight; samples of weight 0 are left out.  A ``metric`` that is yet to be fitted gets them, if its ``fit``
-            takes them.
+            its weight; samples of weight 0 are left out.  A ``metric`` that is yet to be fitted gets them, if its
+            ``fit`` takes them.
 
         Returns
         -------

@@ -128,8 +128,7 @@ class TestSourceOnly:
         y = (X[:, 0] + rng.normal(size=40) > 0) + 0
         with sklearn.config_context(enable_metadata_routing=True):
             last = SourceOnly(LogisticRegression()).set_fit_request(sample_weight=True)
-            model = make_pipeline(LDA().set_fit_request(sample_weight=False), last).fit(
-                X, y, sample_weight=weights, sample_domain=np.ones(40)
-            )
+            model = make_pipeline(LDA().set_fit_request(sample_weight=False), last)
+            model.fit(X, y, sample_weight=weights, sample_domain=np.ones(40))
         expected = LogisticRegression().fit(LDA().fit_transform(X, y), y, weights)
         assert_allclose(model.predict_proba(X), expected.predict_proba(LDA().fit_transform(X, y)))

@@ -12,7 +12,7 @@ def used(weights, *arrays):
 
 
 def sampler_of(make, part, rng):
-    """The sampler ``make(rows)`` of the rows of a part, or of a deck where they occur in proportion to their weights."""
+    """The sampler ``make(rows)`` of the rows of a part, or of a deck in which they occur by their weights."""
     weights = part.targets.weights
     return make(np.arange(len(part))) if weights is None else Weighted(make, weights, rng)
 
