@@ -64,10 +64,6 @@ class Supervised(DeepMetric):
         return self.sampler == "matched" or (self.sampler == "balanced" and self._two_views)
 
     @property
-    def _balances(self):
-        return self.sampler == "balanced" and not self._two_views
-
-    @property
     def _repeats_rows(self):
         """Hook: whether samples may be compared with themselves; our samplers other than 'matched' never repeat one."""
         return callable(self.sampler) or self._matched

@@ -6,9 +6,9 @@ from metricnets._weights import rows_counted
 
 
 def used(weights, *arrays):
-    """The rows of positive weight of each array; last their weights, None if they are equal."""
+    """The rows of positive weight of each array; last their weights with mean 1, None if they are equal."""
     *arrays, weights = rows_counted(weights, *arrays)
-    return *arrays, None if weights is None or not np.ptp(weights) else weights
+    return *arrays, None if weights is None or not np.ptp(weights) else weights / weights.mean()
 
 
 def sampler_of(make, part, rng):
