@@ -6,6 +6,7 @@ import sklearn
 import torch
 from deep_learners import BUILT_IN, data, learner
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -326,9 +327,9 @@ def test_weights_are_routed_through_pipelines_and_searches(points):
     weights = np.where(y == 0, 4.0, 1.0)
     with sklearn.config_context(enable_metadata_routing=True):
         net = EmbeddingNet(**QUICK).set_fit_request(sample_weight=True)
-        knn = KNeighborsClassifier(3).set_score_request(sample_weight=True)
-        pipeline = make_pipeline(net, knn).fit(X, y, sample_weight=weights)
-        search = GridSearchCV(pipeline, {"embeddingnet__loss": ["triplet", "contrastive"]}, cv=2)
+        pipeline = make_pipeline(net, KNeighborsClassifier(3)).fit(X, y, sample_weight=weights)
+        scorer = get_scorer("accuracy").set_score_request(sample_weight=True)
+        search = GridSearchCV(pipeline, {"embeddingnet__loss": ["triplet", "contrastive"]}, scoring=scorer, cv=2)
         assert search.fit(X, y, sample_weight=weights).best_score_ > 0
     alone = EmbeddingNet(**QUICK)
     assert_array_equal(alone.fit_transform(X, y, sample_weight=weights), pipeline[0].transform(X))
