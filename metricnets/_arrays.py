@@ -112,6 +112,15 @@ def _floating(dtype, source):
     return dtype if dtype in (np.float32, np.float64) else np.float64
 
 
+UNCHANGED = {"dtype": None, "ensure_2d": False, "allow_nd": True, "ensure_all_finite": False, "ensure_min_samples": 0}
+
+
+def rows_at(X: Any, rows: np.ndarray, name: str) -> Any:
+    """The rows with these numbers of an array, list, data frame or sparse matrix."""
+    table = X.iloc if hasattr(X, "iloc") else X.tocsr() if issparse(X) else checked_array(X, name, **UNCHANGED)
+    return table[rows]
+
+
 def count_rows(X: Any, name: str) -> int:
     """Count the rows of an array, list, data frame or sparse matrix; ValueError if it has no first axis."""
     if hasattr(X, "shape") or hasattr(X, "__array__"):

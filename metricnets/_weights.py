@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metricnets._arrays import checked_array
+from metricnets._arrays import checked_array, rows_at
 
 
 def check_weights(
@@ -64,6 +64,12 @@ def counted(weights: np.ndarray | None) -> tuple[np.ndarray | None, np.ndarray |
     rows = weights > 0
     found = weights[rows]
     return None if rows.all() else rows, None if (found == 1).all() else found
+
+
+def rows_counted(weights: np.ndarray | None, *arrays: Any) -> tuple:
+    """The rows of positive weight of each array, data frame or sparse matrix; last the weights, as `counted`."""
+    rows, weights = counted(weights)
+    return *(arrays if rows is None else (rows_at(array, rows, "X") for array in arrays)), weights
 
 
 def rows_of(weights: np.ndarray | None, rows: Any) -> np.ndarray | None:

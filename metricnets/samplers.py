@@ -61,6 +61,10 @@ class ClassBalanced:
         Generator of the draws.
     n_per_class : int, default=8
         Smallest value of K; K is raised if all classes together do not fill a batch.
+    class_weight : array-like of float > 0 of shape (n_classes,) or None, default=None
+        Weights of the classes, by their codes.  A batch has K times the weight of a class, divided by the mean weight,
+        of its samples: rounded up or down at random, at least one, and at most all of them.  None gives them equal
+        weights.
 
     Examples
     --------
@@ -71,7 +75,12 @@ class ClassBalanced:
     """
 
     def __init__(
-        self, codes: ArrayLike, batch_size: int, rng: np.random.Generator | np.random.RandomState, n_per_class: int = 8
+        self,
+        codes: ArrayLike,
+        batch_size: int,
+        rng: np.random.Generator | np.random.RandomState,
+        n_per_class: int = 8,
+        class_weight: ArrayLike | None = None,
     ) -> None:
         order, counts = _by_class(np.asarray(codes))
         alone = np.repeat(counts == 1, counts)
@@ -80,14 +89,19 @@ class ClassBalanced:
         self.n_per_class = _largest_k(self.sizes, self.n_classes, batch_size - self.n_singles, n_per_class)
         n_rows = self.n_singles + self.n_classes * _mean_rows(self.sizes, self.n_per_class)
         self.n_batches = max(1, round(len(order) / max(1, n_rows)))
+        self.shares = None  # of K, with mean 1
+        if class_weight is not None:
+            weights = np.asarray(class_weight, float)[np.unique(np.asarray(codes)[self.order])]
+            self.shares = weights / weights.mean() if len(weights) else weights
 
     def __len__(self) -> int:
         return self.n_batches
 
     def __iter__(self) -> Iterator[np.ndarray]:
         classes = self._dealt_classes()  # (n_batches, P)
-        ends = np.cumsum(np.minimum(self.sizes, self.n_per_class)[classes].sum(axis=1))
-        batches = np.split(self._dealt_rows(classes.ravel()), ends[:-1])
+        n_rows = self._numbers_of_rows(classes)
+        ends = np.cumsum(n_rows.sum(axis=1))
+        batches = np.split(self._dealt_rows(classes.ravel(), n_rows.ravel()), ends[:-1])
         if len(self.singles):
             n_singles = np.diff(np.ceil(self.n_singles * np.arange(self.n_batches + 1)).astype(int))
             singles = map(_Deck(self.singles, self.rng).draw, n_singles)
@@ -104,22 +118,30 @@ class ClassBalanced:
             deck[:] = self.rng.permutation(len(self.sizes))
         return decks[:, : per_deck * self.n_classes].reshape(-1, self.n_classes)[: self.n_batches]
 
-    def _dealt_rows(self, hands):
-        """Draw at most K rows for each class in ``hands``, from decks that are shuffled when they have run out."""
+    def _numbers_of_rows(self, classes):
+        """Number of rows of each class in a hand, of the shape of ``classes``."""
+        if self.shares is None:
+            return np.minimum(self.sizes, self.n_per_class)[classes]
+        wanted = np.floor(self.n_per_class * self.shares[classes] + self.rng.random(classes.shape)).astype(int)
+        return np.clip(wanted, 1, self.sizes[classes])
+
+    def _dealt_rows(self, hands, n_rows):
+        """Draw ``n_rows`` rows of the class of each hand, from decks that are shuffled when they have run out."""
         K, sizes, n_hands = self.n_per_class, self.sizes, np.bincount(hands, minlength=len(self.sizes))
-        per_deck = np.maximum(1, sizes // K)
+        largest = np.minimum(sizes, K if self.shares is None else np.ceil(K * self.shares).astype(int))
+        per_deck = np.maximum(1, sizes // largest)
         n_decks = -(-n_hands // per_deck)
         deck_sizes = np.repeat(sizes, n_decks)
         ends = np.cumsum(deck_sizes)
         cards = self.order[_ranges(np.repeat(np.cumsum(sizes) - sizes, n_decks), deck_sizes)]
         for size, end in zip(deck_sizes.tolist(), ends.tolist()):
-            if size >= K:
+            if size >= K or self.shares is not None:
                 self.rng.shuffle(cards[end - size : end])
         turn = np.empty(len(hands), int)  # number of a hand among those of its class, from 0
         turn[np.argsort(hands, kind="stable")] = _ranges(np.zeros_like(n_hands), n_hands)
         deck = (np.cumsum(n_decks) - n_decks)[hands] + turn // per_deck[hands]
-        first = (ends - deck_sizes)[deck] + turn % per_deck[hands] * K
-        return cards[_ranges(first, np.minimum(sizes, K)[hands])]
+        first = (ends - deck_sizes)[deck] + turn % per_deck[hands] * largest[hands]
+        return cards[_ranges(first, n_rows)]
 
 
 class ClassPairs:

@@ -96,12 +96,17 @@ SPOILS = {
 NEIGHBORS = "the neighbours of a repeated sample would be its copies; weights multiply the tuples that neighbours form"
 NOT_UNIQUE = "the metric is not unique with more features than samples; tests/linear/test_weight*.py have the law"
 DRAWN = "tuples are drawn at random; tests/linear/test_weights.py has the law without draws where there is one"
+SAMPLED = "weights say how often samples are drawn, so fits agree with those of repeated samples in expectation only"
+COUNTED = "a sample is one neighbour whatever its weight, and several if it is repeated"
 REPEATED = "check_sample_weight_equivalence_on_dense_data"
+REPEATED_SPARSE = "check_sample_weight_equivalence_on_sparse_data"
 # estimator name -> {check name: reason}
 EXPECTED_FAILURES = {
     **{key: {REPEATED: NOT_UNIQUE} for key in ["LFDA", "LMNN"]},
     **{key: {REPEATED: NEIGHBORS} for key in ["RAML", "DoubletSVM_Supervised", "SCML_Supervised"]},
     **{f"{name}_Supervised": {REPEATED: DRAWN} for name in ("DMLEig", "LDML", "LSML", "RCA")},
+    **{key: {REPEATED: SAMPLED} for key in ["DDML", "DTML", "EmbeddingNet", "HRAML", "Mahalanobis"]},
+    **{key: dict.fromkeys([REPEATED, REPEATED_SPARSE], COUNTED) for key in ["AAKNN", "MLKNN"]},
 }
 # For this check: nothing is drawn at random, and nothing is the root of a singular matrix
 EXACT = {

@@ -14,6 +14,7 @@ from metricnets._params import Function, MaybeDict, MaybeFunction, MaybePositive
 from metricnets._targets import CLASSES
 from metricnets.deep._supervised import Supervised
 from metricnets.deep._training.foreign import check_params, naming, takes
+from metricnets.deep._training.memory import WithMemory
 from metricnets.deep._training.on_labels import OnLabels, classifies, embeddings, is_module, loss_module, resolved
 from metricnets.losses._modules import ModuleLoss
 
@@ -64,9 +65,6 @@ class AnyLoss(Supervised):
         Number of embeddings of past batches with which a batch is compared too, from the second epoch on (cross-batch
         memory), for more negatives than fit into a batch.  For losses of ``(z, r)``; they take (batch_size + memory)²
         numbers then.
-    class_weight : dict or None, default=None
-        Weights of the classes, 1 where there is none.  In each batch a sample takes part, as the first of a pair or
-        the anchor of a triplet, with a probability in proportion to the weight of its class.
 
     Attributes
     ----------
@@ -84,7 +82,6 @@ class AnyLoss(Supervised):
     miner_params: MaybeDict = None
     positive_fraction: UpToOne = 0.25
     memory: Whole = 0
-    class_weight: MaybeDict = None
 
     @property
     def _graded(self):
@@ -99,6 +96,10 @@ class AnyLoss(Supervised):
     @property
     def _two_views(self):
         return not callable(self.loss) and losses.CATALOGUE[self.loss].needs == "two views"
+
+    @property
+    def _repeats_rows(self):
+        return super()._repeats_rows or self.memory > 0
 
     def _validated(self, X, y):
         check_params("loss", self.loss, resolved(self.loss), self.loss_params)
@@ -134,7 +135,6 @@ class AnyLoss(Supervised):
         return getattr(miners, self.miner) if isinstance(self.miner, str) else self.miner
 
     def _check_targets(self, labels, classes):
-        super()._check_targets(labels, classes)
         if is_module(resolved(self.loss)) and classes is None:
             raise ValueError(
                 f"loss={self.loss!r} is a module, which needs classes in y, and y has continuous or several targets; "
@@ -186,6 +186,8 @@ class AnyLoss(Supervised):
 
     def _criterion(self, network, part, generator):
         loss, of_relation = resolved(self.loss), super()._criterion(network, part, generator)
+        if self.memory:
+            of_relation = WithMemory(of_relation, self.memory, len(part))
         if not isinstance(loss, type | nn.Module):
             return of_relation
         embed = partial(embeddings, network, part, self._rows_at_once)
@@ -193,7 +195,7 @@ class AnyLoss(Supervised):
             module = loss_module(loss, self.loss_params or {}, embed, part.targets, generator)
         if not isinstance(module, nn.Module):
             return of_relation
-        return OnLabels(module, copy.deepcopy(self.miner), self._thinning(part.targets.classes, generator))
+        return OnLabels(module, copy.deepcopy(self.miner), once=part.targets.weights is None)
 
     def _miner(self, relation, generator):
         if self.miner is None:

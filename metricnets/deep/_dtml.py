@@ -24,12 +24,14 @@ from metricnets._params import (
 )
 from metricnets._pseudo_labels import cluster_shares, most_confident, spread_shares
 from metricnets._targets import resolve
+from metricnets._weights import check_weights, rows_of
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.embedding import embed
 from metricnets.deep._training.initialization import linear_start, principal_start
 from metricnets.deep._training.jda import jda
 from metricnets.deep._training.runtime import defaults
+from metricnets.deep._training.weights import sampler_of, used
 from metricnets.divergences import class_discrepancy, linear_mmd, multi_kernel_mmd
 from metricnets.exceptions import warn
 from metricnets.networks import ACTIVATIONS, BOUNDED, MLP
@@ -200,7 +202,7 @@ class DTML(NetworkMetric):
 
     @fitting
     @defaults()
-    def fit(self, X: Array, y: Array, sample_domain: MaybeArray = None) -> Self:
+    def fit(self, X: Array, y: Array, sample_domain: MaybeArray = None, *, sample_weight: MaybeArray = None) -> Self:
         """Learn the metric.
 
         Parameters
@@ -212,6 +214,10 @@ class DTML(NetworkMetric):
         sample_domain : array-like of shape (n_samples,) or None, default=None
             At least 0 for source samples, negative for target samples.  None means that all samples are of the
             source, and nothing is adapted, with a warning unless ``beta=0``.
+        sample_weight : array-like of shape (n_samples,), float or None, default=None
+            How often each sample is drawn among those of its domain, non-negative; see :ref:`weights_deep`.  Only
+            ratios matter, and samples of weight 0 are left out.  Neighbours, pseudo-labels and the initial weights do
+            not depend on the weights of the others.
 
         Returns
         -------
@@ -221,26 +227,29 @@ class DTML(NetworkMetric):
         Raises
         ------
         ValueError
-            If there is no source sample, the source has only one class, nothing bounds S_b, X, y or
-            sample_domain do not have this form, or the loss is no longer finite.
+            If there is no source sample, the source has only one class, nothing bounds S_b, X, y, sample_domain or
+            the weights do not have this form, or the loss is no longer finite.
         FitInterrupted
             If the user interrupts training after the first epoch.  The learner is fitted.
         """
         self._check_bounded()
         X, y, source = self._validated_domains(X, y, sample_domain)
+        X, y, source, weights = used(check_weights(sample_weight, len(X)), X, y, source)
+        if not source.any():
+            raise ValueError("sample_weight is 0 for all source samples; give some of them a positive weight.")
         _, codes, classes = resolve(y[source], "same_class")
         if len(classes) < 2:
             raise ValueError(f"y has one class only in the source, {classes[0]!s}; a metric needs at least two.")
         if self.beta:
             known = np.full(len(X), UNKNOWN)
             known[source] = codes
-            return self._self_train(X, known, source)
-        return self._self_train(X[source], codes, source[source])
+            return self._self_train(X, known, source, weights)
+        return self._self_train(X[source], codes, source[source], rows_of(weights, source))
 
-    def _self_train(self, X, codes, source):
+    def _self_train(self, X, codes, source, weights):
         """Train; then label more of the target rows and train again, ``n_rounds`` times, or label them before."""
-        targets = Targets(tensor_of(codes), row=torch.arange(len(X)), source=tensor_of(source))
-        problem, trained = self._prepare(X, targets, codes), None
+        targets = Targets(tensor_of(codes), row=torch.arange(len(X)), source=tensor_of(source), weights=weights)
+        problem, trained = self._prepare(X, targets, codes, weights), None
         n_rounds, shares = 0 if source.all() else self.n_rounds, PSEUDO_LABELS[self.pseudo_labels]
         if self._in_closed_form(problem.rows.X):
             labels = self._jda(problem.rows, self.n_components, n_rounds=n_rounds, shares=shares)[1]
@@ -334,8 +343,11 @@ class DTML(NetworkMetric):
             )
         neighbors = neighborhoods(part.points().numpy(), codes, self.n_neighbors_within, self.n_neighbors_between)
         half = max(1, self.batch_size // 2)
-        sampler = DomainBalanced(source - 0.5, 2 * half, rng) if adapt else Shuffled(len(part), half, rng)
-        return WithNeighbors(sampler, *neighbors, rng)
+
+        def sampler(rows):
+            return DomainBalanced(source[rows] - 0.5, 2 * half, rng) if adapt else Shuffled(len(rows), half, rng)
+
+        return WithNeighbors(sampler_of(sampler, part, rng), *neighbors, rng)
 
     def _criterion(self, network, part, generator):
         return self._loss_of_layers

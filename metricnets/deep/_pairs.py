@@ -8,6 +8,7 @@ import torch
 from metricnets import calibration
 from metricnets._params import Array, Flag, MaybeArray, MaybeSource, NonNegative, fitting
 from metricnets._tuples import check_pair_labels, points_and_members
+from metricnets._weights import check_weights, rows_of
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.data import CHUNK, Targets, tensor_of
 from metricnets.deep._training.initialization import principal_start
@@ -15,6 +16,7 @@ from metricnets.deep._training.pairs import Pairs
 from metricnets.deep._training.runtime import defaults
 from metricnets.deep._training.similarity import OfPairs
 from metricnets.deep._training.validation import check_validation, followed_by
+from metricnets.deep._training.weights import sampler_of, used, with_validation
 from metricnets.samplers import Shuffled
 from metricnets.tuple_learners import PairsMixin
 
@@ -72,6 +74,7 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         y: Array,
         calibration_params: dict[str, Any] | None = None,
         *,
+        sample_weight: MaybeArray = None,
         pairs_val: MaybeArray = None,
         y_val: MaybeArray = None,
     ) -> Self:
@@ -88,6 +91,9 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
             +1 or True for similar pairs, −1, 0 or False for dissimilar pairs.
         calibration_params : dict or None, default=None
             Keyword arguments of ``calibrate_threshold``.
+        sample_weight : array-like of shape (n_pairs,), float or None, default=None
+            How often each pair is drawn, and how much it counts in the threshold, non-negative; see
+            :ref:`weights_deep`.  Only ratios matter, and pairs of weight 0 are left out.
         pairs_val, y_val : array-like or None, default=None
             Validation data for ``early_stopping``, as ``pairs`` and y; None holds back a part of the pairs.
 
@@ -99,24 +105,22 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         Raises
         ------
         ValueError
-            If the pairs or y do not have this form, y has only one kind of pair, or the loss is no longer finite.
+            If the pairs, y or the weights do not have this form, y has only one kind of pair, or the loss is no longer
+            finite.
         FitInterrupted
             If the user interrupts training after the first epoch.  The learner is fitted.
         """
         calibration_params = calibration.check_params(calibration_params)
-        n = len(pairs) if check_validation(pairs_val, y_val, self.early_stopping, "pairs_val") else None
-        pairs, y = followed_by(np.asarray(pairs), pairs_val, "pairs_val"), followed_by(y, y_val, "y_val")
-        X, members = points_and_members(pairs, 2, self.preprocessor, self._for_points(y))
-        y, self.classes_ = check_pair_labels(y, len(members))
-        self.n_features_in_ = X.shape[1]
-        weights = np.bincount(members[:n].ravel(), minlength=len(X))
-        problem = self._prepare(X, Targets(tensor_of(y), members=members), y, weights, n)
+        pairs, y, weights, n, X, members = self._validated_pairs(pairs, y, sample_weight, pairs_val, y_val)
+        counts = None if weights is None else np.repeat(weights[:n], 2)
+        counts = np.bincount(members[:n].ravel(), counts, minlength=len(X))
+        problem = self._prepare(X, Targets(tensor_of(y), members=members, weights=weights), y, counts, n)
         rows, kept = problem.rows, problem.kept
         generator = torch.Generator().manual_seed(problem.seed + 1)  # the seed itself is that of weights and dropout
         problem.rows = Pairs(rows.X, rows.targets, torch.as_tensor(members), kept, self.jitter, generator)
         trained = self._train(problem)
         self._finish(problem, trained)
-        self._calibrate(X, members, pairs, y, problem.held_back, calibration_params)
+        self._calibrate(X, members, pairs, y, weights, problem.held_back, calibration_params)
         if trained.interrupted:
             raise self._interruption(problem, trained)
         return self
@@ -124,29 +128,59 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
     def _take(self, found, task):
         super()._take(found, task)
         given, held_back = task.arguments, found[0].held_back
-        pairs = followed_by(np.asarray(given["pairs"]), given.get("pairs_val"), "pairs_val")
-        y, self.classes_ = check_pair_labels(followed_by(given["y"], given.get("y_val"), "y_val"), len(pairs))
-        chosen = held_back if len(np.unique(y[held_back])) == 2 else slice(None)
-        self.calibrate_threshold(pairs[chosen], y[chosen], **calibration.check_params(given.get("calibration_params")))
+        data = (given.get(name) for name in ("pairs", "y", "sample_weight", "pairs_val", "y_val"))
+        pairs, y, weights, *_ = self._validated_pairs(*data)
+        rows = held_back if len(np.unique(y[held_back])) == 2 else slice(None)
+        params = calibration.check_params(given.get("calibration_params"))
+        self.calibrate_threshold(pairs[rows], y[rows], **params, sample_weight=rows_of(weights, rows))
 
-    def _calibrate(self, X, members, pairs, y, held_back, params):
+    def _validated_pairs(self, pairs, y, sample_weight, pairs_val, y_val):
+        """The pairs to use, validate and validation data: what they are, and what is learned from.
+
+        Returns
+        -------
+        pairs, y, weights
+            Pairs of positive weight, their labels ±1, and weights or None.
+        n : int or None
+            Number of the pairs before those for validation, None if there are none.
+        X, members
+            Their points, and the rows of these in each pair.
+        """
+        is_given = check_validation(pairs_val, y_val, self.early_stopping, "pairs_val")
+        n = len(pairs) if is_given else None
+        pairs, y = followed_by(np.asarray(pairs), pairs_val, "pairs_val"), followed_by(y, y_val, "y_val")
+        X, members = points_and_members(pairs, 2, self.preprocessor, self._for_points(y))
+        y, self.classes_ = check_pair_labels(y, len(members))
+        self.n_features_in_ = X.shape[1]
+        weights = check_weights(sample_weight, len(y) if n is None else n, of="pairs")
+        is_train = np.arange(len(y)) < (len(y) if n is None else n)
+        pairs, y, is_train, weights = used(with_validation(weights, len(y)), pairs, y, is_train)
+        if len(np.unique(y)) == 1:
+            raise ValueError("sample_weight is 0 for all similar or for all dissimilar pairs; both kinds are needed.")
+        if len(y) < len(members):
+            X, members = points_and_members(pairs, 2, self.preprocessor)
+        return pairs, y, weights, np.count_nonzero(is_train) if is_given else None, X, members
+
+    def _calibrate(self, X, members, pairs, y, weights, held_back, params):
         """Calibrate the threshold on the pairs held back if they are of both kinds, otherwise on all pairs."""
         if len(np.unique(y[held_back])) == 2:
-            pairs, y = pairs[held_back], y[held_back]
+            pairs, y, weights = pairs[held_back], y[held_back], rows_of(weights, held_back)
         elif self.jitter:
             generator, targets = torch.Generator().manual_seed(self._seed()), Targets(tensor_of(y))
             everything = np.arange(len(y))
             rows = Pairs(tensor_of(X), targets, torch.as_tensor(members), everything, self.jitter, generator)
-            return self.set_threshold(-calibration.threshold(*self._jittered_scores(rows), **params))
-        return self.calibrate_threshold(pairs, y, **params)
+            scores, order = self._jittered_scores(rows)
+            options = params | {"sample_weight": rows_of(weights, order)}
+            return self.set_threshold(-calibration.threshold(scores, y[order], **options))
+        return self.calibrate_threshold(pairs, y, **params, sample_weight=weights)
 
     def _jittered_scores(self, rows):
-        """Scores and labels of pairs with jitter, N_DRAWS times each."""
+        """Scores of pairs with jitter, N_DRAWS times each, and the numbers of the pairs."""
         scores, order = [], torch.arange(len(rows)).repeat(N_DRAWS)
         for indices in order.split(CHUNK):
             pairs = torch.stack(rows[indices][0].chunk(2), dim=1)
             scores.append(self.pair_score(pairs.numpy()))
-        return np.concatenate(scores), rows.targets.labels[order].numpy()
+        return np.concatenate(scores), order.numpy()
 
     def _initialize(self, network, rows, generator):
         if self.init not in ("pca", "within"):
@@ -159,7 +193,8 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
 
     def _similarity(self, targets, kept):
         rows = targets.members[kept].ravel()  # points as often as they occur, however they are numbered
-        return rows, OfPairs(np.arange(len(rows)).reshape(-1, 2), targets.labels.numpy()[kept] > 0)
+        members, similar = np.arange(len(rows)).reshape(-1, 2), targets.labels.numpy()[kept] > 0
+        return rows, OfPairs(members, similar, rows_of(targets.weights, kept))
 
     def _pair_loss(self, d2, similar):
         """Hook: the loss of squared distances (n,) and the mask of similar pairs (n,); a scalar."""
@@ -173,4 +208,4 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         return self._pair_loss(((left - right) ** 2).sum(1), targets.labels > 0)
 
     def _make_batches(self, part, rng):
-        return Shuffled(len(part), self.batch_size, rng)
+        return sampler_of(lambda rows: Shuffled(len(rows), self.batch_size, rng), part, rng)

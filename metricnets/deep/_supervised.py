@@ -10,16 +10,17 @@ from sklearn.utils.validation import validate_data
 
 from metricnets._arrays import count_rows
 from metricnets._labels import known_classes
-from metricnets._params import Array, Count, Function, MaybeArray, Points, fitting
+from metricnets._params import Array, Count, Function, MaybeArray, MaybeDict, Points, fitting
 from metricnets._similar_pairs import CLASS_RELATIONS, check_pairs
 from metricnets._targets import CLASSES, readable, resolve
+from metricnets._weights import check_weights, rows_of
 from metricnets.deep._base import DeepMetric
 from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.foreign import CheckedSampler, checked_miner, naming
-from metricnets.deep._training.memory import WithMemory
 from metricnets.deep._training.runtime import defaults, randomness
 from metricnets.deep._training.similarity import OfTargets
 from metricnets.deep._training.validation import check_validation, followed_by
+from metricnets.deep._training.weights import sampler_of, used, with_validation
 from metricnets.miners import easy_positives
 from metricnets.samplers import ClassBalanced, ClassPairs, MatchedPairs, Shuffled
 
@@ -47,12 +48,17 @@ class Supervised(DeepMetric):
         are pairs of random samples, and 'matched' matches samples with themselves.
     n_per_class : int >= 1, default=8
         Minimum number of samples of each class in a 'balanced' batch, which has at least two classes.
+    class_weight : dict, 'balanced' or None, default=None
+        Weights of the classes, 1 where there is none: how often samples of a class are drawn, relative to a fit without
+        it.  'balanced' draws all classes equally often, as sampler='balanced' does anyway where classes have enough
+        samples.  A class of weight 0 is left out.
     """
 
     sampler: Literal["shuffled", "balanced", "pairs", "matched"] | Function = "balanced"
     n_per_class: Count = 8
+    class_weight: Literal["balanced"] | MaybeDict = None
 
-    relation, positive_fraction, memory, class_weight = "same_class", 1.0, 0, None  # unless they are parameters
+    relation, positive_fraction = "same_class", 1.0  # unless they are parameters
     _graded = False  # whether the loss can learn without similar pairs
     _two_views = False  # whether the loss compares matched rows
 
@@ -60,9 +66,22 @@ class Supervised(DeepMetric):
     def _matched(self):
         return self.sampler == "matched" or (self.sampler == "balanced" and self._two_views)
 
+    @property
+    def _repeats_rows(self):
+        """Hook: whether samples may be compared with themselves; our samplers other than 'matched' never repeat one."""
+        return callable(self.sampler) or self._matched
+
     @fitting
     @defaults()
-    def fit(self, X: Array, y: Points, *, X_val: MaybeArray = None, y_val: MaybeArray = None) -> Self:
+    def fit(
+        self,
+        X: Array,
+        y: Points,
+        *,
+        sample_weight: MaybeArray = None,
+        X_val: MaybeArray = None,
+        y_val: MaybeArray = None,
+    ) -> Self:
         """Learn the metric.
 
         Parameters
@@ -71,6 +90,9 @@ class Supervised(DeepMetric):
             Training points.
         y : array-like of shape (n_samples,), or array-like or sparse matrix of shape (n_samples, n_targets)
             Targets that suit the relation: classes, label sets, distributions or real values.
+        sample_weight : array-like of shape (n_samples,), float or None, default=None
+            How often each sample is drawn, non-negative; see :ref:`weights_deep`.  Only ratios matter, and samples of
+            weight 0 are left out.  None draws all equally often.
         X_val, y_val : array-like or None, default=None
             Validation data for ``early_stopping``, as X and y; None holds back a part of X.  Losses of (z, r) may be
             validated on classes that are not in y.
@@ -83,16 +105,12 @@ class Supervised(DeepMetric):
         Raises
         ------
         ValueError
-            If X or y do not suit the parameters, or the loss is no longer finite.
+            If X, y or the weights do not suit the parameters, or the loss is no longer finite.
         FitInterrupted
             If the user interrupts training after the first epoch.  The learner is fitted.
         """
-        n = count_rows(y, "y") if check_validation(X_val, y_val, self.early_stopping, "X_val") else None
-        y = followed_by(y, y_val, "y_val")
-        X, encoded = self._validated_both(X, readable(y, self.relation), X_val, n)
-        relation, labels, classes = resolve(encoded, self.relation)
-        if self.relation == "known_class":
-            classes = known_classes(y)[0]
+        X, labels, targets, n = self._encoded(X, y, sample_weight, X_val, y_val)
+        classes, weights = targets.classes, targets.weights
         if classes is not None and len(classes) < 2:
             raise ValueError(f"y has one class only, {classes[0]!s}; a metric needs samples of at least two classes.")
         if classes is None and not callable(self.relation) and (labels == labels[0]).all():
@@ -104,16 +122,38 @@ class Supervised(DeepMetric):
             with randomness(0, "cpu", globally=True):
                 check_relation(self.relation, labels)
         strata = labels if labels.ndim == 1 and classes is not None else None
-        repeats = callable(self.sampler) or self._matched or self.memory  # our other samplers never repeat a row
-        row = torch.arange(len(labels)) if repeats else None
-        targets = Targets(tensor_of(labels), row, relation=relation, classes=classes)
-        counts = None if n is None else np.where(np.arange(len(X)) < n, 1.0, 0.0)
+        counts = weights
+        if n is not None:
+            counts = np.where(np.arange(len(X)) < n, 1.0 if weights is None else weights, 0.0)
         problem = self._prepare(X, targets, strata, counts, n)
         trained = self._train(problem)
         self._finish(problem, trained)
         if trained.interrupted:
             raise self._interruption(problem, trained)
         return self
+
+    def _encoded(self, X, y, sample_weight, X_val, y_val):
+        """Points, encoded targets and `Targets` of the samples to use, and how many are not for validation, or None."""
+        is_given = check_validation(X_val, y_val, self.early_stopping, "X_val")
+        n = count_rows(y, "y") if is_given else None
+        y = followed_by(y, y_val, "y_val")
+        X, encoded = self._validated_both(X, readable(y, self.relation), X_val, n)
+        weights = with_validation(check_weights(sample_weight, len(X) if n is None else n), len(X))
+        is_train = np.arange(len(X)) < (len(X) if n is None else n)
+        X, encoded, is_train, weights = used(weights, X, encoded, is_train)
+        relation, labels, classes = resolve(encoded, self.relation)
+        names = known_classes(y)[0][classes] if self.relation == "known_class" else classes
+        if self.class_weight is not None:
+            codes = labels.argmax(axis=1) if labels.ndim > 1 else labels  # of one-hot rows
+            of_classes = weights_of_classes(self.class_weight, codes, names, weights)
+            weights = np.where(codes < 0, 1.0, of_classes[codes]) * (1.0 if weights is None else weights)
+            X, encoded, is_train, weights = used(weights, X, encoded, is_train)
+            if not of_classes.all():
+                relation, labels, classes = resolve(encoded, self.relation)
+                names = names[of_classes > 0]
+        row = torch.arange(len(labels)) if self._repeats_rows or weights is not None else None
+        targets = Targets(tensor_of(labels), row, relation=relation, classes=names, weights=weights)
+        return X, labels, targets, np.count_nonzero(is_train) if is_given else None
 
     def _validated_both(self, X, y, X_val, n):
         """Points and targets; those from the n-th on are for validation."""
@@ -128,21 +168,17 @@ class Supervised(DeepMetric):
         """Hook: raise ValueError if the loss has no value for these encoded targets of the validation data."""
 
     def _check_targets(self, labels, classes):
-        """Raise ValueError if the parameters do not suit the encoded targets."""
-        if self.class_weight:
-            share_of_classes(self.class_weight, classes)
+        """Hook: raise ValueError if the parameters do not suit the encoded targets."""
 
     def _similarity(self, targets, kept):
-        return kept, OfTargets(targets.labels[kept], targets.relation)
+        return kept, OfTargets(targets.labels[kept], targets.relation, rows_of(targets.weights, kept))
 
     def _loss(self, z, r):
         """Hook: the loss of embeddings (n, n_components) and relation (n, n), NaN where it is unknown; a scalar."""
         raise NotImplementedError
 
     def _criterion(self, network, part, generator):
-        mine, thin = self._miner(part.targets.relation, generator), self._thinning(part.targets.classes, generator)
-        loss = partial(self._loss_of_batch, mine, thin)
-        return WithMemory(loss, self.memory, len(part)) if self.memory else loss
+        return partial(self._loss_of_batch, self._miner(part.targets.relation, generator))
 
     def _miner(self, relation, generator):
         """Hook: a function ``(z, r) -> r`` that selects pairs of the batches of this relation, or None."""
@@ -151,13 +187,7 @@ class Supervised(DeepMetric):
             return partial(easy_positives, fraction=self.positive_fraction)
         return None
 
-    def _thinning(self, classes, generator):
-        """A function of class codes that draws which samples count, by ``class_weight``; None without it."""
-        if not self.class_weight:
-            return None
-        return partial(drawn, share_of_classes(self.class_weight, classes), generator)
-
-    def _loss_of_batch(self, mine, thin, z, targets, n=None):
+    def _loss_of_batch(self, mine, z, targets, n=None):
         """The loss of a batch; rows from the n-th on are earlier ones, with which those of the batch form pairs."""
         r = targets.relation(targets.labels, targets.labels).to(torch.promote_types(z.dtype, torch.float32))
         if targets.row is None:
@@ -171,22 +201,20 @@ class Supervised(DeepMetric):
             r = halves(z, r)
         if n is not None:
             r[n:] = torch.nan
-        if thin is not None:
-            r = r.masked_fill(~thin(targets.labels)[:, None], torch.nan)
         return self._loss(z, r if mine is None else checked_miner(mine, z, r))
 
     def _make_batches(self, part, rng):
-        labels = part.targets.labels.numpy()
-        sampler = self._sampler(labels, rng)
+        labels, classes = part.targets.labels.numpy(), part.targets.classes
+        sampler = sampler_of(lambda rows: self._sampler(labels[rows], classes, rng), part, rng)
         if not self._graded:
             held_back = f"y_val, or a part of y with validation_fraction={self.validation_fraction}"
             where = held_back if self.early_stopping else "y"
             check_pairs(part.targets.relation, part.targets.labels, self.relation, where, with_itself=self._matched)
             if callable(self.sampler):
-                _check_batches(part.targets.relation, labels, self._sampler(labels, np.random.default_rng(0)))
+                _check_batches(part.targets.relation, labels, self._sampler(labels, classes, np.random.default_rng(0)))
         return sampler
 
-    def _sampler(self, labels, rng):
+    def _sampler(self, labels, classes, rng):
         if callable(self.sampler):
             return CheckedSampler(self.sampler, labels, self.batch_size, rng)
         if self._matched:
@@ -196,7 +224,11 @@ class Supervised(DeepMetric):
             return Shuffled(len(labels), self.batch_size, rng)
         if self.sampler == "pairs":
             return ClassPairs(labels, self.batch_size, rng)
-        return ClassBalanced(labels, self.batch_size, rng, n_per_class=self.n_per_class)
+        weights = None  # those of the rows have no effect on how often a class is drawn
+        if isinstance(self.class_weight, dict):
+            weights = [self.class_weight.get(name, 1.0) for name in classes.tolist()]
+            weights = weights if np.ptp(weights) else None
+        return ClassBalanced(labels, self.batch_size, rng, self.n_per_class, weights)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -206,24 +238,32 @@ class Supervised(DeepMetric):
         return tags
 
 
-def share_of_classes(weights, classes):
-    """The share of the samples of each class that count, a tensor; ValueError for weights of other classes."""
+def weights_of_classes(given, codes, classes, weights):
+    """The weight of each class, by its code; ValueError for weights of other classes.
+
+    Parameters
+    ----------
+    given : dict or 'balanced'
+    codes : ndarray of shape (n,)
+        Class codes, negative where the class is unknown.
+    classes : ndarray of shape (n_classes,) or None
+    weights : ndarray of shape (n,) or None
+        Weights of the samples, which 'balanced' counts.
+    """
     if classes is None:
-        raise ValueError(f"class_weight={weights} is for classes, and y holds other targets; set it to None.")
-    unknown = [label for label in weights if label not in set(classes.tolist())]
-    are_numbers = all(isinstance(weight, Real) for weight in weights.values())
-    values = np.array([weights.get(label, 1.0) for label in classes.tolist()] if are_numbers else [-1.0], float)
+        raise ValueError(f"class_weight={given!r} is for classes, and y holds other targets; set it to None.")
+    if isinstance(given, str):
+        known = codes >= 0
+        totals = np.bincount(codes[known], None if weights is None else weights[known])
+        return totals.mean() / totals
+    unknown = [label for label in given if label not in set(classes.tolist())]
+    are_numbers = all(isinstance(weight, Real) for weight in given.values())
+    values = np.array([given.get(label, 1.0) for label in classes.tolist()] if are_numbers else [-1.0], float)
     if unknown or not (values >= 0).all() or not 0 < values.max() < np.inf:
         fault = "should hold numbers, at least 0, not all 0"
         about = f"has {unknown[0]!r}, which is no class of y" if unknown else fault
-        raise ValueError(f"class_weight={weights} {about}.")
-    return torch.from_numpy(values / values.max())
-
-
-def drawn(shares, generator, codes):
-    """Draw which samples count, those of class c with probability ``shares[c]``; unknown ones always do."""
-    u = torch.rand(len(codes), generator=generator, dtype=shares.dtype).to(codes.device)
-    return (codes < 0) | (u < shares.to(codes.device)[codes])
+        raise ValueError(f"class_weight={given} {about}.")
+    return values
 
 
 def halves(z, r):

@@ -7,14 +7,15 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets._arrays import checked_array
-from metricnets._params import Array, Points, fitting
+from metricnets._params import Array, MaybeArray, Points, fitting
 from metricnets.predictors._base import NeighborsEstimator, total
 
 
 class AAKNN(RegressorMixin, NeighborsEstimator):
     """AA-kNN (algorithm adaptation k-nearest neighbors) for label distributions.
 
-    It predicts the mean of the distributions of the k nearest neighbours, which is a distribution too.  For
+    It predicts the mean of the distributions of the k nearest neighbours, weighted by ``sample_weight`` if that was
+    given, which is a distribution too.  For
     scikit-learn it is a multi-output regressor: it has no ``predict_proba``, and ``predict`` returns the
     distributions.  Other real targets, 1-D ones included, are averaged in the same way.
 
@@ -48,7 +49,7 @@ class AAKNN(RegressorMixin, NeighborsEstimator):
     """
 
     @fitting
-    def fit(self, X: Points, y: Array) -> Self:
+    def fit(self, X: Points, y: Array, *, sample_weight: MaybeArray = None) -> Self:
         """Store the training samples; fit a clone of ``metric`` first, unless it is fitted.
 
         Parameters
@@ -57,6 +58,9 @@ class AAKNN(RegressorMixin, NeighborsEstimator):
             Training points.  A ``metric`` may not take sparse matrices, or may take other points, such as images.
         y : array-like of shape (n_samples, n_labels) or (n_samples,)
             Distributions, or other real numbers.  Codes of classes are averaged as numbers: `MLKNN` is for classes.
+        sample_weight : array-like of shape (n_samples,), float or None, default=None
+            Weights of the samples in the means, non-negative.  Each is one neighbour, whatever its weight; samples of
+            weight 0 are left out.  A ``metric`` that is yet to be fitted gets them, if its ``fit`` takes them.
 
         Returns
         -------
@@ -68,10 +72,10 @@ class AAKNN(RegressorMixin, NeighborsEstimator):
             If y holds names of classes, or numbers that are not finite, or there are fewer than ``n_neighbors``
             samples.
         """
-        X, y = self._validated(X, y)
+        X, y, self._weights = self._validated(X, y, sample_weight)
         check_no_classes(y)
         self._targets = checked_array(y, "y", ensure_2d=False, dtype=float)
-        self._index(X, y, self.n_neighbors)
+        self._index(X, y, self._weights, self.n_neighbors)
         return self
 
     def predict(self, X: Points) -> np.ndarray:
@@ -88,7 +92,11 @@ class AAKNN(RegressorMixin, NeighborsEstimator):
             The distributions, or the means of other targets, of the shape of y in ``fit``.
         """
         check_is_fitted(self)
-        return total(self._neighbors(X), self._targets) / self.n_neighbors
+        rows = self._neighbors(X)
+        if self._weights is None:
+            return total(rows, self._targets) / self.n_neighbors
+        weighted = (self._targets.T * self._weights).T
+        return (total(rows, weighted).T / total(rows, self._weights)).T
 
 
 def check_no_classes(y: np.ndarray) -> None:

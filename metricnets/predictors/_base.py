@@ -10,7 +10,7 @@ from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import get_tags
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, has_fit_parameter, validate_data
 
 from metricnets._arrays import checked_array, count_rows, embeddings, one_each
 from metricnets._linalg import middle, shifted
@@ -18,6 +18,7 @@ from metricnets._neighbors import Neighbors
 from metricnets._params import Count, LearnerOrDistance, Parametrized, check_instance
 from metricnets._runtime import one_openmp_thread
 from metricnets._tuples import FLOATS
+from metricnets._weights import check_weights, rows_counted
 from metricnets.base import Distance, MetricMixin
 
 
@@ -51,8 +52,8 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
     n_neighbors: Count = 5
     metric: LearnerOrDistance = None
 
-    def _validated(self, X, y):
-        """X and y, y dense; a metric learner has not validated them yet."""
+    def _validated(self, X, y, sample_weight):
+        """X, y and weights of the rows that count, y dense; a metric learner has not validated them yet."""
         check_instance(self.metric, "metric")
         count_rows(X, "X")
         validate_data(self, X, y, skip_check_array=True)
@@ -63,7 +64,8 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
         check_consistent_length(X, y)
         if self._is_to_be_fitted():
             check_learns_from(self.metric, y)
-        return X, y.toarray() if issparse(y) else y
+        y = y.toarray() if issparse(y) else y
+        return rows_counted(check_weights(sample_weight, len(y)), X, y)
 
     def _checked(self, X):
         if is_learner(self.metric):
@@ -71,13 +73,13 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
         sparse = "csr" if self.metric is None else False
         return validate_data(self, X, reset=False, accept_sparse=sparse, dtype=FLOATS)
 
-    def _index(self, X, y, n_least):
+    def _index(self, X, y, weights, n_least):
         """Fit the metric unless it is fitted, and prepare to find neighbours among the rows of X."""
         if len(y) < n_least:
             raise ValueError(
                 f"n_neighbors={self.n_neighbors} needs at least {n_least} rows, but n_samples={len(y)}; lower it."
             )
-        self.metric_ = clone(self.metric).fit(X, y) if self._is_to_be_fitted() else self.metric
+        self.metric_ = self._fitted_metric(X, y, weights) if self._is_to_be_fitted() else self.metric
         self._origin = None
         z = self._embed(X)
         self._dense = not issparse(z)
@@ -87,6 +89,10 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
         measured, n_neighbors = Measured(self.metric_), int(self.n_neighbors)
         by_pairs = NearestNeighbors(n_neighbors=n_neighbors, metric=measured, algorithm="brute").fit(z)
         self._found = partial(by_pairs.kneighbors, return_distance=False)
+
+    def _fitted_metric(self, X, y, weights):
+        takes = weights is not None and has_fit_parameter(self.metric, "sample_weight")
+        return clone(self.metric).fit(X, y, **({"sample_weight": weights} if takes else {}))
 
     def _neighbors(self, X=None):
         """Training rows nearest to each point, (n, k); without X, to each training row, except itself."""

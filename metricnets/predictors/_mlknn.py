@@ -8,7 +8,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from metricnets._labels import check_known
-from metricnets._params import Count, Points, Positive, fitting
+from metricnets._params import Count, MaybeArray, Points, Positive, fitting
 from metricnets.predictors._base import NeighborsEstimator, total
 
 
@@ -69,7 +69,7 @@ class MLKNN(ClassifierMixin, NeighborsEstimator):
     smoothing: Positive = 1.0
 
     @fitting
-    def fit(self, X: Points, y: Points) -> Self:
+    def fit(self, X: Points, y: Points, *, sample_weight: MaybeArray = None) -> Self:
         """Count labels among neighbours; fit a clone of ``metric`` first, unless it is fitted.
 
         Parameters
@@ -78,6 +78,10 @@ class MLKNN(ClassifierMixin, NeighborsEstimator):
             Training points.  A ``metric`` may not take sparse matrices, or may take other points, such as images.
         y : array-like or sparse matrix of shape (n_samples, n_labels), or array-like (n_samples,)
             Label sets, with entries 0 and 1, or classes.
+        sample_weight : array-like of shape (n_samples,), float or None, default=None
+            How often each sample counts in the probabilities, non-negative.  Each is one neighbour of others, whatever
+            its weight; samples of weight 0 are left out.  A ``metric`` that is yet to be fitted gets them, if its
+            ``fit`` takes them.
 
         Returns
         -------
@@ -88,13 +92,13 @@ class MLKNN(ClassifierMixin, NeighborsEstimator):
         ValueError
             If y has other entries, or there are at most ``n_neighbors`` samples.
         """
-        X, y = self._validated(X, y)
+        X, y, weights = self._validated(X, y, sample_weight)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         self.classes_, self._sets = label_sets(y)
-        self._index(X, y, self.n_neighbors + 1)
+        self._index(X, y, weights, self.n_neighbors + 1)
         counts = total(self._neighbors(), self._sets)
-        self.posteriors_ = posteriors(tally(self._sets, counts, self.n_neighbors), self.smoothing)
+        self.posteriors_ = posteriors(tally(self._sets, counts, self.n_neighbors, weights), self.smoothing)
         return self
 
     def predict_proba(self, X: Points) -> np.ndarray:
@@ -154,7 +158,7 @@ def label_sets(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.tile([0, 1], (y.shape[1], 1)), y.astype(np.int8)
 
 
-def tally(Y: np.ndarray, counts: np.ndarray, n_neighbors: int) -> np.ndarray:
+def tally(Y: np.ndarray, counts: np.ndarray, n_neighbors: int, weights: np.ndarray | None = None) -> np.ndarray:
     """Count the samples without, and with, each label that have j neighbours with the label: (2, L, k + 1).
 
     Parameters
@@ -165,10 +169,13 @@ def tally(Y: np.ndarray, counts: np.ndarray, n_neighbors: int) -> np.ndarray:
         Number of neighbours of each sample with each label.
     n_neighbors : int
         Number of neighbours k.
+    weights : ndarray of shape (n,) or None
+        How often each sample counts.
     """
     n_labels, n_counts = Y.shape[1], n_neighbors + 1
     cells = counts + n_counts * (np.arange(n_labels) + n_labels * (Y == 1))
-    return np.bincount(cells.ravel(), minlength=2 * n_labels * n_counts).reshape(2, n_labels, n_counts)
+    of_cells = None if weights is None else np.repeat(weights, n_labels)
+    return np.bincount(cells.ravel(), of_cells, minlength=2 * n_labels * n_counts).reshape(2, n_labels, n_counts)
 
 
 def posteriors(c: np.ndarray, smoothing: float) -> np.ndarray:

@@ -12,6 +12,7 @@ from metricnets._arrays import count_rows
 from metricnets._embedded import pair_distances
 from metricnets._params import (
     Array,
+    MaybeArray,
     MaybeMetric,
     MaybeRate,
     NonNegative,
@@ -75,7 +76,7 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
     beta: NonNegative = 1.0
 
     @fitting
-    def fit(self, pairs: Array, y: Array) -> Self:
+    def fit(self, pairs: Array, y: Array, *, sample_weight: MaybeArray = None) -> Self:
         """Choose the threshold on pairs.
 
         Parameters
@@ -84,6 +85,8 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
             Pairs of points; indicators only if ``metric`` has a ``preprocessor``.
         y : array-like of shape (n_pairs,)
             +1 or True for similar, −1, 0 or False for dissimilar.
+        sample_weight : array-like of shape (n_pairs,), float or None, default=None
+            Weights of the pairs in the choice of the threshold, non-negative.
 
         Returns
         -------
@@ -101,7 +104,7 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
             )
         check_strategy(self.strategy, self.min_rate, self.beta)
         self.classes_ = check_pair_labels(y, count_rows(pairs, "pairs"))[1]
-        return self.calibrate_threshold(pairs, y, self.strategy, self.min_rate, self.beta)
+        return self.calibrate_threshold(pairs, y, self.strategy, self.min_rate, self.beta, sample_weight)
 
     def pair_distance(self, pairs: Array) -> np.ndarray:
         """Compute the distance of each pair by ``metric``.

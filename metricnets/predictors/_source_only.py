@@ -4,16 +4,16 @@ from dataclasses import field
 from typing import Self
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import MetaEstimatorMixin, clone, is_regressor
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, has_fit_parameter
 
-from metricnets._arrays import checked_array, count_rows
+from metricnets._arrays import checked_array, count_rows, rows_at
 from metricnets._labels import plain, read
 from metricnets._params import Array, MaybeArray, MaybeObject, Parametrized, Points, check_instance, fitting
+from metricnets._weights import check_weights, rows_counted, rows_of
 
 
 def _inner_has(name):
@@ -59,7 +59,7 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
     estimator: MaybeObject = field(default=None, kw_only=False)
 
     @fitting
-    def fit(self, X: Points, y: Array, sample_domain: MaybeArray = None) -> Self:
+    def fit(self, X: Points, y: Array, sample_domain: MaybeArray = None, *, sample_weight: MaybeArray = None) -> Self:
         """Fit the predictor on the labelled samples.
 
         Parameters
@@ -71,6 +71,9 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
             if only one other label occurs, as in {−1, 1}, and are known targets for a regressor.
         sample_domain : array-like of shape (n_samples,) or None, default=None
             Samples with a negative value are target samples, and are left out even if y has a label for them.
+        sample_weight : array-like of shape (n_samples,), float or None, default=None
+            Weights of the samples, non-negative, for the ``fit`` of the predictor.  Samples of weight 0 are left out; a
+            nearest neighbour, the predictor if ``estimator`` is None, has no other weights.
 
         Returns
         -------
@@ -79,14 +82,26 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
         Raises
         ------
         ValueError
-            If no sample has a label.
+            If no sample has a label and a positive weight, or ``estimator`` takes no ``sample_weight``.
         """
         check_instance(self.estimator, "estimator")
         if not hasattr(self._inner(), "fit"):
             raise ValueError(f"estimator={self.estimator!r} should be an estimator, with fit and predict, or None.")
-        X, y, _ = _labelled(X, y, sample_domain, all_numbers=is_regressor(self._inner()))
-        self.estimator_ = clone(self._inner()).fit(X, y)
+        weights = check_weights(sample_weight, count_rows(X, "X"))
+        X, y, rows = _labelled(X, y, sample_domain, all_numbers=is_regressor(self._inner()))
+        weights = rows_of(weights, rows)
+        if weights is not None and not weights.any():
+            raise ValueError("sample_weight is 0 for all samples that have a label.")
+        X, y, weights = rows_counted(weights, X, y)
+        self.estimator_ = clone(self._inner()).fit(X, y, **self._given(weights))
         return self
+
+    def _given(self, weights):
+        """The keyword argument of the predictor's ``fit`` that holds the weights, if it takes them."""
+        takes = has_fit_parameter(self._inner(), "sample_weight")
+        if weights is not None and self.estimator is not None and not takes:
+            raise ValueError(f"estimator={self.estimator!r} takes no sample_weight in fit; do not give it.")
+        return {"sample_weight": weights} if takes and weights is not None else {}
 
     def predict(self, X: Points) -> np.ndarray:
         """Predict with the fitted predictor."""
@@ -148,9 +163,6 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
         return tags
 
 
-UNCHANGED = {"dtype": None, "ensure_2d": False, "allow_nd": True, "ensure_all_finite": False, "ensure_min_samples": 0}
-
-
 def _labelled(X, y, sample_domain, classes=(), all_numbers=False):
     """X and y of the rows that have a label, and the numbers of these rows."""
     count_rows(X, "X")
@@ -166,5 +178,4 @@ def _labelled(X, y, sample_domain, classes=(), all_numbers=False):
         raise ValueError(
             "no row has a label: every y is unknown, or every sample_domain negative; give labels of the source domain."
         )
-    table = X.iloc if hasattr(X, "iloc") else X.tocsr() if issparse(X) else checked_array(X, "X", **UNCHANGED)
-    return table[rows], plain(labels[rows]), rows
+    return rows_at(X, rows, "X"), plain(labels[rows]), rows

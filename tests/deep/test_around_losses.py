@@ -1,4 +1,4 @@
-"""What goes around a loss: memory of past batches, class weights, the constraint of a metric layer, collapse."""
+"""What goes around a loss: memory of past batches, the constraint of a metric layer, collapse."""
 
 import threading
 from functools import partial
@@ -11,7 +11,6 @@ from skorch.callbacks import Callback
 
 from metricnets import EmbeddingNet, Mahalanobis, losses
 from metricnets.deep._mahalanobis import Constrained
-from metricnets.deep._supervised import drawn, share_of_classes
 from metricnets.deep._training.data import Targets
 from metricnets.deep._training.memory import WithMemory
 from metricnets.relations import same_class
@@ -71,61 +70,6 @@ class TestMemory:
     def test_where_it_makes_no_sense_it_is_refused(self, points, params):
         with pytest.raises(ValueError, match=r"memory=8 is for losses of \(z, r\)"):
             EmbeddingNet(memory=8, **QUICK, **params).fit(*points)
-
-
-class TestClassWeights:
-    def test_samples_count_in_proportion_to_the_weight_of_their_class(self):
-        shares = share_of_classes({"b": 0.5, "c": 2.0}, np.array(["a", "b", "c"]))
-        assert shares.tolist() == [0.5, 0.25, 1.0]
-        codes = torch.tensor([0, 1, 2, -1]).repeat_interleave(20_000)
-        counts = drawn(shares, torch.Generator().manual_seed(0), codes).reshape(4, -1).double().mean(1)
-        assert_allclose(counts, [0.5, 0.25, 1.0, 1.0], atol=0.02)
-
-    def test_a_class_of_weight_0_has_no_anchors(self, points):
-        anchors = []
-
-        def loss(z, r):
-            anchors.append((r == r).any(1).float().mean().item())
-            return losses.contrastive(z, r)
-
-        EmbeddingNet(loss=loss, class_weight={0: 0.0, 1: 0.0}, sampler="shuffled", **QUICK).fit(*points)
-        assert_allclose(anchors, 1 / 3, atol=1e-6)  # the samples of class 2, of three classes of one size
-
-    def test_a_module_is_not_given_the_samples_of_a_class_of_weight_0(self, points):
-        seen = set()
-
-        class Recorder(torch.nn.Module):
-            def forward(self, z, codes):
-                seen.update(codes.tolist())
-                return (z**2).sum()
-
-        EmbeddingNet(loss=Recorder(), class_weight={0: 0.0, 1: 0.0}, **QUICK).fit(*points)
-        assert seen == {2}
-
-    def test_equal_weights_are_no_weights(self, points):
-        X, y = points
-        weights = dict.fromkeys([0, 1, 2], 3.0)
-        one, two = (
-            EmbeddingNet(class_weight=given, dropout=0.0, input_dropout=0.0, **QUICK) for given in (None, weights)
-        )
-        assert_allclose(one.fit(X, y).transform(X), two.fit(X, y).transform(X), rtol=1e-5)
-
-    @pytest.mark.parametrize(
-        ("weights", "message"),
-        [
-            ({7: 2.0}, "class_weight={7: 2.0} has 7, which is no class of y"),
-            ({0: -1.0}, "class_weight=.* should hold numbers, at least 0"),
-            (dict.fromkeys([0, 1, 2], 0.0), "class_weight=.* should hold numbers, at least 0"),
-        ],
-    )
-    def test_messages(self, points, weights, message):
-        with pytest.raises(ValueError, match=message):
-            EmbeddingNet(class_weight=weights, **QUICK).fit(*points)
-
-    def test_other_targets_have_no_classes(self, points):
-        X, y = points
-        with pytest.raises(ValueError, match="class_weight=.* is for classes, and y holds other targets"):
-            EmbeddingNet(loss="alignment", class_weight={0: 1.0}, **QUICK).fit(X, np.eye(3)[y] * 0.9 + 0.03)
 
 
 class TestOrthogonality:

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from metricnets._weights import rows_of
+
 CHUNK = 4096  # rows taken at a time
 
 
@@ -28,6 +30,8 @@ class Targets:
         Rows of X that form each pair, if samples are pairs.
     classes : ndarray of shape (n_classes,) or None
         The classes of the codes, if labels are class codes.
+    weights : ndarray of shape (n,) or None
+        Positive weights of the samples, how often they are drawn; None if they are equal.
     """
 
     labels: torch.Tensor
@@ -36,6 +40,7 @@ class Targets:
     relation: object = None
     members: np.ndarray | None = None
     classes: np.ndarray | None = None
+    weights: np.ndarray | None = None
 
     def __len__(self):
         return len(self.labels)
@@ -48,6 +53,7 @@ class Targets:
             None if source is None else source[indices],
             self.relation,
             classes=self.classes,
+            weights=rows_of(self.weights, indices),
         )
 
     def to(self, device):

@@ -69,24 +69,22 @@ def embeddings(network, part, n_rows):
 
 
 class OnLabels(nn.Module):
-    """A loss of embeddings and class codes, with its miner, applied to the rows of known class, each once.
+    """A loss of embeddings and class codes, with its miner, applied to the rows of known class.
 
-    ``thin`` draws which of them count, from their codes, or is None.
+    A row that occurs several times in a batch counts once, unless ``once`` is False.
     """
 
-    def __init__(self, loss, miner, thin=None):
+    def __init__(self, loss, miner, once=True):
         super().__init__()
-        self.loss, self.miner, self.thin = loss, miner, thin
+        self.loss, self.miner, self.once = loss, miner, once
 
     def forward(self, z, targets):
         codes = targets.labels
         rows = torch.arange(len(codes), device=codes.device)
-        if targets.row is not None:
+        if self.once and targets.row is not None:
             drawn = targets.row.cpu().numpy()
             rows = torch.as_tensor(np.sort(np.unique(drawn, return_index=True)[1]), device=codes.device)
         rows = rows[codes[rows] >= 0]
-        if self.thin is not None:
-            rows = rows[self.thin(codes[rows])]
         if not len(rows):
             return z.sum() * 0
         z, codes = z[rows], codes[rows]

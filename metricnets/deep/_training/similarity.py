@@ -3,9 +3,11 @@
 import numpy as np
 import torch
 from scipy.stats import rankdata
+from sklearn.metrics import roc_auc_score
 
 from metricnets._groups import group_means
 from metricnets._similar_pairs import CLASS_RELATIONS
+from metricnets._weights import rows_of, scaled_rows
 from metricnets.deep._training.foreign import naming
 
 N_FOLDS = 3
@@ -32,10 +34,12 @@ class OfTargets:
     labels : tensor of shape (n, ...)
     relation : callable
         ``(y_a, y_b) -> r``.
+    weights : ndarray of shape (n,) or None
     """
 
-    def __init__(self, labels, relation):
+    def __init__(self, labels, relation, weights=None):
         self.labels, self.relation, self.of_classes = labels, relation, relation in CLASS_RELATIONS
+        self.weights = weights
 
     def __len__(self):
         return len(self.labels)
@@ -52,7 +56,11 @@ class OfTargets:
             order = order[turn < max(N_OF_CLASS, n // len(counts))]
             rows = rows[order[np.argsort(rng.permutation(len(counts))[codes[order]], kind="stable")]]
         rows = rows[:n]  # in random order, as `covariance` takes the first ones
-        return OfTargets(self.labels[rows], self.relation), rows
+        return OfTargets(self.labels[rows], self.relation, rows_of(self.weights, rows)), rows
+
+    def of_points(self):
+        """Weights of the points, (n,), or None."""
+        return self.weights
 
     def folds(self, rng):
         """The number of the fold of each sample."""
@@ -61,10 +69,12 @@ class OfTargets:
     def covariance(self, Z, rows):
         """Covariance within the classes, or of samples and those with the nearest targets, among these rows, (r, r)."""
         if self.of_classes:
-            return _within_classes(Z[rows], self.labels.numpy()[rows])
+            return _within_classes(Z[rows], self.labels.numpy()[rows], rows_of(self.weights, rows))
         rows = rows[:N_GRADED]
         similar, Z = _nearest(self._relation(rows, rows), N_SIMILAR), Z[rows]
         similar += similar.T
+        if self.weights is not None:
+            similar *= np.outer(self.weights[rows], self.weights[rows])
         return (Z.T * similar.sum(axis=1) @ Z - Z.T @ similar @ Z) / max(similar.sum(), 1.0)
 
     def truth(self, kept, held):
@@ -79,7 +89,10 @@ class OfTargets:
         k = min(N_NEAREST, len(kept))
         near = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
         nearest = similarity.argmax(axis=1)[:, None]
-        return (np.take_along_axis(truth, near, axis=1).mean() + np.take_along_axis(truth, nearest, axis=1).mean()) / 2
+        found = [np.take_along_axis(truth, rows, axis=1) for rows in (near, nearest)]
+        if self.weights is None:
+            return (found[0].mean() + found[1].mean()) / 2
+        return np.average((found[0].mean(axis=1) + found[1].mean(axis=1)) / 2, weights=self.weights[held])
 
     def _relation(self, a, b):
         """Relation of rows a and b, 0 where it is unknown, (n_a, n_b), some of the rows at a time."""
@@ -107,11 +120,13 @@ def _nearest(r, k):
     return ((r >= least) & (r > 0)) * 1.0
 
 
-def _within_classes(Z, codes):
+def _within_classes(Z, codes, weights):
     if not len(Z):
         return np.zeros((Z.shape[1], Z.shape[1]))
-    _, number, sizes, means = group_means(Z, codes)
-    D = Z - means[number]
+    _, number, sizes, means = group_means(Z if weights is None else Z * weights[:, None], codes)
+    if weights is not None:
+        means = means * (sizes / np.bincount(number, weights))[:, None]
+    D = scaled_rows(Z - means[number], weights)
     return D.T @ D / max(1, len(Z) - len(sizes))
 
 
@@ -123,10 +138,11 @@ class OfPairs:
     members : ndarray of int of shape (n_pairs, 2)
         Rows of the points.
     similar : ndarray of bool of shape (n_pairs,)
+    weights : ndarray of shape (n_pairs,) or None
     """
 
-    def __init__(self, members, similar):
-        self.members, self.similar = members, similar
+    def __init__(self, members, similar, weights=None):
+        self.members, self.similar, self.weights = members, similar, weights
 
     def __len__(self):
         return len(self.members)
@@ -135,7 +151,11 @@ class OfPairs:
         """Pairs of at most n points, and the row numbers of these points."""
         some = np.sort(rng.permutation(len(self))[: n // 2])
         rows, members = np.unique(self.members[some], return_inverse=True)
-        return OfPairs(members.reshape(-1, 2), self.similar[some]), rows
+        return OfPairs(members.reshape(-1, 2), self.similar[some], rows_of(self.weights, some)), rows
+
+    def of_points(self):
+        """Weights of the points, (n,), the sum of those of their pairs; or None."""
+        return None if self.weights is None else np.bincount(self.members.ravel(), np.repeat(self.weights, 2))
 
     def folds(self, rng):
         """The number of the fold of each pair."""
@@ -143,8 +163,9 @@ class OfPairs:
 
     def covariance(self, Z, pairs):
         """Half the covariance of the differences of similar pairs, (r, r)."""
-        a, b = self.members[pairs][self.similar[pairs]].T
-        D = Z[a] - Z[b]
+        similar = pairs[self.similar[pairs]]
+        a, b = self.members[similar].T
+        D = scaled_rows(Z[a] - Z[b], rows_of(self.weights, similar))
         return D.T @ D / max(1, 2 * len(D))
 
     def truth(self, kept, held):
@@ -157,5 +178,7 @@ class OfPairs:
         n_similar, n = truth.sum(), len(truth)
         if not 0 < n_similar < n:
             return 0.0
+        if self.weights is not None:
+            return roc_auc_score(truth, -((z[a] - z[b]) ** 2).sum(axis=1), sample_weight=self.weights[held])
         ranks = rankdata(-((z[a] - z[b]) ** 2).sum(axis=1))
         return (ranks[truth].sum() - n_similar * (n_similar + 1) / 2) / (n_similar * (n - n_similar))

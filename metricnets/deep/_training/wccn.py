@@ -10,6 +10,7 @@ from sklearn.decomposition import PCA
 
 from metricnets._linalg import COLLINEAR, with_fixed_signs
 from metricnets._numpy_networks import unit_norm
+from metricnets._weights import mean_of, scaled_rows
 from metricnets.deep._training.similarity import N_FOLDS
 from metricnets.networks import Residual, fixed_linear
 
@@ -56,7 +57,8 @@ def wccn(X, similarity, n_components, *, normalize, rng):
     """
     if len(X) < 2 or (X[:1] == X).all():  # all points are equal, or those whose similarity is known
         return np.eye(n_components, X.shape[1]), np.zeros(n_components)
-    bases = principal_basis(X, np.ones(X.shape[1])), principal_basis(X, feature_scales(X))
+    scales = feature_scales(X, similarity.of_points())
+    bases = principal_basis(X, np.ones(X.shape[1])), principal_basis(X, scales)
     lifts = LIFTS if normalize and n_components > 1 else LIFTS[:1]
     few, rows = similarity.sample(N_JUDGED, rng)
     candidates = list(product(RIDGES, lifts))
@@ -67,12 +69,12 @@ def wccn(X, similarity, n_components, *, normalize, rng):
         for folds, fold in product(deals, range(N_FOLDS)):
             kept, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
             C, truth = few.covariance(Z, kept), few.truth(kept, held)
-            for j, (L, b) in enumerate(whitened(Z, C, candidates, n_components)):
+            for j, (L, b) in enumerate(whitened(Z, C, candidates, n_components, few.of_points())):
                 of_basis[j] += few.quality(embedded(Z, L, b, normalize), kept, held, truth)
     best, j = np.unravel_index(quality.argmax(), quality.shape)
     Z = X @ bases[best].T
     C = similarity.covariance(Z, np.arange(len(similarity)))
-    ((L, b),) = whitened(Z, C, candidates[j : j + 1], n_components)
+    ((L, b),) = whitened(Z, C, candidates[j : j + 1], n_components, similarity.of_points())
     return L @ bases[best], b
 
 
@@ -118,9 +120,9 @@ def added_from_zero(network, last, X):
     return Residual(network, varies * varies.sum() ** 0.5)
 
 
-def feature_scales(X):
+def feature_scales(X, weights=None):
     """Inverse standard deviations of the features, 0 for those that do not vary."""
-    variances = X.var(axis=0)
+    variances = X.var(axis=0) if weights is None else mean_of((X - mean_of(X, weights)) ** 2, weights)
     return np.where(variances > VARIES * variances.max(), variances, np.inf) ** -0.5
 
 
@@ -139,14 +141,14 @@ def principal_basis(X, scales, rank=RANK):
     return with_fixed_signs(components[::-1]) * scales
 
 
-def whitened(Z, C, candidates, n_components):
+def whitened(Z, C, candidates, n_components, weights=None):
     """The maps (n_components, r) and biases of `wccn` in principal components Z; similar points have covariance C.
 
     ``candidates`` are pairs of ridge and lift; those with the same ridge come one after the other.
     """
     values, vectors = eigh(C)
     mean = values.mean()
-    Z = Z - Z.mean(axis=0)
+    Z = scaled_rows(Z - mean_of(Z, weights), None if weights is None else weights / weights.mean())
     scatter = Z.T @ Z
     for ridge, group in groupby(candidates, key=itemgetter(0)):
         root = (vectors * (values.clip(0) + ridge * mean) ** -0.5) @ vectors.T if mean > 0 else np.eye(len(C))

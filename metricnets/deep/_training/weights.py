@@ -1,0 +1,57 @@
+"""Weights of samples in training: how often a sample is drawn."""
+
+import numpy as np
+
+from metricnets._weights import rows_counted
+
+
+def used(weights, *arrays):
+    """The rows of positive weight of each array; last their weights with mean 1, None if they are equal."""
+    *arrays, weights = rows_counted(weights, *arrays)
+    return *arrays, None if weights is None or not np.ptp(weights) else weights / weights.mean()
+
+
+def with_validation(weights, n):
+    """Weights of the training rows, and their mean for the validation rows that follow, n in all; None stays None."""
+    return None if weights is None else np.append(weights, np.full(n - len(weights), weights.mean()))
+
+
+def sampler_of(make, part, rng):
+    """The sampler ``make(rows)`` of the rows of a part, or of a deck in which they occur by their weights."""
+    weights = part.targets.weights
+    return make(np.arange(len(part))) if weights is None else Weighted(make, weights, rng)
+
+
+class Weighted:
+    """Batches of a deck in which the number of cards of a row is in proportion to its weight.
+
+    A pass takes about as many cards as there are rows.  The weights w have the mean 1, and u is uniform in [0, 1): in
+    pass t a row has floor(t w + u) − floor((t − 1) w + u) cards.  So it has w cards a pass on average, and within any
+    number of passes the rounding adds less than one card.
+
+    Parameters
+    ----------
+    make : callable
+        From the rows of the cards, an array of row numbers, to a sampler of these cards.
+    weights : ndarray of float > 0 of shape (n,)
+    rng : numpy.random.Generator
+
+    Examples
+    --------
+    >>> from metricnets.samplers import Shuffled
+    >>> rng = np.random.default_rng(0)
+    >>> deck = Weighted(lambda rows: Shuffled(len(rows), 4, rng), np.array([1.0, 2.0, 3.0]), rng)
+    >>> np.bincount(np.concatenate([rows for _ in range(10) for rows in deck]))
+    array([ 5, 10, 15])
+    """
+
+    def __init__(self, make, weights, rng):
+        self.make, self.weights, self.owed = make, weights / weights.mean(), rng.random(len(weights))
+
+    def __iter__(self):
+        self.owed += self.weights
+        n_cards = np.floor(self.owed).astype(int)
+        self.owed -= n_cards
+        rows = np.repeat(np.arange(len(n_cards)), n_cards)
+        for cards in self.make(rows):
+            yield rows[cards]
