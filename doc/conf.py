@@ -25,6 +25,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "api_pages",
     "losses_table",
+    "offline_search",
     "wide_code",
 ]
 exclude_patterns = [
@@ -63,6 +64,7 @@ sphinx_gallery_conf = {
 
 html_theme = "pydata_sphinx_theme"
 html_title = "metricnets"
+html_context = {"default_mode": "auto"}
 html_static_path = ["_static", str(Path(find_spec("sphinx-mathjax-offline").origin).parent / "static")]
 mathjax_path = "mathjax/tex-chtml.js"  # the pages need no network
 html_css_files = ["custom.css"]
