@@ -17,7 +17,7 @@ from sklearn.metrics import silhouette_score
 from sklearn.utils.fixes import parse_version
 
 import metricnets
-from metricnets import _documentation, _params, losses, miners, relations
+from metricnets import _documentation, _params, displays, losses, miners, relations
 from metricnets._documentation import entries, sections
 
 PARAMETERS_IN_NOTEBOOKS = parse_version(sklearn.__version__) >= parse_version(
@@ -26,6 +26,8 @@ PARAMETERS_IN_NOTEBOOKS = parse_version(sklearn.__version__) >= parse_version(
 ROOT = Path(__file__).parents[1]
 MODULES = [
     "metricnets",
+    "metricnets.datasets",
+    "metricnets.displays",
     "metricnets.divergences",
     "metricnets.inspection",
     "metricnets.losses",
@@ -192,6 +194,23 @@ def run_page(path):
 def test_the_code_of_the_guide_to_losses_runs():
     names = run_page("doc/user_guide/losses.rst")
     assert names["short"].shape == (178, 8)
+
+
+def test_the_code_of_the_guide_to_data_sets_runs_and_its_tables_name_them_all():
+    page, names = read("doc/user_guide/datasets.rst"), run_page("doc/user_guide/datasets.rst")
+    euclidean, learned, best = [names["roc_auc_score"](names["y"][200:], score) for score in names["scores"]]
+    assert euclidean + 0.2 < learned < best
+    assert set(re.findall(r"^``(\w+)`` ", page, re.M)) == set(metricnets.datasets.__all__)
+
+
+@pytest.mark.filterwarnings("ignore:.*deprecated - use")  # matplotlib 3.7 with pyparsing 3.3
+def test_the_code_of_the_guide_to_displays_runs_and_shows_them_all():
+    plt = pytest.importorskip("matplotlib.pyplot")
+    plt.switch_backend("agg")
+    shown = {type(value).__name__ for value in run_page("doc/user_guide/displays.rst").values()}
+    assert {"CMCDisplay", "VerificationDisplay"} <= shown
+    assert all(f"\n   {name}.from_estimator(" in read("doc/user_guide/displays.rst") for name in displays.__all__)
+    plt.close("all")
 
 
 def test_the_page_for_users_of_pytorch_metric_learning_names_all_its_losses_and_miners():
