@@ -73,7 +73,8 @@ html_show_sourcelink = False
 html_copy_source = False
 html_domain_indices = False
 html_use_index = False
-html_sidebars = {page: [] for page in ("index", "quickstart", "changelog", "coming_from_metric_learn")}
+ALONE = "index quickstart installation coming_from_metric_learn faq glossary contributing developing changelog"
+html_sidebars = {page: [] for page in ALONE.split()}  # they have no pages below them to list at the side
 html_theme_options = {
     "logo": {"text": "metricnets"},
     "github_url": "https://github.com/metricnets/metricnets",
