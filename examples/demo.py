@@ -2,22 +2,27 @@
 
 Scikit-learn's handwritten digits are split into three parts.  Every method learns from the first part, which has
 labels.  The second part is held out.  The third part has no labels and is changed; it is the target domain of DTML.
-Its images are either moved one pixel to the right, to which DTML can hardly adapt, or lit from the left, to which it
-can.  Every method is a step of a pipeline that cross-validation tunes on the labelled part alone.
+Its images are either moved one pixel to the right or lit from the left.  Every method is a step of a pipeline that
+cross-validation tunes on the labelled part alone.
+
+The figure shows held-out digits: as the tuned methods place them, target digits before and after adaptation, and
+which digits are near to which.
 
 Run it with ``make demo``, or ``python examples/demo.py``.
 """
 
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import sklearn
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
-from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.manifold import TSNE
+from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedKFold, train_test_split
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -40,9 +45,9 @@ METHODS = {
 }
 ADAPTING = {
     "raw": ("passthrough", {}),
-    "DTML": (DTML(random_state=0), SIZES),
+    "DTML": (DTML(init="jda", n_rounds=5, pseudo_labels="clusters", random_state=0), SIZES),
 }
-STYLES = {4: ("#0072B2", "o"), 7: ("#D55E00", "^"), 9: ("#009E73", "s")}  # told apart by the colour-blind too
+KNN_SIZES, N_FOLDS = [1, 3, 5], 3
 
 
 def moved(X):
@@ -60,79 +65,124 @@ CHANGES = {"moved": moved, "other light": lit}
 
 def main():
     """Tune, compare, print, draw."""
-    start, n_searches = time.perf_counter(), len(METHODS) + len(CHANGES) * len(ADAPTING)
-    print(f"{n_searches} searches, each with a line below: a few minutes on two idle cores.", file=sys.stderr)
+    start = time.perf_counter()
+    announce()
     sklearn.set_config(enable_metadata_routing=True)  # carries sample_domain to DTML and SourceOnly
     X, y = load_digits(return_X_y=True)
     X_label, X_rest, y_label, y_rest = train_test_split(X, y, test_size=2 / 3, stratify=y, random_state=1)
     X_target, X_test, _, y_test = train_test_split(X_rest, y_rest, test_size=1 / 2, stratify=y_rest, random_state=1)
 
-    rows = []
+    tuned, accuracy = {}, {}
     for name, (metric, grid) in METHODS.items():
-        search = tuned(name, metric, KNeighborsClassifier(), grid, X_label, y_label)
-        rows.append((name, search, search.score(X_test, y_test)))
+        tuned[name] = tune(name, metric, KNeighborsClassifier(), grid, X_label, y_label)
+        accuracy[name] = tuned[name].best_estimator_.score(X_test, y_test)
 
     masked = np.concatenate([y_label, np.full(len(X_target), -1)])
     domain = np.repeat([1, -1], [len(X_label), len(X_target)])
-    for what, change in CHANGES.items():
-        both = np.vstack([X_label, change(X_target)])
-        for name, (metric, grid) in ADAPTING.items():
-            knn = SourceOnly(KNeighborsClassifier())
-            search = tuned(f"{name}, {what}", metric, knn, grid, both, masked, sample_domain=domain)
-            rows.append((f"{name}, {what}", search, search.score(change(X_test), y_test)))
+    for (what, change), (method, (metric, grid)) in product(CHANGES.items(), ADAPTING.items()):
+        both, name = np.vstack([X_label, change(X_target)]), f"{method}, {what}"
+        tuned[name] = tune(name, metric, SourceOnly(KNeighborsClassifier()), grid, both, masked, sample_domain=domain)
+        accuracy[name] = tuned[name].best_estimator_.score(change(X_test), y_test)
 
     print(f"\nAccuracy on {len(X_test)} held-out digits, after learning from {len(X_label)} labelled ones.")
     print("'Moved': on these digits moved by a pixel; 'other light': under a light from the left;")
     print(f"both with {len(X_target)} such digits without labels to adapt to.\n")
-    print(table(rows))
-    draw(X_label, y_label, X_test, y_test, FIGURE)
+    print(table(tuned, accuracy))
+    draw(tuned, accuracy, X_label, X_test, y_label, y_test)
     print(f"\nPicture: {FIGURE}    Time: {time.perf_counter() - start:.0f} s")
 
 
-def tuned(name, metric, knn, grid, X, y, **fit_params):
+def announce():
+    """Say how long it takes."""
+    grids = [grid for _, grid in [*METHODS.values(), *list(ADAPTING.values()) * len(CHANGES)]]
+    n_fits = N_FOLDS * len(KNN_SIZES) * sum(len(ParameterGrid(grid)) for grid in grids)
+    print(f"{len(grids)} searches, a line each; {n_fits} fits, a dot each.", file=sys.stderr)
+    print("It takes about a minute on two idle cores.", file=sys.stderr)
+
+
+def tune(name, metric, knn, grid, X, y, **fit_params):
     """Search the grid of a pipeline (scaler, metric, nearest neighbours) by cross-validation."""
     prefix = "knn__estimator__" if isinstance(knn, SourceOnly) else "knn__"
-    grid = grid | {f"{prefix}n_neighbors": [1, 3, 5]}
+    grid = grid | {f"{prefix}n_neighbors": KNN_SIZES}
     pipeline = Pipeline([("scale", StandardScaler()), ("metric", metric), ("knn", knn)])
-    search = GridSearchCV(pipeline, grid, cv=StratifiedKFold(3, shuffle=True, random_state=0), n_jobs=2)
+    folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=0)
+    search = GridSearchCV(pipeline, grid, scoring=score_and_dot, cv=folds, n_jobs=2)
     print(f"{name:20}", end="", file=sys.stderr, flush=True)
     start = time.perf_counter()
     search.fit(X, y, **fit_params)
-    n_fits = len(search.cv_results_["params"]) * search.n_splits_
-    print(f"{n_fits:4} fits in {time.perf_counter() - start:4.1f} s", file=sys.stderr)
+    print(f" {time.perf_counter() - start:.1f} s", file=sys.stderr)
     return search
 
 
-def table(rows):
+def score_and_dot(estimator, X, y):
+    """Accuracy; a dot on the screen says that a fit is done."""
+    print(".", end="", file=sys.stderr, flush=True)
+    return estimator.score(X, y)
+
+
+def table(tuned, accuracy):
     """The results as aligned text."""
     cells = [("method", "accuracy", "fit (s)", "best parameters")]
-    for name, search, accuracy in rows:
+    for name, search in tuned.items():
         best = ", ".join(f"{key.split('__')[-1]}={value}" for key, value in sorted(search.best_params_.items()))
-        cells.append((name, f"{accuracy:.3f}", f"{search.refit_time_:.2f}", best))
+        cells.append((name, f"{accuracy[name]:.3f}", f"{search.refit_time_:.2f}", best))
     lines = [f"{a:<20}{b:>8}{c:>9}   {d}" for a, b, c, d in cells]
     lines.insert(1, "-" * max(map(len, lines)))
     return "\n".join(lines)
 
 
-def draw(X_label, y_label, X_test, y_test, path):
-    """Held-out digits 4, 7 and 9 in two dimensions, by PCA and by DDML."""
+def draw(tuned, accuracy, X_label, X_test, y_label, y_test):
+    """The figure: the methods, the two domains before and after adaptation, and which digits are near to which."""
     matplotlib.use("Agg")
-    learned, shown = np.isin(y_label, list(STYLES)), np.isin(y_test, list(STYLES))
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
-    ddml = DDML(n_components=2, normalize=False, random_state=0)  # of unit norm, all would lie on a circle
-    for axis, metric in zip(axes, (PCA(2), ddml)):
-        embedding = Pipeline([("scale", StandardScaler()), ("metric", metric)])
-        Z_label = embedding.fit_transform(X_label[learned], y_label[learned])
-        Z = embedding.transform(X_test[shown])
-        accuracy = KNeighborsClassifier().fit(Z_label, y_label[learned]).score(Z, y_test[shown])
-        for digit, (color, marker) in STYLES.items():
-            axis.scatter(*Z[y_test[shown] == digit].T, s=30, c=color, marker=marker, alpha=0.7, label=str(digit))
-        axis.set(xticks=[], yticks=[], title=f"{type(metric).__name__}: 5-NN accuracy {accuracy:.2f}")
-        axis.set_aspect("equal", "datalim")
-    figure.legend(*axis.get_legend_handles_labels(), title="digit", loc="outside right center")
-    figure.suptitle("Held-out digits 4, 7 and 9 in two dimensions")
-    path.parent.mkdir(exist_ok=True)
-    figure.savefig(path, dpi=150)
+    plt.style.use("tableau-colorblind10")
+    figure = plt.figure(figsize=(15, 8), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.2])
+    left, right = bottom.subfigures(1, 2)
+
+    top.suptitle("Held-out digits, placed by t-SNE of each embedding, and the accuracy of nearest neighbours")
+    for axis, name in zip(top.subplots(1, len(METHODS)), METHODS):
+        mark_digits(axis, TSNE(random_state=0).fit_transform(embed(tuned[name], X_test)), y_test)
+        axis.set_title(f"{name}: {accuracy[name]:.3f}")
+
+    left.suptitle("Labelled digits (blue) and held-out ones in another light (orange), principal components")
+    for axis, name in zip(left.subplots(1, 2), [f"{name}, other light" for name in ADAPTING]):
+        Z_label, Z_test = embed(tuned[name], X_label), embed(tuned[name], lit(X_test))
+        plane = PCA(2).fit(np.vstack([Z_label, Z_test]))
+        mark_digits(axis, plane.transform(Z_label), y_label, "#0072B2")
+        mark_digits(axis, plane.transform(Z_test), y_test, "#D55E00")
+        axis.set_title(f"{name}: {accuracy[name]:.3f}")
+
+    right.suptitle("Ten digits (black) and their neighbours number 1, 5, 10, ... 50; framed: another digit")
+    for axis, name in zip(right.subplots(1, 2), ["raw", "DDML"]):
+        draw_neighbors(axis, embed(tuned[name], X_test), X_test, y_test)
+        axis.set_title(name)
+    FIGURE.parent.mkdir(exist_ok=True)
+    figure.savefig(FIGURE, dpi=150)
+
+
+def embed(search, X):
+    """Points in the tuned metric."""
+    return search.best_estimator_[:-1].transform(X)
+
+
+def mark_digits(axis, points, y, color=None):
+    """Write each digit at its point."""
+    for digit in range(10):
+        axis.scatter(*points[y == digit].T, s=25, marker=f"${digit}$", linewidths=0.3, color=color)
+    axis.set(xticks=[], yticks=[])
+
+
+def draw_neighbors(axis, Z, X, y):
+    """Draw a row of images for the first of each digit, and some of its neighbours."""
+    queries = [np.flatnonzero(y == digit)[0] for digit in range(10)]
+    neighbors = NearestNeighbors().fit(Z).kneighbors(n_neighbors=50, return_distance=False)[queries]
+    rows = np.c_[queries, neighbors[:, [0, *range(4, 50, 5)]]]
+    tiles = np.pad(X[rows].reshape(*rows.shape, 8, 8), ((0, 0), (0, 0), (1, 1), (1, 1)))
+    tiles[:, 0] = 16 - tiles[:, 0]
+    axis.imshow(tiles.transpose(0, 2, 1, 3).reshape(10 * len(rows), -1), cmap="gray_r")
+    for i, j in np.argwhere(y[rows] != y[queries][:, None]):
+        axis.add_patch(plt.Rectangle((10 * j, 10 * i), 9, 9, fill=False, color="#D55E00", lw=1.5))
+    axis.set(xticks=[], yticks=[])
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils.random import sample_without_replacement
 
+from metricnets._groups import sorted_by_class
 from metricnets._neighbors import neighborhoods
 from metricnets.exceptions import warn
 
@@ -24,7 +25,7 @@ def positive_pairs(codes: np.ndarray, n_pairs: int, rng: np.random.RandomState) 
     pairs : ndarray of int of shape (min(n_pairs, n_possible), 2)
         Indices of the samples.
     """
-    rows, ends = _sorted_by_class(codes)
+    rows, ends = sorted_by_class(codes)
     return _draw(rows, np.arange(len(rows)) + 1, ends, n_pairs, rng)
 
 
@@ -45,15 +46,8 @@ def negative_pairs(codes: np.ndarray, n_pairs: int, rng: np.random.RandomState) 
     pairs : ndarray of int of shape (min(n_pairs, n_possible), 2)
         Indices of the samples.
     """
-    rows, ends = _sorted_by_class(codes)
+    rows, ends = sorted_by_class(codes)
     return _draw(rows, ends, np.full(len(rows), len(rows)), n_pairs, rng)
-
-
-def _sorted_by_class(codes):
-    """The rows of known class, sorted by class, and for each the end of its class in this order."""
-    rows = np.flatnonzero(codes >= 0)
-    rows = rows[np.argsort(codes[rows], kind="stable")]
-    return rows, np.searchsorted(codes[rows], codes[rows], side="right")
 
 
 def _draw(rows, first, last, n_pairs, rng):
@@ -94,7 +88,7 @@ def random_triplets(codes: np.ndarray, n_triplets: int, rng: np.random.RandomSta
     triplets : ndarray of int of shape (n_triplets, 3)
         Indices of the samples.
     """
-    rows, ends = _sorted_by_class(codes)
+    rows, ends = sorted_by_class(codes)
     starts = np.searchsorted(codes[rows], codes[rows])
     sizes = ends - starts
     a = np.flatnonzero(sizes > 1)

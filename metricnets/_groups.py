@@ -1,9 +1,11 @@
-"""Means of groups of rows."""
+"""Groups of rows: their means, and rows in the order of their classes."""
 
 import numpy as np
 
 
-def group_means(X: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def group_means(
+    X: np.ndarray, groups: np.ndarray, weights: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Compute the mean of each group of rows of X.
 
     Parameters
@@ -11,6 +13,8 @@ def group_means(X: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarr
     X : ndarray of shape (n, d)
         With one row at least.
     groups : ndarray of shape (n,)
+    weights : ndarray of shape (n,) or None
+        Positive.
 
     Returns
     -------
@@ -18,9 +22,19 @@ def group_means(X: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarr
         The groups, sorted.
     number : ndarray of int of shape (n,)
         Index of the group of each row.
-    sizes : ndarray of int of shape (n_groups,)
+    sizes : ndarray of shape (n_groups,)
+        Number of rows of each group, or the sum of their weights.
     means : ndarray of shape (n_groups, d)
     """
     names, number, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    order = np.argsort(number, kind="stable")
-    return names, number, sizes, np.add.reduceat(X[order], np.cumsum(sizes) - sizes) / sizes[:, None]
+    order, starts = np.argsort(number, kind="stable"), np.cumsum(sizes) - sizes
+    if weights is not None:
+        X, sizes = X * weights[:, None], np.bincount(number, weights)
+    return names, number, sizes, np.add.reduceat(X[order], starts) / sizes[:, None]
+
+
+def sorted_by_class(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of known class, sorted by class, and for each the end of its class in this order."""
+    rows = np.flatnonzero(codes >= 0)
+    rows = rows[np.argsort(codes[rows], kind="stable")]
+    return rows, np.searchsorted(codes[rows], codes[rows], side="right")

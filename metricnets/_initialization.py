@@ -2,16 +2,20 @@
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import LinAlgError, eigvalsh
+from scipy.linalg import LinAlgError, eigvalsh, svd
 from scipy.sparse import issparse
+from scipy.sparse.linalg import LinearOperator, svds
 from sklearn.covariance import ledoit_wolf
 from sklearn.datasets import make_spd_matrix
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.utils.extmath import svd_flip
 from sklearn.utils.validation import check_array
 
+from metricnets._class_scatter import class_means, covariance, weighted_discriminants
 from metricnets._linalg import centered, discriminants, inverse_root, standardized
 from metricnets._params import random_state_of
+from metricnets._weights import mean_of
 from metricnets.exceptions import NonPSDError, warn
 
 PLENTY = 2  # degrees of freedom for each feature that the inverse of a covariance needs
@@ -103,12 +107,12 @@ def _inverse_covariance(X, name, definite):
     return W @ W.T
 
 
-def warn_if_few(X: np.ndarray, n_free: int, covariance: str, remedy: str) -> None:
+def warn_if_few(X: np.ndarray, n_free: float, covariance: str, remedy: str) -> None:
     """Warn if ``n_free`` degrees of freedom are too few to invert a covariance of the features of X."""
     d = np.count_nonzero(np.ptp(X, axis=0))
     if d > 1 and n_free < PLENTY * d:
         warn(
-            f"the {covariance} has {n_free} degrees of freedom for {d} features, fewer than {PLENTY} for each; its "
+            f"the {covariance} has {n_free:g} degrees of freedom for {d} features, fewer than {PLENTY} for each; its "
             f"inverse inflates directions in which the few samples happen to vary little. {remedy}"
         )
 
@@ -119,6 +123,7 @@ def initial_components(
     X: np.ndarray,
     codes: np.ndarray | None,
     random_state: int | np.random.RandomState | None,
+    weights: np.ndarray | None = None,
 ) -> np.ndarray:
     """Compute a linear map L from its name, or check a given one.
 
@@ -134,6 +139,8 @@ def initial_components(
         Classes; None if there are none.
     random_state : int, RandomState or None
         Seed of 'random'.
+    weights : ndarray of shape (n,) or None
+        How often each row counts for 'lda' and 'pca'.
 
     Returns
     -------
@@ -161,12 +168,14 @@ def initial_components(
                 f"init='lda' needs n_components below the number of classes, and more samples than classes; "
                 f"n_components is {k}, for {n_classes} classes in {n} samples. Use init='pca' or lower n_components."
             )
-        return _discriminants(X, codes, k)
+        return _discriminants(X, codes, weights, k)
     if init == "pca":
         if k > min(n, d):
             raise ValueError(f"init='pca' has at most {min(n, d)} components here; n_components is {k}.")
         if (X.max(axis=0) - X.min(axis=0)).max() == 0:
             return np.eye(k, d)
+        if weights is not None:
+            return _principal(X, weights, k)
         if issparse(X) and k < min(n, d):
             return PCA(k, svd_solver="arpack", random_state=0).fit(X).components_
         return PCA(k, svd_solver="full").fit(X.toarray() if issparse(X) else X).components_
@@ -183,12 +192,33 @@ def _given(init, n_components, d):
     return L
 
 
-def _discriminants(X, codes, k):
+def _principal(X, weights, k):
+    """The k leading principal components of weighted rows."""
+    roots, mean = np.sqrt(weights), mean_of(X, weights)
+    if not issparse(X) or k == min(X.shape):
+        Z = (X.toarray() if issparse(X) else X) - mean
+        return svd_flip(*svd(roots[:, None] * Z, full_matrices=False)[::2], u_based_decision=False)[1][:k]
+    deviations = LinearOperator(
+        X.shape,
+        matvec=lambda v: roots * (X @ v.ravel() - mean @ v.ravel()),
+        rmatvec=lambda u: X.T @ (roots * u.ravel()) - (roots @ u.ravel()) * mean,
+        dtype=float,
+    )
+    U, _, V = svds(deviations, k, v0=np.random.RandomState(0).uniform(-1, 1, min(X.shape)))
+    return svd_flip(U, V[::-1], u_based_decision=False)[1]
+
+
+def _discriminants(X, codes, weights, k):
     """The k leading discriminants, completed by rows of the identity if there are fewer."""
     if not any(np.ptp(X[codes == code], axis=0).any() for code in np.unique(codes)):
         return np.eye(k, X.shape[1])
-    sizes = np.bincount(codes)
-    if len(X) - len(sizes) >= PLENTY * X.shape[1]:
+    sizes = np.bincount(codes, weights)
+    if weights is not None and sizes.sum() - len(sizes) >= PLENTY * X.shape[1]:
+        found = weighted_discriminants(X, codes, weights).T[:k]
+    elif weights is not None:
+        means, _ = class_means(X, codes, weights)
+        found = discriminants(covariance(X - means[codes], weights, "auto"), means, sizes / sizes.sum())[:k]
+    elif len(X) - len(sizes) >= PLENTY * X.shape[1]:
         found = LinearDiscriminantAnalysis().fit(X, codes).scalings_.T[:k]  # (at most k, d)
     else:  # the unshrunk scatter within classes would be worse than no start
         means = np.stack([X[codes == code].mean(axis=0) for code in range(len(sizes))])

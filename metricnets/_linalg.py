@@ -8,21 +8,25 @@ from sklearn.utils.sparsefuncs import inplace_column_scale, mean_variance_axis
 COLLINEAR = 1e-11  # smallest variance, with columns of variance one, that is not rounding even in single precision
 
 
-def standardized(X: np.ndarray | spmatrix) -> tuple[np.ndarray | spmatrix, np.ndarray]:
-    """Standardise columns; return them and their standard deviations.
+def standardized(
+    X: np.ndarray | spmatrix, weights: np.ndarray | None = None
+) -> tuple[np.ndarray | spmatrix, np.ndarray]:
+    """Standardise columns of rows, which may be weighted; return them and their standard deviations.
 
     Constant columns become 0, with a standard deviation of 1.  Sparse columns keep their mean, so that zeros stay
     zeros.
     """
     if issparse(X):
-        scale = np.sqrt(mean_variance_axis(X, axis=0)[1])
+        scale = np.sqrt(mean_variance_axis(X, axis=0, weights=weights)[1])
         constant = scale <= 1e-7 * abs(X).max(axis=0).toarray().ravel()  # up to rounding
         scale[constant] = 1
         X = X.copy()
         inplace_column_scale(X, np.where(constant, 0, 1 / scale))
         return X, scale
     X = centered(X)
-    scale = X.std(axis=0)
+    if weights is not None:
+        X = X - weights @ X / weights.sum()
+    scale = X.std(axis=0) if weights is None else np.sqrt(weights @ X**2 / weights.sum())
     scale[scale == 0] = 1
     return X / scale, scale
 

@@ -9,6 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 from metricnets._linalg import middle, shifted
 from metricnets._runtime import one_openmp_thread
 
+LIGHT = 4  # neighbours of small weights that may count instead of one of weight 1
 SMALL = 64  # rows of a class up to which it gets no search of its own
 
 
@@ -45,6 +46,29 @@ def nearest_within(X: np.ndarray, codes: np.ndarray, k: int) -> np.ndarray:
             np.fill_diagonal(d, np.inf)
             found[own, :n_near] = own[np.argsort(d, axis=1, kind="stable")[:, :n_near]]
     return found
+
+
+def counted_within(X: np.ndarray, codes: np.ndarray, k: int, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Nearest rows of the same class up to a total weight of k, a weight counting as copies of a row.
+
+    The nearest neighbours of a row of weight w > 1 are its w - 1 copies.
+
+    Returns
+    -------
+    found : ndarray of int of shape (n, n_near)
+        The row itself stands for its copies, and replaces missing ones.
+    counts : ndarray of shape (n, n_near)
+        How much of the weight of each counts; 0 for missing ones.  Rows of less weight than 1 / `LIGHT` have counts
+        that sum to less than k.
+    """
+    enough = [np.searchsorted(np.cumsum(np.sort(weights[codes == code])), k) + 1 for code in np.unique(codes)]
+    n_near = min(max(enough), int(np.unique(codes, return_counts=True)[1].max()) - 1, LIGHT * k)
+    found = np.column_stack([np.arange(len(X)), nearest_within(X, codes, n_near)])
+    counts = np.where(found == np.arange(len(X))[:, None], 0, weights[found])
+    counts[:, 0] = np.maximum(weights - 1, 0)
+    counts = np.clip(k - (np.cumsum(counts, axis=1) - counts), 0, counts)
+    used = counts.any(axis=0)
+    return found[:, used], counts[:, used]
 
 
 def nearest_between(X: np.ndarray, codes: np.ndarray, k: int) -> np.ndarray:

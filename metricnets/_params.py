@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, StrOptions
 
+from metricnets._callbacks import fit_as_task, is_task
 from metricnets._documentation import document, documentation_url
 from metricnets._pickles import Versioned
 from metricnets._runtime import one_blas_thread
@@ -173,7 +174,7 @@ def _with_hint(estimator, error):
 
 
 def fitting(fit: Fit) -> Fit:
-    """Decorate ``fit``: check the parameters first, and leave the estimator unchanged if it fails.
+    """Decorate ``fit``: check the parameters first, call callbacks, and leave the estimator unchanged if it fails.
 
     NumPy works in one thread during the fit; see `metricnets._runtime.one_blas_thread`.
     """
@@ -182,7 +183,7 @@ def fitting(fit: Fit) -> Fit:
     @functools.wraps(fit)
     def wrapper(self, *args, **kwargs):
         try:
-            signature.bind(self, *args, **kwargs)
+            bound = signature.bind(self, *args, **kwargs)
         except TypeError as error:  # Python would name the class that defines fit, which may be private
             raise TypeError(f"{type(self).__name__}.fit() {error}") from None
         try:
@@ -192,7 +193,7 @@ def fitting(fit: Fit) -> Fit:
         before = vars(self).copy()
         try:
             with one_blas_thread:
-                return fit(self, *args, **kwargs)
+                return fit_as_task(self, fit, bound) if is_task(self) else fit(self, *args, **kwargs)
         except BaseException as error:
             if not isinstance(error, FitInterrupted) or error.estimator is not self:
                 vars(self).clear()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Real
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -225,15 +224,3 @@ def check_pair_labels(y: ArrayLike | None, n_pairs: int) -> tuple[np.ndarray, np
     if y.dtype.kind not in "biuf" or classes.tolist() not in ([-1, 1], [0, 1]):
         raise ValueError(f"y should hold +1 and -1, or 1 and 0, both of them; it holds {classes[:5].tolist()}.")
     return np.where(y == classes[1], 1, -1), classes
-
-
-def check_weights(weights: Any, n_tuples: int) -> np.ndarray | None:
-    """Validate weights of tuples: None, or non-negative and not all 0; return a new array."""
-    if weights is None:
-        return None
-    weights = column_or_1d(weights).astype(float)
-    if len(weights) != n_tuples:
-        raise ValueError(f"there are {n_tuples} tuples and {len(weights)} weights.")
-    if not np.isfinite(weights).all() or weights.min() < 0 or weights.max() == 0:
-        raise ValueError(f"weights should be finite, non-negative and not all 0; got {weights[:5]}...")
-    return weights

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from metricnets._arrays import checked_array, checked_column
+from metricnets._weights import check_weights, mean_of
 
 STRATEGIES = ("accuracy", "f_beta", "max_tpr", "max_tnr")
 SLACK = 16  # scores that differ by less than this many times their precision count as equal
@@ -43,6 +44,7 @@ def threshold(
     strategy: str = "accuracy",
     min_rate: float | None = None,
     beta: float = 1.0,
+    sample_weight: ArrayLike | None = None,
 ) -> float:
     """Find the threshold of scores that separates similar from dissimilar pairs best.
 
@@ -67,6 +69,8 @@ def threshold(
         Lower bound of the other rate for 'max_tpr' and 'max_tnr', which need it.
     beta : float >= 0, default=1.0
         Weight of recall relative to precision for 'f_beta'; 0 means precision alone.
+    sample_weight : array-like of shape (n,), float or None, default=None
+        Weights of the pairs, non-negative; a pair of weight 0 does not count.  None gives all the same weight.
 
     Returns
     -------
@@ -89,10 +93,13 @@ def threshold(
     y = checked_column(y, "y")
     if scores.shape != y.shape:
         raise ValueError(f"y has shape {y.shape} and scores {scores.shape}; there should be one score for each pair.")
+    weights = check_weights(sample_weight, len(y), of="pairs")
+    if weights is not None:
+        scores, y, weights = scores[weights > 0], y[weights > 0], weights[weights > 0]
     if not np.array_equal(np.unique(y), [-1, 1]):
         raise ValueError(f"y should hold +1 and -1, both of them; it holds {np.unique(y)[:5]}.")
     levels, cuts = _levels(scores)
-    return float(cuts[_best_level(levels, y, len(cuts) - 1, strategy, min_rate, beta)])
+    return float(cuts[_best_level(levels, y, weights, len(cuts) - 1, strategy, min_rate, beta)])
 
 
 def _levels(scores):
@@ -121,17 +128,18 @@ def _levels(scores):
     return np.r_[0, np.cumsum(apart)][places.ravel()], np.r_[first, halfway, last]
 
 
-def _best_level(levels, y, n_levels, strategy, min_rate, beta):
+def _best_level(levels, y, weights, n_levels, strategy, min_rate, beta):
     """The smallest level that is accepted as similar; ``n_levels`` accepts none."""
     if strategy == "f_beta":
-        precision, recall, found = precision_recall_curve(y, levels)
+        precision, recall, found = precision_recall_curve(y, levels, sample_weight=weights)
         denominator = np.maximum(beta**2 * precision + recall, np.finfo(float).tiny)
         return int(found[np.argmax((precision * recall / denominator)[:-1])])
     rate = min_rate if strategy in ("max_tpr", "max_tnr") else 0.0
-    fpr, tpr, found = roc_curve(y, levels, drop_intermediate=False)
+    fpr, tpr, found = roc_curve(y, levels, sample_weight=weights, drop_intermediate=False)
     found[0] = n_levels  # scikit-learn says inf
+    similar, dissimilar = mean_of(y == 1, weights), mean_of(y == -1, weights)
     gain, allowed = {
-        "accuracy": (tpr * np.mean(y == 1) - fpr * np.mean(y == -1), fpr >= 0),
+        "accuracy": (tpr * similar - fpr * dissimilar, fpr >= 0),
         "max_tpr": (tpr, 1 - fpr >= rate - 1e-12),  # 1 - 0.9 is a little less than 0.1
         "max_tnr": (1 - fpr, tpr >= rate),
     }[strategy]

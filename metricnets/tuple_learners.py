@@ -137,6 +137,7 @@ class PairsMixin(TuplesMixin):
         strategy: str = "accuracy",
         min_rate: float | None = None,
         beta: float = 1.0,
+        sample_weight: ArrayLike | None = None,
     ) -> Self:
         """Choose ``threshold_`` on validation pairs.
 
@@ -148,6 +149,8 @@ class PairsMixin(TuplesMixin):
             Their labels, in {−1, +1} or {0, 1}.
         strategy, min_rate, beta
             What the threshold maximises, see :func:`metricnets.calibration.threshold`.
+        sample_weight : array-like of shape (n_pairs,), float or None, default=None
+            Weights of the pairs.
 
         Returns
         -------
@@ -162,7 +165,8 @@ class PairsMixin(TuplesMixin):
         calibration.check_strategy(strategy, min_rate, beta)
         scores = self.decision_function(pairs_valid)
         signs, _ = check_pair_labels(y_valid, len(scores))
-        self.threshold_ = -calibration.threshold(scores, signs, strategy=strategy, min_rate=min_rate, beta=beta)
+        options = {"strategy": strategy, "min_rate": min_rate, "beta": beta, "sample_weight": sample_weight}
+        self.threshold_ = -calibration.threshold(scores, signs, **options)
         return self
 
 

@@ -7,7 +7,7 @@ import importlib.util
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
 import metricnets
 from metricnets.base import MetricMixin
@@ -91,3 +91,27 @@ SPOILS = {
     "one column": lambda X: X[:, :1],
     "few rows, many columns": lambda X: np.hstack([X, X[::-1], X**2])[:6],
 }
+
+# scikit-learn's check that integer weights do what repeating samples does
+NEIGHBORS = "the neighbours of a repeated sample would be its copies; weights multiply the tuples that neighbours form"
+NOT_UNIQUE = "the metric is not unique with more features than samples; tests/linear/test_weight*.py have the law"
+DRAWN = "tuples are drawn at random; tests/linear/test_weights.py has the law without draws where there is one"
+REPEATED = "check_sample_weight_equivalence_on_dense_data"
+# estimator name -> {check name: reason}
+EXPECTED_FAILURES = {
+    **{key: {REPEATED: NOT_UNIQUE} for key in ["LFDA", "LMNN"]},
+    **{key: {REPEATED: NEIGHBORS} for key in ["RAML", "DoubletSVM_Supervised", "SCML_Supervised"]},
+    **{f"{name}_Supervised": {REPEATED: DRAWN} for name in ("DMLEig", "LDML", "LSML", "RCA")},
+}
+# For this check: nothing is drawn at random, and nothing is the root of a singular matrix
+EXACT = {
+    **{key: {"n_components": 5} for key in ["Covariance", "KISSME_Supervised"]},
+    **{key: {"n_constraints": 1000} for key in ["GMML_Supervised", "MMC_Supervised", "SDML_Supervised"]},
+    "ITML_Supervised": {"n_constraints": 1000, "tol": 1e-9},
+}
+
+
+def exact(estimator, check):
+    """The estimator with parameters for a check of scikit-learn that asks for exact results."""
+    params = EXACT.get(type(estimator).__name__, {}) if check.func.__name__ == REPEATED else {}
+    return clone(estimator).set_params(**params)

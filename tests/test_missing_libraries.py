@@ -61,6 +61,13 @@ def test_a_bar_needs_tqdm_and_says_so(monkeypatch):
         quick("NCA", verbose=True).fit(*training_data("NCA"))
 
 
+def test_callbacks_need_a_newer_scikit_learn_and_say_so(without):
+    package = without("sklearn.callback")
+    learner = package.NCA(max_iter=2, tol=1.0).fit(*training_data("NCA"))
+    with pytest.raises(AttributeError, match=r"^set_callbacks needs scikit-learn 1\.9 or newer, and this is"):
+        learner.set_callbacks()
+
+
 def test_another_missing_module_is_no_missing_library():
     with pytest.raises(ModuleNotFoundError, match="^No module named 'metricnets.nonsense'"):
         needed("metricnets.nonsense", "LDA")

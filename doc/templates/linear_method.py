@@ -1,14 +1,15 @@
 """Template of a linear method: parameters, a hook, and the mathematics in functions of arrays.
 
 Copy the file to ``metricnets/linear/_name.py``.  A method that learns from points is one class on
-``LinearMetric`` with the hook ``_solve_points(X, y)``; see ``metricnets/linear/_covariance.py``.
+``LinearMetric`` with the hook ``_solve_points(X, y, weights)``; see ``metricnets/linear/_covariance.py``.
 """
 
 import numpy as np
 
 from metricnets._linalg import components_from_metric, inverse_root
 from metricnets._params import NonNegative, Parametrized
-from metricnets.linear._pairwise.differences import pair_differences
+from metricnets._weights import rows_of
+from metricnets.linear._pairwise.differences import pair_differences, scatter
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
 
@@ -23,8 +24,8 @@ class _BasePairWhitening(Parametrized):
 
     ridge: NonNegative = 1e-3
 
-    def _solve_tuples(self, X, pairs, y):
-        M = whitening(pair_differences(X, pairs[y > 0]), ridge=self.ridge)
+    def _solve_tuples(self, X, pairs, y, weights):
+        M = whitening(pair_differences(X, pairs[y > 0]), rows_of(weights, y > 0), ridge=self.ridge)
         return components_from_metric(M, self.n_components)
 
 
@@ -64,19 +65,21 @@ class PairWhitening_Supervised(_BasePairWhitening, PairsFromLabels):  # noqa: N8
     """
 
 
-def whitening(differences: np.ndarray, *, ridge: float) -> np.ndarray:
+def whitening(differences: np.ndarray, weights: np.ndarray | None, *, ridge: float) -> np.ndarray:
     """Return the pseudo-inverse M of the second moment matrix of the differences plus a ridge.
 
     Parameters
     ----------
     differences : ndarray of shape (m, d)
+    weights : ndarray of shape (m,) or None
+        How often each pair counts.
     ridge : float
 
     Returns
     -------
     M : ndarray of shape (d, d)
     """
-    moments = differences.T @ differences / len(differences)  # (d, d)
+    moments = scatter(differences, weights)  # (d, d)
     d = len(moments)
     W = inverse_root(moments + ridge * np.trace(moments) / d * np.eye(d))  # (d, rank)
     return W @ W.T

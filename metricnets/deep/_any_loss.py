@@ -4,6 +4,7 @@ import copy
 from functools import partial
 from typing import Annotated
 
+import numpy as np
 import torch
 from sklearn.utils import column_or_1d
 from torch import nn
@@ -140,6 +141,13 @@ class AnyLoss(Supervised):
                 "set relation='same_class' if they are classes."
             )
 
+    def _check_validation(self, labels, labels_val):
+        if is_module(resolved(self.loss)) and not np.isin(labels_val[labels_val >= 0], labels).all():
+            raise ValueError(
+                f"y_val has classes that are not in y, for which loss={self.loss!r} has no parameters; leave them out, "
+                "or choose a loss of (z, r)."
+            )
+
     def _check_of_pairs(self):
         """With sampler='pairs' each sample of a batch is in one pair."""
         if not callable(self.loss) and self.loss not in OF_PAIRS:
@@ -202,8 +210,8 @@ class AnyLoss(Supervised):
         with naming("loss", self.loss):
             return self.loss(z, r, **(self.loss_params or {}))
 
-    def _finish(self, problem, trained):
-        super()._finish(problem, trained)
+    def _keep(self, problem, trained):
+        super()._keep(problem, trained)
         for name in ("loss_", "classes_"):  # of an earlier fit
             vars(self).pop(name, None)
         parts = [part for each in trained.criteria if isinstance(each, nn.Module) for part in each.modules()]

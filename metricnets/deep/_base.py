@@ -8,6 +8,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
+from metricnets._callbacks import CallbackSupport
 from metricnets._params import (
     Array,
     Count,
@@ -24,6 +25,7 @@ from metricnets._params import (
 )
 from metricnets._tuples import FLOATS, points_of
 from metricnets.base import MetricMixin
+from metricnets.deep._training.callbacks import Passes
 from metricnets.deep._training.data import CHUNK, Part, Plan, Problem, Rows, Trained
 from metricnets.deep._training.embedding import check_trainable, checked_network, embed, takes_double
 from metricnets.deep._training.loop import Options, train
@@ -39,7 +41,7 @@ LOSS_LR = 10
 FEEDS_LOSS = {"loss", "miner", "sampler", "relation"}  # parameters that may leave nothing to learn from
 
 
-class DeepMetric(MetricMixin, Parametrized):
+class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
     """Deep metric d(x, x') = ‖f(x) − f(x')‖₂, where f is a neural network.
 
     It contains everything about training.  The ``fit`` of a subclass prepares a `Problem`, trains, and finishes; its
@@ -64,10 +66,10 @@ class DeepMetric(MetricMixin, Parametrized):
     batch_size : int >= 1, default=128
         Approximate number of samples in a batch.  With ``module``, also the number of points embedded at a time.
     early_stopping : bool, default=False
-        Whether to hold back a part of the samples, stop when the loss on it does not improve, and
-        keep the weights of the best epoch.
+        Whether to hold back a part of the samples, or to use the validation data given to ``fit``, stop when the loss
+        on them does not improve, and keep the weights of the best epoch.
     validation_fraction : float in (0, 1), default=0.1
-        Fraction of the samples to hold back for early stopping.
+        Fraction of the samples to hold back for early stopping, if ``fit`` is given no validation data.
     n_iter_no_change : int >= 1, default=10
         Number of epochs without improvement after which training stops early.
     callbacks : list or None, default=None
@@ -78,7 +80,7 @@ class DeepMetric(MetricMixin, Parametrized):
         Seed of the initial weights, batches and dropout.  Pass an int for reproducible results across
         multiple calls.  Global random generators are left unchanged.
     verbose : int, default=0
-        1 shows a progress bar with the loss; 2 also prints the loss of each epoch.
+        1 shows a progress bar for each network, with the loss and the time left; 2 also prints the loss of each epoch.
 
     Attributes
     ----------
@@ -146,7 +148,7 @@ class DeepMetric(MetricMixin, Parametrized):
         X = np.asarray(X) if isinstance(X, list | tuple) else X  # of float64: values may be too large for the first
         return validate_data(self, X, y, dtype=dtype, allow_nd=True, multi_output=True, ensure_min_samples=2)
 
-    def _prepare(self, X, targets, strata=None, weights=None):
+    def _prepare(self, X, targets, strata=None, weights=None, n_train=None):
         """Prepare the `Problem` of learning from these points and targets.
 
         Parameters
@@ -157,13 +159,17 @@ class DeepMetric(MetricMixin, Parametrized):
             Classes by which the part held back is stratified.
         weights : ndarray of shape (n,) or None
             Number of occurrences of each point.
+        n_train : int or None
+            Number of the rows before the validation data of the user; None to hold back some of them.
         """
         plan, seed = self._plan(), self._seed()
-        kept, held_back = self._split(len(targets.labels), strata, seed)
+        n = len(targets.labels)
+        kept, held_back = np.split(np.arange(n), [n_train]) if n_train else self._split(n, strata, seed)
         self._rows_at_once = CHUNK if plan.of_ours else self.batch_size
         self._point_shape, layers = X.shape[1:], []
         if plan.of_ours:
-            standardize = standardization(X, weights)
+            counted = slice(None) if weights is None else weights > 0
+            standardize = standardization(X[counted], None if weights is None else weights[counted])
             with randomness(seed, "cpu", globally=plan.of_others):
                 layers = [standardize, *self._first_layers(X, standardize, targets, kept, seed)]
         X = applied(layers, X) if layers else in_single_precision(X)
@@ -199,16 +205,17 @@ class DeepMetric(MetricMixin, Parametrized):
                 part.sampler = list(part.sampler)  # epochs are compared on the same batches
             try:
                 options = self._options(device, generator, plan.of_others)
-                while len(trained.networks) < plan.n_networks and not trained.interrupted:
-                    self._train_another(trained, rows, parts, options)
+                while len(trained.networks) < plan.n_networks and not (trained.interrupted or trained.stopped):
+                    self._train_another(trained, problem, parts, options)
             except KeyboardInterrupt:  # while a network was built
                 trained.interrupted = True
         if not trained.networks:
             raise KeyboardInterrupt
         return trained
 
-    def _train_another(self, trained, rows, parts, options):
+    def _train_another(self, trained, problem, parts, options):
         """Train one more network; it is kept if at least one epoch was finished."""
+        rows, task = problem.rows, getattr(self, "_fit_task", None)
         network = self._network(rows, options.generator, len(trained.networks))
         if options.of_others:
             network = checked_network(network, rows.X)
@@ -216,7 +223,12 @@ class DeepMetric(MetricMixin, Parametrized):
         criterion = self._criterion(network, parts[0], options.generator)
         if options.of_others:
             check_trainable(network, criterion)
+        n = problem.plan.n_networks
+        options.title = f"network {len(trained.networks) + 1} of {n}" if n > 1 else type(self).__name__
+        if task is not None:
+            options.passes = Passes(task, problem, trained, network, criterion, options.generator)
         history, trained.interrupted, learned = train(exposed, criterion, parts, options)
+        trained.stopped = task is not None and task.stopped
         trained.learned = trained.learned or learned or bool((rows.X[:1] == rows.X).all())
         if history:
             trained.networks.append(network)
@@ -240,17 +252,35 @@ class DeepMetric(MetricMixin, Parametrized):
             of_others=of_others,
         )
 
+    def _max_passes(self):
+        return self.max_epochs * self._plan().n_networks
+
+    def _take(self, found, task):
+        self._keep(*found)
+
     @torch.no_grad()
-    def _finish(self, problem, trained):
+    def _keep(self, problem, trained):
         """Set ``module_``, which takes points as the user gives them, and ``history_``."""
         X, of_ours, self.history_ = problem.rows.X, problem.plan.of_ours, trained.history
         self.module_ = without_generators(self._joined(trained.networks, X).eval())
+        self._n_features_out = self.module_(X[:2]).shape[1]
+        self._in_double = of_ours or takes_double(self.module_, X[:2])
+        if of_ours:
+            standardize, *others = problem.layers
+            if self._linear:  # then the origin does not matter
+                standardize = Standardize(0.0, 0.0, standardize.scale)
+            self.module_ = nn.Sequential(standardize, *others, self.module_).eval()
+
+    @torch.no_grad()
+    def _finish(self, problem, trained):
+        """Keep what was learned; ValueError if it is not finite, and a warning if it is useless."""
+        self._keep(problem, trained)
+        X, network = problem.rows.X, self.module_[-1] if problem.plan.of_ours else self.module_
         n_rows = min(256, self._rows_at_once)
         some = X[:: max(1, len(X) // n_rows)][:n_rows]  # not the first ones, which may be of one class
-        z = self.module_(some)
+        z = network(some)
         if not torch.isfinite(z).all():
             raise ValueError(f"embeddings are no longer finite numbers after training; lower lr (lr={self.lr}).")
-        self._n_features_out = z.shape[1]
         if collapsed(z, some):
             warn(
                 f"embeddings have collapsed: their mean distance is {mean_distance(z):.1e}. Lower lr (lr={self.lr}), "
@@ -261,12 +291,6 @@ class DeepMetric(MetricMixin, Parametrized):
                 "nothing was learned, as the loss had no gradient in any batch. Check what leaves out pairs, such as "
                 "miner=, sampler= or relation=, and whether all pairs have the margin of the loss from the start."
             )
-        self._in_double = of_ours or takes_double(self.module_, X[:2])
-        if of_ours:
-            standardize, *others = problem.layers
-            if self._linear:  # then the origin does not matter
-                standardize = Standardize(0.0, 0.0, standardize.scale)
-            self.module_ = nn.Sequential(standardize, *others, self.module_).eval()
 
     def _interruption(self, problem, trained, n_rounds=1):
         """The error that says how many epochs were finished, and are kept, when the user interrupted training."""

@@ -253,7 +253,7 @@ class DTML(NetworkMetric):
                 earlier, trained = trained, self._train(problem)
                 history = [{**record, "round": r} for record in trained.history]
                 trained.history = history if earlier is None else earlier.history + history
-                if trained.interrupted:
+                if trained.interrupted or trained.stopped:
                     break
         except KeyboardInterrupt:
             if trained is None:
@@ -267,6 +267,10 @@ class DTML(NetworkMetric):
     def _round_embedding(self, problem, trained):
         options = {"n_rows": self.batch_size, "in_double": False, "device": self._device()}
         return embed(self._joined(trained.networks, problem.rows.X), problem.rows.X.numpy(), **options)
+
+    def _max_passes(self):
+        n_rounds = 0 if self.init == "jda" and self.module is None else self.n_rounds
+        return super()._max_passes() * (n_rounds + 1)
 
     def _check_bounded(self):
         if self.deep_supervision and (self.module is not None or not self.hidden):

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from metricnets import calibration
-from metricnets._params import Array, Flag, MaybeSource, NonNegative, fitting
+from metricnets._params import Array, Flag, MaybeArray, MaybeSource, NonNegative, fitting
 from metricnets._tuples import check_pair_labels, points_and_members
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.data import CHUNK, Targets, tensor_of
@@ -14,6 +14,7 @@ from metricnets.deep._training.initialization import principal_start
 from metricnets.deep._training.pairs import Pairs
 from metricnets.deep._training.runtime import defaults
 from metricnets.deep._training.similarity import OfPairs
+from metricnets.deep._training.validation import check_validation, followed_by
 from metricnets.samplers import Shuffled
 from metricnets.tuple_learners import PairsMixin
 
@@ -65,7 +66,15 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
 
     @fitting
     @defaults()
-    def fit(self, pairs: Array, y: Array, calibration_params: dict[str, Any] | None = None) -> Self:
+    def fit(
+        self,
+        pairs: Array,
+        y: Array,
+        calibration_params: dict[str, Any] | None = None,
+        *,
+        pairs_val: MaybeArray = None,
+        y_val: MaybeArray = None,
+    ) -> Self:
         """Learn the metric from pairs, then calibrate ``threshold_``.
 
         With early stopping the threshold is calibrated on the pairs held back, otherwise on all pairs, with jitter
@@ -79,6 +88,8 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
             +1 or True for similar pairs, −1, 0 or False for dissimilar pairs.
         calibration_params : dict or None, default=None
             Keyword arguments of ``calibrate_threshold``.
+        pairs_val, y_val : array-like or None, default=None
+            Validation data for ``early_stopping``, as ``pairs`` and y; None holds back a part of the pairs.
 
         Returns
         -------
@@ -93,12 +104,13 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
             If the user interrupts training after the first epoch.  The learner is fitted.
         """
         calibration_params = calibration.check_params(calibration_params)
-        pairs = np.asarray(pairs)
+        n = len(pairs) if check_validation(pairs_val, y_val, self.early_stopping, "pairs_val") else None
+        pairs, y = followed_by(np.asarray(pairs), pairs_val, "pairs_val"), followed_by(y, y_val, "y_val")
         X, members = points_and_members(pairs, 2, self.preprocessor, self._for_points(y))
         y, self.classes_ = check_pair_labels(y, len(members))
         self.n_features_in_ = X.shape[1]
-        weights = np.bincount(members.ravel(), minlength=len(X))
-        problem = self._prepare(X, Targets(tensor_of(y), members=members), y, weights)
+        weights = np.bincount(members[:n].ravel(), minlength=len(X))
+        problem = self._prepare(X, Targets(tensor_of(y), members=members), y, weights, n)
         rows, kept = problem.rows, problem.kept
         generator = torch.Generator().manual_seed(problem.seed + 1)  # the seed itself is that of weights and dropout
         problem.rows = Pairs(rows.X, rows.targets, torch.as_tensor(members), kept, self.jitter, generator)
@@ -108,6 +120,14 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         if trained.interrupted:
             raise self._interruption(problem, trained)
         return self
+
+    def _take(self, found, task):
+        super()._take(found, task)
+        given, held_back = task.arguments, found[0].held_back
+        pairs = followed_by(np.asarray(given["pairs"]), given.get("pairs_val"), "pairs_val")
+        y, self.classes_ = check_pair_labels(followed_by(given["y"], given.get("y_val"), "y_val"), len(pairs))
+        chosen = held_back if len(np.unique(y[held_back])) == 2 else slice(None)
+        self.calibrate_threshold(pairs[chosen], y[chosen], **calibration.check_params(given.get("calibration_params")))
 
     def _calibrate(self, X, members, pairs, y, held_back, params):
         """Calibrate the threshold on the pairs held back if they are of both kinds, otherwise on all pairs."""

@@ -6,9 +6,11 @@ from typing import Literal, Self
 
 import numpy as np
 import torch
+from sklearn.utils.validation import validate_data
 
+from metricnets._arrays import count_rows
 from metricnets._labels import known_classes
-from metricnets._params import Array, Count, Function, Points, fitting
+from metricnets._params import Array, Count, Function, MaybeArray, Points, fitting
 from metricnets._similar_pairs import CLASS_RELATIONS, check_pairs
 from metricnets._targets import CLASSES, readable, resolve
 from metricnets.deep._base import DeepMetric
@@ -17,6 +19,7 @@ from metricnets.deep._training.foreign import CheckedSampler, checked_miner, nam
 from metricnets.deep._training.memory import WithMemory
 from metricnets.deep._training.runtime import defaults, randomness
 from metricnets.deep._training.similarity import OfTargets
+from metricnets.deep._training.validation import check_validation, followed_by
 from metricnets.miners import easy_positives
 from metricnets.samplers import ClassBalanced, ClassPairs, MatchedPairs, Shuffled
 
@@ -59,7 +62,7 @@ class Supervised(DeepMetric):
 
     @fitting
     @defaults()
-    def fit(self, X: Array, y: Points) -> Self:
+    def fit(self, X: Array, y: Points, *, X_val: MaybeArray = None, y_val: MaybeArray = None) -> Self:
         """Learn the metric.
 
         Parameters
@@ -68,6 +71,9 @@ class Supervised(DeepMetric):
             Training points.
         y : array-like of shape (n_samples,), or array-like or sparse matrix of shape (n_samples, n_targets)
             Targets that suit the relation: classes, label sets, distributions or real values.
+        X_val, y_val : array-like or None, default=None
+            Validation data for ``early_stopping``, as X and y; None holds back a part of X.  Losses of (z, r) may be
+            validated on classes that are not in y.
 
         Returns
         -------
@@ -81,7 +87,9 @@ class Supervised(DeepMetric):
         FitInterrupted
             If the user interrupts training after the first epoch.  The learner is fitted.
         """
-        X, encoded = self._validated(X, readable(y, self.relation))
+        n = count_rows(y, "y") if check_validation(X_val, y_val, self.early_stopping, "X_val") else None
+        y = followed_by(y, y_val, "y_val")
+        X, encoded = self._validated_both(X, readable(y, self.relation), X_val, n)
         relation, labels, classes = resolve(encoded, self.relation)
         if self.relation == "known_class":
             classes = known_classes(y)[0]
@@ -90,6 +98,8 @@ class Supervised(DeepMetric):
         if classes is None and not callable(self.relation) and (labels == labels[0]).all():
             raise ValueError("y is the same in all rows; a metric needs targets that differ.")
         self._check_targets(labels, classes)
+        if n is not None:
+            self._check_validation(labels[:n], labels[n:])
         if callable(self.relation):
             with randomness(0, "cpu", globally=True):
                 check_relation(self.relation, labels)
@@ -97,12 +107,25 @@ class Supervised(DeepMetric):
         repeats = callable(self.sampler) or self._matched or self.memory  # our other samplers never repeat a row
         row = torch.arange(len(labels)) if repeats else None
         targets = Targets(tensor_of(labels), row, relation=relation, classes=classes)
-        problem = self._prepare(X, targets, strata)
+        counts = None if n is None else np.where(np.arange(len(X)) < n, 1.0, 0.0)
+        problem = self._prepare(X, targets, strata, counts, n)
         trained = self._train(problem)
         self._finish(problem, trained)
         if trained.interrupted:
             raise self._interruption(problem, trained)
         return self
+
+    def _validated_both(self, X, y, X_val, n):
+        """Points and targets; those from the n-th on are for validation."""
+        if X_val is None:
+            return self._validated(X, y)
+        X, encoded = self._validated(X, y[:n])
+        checks = {"reset": False, "dtype": X.dtype, "allow_nd": True, "multi_output": True}
+        X_val, encoded_val = validate_data(self, X_val, y[n:], **checks)
+        return followed_by(X, X_val, "X_val"), np.concatenate([encoded, encoded_val])
+
+    def _check_validation(self, labels, labels_val):
+        """Hook: raise ValueError if the loss has no value for these encoded targets of the validation data."""
 
     def _check_targets(self, labels, classes):
         """Raise ValueError if the parameters do not suit the encoded targets."""
@@ -156,7 +179,8 @@ class Supervised(DeepMetric):
         labels = part.targets.labels.numpy()
         sampler = self._sampler(labels, rng)
         if not self._graded:
-            where = f"a part of y, with validation_fraction={self.validation_fraction}" if self.early_stopping else "y"
+            held_back = f"y_val, or a part of y with validation_fraction={self.validation_fraction}"
+            where = held_back if self.early_stopping else "y"
             check_pairs(part.targets.relation, part.targets.labels, self.relation, where, with_itself=self._matched)
             if callable(self.sampler):
                 _check_batches(part.targets.relation, labels, self._sampler(labels, np.random.default_rng(0)))

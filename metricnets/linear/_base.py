@@ -7,16 +7,18 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse, spmatrix
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from metricnets._callbacks import CallbackSupport
 from metricnets._linalg import middle, near_origin
 from metricnets._params import MaybeCount, MaybeSource, Parametrized, Points, fitting
 from metricnets._runtime import one_blas_thread
 from metricnets._tuples import FLOATS, points_of
+from metricnets._weights import check_weights, counted, rows_of
 from metricnets.base import MetricMixin
 
 LARGEST, SMALLEST = 1e75, 1e-75  # of the features: their fourth powers do not overflow
 
 
-class MahalanobisMetric(MetricMixin, Parametrized):
+class MahalanobisMetric(CallbackSupport, MetricMixin, Parametrized):
     """Mahalanobis metric, d(x, x') = ‖L(x − x')‖₂.
 
     Parameters
@@ -47,6 +49,10 @@ class MahalanobisMetric(MetricMixin, Parametrized):
         self.components_ = np.ascontiguousarray(L, dtype=dtype)
         self._n_features_out = len(self.components_)
         return self
+
+    def _take(self, L, task):
+        self._keep(L, np.float64)
+        self.n_iter_ = task.n_passes
 
     def _ready(self, X, rows=slice(None)):
         """Check the scale of X and shift it near the origin, to the middle of some ``rows``, in double precision."""
@@ -119,7 +125,7 @@ class LinearMetric(MahalanobisMetric):
     _sparse = False  # or the sparse format that `_solve_points` takes
 
     @fitting
-    def fit(self, X: Points, y: ArrayLike | None = None) -> Self:
+    def fit(self, X: Points, y: ArrayLike | None = None, *, sample_weight: ArrayLike | None = None) -> Self:
         """Learn the metric.
 
         Parameters
@@ -128,14 +134,16 @@ class LinearMetric(MahalanobisMetric):
             Training points.  NCA and MLKR also take sparse matrices.
         y : array-like of shape (n_samples,), or (n_samples, n_targets) for RAML
             Classes, or the targets that the learner takes.  Unsupervised learners ignore it.
+        sample_weight : array-like of shape (n_samples,), float or None, default=None
+            How often each sample counts, non-negative; see :doc:`/user_guide/weights`.  None counts each once.
 
         Returns
         -------
         self : object
             The fitted learner.
         """
-        X, y = self._validated(X, y)
-        return self._keep(self._solve_points(self._ready(X), y), X.dtype)
+        X, y, weights = self._counted(*self._validated(X, y), sample_weight)
+        return self._keep(self._solve_points(self._ready(X), y, weights), X.dtype)
 
     def _validated(self, X, y, reset=True):
         """Points, looked up, and y as ``_labels`` gives it; without ``reset`` the features are those of before."""
@@ -146,11 +154,18 @@ class LinearMetric(MahalanobisMetric):
         checks = {"reset": reset, "accept_sparse": self._sparse, "multi_output": self._multi_output}
         return validate_data(self, X, y, dtype=FLOATS, ensure_min_samples=2, **checks)
 
+    def _counted(self, X, y, sample_weight):
+        """The rows of X and y that count, and their weights, or None if all are 1."""
+        rows, weights = counted(check_weights(sample_weight, X.shape[0]))
+        if rows is not None and np.count_nonzero(rows) < 2:
+            raise ValueError("sample_weight is positive for one sample only; a metric needs two.")
+        return (X, y, weights) if rows is None else (X[rows], rows_of(y, rows), weights)
+
     def _labels(self, y):
         """Hook: encode y before validation, which refuses labels that are unknown."""
         return y
 
-    def _solve_points(self, X, y):
+    def _solve_points(self, X, y, weights):
         """Learn L from points.
 
         Parameters
@@ -159,6 +174,8 @@ class LinearMetric(MahalanobisMetric):
             In double precision, near the origin, so that centring loses no digits.
         y : ndarray of shape (n_samples,) or (n_samples, n_targets), or None
             As ``_labels`` gives it.
+        weights : ndarray of shape (n_samples,) or None
+            How often each sample counts, positive; None if all count once.
 
         Returns
         -------

@@ -64,6 +64,10 @@ class BilinearSimilarity(Parametrized):
         self.bilinear_ = W
         return self._keep(L, dtype)
 
+    def _take(self, W, task):
+        self.bilinear_ = W.copy()
+        self._keep(components_from_metric((W + W.T) / 2, self.n_components), np.float64)
+
     def pair_similarity(self, pairs: ArrayLike) -> np.ndarray:
         """Compute the bilinear similarity s(x, x') of each pair of points.
 

@@ -5,8 +5,11 @@ from scipy.linalg import eigh
 
 from metricnets._initialization import warn_if_few
 from metricnets._linalg import components_from_metric, inverse_root, with_fixed_signs
+from metricnets._weights import mean_of, scaled_rows, total_of
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
+
+ENOUGH = 1.001  # samples, by their weights; the covariance is divided by their number minus 1
 
 
 class Covariance(LinearMetric):
@@ -42,15 +45,18 @@ class Covariance(LinearMetric):
 
     _supervised = False
 
-    def _solve_points(self, X, y):
-        X = X - X.mean(axis=0)
-        covariance = X.T @ X / (len(X) - 1)  # takes half the time of numpy.cov
+    def _solve_points(self, X, y, weights):
+        X, n = X - mean_of(X, weights), total_of(weights, len(X))
+        if n < ENOUGH:
+            raise ValueError(f"sample_weight sums to {n:.3g}; a weight counts samples, so scale them to a mean of 1.")
+        Z = scaled_rows(X, weights)
+        covariance = Z.T @ Z / (n - 1)  # takes half the time of numpy.cov
         W = inverse_root(covariance)  # (d, rank)
         d, rank = W.shape
         if rank < d:
             warn(f"the covariance of X has rank {rank} < {d}; its pseudo-inverse is used.")
         else:
-            warn_if_few(X, len(X) - 1, "covariance of X", "Use fewer features.")
+            warn_if_few(X, n - 1, "covariance of X", "Use fewer features.")
         if self.n_components is None:
             return components_from_metric(W @ W.T)
         k = min(self.n_components, rank)

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_consistent_length
 from metricnets._labels import plain, read, supervised_codes
 from metricnets._linalg import centered, in_span
 from metricnets._params import fitting
+from metricnets._weights import check_weights, counted, rows_of, total_of
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._pairwise.class_pairs import class_scatters
 
@@ -24,7 +25,14 @@ class CrossViewMetric(LinearMetric):
     _labels = staticmethod(supervised_codes)
 
     @fitting
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None, *, view: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        view: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Learn the metric from classes.
 
         Parameters
@@ -36,6 +44,8 @@ class CrossViewMetric(LinearMetric):
         view : array-like of shape (n_samples,) or None, default=None
             The view of each sample, such as the number or the name of its camera.  Pairs are then of samples of two
             views only.  None takes the pairs of all samples.
+        sample_weight : array-like of shape (n_samples,), float or None, default=None
+            How often each sample counts, non-negative; see :doc:`/user_guide/weights`.  None counts each once.
 
         Returns
         -------
@@ -45,20 +55,22 @@ class CrossViewMetric(LinearMetric):
         Raises
         ------
         ValueError
-            If X, y or view do not have this form, or there is no similar or no dissimilar pair.
+            If X, y, view or sample_weight do not have this form, or there is no similar or no dissimilar pair.
         """
         X, codes = self._validated(X, y)
-        known = codes >= 0
+        weights = check_weights(sample_weight, len(X))
+        known = codes >= 0 if weights is None else (codes >= 0) & (weights > 0)
+        _, weights = counted(rows_of(weights, known))
         views = None if view is None else view_codes(view, known)
         Z, basis = in_span(centered(self._ready(X)[known]))
-        S, D, *counts = class_scatters(Z, codes[known], views)
+        S, D, *counts = class_scatters(Z, codes[known], views, weights)
         for kind, count in zip(("similar", "dissimilar"), counts):
             if count == 0:
                 where = "" if view is None else " across views"
                 raise ValueError(
                     f"y gives no {kind} pairs{where}; it needs two classes, and two samples{where} in one of them."
                 )
-        rank = min(len(Z) - 1, X.shape[1])
+        rank = max(min(total_of(weights, len(Z)) - 1, X.shape[1]), 1)
         return self._keep(self._solve_scatters(S, D, rank, basis), X.dtype)
 
     def _solve_scatters(self, S, D, rank, basis):
@@ -68,8 +80,8 @@ class CrossViewMetric(LinearMetric):
         ----------
         S, D : ndarray of shape (r, r)
             Mean outer products of the differences of similar and of dissimilar pairs, in coordinates of the span.
-        rank : int
-            Number of directions in which samples can differ.
+        rank : float >= 1
+            Number of directions in which samples can differ, at most the number of samples, by their weights, minus 1.
         basis : ndarray of shape (n_features, r), or None if the coordinates are the features
 
         Returns

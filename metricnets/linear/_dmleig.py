@@ -1,11 +1,14 @@
 """DML-eig: distance metric learning with eigenvalue optimisation."""
 
+from functools import partial
+
 import numpy as np
 
 from metricnets._linalg import extended_components, in_span, inverse_root
 from metricnets._params import Count, Flag, NonNegative, Parametrized, Positive
-from metricnets._progress import progress
-from metricnets.linear._pairwise.differences import in_units, pair_differences
+from metricnets._progress import progress, through
+from metricnets._weights import rows_of
+from metricnets.linear._pairwise.differences import in_units, pair_differences, scatter
 from metricnets.linear._solvers.eigenvalue_optimization import apart, widest
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
@@ -40,21 +43,24 @@ class _BaseDMLEig(Parametrized):
     tol: NonNegative = 1e-2
     verbose: Flag = False
 
-    def _solve_tuples(self, X, pairs, y):
-        differences, units = in_units(pair_differences(X, pairs))  # (n_pairs, d)
+    def _solve_tuples(self, X, pairs, y, weights):
+        differences, units = in_units(pair_differences(X, pairs), weights)  # (n_pairs, d)
         Z, basis = in_span(X / units)
         if basis is not None:
             differences = pair_differences(Z, pairs)  # (n_pairs, r)
-        similar, r = differences[y > 0], differences.shape[1]
-        S = similar.T @ similar / len(similar) + self.regularization * np.eye(r)
+        r, of_apart = differences.shape[1], rows_of(weights, y < 0)
+        S = scatter(differences[y > 0], rows_of(weights, y > 0)) + self.regularization * np.eye(r)
         W = inverse_root(S, rescale=basis is None)  # (r, rank)
-        T = apart(differences[y < 0] @ W)
+        T = differences[y < 0] @ W
+        kept = apart(T)
+        T, of_apart = T[kept], rows_of(of_apart, kept)
         if len(T) == 0:
             raise ValueError(
                 "no dissimilar pair can be separated: their points are equal, or regularization=0 leaves out all "
                 "directions in which they differ."
             )
         outside = len(units) - r if self.regularization else 0  # where the metric is 0, but μ counts directions
+        to_map = partial(in_all_features, W=W, basis=basis, n_components=self.n_components, units=units)
         with progress(self) as report:
             L, self.n_iter_, gap, report.converged = widest(
                 T,
@@ -62,11 +68,11 @@ class _BaseDMLEig(Parametrized):
                 mu=self.mu,
                 max_iter=self.max_iter,
                 tol=self.tol,
-                report=report,
+                report=through(report, to_map),
+                weights=of_apart,
             )
             report.advice = f"the relative duality gap is {gap:.2g}; raise max_iter, tol or mu"
-        L = L @ W.T
-        return extended_components(L.T @ L, basis, 0.0, self.n_components) / units
+        return to_map(L)
 
 
 class DMLEig(_BaseDMLEig, PairsLearner):
@@ -133,3 +139,11 @@ class DMLEig_Supervised(_BaseDMLEig, PairsFromLabels):  # noqa: N801
     >>> DMLEig_Supervised(random_state=0).fit_transform(X, y).shape
     (150, 4)
     """
+
+
+def in_all_features(
+    L: np.ndarray, W: np.ndarray, basis: np.ndarray | None, n_components: int | None, units: np.ndarray
+) -> np.ndarray:
+    """The map of the features for one of their span after whitening by W, for features in these units."""
+    L = L @ W.T
+    return extended_components(L.T @ L, basis, 0.0, n_components) / units

@@ -7,6 +7,7 @@ from metricnets._labels import supervised_codes
 from metricnets._linalg import components_from_metric
 from metricnets._neighbors import neighborhoods
 from metricnets._params import Count, Parametrized, Positive
+from metricnets._weights import weights_of_tuples
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._pairwise.differences import check_dissimilar, pair_differences
@@ -39,12 +40,12 @@ class _BaseDoubletSVM(Parametrized):
     max_iter: Count = 100_000
     tol: Positive = 1e-3
 
-    def _solve_tuples(self, X, pairs, y):
+    def _solve_tuples(self, X, pairs, y, weights):
         differences = pair_differences(X, pairs)  # (n_pairs, d)
         check_dissimilar(differences, y)
-        unit = unit_of(differences)
+        unit = unit_of(differences, weights)
         M, self.bias_, self.n_iter_ = separating_matrix(
-            differences / unit, y, C=self.C, max_iter=self.max_iter, tol=self.tol
+            differences / unit, y, weights, C=self.C, max_iter=self.max_iter, tol=self.tol
         )
         L = components_from_metric(M, self.n_components)
         if vanishes(L, M):
@@ -129,13 +130,13 @@ class DoubletSVM_Supervised(_BaseDoubletSVM, LinearMetric):  # noqa: N801
 
     _labels = staticmethod(supervised_codes)
 
-    def _solve_points(self, X, codes):
+    def _solve_points(self, X, codes, weights):
         similar, dissimilar = doublets(X, codes, self.k_genuine, self.k_impostor)
         for kind, pairs in {"similar": similar, "dissimilar": dissimilar}.items():
             if len(pairs) == 0:
                 raise ValueError(f"y gives no {kind} pairs; it needs two classes, and two samples in one of them.")
-        labels = np.repeat([1, -1], [len(similar), len(dissimilar)])
-        return self._solve_tuples(X, np.concatenate([similar, dissimilar]), labels)
+        labels, pairs = np.repeat([1, -1], [len(similar), len(dissimilar)]), np.concatenate([similar, dissimilar])
+        return self._solve_tuples(X, pairs, labels, weights_of_tuples(weights, pairs))
 
 
 def doublets(X: np.ndarray, codes: np.ndarray, k_genuine: int, k_impostor: int) -> tuple[np.ndarray, np.ndarray]:
@@ -165,7 +166,13 @@ def _once(near):
 
 
 def separating_matrix(
-    differences: np.ndarray, y: np.ndarray, *, C: float, max_iter: int, tol: float
+    differences: np.ndarray,
+    y: np.ndarray,
+    weights: np.ndarray | None = None,
+    *,
+    C: float,
+    max_iter: int,
+    tol: float,
 ) -> tuple[np.ndarray, float, int]:
     """Solve the support vector machine of `DoubletSVM`.
 
@@ -174,6 +181,8 @@ def separating_matrix(
     differences : ndarray of shape (n, d)
     y : ndarray of shape (n,)
         −1 or +1.
+    weights : ndarray of shape (n,) or None
+        Factors of C.
 
     Returns
     -------
@@ -182,8 +191,8 @@ def separating_matrix(
     b : float
     n_iter : int
     """
-    tol = finest(tol, differences, C)
+    tol = finest(tol, differences, C if weights is None else C * weights.max())
     svc = SVC(C=C, kernel="poly", degree=2, gamma=1.0, coef0=0.0, max_iter=max_iter, tol=tol, random_state=0)
-    svc.fit(differences, -y)  # warns if it did not converge
+    svc.fit(differences, -y, weights)  # warns if it did not converge
     M = matrix_of(differences[svc.support_], svc.dual_coef_[0])
     return M, -float(svc.intercept_[0]), int(svc.n_iter_[0])

@@ -6,6 +6,7 @@ from scipy.linalg import cholesky, solve_triangular, svd
 from metricnets._initialization import initial_metric, is_identity
 from metricnets._linalg import extended_components, in_span, inverse_root, singular
 from metricnets._params import NonNegative, Parametrized, Prior, Seed, ZeroToOne, random_state_of
+from metricnets._weights import rows_of
 from metricnets.linear._pairwise.differences import pair_differences, scatter
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
@@ -32,11 +33,11 @@ class _BaseGMML(Parametrized):
     prior: Prior = "identity"
     random_state: Seed = None
 
-    def _solve_tuples(self, X, pairs, y):
+    def _solve_tuples(self, X, pairs, y, weights):
         Z, basis = in_span(X) if is_identity(self.prior) else (X, None)
         prior = initial_metric(self.prior, Z, random_state_of(self.random_state))
         differences, n_outside = pair_differences(Z, pairs), X.shape[1] - Z.shape[1]  # (n_pairs, r)
-        S, D = scatter(differences[y > 0]), scatter(differences[y < 0])
+        S, D = (scatter(differences[of], rows_of(weights, of)) for of in (y > 0, y < 0))
         S, D, of_S, of_D = regularized(S, D, prior, self.regularization, n_outside)
         for kind, M in {"similar": S, "dissimilar": D}.items():
             if singular(M):

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from metricnets._params import Count, Flag, NonNegative, Positive, fitting
-from metricnets._progress import progress
 from metricnets.exceptions import warn
 from metricnets.linear._near_prior import NearPrior
 from metricnets.linear._pairwise.differences import pair_differences
@@ -45,7 +44,7 @@ class _BaseITML(NearPrior):
     tol: NonNegative = 1e-3
     verbose: Flag = False
 
-    def _solve_near(self, prior, X, pairs, y):
+    def _solve_near(self, prior, X, pairs, y, weights, report):
         if self.bounds_ is None:  # `fit` was given none
             self.bounds_ = default_bounds(X)
         V = pair_differences(X, pairs)  # (m, d)
@@ -53,12 +52,9 @@ class _BaseITML(NearPrior):
         same = np.einsum("ij,ij->i", V, V) == 0
         if (n_lost := np.count_nonzero(same & (y < 0))) > 0:
             warn(f"{n_lost} dissimilar pairs are of identical points; they are left out.")
-        loss = SlackLoss(y[~same] > 0, self.gamma)
-        with progress(self, "raise max_iter or tol, or scale the features") as report:
-            M, self.n_iter_, report.converged = minimize_logdet(
-                V[~same], prior, loss, tol=self.tol, max_iter=self.max_iter, report=report
-            )
-        return M
+        gamma = self.gamma if weights is None else self.gamma * weights[~same]
+        loss = SlackLoss(y[~same] > 0, gamma)
+        return minimize_logdet(V[~same], prior, loss, tol=self.tol, max_iter=self.max_iter, report=report)
 
 
 class ITML(_BaseITML, PairsLearner):
@@ -105,6 +101,8 @@ class ITML(_BaseITML, PairsLearner):
         y: ArrayLike,
         bounds: ArrayLike | None = None,
         calibration_params: dict[str, object] | None = None,
+        *,
+        sample_weight: ArrayLike | None = None,
     ) -> Self:
         """Learn the metric from pairs, then calibrate ``threshold_`` on them.
 
@@ -119,6 +117,8 @@ class ITML(_BaseITML, PairsLearner):
             distances between the points, at most 2,000 of them.
         calibration_params : dict or None, default=None
             Keyword arguments of ``calibrate_threshold``.
+        sample_weight : array-like of shape (n_pairs,), float or None, default=None
+            How often each pair counts, non-negative; see :doc:`/user_guide/weights`.  None counts each once.
 
         Returns
         -------
@@ -128,10 +128,11 @@ class ITML(_BaseITML, PairsLearner):
         Raises
         ------
         ValueError
-            If the pairs or y do not have this form, all pairs have the same label, or the bounds are not positive.
+            If the pairs, y or sample_weight do not have this form, all pairs that count have the same label, or the
+            bounds are not positive.
         """
         self.bounds_ = check_bounds(bounds)
-        return super().fit(pairs, y, calibration_params)
+        return super().fit(pairs, y, calibration_params, sample_weight=sample_weight)
 
 
 class ITML_Supervised(_BaseITML, PairsFromLabels):  # noqa: N801
@@ -165,7 +166,14 @@ class ITML_Supervised(_BaseITML, PairsFromLabels):  # noqa: N801
     """
 
     @fitting
-    def fit(self, X: ArrayLike, y: ArrayLike, bounds: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        bounds: ArrayLike | None = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Learn the metric from classes.
 
         Parameters
@@ -178,6 +186,8 @@ class ITML_Supervised(_BaseITML, PairsFromLabels):  # noqa: N801
             Upper bound on the squared distances of similar pairs and lower bound on those of dissimilar pairs,
             positive.  None takes the 5th and the 95th percentile of the distances between the points of the pairs,
             at most 2,000 of them.
+        sample_weight : array-like of shape (n_samples,), float or None, default=None
+            How often each sample counts, non-negative; see :doc:`/user_guide/weights`.  None counts each once.
 
         Returns
         -------
@@ -185,4 +195,4 @@ class ITML_Supervised(_BaseITML, PairsFromLabels):  # noqa: N801
             The fitted learner.
         """
         self.bounds_ = check_bounds(bounds)
-        return super().fit(X, y)
+        return super().fit(X, y, sample_weight=sample_weight)

@@ -2,6 +2,7 @@
 
 from metricnets._linalg import extended_components, in_span
 from metricnets._params import NonNegative, Parametrized
+from metricnets._weights import rows_of
 from metricnets.linear._cross_view import CrossViewMetric
 from metricnets.linear._pairwise.differences import pair_differences, scatter
 from metricnets.linear._solvers.likelihood_ratio import variance_ratios
@@ -63,10 +64,10 @@ class KISSME(_BaseKISSME, PairsLearner):
 
     _from_labels = "KISSME_Supervised"
 
-    def _solve_tuples(self, X, pairs, y):
+    def _solve_tuples(self, X, pairs, y, weights):
         Z, basis = in_span(X)
         differences = pair_differences(Z, pairs)  # (n_pairs, r)
-        S, D = scatter(differences[y > 0]), scatter(differences[y < 0])
+        S, D = (scatter(differences[of], rows_of(weights, of)) for of in (y > 0, y < 0))
         return self._solve_scatters(S, D, max(min(len(X) - 1, X.shape[1]), 1), basis)
 
 

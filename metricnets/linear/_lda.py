@@ -6,10 +6,12 @@ import numpy as np
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.utils.multiclass import check_classification_targets
 
+from metricnets._class_scatter import class_means, covariance, weighted_discriminants
 from metricnets._initialization import warn_if_few
 from metricnets._labels import check_known
 from metricnets._linalg import discriminants
 from metricnets._params import MaybeArray, MaybeCount, MaybeObject, MaybeShare, NonNegative
+from metricnets._weights import total_of
 from metricnets.linear._base import LinearMetric
 
 
@@ -64,7 +66,7 @@ class LDA(LinearMetric):
     covariance_estimator: MaybeObject = None
     tol: NonNegative = 1e-4
 
-    def _solve_points(self, X, y):
+    def _solve_points(self, X, y, weights):
         y = check_known(y)
         check_classification_targets(y)
         if self.solver == "svd" and self.shrinkage is not None:
@@ -77,9 +79,17 @@ class LDA(LinearMetric):
             raise ValueError("no class has two different samples; LDA needs some scatter within the classes.")
         if self.n_components is not None and self.n_components > most:
             raise ValueError(f"n_components={self.n_components} is more than min(n_classes - 1, n_features) = {most}.")
+        n = total_of(weights, len(X))
+        if n <= len(classes):
+            raise ValueError(
+                f"sample_weight sums to {n:.3g}, in {len(classes)} classes; LDA needs more than one sample for each. "
+                "A weight counts samples: scale them to a mean of 1."
+            )
         if not (self.shrinkage or self.covariance_estimator):
             remedy = "Use solver='eigen' with shrinkage='auto', or fewer features."
-            warn_if_few(X, len(X) - len(classes), "scatter within classes", remedy)
+            warn_if_few(X, n - len(classes), "scatter within classes", remedy)
+        if weights is not None:
+            return self._weighted(X, np.searchsorted(classes, y), weights)[: self.n_components or most]
         analysis = LinearDiscriminantAnalysis(
             solver="svd" if self.solver == "svd" else "lsqr",
             shrinkage=self.shrinkage,
@@ -90,3 +100,17 @@ class LDA(LinearMetric):
         if self.solver == "svd":
             return analysis.scalings_.T[: self.n_components or most]
         return discriminants(analysis.covariance_, analysis.means_, analysis.priors_)[: self.n_components or most]
+
+    def _weighted(self, X, codes, weights):
+        """Discriminants of weighted samples, the most discriminating row first."""
+        if self.covariance_estimator is not None:
+            raise ValueError(f"covariance_estimator={self.covariance_estimator} takes no sample_weight; leave it None.")
+        means, sums = class_means(X, codes, weights)
+        priors = sums / sums.sum() if self.priors is None else np.asarray(self.priors, dtype=float)
+        if priors.shape != sums.shape or priors.min() < 0:
+            raise ValueError(f"priors={self.priors} should hold a non-negative weight for each of {len(sums)} classes.")
+        if self.solver == "svd":
+            return weighted_discriminants(X, codes, weights, priors=priors, tol=self.tol).T
+        members = [codes == code for code in range(len(sums))]
+        within = [covariance(X[own], weights[own], self.shrinkage) for own in members]
+        return discriminants(np.tensordot(priors, within, 1), means, priors)

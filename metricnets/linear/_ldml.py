@@ -1,6 +1,6 @@
 """LDML: logistic discriminant metric learning, by maximum likelihood."""
 
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from scipy.linalg import eigh
@@ -8,8 +8,9 @@ from scipy.special import expit
 
 from metricnets._linalg import components_from_metric, in_span, out_of_span
 from metricnets._params import Count, Flag, NonNegative, Parametrized
-from metricnets._progress import progress
-from metricnets.linear._pairwise.differences import check_dissimilar, in_units, pair_differences
+from metricnets._progress import Report, progress, through
+from metricnets._weights import mean_of, rows_of
+from metricnets.linear._pairwise.differences import check_dissimilar, in_units, pair_differences, scatter
 from metricnets.linear._solvers.lbfgs import minimize_smooth
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
@@ -42,13 +43,14 @@ class _BaseLDML(Parametrized):
     tol: NonNegative = 1e-4
     verbose: Flag = False
 
-    def _solve_tuples(self, X, pairs, y):
-        differences, units = in_units(pair_differences(X, pairs))  # (n_pairs, d)
+    def _solve_tuples(self, X, pairs, y, weights):
+        differences, units = in_units(pair_differences(X, pairs), weights)  # (n_pairs, d)
         check_dissimilar(differences, y)
         Z, basis = in_span(X / units)
         differences = pair_differences(Z, pairs)
         k = self.n_components and min(self.n_components, Z.shape[1])
-        L = steepest(differences, y, k)
+        L = steepest(differences, y, k, weights)
+        to_map = partial(in_all_features, k=k, basis=basis, n_components=self.n_components, units=units)
         with progress(self) as report:
             L, self.bias_, self.n_iter_, report.converged = maximize_likelihood(
                 differences,
@@ -57,9 +59,10 @@ class _BaseLDML(Parametrized):
                 regularization=self.regularization,
                 max_iter=self.max_iter,
                 tol=self.tol,
-                report=report,
+                report=through(report, to_map),
+                weights=weights,
             )
-        return out_of_span(components_from_metric(L.T @ L, k), basis, self.n_components) / units
+        return to_map(L)
 
 
 class LDML(_BaseLDML, PairsLearner):
@@ -127,7 +130,9 @@ class LDML_Supervised(_BaseLDML, PairsFromLabels):  # noqa: N801
     """
 
 
-def steepest(differences: np.ndarray, y: np.ndarray, n_components: int | None) -> np.ndarray:
+def steepest(
+    differences: np.ndarray, y: np.ndarray, n_components: int | None, weights: np.ndarray | None = None
+) -> np.ndarray:
     """Initial linear map (k, d), scaled to mean squared distance 1.
 
     It is the identity or, for fewer components, the directions in which the likelihood grows fastest at
@@ -135,15 +140,27 @@ def steepest(differences: np.ndarray, y: np.ndarray, n_components: int | None) -
     """
     L = np.eye(differences.shape[1])
     if n_components is not None:
-        similar, dissimilar = (differences[y == side] for side in (1, -1))
-        M = dissimilar.T @ dissimilar / len(dissimilar) - similar.T @ similar / len(similar)
+        similar, dissimilar = (scatter(differences[y == side], rows_of(weights, y == side)) for side in (1, -1))
+        M = dissimilar - similar
         L = eigh(M)[1].T[::-1][:n_components]
-    size = ((differences @ L.T) ** 2).sum(axis=1).mean()
+    size = mean_of(((differences @ L.T) ** 2).sum(axis=1), weights)
     return L / np.sqrt(size or 1.0)
 
 
+def in_all_features(
+    L: np.ndarray, k: int | None, basis: np.ndarray | None, n_components: int | None, units: np.ndarray
+) -> np.ndarray:
+    """The map of the features whose metric is that of L, a map of features in these units in their span."""
+    return out_of_span(components_from_metric(L.T @ L, k), basis, n_components) / units
+
+
 def loss_and_gradient(
-    L: np.ndarray, b: float, differences: np.ndarray, y: np.ndarray, regularization: float
+    L: np.ndarray,
+    b: float,
+    differences: np.ndarray,
+    y: np.ndarray,
+    regularization: float,
+    weights: np.ndarray | None = None,
 ) -> tuple[float, np.ndarray, float]:
     """Mean negative log-likelihood of the labels plus λ/2 ‖LᵀL‖², and its derivatives.
 
@@ -155,6 +172,7 @@ def loss_and_gradient(
     y : ndarray of shape (n,)
         −1 or +1.
     regularization : float
+    weights : ndarray of shape (n,) or None
 
     Returns
     -------
@@ -164,9 +182,9 @@ def loss_and_gradient(
     """
     z = differences @ L.T  # (n, k)
     margins = y * (b - np.einsum("ij,ij->i", z, z))
-    residuals = y * expit(-margins) / len(y)
+    residuals = y * expit(-margins) / len(y) if weights is None else weights * y * expit(-margins) / weights.sum()
     gram = L @ L.T  # (k, k), of the same norm as LᵀL
-    loss = np.logaddexp(0, -margins).mean() + regularization / 2 * (gram**2).sum()
+    loss = mean_of(np.logaddexp(0, -margins), weights) + regularization / 2 * (gram**2).sum()
     by_L = 2 * ((residuals[:, None] * z).T @ differences + regularization * gram @ L)
     return loss, by_L, -residuals.sum()
 
@@ -179,7 +197,8 @@ def maximize_likelihood(
     regularization: float,
     max_iter: int,
     tol: float,
-    report: Callable[[float], None],
+    report: Report,
+    weights: np.ndarray | None = None,
 ) -> tuple[np.ndarray, float, int, bool]:
     """Minimise `loss_and_gradient`, starting from ``L`` and b = 1.
 
@@ -191,13 +210,15 @@ def maximize_likelihood(
     converged : bool
     """
 
+    def map_of(parameters):
+        return parameters[:-1].reshape(L.shape)
+
     def objective(parameters):
-        loss, by_L, by_b = loss_and_gradient(
-            parameters[:-1].reshape(L.shape), parameters[-1], differences, y, regularization
-        )
+        L = map_of(parameters)
+        loss, by_L, by_b = loss_and_gradient(L, parameters[-1], differences, y, regularization, weights)
         return loss, np.append(by_L, by_b)
 
     found, n_iter, converged = minimize_smooth(
-        objective, np.append(L, 1.0), ftol=0.0, gtol=tol, max_iter=max_iter, report=report
+        objective, np.append(L, 1.0), ftol=0.0, gtol=tol, max_iter=max_iter, report=through(report, map_of)
     )
-    return found[:-1].reshape(L.shape), float(found[-1]), n_iter, converged
+    return map_of(found), float(found[-1]), n_iter, converged

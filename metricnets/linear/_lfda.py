@@ -9,6 +9,7 @@ from metricnets._initialization import warn_if_few
 from metricnets._labels import class_codes
 from metricnets._linalg import with_fixed_signs
 from metricnets._params import MaybeCount
+from metricnets._weights import mean_of, rows_of, scaled_rows, total_of
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 
@@ -67,22 +68,27 @@ class LFDA(LinearMetric):
     k: MaybeCount = None
     embedding_type: Literal["weighted", "orthonormalized", "plain"] = "weighted"
 
-    def _solve_points(self, X, y):
+    def _solve_points(self, X, y, weights):
         codes = class_codes(y)
-        X = X - X.mean(axis=0)
-        sizes = np.bincount(codes)
+        X = X - mean_of(X, weights)
+        sizes = np.bincount(codes, weights)
         if len(sizes) < 2:
             raise ValueError("y has one class only; LFDA needs at least two.")
         if not any(np.ptp(X[codes == code], axis=0).any() for code in range(len(sizes))):
             raise ValueError("no class has two different samples; LFDA needs some scatter within the classes.")
+        if sizes.max() <= 1:
+            raise ValueError(
+                f"sample_weight sums to at most {sizes.max():.3g} in a class; a weight counts samples, so scale them "
+                "to a mean of 1."
+            )
         if self.k is not None and sizes.min() <= self.k:
             warn(
                 f"k={self.k} is too large for {np.count_nonzero(sizes <= self.k)} of {len(sizes)} classes, the "
-                f"smallest of which has {sizes.min()} samples; the last neighbour in such a class gives the scale."
+                f"smallest of which has {sizes.min():g} samples; the last neighbour in such a class gives the scale."
             )
         remedy = "Use fewer features, such as principal components, or LDA(solver='eigen', shrinkage='auto')."
-        warn_if_few(X, len(X) - len(sizes), "scatter within classes", remedy)
-        within, between = local_scatters(X, codes, self.k or max(1, min(7, X.shape[1] - 1)))
+        warn_if_few(X, total_of(weights, len(X)) - len(sizes), "scatter within classes", remedy)
+        within, between = local_scatters(X, codes, self.k or max(1, min(7, X.shape[1] - 1)), weights)
         V, eigenvalues = directions(within, between)
         if self.embedding_type == "weighted":
             V *= np.sqrt(eigenvalues)
@@ -93,7 +99,9 @@ class LFDA(LinearMetric):
         return with_fixed_signs(L[: self.n_components])
 
 
-def local_scatters(X: np.ndarray, codes: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def local_scatters(
+    X: np.ndarray, codes: np.ndarray, k: int, weights: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """S_w and S_b of centred X, as in `LFDA`; both are sums of positive semi-definite terms.
 
     S_b is the scatter of the class means plus, for each class, (1 − n_c/n) times its scatter minus its
@@ -104,28 +112,29 @@ def local_scatters(X: np.ndarray, codes: np.ndarray, k: int) -> tuple[np.ndarray
     within, between : ndarrays of shape (d, d)
     """
     within, between = np.zeros((2, X.shape[1], X.shape[1]))
+    total = total_of(weights, len(X))
     for code in range(codes.max() + 1):
-        rows = X[codes == code]
-        center = rows.mean(axis=0)
+        rows, w = X[codes == code], rows_of(weights, codes == code)
+        center, size = mean_of(rows, w), total_of(w, len(rows))
         rows = rows - center
-        local = local_scatter(rows, min(k, len(rows) - 1)) / len(rows)
+        local, scaled = local_scatter(rows, min(k, size - 1), w) / size, scaled_rows(rows, w)
         within += local
-        between += len(rows) * np.outer(center, center) + (1 - len(rows) / len(X)) * (rows.T @ rows - local)
+        between += size * np.outer(center, center) + (1 - size / total) * (scaled.T @ scaled - local)
     return within, between
 
 
-def local_scatter(X: np.ndarray, k: int) -> np.ndarray:
-    """½ Σ A_ij (x_i − x_j)(x_i − x_j)ᵀ over all pairs of centred rows, (d, d), by blocks of rows.
+def local_scatter(X: np.ndarray, k: float, weights: np.ndarray | None = None) -> np.ndarray:
+    """½ Σ w_i w_j A_ij (x_i − x_j)(x_i − x_j)ᵀ over all pairs of centred rows, (d, d), by blocks of rows.
 
     If the k-th neighbour is at distance 0, up to rounding, the affinity takes its limit, which is 0 for
     different rows.
     """
     scatter, n_rows = np.zeros((X.shape[1], X.shape[1])), max(1, N_BLOCK // len(X))
     squares = np.einsum("ij,ij->i", X, X)
-    if k == 0 or not squares.any():
+    if k <= 0 or not squares.any():
         return scatter
     blocks = [slice(start, start + n_rows) for start in range(0, len(X), n_rows)]
-    kth = np.concatenate([np.partition(squared_distances(X, squares, block), k, axis=1)[:, k] for block in blocks])
+    kth = np.concatenate([kth_smallest(squared_distances(X, squares, block), k, weights) for block in blocks])
     narrow = kth <= 1e-14 * squares
     steepness = 1 / np.sqrt(np.where(narrow, np.inf, kth))  # 1/σ
     for block in blocks:
@@ -135,8 +144,20 @@ def local_scatter(X: np.ndarray, k: int) -> np.ndarray:
         np.exp(A, out=A)
         A[narrow[block]] = 0
         A[:, narrow] = 0
+        if weights is not None:
+            A *= weights[block, None]
+            A *= weights
         scatter += X[block].T @ (A.sum(axis=1)[:, None] * X[block] - A @ X)
     return (scatter + scatter.T) / 2
+
+
+def kth_smallest(d: np.ndarray, k: float, weights: np.ndarray | None) -> np.ndarray:
+    """In each row of d (m, n), the smallest entry up to which the weights of the columns sum to more than k."""
+    if weights is None:
+        return np.partition(d, k, axis=1)[:, k]
+    order = np.argsort(d, axis=1, kind="stable")
+    place = np.argmax(np.cumsum(weights[order], axis=1) > k, axis=1)
+    return d[np.arange(len(d)), order[np.arange(len(d)), place]]
 
 
 def squared_distances(X: np.ndarray, squares: np.ndarray, block: slice) -> np.ndarray:

@@ -1,6 +1,6 @@
 """LMNN: large margin nearest neighbor."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -10,11 +10,13 @@ from scipy.linalg import eigh
 from metricnets._initialization import initial_components
 from metricnets._labels import class_codes
 from metricnets._linalg import in_span, joined, split
-from metricnets._neighbors import nearest_within
+from metricnets._neighbors import counted_within, nearest_within
 from metricnets._params import Array, Count, Flag, NonNegative, Seed, UpToOne
-from metricnets._progress import progress
+from metricnets._progress import Report, progress, through
+from metricnets._weights import mean_of, rows_of
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
+from metricnets.linear._pairwise.differences import scatter
 from metricnets.linear._pairwise.large_margins import LargeMargins, best_scale
 from metricnets.linear._solvers.lbfgs import minimize
 
@@ -92,10 +94,10 @@ default='auto'
     verbose: Flag = False
     random_state: Seed = None
 
-    def _solve_points(self, X, y):
-        codes = checked_codes(y, self.n_neighbors)
-        X = X - X.mean(axis=0)
-        init = initial_components(self.init, self.n_components, X, codes, self.random_state)
+    def _solve_points(self, X, y, weights):
+        codes = checked_codes(y, self.n_neighbors, weights)
+        X = X - mean_of(X, weights)
+        init = initial_components(self.init, self.n_components, X, codes, self.random_state, weights)
         with progress(self, "raise max_iter or convergence_tol") as report:
             L, self.n_iter_, report.converged = widen_margins(
                 init,
@@ -106,6 +108,7 @@ default='auto'
                 max_iter=self.max_iter,
                 tol=self.convergence_tol,
                 report=report,
+                weights=weights,
             )
         if L is None:
             warn(
@@ -124,7 +127,8 @@ def widen_margins(
     mu: float,
     max_iter: int,
     tol: float,
-    report: Callable[[float], None],
+    report: Report,
+    weights: np.ndarray | None = None,
 ) -> tuple[np.ndarray | None, int, bool]:
     """Minimise the objective of `LMNN` from L on centred rows.
 
@@ -138,39 +142,52 @@ def widen_margins(
     if not X.any():
         return L, 1, True  # equal rows contain no information
     order = np.argsort(codes, kind="stable")  # class by class, as the search needs it
-    X, codes = X[order], codes[order]
-    P, back = whitening(X)
-    near = nearest_within(X, codes, min(n_neighbors, np.bincount(codes).max() - 1))
+    X, codes, weights = X[order], codes[order], rows_of(weights, order)
+    P, back = whitening(X, weights)
+    if weights is None:
+        near, counts = nearest_within(X, codes, min(n_neighbors, np.bincount(codes).max() - 1)), None
+    else:
+        near, counts = counted_within(X, codes, n_neighbors, weights)
+        counts *= weights[:, None]
     X, basis = in_span(X @ P)
     L, left, rest = split(L @ back.T, basis)
     if not (X @ L.T).any():
         raise ValueError("init maps all samples to one point, where every gradient is zero; use init='auto'.")
-    scale = np.sqrt(best_scale(X @ L.T, near, codes, mu))
-    loss = LargeMargins(X, near, codes, mu)
+    scale = np.sqrt(best_scale(X @ L.T, near, codes, mu, counts, weights))
+    loss = LargeMargins(X, near, codes, mu, counts, weights)
+    to_map = partial(in_all_features, left=left, basis=basis, rest=scale * rest, P=P)
+    report = through(report, to_map)
     L, objective, n_iter, converged = minimize(loss, scale * L, max_iter=max_iter, tol=tol, report=report)
     if objective >= (1 - 1e-6) * loss.at_zero:
         return None, n_iter, converged
-    return joined(L, left, basis, scale * rest) @ P.T, n_iter, converged
+    return to_map(L), n_iter, converged
 
 
-def checked_codes(y: ArrayLike, n_neighbors: int) -> np.ndarray:
+def in_all_features(
+    L: np.ndarray, left: np.ndarray | None, basis: np.ndarray | None, rest: np.ndarray | float, P: np.ndarray
+) -> np.ndarray:
+    """The map of the features from one of the coordinates X @ P in their span, and the parts of `split`."""
+    return joined(L, left, basis, rest) @ P.T
+
+
+def checked_codes(y: ArrayLike, n_neighbors: int, weights: np.ndarray | None = None) -> np.ndarray:
     """Number the classes; warn if some are too small for ``n_neighbors`` targets, and refuse y without any targets."""
     codes = class_codes(y)
-    sizes = np.bincount(codes)
+    sizes = np.bincount(codes, weights)
     if len(sizes) < 2:
         raise ValueError("y has one class only; LMNN needs at least two.")
-    if sizes.max() < 2:
+    if max(sizes.max(), np.bincount(codes).max()) < 2:
         raise ValueError(f"no class has two samples; n_neighbors={n_neighbors} targets of the same class are needed.")
     n_small = np.count_nonzero(sizes <= n_neighbors)
     if n_small > 0:
         warn(
             f"n_neighbors={n_neighbors} is too many for {n_small} of {len(sizes)} classes, the smallest of which has "
-            f"{sizes.min()} samples; the targets of a sample are all others of its class then."
+            f"{sizes.min():g} samples; the targets of a sample are all others of its class then."
         )
     return codes
 
 
-def whitening(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def whitening(X: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates in which the covariance of centred X is nearly the identity.
 
     Columns are brought to one scale first.  Variances below a millionth of the largest are raised to
@@ -181,9 +198,8 @@ def whitening(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     P, back : ndarrays of shape (d, d)
         X @ P are the coordinates, and ``back`` is the inverse of P.
     """
-    scale = X.std(axis=0)
+    scale = X.std(axis=0) if weights is None else np.sqrt(mean_of(X**2, weights))
     scale[scale == 0] = 1
-    scaled = X / scale
-    values, vectors = eigh(scaled.T @ scaled / len(X))
+    values, vectors = eigh(scatter(X / scale, weights))
     roots = np.sqrt(np.maximum(values, 1e-6 * values[-1]))
     return vectors / roots / scale[:, None], (vectors * roots).T * scale

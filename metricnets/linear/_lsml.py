@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from metricnets._params import Count, Flag, NonNegative
-from metricnets._progress import progress
 from metricnets.linear._near_prior import NearPrior
 from metricnets.linear._pairwise.differences import pair_differences
 from metricnets.linear._solvers.logdet import minimize_logdet
@@ -28,7 +27,7 @@ class _BaseLSML(NearPrior):
     Attributes
     ----------
     w_ : ndarray of shape (n_quadruplets,)
-        Weights of the quadruplets, scaled to sum to 1.
+        Weights of the quadruplets whose weight is not 0, scaled to sum to 1.
     n_iter_ : int
         Number of Newton steps, at least 1.
     """
@@ -37,17 +36,13 @@ class _BaseLSML(NearPrior):
     max_iter: Count = 1000
     verbose: Flag = False
 
-    def _solve_near(self, prior, X, quadruplets, weights):
+    def _solve_near(self, prior, X, quadruplets, labels, weights, report):
         weights = np.ones(len(quadruplets)) if weights is None else weights / weights.max()
         self.w_ = weights / weights.sum()
         near, far = pair_differences(X, quadruplets[:, :2]), pair_differences(X, quadruplets[:, 2:])  # (m, d) each
         counted = np.flatnonzero((self.w_ > 0) & near.any(axis=1))
         V, loss = np.concatenate([near[counted], far[counted]]), ComparisonLoss(self.w_[counted])
-        with progress(self, "raise max_iter or tol, or scale the features") as report:
-            M, self.n_iter_, report.converged = minimize_logdet(
-                V, prior, loss, tol=self.tol, max_iter=self.max_iter, report=report
-            )
-        return M
+        return minimize_logdet(V, prior, loss, tol=self.tol, max_iter=self.max_iter, report=report)
 
 
 class LSML(_BaseLSML, QuadrupletsLearner):

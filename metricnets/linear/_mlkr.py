@@ -9,6 +9,7 @@ from metricnets._initialization import initial_components
 from metricnets._linalg import standardized
 from metricnets._params import Array, Count, Flag, MaybeTolerance, Seed
 from metricnets._progress import progress
+from metricnets._weights import total_of
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._pairwise.soft_neighbors import soften
@@ -86,21 +87,22 @@ class MLKR(LinearMetric):
 
     _sparse = "csr"
 
-    def _solve_points(self, X, y):
+    def _solve_points(self, X, y, weights):
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         if (y == y[0]).all():
             warn("y is the same for all samples, so there is nothing to learn; init is kept.")
-        L = initial_components(self.init, self.n_components, X, None, self.random_state)
+        L = initial_components(self.init, self.n_components, X, None, self.random_state, weights)
         with progress(self, "raise tol, for example to 1e-4, or max_iter") as report:
             L, self.n_iter_, report.converged = soften(
-                RegressionLoss(standardized(y[:, None])[0].ravel()),
+                RegressionLoss(standardized(y[:, None], weights)[0].ravel(), weights),
                 L,
                 X,
                 rescale=isinstance(self.init, str),
                 max_iter=self.max_iter,
                 ftol=2.2e-9 if self.tol is None else self.tol,
-                gtol=(1e-5 if self.tol is None else self.tol) / len(y),
+                gtol=(1e-5 if self.tol is None else self.tol) / total_of(weights, len(y)),
                 report=report,
+                weights=weights,
             )
         return L
 
@@ -111,10 +113,11 @@ class RegressionLoss:
     Parameters
     ----------
     y : ndarray of shape (n,)
+    weights : ndarray of shape (n,) or None
     """
 
-    def __init__(self, y: np.ndarray) -> None:
-        self.y, self.ones = y, np.ones((len(y), 2))
+    def __init__(self, y: np.ndarray, weights: np.ndarray | None = None) -> None:
+        self.y, self.ones, self.weights = y, np.ones((len(y), 2)), weights
         self.targets = np.column_stack([y, self.ones[:, 0]])
 
     def value(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
@@ -125,4 +128,7 @@ class RegressionLoss:
 
     def total(self, e: np.ndarray) -> tuple[float, np.ndarray]:
         errors = e - self.y
-        return errors @ errors / len(e), 2 * errors / len(e)
+        if self.weights is None:
+            return errors @ errors / len(e), 2 * errors / len(e)
+        shares = self.weights / self.weights.sum()
+        return shares @ errors**2, 2 * shares * errors

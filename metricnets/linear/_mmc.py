@@ -1,5 +1,7 @@
 """MMC: Mahalanobis metric for clustering."""
 
+from functools import partial
+
 import numpy as np
 
 from metricnets._initialization import initial_metric, is_identity
@@ -15,7 +17,8 @@ from metricnets._params import (
     Seed,
     random_state_of,
 )
-from metricnets._progress import progress
+from metricnets._progress import progress, through
+from metricnets._weights import scaled_rows
 from metricnets.linear._pairwise.differences import pair_differences
 from metricnets.linear._solvers.shrunk_scatter import shrunk_scatter
 from metricnets.linear._solvers.sum_of_distances import widest
@@ -65,14 +68,15 @@ class _BaseMMC(Parametrized):
     verbose: Flag = False
     random_state: Seed = None
 
-    def _solve_tuples(self, X, pairs, y):
+    def _solve_tuples(self, X, pairs, y, weights):
         V = pair_differences(X, pairs)  # (m, d)
         unit = np.abs(V).max(axis=0)
         unit[unit == 0] = 1.0
         V /= unit
         Z, basis = in_span(X / unit)
         prior = self._prior(X, basis)
-        scatter = shrunk_scatter(V, V if basis is None else pair_differences(Z, pairs), y, basis, self.shrinkage)
+        U = V if basis is None else pair_differences(Z, pairs)
+        scatter = shrunk_scatter(V, U, y, basis, self.shrinkage, weights)
         return (self._solve_diagonal if self.diagonal else self._solve_full)(scatter, prior, unit)
 
     def _prior(self, X, basis):
@@ -84,7 +88,12 @@ class _BaseMMC(Parametrized):
 
     def _solve_full(self, scatter, prior, unit):
         W = scatter.whitening()  # (r, rank)
-        L = scatter.lifted(self._widest(scatter.apart @ W, np.eye(W.shape[1])) @ W.T)  # (rank, d)
+        to_map = partial(self._map_of, scatter, W, prior, unit)
+        return self._widest(scaled_rows(scatter.apart, scatter.counts) @ W, np.eye(W.shape[1]), to_map)
+
+    def _map_of(self, scatter, W, prior, unit, L):
+        """The map of the features from the widest map L of their whitened span."""
+        L = scatter.lifted(L @ W.T)  # (rank, d)
         if prior.ndim == 1:
             learned, rest = scatter.weights(L, unit**2 * prior)
             L = L if len(L) else np.zeros((1, len(unit)))  # older SciPy has no QR of no columns
@@ -96,16 +105,25 @@ class _BaseMMC(Parametrized):
 
     def _solve_diagonal(self, scatter, prior, unit):
         w = scatter.whitening_of_features()
-        w[w > 0] *= self._widest(scatter.features_apart[:, w > 0] * w[w > 0], np.ones(np.count_nonzero(w)))
+        to_map = partial(self._map_of_weights, scatter, w, prior, unit)
+        E = scaled_rows(scatter.features_apart, scatter.counts)[:, w > 0] * w[w > 0]
+        return self._widest(E, np.ones(np.count_nonzero(w)), to_map)
+
+    def _map_of_weights(self, scatter, w, prior, unit, weights):
+        """The same from the widest weights of features, which are scaled by w."""
+        w = w.copy()
+        w[w > 0] *= weights
         learned, rest = scatter.weights(w, unit**2 * prior)
         M = self.diagonal_c / 2 * (learned * w**2 + rest * unit**2 * prior) / unit**2
         return diagonal_components(M, self.n_components)
 
-    def _widest(self, E, start):
+    def _widest(self, E, start, to_map):
         with progress(self) as report:
-            L, self.n_iter_, self.converged_ = widest(E, start, tol=self.tol, max_iter=self.max_iter, report=report)
-            report.converged = self.converged_
-        return L
+            L, self.n_iter_, report.converged = widest(
+                E, start, tol=self.tol, max_iter=self.max_iter, report=through(report, to_map)
+            )
+        self.converged_ = report.converged and not report.stopped
+        return to_map(L)
 
 
 class MMC(_BaseMMC, PairsLearner):

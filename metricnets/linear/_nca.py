@@ -9,6 +9,7 @@ from metricnets._initialization import initial_components
 from metricnets._labels import class_codes
 from metricnets._params import Array, Count, Flag, MaybeTolerance, Seed
 from metricnets._progress import progress
+from metricnets._weights import rows_of
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._pairwise.soft_neighbors import soften
@@ -88,18 +89,18 @@ default='auto'
 
     _sparse = "csr"
 
-    def _solve_points(self, X, y):
+    def _solve_points(self, X, y, weights):
         codes = class_codes(y)
-        sizes = np.bincount(codes)
+        sizes = np.maximum(np.bincount(codes), np.bincount(codes, weights))
         if len(sizes) < 2 or sizes.max() < 2:
             what = "y has one class only" if len(sizes) < 2 else "no class has two samples"
             warn(f"{what}, so there is nothing to learn; init is kept.")
         order = np.argsort(codes, kind="stable")  # the rows of a class follow one another
-        X, codes = X[order], codes[order]
-        L = initial_components(self.init, self.n_components, X, codes, self.random_state)
+        X, codes, weights = X[order], codes[order], rows_of(weights, order)
+        L = initial_components(self.init, self.n_components, X, codes, self.random_state, weights)
         with progress(self) as report:
             L, self.n_iter_, report.converged = soften(
-                ClassLoss(codes),
+                ClassLoss(codes, weights),
                 L,
                 X,
                 rescale=isinstance(self.init, str),
@@ -108,6 +109,7 @@ default='auto'
                 gtol=1e-5 if self.tol is None else self.tol,
                 report=report,
                 first_step=FIRST_STEP,
+                weights=weights,
             )
         return L
 
@@ -120,9 +122,11 @@ class ClassLoss:
     ----------
     codes : ndarray of shape (n,)
         In ascending order.
+    weights : ndarray of shape (n,) or None
     """
 
     codes: np.ndarray
+    weights: np.ndarray | None = None
 
     def value(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
         return np.equal(self.codes[i], self.codes[j]).astype(float)
@@ -133,7 +137,9 @@ class ClassLoss:
         return indicators(left, shared), indicators(right, shared)
 
     def total(self, e: np.ndarray) -> tuple[float, np.ndarray]:
-        return -e.sum(), np.full(len(e), -1.0)
+        if self.weights is None:
+            return -e.sum(), np.full(len(e), -1.0)
+        return -(self.weights @ e), -self.weights
 
 
 def indicators(codes: np.ndarray, classes: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from sklearn.utils.extmath import row_norms
 from metricnets._draws import check_triplets, random_triplets
 from metricnets._labels import supervised_codes
 from metricnets._params import Flag, MaybeCount, Points, Positive, fitting
+from metricnets._progress import progress
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._bilinear import BilinearSimilarity
 from metricnets.linear._solvers.passive_aggressive import BLOCK, passive_aggressive
@@ -30,12 +31,18 @@ class _BaseOASIS(BilinearSimilarity):
 
     C: Positive = 0.1
 
+    def _max_passes(self):
+        return None
+
     def _solve_stream(self, blocks, dtype):
         """Take the steps along blocks of anchors and differences, then project."""
         W = self.bilinear_.copy()  # that of before is kept, should the fit fail
-        for P, D in blocks:
-            passive_aggressive(W, P, D, self.C)
-            self.n_iter_ += len(D)
+        with progress(self) as report:
+            for P, D in blocks:
+                passive_aggressive(W, P, D, self.C)
+                self.n_iter_ += len(D)
+                if report(np.nan, W):
+                    break
         return self._project(W, dtype)
 
 

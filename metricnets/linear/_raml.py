@@ -10,6 +10,7 @@ from metricnets import relations
 from metricnets._linalg import components_from_metric, in_span, out_of_span
 from metricnets._params import Count, Function, NonNegative, Positive, Seed, StrOptions, random_state_of
 from metricnets._targets import readable, resolve
+from metricnets._weights import mean_of, rows_of, scaled_rows, weights_of_tuples
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._pairwise.differences import pair_differences
@@ -103,7 +104,7 @@ class RAML(LinearMetric):
     def _labels(self, y):
         return readable(y, self.relation)
 
-    def _solve_points(self, X, y):
+    def _solve_points(self, X, y, weights):
         relation, targets, _ = resolve(y, self.relation)
         X, basis = in_span(X - X.mean(axis=0))
         pairs, r = graded_doublets(X, targets, relation, self.n_neighbors)
@@ -119,18 +120,19 @@ class RAML(LinearMetric):
                 "align with. Use two classes or more, with two samples in one of them; for real values set "
                 "relation='absolute'."
             )
-        L = self._regress(pair_differences(X, pairs), 1 - r)
+        L = self._regress(pair_differences(X, pairs), 1 - r, weights_of_tuples(weights, pairs))
         return out_of_span(L, basis, self.n_components)
 
-    def _regress(self, differences, g):
-        unit, mean, scale = unit_of(differences) or 1.0, g.mean(), g.std()
+    def _regress(self, differences, g, weights):
+        unit, mean = unit_of(differences, weights) or 1.0, mean_of(g, weights)
+        scale = g.std() if weights is None else np.sqrt(mean_of((g - mean) ** 2, weights))
         differences /= unit
         g = (g - mean) / scale
         if self.solver == "krr":
-            M, b, self.n_iter_ = *ridge(differences, g, alpha=self.alpha), 1
+            M, b, self.n_iter_ = *ridge(differences, g, weights, alpha=self.alpha), 1
         else:
             M, b, self.n_iter_ = support_vectors(
-                differences, g, alpha=self.alpha, epsilon=self.epsilon, max_iter=self.max_iter, tol=self.tol
+                differences, g, weights, alpha=self.alpha, epsilon=self.epsilon, max_iter=self.max_iter, tol=self.tol
             )
         self.bias_ = float(mean + scale * b)
         del differences  # as large as X or larger
@@ -140,13 +142,17 @@ class RAML(LinearMetric):
         return L * (np.sqrt(scale) / unit)
 
 
-def ridge(differences: np.ndarray, g: np.ndarray, *, alpha: float) -> tuple[np.ndarray, float]:
+def ridge(
+    differences: np.ndarray, g: np.ndarray, weights: np.ndarray | None = None, *, alpha: float
+) -> tuple[np.ndarray, float]:
     """Minimise mean (τᵀMτ + b − g)² + alpha ‖M‖².
 
     Parameters
     ----------
     differences : ndarray of shape (n, d)
     g : ndarray of shape (n,)
+    weights : ndarray of shape (n,) or None
+        Of the doublets in the mean, which have mean 1.
 
     Returns
     -------
@@ -155,33 +161,41 @@ def ridge(differences: np.ndarray, g: np.ndarray, *, alpha: float) -> tuple[np.n
     b : float
     """
     n, d = differences.shape
-    return (_ridge_in_entries if d * (d + 1) // 2 < n else _ridge_in_doublets)(differences, g, alpha)
+    return (_ridge_in_entries if d * (d + 1) // 2 < n else _ridge_in_doublets)(differences, g, weights, alpha)
 
 
-def _ridge_in_doublets(differences, g, alpha):
-    n = len(g)
+def _ridge_in_doublets(differences, g, weights, alpha):
+    n, mean = len(g), mean_of(g, weights)
     K = kernel(differences)
-    means = K.mean(axis=0)
-    K -= means - means.mean()  # the bias is not penalised: centring fits it
+    means = mean_of(K, weights)
+    K -= means - mean_of(means, weights)  # the bias is not penalised: centring fits it
     K -= means[:, None]
-    w = _solve_shifted(K, g - g.mean(), n * alpha)
-    return matrix_of(differences, w), float(g.mean() - w @ means)
+    if weights is None:
+        w = _solve_shifted(K, g - mean, n * alpha)
+    else:
+        roots = np.sqrt(weights)
+        K *= roots
+        K *= roots[:, None]
+        w = roots * _solve_shifted(K, roots * (g - mean), n * alpha)
+    return matrix_of(differences, w), float(mean - w @ means)
 
 
-def _ridge_in_entries(differences, g, alpha):
+def _ridge_in_entries(differences, g, weights, alpha):
     n, d = differences.shape
     i, j = np.triu_indices(d)
     norms = np.where(i == j, 1, np.sqrt(2))  # an entry off the diagonal counts twice in ‖M‖²
-    mean = matrix_of(differences, np.full(n, 1 / n))[i, j] * norms
+    shares = np.full(n, 1 / n) if weights is None else weights / n
+    mean, centred = matrix_of(differences, shares)[i, j] * norms, g - mean_of(g, weights)
     A, v = np.zeros((len(i), len(i))), np.zeros(len(i))
     for rows in np.array_split(np.arange(n), 1 + n * len(i) // BLOCK):
         features = differences[rows][:, i] * differences[rows][:, j] * norms - mean
-        A += np.dot(features.T, features)  # with @ NumPy 1.25 warns of invalid values where there are none
-        v += (g[rows] - g.mean()) @ features
+        scaled = scaled_rows(features, rows_of(weights, rows))
+        A += np.dot(scaled.T, scaled)  # with @ NumPy 1.25 warns of invalid values where there are none
+        v += (centred[rows] if weights is None else weights[rows] * centred[rows]) @ features
     v = _solve_shifted(A, v, n * alpha)
     M = np.zeros((d, d))
     M[i, j] = M[j, i] = v / norms
-    return M, float(g.mean() - v @ mean)
+    return M, float(mean_of(g, weights) - v @ mean)
 
 
 def _solve_shifted(A, v, shift):
@@ -191,7 +205,14 @@ def _solve_shifted(A, v, shift):
 
 
 def support_vectors(
-    differences: np.ndarray, g: np.ndarray, *, alpha: float, epsilon: float, max_iter: int, tol: float
+    differences: np.ndarray,
+    g: np.ndarray,
+    weights: np.ndarray | None = None,
+    *,
+    alpha: float,
+    epsilon: float,
+    max_iter: int,
+    tol: float,
 ) -> tuple[np.ndarray, float, int]:
     """Minimise mean 2 max(0, |τᵀMτ + b − g| − epsilon) + alpha ‖M‖²; arguments as `ridge`.
 
@@ -203,7 +224,8 @@ def support_vectors(
     n_iter : int
     """
     C = 1 / (len(g) * alpha)
-    svr = SVR(kernel="precomputed", C=C, epsilon=epsilon, max_iter=max_iter, tol=finest(tol, differences, C))
-    svr.fit(kernel(differences), g)  # warns if it did not converge
+    most = C if weights is None else C * weights.max()
+    svr = SVR(kernel="precomputed", C=C, epsilon=epsilon, max_iter=max_iter, tol=finest(tol, differences, most))
+    svr.fit(kernel(differences), g, weights)  # warns if it did not converge
     M = matrix_of(differences[svr.support_], svr.dual_coef_[0])
     return M, float(svr.intercept_[0]), max(1, int(svr.n_iter_))

@@ -28,12 +28,12 @@ class _BaseRCA(Parametrized):
 
     regularization: MaybeTolerance = None
 
-    def _whiten(self, X, codes):
-        """Compute L from the chunk number of each row, −1 for none."""
+    def _whiten(self, X, codes, weights):
+        """Compute L from the chunk number of each row, −1 for none, and the weights."""
         d, k = X.shape[1], self.n_components
-        A, rank, rank_total = relevant_components(X, codes, self.regularization)
+        A, rank, rank_total = relevant_components(X, codes, self.regularization, weights)
         if self.regularization is None:
-            warn_if_few(degrees_of_freedom(codes), rank, rank_total, d)
+            warn_if_few(degrees_of_freedom(codes, weights), rank, rank_total, d)
         if k is None:
             _, roots, vectors = np.linalg.svd(A, full_matrices=False)  # A.T @ A would square the ratios
             return (vectors.T * roots) @ vectors
@@ -88,7 +88,14 @@ class RCA(_BaseRCA, LinearMetric):
     """
 
     @fitting
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None, *, chunks: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        chunks: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Learn the metric from chunks.
 
         Parameters
@@ -99,6 +106,8 @@ class RCA(_BaseRCA, LinearMetric):
             Chunk number of each point; −1, None or NaN for points in no chunk.
         chunks : array-like of int of shape (n_samples,) or None, default=None
             Another name for ``y``.
+        sample_weight : array-like of shape (n_samples,), float or None, default=None
+            How often each point counts, non-negative; see :doc:`/user_guide/weights`.  None counts each once.
 
         Returns
         -------
@@ -110,7 +119,7 @@ class RCA(_BaseRCA, LinearMetric):
         ValueError
             If no chunk has two points.
         """
-        return super().fit(X, y if chunks is None else chunks)
+        return super().fit(X, y if chunks is None else chunks, sample_weight=sample_weight)
 
     def _labels(self, y):
         labels, missing, negative = read(y)
@@ -119,10 +128,11 @@ class RCA(_BaseRCA, LinearMetric):
             raise ValueError("chunks should be whole numbers, the same for the points of a chunk, and -1 for no chunk.")
         return partial_codes(labels)
 
-    def _solve_points(self, X, codes):
-        if codes.max() + 1 == (codes >= 0).sum():
+    def _solve_points(self, X, codes, weights):
+        known = codes[codes >= 0]
+        if len(np.unique(known)) == len(known) and degrees_of_freedom(codes, weights) == 0:
             raise ValueError("no chunk has two points; chunks should give points of one class the same number.")
-        return self._whiten(X, codes)
+        return self._whiten(X, codes, weights)
 
 
 class RCA_Supervised(_BaseRCA, LinearMetric):  # noqa: N801
@@ -165,24 +175,25 @@ class RCA_Supervised(_BaseRCA, LinearMetric):  # noqa: N801
 
     _labels = staticmethod(supervised_codes)
 
-    def _solve_points(self, X, codes):
+    def _solve_points(self, X, codes, weights):
         if self.chunk_size < 2:
             raise ValueError(f"chunk_size={self.chunk_size} should be at least 2.")
+        codes = partial_codes(codes)  # there may be fewer classes that count
         if codes.max() < 1:
             warn("y has one class only, so nothing is known of what tells classes apart; all variation is whitened.")
         codes = drawn_chunks(codes, self.n_chunks, self.chunk_size, random_state_of(self.random_state))
         if codes.max() < 0:
             raise ValueError(f"chunk_size={self.chunk_size} is more than any class has; lower it.")
-        return self._whiten(X, codes)
+        return self._whiten(X, codes, weights)
 
 
-def warn_if_few(n_free: int, rank: int, rank_total: int, n_features: int) -> None:
+def warn_if_few(n_free: float, rank: int, rank_total: int, n_features: int) -> None:
     """Warn if the covariance within chunks is shrunk, or its pseudo-inverse is used."""
     if rank < rank_total or n_free < PLENTY * rank_total:
         few = (
             f"rank {rank} < {rank_total}, that of X"
             if rank < rank_total
-            else (f"{n_free} degrees of freedom, fewer than {PLENTY} for each of {rank_total} directions")
+            else (f"{n_free:g} degrees of freedom, fewer than {PLENTY} for each of {rank_total} directions")
         )
         warn(
             f"the covariance within chunks has {few}; as its inverse would drop or inflate some directions, it is "

@@ -1,5 +1,6 @@
 """SCML: sparse compositional metric learning, from triplets."""
 
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -7,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from metricnets._draws import check_triplets, knn_triplets
 from metricnets._initialization import as_matrix
-from metricnets._labels import supervised_codes
+from metricnets._labels import partial_codes, supervised_codes
 from metricnets._linalg import components_from_metric, in_span, standardized
 from metricnets._params import (
     Array,
@@ -20,7 +21,8 @@ from metricnets._params import (
     Seed,
     random_state_of,
 )
-from metricnets._progress import progress
+from metricnets._progress import progress, through
+from metricnets._weights import weights_of_tuples
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._solvers.local_discriminants import local_discriminants, triplet_directions
@@ -61,21 +63,27 @@ class _BaseSCML(Parametrized):
     verbose: Flag = False
     random_state: Seed = None
 
-    def _combine(self, X, triplets, basis, codes=None):
-        """Compute L from triplets and the basis, an array or its name; 'lda' needs the classes."""
+    def _combine(self, X, triplets, weights, basis, codes=None):
+        """Compute L from triplets, their weights and the basis, an array or its name; 'lda' needs the classes."""
         Z, scale = standardized(X)
         Z, span = in_span(Z) if isinstance(basis, str) else (Z, None)  # the user's bases may lie outside of it
         basis, cost = self._priced(basis, Z, scale, triplets, codes, span)
+        to_map = partial(map_of, basis=basis, span=span, scale=scale, n_components=self.n_components)
         with progress(self, "raise max_iter or gamma") as report:
             w, self.n_iter_, report.converged = sparse_weights(
-                Z, triplets, basis, cost, gamma=self.gamma, max_iter=self.max_iter, report=report
+                Z,
+                triplets,
+                basis,
+                cost,
+                gamma=self.gamma,
+                max_iter=self.max_iter,
+                report=through(report, to_map),
+                weights=weights,
             )
         if not w.any():
             warn(f"beta={self.beta} makes all weights 0; all bases get the same weight. Lower beta, or scale X up.")
             w = np.full(len(w), 1 / len(w))
-        M = (basis.T * w) @ basis
-        M = M if span is None else span @ M @ span.T
-        return components_from_metric(M / np.outer(scale, scale), self.n_components)
+        return to_map(w)
 
     def _priced(self, basis, Z, scale, triplets, codes, span=None):
         """Bases as unit vectors of the standardised space, and the cost of a unit weight on each."""
@@ -91,6 +99,15 @@ class _BaseSCML(Parametrized):
             basis = triplet_directions(Z, triplets, self.n_basis or 80 * d, rng)
         prices = np.diag(scale**-2.0) if span is None else (span.T / scale**2) @ span
         return basis, self.beta * np.einsum("ij,ij->i", basis @ prices, basis)
+
+
+def map_of(
+    w: np.ndarray, basis: np.ndarray, span: np.ndarray | None, scale: np.ndarray, n_components: int | None
+) -> np.ndarray:
+    """The map of the features from the weights of a basis, of features in units of ``scale`` or of their span."""
+    M = (basis.T * w) @ basis
+    M = M if span is None else span @ M @ span.T
+    return components_from_metric(M / np.outer(scale, scale), n_components)
 
 
 class SCML(_BaseSCML, TripletsLearner):
@@ -135,8 +152,8 @@ class SCML(_BaseSCML, TripletsLearner):
 
     _from_labels = "SCML_Supervised"
 
-    def _solve_tuples(self, X, triplets, labels):
-        return self._combine(X, triplets, self.basis)
+    def _solve_tuples(self, X, triplets, labels, weights):
+        return self._combine(X, triplets, weights, self.basis)
 
 
 class SCML_Supervised(_BaseSCML, LinearMetric):  # noqa: N801
@@ -180,9 +197,11 @@ class SCML_Supervised(_BaseSCML, LinearMetric):  # noqa: N801
 
     _labels = staticmethod(supervised_codes)
 
-    def _solve_points(self, X, codes):
+    def _solve_points(self, X, codes, weights):
+        codes = partial_codes(codes)  # there may be fewer classes that count
         check_triplets(codes)
-        return self._combine(X, knn_triplets(X, codes, self.k_genuine, self.k_impostor), self.basis, codes)
+        triplets = knn_triplets(X, codes, self.k_genuine, self.k_impostor)
+        return self._combine(X, triplets, weights_of_tuples(weights, triplets), self.basis, codes)
 
 
 def check_basis(basis: ArrayLike, d: int) -> np.ndarray:

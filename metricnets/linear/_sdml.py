@@ -7,6 +7,7 @@ from metricnets._initialization import metric_in_span
 from metricnets._linalg import components_from_metric, in_span, inverse_root
 from metricnets._params import Flag, NonNegative, Parametrized, Prior, Seed, random_state_of
 from metricnets._progress import progress
+from metricnets._weights import scaled_rows
 from metricnets.linear._pairwise.differences import pair_differences
 from metricnets.linear._solvers.sparse_components import components_by_blocks, sparse_components
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
@@ -45,10 +46,11 @@ class _BaseSDML(Parametrized):
     verbose: Flag = False
     random_state: Seed = None
 
-    def _solve_tuples(self, X, pairs, y):
+    def _solve_tuples(self, X, pairs, y, weights):
         Z, basis = in_span(X)
         small, prior = metric_in_span(self.prior, X, basis, random_state_of(self.random_state))
         V = pair_differences(Z, pairs)  # (m, r)
+        V = scaled_rows(V, weights)
         similar, dissimilar = V[y > 0], V[y < 0]
         K = similar.T @ similar - dissimilar.T @ dissimilar
         self.balance_ = feasible_balance(small, K, self.balance_param)

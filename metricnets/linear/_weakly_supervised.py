@@ -7,9 +7,11 @@ from numpy.typing import ArrayLike
 
 from metricnets import calibration
 from metricnets._draws import negative_pairs, positive_pairs
-from metricnets._labels import supervised_codes
+from metricnets._labels import partial_codes, supervised_codes
 from metricnets._params import MaybeArray, MaybeCount, Seed, fitting, random_state_of
-from metricnets._tuples import check_pair_labels, check_weights, distinct, points_and_members
+from metricnets._tuples import check_pair_labels, distinct, points_and_members
+from metricnets._weighted_draws import weighted_pairs
+from metricnets._weights import check_weights, counted, rows_of
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric, MahalanobisMetric
 from metricnets.tuple_learners import PairsMixin, QuadrupletsMixin, TripletsMixin
@@ -18,7 +20,7 @@ from metricnets.tuple_learners import PairsMixin, QuadrupletsMixin, TripletsMixi
 class TuplesSolver:
     """The hook of all learners from tuples, given by the user or drawn from classes."""
 
-    def _solve_tuples(self, X, members, labels):
+    def _solve_tuples(self, X, members, labels, weights):
         """Learn L from tuples.
 
         Parameters
@@ -28,7 +30,9 @@ class TuplesSolver:
         members : ndarray of int of shape (n_tuples, size)
             Rows of X that form each tuple.
         labels : ndarray of shape (n_tuples,) or None
-            +1 or −1 for pairs, weights for quadruplets; None if all have the same weight.
+            +1 or −1 for pairs, None for others.
+        weights : ndarray of shape (n_tuples,) or None
+            How often each tuple counts, positive; None if all count once.
 
         Returns
         -------
@@ -46,11 +50,14 @@ class TuplesLearner(TuplesSolver, MahalanobisMetric):
             raise ValueError(f"points should be rows of features; those of the tuples have shape {X.shape[1:]}.")
         return X, members
 
-    def _learn(self, X, members, labels):
+    def _learn(self, X, members, labels, weights):
         self.n_features_in_, self.classes_ = X.shape[1], np.array([-1, 1])
+        present, weights = counted(weights)
+        if present is not None:
+            members, labels = members[present], rows_of(labels, present)
         rows = members.ravel()[:: max(1, members.size // 1000)]  # the same points, however the tuples are given
         points, members = distinct(self._ready(X, rows), members)
-        return self._keep(self._solve_tuples(points, members, labels), X.dtype)
+        return self._keep(self._solve_tuples(points, members, labels, weights), X.dtype)
 
 
 class PairsLearner(PairsMixin, TuplesLearner):
@@ -65,7 +72,14 @@ class PairsLearner(PairsMixin, TuplesLearner):
     """
 
     @fitting
-    def fit(self, pairs: ArrayLike, y: ArrayLike, calibration_params: dict[str, object] | None = None) -> Self:
+    def fit(
+        self,
+        pairs: ArrayLike,
+        y: ArrayLike,
+        calibration_params: dict[str, object] | None = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Learn the metric from pairs, then calibrate ``threshold_`` on them.
 
         Parameters
@@ -76,6 +90,8 @@ class PairsLearner(PairsMixin, TuplesLearner):
             +1 for similar, −1 or 0 for dissimilar; or True and False.
         calibration_params : dict or None, default=None
             Keyword arguments of ``calibrate_threshold``.
+        sample_weight : array-like of shape (n_pairs,), float or None, default=None
+            How often each pair counts, non-negative; see :doc:`/user_guide/weights`.  None counts each once.
 
         Returns
         -------
@@ -85,21 +101,30 @@ class PairsLearner(PairsMixin, TuplesLearner):
         Raises
         ------
         ValueError
-            If the pairs or y do not have this form, or all pairs have the same label.
+            If the pairs, y or sample_weight do not have this form, or all pairs that count have the same label.
         """
         calibration_params = calibration.check_params(calibration_params)
         X, members = self._rows(pairs, y)
         signs, classes = check_pair_labels(y, len(members))
-        self._learn(X, members, signs)
+        weights = check_weights(sample_weight, len(members), of="pairs")
+        if weights is not None and len(np.unique(signs[weights > 0])) == 1:
+            raise ValueError("sample_weight is 0 for all similar or for all dissimilar pairs; both kinds are needed.")
+        self._learn(X, members, signs, weights)
         self.classes_ = classes
-        return self.calibrate_threshold(pairs, y, **calibration_params)
+        return self.calibrate_threshold(pairs, y, **calibration_params, sample_weight=weights)
+
+    def _take(self, L, task):
+        super()._take(L, task)
+        pairs, y, params = (task.arguments.get(name) for name in ("pairs", "y", "calibration_params"))
+        _, self.classes_ = check_pair_labels(y, len(pairs))
+        self.calibrate_threshold(pairs, y, **calibration.check_params(params))
 
 
 class TripletsLearner(TripletsMixin, TuplesLearner):
     """Mahalanobis metric learned from triplets (a, b, c): a should be nearer to b than to c."""
 
     @fitting
-    def fit(self, triplets: ArrayLike, y: None = None) -> Self:
+    def fit(self, triplets: ArrayLike, y: None = None, *, sample_weight: ArrayLike | None = None) -> Self:
         """Learn the metric from triplets; ``y`` is not used.
 
         Parameters
@@ -108,20 +133,25 @@ class TripletsLearner(TripletsMixin, TuplesLearner):
             Training triplets.
         y : None
             Ignored.
+        sample_weight : array-like of shape (n_triplets,), float or None, default=None
+            How often each triplet counts, non-negative; see :doc:`/user_guide/weights`.  None counts each once.
 
         Returns
         -------
         self : object
             The fitted learner.
         """
-        return self._learn(*self._rows(triplets, y), None)
+        X, members = self._rows(triplets, y)
+        return self._learn(X, members, None, check_weights(sample_weight, len(members), of="triplets"))
 
 
 class QuadrupletsLearner(QuadrupletsMixin, TuplesLearner):
     """Mahalanobis metric learned from quadruplets (a, b, c, d): a and b should be nearer than c and d."""
 
     @fitting
-    def fit(self, quadruplets: ArrayLike, weights: ArrayLike | None = None) -> Self:
+    def fit(
+        self, quadruplets: ArrayLike, weights: ArrayLike | None = None, *, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Learn the metric from quadruplets.
 
         Parameters
@@ -130,6 +160,8 @@ class QuadrupletsLearner(QuadrupletsMixin, TuplesLearner):
             Training quadruplets.
         weights : array-like of shape (n_quadruplets,) or None, default=None
             Weights of the quadruplets; only their proportions matter.  None gives all the same weight.
+        sample_weight : array-like of shape (n_quadruplets,) or None, default=None
+            Another name for ``weights``; give one of them.
 
         Returns
         -------
@@ -137,7 +169,10 @@ class QuadrupletsLearner(QuadrupletsMixin, TuplesLearner):
             The fitted learner.
         """
         X, members = self._rows(quadruplets, weights)
-        return self._learn(X, members, check_weights(weights, len(members)))
+        if weights is not None and sample_weight is not None:
+            raise ValueError("weights and sample_weight are two names of the same argument; give one of them.")
+        given, name = (weights, "weights") if sample_weight is None else (sample_weight, "sample_weight")
+        return self._learn(X, members, None, check_weights(given, len(members), name, of="quadruplets"))
 
 
 class FromLabels(TuplesSolver, LinearMetric):
@@ -160,29 +195,38 @@ class FromLabels(TuplesSolver, LinearMetric):
 
     _labels = staticmethod(supervised_codes)
 
-    def _solve_points(self, X, codes):
+    def _solve_points(self, X, codes, weights):
+        codes = partial_codes(codes)  # there may be fewer classes that count
         rng = random_state_of(self.random_state)
         n_pairs = self.n_constraints or 20 * (codes.max(initial=-1) + 1) ** 2
-        drawn = {"similar": positive_pairs(codes, n_pairs, rng), "dissimilar": negative_pairs(codes, n_pairs, rng)}
-        for kind, pairs in drawn.items():
+        if weights is None:
+            drawn, counts = (positive_pairs(codes, n_pairs, rng), negative_pairs(codes, n_pairs, rng)), None
+        else:
+            both = (weighted_pairs(codes, weights, n_pairs, rng, similar=similar) for similar in (True, False))
+            drawn, counts = zip(*both)
+        for kind, pairs in zip(("similar", "dissimilar"), drawn):
             if len(pairs) == 0:
                 raise ValueError(f"y gives no {kind} pairs; it needs two classes, and two samples in one of them.")
             if self.n_constraints is not None and len(pairs) < n_pairs:
                 warn(f"only {len(pairs)} {kind} pairs drawn, for n_constraints={n_pairs}.")
-        members, labels = self._tuples(**drawn)
+        members, labels, weights = self._tuples(*drawn, counts)
         points, members = distinct(X, members)
-        return self._solve_tuples(points, members, labels)
+        return self._solve_tuples(points, members, labels, weights)
 
-    def _tuples(self, similar, dissimilar):
-        """Hook: make tuples, as rows of X, (n_tuples, size), and their labels from pairs, each (n_pairs, 2)."""
+    def _tuples(self, similar, dissimilar, counts):
+        """Hook: make tuples, as rows of X, (n_tuples, size), their labels and weights from pairs, each (n_pairs, 2).
+
+        ``counts`` are how often each similar and each dissimilar pair counts, or None if all count once.
+        """
         raise NotImplementedError
 
 
 class PairsFromLabels(FromLabels):
     """A learner from pairs that draws them from classes."""
 
-    def _tuples(self, similar, dissimilar):
-        return np.concatenate([similar, dissimilar]), np.repeat([1, -1], [len(similar), len(dissimilar)])
+    def _tuples(self, similar, dissimilar, counts):
+        labels = np.repeat([1, -1], [len(similar), len(dissimilar)])
+        return np.concatenate([similar, dissimilar]), labels, counts and np.concatenate(counts)
 
 
 class QuadrupletsFromLabels(FromLabels):
@@ -196,7 +240,9 @@ class QuadrupletsFromLabels(FromLabels):
 
     weights: MaybeArray = None
 
-    def _tuples(self, similar, dissimilar):
+    def _tuples(self, similar, dissimilar, counts):
         n = min(len(similar), len(dissimilar))
-        weights = None if self.weights is None else self.weights[:n]
-        return np.hstack([similar[:n], dissimilar[:n]]), check_weights(weights, n)
+        weights = check_weights(None if self.weights is None else self.weights[:n], n, "weights", "quadruplets")
+        if counts is not None:
+            weights = counts[0][:n] * counts[1][:n] * (1.0 if weights is None else weights)
+        return np.hstack([similar[:n], dissimilar[:n]]), None, weights

@@ -37,7 +37,7 @@ class LMNN(
     min_iter: Whole = 50
     learn_rate: Positive = 1e-7
 
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, *, sample_weight: ArrayLike | None = None) -> Self:
         """Learn the metric from points and their classes.
 
         Parameters
@@ -46,12 +46,14 @@ class LMNN(
             Training points.
         y : array-like of shape (n_samples,)
             Classes.
+        sample_weight : array-like of shape (n_samples,), float or None, default=None
+            How often each sample counts, non-negative.  None counts each once.
 
         Returns
         -------
         self : object
             The fitted learner.
         """
-        super().fit(X, y)
+        super().fit(X, y, sample_weight=sample_weight)
         self.labels_ = np.arange(class_codes(np.asarray(y)).max() + 1)
         return self

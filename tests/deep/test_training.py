@@ -1,7 +1,9 @@
 """What can go wrong in training, and what a user then sees; devices, schedules, early stopping, callbacks."""
 
 import inspect
+import re
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, MlflowLogger, TensorBoard
 from torch import nn
 
 from metricnets import DDML, DTML, HRAML, EmbeddingNet, Mahalanobis
@@ -205,6 +207,42 @@ def test_verbose_shows_the_loss_of_every_epoch(blobs, capsys):
     DDML(**QUICK).fit(*blobs)
     captured = capsys.readouterr()
     assert captured.out + captured.err == ""
+
+
+def test_bars_tell_which_network_is_trained_and_the_time_left(blobs, capsys):
+    DDML(verbose=1, n_networks=2, **QUICK).fit(*blobs)
+    shown = capsys.readouterr().err
+    assert re.search(r"network 2 of 2: .* 3/3 \[\d\d:\d\d<\d\d:\d\d, ", shown)
+
+
+class Writer:
+    """What takes the place of a writer of TensorBoard and of a client of MLflow."""
+
+    def __init__(self):
+        self.logged = []
+
+    def add_scalar(self, tag, scalar_value, global_step):
+        self.logged.append((tag, scalar_value, global_step))
+
+    def log_metric(self, run_id, key, value, step):
+        self.logged.append((key, value, step))
+
+    def set_terminated(self, run_id):
+        pass
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("logger", ["TensorBoard", "MLflow"])
+def test_loggers_of_skorch_write_the_losses(blobs, logger):
+    writer, run = Writer(), SimpleNamespace(info=SimpleNamespace(run_id="1"))
+    log = TensorBoard(writer) if logger == "TensorBoard" else MlflowLogger(run, writer, create_artifact=False)
+    net = DDML(callbacks=[log], early_stopping=True, **QUICK)
+    net.fit(*blobs)
+    for part in ("train_loss", "valid_loss"):
+        logged = [value for name, value, _ in writer.logged if name.rpartition("/")[2] == part]
+        assert logged == [record[part] for record in net.history_]
 
 
 def test_schedules_change_the_result(blobs):

@@ -80,7 +80,7 @@ def rosenbrock(x):
     return rosen(x), rosen_der(x)
 
 
-def silent(value):
+def silent(value, x):
     return None
 
 

@@ -20,7 +20,7 @@ UNITS = np.sqrt(((pairs[:, 0] - pairs[:, 1]) ** 2).mean(axis=0))
 TAUS = np.random.default_rng(0).normal(size=(40, 5)) * [1, 2, 0.5, 1, 1]
 
 
-def silent(progress):
+def silent(value, L):
     return None
 
 

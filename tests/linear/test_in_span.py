@@ -1,6 +1,7 @@
 """Fewer rows than features: solvers work in the span of the rows, and find the metric that they find without it."""
 
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -122,6 +123,10 @@ def test_fewer_components_are_leading_eigenvectors(name, what, k):
     np.testing.assert_allclose(L @ M, values[:, None] * L, atol=1e-8 * values[0] ** 1.5)
 
 
+def note(reported, value, L):
+    reported.append(value)
+
+
 @pytest.mark.parametrize("k", [40, 35, 10])
 def test_large_margins_are_as_large(k, monkeypatch):
     """Many maps are equally good, and rounding decides between them: what is the same is the objective."""
@@ -130,7 +135,8 @@ def test_large_margins_are_as_large(k, monkeypatch):
     for in_span in (_lmnn.in_span, lambda X: (X, None)):
         monkeypatch.setattr(_lmnn, "in_span", in_span)
         reported = []
-        L, _, converged = _lmnn.widen_margins(init, X - X.mean(axis=0), y, report=reported.append, **options)
+        report = partial(note, reported)
+        L, _, converged = _lmnn.widen_margins(init, X - X.mean(axis=0), y, report=report, **options)
         assert converged
         assert L.shape == (k, 40)
         lowest.append(min(reported))

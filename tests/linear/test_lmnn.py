@@ -298,7 +298,7 @@ def test_the_solver_finds_the_minimum_of_a_quadratic_and_of_a_kink():
     ):
         reported = []
         x, value, n_iter, converged = minimize(
-            loss, np.array([3.0, 2, -1]), max_iter=200, tol=1e-12, report=reported.append
+            loss, np.array([3.0, 2, -1]), max_iter=200, tol=1e-12, report=lambda value, x, to=reported: to.append(value)
         )
         np.testing.assert_allclose(x, lowest, atol=1e-3)
         assert converged

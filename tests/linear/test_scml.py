@@ -92,7 +92,7 @@ def test_much_beta_makes_few_and_small_weights():
     n_used, sums = [], []
     for beta in (1e-5, 1e-2, 0.3):
         w, _, _ = sparse_weights.sparse_weights(
-            Z, triplets, axes, np.full(12, beta), gamma=5e-3, max_iter=1000, report=lambda value: None
+            Z, triplets, axes, np.full(12, beta), gamma=5e-3, max_iter=1000, report=lambda value, w: None
         )
         n_used.append((w > 0).sum())
         sums.append(w.sum())

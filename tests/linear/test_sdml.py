@@ -40,7 +40,7 @@ def objective(M, P, penalty):
 
 
 def solve(P, penalty):
-    M, _, converged = sparse_inverse(P, penalty, lambda value: None)
+    M, _, converged = sparse_inverse(P, penalty, lambda value, M: None)
     assert converged
     return M
 
@@ -111,8 +111,8 @@ def test_the_penalty_is_of_the_features_as_they_are():
 def test_both_solvers_find_the_same():
     P = random_loss(12)
     weights = np.full((12, 12), 0.1) - 0.1 * np.eye(12)
-    M, _, converged = _newton(P, weights, lambda value: None)
-    Z, _, agreed = _split(np.eye(12), P, weights, lambda value: None)
+    M, _, converged = _newton(P, weights, lambda value, M: None)
+    Z, _, agreed = _split(np.eye(12), P, weights, lambda value, M: None)
     assert converged
     assert agreed
     assert objective(Z, P, 0.1) == pytest.approx(objective(M, P, 0.1), abs=2 * 12e-6)

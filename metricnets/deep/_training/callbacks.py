@@ -3,11 +3,15 @@
 import copy
 import math
 import time
+from functools import partial
 
 from skorch.callbacks import Callback, LRScheduler
+from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR
 
+from metricnets.deep._training.data import Trained
 from metricnets.deep._training.foreign import checked_schedule
+from metricnets.deep._training.runtime import same_draws
 
 
 class Snapshot:
@@ -31,8 +35,8 @@ class Watch(Callback):
     is smaller by 1e-4 of its absolute value: losses may be negative, for which skorch's own early stopping is wrong.
     """
 
-    def __init__(self, lr, max_epochs, verbose):
-        self.lr, self.max_epochs, self.verbose, self.bar = lr, max_epochs, verbose, None
+    def __init__(self, options):
+        self.options, self.bar = options, None
         self.history, self.lowest, self.start = [], {}, time.perf_counter()
         self.goal, self.n_misses, self.last, self.best = math.inf, 0, None, None
 
@@ -45,8 +49,8 @@ class Watch(Callback):
             losses[f"{part}_loss"] = loss
             if not math.isfinite(loss):
                 raise ValueError(
-                    f"the loss became {loss} in epoch {len(net.history)}; lower lr (lr={self.lr:g}), or, if the "
-                    "loss is your own, leave out the pairs where r is NaN, such as the diagonal."
+                    f"the loss became {loss} in epoch {len(net.history)}; lower lr (lr={self.options.lr:g}), or, if "
+                    "the loss is your own, leave out the pairs where r is NaN, such as the diagonal."
                 )
             lowest = self.lowest[part] = min(loss, self.lowest.get(part, math.inf))
             epoch |= {f"{part}_loss": loss, f"{part}_loss_best": loss == lowest}
@@ -62,7 +66,7 @@ class Watch(Callback):
         loss, self.n_misses = losses.get("valid_loss", -math.inf), self.n_misses + 1
         if loss < self.goal or math.isinf(loss):  # without rows held back the last epoch is the best
             self.goal, self.n_misses, self.best = loss - 1e-4 * abs(loss), 0, self.last
-        if self.verbose:
+        if self.options.verbose:
             self.show(len(net.history), {name: f"{loss:.4g}" for name, loss in losses.items()})
 
     def on_train_end(self, net, **kwargs):
@@ -70,12 +74,12 @@ class Watch(Callback):
             self.best.restore(net.module_, net.criterion_)
 
     def show(self, epoch, losses):
-        """Advance the progress bar and show the losses next to it."""
+        """Advance the progress bar, which tells the time left, and show the losses next to it."""
         from tqdm.auto import tqdm  # starts a thread, which is needed only if progress is shown
 
         if self.bar is None:
-            self.bar = tqdm(total=self.max_epochs, unit="epoch")
-        if self.verbose > 1:
+            self.bar = tqdm(total=self.options.max_epochs, unit="epoch", desc=self.options.title)
+        if self.options.verbose > 1:
             tqdm.write(f"epoch {epoch:4d}  " + "  ".join(f"{name} {loss}" for name, loss in losses.items()))
         self.bar.set_postfix(losses)
         self.bar.update()
@@ -100,6 +104,51 @@ class Gradients(Callback):
         if not self.found:  # so only the first batch is looked at, as a rule
             gradients = (parameter.grad for _, parameter in named_parameters)
             self.found = any(bool(g.to_dense().any()) for g in gradients if g is not None)
+
+
+class Passes(Callback):
+    """Tell the callbacks of scikit-learn of each epoch, and stop if one of them asks for it.
+
+    They draw the same numbers every time, and training goes on as if they had drawn none.
+
+    Parameters
+    ----------
+    task : metricnets._callbacks.FitTask
+    problem : Problem
+    trained : Trained
+        The networks that were trained before.
+    network : torch.nn.Module
+        The network that is being trained.
+    criterion : callable
+        Its loss.
+    generator : torch.Generator
+        Generator of what the network draws.
+    """
+
+    def __init__(self, task, problem, trained, network, criterion, generator):
+        self.task, self.problem, self.trained = task, problem, trained
+        self.network, self.criterion, self.generator = network, criterion, generator
+
+    def on_epoch_begin(self, net, **kwargs):
+        with same_draws(self.generator):
+            self.task.begin("epoch")
+
+    def on_epoch_end(self, net, **kwargs):
+        with same_draws(self.generator):
+            stop = self.task.end(partial(self.found, net))
+        if stop:
+            raise StopTraining
+
+    def found(self, net):
+        """The problem, and copies of what training would return now."""
+        shared = {id(each): each for each in (self.generator, self.task.estimator)}
+        criterion = self.criterion if isinstance(self.criterion, nn.Module) else nn.Module()
+        network, module, criterion = copy.deepcopy((self.network, net.module_, criterion), shared)
+        if net.watch.n_misses:
+            net.watch.best.restore(module, criterion)
+        before = self.trained
+        networks, criteria = [*before.networks, network.cpu().eval()], [*before.criteria, criterion.cpu().eval()]
+        return self.problem, Trained(networks, [*before.history, *net.watch.history], criteria)
 
 
 class StopEarly(Callback):

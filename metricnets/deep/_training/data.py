@@ -152,6 +152,8 @@ class Trained:
         Whether the user interrupted it.
     learned : bool
         Whether the loss of any batch had a gradient.
+    stopped : bool
+        Whether a callback of scikit-learn asked to stop.
     """
 
     networks: list
@@ -159,6 +161,7 @@ class Trained:
     criteria: list = field(default_factory=list)
     interrupted: bool = False
     learned: bool = False
+    stopped: bool = False
 
 
 def tensor_of(array, dtype=None):

@@ -42,8 +42,10 @@ class Options:
     callbacks: tuple = ()
     device: str = "cpu"
     verbose: int = 0
+    title: str = ""  # of the progress bar
     generator: torch.Generator = torch.default_generator  # of what the loss draws
     of_others: bool = False  # whether modules, losses or optimisers are the user's own
+    passes: object = None  # a callback that tells those of scikit-learn of each epoch
 
 
 class _Net(NeuralNet):
@@ -140,7 +142,7 @@ def train(module, criterion, parts, options):
     """
     kept, held_back = parts[0], parts[1] if len(parts) > 1 else None
     criterion = criterion if isinstance(criterion, nn.Module) else _Function(criterion)
-    watch, gradients = Watch(options.lr, options.max_epochs, options.verbose), Gradients()
+    watch, gradients = Watch(options), Gradients()
     net = _Net(
         module,
         criterion=criterion,
@@ -175,6 +177,8 @@ def _callbacks(watch, gradients, options, held_back):
         callbacks += checked_callbacks(options.callbacks, held_back)
     if options.lr_schedule is not None:
         callbacks.append(schedule(options.lr_schedule, options.max_epochs))
+    if options.passes is not None:
+        callbacks.append(options.passes)
     if held_back is not None:
         callbacks.append(StopEarly(watch, options.patience))
     return callbacks

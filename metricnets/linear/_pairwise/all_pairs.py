@@ -39,10 +39,17 @@ class AllPairs:
     and its columns, as slices, and its weights, which are valid until the next block.  Rows whose nearest neighbour
     is too far for exp(RANGE - d^2) are too far to be neighbours of the others; `apart` yields them and their weights
     exp(c_i - d^2).  The memory is reused: allocating it costs more than the sums in it.
+
+    With weights w a row j counts w_j times as a neighbour, and has w_j - 1 copies of itself, at distance 0, if that is
+    positive.  The blocks have (w_j - 1) / w_j of a copy on the diagonal, and `factors_of` multiplies by w.
     """
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, weights: np.ndarray | None = None) -> None:
         self.n, self.memory, self.lonely = n, None, np.empty(0, np.intp)
+        self.weights, self.copies = weights, np.full(n, -np.inf)
+        if weights is not None:
+            several = weights > 1
+            self.copies[several] = RANGE + np.log1p(-1 / weights[several])
         self.side = -(-n // -(-n // SIDE))
         self.blocks = blocks(n, self.side)
 
@@ -83,7 +90,8 @@ class AllPairs:
         for start in range(0, len(self.lonely), size):
             rows = self.lonely[start : start + size]
             P = self.left[rows] @ self.right
-            P[np.arange(len(rows)), rows] = -np.inf
+            P[np.arange(len(rows)), rows] = self.copies[rows]
+            P = P if self.weights is None else P + np.log(self.weights)
             P -= P.max(axis=1, keepdims=True)
             yield rows, np.exp(P, out=P)
 
@@ -92,8 +100,14 @@ class AllPairs:
         if self.far:
             np.clip(P, -RANGE, RANGE, out=P)  # rounding may exceed it above
         if rows == columns:
-            np.fill_diagonal(P, -np.inf)
+            np.fill_diagonal(P, self.copies[rows])
         np.exp(P, out=P)
+
+
+def factors_of(loss: SoftLoss, every: AllPairs, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
+    """The factors F and G of v, and of ones, times the weights of the columns."""
+    F, G = loss.factors(rows, columns)
+    return F, G if every.weights is None else G * every.weights[columns, None]
 
 
 def expected_values(loss: SoftLoss, every: AllPairs) -> tuple[np.ndarray, np.ndarray]:
@@ -102,7 +116,7 @@ def expected_values(loss: SoftLoss, every: AllPairs) -> tuple[np.ndarray, np.nda
     for rows, columns, P in every:
         both = [(rows, columns, P), (columns, rows, P.T)]
         for these, those, weights in both if rows != columns else both[:1]:
-            F, G = loss.factors(these, those)
+            F, G = factors_of(loss, every, these, those)
             found = weights @ G
             sums[0, these] += found[:, -1]
             sums[1, these] += np.einsum("ij,ij->i", F[:, :-1], found[:, :-1])
@@ -127,9 +141,9 @@ def derivatives(
     shares = shares.copy()
     shares[every.lonely] = 0
     for rows, columns, P in every:
-        A, B = over_p(loss, e, shares, rows, columns)
+        A, B = over_p(loss, e, shares, every, rows, columns)
         if rows != columns:
-            B_back, A_back = over_p(loss, e, shares, columns, rows)
+            B_back, A_back = over_p(loss, e, shares, every, columns, rows)
             A, B = np.concatenate([A, A_back], axis=1), np.concatenate([B, B_back], axis=1)
         W = np.matmul(A, B.T, out=every.scratch(P.shape))
         W *= P
@@ -137,10 +151,10 @@ def derivatives(
 
 
 def over_p(
-    loss: SoftLoss, e: np.ndarray, shares: np.ndarray, rows: slice, columns: slice
+    loss: SoftLoss, e: np.ndarray, shares: np.ndarray, every: AllPairs, rows: slice, columns: slice
 ) -> tuple[np.ndarray, np.ndarray]:
     """Factor shares_i (v_ij - e_i), the derivatives in one direction over P_ij, into A B^T."""
-    F, G = loss.factors(rows, columns)
+    F, G = factors_of(loss, every, rows, columns)
     A = shares[rows, None] * F
     A[:, -1] *= -e[rows]
     return A, G

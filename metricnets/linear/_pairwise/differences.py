@@ -2,18 +2,21 @@
 
 import numpy as np
 
+from metricnets._weights import mean_of, scaled_rows, total_of
+
 
 def pair_differences(X: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """X[i] − X[j] for pairs (n_pairs, 2) of rows i, j; of shape (n_pairs, d)."""
     return X[pairs[:, 0]] - X[pairs[:, 1]]
 
 
-def scatter(differences: np.ndarray) -> np.ndarray:
-    """Mean outer product (d, d) of the rows of ``differences`` (n, d)."""
-    return differences.T @ differences / len(differences)
+def scatter(differences: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Mean outer product (d, d) of the rows of ``differences`` (n, d), weighted unless ``weights`` is None."""
+    rows = scaled_rows(differences, weights)
+    return rows.T @ rows / total_of(weights, len(rows))
 
 
-def in_units(differences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def in_units(differences: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Divide differences by their root mean square, feature by feature.
 
     Returns
@@ -22,7 +25,7 @@ def in_units(differences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     units : ndarray of shape (d,)
         1 for a feature in which no pair differs.
     """
-    units = np.sqrt((differences**2).mean(axis=0))
+    units = np.sqrt(mean_of(differences**2, weights))
     units[units == 0] = 1.0
     return differences / units, units
 

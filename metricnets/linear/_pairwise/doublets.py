@@ -4,15 +4,21 @@ from collections.abc import Callable
 
 import numpy as np
 
+from metricnets._weights import mean_of
+
 BLOCK = 2**22  # numbers in a block: 32 MiB
 
 
-def unit_of(differences: np.ndarray) -> float:
+def unit_of(differences: np.ndarray, weights: np.ndarray | None = None) -> float:
     """Root of the mean squared distance; 0 only if no pair has two different points."""
     largest = np.abs(differences).max(initial=0)  # first, so that no square overflows
     if largest == 0:
         return 0.0
-    return largest * np.sqrt(sum(((part / largest) ** 2).sum() for part in _parts(differences)) / len(differences))
+    if weights is None:
+        squares = sum(((part / largest) ** 2).sum() for part in _parts(differences))
+        return largest * np.sqrt(squares / len(differences))
+    squares = [np.einsum("ij,ij->i", part / largest, part / largest) for part in _parts(differences)]
+    return largest * np.sqrt(mean_of(np.concatenate(squares), weights))
 
 
 def kernel(differences: np.ndarray) -> np.ndarray:

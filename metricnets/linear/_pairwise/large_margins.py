@@ -6,6 +6,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.spatial.distance import cdist
 
+from metricnets._weights import total_of
 from metricnets.linear._pairwise.near_pairs import squared_distances
 
 N_BLOCK = 2**19  # distances in one block of the search, and pairs in one batch
@@ -14,22 +15,35 @@ N_DENSE = 256  # rows up to which a graph is a dense matrix, as a sparse one tak
 
 
 def best_scale(
-    z: np.ndarray, near: np.ndarray, codes: np.ndarray, mu: float, n_rows: int = 64, n_columns: int = 4096
+    z: np.ndarray,
+    near: np.ndarray,
+    codes: np.ndarray,
+    mu: float,
+    counts: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
+    n_rows: int = 64,
+    n_columns: int = 4096,
 ) -> float:
     """Scale s of squared distances that minimises the objective, exactly, on a sample of rows and impostors.
 
     The objective is convex and piecewise linear in s, with its minimum where a hinge closes.
     """
-    rows = np.flatnonzero(near[:, 0] != np.arange(len(z)))
+    counts = near != np.arange(len(z))[:, None] if counts is None else counts
+    rows = np.flatnonzero(counts.any(axis=1))
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), n_rows)).astype(int)]
     columns = np.linspace(0, len(z) - 1, min(len(z), n_columns)).astype(int)
     pull = ((z[rows, None] - z[near[rows]]) ** 2).sum(axis=2)  # (n_rows, n_near)
     away = cdist(z[rows], z[columns], "sqeuclidean")[codes[rows, None] != codes[columns]]
-    of = np.nonzero(codes[rows, None] != codes[columns])[0]
-    excess = (pull[of] - away[:, None])[near[rows[of]] != rows[of, None]]  # (n_triplets,)
-    weight = mu * len(z) / len(columns)
-    closing = np.sort(excess[excess < 0])  # hinges that close at s = -1/excess, in this order
-    slopes = (1 - mu) * pull.sum() + weight * (excess[excess > 0].sum() + closing[::-1].cumsum()[::-1])
+    of, to = np.nonzero(codes[rows, None] != codes[columns])
+    is_target = counts[rows[of]] > 0
+    excess, times = (pull[of] - away[:, None])[is_target], 1.0  # (n_triplets,)
+    if weights is not None:
+        times = (counts[rows[of]] * weights[columns[to], None])[is_target]
+        pull = pull * counts[rows]
+    steps, weight = excess * times, mu * len(z) / len(columns)
+    order = np.argsort(excess, kind="stable")[: np.count_nonzero(excess < 0)]
+    closing = excess[order]  # hinges that close at s = -1/excess, in this order
+    slopes = (1 - mu) * pull.sum() + weight * (steps[excess > 0].sum() + steps[order][::-1].cumsum()[::-1])
     if len(closing) == 0 or slopes[0] >= 0:
         return len(z) / np.square(z).sum()
     n_closed = np.searchsorted(slopes, 1e-6 * slopes[0])
@@ -47,15 +61,28 @@ class LargeMargins:
         Targets; a missing one is the row itself.
     codes : ndarray of shape (n,)
     mu : float
+    counts : ndarray of shape (n, n_near) or None
+        How often each row and target count together; 0 for a missing one.
+    weights : ndarray of shape (n,) or None
+        How often each row counts as an impostor; None if there are no ``counts``.
     """
 
-    def __init__(self, X: np.ndarray, near: np.ndarray, codes: np.ndarray, mu: float) -> None:
-        self.X, self.near, self.mu = X, near, mu
+    def __init__(
+        self,
+        X: np.ndarray,
+        near: np.ndarray,
+        codes: np.ndarray,
+        mu: float,
+        counts: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+    ) -> None:
+        self.X, self.near, self.mu, self.counts, self.weights = X, near, mu, counts, weights
         self.rows, self.targets = np.repeat(np.arange(len(X)), near.shape[1]), near.ravel()
-        self.missing = near == np.arange(len(X))[:, None]
+        self.missing = near == np.arange(len(X))[:, None] if counts is None else counts == 0
         self.impostors = Impostors(np.searchsorted(codes, np.arange(codes.max() + 2)))
-        others = len(X) - np.bincount(codes)[codes]
-        self.at_zero = mu * np.sum(others[:, None] * ~self.missing)  # the objective of L = 0
+        others = total_of(weights, len(X)) - np.bincount(codes, weights)[codes]
+        present = ~self.missing if counts is None else counts
+        self.at_zero = mu * np.sum(others[:, None] * present)  # the objective of L = 0
 
     def __call__(self, L: np.ndarray) -> tuple[float, np.ndarray]:
         z = self.X @ L.T
@@ -63,17 +90,25 @@ class LargeMargins:
         margins = np.where(self.missing, -np.inf, 1 + pull)
         reach = np.sqrt(margins.max(axis=1).clip(0))
         push, forces, weights = 0.0, np.zeros_like(z), np.full(pull.shape, 1 - self.mu)
+        if self.counts is not None:
+            weights *= self.counts
         for i, j in self.impostors.within(z, reach):
             d = squared_distances(z, i, j)
             close = d < reach[i] ** 2
             i, j, d = i[close], j[close], d[close]
             hinges = margins[i] - d[:, None]  # (n_pairs, n_near)
             is_open = hinges > 0
-            push += hinges[is_open].sum()
-            forces -= self.mu * pulled(z, i, j, is_open.sum(axis=1))
+            times = is_open
+            if self.counts is None:
+                push += hinges[is_open].sum()
+            else:
+                times = is_open * self.counts[i] * self.weights[j, None]
+                push += hinges[is_open] @ times[is_open]
+            forces -= self.mu * pulled(z, i, j, times.sum(axis=1))
             for column, weight in enumerate(weights.T):
-                weight += self.mu * np.bincount(i, is_open[:, column], len(z))
+                weight += self.mu * np.bincount(i, times[:, column], len(z))
         forces += pulled(z, self.rows, self.targets, weights.ravel())
+        pull = pull if self.counts is None else pull * self.counts
         return (1 - self.mu) * pull.sum() + self.mu * push, 2 * forces.T @ self.X
 
 

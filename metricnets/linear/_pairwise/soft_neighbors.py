@@ -1,14 +1,15 @@
 """Soft neighbours: the objective of NCA and MLKR, minimised by L-BFGS in bounded memory."""
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
 from metricnets._linalg import in_span, joined, split, standardized
+from metricnets._progress import Report, through
+from metricnets._weights import mean_of, total_of
 from metricnets.linear._pairwise.all_pairs import AllPairs, SoftLoss, derivatives, expected_values
-from metricnets.linear._pairwise.near_pairs import NearPairs
+from metricnets.linear._pairwise.near_pairs import NearPairs, squared_distances
 from metricnets.linear._solvers.lbfgs import minimize_smooth
 
 START = 4.0  # initial mean squared distance, over log(n)
@@ -23,8 +24,9 @@ def soften(
     max_iter: int,
     ftol: float,
     gtol: float,
-    report: Callable[[float], None],
+    report: Report,
     first_step: float | None = None,
+    weights: np.ndarray | None = None,
 ) -> tuple[np.ndarray, int, bool]:
     """Minimise the loss of the soft neighbours of ``X @ L.T`` over L, by L-BFGS.
 
@@ -39,9 +41,11 @@ def soften(
     ftol, gtol : float
         Stop at this change of the loss, relative to the loss or 1, or at this largest entry of its gradient.
     report : callable
-        Called with the loss after every iteration.
+        Called with the loss and L after every iteration; stop if it returns True.
     first_step : float or None
         Length of the first step over `length_in_span` of L; None for a length of 1.
+    weights : ndarray of shape (n,) or None
+        How often each row counts as a neighbour, positive.
 
     Returns
     -------
@@ -49,38 +53,52 @@ def soften(
     n_iter : int
     converged : bool
     """
-    X, units = standardized(X)
-    n, length = X.shape[0], length_in_span(len(L), X)
+    X, units = standardized(X, weights)
+    total = max(total_of(weights, X.shape[0]), 2)
+    length = length_in_span(len(L), X, total)
     X, basis = (X, None) if issparse(X) else in_span(X)
     L, left, rest = split(L * units, basis)
-    spread = (X @ L.T).var(axis=0).sum()
-    sharpness = 2 * spread / np.log(n)  # mean squared distance over log(n)
+    spread = spread_of(X @ L.T, weights)
+    sharpness = 2 * spread / np.log(total)  # mean squared distance over log(n)
     if rescale and sharpness > 0 and not 1 <= sharpness <= 2 * START:
         scale = np.sqrt(START / sharpness)
         L, rest, spread = scale * L, scale * rest, scale**2 * spread
-    near, every = NearPairs(n), AllPairs(n)
+    near, every = NearPairs(X.shape[0], weights), AllPairs(X.shape[0], weights)
     objective = partial(soft_loss, loss, X=X, near=near, every=every)
+    to_map = partial(in_all_features, left=left, basis=basis, rest=rest, units=units)
     L, n_iter, converged = minimize_smooth(
         objective,
         L,
         ftol=ftol,
         gtol=gtol,
         max_iter=max_iter,
-        report=report,
+        report=through(report, to_map),
         first_step=first_step * length * np.sqrt(spread) if first_step else 1.0,
     )
     every.release()  # SciPy keeps the loss in a reference cycle
-    return joined(L, left, basis, rest) / units, n_iter, converged
+    return to_map(L), n_iter, converged
 
 
-def length_in_span(k: int, X: np.ndarray) -> float:
+def in_all_features(
+    L: np.ndarray, left: np.ndarray | None, basis: np.ndarray | None, rest: np.ndarray | float, units: np.ndarray
+) -> np.ndarray:
+    """The map of the features from one of standardised features in their span, and the parts of `split`."""
+    return joined(L, left, basis, rest) / units
+
+
+def spread_of(Z: np.ndarray, weights: np.ndarray | None) -> float:
+    """Total variance of rows, weighted unless ``weights`` is None."""
+    return Z.var(axis=0).sum() if weights is None else mean_of((Z - mean_of(Z, weights)) ** 2, weights).sum()
+
+
+def length_in_span(k: int, X: np.ndarray, n: float) -> float:
     """Length of a map to k dimensions in the span of standardised rows X, if its embeddings have a total variance of 1.
 
     It is that of min(k, rank) rows of the multiple of the identity that gives this variance: unlike the norm of L it
     is the same in all coordinates of the span, and features that do not vary have no part in it.
     """
     n_varying = np.count_nonzero(abs(X).sum(axis=0))
-    return np.sqrt(min(k, X.shape[0] - 1) / max(n_varying, 1))
+    return np.sqrt(min(k, n - 1) / max(n_varying, 1))
 
 
 def soft_loss(
@@ -88,7 +106,7 @@ def soft_loss(
 ) -> tuple[float, np.ndarray]:
     """Loss of the expected values e of soft neighbours, and its gradient with respect to L.
 
-    e_i = sum_j p_ij v_ij, p_ij = softmax over j != i of -|z_i - z_j|^2, Z = X L^T.
+    e_i = sum_j p_ij v_ij, p_ij = softmax over j != i of -|z_i - z_j|^2, Z = X L^T, with the weights of ``every``.
 
     Parameters
     ----------
@@ -109,14 +127,22 @@ def soft_loss(
     if pairs is None:
         return dense_loss(loss, L, X, Z, every)
     every.release()
-    return sparse_loss(loss, X, Z, *pairs)
+    return sparse_loss(loss, X, Z, *pairs, every.weights)
 
 
 def sparse_loss(
-    loss: SoftLoss, X: np.ndarray, Z: np.ndarray, i: np.ndarray, j: np.ndarray, log_p: np.ndarray
+    loss: SoftLoss,
+    X: np.ndarray,
+    Z: np.ndarray,
+    i: np.ndarray,
+    j: np.ndarray,
+    log_p: np.ndarray,
+    weights: np.ndarray | None = None,
 ) -> tuple[float, np.ndarray]:
     """Compute `soft_loss` from the pairs whose weights are not negligible."""
     n = len(Z)
+    if weights is not None:
+        i, j, log_p = with_copies(Z, i, j, log_p, weights)
     p = np.exp(log_p)
     p /= np.bincount(i, p, n)[i]
     v = loss.value(i, j)
@@ -126,6 +152,20 @@ def sparse_loss(
     W = csr_array((w, (i, j)), shape=(n, n))
     forces = W @ Z + W.T @ Z - np.bincount(j, w, n)[:, None] * Z
     return objective, 2 * forces.T @ X
+
+
+def with_copies(
+    Z: np.ndarray, i: np.ndarray, j: np.ndarray, log_p: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weight the pairs, whose nearest ones have log_p = 0, by w_j, and add w_i - 1 copies of each row to itself."""
+    first, several = np.flatnonzero(log_p == 0), np.flatnonzero(weights > 1)
+    nearest = np.zeros(len(Z))
+    nearest[i[first]] = squared_distances(Z, i[first], j[first])
+    log_copies = nearest[several] + np.log(weights[several] - 1)
+    above = np.zeros(len(Z))  # so that no exponential overflows
+    above[several] = log_copies.clip(0)
+    log_p = np.concatenate([log_p + np.log(weights[j]) - above[i], log_copies - above[several]])
+    return np.concatenate([i, several]), np.concatenate([j, several]), log_p
 
 
 def dense_loss(

@@ -44,16 +44,21 @@ class SlackLoss:
     ----------
     similar : ndarray of bool of shape (m,)
         Whether p should be at most 1 (True) or at least 1 (False).
-    gamma : float
+    gamma : float, or ndarray of shape (m,) of a γ for each pair
     """
 
     similar: np.ndarray
-    gamma: float
+    gamma: float | np.ndarray
 
-    def __call__(self, p: np.ndarray) -> tuple[float, np.ndarray, float]:
+    def __call__(self, p: np.ndarray) -> tuple[float, np.ndarray, float | np.ndarray]:
         p = np.where((p > 1) == self.similar, p, 1.0)
-        return self.gamma * (p - np.log(p) - 1).sum(), self.gamma * (p - 1), self.gamma
+        losses = p - np.log(p) - 1
+        return (
+            self.gamma @ losses if np.ndim(self.gamma) else self.gamma * losses.sum(),
+            self.gamma * (p - 1),
+            self.gamma,
+        )
 
-    def bend(self, curvature: float, change: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    def bend(self, curvature: float | np.ndarray, change: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Curvature along a relative change of p[rows]: that of h is p² h'' = 1."""
-        return curvature * change
+        return (curvature[rows] if np.ndim(curvature) else curvature) * change

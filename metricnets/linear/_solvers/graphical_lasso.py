@@ -1,11 +1,12 @@
 """Graphical lasso, min tr(P M) − log det M + penalty ‖M‖₁ off the diagonal, solved to a known duality gap."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_solve, cholesky, eigh, eigvalsh
 
+from metricnets._progress import Report, through
 from metricnets.linear._solvers.conjugate_gradient import conjugate_gradient
 
 DEFINITE = 1e-8  # smallest eigenvalue of a positive definite matrix with a unit diagonal
@@ -22,7 +23,7 @@ def definite(P: np.ndarray) -> bool:
     return bool((own > 0).all()) and eigvalsh(P / np.sqrt(np.outer(own, own)))[0] > DEFINITE
 
 
-def sparse_inverse(P: np.ndarray, penalty: float, report: Callable[[float], None]) -> tuple[np.ndarray, int, bool]:
+def sparse_inverse(P: np.ndarray, penalty: float, report: Report) -> tuple[np.ndarray, int, bool]:
     """Minimise tr(P M) − log det M + λ Σ_{i≠j} |M_ij| over positive definite M.
 
     P is scaled to a unit diagonal, and eigenvalues below `DEFINITE` are raised.
@@ -33,7 +34,7 @@ def sparse_inverse(P: np.ndarray, penalty: float, report: Callable[[float], None
     penalty : float
         λ.
     report : callable
-        Called once an iteration with the objective.
+        Called with the objective and M once an iteration; stop if it returns True, which counts as converged.
 
     Returns
     -------
@@ -48,11 +49,17 @@ def sparse_inverse(P: np.ndarray, penalty: float, report: Callable[[float], None
         P = (vectors * np.maximum(values, 2 * DEFINITE)) @ vectors.T
     weights = penalty / np.outer(unit, unit)
     np.fill_diagonal(weights, 0.0)
+    units = np.outer(unit, unit)
+    report = through(report, partial(_divided_by, units))
     M, n_iter, converged = _newton(P, weights, report)
     if not converged:
         M, n_more, converged = _split(M, P, weights, report)
         n_iter += n_more
-    return M / np.outer(unit, unit), n_iter, converged
+    return M / units, n_iter, converged
+
+
+def _divided_by(units, M):
+    return M / units
 
 
 def _newton(P, weights, report):
@@ -60,7 +67,8 @@ def _newton(P, weights, report):
     starts = [np.diag(1 / np.diag(P)), inverse_of(P)]
     value, M = min(((objective(M, P, weights), M) for M in starts), key=lambda pair: pair[0])
     for n_iter in range(1, MAX_ITER + 1):
-        report(value)
+        if report(value, M):
+            return M, n_iter, True
         W = inverse_of(M)
         if value - bound(W - P, P, weights) <= GAP * len(P):
             return M, n_iter, True
@@ -116,9 +124,10 @@ def _split(M, P, weights, report):
         Z = np.sign(A) * np.maximum(np.abs(A) - weights / rho, 0)
         U = A - Z
         value = objective(Z, P, weights)
-        report(value)
         if value < least:
             best, least = Z, value
+        if report(value, best):
+            return best, n_iter, True
         if least - bound(rho * U, P, weights) <= SPLIT_GAP * len(P):
             return best, n_iter, True
         if n_iter % 20 == 0:

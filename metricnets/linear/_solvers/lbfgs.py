@@ -8,6 +8,8 @@ from operator import itemgetter
 import numpy as np
 from scipy import optimize
 
+from metricnets._progress import Report
+
 NUDGE, MOST_NUDGES = 1e-3, 3  # relative change of x if no step is found, and how often it is tried
 MEMORY = 10  # steps from which the curvature is estimated, and over which convergence is judged
 ROUNDING = 2e-15  # relative decrease of the objective in an iteration that may be rounding
@@ -17,7 +19,7 @@ OUT_OF_ITERATIONS, GAVE_UP = 1, 2  # SciPy's statuses
 
 
 class NearEnough(Exception):  # noqa: N818
-    """Raised by an objective that has a bound of its minimum, and is near enough to it."""
+    """Raised by an objective that has a bound of its minimum, and is near enough to it; ends the iterations."""
 
 
 def minimize_smooth(
@@ -27,7 +29,7 @@ def minimize_smooth(
     ftol: float,
     gtol: float,
     max_iter: int,
-    report: Callable[[float], None],
+    report: Report,
     bounds: optimize.Bounds | None = None,
     memory: int = MEMORY,
     first_step: float = 1.0,
@@ -47,7 +49,7 @@ def minimize_smooth(
         Stop at this decrease, relative to the value or 1, or at this largest entry of the gradient.
     max_iter : int
     report : callable
-        Called with the value after every iteration.
+        Called with the value and x after every iteration; stop if it returns True, which counts as converged.
     bounds : scipy.optimize.Bounds or None
     memory : int
         Number of steps from which the curvature is estimated.
@@ -88,7 +90,7 @@ class _Watched:
 
     objective: Callable
     shape: tuple
-    report: Callable
+    report: Report
     unit: float
     n_iter: int = 0
 
@@ -99,7 +101,8 @@ class _Watched:
 
     def count(self, x):
         self.n_iter += 1
-        self.report(self.value)
+        if self.report(self.value, self.unit * x.reshape(self.shape)):
+            raise NearEnough
 
 
 def lower_point(
@@ -116,7 +119,7 @@ def lower_point(
 
 
 def minimize(
-    loss: Callable, x: np.ndarray, *, max_iter: int, tol: float, report: Callable[[float], None]
+    loss: Callable, x: np.ndarray, *, max_iter: int, tol: float, report: Report
 ) -> tuple[np.ndarray, float, int, bool]:
     """Minimise a function with non-smooth points by L-BFGS, starting from x.
 
@@ -130,7 +133,7 @@ def minimize(
     tol : float
         Converged when ten iterations lower the value by at most this share of it, or by rounding.
     report : callable
-        Called with the value after every iteration.
+        Called with the value and x after every iteration; stop if it returns True, which counts as converged.
 
     Returns
     -------
@@ -160,7 +163,8 @@ def minimize(
         if np.vdot(step, change) > 0:
             steps.append((step, change, 1 / np.vdot(step, change)))
         values.append(value)
-        report(value)
+        if report(value, x):
+            return x, value, n_iter, True
         if len(values) > MEMORY and values[0] - value <= tol * value:
             break
     else:

@@ -9,7 +9,7 @@ from metricnets.exceptions import warn
 ROUNDING = 1e-9  # of a ratio, the variances of which are equal
 
 
-def variance_ratios(S: np.ndarray, D: np.ndarray, share: float, rank: int) -> tuple[np.ndarray, np.ndarray]:
+def variance_ratios(S: np.ndarray, D: np.ndarray, share: float, rank: float) -> tuple[np.ndarray, np.ndarray]:
     """Directions W and the ratios of the variance of dissimilar differences to that of similar ones along them.
 
     To both covariances the same ε I is added, ε = ``share`` tr(S) / ``rank``, so that directions without variance
@@ -21,7 +21,7 @@ def variance_ratios(S: np.ndarray, D: np.ndarray, share: float, rank: int) -> tu
     S, D : ndarray of shape (d, d)
         Covariances of similar and of dissimilar differences.
     share : float >= 0
-    rank : int
+    rank : float
         Number of directions in which there may be variance.
 
     Returns

@@ -7,11 +7,13 @@ the solver down; a loss that far outweighs the divergence does.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.linalg import block_diag, cholesky, eigvalsh, qr, solve_triangular
 from scipy.optimize import brentq
 
+from metricnets._progress import Report, through
 from metricnets.linear._solvers.conjugate_gradient import conjugate_gradient
 
 TINY = np.finfo(float).tiny
@@ -35,7 +37,7 @@ def minimize_logdet(
     *,
     tol: float,
     max_iter: int,
-    report: Callable[[float], None],
+    report: Report,
 ) -> tuple[np.ndarray, int, bool]:
     """Minimise tr(M M₀⁻¹) − log det(M M₀⁻¹) − d + loss(p), p_c = v_cᵀ M v_c, over positive definite M.
 
@@ -58,7 +60,7 @@ def minimize_logdet(
     tol : float
     max_iter : int
     report : callable
-        Called once an iteration with the objective.
+        Called with the objective and M after every step; stop if it returns True, which counts as converged.
 
     Returns
     -------
@@ -75,9 +77,15 @@ def minimize_logdet(
     if m < d:  # outside of the span of the differences M is M₀
         Q, _ = qr(U.T)
         W, U = W @ Q, U @ Q[:, :m]  # (m, m)
-    L, n_iter, converged = _newton(U, loss, tol, max_iter, report)
-    W = W @ block_diag(L, np.eye(d - len(L)))
-    return W @ W.T, max(n_iter, 1), converged
+    to_metric = partial(_metric, W)
+    L, n_iter, converged = _newton(U, loss, tol, max_iter, through(report, to_metric))
+    return to_metric(L), max(n_iter, 1), converged
+
+
+def _metric(W, L):
+    """The metric of the features, from a root L of that in coordinates W; outside of its rows it is the identity."""
+    W = W @ block_diag(L, np.eye(len(W) - len(L)))
+    return W @ W.T
 
 
 def _newton(U, loss, tol, max_iter, report):
@@ -88,7 +96,8 @@ def _newton(U, loss, tol, max_iter, report):
         p = np.maximum(_squares(U), TINY)
         value, force, curvature = loss(p)
         objective = value + np.vdot(L, L) - log_det - len(L)
-        report(objective)
+        if n_iter and report(objective, L):
+            return L, n_iter, True
         rows = np.flatnonzero(force)
         G, share = _gradient(L, U[rows], (force / p)[rows], share)
         norm = np.linalg.norm(G)

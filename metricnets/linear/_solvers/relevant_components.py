@@ -5,12 +5,14 @@ from scipy.linalg import eigh
 
 from metricnets._groups import group_means
 from metricnets._linalg import centered
+from metricnets._weights import mean_of, rows_of, total_of
+from metricnets.linear._pairwise.differences import scatter
 
 PLENTY = 3  # degrees of freedom for each direction that are enough to invert a covariance unchanged
 
 
 def relevant_components(
-    X: np.ndarray, codes: np.ndarray, regularization: float | None = None
+    X: np.ndarray, codes: np.ndarray, regularization: float | None = None, weights: np.ndarray | None = None
 ) -> tuple[np.ndarray, int, int]:
     """Directions A, the most relevant first, with A C Aᵀ = I and A S Aᵀ diagonal.
 
@@ -24,6 +26,8 @@ def relevant_components(
         Negative for rows in no chunk.
     regularization : float >= 0 or None
         Weight of the diagonal of S, or None to shrink C.
+    weights : ndarray of shape (n,) or None
+        How often each row counts, positive.
 
     Returns
     -------
@@ -32,11 +36,12 @@ def relevant_components(
         Of C and of S.
     """
     X = centered(X)
-    W, scales = whitening(X)  # (d, rank_total)
-    n_free, r = degrees_of_freedom(codes), len(scales)
+    X = X if weights is None else X - mean_of(X, weights)
+    W, scales = whitening(X, weights)  # (d, rank_total)
+    n_free, r = degrees_of_freedom(codes, weights), len(scales)
     if r == 0:
         return W.T, 0, 0
-    C = covariance_within(X @ W, codes)
+    C = covariance_within(X @ W, codes, weights)
     variances, Q = eigh(C)
     singular = variances <= 10 * r * np.finfo(float).eps * max(variances.max(), 1)
     n_more = r if singular.any() else np.clip((PLENTY * r - n_free) / (PLENTY - 1), 0, r)
@@ -52,28 +57,30 @@ def relevant_components(
     return (W @ (Q / np.sqrt(variances))).T, int((~singular).sum()), r
 
 
-def covariance_within(X: np.ndarray, codes: np.ndarray) -> np.ndarray:
+def covariance_within(X: np.ndarray, codes: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Mean outer product (d, d) of the deviations of the rows in chunks from the means of their chunks."""
     rows = np.flatnonzero(codes >= 0)
     rows = rows[np.argsort(codes[rows], kind="stable")]
     z = X[rows]
-    _, number, _, means = group_means(z, codes[rows])
+    weights = rows_of(weights, rows)
+    _, number, _, means = group_means(z, codes[rows], weights)
     z -= means[number]
-    return z.T @ z / len(z)
+    return scatter(z, weights)
 
 
-def degrees_of_freedom(codes: np.ndarray) -> int:
-    """Points in chunks minus chunks."""
-    return np.count_nonzero(codes >= 0) - len(np.unique(codes[codes >= 0]))
+def degrees_of_freedom(codes: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Points in chunks, by their weights, minus chunks; at least 0."""
+    known = codes >= 0
+    return max(total_of(rows_of(weights, known), np.count_nonzero(known)) - len(np.unique(codes[known])), 0)
 
 
-def whitening(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def whitening(X: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """W (d, rank) such that X @ W has the identity as covariance, for centred X in any units.
 
     Also return the variances (rank,) of these columns before whitening, in units where each feature has
     variance one.  Combinations of features that vary by no more than rounding errors are left out.
     """
-    S, eps = X.T @ X / len(X), np.finfo(float).eps
+    S, eps = scatter(X, weights), np.finfo(float).eps
     deviations = np.sqrt(S.diagonal())
     varies = deviations > 1e-100
     units = varies / np.where(varies, deviations, 1)

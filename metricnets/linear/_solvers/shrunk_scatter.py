@@ -10,6 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_solve, cholesky, eigh
 
+from metricnets._class_scatter import ledoit_wolf
+from metricnets._weights import rows_of, scaled_rows, total_of
+
 LEAST_SIMILAR = 1e-4  # smallest scatter of similar pairs in a direction, as a share of that of all pairs
 NO_SCATTER = 1e-10  # scatter that counts as none, as a share of the largest in any direction
 MOST_AUTO = 0.5
@@ -41,11 +44,11 @@ class Diagonal:
             return np.diag(self.own)
         return cho_solve((self.root, True), np.eye(len(self.root)))
 
-    def standardized(self, V: np.ndarray) -> np.ndarray:
-        """Rows of V whose inner products are those of rows with features of mean square 1."""
+    def standardized(self, V: np.ndarray, n: float) -> np.ndarray:
+        """Rows of V whose inner products are those of n rows with features of mean square 1."""
         if self.basis is None:
-            return V / np.sqrt(self.varied / len(V))
-        return V @ self.root * np.sqrt(len(V))
+            return V / np.sqrt(self.varied / n)
+        return V @ self.root * np.sqrt(n)
 
     def lifted(self, L: np.ndarray) -> np.ndarray:
         """The map of all features with the least tr(L Λ Lᵀ) among those that agree with L in the span."""
@@ -67,9 +70,11 @@ class ShrunkScatter:
     share : float
         ρ.
     apart : ndarray of shape (n, r)
-        Differences of dissimilar pairs.
+        Differences of dissimilar pairs, times the roots of their weights.
     features_apart : ndarray of shape (n, d)
         The same in the features.
+    counts : ndarray of shape (n,) or None
+        Weights of the dissimilar pairs.
     """
 
     product: np.ndarray
@@ -78,6 +83,7 @@ class ShrunkScatter:
     share: float
     apart: np.ndarray
     features_apart: np.ndarray
+    counts: np.ndarray | None
 
     def matrix(self) -> np.ndarray:
         """C, of shape (r, r)."""
@@ -131,7 +137,12 @@ class ShrunkScatter:
 
 
 def shrunk_scatter(
-    V: np.ndarray, U: np.ndarray, y: np.ndarray, basis: np.ndarray | None, shrinkage: float | str | None
+    V: np.ndarray,
+    U: np.ndarray,
+    y: np.ndarray,
+    basis: np.ndarray | None,
+    shrinkage: float | str | None,
+    weights: np.ndarray | None = None,
 ) -> ShrunkScatter:
     """Scatter of the similar differences with a share of its own diagonal.
 
@@ -145,35 +156,23 @@ def shrunk_scatter(
         Positive for similar pairs.
     basis : ndarray of shape (d, r), or None if U is V
     shrinkage : float, 'auto' or None
+    weights : ndarray of shape (m,) or None
     """
+    V, U = scaled_rows(V, weights), scaled_rows(U, weights)
     similar, features_apart = U[y > 0], V[y < 0]
     product = similar.T @ similar
     own = np.diag(product) if basis is None else sums_of_squares(V[y > 0])
     diagonal = Diagonal(np.maximum(own, LEAST_SIMILAR * (own + sums_of_squares(features_apart))), basis)
-    share = estimated_share(similar, diagonal) if shrinkage == "auto" else shrinkage or 0.0
-    return ShrunkScatter(product, own, diagonal, share, U[y < 0], features_apart)
+    share = estimated_share(similar, diagonal, rows_of(weights, y > 0)) if shrinkage == "auto" else shrinkage or 0.0
+    return ShrunkScatter(product, own, diagonal, share, U[y < 0], features_apart, rows_of(weights, y < 0))
 
 
-def estimated_share(similar: np.ndarray, diagonal: Diagonal) -> float:
+def estimated_share(similar: np.ndarray, diagonal: Diagonal, weights: np.ndarray | None) -> float:
     """The share of the diagonal that Ledoit and Wolf estimate, at most `MOST_AUTO`."""
-    if len(similar) == 1:
+    n = total_of(weights, len(similar))
+    if n <= 1:
         return MOST_AUTO
-    return min(ledoit_wolf(diagonal.standardized(similar), len(diagonal.own)), MOST_AUTO)
-
-
-def ledoit_wolf(V: np.ndarray, n_features: int) -> float:
-    """The shrinkage that Ledoit and Wolf estimate for the covariance of centred rows.
-
-    It is a function of their inner products and the number of features, so V may have coordinates of the span.
-    """
-    n, squares = len(V), V**2
-    variances = squares.sum(axis=0) / n
-    trace, size = variances.sum(), np.sum((V.T @ V) ** 2) / n**2
-    mean = trace / n_features
-    error = 1.0 / (n_features * n) * (np.sum(squares.T @ squares) / n - size)
-    spread = (size - 2.0 * mean * trace + n_features * mean**2) / n_features
-    error = min(error, spread)
-    return 0.0 if error <= 0 or n_features == 1 else error / spread  # below 0 by rounding, if all rows are ± the same
+    return min(ledoit_wolf(diagonal.standardized(similar, n), len(diagonal.own), weights), MOST_AUTO)
 
 
 def raised(similar: np.ndarray, total: np.ndarray | float, exact: bool) -> np.ndarray:

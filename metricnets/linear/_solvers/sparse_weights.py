@@ -1,12 +1,13 @@
 """Weights of the rank-one metrics of SCML, few of which are not 0."""
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 from scipy.optimize import Bounds
 from scipy.sparse import csr_matrix
 
+from metricnets._progress import Report
+from metricnets._weights import mean_of, total_of
 from metricnets.linear._solvers.lbfgs import minimize_smooth
 
 BLOCK = 2**15  # numbers gathered at a time, so that they stay in the cache
@@ -21,7 +22,8 @@ def sparse_weights(
     *,
     gamma: float,
     max_iter: int,
-    report: Callable[[float], None],
+    report: Report,
+    weights: np.ndarray | None = None,
 ) -> tuple[np.ndarray, int, bool]:
     """Minimise mean_t h(1 + d²(a, b) − d²(a, c)) + Σ cost_b w_b over w >= 0, by L-BFGS-B.
 
@@ -36,7 +38,9 @@ def sparse_weights(
     gamma : float
     max_iter : int
     report : callable
-        Called with the objective once an iteration.
+        Called with the objective and w once an iteration; stop if it returns True.
+    weights : ndarray of shape (n_triplets,) or None
+        Of the triplets in the mean.
 
     Returns
     -------
@@ -45,22 +49,31 @@ def sparse_weights(
     converged : bool
     """
     cost = np.minimum(cost, 8 * (Z**2).sum(axis=1).max())  # as good as infinite: larger than any d²
-    loss = partial(triplet_loss, pairs=shared_pairs(triplets, len(Z)), Z=Z, basis=basis, cost=cost, gamma=gamma)
+    pairs = shared_pairs(triplets, len(Z))
+    loss = partial(triplet_loss, pairs=pairs, Z=Z, basis=basis, cost=cost, gamma=gamma, weights=weights)
     nothing, above = np.zeros(len(basis)), Bounds(0, np.inf)
     return minimize_smooth(loss, nothing, bounds=above, ftol=GAIN, gtol=0, max_iter=max_iter, report=report)
 
 
 def triplet_loss(
-    w: np.ndarray, *, pairs: tuple[np.ndarray, ...], Z: np.ndarray, basis: np.ndarray, cost: np.ndarray, gamma: float
+    w: np.ndarray,
+    *,
+    pairs: tuple[np.ndarray, ...],
+    Z: np.ndarray,
+    basis: np.ndarray,
+    cost: np.ndarray,
+    gamma: float,
+    weights: np.ndarray | None = None,
 ) -> tuple[float, np.ndarray]:
     """Objective of `sparse_weights` and its gradient, for the pairs of `shared_pairs`."""
     a, b, near, far = pairs
     used = w > 0
     d2 = squared_distances(Z, (basis[used].T * w[used]) @ basis[used], a, b)
     losses, slopes = rounded_hinge(1 + d2[near] - d2[far], gamma)
+    slopes = slopes if weights is None else weights * slopes
     pull = np.bincount(near, slopes, len(a)) - np.bincount(far, slopes, len(a))
-    G = weighted_scatter(Z, pull / len(near), a, b)
-    return losses.mean() + cost @ w, np.einsum("ij,ij->i", basis @ G, basis) + cost
+    G = weighted_scatter(Z, pull / total_of(weights, len(near)), a, b)
+    return mean_of(losses, weights) + cost @ w, np.einsum("ij,ij->i", basis @ G, basis) + cost
 
 
 def shared_pairs(triplets: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -1,16 +1,16 @@
 """The largest sum of distances for a given norm of the map: the convex problem of MMC."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import eigvalsh
 
+from metricnets._progress import Report, through
 from metricnets.linear._solvers.lbfgs import MEMORY, NearEnough, minimize_smooth
 
 
 def widest(
-    E: np.ndarray, start: np.ndarray, *, tol: float, max_iter: int, report: Callable[[float], None]
+    E: np.ndarray, start: np.ndarray, *, tol: float, max_iter: int, report: Report
 ) -> tuple[np.ndarray, int, bool]:
     """Maximise Σ ‖L e‖ over ‖L‖ = 1, L square or diagonal, for the rows e of E.
 
@@ -24,7 +24,7 @@ def widest(
     tol : float
     max_iter : int
     report : callable
-        Called once an iteration with the cost of `Spread`.
+        Called with the cost of `Spread` and L once an iteration; stop if it returns True.
 
     Returns
     -------
@@ -38,9 +38,14 @@ def widest(
         return np.zeros_like(start), 1, True
     memory = 50 if start.ndim == 1 else MEMORY
     L, n_iter, converged = minimize_smooth(
-        Spread(E, tol), start, ftol=0.0, gtol=0.0, max_iter=max_iter, report=report, memory=memory
+        Spread(E, tol), start, ftol=0.0, gtol=0.0, max_iter=max_iter, report=through(report, of_norm_1), memory=memory
     )
-    return L / np.linalg.norm(L), n_iter, converged
+    return of_norm_1(L), n_iter, converged
+
+
+def of_norm_1(L: np.ndarray) -> np.ndarray:
+    """A multiple of L."""
+    return L / np.linalg.norm(L)
 
 
 @dataclass

@@ -1,0 +1,93 @@
+"""Fisher's discriminants and covariances within classes of weighted samples, as of rows that are repeated."""
+
+import functools
+
+import numpy as np
+from scipy.linalg import svd
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+from metricnets._weights import mean_of, scaled_rows, total_of
+
+
+@functools.cache
+def lost_for_each_class() -> int:
+    """Degrees of freedom that the covariance of scikit-learn's 'svd' solver loses for a class: 1 in old versions."""
+    steepness = LinearDiscriminantAnalysis().fit([[0], [1], [8], [9]], [0, 0, 1, 1]).scalings_[0, 0]
+    return round((4 - steepness**2) / 2)
+
+
+def class_means(X: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted means (n_classes, d) of the classes, which are numbered from 0, and the sums of their weights."""
+    rows = [np.flatnonzero(codes == code) for code in range(codes.max() + 1)]
+    return np.stack([mean_of(X[own], weights[own]) for own in rows]), np.bincount(codes, weights)
+
+
+def weighted_discriminants(
+    X: np.ndarray, codes: np.ndarray, weights: np.ndarray, *, priors: np.ndarray | None = None, tol: float = 1e-4
+) -> np.ndarray:
+    """The discriminants that scikit-learn's ``LinearDiscriminantAnalysis(solver='svd')`` finds, with weights.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    codes : ndarray of int of shape (n,)
+        Classes, numbered from 0.
+    weights : ndarray of shape (n,)
+        Positive, with a sum above the number of classes.
+    priors : ndarray of shape (n_classes,) or None
+        None takes the shares of the classes in the weights.
+    tol : float
+        Singular values below this count as zero.
+
+    Returns
+    -------
+    scalings : ndarray of shape (d, rank)
+        The most discriminating column first.
+    """
+    means, sums = class_means(X, codes, weights)
+    total, n_classes = sums.sum(), len(sums)
+    priors = sums / total if priors is None else priors / priors.sum()
+    deviations = scaled_rows(X - means[codes], weights)
+    std = np.sqrt((deviations**2).sum(axis=0) / total)
+    std[std == 0] = 1
+    _, s, V = svd(deviations / std / np.sqrt(total - n_classes * lost_for_each_class()), full_matrices=False)
+    rank = np.count_nonzero(s > tol)
+    scalings = (V[:rank] / std).T / s[:rank]
+    between = np.sqrt(total * priors / (n_classes - 1))[:, None] * (means - priors @ means)
+    _, s, V = svd(between @ scalings, full_matrices=False)
+    return scalings @ V.T[:, : np.count_nonzero(s > tol * s[0])]
+
+
+def covariance(X: np.ndarray, weights: np.ndarray, shrinkage: float | str | None = None) -> np.ndarray:
+    """Covariance (d, d) of rows about their mean, shrunk towards a multiple of the identity, or 'auto'.
+
+    'auto' takes the estimate of Ledoit and Wolf for features in units of their standard deviations.
+    """
+    Z = scaled_rows(X - mean_of(X, weights), weights)
+    if shrinkage != "auto":
+        return _shrunk(Z.T @ Z / weights.sum(), shrinkage or 0.0)
+    scale = np.sqrt((Z**2).sum(axis=0) / weights.sum())
+    scale[scale <= 10 * np.finfo(float).eps * np.abs(X).max(axis=0)] = 1
+    Z = Z / scale
+    return np.outer(scale, scale) * _shrunk(Z.T @ Z / weights.sum(), ledoit_wolf(Z, Z.shape[1], weights))
+
+
+def _shrunk(S, share):
+    return (1 - share) * S + share * np.trace(S) / len(S) * np.eye(len(S))
+
+
+def ledoit_wolf(V: np.ndarray, n_features: int, weights: np.ndarray | None = None) -> float:
+    """The shrinkage that Ledoit and Wolf estimate for the covariance of centred rows.
+
+    It is a function of their inner products and the number of features, so V may have coordinates of the span.  With
+    weights the rows are those times the roots of their weights.
+    """
+    n, squares = total_of(weights, len(V)), V**2
+    variances = squares.sum(axis=0) / n
+    trace, size = variances.sum(), np.sum((V.T @ V) ** 2) / n**2
+    mean = trace / n_features
+    fourth = np.sum(squares.T @ (squares if weights is None else squares / weights[:, None]))
+    error = 1.0 / (n_features * n) * (fourth / n - size)
+    spread = (size - 2.0 * mean * trace + n_features * mean**2) / n_features
+    error = min(error, spread)
+    return 0.0 if error <= 0 or n_features == 1 else error / spread  # below 0 by rounding, if all rows are ± the same

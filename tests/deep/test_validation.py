@@ -1,0 +1,86 @@
+"""Validation data of the user: for early stopping alone, whatever the training data are."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from discovery import quick, tiny_pairs, tiny_points
+from numpy.testing import assert_array_equal
+from sklearn import config_context
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+TRAIN, VAL = tiny_points(), tiny_points(seed=1)
+PARAMS = {"early_stopping": True, "lr_schedule": None, "max_epochs": 6}
+LEARNERS = ["DDML", "HRAML", "EmbeddingNet", "Mahalanobis"]
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_training_does_not_depend_on_them_and_ends_with_the_best_epoch_on_them(name):
+    nets = [quick(name, **PARAMS).fit(*TRAIN, X_val=X, y_val=VAL[1]) for X in (VAL[0], VAL[0] * [3, 1, 1, 1] + 5)]
+    losses, others = ([record["train_loss"] for record in net.history_] for net in nets)
+    assert losses == others
+    validated, others = ([record["valid_loss"] for record in net.history_] for net in nets)
+    assert validated != others
+    net = quick(name, **PARAMS | {"max_epochs": 1 + int(np.argmin(validated))}).fit(*TRAIN, X_val=VAL[0], y_val=VAL[1])
+    assert_array_equal(net.transform(VAL[0]), nets[0].transform(VAL[0]))
+
+
+def test_losses_of_relations_take_classes_that_are_new():
+    net = quick("EmbeddingNet", **PARAMS).fit(*TRAIN, X_val=VAL[0], y_val=VAL[1] + 7)
+    assert all(np.isfinite(record["valid_loss"]) for record in net.history_)
+    with pytest.raises(ValueError, match="y_val has classes that are not in y, for which loss='cosface'"):
+        quick("EmbeddingNet", loss="cosface", **PARAMS).fit(*TRAIN, X_val=VAL[0], y_val=VAL[1] + 7)
+
+
+def test_label_sets_and_unknown_classes():
+    Y = np.eye(3, dtype=int)
+    quick("HRAML", **PARAMS).fit(TRAIN[0], Y[TRAIN[1]], X_val=VAL[0], y_val=Y[VAL[1]])
+    unknown = [None if i % 5 == 0 else "abc"[code] for i, code in enumerate(VAL[1])]
+    names = np.array(["abc"[code] for code in TRAIN[1]], dtype=object)
+    net = quick("EmbeddingNet", relation="known_class", loss="proxy_anchor", **PARAMS)
+    net.fit(TRAIN[0], names, X_val=VAL[0], y_val=np.array(unknown, dtype=object))
+    assert_array_equal(net.classes_, ["a", "b", "c"])
+
+
+def test_pairs():
+    pairs, y = tiny_pairs()
+    pairs_val, y_val = tiny_pairs(seed=1)
+    stopped = quick("DDMLPairs", **PARAMS).fit(pairs, y, pairs_val=pairs_val, y_val=y_val)
+    other = quick("DDMLPairs", **PARAMS).fit(pairs, y, pairs_val=pairs_val[::-1] * 2, y_val=y_val)
+    losses, others = ([record["train_loss"] for record in net.history_] for net in (stopped, other))
+    assert losses == others
+    assert stopped.threshold_ == stopped.calibrate_threshold(pairs_val, y_val).threshold_
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"X_val": VAL[0]}, "^y_val is not given; give both X_val and y_val"),
+        ({"y_val": VAL[1]}, "^X_val is not given"),
+        ({"X_val": VAL[0][:, :3], "y_val": VAL[1]}, "X has 3 features"),
+        ({"X_val": VAL[0][:9], "y_val": VAL[1]}, "inconsistent numbers of samples"),
+        ({"X_val": VAL[0], "y_val": np.eye(3)[VAL[1]]}, r"^y_val has shape \(45, 3\), and the training data \(45,\)"),
+        ({"X_val": np.full((45, 4), np.nan), "y_val": VAL[1]}, "NaN"),
+    ],
+)
+def test_wrong_validation_data_are_refused(given, message):
+    with pytest.raises(ValueError, match=message):
+        quick("DDML", **PARAMS).fit(*TRAIN, **given)
+
+
+def test_without_early_stopping_they_have_no_use():
+    with pytest.raises(ValueError, match="X_val is for early stopping, and early_stopping=False"):
+        quick("DDML").fit(*TRAIN, X_val=VAL[0], y_val=VAL[1])
+    with pytest.raises(ValueError, match="pairs_val is for early stopping"):
+        quick("DDMLPairs", early_stopping=False).fit(*tiny_pairs(), pairs_val=tiny_pairs()[0], y_val=tiny_pairs()[1])
+
+
+def test_in_a_pipeline_that_transforms_them_and_from_data_frames():
+    with config_context(enable_metadata_routing=True):
+        net = quick("DDML", **PARAMS).set_fit_request(X_val=True, y_val=True)
+        pipeline = make_pipeline(StandardScaler(), net, transform_input=["X_val"])
+        pipeline.fit(*TRAIN, X_val=VAL[0], y_val=VAL[1])
+    scaler = StandardScaler().fit(TRAIN[0])
+    frames = [pd.DataFrame(scaler.transform(X), columns=list("abcd")) for X in (TRAIN[0], VAL[0])]
+    alone = quick("DDML", **PARAMS).fit(frames[0], TRAIN[1], X_val=frames[1], y_val=VAL[1])
+    assert_array_equal(pipeline.transform(VAL[0]), alone.transform(frames[1]))
