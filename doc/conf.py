@@ -25,6 +25,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "api_pages",
     "losses_table",
+    "offline_search",
     "wide_code",
 ]
 exclude_patterns = [
@@ -63,6 +64,7 @@ sphinx_gallery_conf = {
 
 html_theme = "pydata_sphinx_theme"
 html_title = "metricnets"
+html_context = {"default_mode": "auto"}
 html_static_path = ["_static", str(Path(find_spec("sphinx-mathjax-offline").origin).parent / "static")]
 mathjax_path = "mathjax/tex-chtml.js"  # the pages need no network
 html_css_files = ["custom.css"]
@@ -71,7 +73,8 @@ html_show_sourcelink = False
 html_copy_source = False
 html_domain_indices = False
 html_use_index = False
-html_sidebars = {page: [] for page in ("index", "quickstart", "changelog", "coming_from_metric_learn")}
+ALONE = "index quickstart installation coming_from_metric_learn faq glossary contributing developing changelog"
+html_sidebars = {page: [] for page in ALONE.split()}  # they have no pages below them to list at the side
 html_theme_options = {
     "logo": {"text": "metricnets"},
     "github_url": "https://github.com/metricnets/metricnets",

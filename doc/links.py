@@ -1,4 +1,4 @@
-"""Links of the built documentation that lead nowhere, and pages that load anything from elsewhere; part of ``make doc``."""
+"""Links of the built pages that lead nowhere, and what pages load from elsewhere; part of ``make doc``."""
 
 import sys
 from html.parser import HTMLParser

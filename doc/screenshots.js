@@ -4,6 +4,11 @@ const done = arguments[arguments.length - 1];
 function look() {
   const wrong = [], wide = [], width = document.documentElement.scrollWidth;
   if (width > innerWidth) wrong.push(`scrolls sideways: ${width} of ${innerWidth} pixels`);
+  for (const element of document.querySelectorAll("main :not(:has(*), .headerlink)")) {
+    const scrolls = element.closest("pre, .pst-scrollable-table-container, .math, .sphx-glr-script-out, .bd-sidebar");
+    if (!scrolls && element.textContent.trim() && element.getBoundingClientRect().right > innerWidth + 1)
+      wrong.push("is cut off: " + element.textContent.slice(0, 80));
+  }
   for (const formula of document.querySelectorAll(".math"))
     if (!formula.querySelector("mjx-container") || formula.querySelector("mjx-merror"))
       wrong.push("shows TeX: " + formula.textContent);

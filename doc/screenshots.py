@@ -1,8 +1,8 @@
 """Open the built documentation in headless Chromium: pictures of its pages, and what is wrong with them.
 
 Run it with ``make screenshots``, after ``make doc``.  Debian and Ubuntu have the browser in their packages ``chromium``
-and ``chromium-driver``.  It fails if a page shows TeX, scrolls sideways, reports an error or asks for anything that is not
-on this machine, or if a link leads nowhere.
+and ``chromium-driver``.  It fails if a page shows TeX, scrolls sideways, reports an error or asks for anything that is
+not on this machine, or if a link leads nowhere.
 """
 
 import base64
@@ -10,9 +10,6 @@ import json
 import os
 import shutil
 import sys
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -79,13 +76,6 @@ def look(driver, url, theme, width, path):
     return [*wrong, *requests_elsewhere(driver)], found["wide"]
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """A server without a log."""
-
-    def log_message(self, *args):
-        """Print nothing."""
-
-
 def look_at_all(driver, urls):
     """Look at all pages, in both themes and at both widths, and return what is wrong."""
     problems, wide = [], {}
@@ -103,10 +93,8 @@ def look_at_all(driver, urls):
 
 def main():
     """Look at the documentation; 0 if nothing is wrong."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=HTML))  # for the excerpts of a search
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     urls = {name: (HTML / f"{name}.html").as_uri() for name in top_pages()}
-    urls["search"] = f"http://127.0.0.1:{server.server_port}/search.html?q=triplet"
+    urls["search"] += "?q=triplet"
     driver = browser()
     problems = [*wrong_links(), *look_at_all(driver, urls)]
     driver.quit()

@@ -44,13 +44,13 @@ def unlink(app, what, name, obj, options, lines):
 def link_sources(app, pagename, templatename, context, doctree):
     """Lead the links of the source pages to the anchors of the API pages: Sphinx knows one name of a module only."""
     if pagename.startswith("_modules/"):
-        anchor = r'api/([\w.]+\.(\w+))\.html#[\w.]*?\b\2((?:\.\w+)?)"'
+        anchor = r'api/([\w.]+\.(\w+))\.html#[\w.]*\b\2((?:\.\w+)?)"'
         context["body"] = re.sub(anchor, r'api/\1.html#\1\3"', context["body"])
 
 
 def setup(app):
-    """Add the directive."""
+    """Add the directive, and see to docstrings and links."""
     app.connect("html-page-context", link_sources)
     app.add_directive("class-methods", ClassMethods)
     app.connect("autodoc-process-docstring", unlink, priority=400)
-    return {"parallel_read_safe": True}
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -41,4 +41,4 @@ class LossesTable(SphinxDirective):
 def setup(app):
     """Add the directive."""
     app.add_directive("losses-table", LossesTable)
-    return {"parallel_read_safe": True}
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,11 +2,11 @@
 
 from docutils import nodes
 
-COLUMNS = 110, 140, 180
+COLUMNS = 105, 120, 140, 180
 
 
 def count_columns(app, doctree):
-    """Give a block of more columns than the first step the class of the step that it fits, ``columns-140``."""
+    """Give a block of more columns than the first step the class of the step that it fits, ``columns-120``."""
     for block in doctree.findall(nodes.literal_block):
         longest = max(map(len, block.astext().split("\n")))
         step = next((limit for limit in COLUMNS if longest <= limit), COLUMNS[-1])
@@ -17,4 +17,4 @@ def count_columns(app, doctree):
 def setup(app):
     """Look at each page that was read."""
     app.connect("doctree-read", count_columns)
-    return {"parallel_read_safe": True}
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
