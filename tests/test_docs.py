@@ -3,7 +3,6 @@ import importlib.util
 import inspect
 import re
 import sys
-import textwrap
 from email.message import Message
 from pathlib import Path
 
@@ -170,31 +169,6 @@ def test_the_readme_names_every_estimator():
     assert set(re.findall(r"`(\w+)`", rows)) == {name.removesuffix("_Supervised") for name in ESTIMATORS}
 
 
-@pytest.mark.parametrize(
-    ("path", "block"),
-    [("README.md", r"^```python\n(.*?)^```"), ("doc/quickstart.rst", r"^\.\. code-block:: python\n(.*?)^(?=\S)")],
-    ids=["README", "quickstart"],
-)
-def test_the_code_of_the_first_pages_runs(path, block, capsys):
-    code = "\n".join(map(textwrap.dedent, re.findall(block, read(path), re.M | re.S)))
-    exec(compile(code, path, "exec"), {})
-    accuracy = float(capsys.readouterr().out.split()[-1])
-    assert accuracy > 0.93
-
-
-def run_page(path):
-    """Run the code of a page, and return its names."""
-    blocks = re.findall(r"^\.\. code-block:: python\n(.*?)^(?=\S)", read(path) + "\n.", re.M | re.S)
-    names = {}
-    exec(compile("\n".join(map(textwrap.dedent, blocks)), path, "exec"), names)
-    return names
-
-
-def test_the_code_of_the_guide_to_losses_runs():
-    names = run_page("doc/user_guide/losses.rst")
-    assert names["short"].shape == (178, 8)
-
-
 def test_the_page_for_users_of_pytorch_metric_learning_names_all_its_losses_and_miners():
     page = read("doc/user_guide/coming_from_pytorch_metric_learning.rst")
     for module, ours in (("losses", losses.CATALOGUE), ("miners", miners.__all__)):
@@ -205,9 +179,8 @@ def test_the_page_for_users_of_pytorch_metric_learning_names_all_its_losses_and_
         assert {*re.findall(r'^     - ``"(\w+)"``', table, re.M)} <= {*ours}
 
 
-def test_the_code_of_the_guide_to_relations_runs_and_its_table_names_them_all():
-    page, names = read("doc/user_guide/relations.rst"), run_page("doc/user_guide/relations.rst")
-    assert len(names["net"].transform(names["X"])) == 100
+def test_the_table_of_the_guide_to_relations_names_them_all():
+    page = read("doc/user_guide/relations.rst")
     table = page.partition("what y looks like")[2].partition("Labels in a hierarchy\n---")[0]
     missing = {name for name in relations.__all__ if f'``"{name}"``' not in table and f"``{name}(" not in table}
     assert not missing
