@@ -143,7 +143,7 @@ class Parametrized(Versioned, BaseEstimator):
 
     def _doc_link_url_param_generator(self):
         url = documentation_url()
-        return {"url": url and f"{url}/api.html#metricnets.{type(self).__name__}"}
+        return {"url": url and f"{url}/api/metricnets.{type(self).__name__}.html"}
 
 
 def _explained(init, types):

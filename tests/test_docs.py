@@ -19,9 +19,9 @@ import metricnets
 from metricnets import _documentation, _params, losses, miners, relations
 from metricnets._documentation import entries, sections
 
-PARAMETERS_IN_NOTEBOOKS = parse_version(sklearn.__version__) >= parse_version(
-    "1.8"
-)  # older ones show those that were changed
+SKLEARN = parse_version(sklearn.__version__)
+PARAMETERS_IN_NOTEBOOKS = SKLEARN >= parse_version("1.8")  # older ones show those that were changed
+ATTRIBUTES_IN_NOTEBOOKS = SKLEARN >= parse_version("1.9")
 ROOT = Path(__file__).parents[1]
 MODULES = [
     "metricnets",
@@ -114,13 +114,26 @@ def test_the_page_of_a_notebook_shows_and_links_every_parameter(name, monkeypatc
     assert estimator._get_doc_link() == ""
     page = estimator._repr_mimebundle_()["text/html"]
     monkeypatch.setattr(_params, "documentation_url", lambda: "https://example.org")
-    link = f"https://example.org/api.html#metricnets.{name}"
+    link = f"https://example.org/api/metricnets.{name}.html"
     linked = estimator._repr_mimebundle_()["text/html"]
     assert "href" not in page
     assert link in linked
     for parameter in estimator.get_params(deep=False) if PARAMETERS_IN_NOTEBOOKS else ():
         assert parameter in page
         assert f"{link}#:~:text={parameter}," in linked
+
+
+@pytest.mark.skipif(not ATTRIBUTES_IN_NOTEBOOKS, reason="older versions of scikit-learn show parameters only")
+@pytest.mark.parametrize("name", ["EmbeddingNet", "LDA", "ITML", "NCA"])
+def test_the_page_of_a_notebook_sums_up_the_fit_with_texts_from_the_documentation(name):
+    estimator = fitted(name)
+    page = estimator._repr_mimebundle_()["text/html"]
+    before, _, attributes = page.partition("Fitted attributes")
+    learned = {key for key in vars(estimator) if key.endswith("_") and not key.startswith("_")}
+    assert not [key for key in learned if f"{key}:" not in attributes]  # the entry of its docstring
+    assert not [key for key in estimator.get_params(deep=False) if f"{key}:" not in before]
+    n_components = estimator.transform(np.zeros((1, estimator.n_features_in_))).shape[1]
+    assert f"{n_components} features" in attributes
 
 
 def test_the_link_to_the_documentation_is_that_of_the_metadata(monkeypatch):
