@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import sklearn
+from discovery import ESTIMATORS
 
 ROOT = Path(__file__).parents[1]
 MADE = {"_build", "api", "auto_examples"}  # folders of pages that Sphinx makes
@@ -21,9 +22,22 @@ BLOCKS = {
 }
 LAWS = {  # what is true after the code of a page
     "README.md": "model.score(X_test, y_test) > 0.93",
+    "doc/cookbook/adding_a_loss.rst": "search.best_score_ > 0.9",
+    "doc/cookbook/deduplication.rst": "f1 > 0.8 and len(new) == 120",
+    "doc/cookbook/few_labels.rst": "score > adjusted_rand_score(y, KMeans(3, n_init=5).fit_predict(X)) and accuracy > 0.85",
+    "doc/cookbook/images.rst": "accuracy > 0.9",
+    "doc/cookbook/imbalanced.rst": "score > 0.8",
+    "doc/cookbook/retrieval.rst": "score > raw + 0.1",
+    "doc/cookbook/serving.rst": "rows[0] == 0 and np.allclose(distances, lmnn.pair_distance(scaler.transform(X)[[[0, i] for i in rows]]))",
+    "doc/cookbook/tables.rst": "accuracy > 0.65 and weight.idxmax() == 'pipeline__age'",
+    "doc/cookbook/text.rst": "accuracy > 0.75 and z.shape == (30, 20)",
+    "doc/cookbook/verification.rst": "auc > raw + 0.03 and accuracy > 0.8",
+    "doc/faq.rst": "np.median(distance[y_test == 2]) > np.median(distance[y_test < 2])",
     "doc/quickstart.rst": "model.score(X_test, y_test) > 0.93",
+    "doc/user_guide/coming_from_setfit.rst": "(predicted == np.repeat(np.arange(4), 50)).mean() > 0.5",
     "doc/user_guide/losses.rst": "short.shape == (178, 8)",
     "doc/user_guide/relations.rst": "len(net.transform(X)) == 100",
+    "doc/user_guide/which_estimator.rst": "min(accuracy['LDA'], accuracy['NCA'], accuracy['EmbeddingNet']) > 0.9",
 }
 
 
@@ -59,3 +73,9 @@ def test_the_code_of_a_page_runs(name, monkeypatch, tmp_path):
 
 def test_every_law_is_that_of_a_page():
     assert LAWS.keys() <= WITH_CODE.keys()
+
+
+def test_the_map_of_estimators_names_them_all():
+    page = (ROOT / "doc/user_guide/which_estimator.rst").read_text(encoding="utf-8")
+    named = {name.removesuffix("_Supervised") for name in ESTIMATORS}
+    assert not {name for name in named if not re.search(rf"\b{name}(_Supervised)?\b", page)}
