@@ -19,9 +19,9 @@ import metricnets
 from metricnets import _documentation, _params, losses, miners, relations
 from metricnets._documentation import entries, sections
 
-SKLEARN = parse_version(sklearn.__version__)
-PARAMETERS_IN_NOTEBOOKS = SKLEARN >= parse_version("1.8")  # older ones show those that were changed
-ATTRIBUTES_IN_NOTEBOOKS = SKLEARN >= parse_version("1.9")
+PARAMETERS_IN_NOTEBOOKS, ATTRIBUTES_IN_NOTEBOOKS = (  # older ones show the parameters that were changed
+    parse_version(sklearn.__version__) >= parse_version(version) for version in ("1.8", "1.9")
+)
 ROOT = Path(__file__).parents[1]
 MODULES = [
     "metricnets",
