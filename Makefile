@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 
-.PHONY: help demo test coverage lint bench bench-linear doc test-oldest test-kernels test-dist dist clean
+.PHONY: help demo test coverage lint bench bench-linear doc screenshots test-oldest test-kernels test-dist dist clean
 .NOTPARALLEL:
 
 help:         ## list the targets
@@ -30,8 +30,14 @@ bench: .venv/with-test         ## run the benchmarks, on small problems
 bench-linear: .venv/with-test .venv-metric-learn/done ## the linear learners beside metric-learn: ten minutes or more
 	$(BIN)/python examples/benchmarks/bench_linear.py --peer .venv-metric-learn/bin/python
 
-doc: .venv/with-doc            ## build the documentation: doc/_build/html/index.html
-	$(BIN)/sphinx-build -q -W --keep-going -b html doc doc/_build/html
+doc: .venv/with-doc            ## build the documentation, with its examples, in a few minutes
+	rm -rf doc/api
+	$(BIN)/sphinx-build -q -W --keep-going -j 2 -b html doc doc/_build/html
+	$(BIN)/python doc/links.py
+	@echo "The documentation: $(CURDIR)/doc/_build/html/index.html"
+
+screenshots: .venv/with-screenshots ## look at the built documentation in headless Chromium: pictures and checks
+	$(BIN)/python doc/screenshots.py
 
 test-oldest: .venv-oldest/done ## run the tests, without examples, with the oldest supported versions
 	.venv-oldest/bin/pytest -q -n 2 tests
@@ -46,7 +52,7 @@ test-dist: .venv/with-test .venv/with-dist ## run tests from the sdist, and from
 	.ci/test-dist
 
 clean:                         ## remove the environments and everything that was built
-	rm -rf .venv .venv-oldest .venv-metric-learn build dist figures htmlcov .coverage* doc/_build *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv .venv-oldest .venv-metric-learn build dist figures htmlcov .coverage* doc/_build doc/api doc/auto_examples *.egg-info .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -r {} +
 
 # .venv/with-plot is the package, editable, with the extra "plot" of setup.cfg; and so on.

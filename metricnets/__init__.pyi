@@ -1,6 +1,8 @@
 from metricnets import calibration as calibration
 from metricnets import constraints as constraints
+from metricnets import datasets as datasets
 from metricnets import deep as deep
+from metricnets import displays as displays
 from metricnets import divergences as divergences
 from metricnets import exceptions as exceptions
 from metricnets import inspection as inspection

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import metadata
 
@@ -54,6 +54,30 @@ def document(cls: type, ancestors: list[type], parameters: Iterable[str]) -> str
     joined = {title: "\n".join(found) for title, found in zip(JOINED, shown) if found}
     parts = {title: body for title, body in own.items() if title not in ("", *JOINED)}
     return "\n\n".join([own[""], *(f"{t}\n{'-' * len(t)}\n{body}" for t, body in (joined | parts).items())]) + "\n"
+
+
+def filled(**entries: str) -> Callable[[Callable], Callable]:
+    r"""Make a decorator that puts entries where a docstring has their names in braces, for those that functions share.
+
+    >>> @filled(seed="seed : int\n    Of the generator.")
+    ... def draw(seed):
+    ...     '''Draw.
+    ...
+    ...     Parameters
+    ...     ----------
+    ...     {seed}
+    ...     '''
+    >>> entries(draw.__doc__, "Parameters")
+    {'seed': 'seed : int\n    Of the generator.'}
+    """
+
+    def decorate(function):
+        function.__doc__ = inspect.cleandoc(function.__doc__ or "")
+        for name, entry in entries.items():
+            function.__doc__ = function.__doc__.replace(f"{{{name}}}", entry)
+        return function
+
+    return decorate
 
 
 @cache

@@ -11,7 +11,11 @@ from types import ModuleType
 LIBRARIES = {
     "torch": 'PyTorch, which is not installed: pip install torch (PyTorch\'s page "Get started" has smaller builds)',
     "skorch": "skorch, which is not installed: pip install skorch",
+    "matplotlib": "matplotlib, which is not installed: pip install 'metricnets[plot]'",
+    "umap": "umap-learn, which is not installed: pip install umap-learn",
     "tqdm": "tqdm, which is not installed: pip install tqdm",
+    "pandas": "pandas, which is not installed: pip install pandas",
+    "PIL": "Pillow, which is not installed: pip install pillow",
 }
 
 

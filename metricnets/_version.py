@@ -18,6 +18,7 @@ LIBRARIES = (
     "tqdm",
     "pandas",
     "matplotlib",
+    "pillow",
 )
 
 

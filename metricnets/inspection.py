@@ -5,13 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metricnets._arrays import checked_array, count_rows, embeddings, lengths
+from metricnets._arrays import lengths
 from metricnets._checks import check_count
+from metricnets._embedded import embedded
 from metricnets._labels import plain, read
 from metricnets._neighbors import nearest_between, nearest_within
-from metricnets._params import check_instance
-from metricnets._tuples import FLOATS
-from metricnets.base import Distance
 
 __all__ = ["hard_negatives"]
 
@@ -72,7 +70,7 @@ def hard_negatives(
     check_count(n_neighbors=n_neighbors)
     if n_pairs is not None:
         check_count(n_pairs=n_pairs)
-    z, codes = _embedded(metric, X), _codes(y)
+    z, codes = embedded(metric, X), _codes(y)
     if len(codes) != len(z):
         raise ValueError(f"each sample should have a class: X has {len(z)} rows and y {len(codes)}.")
     rows = np.flatnonzero(codes >= 0)
@@ -101,13 +99,3 @@ def _codes(y):
     codes = np.full(len(labels), -1)
     codes[~missing] = np.unique(plain(labels[~missing]), return_inverse=True)[1]
     return codes
-
-
-def _embedded(metric, X):
-    check_instance(metric, "metric")
-    if hasattr(metric, "transform"):
-        return embeddings(metric.transform(X), count_rows(X, "X"), f"metric={type(metric).__name__}().transform")
-    if metric is not None and not isinstance(metric, Distance):
-        raise ValueError(f"metric={metric!r} should have transform, or be what get_metric() returned, or None.")
-    X = checked_array(X, "X", dtype=FLOATS, allow_nd=True)
-    return X.reshape(len(X), -1) if metric is None else metric.embed(X.astype(float).reshape(-1, *metric.shape))

@@ -168,9 +168,9 @@ class ClassPairs:
 class MatchedPairs:
     """Matched pairs of samples of a class, for losses of two views.
 
-    Sample k of a batch is matched with sample k + len(batch) / 2.  A pass takes every sample of known class once into
-    the first half of a batch, in random order, and matches it with another random sample of its class, or with itself
-    if it is alone in its class.
+    Sample k of a batch is matched with sample k + len(batch) / 2.  A pass takes every sample of known class once, in
+    random pairs of a class, in random order; in a class of an odd number one is in two pairs, or matched with itself if
+    it is alone.
 
     Parameters
     ----------
@@ -194,17 +194,21 @@ class MatchedPairs:
     """
 
     def __init__(self, codes: ArrayLike, batch_size: int, rng: np.random.Generator | np.random.RandomState) -> None:
-        self.order, counts = _by_class(np.asarray(codes))
-        self.start, self.size, self.rng = np.repeat(np.cumsum(counts) - counts, counts), np.repeat(counts, counts), rng
-        self.n_batches = max(1, -(-len(self.order) // max(1, batch_size // 2)))
+        self.order, self.sizes = _by_class(np.asarray(codes))
+        self.n_pairs, self.rng = (self.sizes + 1) // 2, rng
+        self.n_batches = max(1, -(-int(self.n_pairs.sum()) // max(1, batch_size // 2)))
 
     def __len__(self) -> int:
         return self.n_batches
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        for a in np.array_split(self.rng.permutation(len(self.order)), self.n_batches):
-            p = _others(a, self.start[a], self.size[a], self.rng)
-            yield self.order[np.concatenate([a, p])]
+        codes = np.repeat(np.arange(len(self.sizes)), self.sizes)
+        rows = self.order[np.lexsort([self.rng.random(len(codes)), codes])]  # in random order within classes
+        first = np.cumsum(self.sizes) - self.sizes
+        a = _ranges(first, self.n_pairs)
+        p = a + np.repeat(self.sizes // 2, self.n_pairs)  # the middle one of an odd number is in two pairs
+        for pairs in np.array_split(self.rng.permutation(len(a)), self.n_batches):
+            yield rows[np.concatenate([a[pairs], p[pairs]])]
 
 
 class DomainBalanced:

@@ -6,6 +6,7 @@ Nothing here is ever called.
 # pyright: basic, reportUnnecessaryTypeIgnoreComment=true
 from metricnets import DDML, ITML, DDMLPairs
 from metricnets.deep import HRAML
+from metricnets.displays import EmbeddingDisplay, HistoryDisplay
 from metricnets.linear import LFDA, LMNN, ITML_Supervised
 from metricnets.predictors import MLKNN
 
@@ -18,6 +19,8 @@ def right():
     ITML_Supervised(prior=[[1.0, 0.0], [0.0, 1.0]])
     LMNN(n_neighbors=3, init="lda").set_params(n_neighbors=2).fit([[1.0]], [1]).transform([[1.0]])
     MLKNN(n_neighbors=3, metric=LMNN()).get_params()
+    EmbeddingDisplay.from_estimator(LMNN(), [[1.0, 2.0]], [1], projection=None).plot(s=9).points.mean()
+    HistoryDisplay(train_loss=[]).plot(ax=None)
 
 
 def misspelt():
@@ -25,6 +28,7 @@ def misspelt():
     ITML(gama=2.0)  # pyright: ignore[reportCallIssue]
     LMNN(n_neighbours=3)  # pyright: ignore[reportCallIssue]
     MLKNN(neighbors=3)  # pyright: ignore[reportCallIssue]
+    HistoryDisplay(loss=[])  # pyright: ignore[reportCallIssue]
     DDML(margin="wide")  # pyright: ignore[reportArgumentType]
     DDML(sampler="pear")  # pyright: ignore[reportArgumentType]
     LFDA(embedding_type="wide")  # pyright: ignore[reportArgumentType]

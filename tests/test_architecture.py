@@ -43,6 +43,7 @@ LAYERS = {
     "calibration": 2,
     "_tuples": 2,
     "_draws": 3,
+    "_embedded": 3,
     "metrics": 3,
     "datasets": 3,
     "_targets": 3,
@@ -72,6 +73,7 @@ SHELLS = {
     "miners": {"_ops"},
     "relations": {"_types"},
     "protocols": {"_common"},
+    "displays": {"_common", "_projection", "_retrieval"},
     "metric_learn": {"_compatible"},
     "metrics": {"_checks", "_distribution", "_multilabel", "_ranks", "_retrieval", "_verification"},
 }
@@ -185,6 +187,11 @@ def test_public_names_are_found_and_listed():
         ("import metricnets; metricnets.metrics.get_scorer, metricnets.protocols.transfer", ["torch", "skorch"]),
         ("import metricnets.calibration, metricnets._targets, metricnets.base", ["torch", "skorch"]),
         ("import metricnets; metricnets.inspection.hard_negatives", ["torch", "skorch"]),
+        ("import metricnets; metricnets.datasets.make_pairs", ["torch", "skorch", "PIL"]),
+        (
+            "import metricnets; [*map(metricnets.displays.__getattr__, metricnets.displays.__all__)]",
+            ["matplotlib", "torch"],
+        ),
         ("import metricnets._numpy_networks, metricnets.predictors._mlknn", ["torch", "skorch"]),
     ],
 )

@@ -16,7 +16,7 @@ from sklearn.metrics import silhouette_score
 from sklearn.utils.fixes import parse_version
 
 import metricnets
-from metricnets import _documentation, _params, losses, miners, relations
+from metricnets import _documentation, _params, displays, losses, miners, relations
 from metricnets._documentation import entries, sections
 
 PARAMETERS_IN_NOTEBOOKS, ATTRIBUTES_IN_NOTEBOOKS = (  # older ones show the parameters that were changed
@@ -25,6 +25,8 @@ PARAMETERS_IN_NOTEBOOKS, ATTRIBUTES_IN_NOTEBOOKS = (  # older ones show the para
 ROOT = Path(__file__).parents[1]
 MODULES = [
     "metricnets",
+    "metricnets.datasets",
+    "metricnets.displays",
     "metricnets.divergences",
     "metricnets.inspection",
     "metricnets.losses",
@@ -49,13 +51,12 @@ def read(path):
 
 
 def documented():
-    """Full names of the classes and functions that the API page documents."""
+    """Full names of what the API page lists in its tables."""
     names, module = [], ""
-    for kind, name in re.findall(r"^\.\. (currentmodule|autoclass|autofunction):: (\S+)", read("doc/api.rst"), re.M):
-        if kind == "currentmodule":
-            module = name
-        else:
-            names.append(f"{module}.{name}")
+    block = r"^\.\. (?:currentmodule|module):: (\S+)|^\.\. autosummary::\n(?: +:.*\n)*\n((?: +\w+\n)+)"
+    for new, table in re.findall(block, read("doc/api.rst") + "\n", re.M):
+        module = new or module
+        names += [f"{module}.{name}" for name in table.split()]
     return names
 
 
@@ -180,6 +181,16 @@ def test_a_docstring_begins_with_one_short_sentence(name):
 def test_the_readme_names_every_estimator():
     rows = "".join(re.findall(r"^\| (`.*?) \|", read("README.md"), re.M))
     assert set(re.findall(r"`(\w+)`", rows)) == {name.removesuffix("_Supervised") for name in ESTIMATORS}
+
+
+def test_the_tables_of_the_guide_to_data_sets_name_them_all():
+    page = read("doc/user_guide/datasets.rst")
+    assert set(re.findall(r"^``(\w+)`` ", page, re.M)) == set(metricnets.datasets.__all__)
+
+
+def test_the_guide_to_displays_shows_them_all():
+    page = read("doc/user_guide/displays.rst")
+    assert all(f"\n   {name}.from_estimator(" in page for name in displays.__all__)
 
 
 def test_the_page_for_users_of_pytorch_metric_learning_names_all_its_losses_and_miners():

@@ -221,7 +221,7 @@ def scores_of_retrieval(name):
         if rng.random() < 0.4:
             m = rng.integers(1, 9)
             extra |= {"z_gallery": maybe(rng, table(rng, m, d)), "y_gallery": maybe(rng, classes(rng, m))}
-        if name in ("cmc", "precision_at_k", "retrieval_scores"):
+        if name in ("cmc", "precision_at_k", "recall_at_k", "retrieval_scores"):
             extra["k"] = whole(rng)
         return getattr(metrics, name), (maybe(rng, table(rng, n, d)), maybe(rng, classes(rng, n))), extra
 
@@ -336,7 +336,8 @@ SETS = ["average_precision", "coverage", "multilabel_scores", "one_error", "rank
 DISTRIBUTIONS = names(metrics.canberra, metrics.chebyshev, metrics.clark, metrics.cosine, metrics.distribution_scores)
 DISTRIBUTIONS += names(metrics.intersection, metrics.kullback_leibler)
 PAIRS = ["best_threshold_accuracy", "equal_error_rate", "tar_at_far"]
-RETRIEVAL = ["cmc", "map_at_r", "mean_average_precision", "precision_at_k", "r_precision", "retrieval_scores"]
+RETRIEVAL = ["cmc", "map_at_r", "mean_average_precision", "precision_at_k", "r_precision", "recall_at_k"]
+RETRIEVAL += ["retrieval_scores"]
 CALLS = {
     **{name: scores_of_sets(name) for name in SETS},
     **{name: scores_of_distributions(name) for name in DISTRIBUTIONS},

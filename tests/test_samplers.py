@@ -194,27 +194,32 @@ def test_class_pairs_of_one_kind_alone_are_that_kind(codes):
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 8, 9, 64, 1000])
-def test_matched_pairs_are_of_one_class_and_every_known_row_is_an_anchor_once(size):
+def test_matched_pairs_are_of_one_class_and_take_every_known_row_once(size):
+    n_of_class = np.bincount(CODES[CODES >= 0])
     for _ in range(3):
         batches = list(MatchedPairs(CODES, size, np.random.default_rng(0)))
         assert all(len(rows) <= max(2, size) for rows in batches)
         a, p = (np.concatenate(half) for half in zip(*(np.split(rows, 2) for rows in batches)))
-        assert sorted(a) == np.flatnonzero(CODES >= 0).tolist()
         assert (CODES[a] == CODES[p]).all()
-        assert ((a == p) == (np.bincount(CODES[CODES >= 0])[CODES[a]] == 1)).all()  # itself where it is alone
+        assert ((a == p) == (n_of_class[CODES[a]] == 1)).all()  # itself where it is alone
+        n_drawn = np.bincount(np.concatenate([a, p]), minlength=len(CODES))
+        assert ((n_drawn > 0) == (CODES >= 0)).all()
+        twice = np.bincount(CODES[CODES >= 0], weights=n_drawn[CODES >= 0] - 1)
+        assert (twice == n_of_class % 2).all()  # one of an odd number
 
 
 def test_matched_pairs_draw_all_samples_of_a_class_alike():
     codes = np.array([0, 1, 0, 1, 1, -1, 2, 1])
     sampler = MatchedPairs(codes, 4, np.random.default_rng(0))
-    counts = np.zeros((8, 8))
-    n_passes = 600
+    counts, n_passes = np.zeros((8, 8)), 600
     for _ in range(n_passes):
         for rows in sampler:
             np.add.at(counts, tuple(np.split(rows, 2)), 1)
     others = (codes[:, None] == codes) & ~np.eye(8, dtype=bool) & (codes >= 0)
     others[6, 6] = True
-    expected = n_passes * others / np.maximum(others.sum(axis=1, keepdims=True), 1)
+    sizes = np.bincount(codes[codes >= 0])
+    share = (sizes + 1) // 2 / np.maximum(sizes * (sizes - 1), 1)  # pairs of a pass, over those that are possible
+    expected = n_passes * others * share[codes][:, None]
     np.testing.assert_allclose(counts, expected, atol=5 * np.sqrt(n_passes / 4))
 
 

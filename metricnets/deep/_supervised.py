@@ -34,7 +34,7 @@ class Supervised(DeepMetric):
         - 'shuffled': samples in random order.
         - 'balanced': the same number of samples from each of several classes.
         - 'pairs': random pairs, half of them similar; other pairs of the batch do not count.
-        - 'matched': samples, and for each another one of its class, or itself if it is alone in its class; see
+        - 'matched': random pairs of samples of a class, or a sample and itself if it is alone in its class; see
           :class:`metricnets.samplers.MatchedPairs`.  All pairs of the batch count; a sample that is matched with itself
           has two views if there is dropout.
         - A callable takes the encoded targets, the batch size and a random generator, and returns an

@@ -116,10 +116,11 @@ def two_margin_quadruplet(
     r = _without_order(r).round()
     weights, n_active, n_quadruplets = _active_quadruplets(d.detach(), r, pair_margin)
     differences, chosen = triplets(d, r, "all")
-    shared = chosen & (differences > -pair_margin)  # are active, and of pairs that have a sample in common
+    shared = (chosen & (differences > -pair_margin)).to(d.dtype)  # active ones, of pairs with a common sample
+    n_shared = shared.sum(1)  # (n_positive_pairs,)
     a, p = (r > 0.5).nonzero(as_tuple=True)
-    weights = weights.index_add(0, a, shared.to(d.dtype)).index_put((a, p), -shared.sum(1).to(d.dtype), accumulate=True)
-    of_pairs = _mean_hinge(d, weights, pair_margin, n_active - shared.sum(), n_quadruplets - chosen.sum())
+    weights = weights.index_add_(0, a, shared).index_put_((a, p), -n_shared, accumulate=True)
+    of_pairs = _mean_hinge(d, weights, pair_margin, n_active - n_shared.sum(), n_quadruplets - chosen.sum())
     return masked_mean((margin + differences).clamp_min(0), chosen) + of_pairs
 
 
@@ -152,18 +153,36 @@ def _active_quadruplets(
     """
     r = _without_order(r)
     known = (r == r).triu(1).flatten().nonzero().squeeze(1)  # (n_pairs,)
-    grades, ranks = r.flatten()[known].unique(return_inverse=True)
-    values, weights, n_active = d.flatten()[known], torch.zeros_like(ranks), ranks.new_zeros(())
-    for digit in range(max(len(grades) - 1, 0).bit_length()):
-        of_digit = _active_comparisons(values, ranks >> digit & 1, ranks >> (digit + 1), margin)
+    values, ranks = d.flatten()[known], _ranks(r.flatten()[known])
+    weights, n_active, sizes = torch.zeros_like(ranks), ranks.new_zeros(()), torch.bincount(ranks)
+    for digit in range(max(len(sizes) - 1, 0).bit_length()):
+        upper, group = ranks >> digit & 1, ranks >> (digit + 1)
+        one_group = len(sizes) <= 2 << digit
+        of_digit = _of_one_group(values, upper > 0, margin) if one_group else _of_groups(values, upper, group, margin)
         weights, n_active = weights + of_digit, n_active + of_digit.clamp_min(0).sum()
-    sizes = torch.bincount(ranks)
     n_quadruplets = torch.dot(sizes, sizes.cumsum(0) - sizes)
     weights = torch.zeros_like(d).flatten().index_copy(0, known, weights.to(d.dtype)).view_as(d)
     return weights, n_active, n_quadruplets
 
 
-def _active_comparisons(values: torch.Tensor, upper: torch.Tensor, group: torch.Tensor, margin: float) -> torch.Tensor:
+def _ranks(grades):
+    """Ranks of grades, from 0, which are grades of 0 and 1 themselves."""
+    two = ((grades == 0) | (grades == 1)).all()
+    return grades.long() if two else grades.unique(return_inverse=True)[1]
+
+
+def _of_one_group(values: torch.Tensor, upper: torch.Tensor, margin: float) -> torch.Tensor:
+    """Compute the same as `_of_groups` for a single group, by sorting the upper values only."""
+    u, order = values[upper].sort()
+    n_below = torch.searchsorted(u + margin, values[~upper], right=True)  # of the u + margin that are not above a v
+    n_lower = torch.bincount(n_below, minlength=len(u) + 1).cumsum(0)[:-1]  # of the v that each u + margin is above
+    counts = upper.new_empty(len(values), dtype=torch.long)
+    counts[upper] = torch.empty_like(n_lower).index_copy(0, order, n_lower)
+    counts[~upper] = n_below - len(u)
+    return counts
+
+
+def _of_groups(values: torch.Tensor, upper: torch.Tensor, group: torch.Tensor, margin: float) -> torch.Tensor:
     """Compare values u with ``upper`` 1 and v with ``upper`` 0 of a group: how many v each u + margin is above.
 
     Returns

@@ -86,8 +86,10 @@ class _SoftMaximum(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, temperature):
         p = (x / temperature).softmax(1)
-        S = (p * x).sum(1)
-        ctx.save_for_backward((x - S[:, None]).div_(temperature).add_(1).mul_(p))
+        terms = p * x
+        S = terms.sum(1)
+        terms = terms.addcmul_(p, S[:, None], value=-1)
+        ctx.save_for_backward(p.add_(terms, alpha=1 / temperature))
         return S
 
     @staticmethod

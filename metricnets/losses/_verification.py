@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from metricnets.losses._modules import ModuleLoss, pairs_of
 from metricnets.losses._ops import EPS, masked_mean, precise
 
-N_NUMBERS = 2**18  # differences that are computed at a time
+N_NUMBERS = 2**17  # differences that are computed at a time
 
 
 class Verification(ModuleLoss):
@@ -107,7 +107,7 @@ class _ChiSquare(torch.autograd.Function):
     def forward(ctx, z, weights):
         ctx.save_for_backward(z, weights)
         distances = z.new_zeros(len(z), len(z))
-        for rows, u, difference in ratios(z):
+        for rows, u, difference in ratios(z, triangular=True):
             distances[rows, rows.start :] = u.mul_(difference) @ weights
         return distances
 
@@ -116,14 +116,12 @@ class _ChiSquare(torch.autograd.Function):
     def backward(ctx, gradient):
         """With u = (x − y) / (|x| + |y|) the slopes of (x − y) u are 2u − u² sign x and −2u − u² sign y."""
         z, weights = ctx.saved_tensors
-        linear, squared = torch.zeros_like(z), torch.zeros_like(z)  # Σ_j g u, of antisymmetric u, and Σ_j g u²
-        for rows, u, _ in ratios(z):
-            g = gradient[rows, rows.start :]  # (n_rows, n_others)
-            linear[rows] += sums(g, u)
-            linear[rows.start :] -= sums(g.T, u.transpose(0, 1))
-            u.square_()
-            squared[rows] += sums(g, u)
-            squared[rows.start :] += sums(g.T, u.transpose(0, 1))
+        gradient = gradient.triu(1)
+        gradient = gradient + gradient.T
+        linear, squared = torch.empty_like(z), torch.empty_like(z)  # Σ_j g u, and Σ_j g u²
+        for rows, u, _ in ratios(z, triangular=False):
+            linear[rows] = sums(gradient[rows], u)
+            squared[rows] = sums(gradient[rows], u.square_())
         return (2 * linear - z.sign() * squared) * weights, (z * linear).sum(0)
 
 
@@ -132,13 +130,17 @@ def sums(g, u):
     return torch.bmm(g[:, None], u)[:, 0]
 
 
-def ratios(z):
-    """Yield slices of rows x of z, u = (x − y) / (|x| + |y|) for these and all rows y from the first one, and x − y."""
+def ratios(z, *, triangular):
+    """Yield slices of rows x of z, u = (x − y) / (|x| + |y|) for these and all rows y, and x − y.
+
+    If ``triangular`` then rows y begin with the first x.
+    """
     size, sizes = max(1, N_NUMBERS // max(1, z.numel())), z.abs() + EPS / 2
     for start in range(0, len(z), size):
+        first = start if triangular else 0
         x, a = (rows[start : start + size, None] for rows in (z, sizes))
-        difference = x - z[start:]  # (n_rows, n_others, k)
-        yield slice(start, start + size), difference / (a + sizes[start:]), difference
+        difference, u = x - z[first:], a + sizes[first:]  # (n_rows, n_others, k)
+        yield slice(start, start + size), torch.div(difference, u, out=u), difference
 
 
 class L1Verification(Verification):

@@ -20,6 +20,7 @@ from metricnets.metrics._retrieval import (
     mean_average_precision,
     precision_at_k,
     r_precision,
+    recall_at_k,
     retrieval_scores,
 )
 from metricnets.metrics._scorers import get_scorer, get_scorer_names
@@ -47,6 +48,7 @@ __all__ = [
     "precision_at_k",
     "r_precision",
     "ranking_loss",
+    "recall_at_k",
     "retrieval_scores",
     "tar_at_far",
 ]

@@ -30,6 +30,7 @@ def retrieval_scores(
     - ``map_at_r``: (1/R) Σ_{r_j ≤ R} j / r_j;
     - ``r_precision``: the share of matches among the first R samples, #{r_j ≤ R} / R;
     - ``precision_at_k``: the share of matches among the first k samples, #{r_j ≤ k} / k;
+    - ``recall_at_k``: the share of the matches that are among the first k samples, #{r_j ≤ k} / R;
     - ``cmc``: cumulative match characteristic or rank-k recognition rate, whether r_1 ≤ k;
 
     and their means over queries are returned.  Queries without a match are left out.  Among samples at equal
@@ -46,15 +47,15 @@ def retrieval_scores(
     y_gallery : array-like of shape (n_gallery,), default=None
         Classes of the gallery; required with ``z_gallery``.
     k : int or array-like of int, default=(1, 5, 10)
-        Number, or numbers, of nearest samples that ``precision_at_k`` and ``cmc`` consider.
+        Number, or numbers, of nearest samples that ``precision_at_k``, ``recall_at_k`` and ``cmc`` consider.
     metric : {'euclidean', 'cosine'}, default='euclidean'
         Whether the gallery is sorted by Euclidean distance or by cosine similarity.
 
     Returns
     -------
     scores : dict
-        A float for each of these names; ``precision_at_k`` and ``cmc`` are arrays if ``k`` is one.  Also
-        ``n_queries``, the number of queries with a match.
+        A float for each of these names; ``precision_at_k``, ``recall_at_k`` and ``cmc`` are arrays if ``k`` is one.
+        Also ``n_queries``, the number of queries with a match.
 
     Raises
     ------
@@ -78,14 +79,14 @@ def retrieval_scores(
     rows = []
     for ranks in match_ranks(z, y, z_gallery, y_gallery, metric):
         precision, n_first = np.arange(1, len(ranks) + 1) / ranks, np.searchsorted(ranks, len(ranks), side="right")
-        at_k = np.searchsorted(ranks, k.ravel(), side="right") / k.ravel()
+        found = np.searchsorted(ranks, k.ravel(), side="right")
         average = precision.mean(), precision[:n_first].sum() / len(ranks), n_first / len(ranks)
-        rows.append(np.concatenate([average, at_k, ranks[0] <= k.ravel()]))
+        rows.append(np.concatenate([average, found / k.ravel(), found / len(ranks), found > 0]))
     if not rows:
         raise ValueError("no query has a sample of its class in the gallery; y and y_gallery have no class in common.")
-    average, at_k, first = np.split(np.mean(rows, axis=0), [3, 3 + k.size])
+    average, *at_k = np.split(np.mean(rows, axis=0), [3, 3 + k.size, 3 + 2 * k.size])
     scores = dict(zip(("mean_average_precision", "map_at_r", "r_precision"), average.tolist()))
-    for name, values in (("precision_at_k", at_k), ("cmc", first)):
+    for name, values in zip(("precision_at_k", "recall_at_k", "cmc"), at_k):
         scores[name] = values.reshape(k.shape) if k.ndim else float(values[0])
     return scores | {"n_queries": len(rows)}
 
@@ -162,6 +163,26 @@ def precision_at_k(
     array([1. , 0.5])
     """
     return retrieval_scores(z, y, z_gallery, y_gallery, k=k, metric=metric)["precision_at_k"]
+
+
+def recall_at_k(
+    z: ArrayLike,
+    y: ArrayLike,
+    z_gallery: ArrayLike | None = None,
+    y_gallery: ArrayLike | None = None,
+    *,
+    k: ArrayLike = 1,
+    metric: str = "euclidean",
+) -> float | np.ndarray:
+    """Recall at k, the share of the matches that are among the first k samples.
+
+    The arguments are those of :func:`retrieval_scores`.  Papers on metric learning call
+    ``recall@k`` what is :func:`cmc` here: whether one match is among the first k.
+
+    >>> recall_at_k([[0.0], [1.0], [3.0], [4.0]], ["a", "a", "b", "a"], k=[1, 2, 3])
+    array([0.33333333, 0.5       , 1.        ])
+    """
+    return retrieval_scores(z, y, z_gallery, y_gallery, k=k, metric=metric)["recall_at_k"]
 
 
 def cmc(

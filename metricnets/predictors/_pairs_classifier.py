@@ -8,7 +8,8 @@ from sklearn.base import MetaEstimatorMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from metricnets._arrays import count_rows, embeddings, lengths, one_each
+from metricnets._arrays import count_rows
+from metricnets._embedded import pair_distances
 from metricnets._params import (
     Array,
     MaybeMetric,
@@ -19,7 +20,7 @@ from metricnets._params import (
     check_instance,
     fitting,
 )
-from metricnets._tuples import check_pair_labels, check_tuples
+from metricnets._tuples import check_pair_labels
 from metricnets.base import MetricMixin
 from metricnets.calibration import STRATEGIES, check_strategy
 from metricnets.predictors._base import check_settable, is_fitted
@@ -115,14 +116,7 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
         distances : ndarray of shape (n_pairs,)
         """
         check_is_fitted(self, "classes_")
-        name = f"metric={type(self.metric).__name__}()"
-        if hasattr(self.metric, "pair_distance"):
-            return one_each(self.metric.pair_distance(pairs), count_rows(pairs, "pairs"), f"{name}.pair_distance")
-        left, right = np.swapaxes(check_tuples(pairs, 2), 0, 1)
-        if self.metric is not None:
-            left, right, name = self.metric.transform(left), self.metric.transform(right), f"{name}.transform"
-        n_pairs = count_rows(pairs, "pairs")
-        return lengths(embeddings(left, n_pairs, name) - embeddings(right, n_pairs, name))
+        return pair_distances(self.metric, pairs)
 
     def pair_score(self, pairs: Array) -> np.ndarray:
         """Compute the similarity of each pair, the negative distance; see `pair_distance`."""

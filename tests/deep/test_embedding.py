@@ -71,14 +71,14 @@ def test_matched_samples_are_similar_even_to_themselves_and_repeated_ones_form_n
         return z.square().mean()
 
     EmbeddingNet(loss=look, sampler="matched", batch_size=8, max_epochs=20, random_state=0).fit(X, y)
-    left = torch.arange(3)
+    left = torch.arange(4)
     for r in seen:
-        assert r.shape == (6, 6)
+        assert r.shape == (8, 8)  # one pair of the first class, two of the second and one of the third
         assert r.diagonal().isnan().all()
-        assert (r[left, left + 3] == 1).all()
-        assert (r[left + 3, left] == 1).all()
-    unknown = torch.stack([r.isnan() for r in seen]).sum((1, 2)) - 6
-    assert unknown.max() > 0  # a sample that two others are matched with, or that is in both halves
+        assert (r[left, left + 4] == 1).all()
+        assert (r[left + 4, left] == 1).all()
+    unknown = torch.stack([r.isnan() for r in seen]).sum((1, 2)) - 8
+    assert (unknown == 2).all()  # the sample of the second class that is in two pairs
 
 
 @pytest.mark.parametrize("loss", TWO_VIEWS)

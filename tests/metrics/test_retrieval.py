@@ -14,6 +14,7 @@ from metricnets.metrics import (
     mean_average_precision,
     precision_at_k,
     r_precision,
+    recall_at_k,
     retrieval_scores,
 )
 
@@ -41,13 +42,14 @@ def naive(d, y, y_gallery, alone, ks):
             precision = np.cumsum(relevant) / np.arange(1, len(relevant) + 1)
             first = (precision * relevant)[:n_match].sum() / n_match, relevant[:n_match].mean()
             at_k = [relevant[:k].sum() / k for k in ks]
-            found.append([(precision * relevant).sum() / n_match, *first, *at_k, *(relevant[:k].any() for k in ks)])
+            at_k += [relevant[:k].sum() / n_match for k in ks] + [relevant[:k].any() for k in ks]
+            found.append([(precision * relevant).sum() / n_match, *first, *at_k])
     return np.mean(found, axis=0), len(found)
 
 
 def as_row(scores):
     named = [scores[name] for name in ("mean_average_precision", "map_at_r", "r_precision")]
-    return np.concatenate([named, scores["precision_at_k"], scores["cmc"]])
+    return np.concatenate([named, *(scores[name] for name in ("precision_at_k", "recall_at_k", "cmc"))])
 
 
 @pytest.mark.parametrize("chunk", [1, 400, 2**22])
@@ -112,6 +114,7 @@ def test_the_others_are_views():
         assert isinstance(scores[view.__name__], float)
     np.testing.assert_array_equal(cmc(z, y, z_gallery, y_gallery, k=KS), scores["cmc"])
     np.testing.assert_array_equal(precision_at_k(z, y, z_gallery, y_gallery, k=KS), scores["precision_at_k"])
+    np.testing.assert_array_equal(recall_at_k(z, y, z_gallery, y_gallery, k=KS), scores["recall_at_k"])
     assert precision_at_k(z, y, z_gallery, y_gallery, k=3) == scores["precision_at_k"][1]
 
 

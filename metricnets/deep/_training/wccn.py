@@ -1,6 +1,7 @@
 """Within-class covariance normalisation (WCCN): a linear map in closed form, from which networks start."""
 
-from itertools import product
+from itertools import groupby, product
+from operator import itemgetter
 
 import numpy as np
 import torch
@@ -66,12 +67,12 @@ def wccn(X, similarity, n_components, *, normalize, rng):
         for folds, fold in product(deals, range(N_FOLDS)):
             kept, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
             C, truth = few.covariance(Z, kept), few.truth(kept, held)
-            for j, (ridge, lift) in enumerate(candidates):
-                L, b = whitened(Z, C, ridge, lift, n_components)
+            for j, (L, b) in enumerate(whitened(Z, C, candidates, n_components)):
                 of_basis[j] += few.quality(embedded(Z, L, b, normalize), kept, held, truth)
     best, j = np.unravel_index(quality.argmax(), quality.shape)
     Z = X @ bases[best].T
-    L, b = whitened(Z, similarity.covariance(Z, np.arange(len(similarity))), *candidates[j], n_components)
+    C = similarity.covariance(Z, np.arange(len(similarity)))
+    ((L, b),) = whitened(Z, C, candidates[j : j + 1], n_components)
     return L @ bases[best], b
 
 
@@ -138,15 +139,26 @@ def principal_basis(X, scales, rank=RANK):
     return with_fixed_signs(components[::-1]) * scales
 
 
-def whitened(Z, C, ridge, lift, n_components):
-    """The map (n_components, r) and bias of `wccn` in principal components Z; similar points have covariance C."""
+def whitened(Z, C, candidates, n_components):
+    """The maps (n_components, r) and biases of `wccn` in principal components Z; similar points have covariance C.
+
+    ``candidates`` are pairs of ridge and lift; those with the same ridge come one after the other.
+    """
     values, vectors = eigh(C)
     mean = values.mean()
-    root = (vectors * (values.clip(0) + ridge * mean) ** -0.5) @ vectors.T if mean > 0 else np.eye(len(C))
     Z = Z - Z.mean(axis=0)
-    directions = eigh(root @ (Z.T @ Z) @ root)[1][:, ::-1].T
+    scatter = Z.T @ Z
+    for ridge, group in groupby(candidates, key=itemgetter(0)):
+        root = (vectors * (values.clip(0) + ridge * mean) ** -0.5) @ vectors.T if mean > 0 else np.eye(len(C))
+        directions = eigh(root @ scatter @ root)[1][:, ::-1].T
+        for _, lift in group:
+            yield cut(Z, root, directions, lift, n_components)
+
+
+def cut(Z, root, directions, lift, n_components):
+    """The first directions after whitening by ``root``, scaled, and the bias, with the lift in a column of its own."""
     n_directions = min(len(directions), n_components - (lift > 0))
-    L, b = np.zeros((n_components, len(C))), np.zeros(n_components)
+    L, b = np.zeros((n_components, len(root))), np.zeros(n_components)
     L[:n_directions] = with_fixed_signs(directions[:n_directions] @ root)
     L /= np.sqrt(((Z @ L.T) ** 2).sum(axis=1).mean())
     if lift:

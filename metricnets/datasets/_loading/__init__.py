@@ -1,0 +1,1 @@
+"""Machinery of the loaders: download, file formats, results."""

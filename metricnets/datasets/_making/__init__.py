@@ -1,0 +1,1 @@
+"""Machinery of the makers: points with a planted metric."""

@@ -1,0 +1,8 @@
+from metricnets.displays._cmc import CMCDisplay as CMCDisplay
+from metricnets.displays._embedding import EmbeddingDisplay as EmbeddingDisplay
+from metricnets.displays._history import HistoryDisplay as HistoryDisplay
+from metricnets.displays._metric_importance import MetricImportanceDisplay as MetricImportanceDisplay
+from metricnets.displays._pair_distances import PairDistancesDisplay as PairDistancesDisplay
+from metricnets.displays._precision_at_k import PrecisionAtKDisplay as PrecisionAtKDisplay
+from metricnets.displays._relation import RelationDisplay as RelationDisplay
+from metricnets.displays._verification import VerificationDisplay as VerificationDisplay
