@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 
-.PHONY: help demo test lint bench bench-linear doc screenshots test-oldest test-kernels test-dist dist clean
+.PHONY: help demo test coverage lint bench bench-linear doc screenshots test-oldest test-kernels test-dist dist clean
 .NOTPARALLEL:
 
 help:         ## list the targets
@@ -14,6 +14,9 @@ demo: .venv/with-plot          ## compare the methods on the digits: a table and
 
 test: .venv/with-test          ## run the tests and the examples of the docstrings
 	$(BIN)/pytest -q -n 2
+
+coverage: .venv/with-test .venv/with-coverage ## run the tests, and show which lines of the package they do not run: htmlcov/index.html
+	$(BIN)/pytest -q -n 2 --cov --cov-report term --cov-report html
 
 lint: .venv/with-lint          ## check the style, the spelling and the types that users see; change nothing
 	$(BIN)/ruff check .
@@ -49,7 +52,7 @@ test-dist: .venv/with-test .venv/with-dist ## run tests from the sdist, and from
 	.ci/test-dist
 
 clean:                         ## remove the environments and everything that was built
-	rm -rf .venv .venv-oldest .venv-metric-learn build dist figures doc/_build doc/api doc/auto_examples *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv .venv-oldest .venv-metric-learn build dist figures htmlcov .coverage* doc/_build doc/api doc/auto_examples *.egg-info .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -r {} +
 
 # .venv/with-plot is the package, editable, with the extra "plot" of setup.cfg; and so on.

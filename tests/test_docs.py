@@ -3,7 +3,6 @@ import importlib.util
 import inspect
 import re
 import sys
-import textwrap
 from email.message import Message
 from pathlib import Path
 
@@ -20,9 +19,9 @@ import metricnets
 from metricnets import _documentation, _params, displays, losses, miners, relations
 from metricnets._documentation import entries, sections
 
-PARAMETERS_IN_NOTEBOOKS = parse_version(sklearn.__version__) >= parse_version(
-    "1.8"
-)  # older ones show those that were changed
+PARAMETERS_IN_NOTEBOOKS, ATTRIBUTES_IN_NOTEBOOKS = (  # older ones show the parameters that were changed
+    parse_version(sklearn.__version__) >= parse_version(version) for version in ("1.8", "1.9")
+)
 ROOT = Path(__file__).parents[1]
 MODULES = [
     "metricnets",
@@ -125,6 +124,19 @@ def test_the_page_of_a_notebook_shows_and_links_every_parameter(name, monkeypatc
         assert f"{link}#:~:text={parameter}," in linked
 
 
+@pytest.mark.skipif(not ATTRIBUTES_IN_NOTEBOOKS, reason="older versions of scikit-learn show parameters only")
+@pytest.mark.parametrize("name", ["EmbeddingNet", "LDA", "ITML", "NCA"])
+def test_the_page_of_a_notebook_sums_up_the_fit_with_texts_from_the_documentation(name):
+    estimator = fitted(name)
+    page = estimator._repr_mimebundle_()["text/html"]
+    before, _, attributes = page.partition("Fitted attributes")
+    learned = {key for key in vars(estimator) if key.endswith("_") and not key.startswith("_")}
+    assert not [key for key in learned if f"{key}:" not in attributes]  # the entry of its docstring
+    assert not [key for key in estimator.get_params(deep=False) if f"{key}:" not in before]
+    n_components = estimator.transform(np.zeros((1, estimator.n_features_in_))).shape[1]
+    assert f"{n_components} features" in attributes
+
+
 def test_the_link_to_the_documentation_is_that_of_the_metadata(monkeypatch):
     urls = ["Source, https://example.org/code", "Documentation, https://example.org/doc/"]
     message = Message()
@@ -171,46 +183,14 @@ def test_the_readme_names_every_estimator():
     assert set(re.findall(r"`(\w+)`", rows)) == {name.removesuffix("_Supervised") for name in ESTIMATORS}
 
 
-@pytest.mark.parametrize(
-    ("path", "block"),
-    [("README.md", r"^```python\n(.*?)^```"), ("doc/quickstart.rst", r"^\.\. code-block:: python\n(.*?)^(?=\S)")],
-    ids=["README", "quickstart"],
-)
-def test_the_code_of_the_first_pages_runs(path, block, capsys):
-    code = "\n".join(map(textwrap.dedent, re.findall(block, read(path), re.M | re.S)))
-    exec(compile(code, path, "exec"), {})
-    accuracy = float(capsys.readouterr().out.split()[-1])
-    assert accuracy > 0.93
-
-
-def run_page(path):
-    """Run the code of a page, and return its names."""
-    blocks = re.findall(r"^\.\. code-block:: python\n(.*?)^(?=\S)", read(path) + "\n.", re.M | re.S)
-    names = {}
-    exec(compile("\n".join(map(textwrap.dedent, blocks)), path, "exec"), names)
-    return names
-
-
-def test_the_code_of_the_guide_to_losses_runs():
-    names = run_page("doc/user_guide/losses.rst")
-    assert names["short"].shape == (178, 8)
-
-
-def test_the_code_of_the_guide_to_data_sets_runs_and_its_tables_name_them_all():
-    page, names = read("doc/user_guide/datasets.rst"), run_page("doc/user_guide/datasets.rst")
-    euclidean, learned, best = [names["roc_auc_score"](names["y"][200:], score) for score in names["scores"]]
-    assert euclidean + 0.2 < learned < best
+def test_the_tables_of_the_guide_to_data_sets_name_them_all():
+    page = read("doc/user_guide/datasets.rst")
     assert set(re.findall(r"^``(\w+)`` ", page, re.M)) == set(metricnets.datasets.__all__)
 
 
-@pytest.mark.filterwarnings("ignore:.*deprecated - use")  # matplotlib 3.7 with pyparsing 3.3
-def test_the_code_of_the_guide_to_displays_runs_and_shows_them_all():
-    plt = pytest.importorskip("matplotlib.pyplot")
-    plt.switch_backend("agg")
-    shown = {type(value).__name__ for value in run_page("doc/user_guide/displays.rst").values()}
-    assert {"CMCDisplay", "VerificationDisplay"} <= shown
-    assert all(f"\n   {name}.from_estimator(" in read("doc/user_guide/displays.rst") for name in displays.__all__)
-    plt.close("all")
+def test_the_guide_to_displays_shows_them_all():
+    page = read("doc/user_guide/displays.rst")
+    assert all(f"\n   {name}.from_estimator(" in page for name in displays.__all__)
 
 
 def test_the_code_of_the_guide_to_training_runs():
@@ -232,9 +212,8 @@ def test_the_page_for_users_of_pytorch_metric_learning_names_all_its_losses_and_
         assert {*re.findall(r'^     - ``"(\w+)"``', table, re.M)} <= {*ours}
 
 
-def test_the_code_of_the_guide_to_relations_runs_and_its_table_names_them_all():
-    page, names = read("doc/user_guide/relations.rst"), run_page("doc/user_guide/relations.rst")
-    assert len(names["net"].transform(names["X"])) == 100
+def test_the_table_of_the_guide_to_relations_names_them_all():
+    page = read("doc/user_guide/relations.rst")
     table = page.partition("what y looks like")[2].partition("Labels in a hierarchy\n---")[0]
     missing = {name for name in relations.__all__ if f'``"{name}"``' not in table and f"``{name}(" not in table}
     assert not missing
