@@ -124,7 +124,8 @@ class HistoryDisplay:
         curves = []
         for i, loss in enumerate(losses):
             label = f"{what}, {self.names[i]}" if len(losses) > 1 and len(self.names) else what
-            shown = {"color": COLORS[i % len(COLORS)], "label": label, "marker": "." if len(loss) == 1 else ""} | options
+            marker = "." if len(loss) == 1 else None
+            shown = {"color": COLORS[i % len(COLORS)], "label": label, "marker": marker} | options
             curves += self.ax_.plot(np.arange(1, len(loss) + 1), loss, **shown)
         return curves
 
