@@ -78,10 +78,8 @@ def main():
         tuned[name] = tune(name, metric, SourceOnly(KNeighborsClassifier()), grid, both, masked, sample_domain=domain)
         accuracy[name] = tuned[name].best_estimator_.score(change(X_test), y_test)
 
-    print(
-        f"\nAccuracy on {len(X_test)} held-out digits, after learning from {len(X_label)} labelled ones; if these are"
-    )
-    print(f"moved by a pixel, or lit from the left, with {len(X_target)} such digits without labels to adapt to.\n")
+    print(f"\nAccuracy on {len(X_test)} held-out digits, after learning from {len(X_label)} labelled ones.")
+    print(f"If they are moved or lit, the method adapts to {len(X_target)} such digits without labels.\n")
     print(table(tuned, accuracy))
     draw(tuned, accuracy, X_label, X_test, y_label, y_test)
     print(f"\nPicture: {FIGURE}    Time: {time.perf_counter() - start:.0f} s")
