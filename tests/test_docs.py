@@ -193,15 +193,6 @@ def test_the_guide_to_displays_shows_them_all():
     assert all(f"\n   {name}.from_estimator(" in page for name in displays.__all__)
 
 
-def test_the_code_of_the_guide_to_training_runs():
-    pytest.importorskip("sklearn.callback", reason="scikit-learn is older than 1.9")
-    pytest.importorskip("rich")
-    names = run_page("doc/user_guide/training.rst")
-    assert len(names["scores"]) == names["search"].best_estimator_[-1].n_iter_
-    assert 1 <= len(names["hurried"].history_) < 1000
-    assert names["best"] in [record["valid_loss"] for record in names["net"].history_]
-
-
 def test_the_page_for_users_of_pytorch_metric_learning_names_all_its_losses_and_miners():
     page = read("doc/user_guide/coming_from_pytorch_metric_learning.rst")
     for module, ours in (("losses", losses.CATALOGUE), ("miners", miners.__all__)):

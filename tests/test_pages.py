@@ -39,8 +39,14 @@ LAWS = {  # what is true after the code of a page
     "doc/user_guide/displays.rst": "{CMCDisplay, VerificationDisplay} <= {*map(type, vars().values())}",
     "doc/user_guide/losses.rst": "short.shape == (178, 8)",
     "doc/user_guide/relations.rst": "len(net.transform(X)) == 100",
+    "doc/user_guide/training.rst": (
+        "len(scores) == search.best_estimator_[-1].n_iter_ and 1 <= len(hurried.history_) < 1000 "
+        "and best in [record['valid_loss'] for record in net.history_]"
+    ),
     "doc/user_guide/which_estimator.rst": "min(accuracy['LDA'], accuracy['NCA'], accuracy['EmbeddingNet']) > 0.9",
 }
+
+NEWER = {"doc/user_guide/training.rst": ["sklearn.callback", "rich"]}  # modules that the oldest versions lack
 
 
 def blocks(path):
@@ -65,6 +71,8 @@ WITH_CODE = {path.relative_to(ROOT).as_posix(): path for path in [ROOT / "README
 @pytest.mark.filterwarnings("ignore:.*deprecated - use")  # matplotlib 3.7 with pyparsing 3.3
 @pytest.mark.parametrize("name", WITH_CODE)
 def test_the_code_of_a_page_runs(name, monkeypatch, tmp_path):
+    for module in NEWER.get(name, []):
+        pytest.importorskip(module)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")
     names = {"__name__": "page"}

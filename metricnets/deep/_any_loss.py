@@ -18,8 +18,6 @@ from metricnets.deep._training.memory import WithMemory
 from metricnets.deep._training.on_labels import OnLabels, classifies, embeddings, is_module, loss_module, resolved
 from metricnets.losses._modules import ModuleLoss
 
-OF_PAIRS = {"alignment", "angle", "binomial_deviance", "contrastive", "cosent", "logistic_pair", "quadruplet"}
-
 
 class AnyLoss(Supervised):
     """Deep metric trained with any loss.
@@ -86,12 +84,10 @@ class AnyLoss(Supervised):
     @property
     def _graded(self):
         """Whether the loss learns without similar pairs: from grades, classes, or the variance of each column."""
-        return (
-            callable(self.loss)
-            or losses.CATALOGUE[self.loss].needs == "grades"
-            or self.loss == "vicreg"
-            or classifies(self.loss)
-        )
+        if callable(self.loss):
+            return True
+        entry = losses.CATALOGUE[self.loss]
+        return entry.needs == "grades" or entry.without_similar or classifies(self.loss)
 
     @property
     def _two_views(self):
@@ -112,6 +108,11 @@ class AnyLoss(Supervised):
         if is_module(resolved(self.loss)):
             self._check_on_labels()
             y = column_or_1d(y, warn=True) if getattr(y, "shape", ())[1:] == (1,) else y
+        elif type(self.miner).__module__.startswith("pytorch_metric_learning"):
+            raise ValueError(
+                f"miner={type(self.miner).__name__} of pytorch-metric-learning takes class codes, and "
+                f"loss={self.loss!r} takes (z, r); choose a miner of metricnets.miners, or one of their losses."
+            )
         elif self._two_views and self.sampler in ("pairs", "shuffled"):
             raise ValueError(
                 f"loss={self.loss!r} compares matched rows, and sampler={self.sampler!r} draws none; set 'matched'."
@@ -150,7 +151,7 @@ class AnyLoss(Supervised):
 
     def _check_of_pairs(self):
         """With sampler='pairs' each sample of a batch is in one pair."""
-        if not callable(self.loss) and self.loss not in OF_PAIRS:
+        if not callable(self.loss) and not losses.CATALOGUE[self.loss].single_pairs:
             raise ValueError(
                 f"loss={self.loss!r} compares two pairs of a sample, and sampler='pairs' leaves one; set 'balanced'."
             )

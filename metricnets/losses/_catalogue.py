@@ -48,6 +48,10 @@ class Entry(NamedTuple):
         When to use it.
     net : dict
         The same of parameters of the estimator.
+    single_pairs : bool
+        Whether batches may consist of single pairs, as no two pairs of a sample are compared.
+    without_similar : bool
+        Whether there is something to learn if no pair is similar.
     """
 
     loss: Callable
@@ -57,11 +61,19 @@ class Entry(NamedTuple):
     source: str
     use: str
     net: dict[str, list] = {}
+    single_pairs: bool = False
+    without_similar: bool = False
 
 
 CATALOGUE = {
     "alignment": Entry(
-        alignment, "grades", True, {"scale": [0.75, 1.5, 2.0, 3.0]}, "Gu (HRAML)", "Label sets and distributions."
+        alignment,
+        "grades",
+        True,
+        {"scale": [0.75, 1.5, 2.0, 3.0]},
+        "Gu (HRAML)",
+        "Label sets and distributions.",
+        single_pairs=True,
     ),
     "angle": Entry(
         angle,
@@ -70,6 +82,7 @@ CATALOGUE = {
         {"scale": [5.0, 10.0, 20.0, 40.0]},
         "Li and Li, 2023 (AnglE)",
         "As cosent, where cosines are near 1 and their gradient vanishes.",
+        single_pairs=True,
     ),
     "angular": Entry(
         angular,
@@ -94,6 +107,7 @@ CATALOGUE = {
         {"sharpness": [2.0, 10.0], "threshold": [0.3, 0.5]},
         "Yi et al., ICPR 2014",
         "Verification by a threshold on the cosine.",
+        single_pairs=True,
     ),
     "center": Entry(
         Center,
@@ -127,6 +141,7 @@ CATALOGUE = {
         {"margin": [0.5, 0.75, 1.0, 1.25]},
         "Hadsell et al., CVPR 2006 (DrLIM)",
         "The first loss to try: the best of others gains little over it when both are tuned.",
+        single_pairs=True,
     ),
     "cosent": Entry(
         cosent,
@@ -135,6 +150,7 @@ CATALOGUE = {
         {"scale": [5.0, 10.0, 20.0, 40.0]},
         "Su, 2022",
         "Targets have degrees of similarity, of which only the order can be trusted.",
+        single_pairs=True,
     ),
     "cosface": Entry(
         CosFace,
@@ -216,6 +232,7 @@ CATALOGUE = {
         {"margin": [0.7, 1.2], "gap": [0.0], "sharpness": [3.0, 10.0]},
         "Hu et al., CVPR 2014 (DDML)",
         "Verification, where a threshold on the distance decides.",
+        single_pairs=True,
     ),
     "margin": Entry(
         Margin,
@@ -288,6 +305,7 @@ CATALOGUE = {
         {"margin": [0.2, 1.0], "squared": [False, True]},
         "Law et al., ICCV 2013",
         "Graded relations, or distances that should be comparable between all samples.",
+        single_pairs=True,
     ),
     "recall_at_k": Entry(
         recall_at_k,
@@ -377,6 +395,7 @@ CATALOGUE = {
         "Bardes et al., ICLR 2022",
         "Two views without negatives, and without unit norm: normalize=False.",
         {"normalize": [False]},
+        without_similar=True,
     ),
 }
 

@@ -143,6 +143,14 @@ def test_losses_and_miners_of_pytorch_metric_learning(noisy):
         assert accuracy(EmbeddingNet(random_state=0, **setting), X, names) > raw, setting
 
 
+def test_a_miner_of_pytorch_metric_learning_needs_a_loss_of_class_codes(iris):
+    miner = pytest.importorskip("pytorch_metric_learning.miners", reason="an optional peer").BatchHardMiner()
+    with pytest.raises(
+        ValueError, match=r"miner=BatchHardMiner .* takes class codes, and loss='triplet' takes \(z, r\)"
+    ):
+        EmbeddingNet(loss="triplet", miner=miner, **QUICK).fit(*iris)
+
+
 # --- Mahalanobis
 
 

@@ -106,8 +106,7 @@ def test_scale_and_lift(classes):
     similarity = of_classes(y)
     Z = X @ of_wccn.principal_basis(X, np.ones(6)).T
     C = similarity.covariance(Z, np.arange(100))
-    for lift in (0.0, 1.0):
-        L, b = of_wccn.whitened(Z, C, 0.3, lift, 4)
+    for lift, (L, b) in zip((0.0, 1.0), of_wccn.whitened(Z, C, [(0.3, 0.0), (0.3, 1.0)], 4), strict=True):
         assert_allclose(((Z @ L.T) ** 2).sum(axis=1).mean(), 1)
         assert_array_equal(b, [0, 0, 0, lift])
         assert not lift or not L[3].any()
