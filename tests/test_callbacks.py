@@ -1,5 +1,6 @@
 """Callbacks of scikit-learn: every pass is told of, a callback may stop the fit, and nothing is left behind."""
 
+import copy
 import pickle
 import threading
 import warnings
@@ -115,6 +116,16 @@ def test_a_pass_gives_what_a_fit_of_as_many_passes_gives(name):
     if hasattr(learner, "threshold_"):
         assert np.isfinite(told.fitted[0].threshold_)
         assert_array_equal(told.fitted[0].classes_, learner.classes_)
+
+
+@pytest.mark.parametrize("name", ["ITML", "LDML"])
+def test_the_threshold_of_a_pass_counts_weights(name, pairs):
+    weights = np.random.default_rng(0).integers(0, 4, len(pairs[1]))
+    told = Recorder()
+    quick(name).set_callbacks(told).fit(*pairs, sample_weight=weights)
+    for fitted in told.fitted:
+        expected = copy.copy(fitted).calibrate_threshold(*pairs, sample_weight=weights).threshold_
+        assert fitted.threshold_ == expected
 
 
 @pytest.mark.parametrize("name", ITERATIVE)

@@ -152,10 +152,12 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         X, members = points_and_members(pairs, 2, self.preprocessor, self._for_points(y))
         y, self.classes_ = check_pair_labels(y, len(members))
         self.n_features_in_ = X.shape[1]
+        if len(np.unique(y[:n])) == 1:
+            raise ValueError("y holds pairs of one kind; similar and dissimilar pairs are needed.")
         weights = check_weights(sample_weight, len(y) if n is None else n, of="pairs")
         is_train = np.arange(len(y)) < (len(y) if n is None else n)
         pairs, y, is_train, weights = used(with_validation(weights, len(y)), pairs, y, is_train)
-        if len(np.unique(y)) == 1:
+        if len(np.unique(y[is_train])) == 1:
             raise ValueError("sample_weight is 0 for all similar or for all dissimilar pairs; both kinds are needed.")
         if len(y) < len(members):
             X, members = points_and_members(pairs, 2, self.preprocessor)

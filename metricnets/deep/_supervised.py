@@ -19,7 +19,7 @@ from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.foreign import CheckedSampler, checked_miner, naming
 from metricnets.deep._training.runtime import defaults, randomness
 from metricnets.deep._training.similarity import OfTargets
-from metricnets.deep._training.validation import check_validation, followed_by
+from metricnets.deep._training.validation import check_class_weight, check_validation, followed_by
 from metricnets.deep._training.weights import sampler_of, used, with_validation
 from metricnets.miners import easy_positives
 from metricnets.samplers import ClassBalanced, ClassPairs, MatchedPairs, Shuffled
@@ -111,10 +111,7 @@ class Supervised(DeepMetric):
         """
         X, labels, targets, n = self._encoded(X, y, sample_weight, X_val, y_val)
         classes, weights = targets.classes, targets.weights
-        if classes is not None and len(classes) < 2:
-            raise ValueError(f"y has one class only, {classes[0]!s}; a metric needs samples of at least two classes.")
-        if classes is None and not callable(self.relation) and (labels == labels[0]).all():
-            raise ValueError("y is the same in all rows; a metric needs targets that differ.")
+        check_differ(labels[:n], classes, self.relation)
         self._check_targets(labels, classes)
         if n is not None:
             self._check_validation(labels[:n], labels[n:])
@@ -144,7 +141,7 @@ class Supervised(DeepMetric):
         relation, labels, classes = resolve(encoded, self.relation)
         names = known_classes(y)[0][classes] if self.relation == "known_class" else classes
         if self.class_weight is not None:
-            codes = labels.argmax(axis=1) if labels.ndim > 1 else labels  # of one-hot rows
+            codes = codes_of(labels)
             of_classes = weights_of_classes(self.class_weight, codes, names, weights)
             weights = np.where(codes < 0, 1.0, of_classes[codes]) * (1.0 if weights is None else weights)
             X, encoded, is_train, weights = used(weights, X, encoded, is_train)
@@ -153,7 +150,10 @@ class Supervised(DeepMetric):
                 names = names[of_classes > 0]
         row = torch.arange(len(labels)) if self._repeats_rows or weights is not None else None
         targets = Targets(tensor_of(labels), row, relation=relation, classes=names, weights=weights)
-        return X, labels, targets, np.count_nonzero(is_train) if is_given else None
+        if not is_given:
+            return X, labels, targets, None
+        check_class_weight(self.class_weight, np.count_nonzero(is_train), len(X))
+        return X, labels, targets, np.count_nonzero(is_train)
 
     def _validated_both(self, X, y, X_val, n):
         """Points and targets; those from the n-th on are for validation."""
@@ -162,7 +162,7 @@ class Supervised(DeepMetric):
         X, encoded = self._validated(X, y[:n])
         checks = {"reset": False, "dtype": X.dtype, "allow_nd": True, "multi_output": True}
         X_val, encoded_val = validate_data(self, X_val, y[n:], **checks)
-        return followed_by(X, X_val, "X_val"), np.concatenate([encoded, encoded_val])
+        return followed_by(X, X_val, "X_val"), followed_by(encoded, encoded_val, "y_val")
 
     def _check_validation(self, labels, labels_val):
         """Hook: raise ValueError if the loss has no value for these encoded targets of the validation data."""
@@ -236,6 +236,24 @@ class Supervised(DeepMetric):
         relation = self.relation
         tags.target_tags.multi_output = callable(relation) or relation not in CLASSES
         return tags
+
+
+def check_differ(labels, classes, relation):
+    """Raise ValueError if encoded targets are all the same."""
+    if classes is None:
+        if not callable(relation) and (labels == labels[0]).all():
+            raise ValueError("y is the same in all rows; a metric needs targets that differ.")
+        return
+    codes = codes_of(labels)
+    present = classes[np.unique(codes[codes >= 0])]
+    if len(present) < 2:
+        found = f"one class only, {present[0]!s}" if len(present) else "no known classes"
+        raise ValueError(f"y has {found}; a metric needs samples of at least two classes.")
+
+
+def codes_of(labels):
+    """Class codes (n,), from codes or one-hot rows."""
+    return labels.argmax(axis=1) if labels.ndim > 1 else labels
 
 
 def weights_of_classes(given, codes, classes, weights):

@@ -15,7 +15,7 @@ from metricnets._tuples import FLOATS, points_of
 from metricnets._weights import check_weights, counted, rows_of
 from metricnets.base import MetricMixin
 
-LARGEST, SMALLEST = 1e75, 1e-75  # of the features: their fourth powers do not overflow
+LARGEST, SMALLEST = 1e75, 1e-75  # of features and weights: their fourth powers do not overflow
 
 
 class MahalanobisMetric(CallbackSupport, MetricMixin, Parametrized):
@@ -156,7 +156,10 @@ class LinearMetric(MahalanobisMetric):
 
     def _counted(self, X, y, sample_weight):
         """The rows of X and y that count, and their weights, or None if all are 1."""
-        rows, weights = counted(check_weights(sample_weight, X.shape[0]))
+        weights = check_weights(sample_weight, X.shape[0])
+        if weights is not None and not SMALLEST <= weights.max() <= LARGEST:
+            raise ValueError(f"sample_weight is at most {weights.max():.3g}; scale it to a mean of about 1.")
+        rows, weights = counted(weights)
         if rows is not None and np.count_nonzero(rows) < 2:
             raise ValueError("sample_weight is positive for one sample only; a metric needs two.")
         return (X, y, weights) if rows is None else (X[rows], rows_of(y, rows), weights)

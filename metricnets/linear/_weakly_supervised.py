@@ -115,9 +115,9 @@ class PairsLearner(PairsMixin, TuplesLearner):
 
     def _take(self, L, task):
         super()._take(L, task)
-        pairs, y, params = (task.arguments.get(name) for name in ("pairs", "y", "calibration_params"))
+        pairs, y, params, weights = map(task.arguments.get, ("pairs", "y", "calibration_params", "sample_weight"))
         _, self.classes_ = check_pair_labels(y, len(pairs))
-        self.calibrate_threshold(pairs, y, **calibration.check_params(params))
+        self.calibrate_threshold(pairs, y, **calibration.check_params(params), sample_weight=weights)
 
 
 class TripletsLearner(TripletsMixin, TuplesLearner):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from discovery import quick, tiny_pairs, tiny_points
 from numpy.testing import assert_array_equal
+from scipy.sparse import csr_array
 from sklearn import config_context
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -66,6 +67,52 @@ def test_pairs():
 def test_wrong_validation_data_are_refused(given, message):
     with pytest.raises(ValueError, match=message):
         quick("DDML", **PARAMS).fit(*TRAIN, **given)
+
+
+@pytest.mark.parametrize(
+    ("n_labels", "n_val", "n_labels_val", "message"),
+    [
+        (29, 10, 11, "inconsistent numbers of samples"),
+        (30, 10, 9, "inconsistent numbers of samples"),
+        (30, 0, 0, "^y_val has no rows"),
+    ],
+)
+def test_pairs_and_labels_of_each_part_are_of_one_number(n_labels, n_val, n_labels_val, message):
+    pairs, y = tiny_pairs()
+    data = {"pairs_val": pairs[30:][:n_val], "y_val": y[n_labels:][:n_labels_val]}
+    with pytest.raises(ValueError, match=message):
+        quick("DDMLPairs", **PARAMS).fit(pairs[:30], y[:n_labels], **data)
+
+
+def test_the_training_data_alone_have_targets_that_differ():
+    pairs, y = tiny_pairs()
+    with pytest.raises(ValueError, match="^y holds pairs of one kind"):
+        quick("DDMLPairs", **PARAMS).fit(pairs[y > 0], y[y > 0], pairs_val=pairs, y_val=y)
+    X, codes = TRAIN
+    for name in ("DDML", "HRAML"):
+        with pytest.raises(ValueError, match="^y has one class only, 0"):
+            quick(name, **PARAMS).fit(X[codes == 0], codes[codes == 0], X_val=X, y_val=codes)
+    Y = np.eye(3, dtype=int)[codes]
+    with pytest.raises(ValueError, match="^y is the same in all rows"):
+        quick("HRAML", **PARAMS).fit(X[codes == 0], Y[codes == 0], X_val=X, y_val=Y)
+
+
+@pytest.mark.parametrize(("left_out", "name"), [(0, "y"), (1, "y_val")])
+def test_a_class_weight_leaves_samples_in_both_parts(left_out, name):
+    X, codes = TRAIN
+    first = codes == 0
+    with pytest.raises(ValueError, match=f"^class_weight=.* leaves out all samples of {name};"):
+        weights = {0: 0} if left_out == 0 else {1: 0, 2: 0}
+        net = quick("DDML", class_weight=weights, **PARAMS)
+        net.fit(X[first], codes[first], X_val=X[~first], y_val=codes[~first])
+
+
+def test_sparse_label_sets():
+    Y, Y_val = (np.eye(3, dtype=int)[codes] for _, codes in (TRAIN, VAL))
+    dense = quick("HRAML", **PARAMS).fit(TRAIN[0], Y, X_val=VAL[0], y_val=Y_val)
+    for y, y_val in ((csr_array(Y), csr_array(Y_val)), (csr_array(Y), Y_val)):
+        sparse = quick("HRAML", **PARAMS).fit(TRAIN[0], y, X_val=VAL[0], y_val=y_val)
+        assert_array_equal(sparse.transform(VAL[0]), dense.transform(VAL[0]))
 
 
 def test_without_early_stopping_they_have_no_use():

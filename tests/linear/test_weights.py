@@ -219,6 +219,19 @@ def test_bad_weights_are_refused_and_leave_the_learner_as_it_was(weights, messag
     assert learner.components_ is before
 
 
+@pytest.mark.parametrize("name", ["GMML_Supervised", "RAML", "NCA"])
+def test_weights_whose_products_have_no_numbers_are_refused(name):
+    for scale in (1e-200, 1e200):
+        with pytest.raises(ValueError, match="^sample_weight is at most .*; scale it to a mean of about 1"):
+            quick(name).fit(*training_data(name), sample_weight=scale * W)
+
+
+@pytest.mark.parametrize("name", ["NCA", "MLKR"])
+def test_a_sample_of_next_to_no_weight_has_no_effect(name):
+    weights = np.append(1e-308, np.ones(len(X) - 1))
+    close(quick(name).fit(X, y, sample_weight=weights), quick(name).fit(X[1:], y[1:]))
+
+
 def test_bad_weights_of_tuples_are_refused():
     pairs, labels = training_data("KISSME")
     with pytest.raises(ValueError, match="for each of the 40 pairs"):

@@ -3,10 +3,13 @@
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse, vstack
+from sklearn.utils.validation import check_consistent_length
+
+from metricnets._arrays import count_rows
 
 
 def check_validation(data: object, y_val: object, early_stopping: bool, name: str) -> bool:
-    """Whether there are validation data; ValueError if they are incomplete or have no use."""
+    """Whether there are validation data; ValueError if they are incomplete, empty or have no use."""
     if data is None and y_val is None:
         return False
     for missing, given in ((name, data), ("y_val", y_val)):
@@ -16,7 +19,17 @@ def check_validation(data: object, y_val: object, early_stopping: bool, name: st
         raise ValueError(
             f"{name} is for early stopping, and early_stopping=False; set it to True, or leave {name} out."
         )
+    check_consistent_length(data, y_val)
+    if not count_rows(y_val, "y_val"):
+        raise ValueError(f"y_val has no rows; leave {name} and y_val out to hold back a part of the training data.")
     return True
+
+
+def check_class_weight(class_weight: object, n_train: int, n: int) -> None:
+    """Raise ValueError unless some samples are left to train on, and some to validate on, n in all."""
+    if not 0 < n_train < n:
+        part = "y_val" if n_train else "y"
+        raise ValueError(f"class_weight={class_weight} leaves out all samples of {part}; each part needs some.")
 
 
 def followed_by(train: ArrayLike, val: ArrayLike | None, name: str) -> ArrayLike:

@@ -21,8 +21,8 @@ class NearPairs:
     """
 
     def __init__(self, n_rows: int, weights: np.ndarray | None = None) -> None:
-        ratio = 1.0 if weights is None else weights.max() / weights.min()
-        self.margin = np.log(n_rows * ratio / NEGLIGIBLE)
+        spread = 0.0 if weights is None else np.ptp(np.log(weights))
+        self.margin = np.log(n_rows / NEGLIGIBLE) + spread
         self.most = min(max(n_rows**2 // 64, 4 * n_rows), max(2**19, 64 * n_rows))
         self.reach = 1.1  # radius of the search, relative to the necessary one
         self.searched, self.pause = None, 0
