@@ -14,8 +14,8 @@ LIBRARIES = {
     "matplotlib": "matplotlib, which is not installed: pip install 'metricnets[plot]'",
     "umap": "umap-learn, which is not installed: pip install umap-learn",
     "tqdm": "tqdm, which is not installed: pip install tqdm",
-    "pandas": "pandas, which is not installed: pip install pandas",
-    "PIL": "Pillow, which is not installed: pip install pillow",
+    "pandas": "pandas, which is not installed: pip install 'metricnets[pandas]'",
+    "PIL": "Pillow, which is not installed: pip install 'metricnets[images]'",
 }
 
 

@@ -48,7 +48,10 @@ class ArrayIndexer:
 
     def _places(self, labels):
         if self.index is None:
-            raise ValueError(f"indices into preprocessor, an array, must be integers; got {labels.dtype}.")
+            raise ValueError(
+                "indices into preprocessor, an array, must be integers, the numbers of its rows; got "
+                f"{labels.tolist()[0]!r}. To name points by strings, give a function or a data frame with this index."
+            )
         if not self.index.is_unique:
             raise ValueError("the index of preprocessor has duplicate entries; each should name one point.")
         places = self.index.get_indexer(labels)

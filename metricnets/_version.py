@@ -19,6 +19,9 @@ LIBRARIES = (
     "pandas",
     "matplotlib",
     "pillow",
+    "rich",
+    "umap-learn",
+    "pytorch-metric-learning",
 )
 
 

@@ -158,9 +158,11 @@ class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     def _check_shape(self, X):
         """Raise ValueError if the shape of points is not that of the fitted ones."""
-        if X.shape[1:] != self._shape():
+        given, fitted = tuple(np.shape(X)[1:]), self._shape()
+        if given != fitted:
             raise ValueError(
-                f"points have shape {X.shape[1:]}, but {type(self).__name__} was fitted with {self._shape()}."
+                f"points have shape {given}, but {type(self).__name__} was fitted with {fitted}; "
+                f"an array of points has shape (n_samples, {', '.join(map(str, fitted))})."
             )
 
     def __sklearn_tags__(self):

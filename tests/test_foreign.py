@@ -274,7 +274,7 @@ def test_indicators_that_name_no_point_are_named():
     for wrong in ([[0, -1]], [[0, 48]]):
         with pytest.raises(ValueError, match="preprocessor has 48 points, counted from 0"):
             fitted.pair_distance(wrong)
-    with pytest.raises(ValueError, match="must be integers"):
+    with pytest.raises(ValueError, match="must be integers, .* got 'img.* give a function or a data frame"):
         ITML(preprocessor=X).fit(NAMES[ROWS], SAME)
     for wrong in (np.array([[0, "a"], [1, None]], object), [[{}, {}]]):
         with pytest.raises(ValueError, match="indicators"):

@@ -339,8 +339,13 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
             Embeddings, in the precision of X.
         """
         check_is_fitted(self)
-        X = points_of(X, getattr(self, "preprocessor", None))
-        return self._points(validate_data(self, X, reset=False, dtype=FLOATS, allow_nd=True))
+        return self._points(self._checked_points(points_of(X, getattr(self, "preprocessor", None))))
+
+    def _checked_points(self, X):
+        """Points to embed.  The shape of images is checked first: they have no number of features to compare."""
+        if np.ndim(X) > 2 or len(self._point_shape) > 1:
+            self._check_shape(X)
+        return validate_data(self, X, reset=False, dtype=FLOATS, allow_nd=True)
 
     def _embed(self, X):
         options = {"n_rows": self._rows_at_once, "in_double": self._in_double, "device": self._device_here()}

@@ -6,10 +6,9 @@ import numpy as np
 from sklearn.metrics import accuracy_score
 from sklearn.utils import ClassifierTags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from metricnets._params import Array
-from metricnets._tuples import FLOATS
 from metricnets.deep._any_loss import AnyLoss
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.on_labels import classifies, probabilities
@@ -85,7 +84,7 @@ class EmbeddingNet(AnyLoss, NetworkMetric):
             In the order of ``classes_``.
         """
         check_is_fitted(self)
-        z = self._points(validate_data(self, X, reset=False, dtype=FLOATS, allow_nd=True))
+        z = self._points(self._checked_points(X))
         n_columns = z.shape[1] - (math.prod(self._point_shape) if self.skip else 0)  # the points follow the embeddings
         return probabilities(self.loss_, z[:, :n_columns])
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from metricnets.displays._common import BESIDE, axes, whole_ticks
+from metricnets.displays._common import BESIDE, axes, markers, style, whole_ticks
 from metricnets.displays._retrieval import RetrievalDisplay
 
 
@@ -74,7 +74,7 @@ class CMCDisplay(RetrievalDisplay):
         ax = self.ax_ = axes(ax, "CMCDisplay.plot")
         self.figure_ = ax.figure
         label = f"{self.name or 'CMC'} (rank 1: {self.rate[0]:.1%})"
-        (self.line_,) = ax.plot(self.k, self.rate, **{"marker": "o", "markersize": 4, "label": label} | kwargs)
+        (self.line_,) = ax.plot(self.k, self.rate, **style(kwargs, label=label, **markers(self.k)))
         whole_ticks(ax)
         ax.set(xlabel="Rank k", ylabel="Share of queries with a match among the first k", ylim=(None, 1.01))
         ax.legend(**BESIDE)

@@ -33,6 +33,18 @@ def whole_ticks(ax: Any) -> None:
         ax.xaxis.get_major_locator().set_params(integer=True)
 
 
+def markers(x: np.ndarray) -> dict[str, Any]:
+    """Properties of a line that mark its points, unless they are so many that they would cover it."""
+    return {"marker": "o", "markersize": 4} if len(x) <= 30 else {}
+
+
+def style(kwargs: dict[str, Any], artist: str = "lines.Line2D", **defaults: Any) -> dict[str, Any]:
+    """Complete the properties of an artist, which may have short names such as ``c`` and ``lw``, with defaults."""
+    module, _, name = artist.partition(".")
+    kind = getattr(needed(f"matplotlib.{module}", artist), name)
+    return defaults | needed("matplotlib.cbook", artist).normalize_kwargs(kwargs, kind)
+
+
 def one_dimensional(values: ArrayLike, name: str) -> np.ndarray:
     """Validate finite numbers of shape (n,); errors name the parameter."""
     found = checked_array(values, name, ensure_2d=False, dtype=float)

@@ -13,7 +13,7 @@ from metricnets._arrays import checked_array
 from metricnets._embedded import embedded
 from metricnets._labels import plain, read
 from metricnets._tuples import FLOATS
-from metricnets.displays._common import BESIDE, COLORS, axes
+from metricnets.displays._common import BESIDE, COLORS, axes, style
 from metricnets.displays._projection import projected
 
 MARKERS = "os^DvP*X"  # another one after each eight classes
@@ -164,7 +164,9 @@ class EmbeddingDisplay:
         ax = self.ax_ = axes(ax, "EmbeddingDisplay.plot")
         self.figure_, self.colorbar_ = ax.figure, None
         values, known, real = _read(self.y, len(self.points))
-        options = {"s": float(np.clip(2e4 / len(self.points), 4, 30)), "linewidths": 0} | kwargs
+        options = style(kwargs, "collections.PathCollection", s=float(np.clip(2e4 / len(self.points), 4, 30)))
+        if "marker" not in kwargs:  # others, such as "x", may consist of lines
+            options.setdefault("linewidth", 0)
         if real:
             self.scatters_ = [ax.scatter(*self.points[known].T, c=values, cmap=cmap, **options)]
             self.colorbar_ = self.figure_.colorbar(self.scatters_[0], ax=ax, label="target")

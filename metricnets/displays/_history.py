@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets._params import check_instance
-from metricnets.displays._common import BESIDE, COLORS, axes, last_step, whole_ticks
+from metricnets.displays._common import BESIDE, COLORS, axes, last_step, style, whole_ticks
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -107,8 +107,8 @@ class HistoryDisplay:
         """
         ax = self.ax_ = axes(ax, "HistoryDisplay.plot")
         self.figure_ = ax.figure
-        self.train_ = self._curves(self.train_loss, "training", {"linestyle": "-"} | kwargs)
-        self.valid_ = self._curves(self.valid_loss, "validation", {"linestyle": "--"} | kwargs)
+        self.train_ = self._curves(self.train_loss, "training", style(kwargs, linestyle="-"))
+        self.valid_ = self._curves(self.valid_loss, "validation", style(kwargs, linestyle="--"))
         self.best_ = [
             ax.plot(1 + loss.argmin(), loss.min(), "o", color=line.get_color())[0]
             for loss, line in zip(self.valid_loss, self.valid_)
@@ -124,7 +124,8 @@ class HistoryDisplay:
         curves = []
         for i, loss in enumerate(losses):
             label = f"{what}, {self.names[i]}" if len(losses) > 1 and len(self.names) else what
-            shown = {"color": COLORS[i % len(COLORS)], "label": label} | options
+            marker = "." if len(loss) == 1 else None
+            shown = {"color": COLORS[i % len(COLORS)], "label": label, "marker": marker} | options
             curves += self.ax_.plot(np.arange(1, len(loss) + 1), loss, **shown)
         return curves
 

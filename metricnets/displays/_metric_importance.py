@@ -102,7 +102,6 @@ class MetricImportanceDisplay:
             If the estimator has no linear metric, or the arguments do not have these shapes.
         """
         check_instance(estimator, "estimator")
-        check_count(n_features=n_features)
         learner = last_step(estimator)
         if not hasattr(learner, "get_mahalanobis_matrix"):
             raise ValueError(
@@ -131,6 +130,7 @@ class MetricImportanceDisplay:
         -------
         self : MetricImportanceDisplay
         """
+        check_count(n_features=n_features)
         ax = self.ax_ = axes(ax, "MetricImportanceDisplay.plot")
         self.figure_ = ax.figure
         order = np.argsort(-np.abs(self.importances), kind="stable")
@@ -141,7 +141,7 @@ class MetricImportanceDisplay:
         colors = np.where(widths < 0, COLORS[1], COLORS[0])
         self.bars_ = ax.barh(np.arange(len(widths)), widths, **{"color": colors} | kwargs)
         ax.set_yticks(np.arange(len(widths)), names)
-        ax.invert_yaxis()
+        ax.yaxis.set_inverted(True)
         ax.axvline(0, color="black", linewidth=0.8)
         if self.of_pair:
             ax.set_xlabel(f"Contribution to the squared distance {self.importances.sum():.3g}")

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from metricnets.displays._common import BESIDE, axes, whole_ticks
+from metricnets.displays._common import BESIDE, axes, markers, style, whole_ticks
 from metricnets.displays._retrieval import RetrievalDisplay
 
 
@@ -77,7 +77,7 @@ class PrecisionAtKDisplay(RetrievalDisplay):
         """
         ax = self.ax_ = axes(ax, "PrecisionAtKDisplay.plot")
         self.figure_, name = ax.figure, "" if self.name is None else f"{self.name}: "
-        shown = {"marker": "o", "markersize": 4} | kwargs
+        shown = style(kwargs, **markers(self.k))
         (self.precision_,) = ax.plot(self.k, self.precision, **{"label": f"{name}precision"} | shown)
         dashed = {"label": f"{name}recall", "color": self.precision_.get_color(), "linestyle": "--"}
         dashed["markerfacecolor"] = "white"

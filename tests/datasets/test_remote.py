@@ -96,11 +96,15 @@ def test_a_page_instead_of_the_file_is_not_kept(server, tmp_path):
     assert files(tmp_path) == []
 
 
-def test_a_damaged_file_that_was_there_is_kept(tmp_path):
+@pytest.mark.parametrize(
+    ("url", "advice"),
+    [("http://localhost/file", "Delete it to download it again"), (None, "Put the right file there by hand")],
+)
+def test_a_damaged_file_that_was_there_is_kept(url, advice, tmp_path):
     path_in(tmp_path).parent.mkdir(parents=True)
     path_in(tmp_path).write_bytes(b"by hand")
-    with pytest.raises(OSError, match=r"is damaged.*Delete it to download it again"):
-        fetched(tmp_path, None)
+    with pytest.raises(OSError, match=rf"is damaged.*\. {advice}\."):
+        fetched(tmp_path, url)
     assert files(tmp_path) == ["file.bin"]
 
 

@@ -614,3 +614,26 @@ def test_the_tensor_of_a_relation_is_left_alone(points):
     assert len(kept) > 5
     assert all(r.isfinite().all() for r in kept)
     assert all(((r == 0) | (r == 1)).all() for r in kept)
+
+
+IMAGES = np.random.default_rng(0).normal(size=(12, 1, 4, 4))
+
+
+@pytest.mark.parametrize("convert", [np.asarray, np.ndarray.tolist, torch.from_numpy], ids=["array", "list", "tensor"])
+@pytest.mark.parametrize("wrong", [IMAGES[0], IMAGES.reshape(12, 16), IMAGES[:, :, :2]], ids=["one", "flat", "cropped"])
+def test_the_shape_of_images_is_named(wrong, convert):
+    module = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
+    net = EmbeddingNet(module=module, max_epochs=1, random_state=0).fit(IMAGES, np.arange(12) % 2)
+    with pytest.raises(ValueError, match=r"with \(1, 4, 4\); an array of points has shape \(n_samples, 1, 4, 4\)"):
+        net.transform(convert(wrong))
+
+
+def test_images_are_no_rows():
+    net = EmbeddingNet(max_epochs=1, random_state=0).fit(IMAGES.reshape(12, 16), np.arange(12) % 2)
+    with pytest.raises(ValueError, match=r"points have shape \(1, 4, 4\), but EmbeddingNet was fitted with \(16,\)"):
+        net.transform(IMAGES)
+
+
+def test_callbacks_of_scikit_learn_are_set_elsewhere(points):
+    with pytest.raises(ValueError, match="set with set_callbacks"):
+        DDML(callbacks=[object()]).fit(*points)

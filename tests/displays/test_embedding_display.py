@@ -28,6 +28,12 @@ def test_each_class_has_its_points_its_colour_and_a_line_in_the_legend():
     assert legend.get_title().get_text() == "class"
 
 
+def test_markers_that_consist_of_lines_are_seen():
+    for options, width in (({}, 0), ({"lw": 2}, 2), ({"linewidths": 3}, 3)):
+        assert EmbeddingDisplay.from_predictions(X, Y, **options).scatters_[0].get_linewidths() == width
+    assert EmbeddingDisplay.from_predictions(X, Y, marker="x").scatters_[0].get_linewidths() > 0
+
+
 def test_principal_components_are_the_default_and_their_share_is_told():
     z = X @ np.diag([3.0, 1, 0, 2])
     display, pca = EmbeddingDisplay.from_predictions(z), PCA(2).fit(z)

@@ -61,6 +61,13 @@ def test_curves_can_be_drawn_from_numbers():
     assert labels(display) == ["training", "validation", "best epoch"]
 
 
+def test_a_single_epoch_is_a_point_and_properties_have_short_names():
+    display = HistoryDisplay(train_loss=[np.array([2.0])]).plot(c="red", lw=3)
+    (line,) = display.train_
+    assert line.get_marker() == "."
+    assert (line.get_color(), line.get_linewidth(), line.get_linestyle()) == ("red", 3, "-")
+
+
 def test_without_a_history_the_error_says_what_has_one():
     with pytest.raises(
         ValueError, match=r"estimator=LDA\(\) has no history_; give a deep metric learner, such as DDML"

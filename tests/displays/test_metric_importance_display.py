@@ -60,6 +60,16 @@ def test_contributions_do_not_depend_on_the_order_and_one_feature_stands_for_its
     np.testing.assert_allclose(alone, [0, 4 * model.get_mahalanobis_matrix()[1, 1], 0, 0])
 
 
+def test_the_largest_is_at_the_top_however_often_it_is_drawn():
+    display = MetricImportanceDisplay.from_estimator(LDA().fit(X, Y))
+    for _ in range(2):
+        bottom, top = display.ax_.get_ylim()
+        assert bottom > top
+        display.plot(ax=display.ax_)
+    with pytest.raises(ValueError, match="n_features=0 should be an integer from 1"):
+        display.plot(n_features=0)
+
+
 def test_negative_contributions_have_another_colour():
     display = MetricImportanceDisplay(importances=np.array([1.0, -2.0]), feature_names=["a", "b"], of_pair=True).plot()
     assert list(bars(display).items()) == [("b", -2), ("a", 1)]

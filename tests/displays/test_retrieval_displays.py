@@ -81,6 +81,14 @@ def test_curves_share_axes_and_ticks_are_whole():
     assert CMCDisplay.from_predictions(X, Y, ax=logarithmic).ax_.get_xscale() == "log"
 
 
+def test_properties_have_short_names_and_many_ranks_no_markers():
+    display = PrecisionAtKDisplay.from_predictions(X, Y, c="red", lw=3, k=31)
+    for line, linestyle in ((display.precision_, "-"), (display.recall_, "--")):
+        assert (line.get_color(), line.get_linewidth(), line.get_linestyle()) == ("red", 3, linestyle)
+        assert line.get_marker() == "None"
+    assert CMCDisplay.from_predictions(X, Y, k=30).line_.get_marker() == "o"
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -89,7 +89,12 @@ def load(
     except Exception as error:
         for path in new:
             path.unlink(missing_ok=True)
-        advice = "The server did not send the file; try again later." if new else "Delete it to download it again."
+        if new:
+            advice = "The server did not send the file; try again later."
+        elif any(file.url for file in files):
+            advice = "Delete it to download it again."
+        else:
+            advice = f"Put the right file there by hand. {source}"
         raise OSError(f"{' or '.join(map(str, paths))} is damaged: {error!r:.300}. {advice}") from error
     for path in paths:
         _record(path)

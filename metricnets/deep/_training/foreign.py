@@ -136,7 +136,10 @@ def checked_callbacks(callbacks, held_back):
         callback = named[1] if isinstance(named, tuple) else named
         check_instance(callback, "callbacks")
         if not isinstance(callback, Callback):
-            raise ValueError(f"callbacks should hold callbacks of skorch; got {callback!r}.")
+            raise ValueError(
+                f"callbacks should hold callbacks of skorch; got {callback!r}. Callbacks of scikit-learn, such as "
+                "ProgressBar, are set with set_callbacks."
+            )
         if isinstance(callback, EpochScoring | BatchScoring):
             raise ValueError(
                 f"callbacks has {type(callback).__name__}, which scores predictions, and an embedding network makes "
