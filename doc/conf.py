@@ -58,6 +58,9 @@ sphinx_gallery_conf = {
     "doc_module": ("metricnets",),
     "reference_url": {"metricnets": None},
     "remove_config_comments": True,
+    "ignore_repr_types": r"matplotlib|'list'|'tuple'",  # what axes return is no output
+    "thumbnail_size": (480, 240),
+    "parallel": True,
     "show_signature": False,
     "write_computation_times": False,
 }
@@ -78,7 +81,7 @@ html_sidebars = {page: [] for page in ALONE.split()}  # they have no pages below
 html_theme_options = {
     "logo": {"text": "metricnets"},
     "github_url": "https://github.com/metricnets/metricnets",
-    "header_links_before_dropdown": 5,
+    "header_links_before_dropdown": 6,
     "navigation_depth": 3,
     "show_toc_level": 2,
     "search_bar_text": "Search the documentation",

@@ -1,4 +1,4 @@
-// Waits until a page has its fonts and formulas; then tells what is wrong with it, and which code it does not fit.
+// Waits until a page has its fonts and formulas; then tells what is wrong with it, and which code and formulas do not fit.
 const done = arguments[arguments.length - 1];
 
 function look() {
@@ -16,7 +16,7 @@ function look() {
   page.querySelectorAll("pre, code, script, style, mjx-container").forEach(element => element.remove());
   const tex = page.textContent.match(/\\[([]|\\[a-z]{2,}/i);
   if (tex) wrong.push("shows TeX: " + tex[0]);
-  for (const code of document.querySelectorAll("article pre"))
+  for (const code of document.querySelectorAll("article pre, article div.math, article div.math mjx-container"))
     if (code.scrollWidth > code.clientWidth)
       wide.push(code.textContent.split("\n").reduce((a, b) => (a.length < b.length ? b : a)));
   done({ wrong, wide, theme: document.documentElement.dataset.theme });

@@ -18,8 +18,8 @@ from links import HTML, wrong_links
 from selenium import webdriver
 
 PICTURES = HTML.with_name("screenshots")
-PAGES = ["*.html", "user_guide/*.html", "benchmarks/*.html", "auto_examples/**/*.html"]
-API = ["EmbeddingNet", "ITML", "LMNN", "base.Distance", "losses.ArcFace", "losses.triplet", "networks.MLP"]
+PAGES = ["*.html", "user_guide/*.html", "cookbook/*.html", "benchmarks/*.html", "auto_examples/**/*.html"]
+API = ["EmbeddingNet", "ITML", "LMNN", "NCA", "base.Distance", "losses.ArcFace", "losses.triplet", "networks.MLP"]
 MOST_EXAMPLES = 6
 WIDTHS = {1400: 900, 400: 800}  # and heights
 TALLEST = 6000
@@ -63,7 +63,7 @@ def picture(driver, path, width):
 
 
 def look(driver, url, theme, width, path):
-    """Open a page, save its picture, and return what is wrong with it and the code that does not fit."""
+    """Open a page, save its picture, and return what is wrong with it and the code and formulas that do not fit."""
     size = {"width": width, "height": WIDTHS[width], "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     scheme = {"name": "prefers-color-scheme", "value": theme}
@@ -87,7 +87,7 @@ def look_at_all(driver, urls):
             wide |= {line: name for line in code if width > 1000}
         print(f"{theme}, {width} pixels: {len(urls)} pages")
     for line, name in wide.items():
-        print(f"{name}: code that scrolls within itself, of {len(line)} columns: {line.strip()[:60]}")
+        print(f"{name}: scrolls within itself: {line.strip()[:60]}, {len(line)} columns")
     return problems
 
 

@@ -41,6 +41,11 @@ def unlink(app, what, name, obj, options, lines):
         lines[:] = re.sub(r":(?:ref|term):`([^`<]+?)(?:\s*<[^`>]+>)?`", r"\1", text).split("\n")
 
 
+def keep_initials(app, what, name, obj, options, lines):
+    """Keep a line that begins with the initial of an author from being the first item of a list."""
+    lines[:] = [re.sub(r"^(\s*)([A-Z]\. )", r"\1\\\2", line) for line in lines]
+
+
 def link_sources(app, pagename, templatename, context, doctree):
     """Lead the links of the source pages to the anchors of the API pages: Sphinx knows one name of a module only."""
     if pagename.startswith("_modules/"):
@@ -53,4 +58,5 @@ def setup(app):
     app.connect("html-page-context", link_sources)
     app.add_directive("class-methods", ClassMethods)
     app.connect("autodoc-process-docstring", unlink, priority=400)
+    app.connect("autodoc-process-docstring", keep_initials, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

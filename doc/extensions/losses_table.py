@@ -32,7 +32,8 @@ class LossesTable(SphinxDirective):
 
     def run(self):
         """Parse the table."""
-        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 14 10 6 22 28 20", ""]
+        options = ":header-rows: 1", ":class: small", ":widths: 16 9 6 22 29 18"
+        lines = [".. list-table::", *(f"   {option}" for option in options), ""]
         for row in [HEADINGS, *rows()]:
             lines += [f"   {'  ' if i else '* '}- {cell}" for i, cell in enumerate(row)]
         return self.parse_text_to_nodes("\n".join(lines))

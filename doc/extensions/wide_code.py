@@ -2,7 +2,7 @@
 
 from docutils import nodes
 
-COLUMNS = 105, 120, 140, 180
+COLUMNS = 105, 120, 140, 160, 180
 
 
 def count_columns(app, doctree):
