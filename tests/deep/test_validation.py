@@ -101,9 +101,8 @@ def test_the_training_data_alone_have_targets_that_differ():
 def test_a_class_weight_leaves_samples_in_both_parts(left_out, name):
     X, codes = TRAIN
     first = codes == 0
+    net = quick("DDML", class_weight={0: 0} if left_out == 0 else {1: 0, 2: 0}, **PARAMS)
     with pytest.raises(ValueError, match=f"^class_weight=.* leaves out all samples of {name};"):
-        weights = {0: 0} if left_out == 0 else {1: 0, 2: 0}
-        net = quick("DDML", class_weight=weights, **PARAMS)
         net.fit(X[first], codes[first], X_val=X[~first], y_val=codes[~first])
 
 
