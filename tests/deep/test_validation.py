@@ -97,11 +97,10 @@ def test_the_training_data_alone_have_targets_that_differ():
         quick("HRAML", **PARAMS).fit(X[codes == 0], Y[codes == 0], X_val=X, y_val=Y)
 
 
-@pytest.mark.parametrize(("left_out", "name"), [(0, "y"), (1, "y_val")])
-def test_a_class_weight_leaves_samples_in_both_parts(left_out, name):
+@pytest.mark.parametrize(("weights", "name"), [({0: 0}, "y"), ({1: 0, 2: 0}, "y_val")])
+def test_a_class_weight_leaves_samples_in_both_parts(weights, name):
     X, codes = TRAIN
-    first = codes == 0
-    net = quick("DDML", class_weight={0: 0} if left_out == 0 else {1: 0, 2: 0}, **PARAMS)
+    first, net = codes == 0, quick("DDML", class_weight=weights, **PARAMS)
     with pytest.raises(ValueError, match=f"^class_weight=.* leaves out all samples of {name};"):
         net.fit(X[first], codes[first], X_val=X[~first], y_val=codes[~first])
 
