@@ -106,9 +106,9 @@ class HistoryDisplay:
         self : HistoryDisplay
         """
         ax = self.ax_ = axes(ax, "HistoryDisplay.plot")
-        self.figure_ = ax.figure
-        self.train_ = self._curves(self.train_loss, "training", style(kwargs, linestyle="-"))
-        self.valid_ = self._curves(self.valid_loss, "validation", style(kwargs, linestyle="--"))
+        self.figure_, first = ax.figure, len(ax.lines)  # curves that are there keep their colours
+        self.train_ = self._curves(self.train_loss, "training", first, style(kwargs, linestyle="-"))
+        self.valid_ = self._curves(self.valid_loss, "validation", first, style(kwargs, linestyle="--"))
         self.best_ = [
             ax.plot(1 + loss.argmin(), loss.min(), "o", color=line.get_color())[0]
             for loss, line in zip(self.valid_loss, self.valid_)
@@ -120,12 +120,12 @@ class HistoryDisplay:
         ax.legend(**BESIDE)
         return self
 
-    def _curves(self, losses, what, options):
+    def _curves(self, losses, what, first, options):
         curves = []
         for i, loss in enumerate(losses):
             label = f"{what}, {self.names[i]}" if len(losses) > 1 and len(self.names) else what
             marker = "." if len(loss) == 1 else None
-            shown = {"color": COLORS[i % len(COLORS)], "label": label, "marker": marker} | options
+            shown = {"color": COLORS[(first + i) % len(COLORS)], "label": label, "marker": marker} | options
             curves += self.ax_.plot(np.arange(1, len(loss) + 1), loss, **shown)
         return curves
 

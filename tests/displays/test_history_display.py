@@ -68,6 +68,14 @@ def test_a_single_epoch_is_a_point_and_properties_have_short_names():
     assert (line.get_color(), line.get_linewidth(), line.get_linestyle()) == ("red", 3, "-")
 
 
+def test_two_on_the_same_axes_differ_in_colour():
+    one = HistoryDisplay(train_loss=[np.array([2.0, 1.0])], valid_loss=[np.array([1.0, 3.0])]).plot()
+    two = HistoryDisplay(train_loss=one.train_loss, valid_loss=one.valid_loss).plot(ax=one.ax_)
+    colors = [{line.get_color() for line in (*each.train_, *each.valid_, *each.best_)} for each in (one, two)]
+    assert [len(color) for color in colors] == [1, 1]
+    assert colors[0] != colors[1]
+
+
 def test_without_a_history_the_error_says_what_has_one():
     with pytest.raises(
         ValueError, match=r"estimator=LDA\(\) has no history_; give a deep metric learner, such as DDML"
