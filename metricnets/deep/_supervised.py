@@ -1,7 +1,6 @@
 """The shell of the deep metric learners that learn from targets: relation, sampler, loss of a batch."""
 
 from functools import partial
-from numbers import Real
 from typing import Literal, Self
 
 import numpy as np
@@ -16,11 +15,12 @@ from metricnets._targets import CLASSES, readable, resolve
 from metricnets._weights import check_weights, rows_of
 from metricnets.deep._base import DeepMetric
 from metricnets.deep._training.data import Targets, tensor_of
-from metricnets.deep._training.foreign import CheckedSampler, checked_miner, naming
+from metricnets.deep._training.foreign import CheckedSampler, checked_miner
+from metricnets.deep._training.relation import check_batches, check_differ, check_relation, halves, matched
 from metricnets.deep._training.runtime import defaults, randomness
 from metricnets.deep._training.similarity import OfTargets
 from metricnets.deep._training.validation import check_class_weight, check_validation, followed_by
-from metricnets.deep._training.weights import sampler_of, used, with_validation
+from metricnets.deep._training.weights import codes_of, sampler_of, used, weights_of_classes, with_validation
 from metricnets.miners import easy_positives
 from metricnets.samplers import ClassBalanced, ClassPairs, MatchedPairs, Shuffled
 
@@ -211,7 +211,7 @@ class Supervised(DeepMetric):
             where = held_back if self.early_stopping else "y"
             check_pairs(part.targets.relation, part.targets.labels, self.relation, where, with_itself=self._matched)
             if callable(self.sampler):
-                _check_batches(part.targets.relation, labels, self._sampler(labels, classes, np.random.default_rng(0)))
+                check_batches(part.targets.relation, labels, self._sampler(labels, classes, np.random.default_rng(0)))
         return sampler
 
     def _sampler(self, labels, classes, rng):
@@ -236,98 +236,3 @@ class Supervised(DeepMetric):
         relation = self.relation
         tags.target_tags.multi_output = callable(relation) or relation not in CLASSES
         return tags
-
-
-def check_differ(labels, classes, relation):
-    """Raise ValueError if encoded targets are all the same."""
-    if classes is None:
-        if not callable(relation) and (labels == labels[0]).all():
-            raise ValueError("y is the same in all rows; a metric needs targets that differ.")
-        return
-    codes = codes_of(labels)
-    present = classes[np.unique(codes[codes >= 0])]
-    if len(present) < 2:
-        found = f"one class only, {present[0]!s}" if len(present) else "no known classes"
-        raise ValueError(f"y has {found}; a metric needs samples of at least two classes.")
-
-
-def codes_of(labels):
-    """Class codes (n,), from codes or one-hot rows."""
-    return labels.argmax(axis=1) if labels.ndim > 1 else labels
-
-
-def weights_of_classes(given, codes, classes, weights):
-    """The weight of each class, by its code; ValueError for weights of other classes.
-
-    Parameters
-    ----------
-    given : dict or 'balanced'
-    codes : ndarray of shape (n,)
-        Class codes, negative where the class is unknown.
-    classes : ndarray of shape (n_classes,) or None
-    weights : ndarray of shape (n,) or None
-        Weights of the samples, which 'balanced' counts.
-    """
-    if classes is None:
-        raise ValueError(f"class_weight={given!r} is for classes, and y holds other targets; set it to None.")
-    if isinstance(given, str):
-        known = codes >= 0
-        totals = np.bincount(codes[known], None if weights is None else weights[known])
-        return totals.mean() / totals
-    unknown = [label for label in given if label not in set(classes.tolist())]
-    are_numbers = all(isinstance(weight, Real) for weight in given.values())
-    values = np.array([given.get(label, 1.0) for label in classes.tolist()] if are_numbers else [-1.0], float)
-    if unknown or not (values >= 0).all() or not 0 < values.max() < np.inf:
-        fault = "should hold numbers, at least 0, not all 0"
-        about = f"has {unknown[0]!r}, which is no class of y" if unknown else fault
-        raise ValueError(f"class_weight={given} {about}.")
-    return values
-
-
-def halves(z, r):
-    """Keep only the pairs of row k and row k + n // 2: the batch is a list of pairs.
-
-    >>> halves(None, torch.zeros(4, 4))[0]
-    tensor([nan, nan, 0., nan])
-    """
-    half = len(r) // 2
-    left = torch.arange(half)
-    kept = torch.full_like(r, torch.nan)
-    kept[left, left + half] = r[left, left + half]
-    kept[left + half, left] = r[left + half, left]
-    return kept
-
-
-def matched(r):
-    """Make row k and row k + n // 2 similar, in place: they are two views, even if they are one sample.
-
-    >>> matched(torch.zeros(4, 4))[0]
-    tensor([0., 0., 1., 0.])
-    """
-    half = len(r) // 2
-    left = torch.arange(half)
-    r[left, left + half] = r[left + half, left] = 1
-    return r
-
-
-def check_relation(relation, targets):
-    """Raise ValueError unless a relation returns a matrix with entries in [0, 1], or NaN, for some targets."""
-    some = torch.as_tensor(targets[:50])
-    with naming("relation", relation):
-        r = relation(some, some)
-    if not isinstance(r, torch.Tensor) or r.shape != (len(some), len(some)):
-        got = tuple(r.shape) if isinstance(r, torch.Tensor) else type(r).__name__
-        raise ValueError(f"relation should turn tensors of n and m targets into an n x m tensor; got {got}.")
-    if ((r < 0) | (r > 1 + 1e-5)).any():
-        raise ValueError(f"relation should lie in [0, 1]; on this y it ranges from {r.min():.3g} to {r.max():.3g}.")
-
-
-def _check_batches(relation, labels, sampler):
-    """Raise ValueError unless some batch of the user's sampler has a similar pair."""
-    for indices in sampler:
-        indices = torch.from_numpy(indices)
-        batch = torch.as_tensor(labels[indices])
-        different = indices[:, None] != indices[None, :]  # a row repeated in a batch forms no pair with itself
-        if ((relation(batch, batch) > 0.5) & different).any():
-            return
-    raise ValueError(f"there is no similar pair in any batch of sampler={type(sampler).__name__}; set 'balanced'.")

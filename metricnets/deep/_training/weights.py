@@ -1,4 +1,6 @@
-"""Weights of samples in training: how often a sample is drawn."""
+"""Weights of samples in training: how often a sample is drawn; weights of classes."""
+
+from numbers import Real
 
 import numpy as np
 
@@ -55,3 +57,36 @@ class Weighted:
         rows = np.repeat(np.arange(len(n_cards)), n_cards)
         for cards in self.make(rows):
             yield rows[cards]
+
+
+def codes_of(labels):
+    """Class codes (n,), from codes or one-hot rows."""
+    return labels.argmax(axis=1) if labels.ndim > 1 else labels
+
+
+def weights_of_classes(given, codes, classes, weights):
+    """The weight of each class, by its code; ValueError for weights of other classes.
+
+    Parameters
+    ----------
+    given : dict or 'balanced'
+    codes : ndarray of shape (n,)
+        Class codes, negative where the class is unknown.
+    classes : ndarray of shape (n_classes,) or None
+    weights : ndarray of shape (n,) or None
+        Weights of the samples, which 'balanced' counts.
+    """
+    if classes is None:
+        raise ValueError(f"class_weight={given!r} is for classes, and y holds other targets; set it to None.")
+    if isinstance(given, str):
+        known = codes >= 0
+        totals = np.bincount(codes[known], None if weights is None else weights[known])
+        return totals.mean() / totals
+    unknown = [label for label in given if label not in set(classes.tolist())]
+    are_numbers = all(isinstance(weight, Real) for weight in given.values())
+    values = np.array([given.get(label, 1.0) for label in classes.tolist()] if are_numbers else [-1.0], float)
+    if unknown or not (values >= 0).all() or not 0 < values.max() < np.inf:
+        fault = "should hold numbers, at least 0, not all 0"
+        about = f"has {unknown[0]!r}, which is no class of y" if unknown else fault
+        raise ValueError(f"class_weight={given} {about}.")
+    return values
