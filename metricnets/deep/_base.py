@@ -343,7 +343,7 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
 
     def _checked_points(self, X):
         """Points to embed.  The shape of images is checked first: they have no number of features to compare."""
-        if np.ndim(X) > 2 or len(self._point_shape) > 1:
+        if getattr(X, "ndim", 0) > 2 or len(self._point_shape) > 1:
             self._check_shape(X)
         return validate_data(self, X, reset=False, dtype=FLOATS, allow_nd=True)
 
