@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import sys
 import threading
 import warnings
 
@@ -173,10 +174,11 @@ def test_random_numbers_of_another_thread(name, plain):
     other = threading.Thread(target=draw)
     models = [learner(name) for _ in range(3)]
     threads = [threading.Thread(target=model.fit, args=data(name)) for model in models]
-    for thread in [other] * its_own + threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with setting(sys.getswitchinterval, sys.setswitchinterval, 1e-4):  # meet draws of the others at every turn
+        for thread in [other] * its_own + threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     done.set()
     for model in models:
         assert_same(results(model, name), plain[name])

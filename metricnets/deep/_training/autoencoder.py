@@ -32,7 +32,8 @@ def pretrain(network, X, generator, *, noise=0.2, max_epochs=30, lr=3e-3, batch_
     ----------
     P. Vincent et al., "Stacked denoising autoencoders", JMLR 2010.
     """
-    h, options = X, Options(optimizer="adam", lr=lr, weight_decay=0.0, max_epochs=max_epochs)
+    h = X
+    options = Options(optimizer="adam", lr=lr, weight_decay=0.0, max_epochs=max_epochs, generator=generator)
     rng = np.random.default_rng(generator.initial_seed())
     for layer in network:
         h = _restored(layer, h, rng, Dropout(noise, generator), batch_size, options)

@@ -7,7 +7,7 @@ the optimiser is fused.
 import contextlib
 import inspect
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -43,7 +43,7 @@ class Options:
     device: str = "cpu"
     verbose: int = 0
     title: str = ""  # of the progress bar
-    generator: torch.Generator = torch.default_generator  # of what the loss draws
+    generator: torch.Generator = field(kw_only=True)  # of what the loss draws
     of_others: bool = False  # whether modules, losses or optimisers are the user's own
     passes: object = None  # a callback that tells those of scikit-learn of each epoch
 
