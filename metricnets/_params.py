@@ -21,7 +21,7 @@ from metricnets._callbacks import fit_as_task, is_task
 from metricnets._documentation import document, documentation_url
 from metricnets._pickles import Versioned
 from metricnets._runtime import one_blas_thread
-from metricnets.exceptions import FitInterrupted, did_you_mean
+from metricnets.exceptions import FitInterrupted, did_you_mean, nearest_first
 
 Count = Annotated[int, Interval(Integral, 1, None, closed="left")]
 Whole = Annotated[int, Interval(Integral, 0, None, closed="left")]
@@ -166,11 +166,14 @@ def _explained(init, types):
 
 
 def _with_hint(estimator, error):
-    """The error of a parameter, with the option that is most similar to its value."""
-    name = str(error).split("'")[1]
+    """The error of a parameter, with the options that are similar to its value first, and the others sorted."""
+    message, name = str(error), str(error).split("'")[1]
     checks = [check for check in estimator._parameter_constraints[name] if isinstance(check, StrOptions)]
-    options = [option for check in checks for option in check.options]
-    return InvalidParameterError(f"{error}{did_you_mean(getattr(estimator, name), options)}")
+    options = nearest_first(getattr(estimator, name), {*chain(*(check.options for check in checks))})
+    for check in checks:
+        known = ", ".join(repr(option) for option in options if option in check.options)
+        message = message.replace(str(check), f"a str among {{{known}}}")
+    return InvalidParameterError(f"{message}{did_you_mean(getattr(estimator, name), options)}")
 
 
 def fitting(fit: Fit) -> Fit:

@@ -142,6 +142,17 @@ def did_you_mean(name: object, options: Iterable[object]) -> str:
     return f" Did you mean {known[near[0]]!r}?" if near else ""
 
 
+def nearest_first(name: object, options: Iterable[object]) -> list[object]:
+    """Sort options: those of similar spelling to a name come first, then the others in the order of the alphabet.
+
+    >>> nearest_first("tripplet", ["soft_triplet", "angular", "triplet"])
+    ['triplet', 'soft_triplet', 'angular']
+    """
+    options = sorted(options, key=str)
+    near = difflib.get_close_matches(name.lower(), map(str, options)) if isinstance(name, str) else []
+    return sorted(options, key=lambda option: near.index(option) if option in near else len(near))
+
+
 def check_option(name: str, value: object, options: Collection[object]) -> None:
     """Raise ValueError, with all options and the most similar one, if ``value`` is not one of them."""
     if value not in options:

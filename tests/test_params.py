@@ -1,6 +1,7 @@
 """Parameters as typed fields: constructors, range checks, documentation; and the promise of a failing fit."""
 
 import ast
+import difflib
 import inspect
 import re
 import subprocess
@@ -286,6 +287,25 @@ def test_a_misspelt_option_is_named_with_the_nearest_one():
         metricnets.ITML(prior="Covarience").fit(*training_data("ITML"))
     with pytest.raises(InvalidParameterError, match="Got 'wide' instead.$"):
         Child(margin="wide").fit(fails=False)
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    ("wrong", "first"),
+    [
+        ({"loss": "tripplet"}, ["triplet", "soft_triplet"]),
+        ({"loss": "xyz"}, []),
+        ({"miner": "semihard"}, ["semi_hard", "hard"]),
+        ({"relation": "jacard"}, ["jaccard"]),
+    ],
+)
+def test_the_options_of_an_error_are_sorted_and_the_nearest_come_first(wrong, first):
+    with pytest.raises(ValueError, match="must be a str among") as raised:
+        quick("EmbeddingNet", **wrong).fit(*training_data("EmbeddingNet"))
+    options = re.findall("'([^']*)'", str(raised.value).partition("{")[2].partition("}")[0])
+    assert options[: len(first)] == first
+    others = [option for option in options if option not in difflib.get_close_matches(*wrong.values(), options)]
+    assert others == sorted(others) == options[-len(others) :]
 
 
 def test_a_type_without_a_check_is_an_error():
