@@ -35,6 +35,9 @@ class Distance(Versioned):
         self.embed, self.shape, self.linear = embed, shape, linear
         self.size = int(np.prod(shape))
 
+    def __repr__(self):
+        return f"Distance(shape={self.shape}, linear={self.linear})"
+
     def __call__(self, u: ArrayLike, v: ArrayLike, squared: bool = False) -> float:
         """Compute the distance between two points.
 

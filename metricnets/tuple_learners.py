@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import roc_auc_score
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets import calibration
@@ -36,9 +35,14 @@ class TuplesMixin(ClassifierMixin):
             advice += f" To transform points in a pipeline, wrap the fitted {type(self).__name__} in FrozenEstimator."
         return advice
 
-    @available_if(lambda self: False)
-    def fit_transform(self, X: ArrayLike, y: None = None) -> np.ndarray:
+    @property
+    def fit_transform(self) -> NoReturn:
         """Not available: call ``fit`` with tuples, then ``transform`` with points."""
+        advice = f" {self._from_labels} has fit_transform, for points and their classes." if self._from_labels else ""
+        raise AttributeError(
+            f"{type(self).__name__} learns from tuples of points and transforms points, so it has no fit_transform: call "
+            f"fit with tuples, then transform with points.{advice}"
+        )
 
 
 class PairsMixin(TuplesMixin):

@@ -19,6 +19,7 @@ from discovery import (
     tiny_points,
     training_data,
 )
+from scipy.sparse import coo_array, csr_matrix
 from sklearn.exceptions import NotFittedError
 from sklearn.neighbors import KNeighborsClassifier
 
@@ -106,6 +107,7 @@ def test_a_linear_metric_is_that_of_its_matrix(name):
 @every
 def test_metric_function_is_the_distance(name):
     metric, expected = fitted(name).get_metric(), fitted(name).pair_distance(pairs_of(X[:-1], X[1:]))
+    assert repr(metric) == f"Distance(shape=(4,), linear={metric.linear})"
     found = [metric(u, v) for u, v in zip(X, X[1:])]
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose([metric(u, v, squared=True) for u, v in zip(X, X[1:])], np.square(found), rtol=1e-12)
@@ -408,13 +410,14 @@ def test_the_threshold_may_be_set_and_is_calibrated_as_well_as_can_be(name):
 
 
 @pytest.mark.parametrize("name", TUPLE_LEARNERS)
-@pytest.mark.parametrize("as_function", [False, True])
-def test_indicators_are_looked_up(name, as_function):
+@pytest.mark.parametrize(
+    "source", [np.asarray, lambda table: table.__getitem__, csr_matrix, coo_array], ids=["array", "function", "csr", "coo"]
+)
+def test_indicators_are_looked_up(name, source):
     data, y = training_data(name)
     table, rows = np.unique(data.reshape(-1, 4), axis=0, return_inverse=True)
     indicators = rows.reshape(data.shape[:2])
-    source = table.__getitem__ if as_function else table
-    estimator = quick(name, preprocessor=source).fit(indicators, y)
+    estimator = quick(name, preprocessor=source(table)).fit(indicators, y)
     of_indicators, of_points = (estimator.pair_distance(given[:, :2]) for given in (indicators, data))
     np.testing.assert_allclose(of_indicators, of_points, rtol=1e-9)
     np.testing.assert_allclose(estimator.transform(X), fitted(name).transform(X), rtol=1e-4, atol=1e-5)

@@ -49,9 +49,9 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
     early_stopping : bool, default=True
         Whether to hold back a part of the pairs, stop when the loss on it does not improve, keep
         the weights of the best epoch, and calibrate ``threshold_`` on that part.
-    preprocessor : array-like, callable or None, default=None
+    preprocessor : array-like, sparse matrix, callable or None, default=None
         Source of the points of pairs that are given as indicators: an array of points, or a function from a
-        1-D array of indicators to their points.
+        1-D array of indicators to their points.  The rows of a sparse matrix that are looked up become dense.
 
     Attributes
     ----------

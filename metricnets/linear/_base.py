@@ -26,9 +26,10 @@ class MahalanobisMetric(CallbackSupport, MetricMixin, Parametrized):
     n_components : int >= 1 or None, default=None
         Number of rows of L, the dimension of the embedding; at most the number of features.  None takes
         all features.
-    preprocessor : array-like, callable or None, default=None
+    preprocessor : array-like, sparse matrix, callable or None, default=None
         Where points that are given as indicators are looked up: an array of points, or a function that
-        takes a 1-D array of indicators (integers, strings, paths) and returns their points.
+        takes a 1-D array of indicators (integers, strings, paths) and returns their points.  The rows of a sparse
+        matrix that are looked up become dense.
 
     Attributes
     ----------

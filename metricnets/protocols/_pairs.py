@@ -52,7 +52,7 @@ def cross_validate_pairs(
         +1 for similar, −1 or 0 for dissimilar.
     fold : array-like of shape (n_pairs,)
         The fold of each pair; at least two distinct values.
-    preprocessor : array-like, callable or None, default=None
+    preprocessor : array-like, sparse matrix, callable or None, default=None
         Array of points, or function, that looks up indicators; it is also given to a learner from pairs.  None means
         the preprocessor of the estimator, or of the estimator that it wraps.
     metric : {'euclidean', 'cosine'}, default='euclidean'

@@ -129,3 +129,23 @@ def test_in_a_pipeline_that_transforms_them_and_from_data_frames():
     frames = [pd.DataFrame(scaler.transform(X), columns=list("abcd")) for X in (TRAIN[0], VAL[0])]
     alone = quick("DDML", **PARAMS).fit(frames[0], TRAIN[1], X_val=frames[1], y_val=VAL[1])
     assert_array_equal(pipeline.transform(VAL[0]), alone.transform(frames[1]))
+
+
+def test_indicators_and_points_are_not_mixed():
+    pairs, y = tiny_pairs()
+    indicators = np.arange(2 * len(pairs)).reshape(-1, 2)
+    for train, val in ((pairs, indicators), (indicators, pairs)):
+        net = quick("DDMLPairs", preprocessor=pairs.reshape(-1, 4), **PARAMS)
+        with pytest.raises(ValueError, match=r"pairs_val has shape .*: one has indicators, the other points; give both"):
+            net.fit(train, y, pairs_val=val, y_val=y)
+
+
+def test_single_precision_is_that_of_the_training_pairs():
+    (pairs, y), (pairs_val, y_val) = tiny_pairs(), tiny_pairs(seed=1)
+    pairs, pairs_val = pairs.astype(np.float32), pairs_val.astype(np.float32)
+    alone, mixed = (
+        quick("DDMLPairs", **PARAMS).fit(pairs, y, pairs_val=val, y_val=y_val)
+        for val in (pairs_val, pairs_val.astype(float))
+    )
+    assert alone.threshold_ == mixed.threshold_
+    np.testing.assert_array_equal(alone.pair_distance(pairs), mixed.pair_distance(pairs))

@@ -33,14 +33,25 @@ def check_class_weight(class_weight: object, n_train: int, n: int) -> None:
 
 
 def followed_by(train: ArrayLike, val: ArrayLike | None, name: str) -> ArrayLike:
-    """The rows of both; ``train`` itself without ``val``.  ValueError if their rows are not of one shape."""
+    """The rows of both; ``train`` itself without ``val``.  ValueError if their rows are not of one shape.
+
+    Single precision is that of the training data, whatever the validation data have.
+    """
     if val is None:
         return train
     if issparse(train) or issparse(val):
         return vstack([train, val], format="csr")
     train, val = np.asarray(train), np.asarray(val)
+    if name == "pairs_val" and {train.ndim, val.ndim} == {2, 3}:
+        raise ValueError(
+            f"pairs_val has shape {val.shape}, and pairs {train.shape}: one has indicators, the other points; give both "
+            "as points, or both as indicators with preprocessor=."
+        )
     if train.shape[1:] != val.shape[1:] or not val.ndim:
         raise ValueError(
             f"{name} has shape {val.shape}, and the training data {train.shape}; only the first may differ."
         )
+    if train.dtype == np.float32 and val.dtype.kind == "f":
+        with np.errstate(over="ignore"):  # infinity is refused afterwards
+            val = val.astype(np.float32)
     return np.concatenate([train, val])
