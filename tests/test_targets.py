@@ -79,7 +79,11 @@ def test_absolute_does_not_depend_on_the_unit_or_the_origin(scale):
 
 
 ERRORS = {
-    "classes as sets": ([3, 7, 3], "jaccard", r"'jaccard' compares label sets.*shape \(3,\); set relation='same_class'"),
+    "classes as sets": (
+        [3, 7, 3],
+        "jaccard",
+        r"'jaccard' compares label sets.*shape \(3,\); set relation='same_class'",
+    ),
     "names as sets": (["a", "b"], "hamming", "'hamming' compares label sets"),
     "a column as sets": ([[1], [0]], "shared_label", "'shared_label' compares label sets"),
     "sets of reals": ([[0.5, 1.0]], "hamming", "'hamming' needs label sets"),

@@ -110,7 +110,9 @@ def arguments():
 def main():
     options = arguments()
     seeds = range(1 if options.quick else options.seeds)
-    names = [name for name in options.sets if load(SETS[name], options.data) is not None][: 1 if options.quick else None]
+    names = [name for name in options.sets if load(SETS[name], options.data) is not None][
+        : 1 if options.quick else None
+    ]
     rows = [row for row in ROWS if row == "no metric" or row.rsplit(", ", 1)[0] in options.only]
     keys = [(row, name, seed, 5 if options.quick else 40) for name in names for row in rows for seed in seeds]
     results = run([(measured, options.data, *key) for key in keys], n_jobs=options.jobs, resume=options.resume)

@@ -10,7 +10,7 @@ from sklearn.utils import Bunch
 
 from metricnets.datasets._loading.formats import matlab
 from metricnets.datasets._loading.remote import Options, RemoteFile, load
-from metricnets.datasets._loading.results import answer, check, documented, numbered
+from metricnets.datasets._loading.results import answer, check, check_as_frame, documented, numbered
 
 FILE = RemoteFile("binaryalphadigs.mat", "https://cs.nyu.edu/~roweis/data/binaryalphadigs.mat")
 CLASSES, N_EACH, SHAPE = list(string.digits + string.ascii_uppercase), 39, (20, 16)
@@ -59,6 +59,7 @@ def fetch_binary_alphadigits(
     >>> X.shape  # doctest: +SKIP
     (1404, 320)
     """
+    check_as_frame(as_frame)
     contents = load("binary_alphadigits", [FILE], _read, Options(data_home, download_if_missing, n_retries, delay))
     return answer(contents, fetch_binary_alphadigits, return_X_y, as_frame)
 

@@ -9,7 +9,7 @@ from sklearn.utils import Bunch
 
 from metricnets.datasets._loading.formats import matlab
 from metricnets.datasets._loading.remote import Options, RemoteFile, load
-from metricnets.datasets._loading.results import answer, check, classes, documented, numbered
+from metricnets.datasets._loading.results import answer, check, check_as_frame, classes, documented, numbered
 
 NAME = "caltech101_silhouettes_28_split1.mat"
 FILE = RemoteFile(NAME, f"https://people.cs.umass.edu/~marlin/data/{NAME}")
@@ -61,6 +61,7 @@ def fetch_caltech_silhouettes(
     >>> silhouettes.images[silhouettes.train].shape  # doctest: +SKIP
     (4100, 28, 28)
     """
+    check_as_frame(as_frame)
     contents = load("caltech_silhouettes", [FILE], _read, Options(data_home, download_if_missing, n_retries, delay))
     return answer(contents, fetch_caltech_silhouettes, return_X_y, as_frame)
 

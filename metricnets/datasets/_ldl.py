@@ -10,7 +10,7 @@ from sklearn.utils import Bunch
 
 from metricnets.datasets._loading.formats import matlab
 from metricnets.datasets._loading.remote import Options, RemoteFile, load
-from metricnets.datasets._loading.results import answer, check, documented, numbered
+from metricnets.datasets._loading.results import answer, check, check_as_frame, documented, numbered
 from metricnets.exceptions import check_option
 
 URL = "https://raw.githubusercontent.com/SpriteMisaka/PyLDL/{}/dataset/{}.mat"
@@ -93,6 +93,7 @@ def fetch_ldl(
     >>> X.shape, Y.shape  # doctest: +SKIP
     ((213, 243), (213, 6))
     """
+    check_as_frame(as_frame)
     check_option("name", name, SETS)
     commit, sizes = SETS[name]
     file = RemoteFile(f"{name}.mat", URL.format(commit, name))

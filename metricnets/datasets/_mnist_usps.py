@@ -9,7 +9,7 @@ from sklearn.utils import Bunch
 
 from metricnets.datasets._loading.formats import matlab
 from metricnets.datasets._loading.remote import Options, RemoteFile, load
-from metricnets.datasets._loading.results import answer, check, classes, documented, numbered
+from metricnets.datasets._loading.results import answer, check, check_as_frame, classes, documented, numbered
 
 FILE = RemoteFile("MNIST_vs_USPS.mat", None)
 SOURCE = "The data of joint distribution adaptation (M. Long et al., ICCV 2013) include it."
@@ -63,6 +63,7 @@ def fetch_mnist_usps(
     >>> digits.data[digits.domain == 0].shape  # doctest: +SKIP
     (2000, 256)
     """
+    check_as_frame(as_frame)
     options = Options(data_home, download_if_missing=True, n_retries=1, delay=1.0)
     contents = load("mnist_usps", [FILE], _read, options, SOURCE)
     return answer(contents, fetch_mnist_usps, return_X_y, as_frame)

@@ -13,7 +13,7 @@ from sklearn.utils import Bunch
 from metricnets.datasets._loading import arff
 from metricnets.datasets._loading.formats import Archive
 from metricnets.datasets._loading.remote import Options, RemoteFile, load
-from metricnets.datasets._loading.results import answer, check, documented
+from metricnets.datasets._loading.results import answer, check, check_as_frame, documented
 from metricnets.exceptions import check_option
 
 URL = "http://www.uco.es/grupos/kdis/MLLResources/ucobigfiles/Datasets/Original/{}.zip"
@@ -101,6 +101,7 @@ def fetch_mulan(
     >>> emotions.data[emotions.train].shape, emotions.target[emotions.train].shape  # doctest: +SKIP
     ((391, 72), (391, 6))
     """
+    check_as_frame(as_frame)
     check_option("name", name, SETS)
     file = RemoteFile(f"{name}.zip", URL.format(name.capitalize()))
     options = Options(data_home, download_if_missing, n_retries, delay)

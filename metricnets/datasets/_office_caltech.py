@@ -9,7 +9,7 @@ from sklearn.utils import Bunch
 
 from metricnets.datasets._loading.formats import Archive, matlab
 from metricnets.datasets._loading.remote import Options, RemoteFile, home, load
-from metricnets.datasets._loading.results import answer, check, classes, documented, numbered
+from metricnets.datasets._loading.results import answer, check, check_as_frame, classes, documented, numbered
 
 ARCHIVE = RemoteFile("GFK_v1.zip", "http://www-scf.usc.edu/~boqinggo/domain_adaptation/GFK_v1.zip")
 DOMAINS = {"amazon": 958, "Caltech10": 1123, "dslr": 157, "webcam": 295}  # numbers of samples
@@ -79,6 +79,7 @@ def fetch_office_caltech(
     >>> rows = np.isin(office.domain, [0, 3])  # from amazon to webcam  # doctest: +SKIP
     >>> sample_domain = np.where(office.domain[rows] == 0, 1, -1)  # doctest: +SKIP
     """
+    check_as_frame(as_frame)
     options = Options(data_home, download_if_missing, n_retries, delay)
     folder = home("office_caltech", options)
     by_hand = all((folder / file.filename).exists() for file in MEMBERS)

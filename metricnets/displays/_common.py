@@ -45,11 +45,11 @@ def style(kwargs: dict[str, Any], artist: str = "lines.Line2D", **defaults: Any)
     return defaults | needed("matplotlib.cbook", artist).normalize_kwargs(kwargs, kind)
 
 
-def one_dimensional(values: ArrayLike, name: str) -> np.ndarray:
-    """Validate finite numbers of shape (n,); errors name the parameter."""
+def one_dimensional(values: ArrayLike, name: str, of: str = "pair") -> np.ndarray:
+    """Validate finite numbers of shape (n,), one ``of`` each; errors name the parameter."""
     found = checked_array(values, name, ensure_2d=False, dtype=float)
     if found.ndim != 1:
-        raise ValueError(f"{name} should have a number for each pair, shape (n_pairs,); got shape {found.shape}.")
+        raise ValueError(f"{name} should have a number for each {of}, shape (n_{of}s,); got shape {found.shape}.")
     return found
 
 

@@ -12,6 +12,7 @@ from sklearn.base import TransformerMixin
 from metricnets._arrays import checked_array
 from metricnets._embedded import embedded
 from metricnets._labels import plain, read
+from metricnets._lazy import needed
 from metricnets._tuples import FLOATS
 from metricnets.displays._common import BESIDE, COLORS, axes, style
 from metricnets.displays._projection import projected
@@ -140,8 +141,6 @@ class EmbeddingDisplay:
         display : EmbeddingDisplay
         """
         z = checked_array(z, "z", dtype=FLOATS, ensure_min_samples=2)
-        if y is not None and len(read(y)[0]) != len(z):
-            raise ValueError(f"y should have a value for each sample: there are {len(z)} samples and {len(y)} values.")
         points, axis_names = projected(z, projection)
         return cls(points=points, y=y, axis_names=axis_names).plot(ax=ax, **kwargs)
 
@@ -155,16 +154,25 @@ class EmbeddingDisplay:
         cmap : str or matplotlib Colormap, default='viridis'
             Colours of real targets.
         **kwargs : dict
-            Keyword arguments of ``Axes.scatter``, such as ``s`` and ``alpha``.
+            Keyword arguments of ``Axes.scatter``, such as ``s`` and ``alpha``; ``color`` or ``c`` is one colour for
+            all points, as values and classes are given by ``y``.
 
         Returns
         -------
         self : EmbeddingDisplay
+
+        Raises
+        ------
+        ValueError
+            If y does not have a value for each point, or ``c`` is not a colour.
         """
+        if np.ndim(self.points) != 2 or np.shape(self.points)[1] != 2:
+            raise ValueError(f"points should have shape (n_samples, 2); got {np.shape(self.points)}.")
+        values, known, real = _read(self.y, len(self.points))
         ax = self.ax_ = axes(ax, "EmbeddingDisplay.plot")
         self.figure_, self.colorbar_ = ax.figure, None
-        values, known, real = _read(self.y, len(self.points))
         options = style(kwargs, "collections.PathCollection", s=float(np.clip(2e4 / len(self.points), 4, 30)))
+        options = _one_color(options, real)
         if "marker" not in kwargs:  # others, such as "x", may consist of lines
             options.setdefault("linewidth", 0)
         if real:
@@ -191,10 +199,28 @@ class EmbeddingDisplay:
         return scatters
 
 
+def _one_color(options, real):
+    """Properties with ``c`` as ``color``; ValueError if it is not one colour, or y has the colours of real targets."""
+    colors = [name for name in ("c", "color") if name in options]
+    if not colors:
+        return options
+    (name,) = colors
+    color = options[name]
+    if not needed("matplotlib.colors", "EmbeddingDisplay.plot").is_color_like(color):
+        raise ValueError(f"{name}={color!r:.24} should be one colour; give values or classes of the points as y.")
+    if real:
+        raise ValueError(f"{name}={color!r} is of all points, and y has real targets, coloured by cmap; leave one out.")
+    return {key: value for key, value in options.items() if key != name} | {"color": color}
+
+
 def _read(y, n):
     """Known targets, which rows they are of, and whether they are real numbers."""
     labels, missing, _ = (np.zeros(n, int), np.zeros(n, bool), None) if y is None else read(y)
+    if len(labels) != n:
+        raise ValueError(f"y should have a value for each sample: there are {n} samples and {len(labels)} values.")
     values = plain(labels[~missing])
     numbers = values.dtype.kind in "fiu"
+    if numbers and not np.isfinite(values).all():
+        raise ValueError("y has infinite values; leave out these samples, or set them to NaN for unknown ones.")
     whole = numbers and np.array_equal(values, np.trunc(values))
     return values, ~missing, numbers and (not whole or len(np.unique(values)) > MANY)

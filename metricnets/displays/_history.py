@@ -11,7 +11,9 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets._params import check_instance
-from metricnets.displays._common import BESIDE, COLORS, axes, last_step, style, whole_ticks
+from metricnets.displays._common import BESIDE, COLORS, axes, last_step, one_dimensional, style, whole_ticks
+
+LOSSES = "train_loss", "valid_loss"
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -28,6 +30,8 @@ class HistoryDisplay:
         Loss of the samples that early stopping holds back; empty without early stopping.
     names : list of str, default=()
         What each array is of, for the legend, such as 'network 1'; not shown if there is one.
+    name : str or None, default=None
+        Name of all curves for the legend, if several learners share the axes.
 
     Attributes
     ----------
@@ -53,15 +57,18 @@ class HistoryDisplay:
     train_loss: Sequence[np.ndarray]
     valid_loss: Sequence[np.ndarray] = ()
     names: Sequence[str] = ()
+    name: str | None = None
 
     @classmethod
-    def from_estimator(cls, estimator: Any, *, ax: Any = None, **kwargs: Any) -> Self:
+    def from_estimator(cls, estimator: Any, *, name: str | None = None, ax: Any = None, **kwargs: Any) -> Self:
         """Plot the ``history_`` of a fitted network.
 
         Parameters
         ----------
         estimator : fitted estimator
             A deep metric learner, or a pipeline that ends with one.
+        name : str or None, default=None
+            Name of the curves for the legend, if several learners share the axes.
         ax : matplotlib Axes or None, default=None
             Where to plot; None makes a new figure.
         **kwargs : dict
@@ -83,13 +90,13 @@ class HistoryDisplay:
         check_instance(estimator, "estimator")
         parts = _parts(last_step(estimator))
         train, valid = (
-            [np.array([record[name] for record in records]) for records in parts if name in records[0]]
-            for name in ("train_loss", "valid_loss")
+            [np.array([record[loss] for record in records]) for records in parts if loss in records[0]]
+            for loss in LOSSES
         )
         names = [
             f"round {part[0]['round']}" if "round" in part[0] else f"network {i}" for i, part in enumerate(parts, 1)
         ]
-        return cls(train_loss=train, valid_loss=valid, names=names).plot(ax=ax, **kwargs)
+        return cls(train_loss=train, valid_loss=valid, names=names, name=name).plot(ax=ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Plot the curves.
@@ -107,11 +114,12 @@ class HistoryDisplay:
         """
         ax = self.ax_ = axes(ax, "HistoryDisplay.plot")
         self.figure_, first = ax.figure, len(ax.lines)  # curves that are there keep their colours
-        self.train_ = self._curves(self.train_loss, "training", first, style(kwargs, linestyle="-"))
-        self.valid_ = self._curves(self.valid_loss, "validation", first, style(kwargs, linestyle="--"))
+        train, valid = ([one_dimensional(loss, name, "epoch") for loss in getattr(self, name)] for name in LOSSES)
+        self.train_ = self._curves(train, "training", first, style(kwargs, linestyle="-"))
+        self.valid_ = self._curves(valid, "validation", first, style(kwargs, linestyle="--"))
         self.best_ = [
             ax.plot(1 + loss.argmin(), loss.min(), "o", color=line.get_color())[0]
-            for loss, line in zip(self.valid_loss, self.valid_)
+            for loss, line in zip(valid, self.valid_)
         ]
         if self.best_:
             self.best_[0].set_label("best epoch")
@@ -123,7 +131,8 @@ class HistoryDisplay:
     def _curves(self, losses, what, first, options):
         curves = []
         for i, loss in enumerate(losses):
-            label = f"{what}, {self.names[i]}" if len(losses) > 1 and len(self.names) else what
+            part = self.names[i] if len(losses) > 1 and len(self.names) else None
+            label = ", ".join(filter(None, [self.name, what, part]))
             marker = "." if len(loss) == 1 else None
             shown = {"color": COLORS[(first + i) % len(COLORS)], "label": label, "marker": marker} | options
             curves += self.ax_.plot(np.arange(1, len(loss) + 1), loss, **shown)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from metricnets._checks import check_real
 from metricnets._embedded import pair_distances
 from metricnets._tuples import check_pair_labels
 from metricnets.displays._common import BESIDE, COLORS, axes, last_step, one_dimensional
@@ -117,8 +117,6 @@ class PairDistancesDisplay:
         """
         distances = one_dimensional(distances, "distances")
         similar = check_pair_labels(y, len(distances))[0] > 0
-        if threshold is not None and not isinstance(threshold, Real):
-            raise ValueError(f"threshold={threshold!r} should be a number or None.")
         display = cls(similar=distances[similar], dissimilar=distances[~similar], threshold=threshold)
         return display.plot(ax=ax, **kwargs)
 
@@ -138,16 +136,19 @@ class PairDistancesDisplay:
         -------
         self : PairDistancesDisplay
         """
+        if self.threshold is not None:
+            check_real("threshold", self.threshold, "a finite number or None")
+        similar, dissimilar = one_dimensional(self.similar, "similar"), one_dimensional(self.dissimilar, "dissimilar")
         ax = self.ax_ = axes(ax, "PairDistancesDisplay.plot")
         self.figure_, self.line_ = ax.figure, None
-        edges = np.histogram_bin_edges(np.concatenate([self.similar, self.dissimilar]), bins)
+        edges = np.histogram_bin_edges(np.concatenate([similar, dissimilar]), bins)
 
         def histogram(distances, label, color):
             options = {"alpha": 0.6, "color": color, "label": f"{label} ({len(distances)} pairs)"} | kwargs
             return ax.hist(distances, edges, weights=np.full(len(distances), 1 / len(distances)), **options)[2]
 
-        self.similar_ = histogram(self.similar, "similar", COLORS[0])
-        self.dissimilar_ = histogram(self.dissimilar, "dissimilar", COLORS[1])
+        self.similar_ = histogram(similar, "similar", COLORS[0])
+        self.dissimilar_ = histogram(dissimilar, "dissimilar", COLORS[1])
         if self.threshold is not None:
             label = f"threshold {self.threshold:.3g}"
             self.line_ = ax.axvline(self.threshold, color="black", linestyle="--", label=label)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm
 from sklearn.metrics import DetCurveDisplay, RocCurveDisplay, auc, roc_curve
 
+from metricnets._checks import check_real
 from metricnets._embedded import pair_distances
 from metricnets.displays._common import axes, name_of
 from metricnets.exceptions import check_option
@@ -142,6 +143,7 @@ class VerificationDisplay:
         self : VerificationDisplay
         """
         check_option("kind", kind, ("roc", "det"))
+        check_real("equal_error_rate", self.equal_error_rate, at_least=0, at_most=1)
         ax = self.ax_ = axes(ax, "VerificationDisplay.plot")
         rate, self.figure_ = self.equal_error_rate, ax.figure
         if kind == "roc":

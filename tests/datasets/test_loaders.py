@@ -221,6 +221,14 @@ def test_what_needs_an_optional_library_says_so(name, options, module, message, 
         fetched(name, home, **options)
 
 
+@pytest.mark.parametrize("name", FRAMES)
+def test_frames_without_pandas_are_refused_before_a_download(name, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="as_frame=True needs pandas"):
+        fetched(name, tmp_path, as_frame=True)
+    assert not list(tmp_path.iterdir())
+
+
 def test_dense_attribute_relation_files_are_read_as_by_scipy():
     from io import StringIO
 

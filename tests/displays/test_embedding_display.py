@@ -107,6 +107,20 @@ def test_the_keywords_of_scatter_are_honoured():
     assert points.get_alpha() == 0.5
 
 
+@pytest.mark.parametrize("y", [None, Y])
+@pytest.mark.parametrize("name", ["c", "color"])
+def test_one_colour_is_that_of_all_points(y, name):
+    for points in EmbeddingDisplay.from_predictions(X, y, **{name: "red"}).scatters_:
+        assert to_hex(points.get_facecolor()[0]) == "#ff0000"
+
+
+def test_a_display_of_numbers_checks_them():
+    with pytest.raises(ValueError, match=r"points should have shape \(n_samples, 2\); got \(45, 4\)"):
+        EmbeddingDisplay(points=X).plot()
+    with pytest.raises(ValueError, match="there are 45 samples and 9 values"):
+        EmbeddingDisplay(points=X[:, :2], y=Y[:9]).plot()
+
+
 @pytest.mark.parametrize(
     ("z", "options", "message"),
     [
@@ -118,6 +132,10 @@ def test_the_keywords_of_scatter_are_honoured():
         (X, {"projection": 2}, "projection=2 should be 'pca', 'umap', 'none' or have fit_transform"),
         (X, {"y": Y[:9]}, "there are 45 samples and 9 values"),
         (X * np.nan, {}, "z contains NaN"),
+        (X, {"y": np.where(Y, X[:, 0], np.inf)}, "y has infinite values"),
+        (X, {"c": X[:, 0]}, "^c=array.* should be one colour; give values or classes of the points as y"),
+        (X, {"y": Y, "c": list("rgb") * 15}, "should be one colour"),
+        (X, {"y": X[:, 0], "color": "red"}, "color='red' is of all points, and y has real targets"),
     ],
 )
 def test_bad_arguments(z, options, message):

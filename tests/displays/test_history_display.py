@@ -81,3 +81,20 @@ def test_without_a_history_the_error_says_what_has_one():
         ValueError, match=r"estimator=LDA\(\) has no history_; give a deep metric learner, such as DDML"
     ):
         HistoryDisplay.from_estimator(LDA().fit(X, Y))
+
+
+@needs_torch
+def test_a_name_tells_learners_apart():
+    model = quick("DDML", max_epochs=2).fit(X, Y)
+    display = HistoryDisplay.from_estimator(model, name="first")
+    assert labels(HistoryDisplay.from_estimator(model, name="second", ax=display.ax_)) == [
+        "first, training",
+        "second, training",
+    ]
+
+
+@pytest.mark.parametrize("losses", [[[1.0, np.nan]], [[[1.0]]], [["low"]]])
+def test_losses_are_finite_numbers(losses):
+    for name in ("train_loss", "valid_loss"):
+        with pytest.raises(ValueError, match=f"{name}.*(NaN|each epoch)|could not convert"):
+            HistoryDisplay(**{"train_loss": [[1.0, 2.0]], name: losses}).plot()

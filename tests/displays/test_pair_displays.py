@@ -115,7 +115,7 @@ def test_without_any_error_the_point_is_in_the_corner():
         (lambda: PairDistancesDisplay.from_predictions([1, 1], [0.1, 0.2]), r"y should hold \+1 and -1"),
         (
             lambda: PairDistancesDisplay.from_predictions([1, -1], [0.1, 0.2], "low"),
-            "threshold='low' should be a number",
+            "threshold='low' should be a finite number or None",
         ),
         (lambda: PairDistancesDisplay.from_estimator(PIPELINE, X, CLASSES), "tuples of 2 points are needed"),
         (lambda: PairDistancesDisplay.from_estimator(3, PAIRS, SAME), "estimator=3 should have transform"),
@@ -153,3 +153,20 @@ def test_calibrated_learners_have_probabilities_and_a_calibration_display(name, 
     display = CalibrationDisplay.from_estimator(calibrated, PAIRS, SAME, n_bins=4)
     expected = np.stack(calibration_curve(SAME, probability, n_bins=4)[::-1], axis=1)
     np.testing.assert_allclose(display.line_.get_xydata(), expected)
+
+
+@pytest.mark.parametrize("threshold", [np.nan, np.inf, "low"])
+def test_a_display_of_numbers_checks_the_threshold(threshold):
+    with pytest.raises(ValueError, match=f"threshold={threshold!r} should be a finite number or None"):
+        PairDistancesDisplay(similar=np.ones(3), dissimilar=np.ones(2), threshold=threshold).plot()
+
+
+@pytest.mark.parametrize("name", ["similar", "dissimilar"])
+def test_a_display_of_numbers_checks_the_distances(name):
+    with pytest.raises(ValueError, match=f"{name} contains NaN"):
+        PairDistancesDisplay(**{"similar": np.ones(3), "dissimilar": np.ones(2), name: np.full(3, np.nan)}).plot()
+
+
+def test_an_equal_error_rate_is_a_rate():
+    with pytest.raises(ValueError, match="equal_error_rate=nan should be a finite number, at least 0 and at most 1"):
+        VerificationDisplay(fpr=np.array([0.0, 1.0]), tpr=np.array([0.0, 1.0]), equal_error_rate=np.nan).plot()

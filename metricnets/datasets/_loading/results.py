@@ -52,6 +52,12 @@ def numbered(prefix: str, n: int) -> list[str]:
     return [f"{prefix}{i}" for i in range(n)]
 
 
+def check_as_frame(as_frame: bool) -> None:
+    """Raise ImportError, before anything is downloaded, if data frames are asked for and pandas is not installed."""
+    if as_frame:
+        needed("pandas", "as_frame=True")
+
+
 def answer(
     contents: Bunch, loader: Callable, return_X_y: bool, as_frame: bool = False
 ) -> Bunch | tuple[np.ndarray, np.ndarray]:
