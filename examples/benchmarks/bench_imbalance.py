@@ -1,12 +1,12 @@
-"""Metrics learned where 3 % of the samples are positive: without weights, with balanced weights, with a balanced sampler.
+"""Metrics learned where 3 % of the samples are positive: without weights, and with rare classes drawn more often.
 
-The positives are the malignant tumours of breast cancer, and elsewhere one class, another one in each draw, the last first.  In a draw
-70 % of the samples are to learn from, of which 640 negatives at most and as many positives as make 3 % are taken; the
-others are judged by their five nearest neighbours, with weights by distance.  Average precision is that of 3 % positives
-too: positives of the test samples have less weight.
+The positives are the malignant tumours of breast cancer, and elsewhere one class, in each draw another one, the last
+first.  In a draw 70 % of the samples are to learn from, of which 640 negatives at most and as many positives as make
+3 % are taken; the others are judged by their five nearest neighbours, with weights by distance.  Average precision is
+that of 3 % positives too: positives of the test samples have less weight.
 
-*sample_weight* is scikit-learn's ``compute_sample_weight("balanced", y)``, and *at most 1* the same over its largest, so
-that no sample has copies.  The deep learners draw with ``sampler="shuffled"``, there without weights or with
+*sample_weight* is scikit-learn's ``compute_sample_weight("balanced", y)``, and *at most 1* the same over its largest,
+so that no sample has copies.  The deep learners draw with ``sampler="shuffled"``, there without weights or with
 ``class_weight="balanced"``, and with ``sampler="balanced"``, their default, or with both.
 """
 
