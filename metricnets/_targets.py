@@ -86,8 +86,8 @@ def resolve(y: np.ndarray, relation: str | Callable = "auto") -> tuple[Callable,
         return relations.hierarchy, _levels(y).astype(np.float32), None
     if relation in LABEL_SETS and y.ndim == 1:
         raise ValueError(
-            f"relation={relation!r} compares label sets, y of shape (n_samples, n_labels) with entries 0 and 1, and y has "
-            f"shape {y.shape}; set relation='same_class' if it holds classes."
+            f"relation={relation!r} compares label sets, y of shape (n_samples, n_labels) with entries 0 and 1, and y "
+            f"has shape {y.shape}; set relation='same_class' if it holds classes."
         )
     rows, classes = (y, None) if y.ndim == 2 else _one_hot(y)
     _check_rows(rows, relation)

@@ -40,8 +40,8 @@ class TuplesMixin(ClassifierMixin):
         """Not available: call ``fit`` with tuples, then ``transform`` with points."""
         advice = f" {self._from_labels} has fit_transform, for points and their classes." if self._from_labels else ""
         raise AttributeError(
-            f"{type(self).__name__} learns from tuples of points and transforms points, so it has no fit_transform: call "
-            f"fit with tuples, then transform with points.{advice}"
+            f"{type(self).__name__} learns from tuples of points and transforms points, so it has no fit_transform: "
+            f"call fit with tuples, then transform with points.{advice}"
         )
 
 

@@ -10,6 +10,7 @@ import pytest
 from discovery import ESTIMATORS, METRICS, needs_torch, quick, training_data
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -181,6 +182,18 @@ def test_triplets_and_quadruplets_have_targets_to_score(name):
 
 
 # --- scikit-learn's own callbacks
+
+
+@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize(
+    ("scoring", "error"), [("accuracy", AttributeError), (None, TypeError), ("map_at_r", ValueError)]
+)
+def test_a_monitor_of_learners_from_points_needs_scorers_of_metrics(name, scoring, error, points):
+    learner = quick(name).set_callbacks(callback.ScoringMonitor(scoring=scoring))
+    with pytest.raises(error, match="has none of .*predict|should have a 'score' method|not a valid scoring value"):
+        learner.fit(*points)
+    with pytest.raises(NotFittedError):
+        learner.transform(points[0])
 
 
 def monitored(name, monitor):

@@ -44,8 +44,8 @@ def followed_by(train: ArrayLike, val: ArrayLike | None, name: str) -> ArrayLike
     train, val = np.asarray(train), np.asarray(val)
     if name == "pairs_val" and {train.ndim, val.ndim} == {2, 3}:
         raise ValueError(
-            f"pairs_val has shape {val.shape}, and pairs {train.shape}: one has indicators, the other points; give both "
-            "as points, or both as indicators with preprocessor=."
+            f"pairs_val has shape {val.shape}, and pairs {train.shape}: one has indicators, the other points; give "
+            "both as points, or both as indicators with preprocessor=."
         )
     if train.shape[1:] != val.shape[1:] or not val.ndim:
         raise ValueError(
