@@ -14,6 +14,11 @@ if HAS_TORCH:
 
     torch.set_num_threads(1)
 
+    @pytest.fixture(autouse=True)
+    def _seed():
+        """Weights of modules that a test makes do not depend on the tests before it."""
+        torch.manual_seed(0)
+
 
 @pytest.fixture
 def points():

@@ -41,9 +41,8 @@ MORE = {
     "metricnets.base": ["MetricMixin"],
     "metricnets.tuple_learners": ["PairsMixin", "TripletsMixin", "QuadrupletsMixin"],
     "metricnets.calibration": ["threshold"],
-    "metricnets._targets": ["resolve"],
 }
-FUNCTIONS = ["metricnets.calibration.threshold", "metricnets._targets.resolve"]
+FUNCTIONS = ["metricnets.calibration.threshold"]
 
 
 def read(path):
@@ -83,6 +82,13 @@ def test_the_api_page_names_everything_public_once():
     names = documented()
     assert len(names) == len(set(names))
     assert set(public + FUNCTIONS) - set(names) == set()
+
+
+def test_pages_are_of_public_modules():
+    private = r"metricnets(?:\.\w+)*\._\w+"
+    assert [name for name in documented() if re.match(private, name)] == []
+    for path in sorted((ROOT / "metricnets").rglob("*.py")):
+        assert re.findall(rf":\w+:`[^`]*{private}", path.read_text(encoding="utf-8")) == [], path
 
 
 every_class = pytest.mark.parametrize("cls", CLASSES.values(), ids=CLASSES)

@@ -41,8 +41,8 @@ class AnyLoss(Supervised):
         ``lr``, or ``lr`` with an optimiser of your own.
     relation : str or callable, default='auto'
         Relation r of two targets: a name of :mod:`metricnets.relations`, or a function ``(y_a, y_b) -> r``.  'auto'
-        chooses the one that suits y, see :func:`metricnets._targets.resolve`; set 'known_class' if some labels are
-        unknown.
+        takes 'same_class' for classes, 'jaccard' for label sets, 'overlap' for distributions and 'absolute' for real
+        values; whole numbers are classes.  Set 'known_class' if some labels are unknown.
     miner : str, callable or None, default=None
         Miner that selects the pairs of a batch.
 

@@ -132,9 +132,9 @@ class DTML(NetworkMetric):
     init : {'jda', 'pca', 'glorot', 'uniform'}, default='pca'
         Initial weights of the perceptron.
 
-        - 'jda': joint distribution adaptation in the first layer, and the identity in the other layers, see
-          :func:`metricnets.deep._training.jda.jda`.  It is for many features, some dozens of target samples at least,
-          and classes that are equally frequent in both domains.  A ``module`` starts as it is.
+        - 'jda': joint distribution adaptation in the first layer, and the identity in the other layers.  It is for
+          many features, some dozens of target samples at least, and classes that are equally frequent in both
+          domains.  A ``module`` starts as it is.
         - 'pca': the principal components of all samples in the first layer, and the identity in the other layers.
         - 'glorot': the uniform distribution of Glorot and Bengio (of He et al. for 'relu' and 'gelu').
         - 'uniform': U[−0.2, 0.2].

@@ -17,9 +17,9 @@ class Mahalanobis(AnyLoss):
     """Mahalanobis metric, d²(x, x') = (x − x')ᵀ M (x − x') with M = LᵀL, trained with any loss.
 
     The network is one linear layer without bias, f(x) = Lx, with L = (I + A) W.  W is within-class covariance
-    normalisation, see :func:`metricnets.deep._training.wccn.wccn`: the principal components of the points are
-    whitened by the covariance of similar ones, with a ridge that is chosen by cross-validation.  A is trained; it
-    starts at 0, and weight decay draws it there.
+    normalisation, see :ref:`start`: the principal components of the points are whitened by the covariance of similar
+    ones, with a ridge that is chosen by cross-validation.  A is trained; it starts at 0, and weight decay draws it
+    there.
 
     Parameters
     ----------

@@ -51,8 +51,8 @@ class NetworkMetric(DeepMetric):
         What the network starts from; a ``module`` starts as it is.
 
         - 'wccn': within-class covariance normalisation, a linear map W in closed form, whose ridge is chosen by
-          cross-validation, see :func:`metricnets.deep._training.wccn.wccn`.  W is not trained: the perceptron f
-          starts at 0, takes Wx and is added to it, so embeddings are Wx + f(Wx).
+          cross-validation, see :ref:`start`.  W is not trained: the perceptron f starts at 0, takes Wx and is added
+          to it, so embeddings are Wx + f(Wx).
         - 'identity': the same, but W is a rotation to principal components and a scaling, without regard to the
           targets.  With ``n_components`` as large as the number of features, embeddings start at the centred points.
         - 'glorot': a perceptron of x with random weights, from the uniform distribution of Glorot and Bengio (of He
