@@ -20,7 +20,6 @@ from selenium import webdriver
 PICTURES = HTML.with_name("screenshots")
 PAGES = ["*.html", "user_guide/*.html", "cookbook/*.html", "benchmarks/*.html", "auto_examples/**/*.html"]
 API = ["EmbeddingNet", "ITML", "LMNN", "NCA", "base.Distance", "losses.ArcFace", "losses.triplet", "networks.MLP"]
-MOST_EXAMPLES = 6
 WIDTHS = {1400: 900, 400: 800}  # and heights
 TALLEST = 6000
 
@@ -29,8 +28,7 @@ def top_pages():
     """Names of the pages to look at."""
     found = [path for pattern in PAGES for path in sorted(HTML.glob(pattern))]
     names = [path.relative_to(HTML).as_posix().removesuffix(".html") for path in found]
-    examples = [name for name in names if "/plot_" in name]
-    return [name for name in names if name not in examples[MOST_EXAMPLES:]] + [f"api/metricnets.{name}" for name in API]
+    return names + [f"api/metricnets.{name}" for name in API]
 
 
 def browser():
