@@ -13,7 +13,7 @@ from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar, Union, dataclass_transform, get_args, get_origin
 
 import numpy as np
-from scipy.sparse import sparray, spmatrix
+from scipy.sparse import spmatrix
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, StrOptions
@@ -41,10 +41,13 @@ Metric = Annotated[object, HasMethods("pair_distance"), HasMethods("transform")]
 LearnerOrDistance = Annotated[object, HasMethods("transform"), callable, None]
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike as Array  # fills a page in `help`
+    from scipy.sparse import sparray
 
-    Points = Array | spmatrix | sparray
+    Sparse = spmatrix | sparray
+    Points = Array | Sparse
 else:
     Array = Points = Annotated[np.ndarray, "array-like"]
+    Sparse = Annotated[spmatrix, "sparse matrix"]
 Prior = Literal["identity", "covariance", "random"] | Array
 MaybeCount = Count | None
 MaybeShare = ZeroToOne | Literal["auto"] | None
@@ -54,7 +57,7 @@ MaybeRate = ZeroToOne | None
 MaybeList = Annotated[list | tuple, list, tuple] | None
 MaybeDict = Annotated[dict, dict] | None
 MaybeArray = Array | None
-MaybeSource = Array | Annotated[spmatrix | sparray, "sparse matrix"] | Function | None
+MaybeSource = Array | Sparse | Function | None
 MaybeObject = Annotated[object, object, None]
 MaybeMetric = Metric | None
 MaybeFunction = Function | None
