@@ -30,6 +30,7 @@ for axis, dropout in zip(axes, [0.0, 0.5]):
     HistoryDisplay.from_estimator(net, ax=axis)
     knn = KNeighborsClassifier(15).fit(net.transform(X_train), y_train)
     axis.set_title(f"dropout {dropout}: accuracy {knn.score(net.transform(X_test), y_test):.2f}")
+axes[0].get_legend().remove()  # that of the other holds for both
 
 # %%
 # Without dropout the training loss falls and falls, while from some twenty epochs on the validation loss rises.  With

@@ -34,7 +34,8 @@ figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
 for axis, (name, method) in zip(axes, methods.items()):
     model = make_pipeline(method, KNeighborsRegressor()).fit(X_train, y_train)
     points = axis.scatter(*model[:-1].transform(X_test).T, c=y_test, s=18)
-    axis.set(xticks=[], yticks=[], title=f"{name}: R² of five neighbours {model.score(X_test, y_test):.2f}")
+    score = f"{model.score(X_test, y_test):.2f}".replace("-", "−")
+    axis.set(xticks=[], yticks=[], title=f"{name}: R² of five neighbours {score}")
 figure.colorbar(points, ax=axes, label="target of held-out samples")
 
 # %%
