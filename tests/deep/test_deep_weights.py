@@ -10,6 +10,7 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.utils.class_weight import compute_sample_weight
 
 from metricnets import DDML, DTML, HRAML, DDMLPairs, EmbeddingNet, Mahalanobis, losses, relations
 from metricnets.deep._training import wccn as of_wccn
@@ -270,6 +271,14 @@ class TestClassWeights:
         assert_allclose(Recorder.shares(X, y, sampler=sampler, class_weight="balanced"), [1 / 3] * 3, atol=0.03)
         weights = (np.bincount(y).mean() / np.bincount(y))[y]
         assert_allclose(Recorder.shares(X, y, weights, sampler="shuffled"), [1 / 3] * 3, atol=0.03)
+
+    @pytest.mark.parametrize("sampler", ["balanced", "shuffled"])
+    def test_balanced_is_the_same_as_balanced_weights_of_samples(self, sampler):
+        X, y = unbalanced(np.random.default_rng(0))
+        weights = compute_sample_weight("balanced", y)
+        one = EmbeddingNet(sampler=sampler, class_weight="balanced", **QUICK).fit(X, y)
+        two = EmbeddingNet(sampler=sampler, **QUICK).fit(X, y, sample_weight=weights)
+        assert_allclose(one.transform(X), two.transform(X), atol=1e-4)
 
     def test_balanced_counts_the_weights_of_samples(self):
         X, y = unbalanced(np.random.default_rng(0))
