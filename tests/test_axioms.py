@@ -413,7 +413,7 @@ def test_the_threshold_may_be_set_and_is_calibrated_as_well_as_can_be(name):
 @pytest.mark.parametrize(
     "source",
     [np.asarray, lambda table: table.__getitem__, csr_matrix, coo_array],
-    ids=["array", "function", "csr", "coo"],
+    ids=["array", "function", "csr", "coordinates"],
 )
 def test_indicators_are_looked_up(name, source):
     data, y = training_data(name)
