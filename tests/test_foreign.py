@@ -368,13 +368,11 @@ def assert_metric_is_distance(learner):
 
 @pytest.mark.parametrize("kind", MODULES)
 def test_get_metric_is_the_distance_of_any_module(kind):
-    torch.manual_seed(0)  # of initial weights: some map the points to nearly one
     net = EmbeddingNet(module=MODULES[kind](), max_epochs=1, random_state=0, device="cpu").fit(*tiny_points())
     assert_metric_is_distance(net)
 
 
 def test_get_metric_sees_a_hook_for_all_modules():
-    torch.manual_seed(0)
     net = EmbeddingNet(module=chain(), max_epochs=1, random_state=0, device="cpu").fit(*tiny_points())
     handle = nn.modules.module.register_module_forward_hook(lambda m, args, z: z * 2)
     try:
