@@ -72,6 +72,7 @@ class LDA(LinearMetric):
         if self.solver == "svd" and self.shrinkage is not None:
             raise ValueError(f"shrinkage={self.shrinkage!r} is not for solver='svd'; use solver='eigen'.")
         classes = np.unique(y)
+        self._check_priors(classes)
         most = min(len(classes) - 1, X.shape[1])
         if most < 1:
             raise ValueError(f"y has one class only, {classes[0]!s}; LDA needs at least two.")
@@ -101,14 +102,17 @@ class LDA(LinearMetric):
             return analysis.scalings_.T[: self.n_components or most]
         return discriminants(analysis.covariance_, analysis.means_, analysis.priors_)[: self.n_components or most]
 
+    def _check_priors(self, classes):
+        n = len(classes)
+        if self.priors is not None and (np.shape(self.priors) != (n,) or np.min(self.priors) < 0):
+            raise ValueError(f"priors={self.priors} should hold a non-negative weight for each of {n} classes.")
+
     def _weighted(self, X, codes, weights):
         """Discriminants of weighted samples, the most discriminating row first."""
         if self.covariance_estimator is not None:
             raise ValueError(f"covariance_estimator={self.covariance_estimator} takes no sample_weight; leave it None.")
         means, sums = class_means(X, codes, weights)
         priors = sums / sums.sum() if self.priors is None else np.asarray(self.priors, dtype=float)
-        if priors.shape != sums.shape or priors.min() < 0:
-            raise ValueError(f"priors={self.priors} should hold a non-negative weight for each of {len(sums)} classes.")
         if self.solver == "svd":
             return weighted_discriminants(X, codes, weights, priors=priors, tol=self.tol).T
         members = [codes == code for code in range(len(sums))]

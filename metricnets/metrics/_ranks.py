@@ -90,7 +90,8 @@ def _check(z, y, z_gallery, y_gallery):
             f"z has {z.shape[1]} columns and z_gallery {gallery.shape[1]}; embed both with the same metric."
         )
     if (y.dtype.kind in "SU") != (y_gallery.dtype.kind in "SU"):
-        raise ValueError(f"y holds {y[0]!r} and y_gallery {y_gallery[0]!r}; both should hold classes of one kind.")
+        here, there = y.tolist()[0], y_gallery.tolist()[0]
+        raise ValueError(f"y holds {here!r} and y_gallery {there!r}; both should hold classes of one kind.")
     codes = np.unique(np.concatenate([y, y_gallery]), return_inverse=True)[1]
     exponent = np.frexp(max(np.abs(z).max(), np.abs(gallery).max()))[1]
     if abs(exponent) > 30:  # squares might overflow or underflow; ranks do not depend on the scale
