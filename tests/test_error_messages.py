@@ -23,12 +23,12 @@ ERRORS = {
     "negative prior": (lambda: quick("LDA", priors=[1, 1, -1]).fit(X, Y), "a non-negative weight for each"),
     "one weight": (
         lambda: quick("LMNN").fit(X, Y, sample_weight=ONE),
-        "positive for one sample only; a metric needs two",
+        "positive for one sample only",
     ),
     "small weights": (lambda: quick("LDA").fit(X, Y, sample_weight=0.01), "LDA needs more than one sample for each"),
     "small weights, LFDA": (
         lambda: quick("LFDA").fit(X, Y, sample_weight=0.01),
-        "a weight counts samples, so scale them",
+        "a weight counts samples, so scale",
     ),
     "large components": (
         lambda: quick("NCA", init="pca", n_components=4).fit(X[:3], [0, 0, 1]),
