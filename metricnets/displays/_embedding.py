@@ -202,10 +202,9 @@ class EmbeddingDisplay:
 def _one_color(options, real):
     """Properties with ``c`` as ``color``; ValueError if it is not one colour, or y has the colours of real targets."""
     colors = [name for name in ("c", "color") if name in options]
-    if not colors:
+    if len(colors) != 1:  # of two matplotlib says that they are one too many
         return options
-    (name,) = colors
-    color = options[name]
+    color = options[name := colors[0]]
     if not needed("matplotlib.colors", "EmbeddingDisplay.plot").is_color_like(color):
         raise ValueError(f"{name}={color!r:.24} should be one colour; give values or classes of the points as y.")
     if real:
