@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from metricnets._arrays import count_rows
 from metricnets._labels import plain
 from metricnets._sets import of_each_set, set_numbers
+from metricnets._weights import check_weights
 
 
 class SetClassifierMixin(ClassifierMixin):
@@ -71,9 +72,16 @@ class SetClassifierMixin(ClassifierMixin):
         y : ndarray of shape (n_samples,)
             The same class for all rows of a set.
         """
-        return self.classes_[self.class_distances(X, groups).argmin(axis=1)]
+        nearest = self.class_distances(X, groups).argmin(axis=1)
+        return self.classes_[nearest]
 
-    def score(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> float:
+    def score(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         """Compute the share of the sets whose class is predicted correctly.
 
         Parameters
@@ -84,11 +92,13 @@ class SetClassifierMixin(ClassifierMixin):
             True classes, the same for all rows of a set.
         groups : array-like of shape (n_samples,) or None, default=None
             The set of each row; None makes each row a set of its own.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the rows, non-negative; a set has the mean weight of its rows.
 
         Returns
         -------
         accuracy : float in [0, 1]
-            Each set counts once, however many rows it has.
+            Without weights each set counts once, however many rows it has.
 
         Raises
         ------
@@ -99,4 +109,8 @@ class SetClassifierMixin(ClassifierMixin):
         check_consistent_length(X, y)
         names, number = set_numbers(groups, count_rows(X, "X"))
         truth = of_each_set(plain(column_or_1d(y)), names, number)
-        return float((self.classes_[self._distances_to_classes(X, number).argmin(axis=1)] == truth).mean())
+        right = self.classes_[self._distances_to_classes(X, number).argmin(axis=1)] == truth
+        weights = check_weights(sample_weight, len(number))
+        if weights is not None:
+            weights = np.bincount(number, weights) / np.bincount(number)
+        return float(np.average(right, weights=weights))

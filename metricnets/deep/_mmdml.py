@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import column_or_1d
 from torch.nn import functional as F
 
 from metricnets._labels import check_known
@@ -85,6 +85,8 @@ default='mean_nearest'
         Approximate number of samples in a batch.
     max_epochs : int >= 1, default=15
         Maximum number of epochs, that is, passes over the data.
+    weight_decay : float >= 0 or 'auto', default=30.0
+        Strength of the penalty on the perceptrons, which are added to the common start, see :class:`EmbeddingNet`.
 
     Attributes
     ----------
@@ -128,6 +130,7 @@ default='mean_nearest'
     n_per_class: Count = 8
     batch_size: Count = 256
     max_epochs: Count = 15
+    weight_decay: Literal["auto"] | NonNegative = 30.0
 
     @fitting
     @defaults()
@@ -184,7 +187,7 @@ default='mean_nearest'
 
     def _validated(self, X, y):
         X, y = super()._validated(X, y)
-        return X, check_known(y)
+        return X, check_known(column_or_1d(y, warn=True))
 
     def _similarity(self, targets, kept):
         weights = rows_of(targets.weights, kept)
@@ -262,14 +265,25 @@ def objective(z, codes, sets, row, *, n_within, n_between, margin, alpha, sharpn
     -------
     loss : tensor of shape ()
     """
-    own = z[torch.arange(len(z)), codes]  # (n, k)
-    others = own[:, None] if common_space else z[:, codes]  # (n, n, k): x_i by the network of x_j
-    d2 = ((others - own) ** 2).sum(2)  # (n, n)
+    d2 = to_manifolds(z, codes, common_space)
     same = codes[:, None] == codes
     elsewhere, another = same & (sets[:, None] != sets), same & (row[:, None] != row)
     within = torch.where(elsewhere.any(1, keepdim=True), elsewhere, another)
     excess = margin + mean_nearest(d2, within, n_within) - alpha * mean_nearest(d2, ~same, n_between)
     return F.softplus(sharpness * excess).mean() / sharpness
+
+
+def to_manifolds(z, codes, common_space):
+    """Squared distances D_ij of `objective` of each point to each point of a manifold, (n, n)."""
+    own = z[torch.arange(len(z)), codes]  # (n, k)
+    norms = (own**2).sum(1)
+    if common_space:
+        return (norms[:, None] + norms - 2 * own @ own.T).clamp_min(0)
+    order = codes.argsort(stable=True)
+    classes, sizes = codes[order].unique_consecutive(return_counts=True)
+    parts = zip(classes.tolist(), own[order].split(sizes.tolist()))
+    products = torch.cat([z[:, c] @ members.T for c, members in parts], dim=1)[:, order.argsort()]
+    return ((z**2).sum(2)[:, codes] + norms - 2 * products).clamp_min(0)
 
 
 def mean_nearest(d2, counts, k):

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 import numpy as np
 from sklearn.base import MetaEstimatorMixin, clone
-from sklearn.utils import get_tags
+from sklearn.utils import assert_all_finite, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
@@ -89,6 +89,7 @@ default='minimum'
         X = self._checked(X)
         check_consistent_length(X, y)
         y = check_known(plain(column_or_1d(y, warn=True)))
+        assert_all_finite(y, input_name="y")
         check_classification_targets(y)
         names, number = set_numbers(groups, len(y))
         self.classes_, self._of_sets = np.unique(of_each_set(y, names, number), return_inverse=True)
