@@ -40,6 +40,7 @@ MODULES = [
 MORE = {
     "metricnets.base": ["MetricMixin"],
     "metricnets.tuple_learners": ["PairsMixin", "TripletsMixin", "QuadrupletsMixin"],
+    "metricnets.set_classifiers": ["SetClassifierMixin"],
     "metricnets.calibration": ["threshold"],
     "metricnets._targets": ["resolve"],
 }

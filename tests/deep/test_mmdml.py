@@ -220,18 +220,22 @@ def test_a_class_of_one_row(sets):
 # It learns.
 
 
-def accuracy(model):
-    X, y, groups = make_sets(60, 8, n_features=12, class_sep=2.0, random_state=3)
-    train = groups < 30
+def accuracy(model, seed=3):
+    X, y, groups = make_sets(40, 6, n_features=8, class_sep=1.5, noise=2.0, random_state=seed)
+    train = groups < 20
     return model.fit(X[train], y[train], groups=groups[train]).score(X[~train], y[~train], groups[~train])
 
 
-def test_it_is_better_than_the_nearest_set_and_needs_the_other_manifolds():
-    ours = accuracy(MMDML(random_state=0, max_epochs=8, hidden=(16,)))
-    assert ours > accuracy(NearestSet()) + 0.15
-    assert ours > accuracy(NearestSet(distance="affine_hull"))
-    random = {"init": "glorot", "max_epochs": 20, "n_components": 8, "random_state": 0, "weight_decay": 0.1, "lr": 0.01}
-    assert accuracy(MMDML(**random)) > accuracy(MMDML(alpha=0.0, **random)) + 0.1
+def test_it_is_better_than_the_nearest_set():
+    ours = np.mean([accuracy(MMDML(random_state=0, max_epochs=8, hidden=(16,)), seed) for seed in (3, 4)])
+    for distance in ("minimum", "affine_hull"):
+        assert ours > np.mean([accuracy(NearestSet(distance=distance), seed) for seed in (3, 4)]) + 0.1
+
+
+def test_other_manifolds_matter():
+    params = {"init": "glorot", "max_epochs": 30, "n_components": 8, "weight_decay": 0.1, "lr": 0.01, "hidden": (16,)}
+    of = {a: np.mean([accuracy(MMDML(alpha=a, random_state=seed, **params)) for seed in (0, 1)]) for a in (0.0, 1.0)}
+    assert of[1.0] > of[0.0] + 0.05
 
 
 @pytest.mark.parametrize(
