@@ -114,7 +114,11 @@ def main():
         print(f"{folder / FILE} is not there: nothing was measured.")
         return
     n_draws = 2 if options.quick else options.seeds
-    distances = ["mean vector", *(["minimum distance"] if options.quick else DISTANCES), *(SLOW if options.convex else [])]
+    distances = [
+        "mean vector",
+        *(["minimum distance"] if options.quick else DISTANCES),
+        *(SLOW if options.convex else []),
+    ]
     networks = options.only or (["MMDML"] if options.quick else [*NETWORKS])
     rows = {}
     for name in distances:
@@ -126,7 +130,9 @@ def main():
         parts = [found[:n_draws], found[n_draws:]]
         rows[name] = [summary([result["accuracy"] for result in part]) for part in parts]
         rows[name].append(f"{np.mean([result['seconds'] for result in found]):.1f}")
-    show(f"Accuracy of sets in per cent, mean ± standard deviation of {n_draws} draws", [*FEATURES, "CPU seconds"], rows)
+    show(
+        f"Accuracy of sets in per cent, mean ± standard deviation of {n_draws} draws", [*FEATURES, "CPU seconds"], rows
+    )
     if "MMDML" in rows:
         print(f"\nminimum distance + 8 points is {BAR}, and the paper has {PAPERS_FIGURE}: MMDML {rows['MMDML'][0]}")
 

@@ -26,7 +26,7 @@ from metricnets.deep._training.data import CHUNK, Targets, tensor_of
 from metricnets.deep._training.runtime import defaults
 from metricnets.deep._training.similarity import OfTargets
 from metricnets.deep._training.weights import sampler_of, used
-from metricnets.metrics._sets import SET_DISTANCES, distances_to
+from metricnets.metrics._sets import distances_of
 from metricnets.networks import Ensemble
 from metricnets.samplers import ClassBalanced
 from metricnets.set_classifiers import SetClassifierMixin
@@ -237,8 +237,8 @@ default='mean_nearest'
     def _distances_to_classes(self, X, number):
         n_classes = len(self.classes_)
         z = self.transform(X).astype(float).reshape(len(number), n_classes, -1) * n_classes**0.5
-        sets = [split_sets(z[:, c], number) for c in range(n_classes)]
-        return np.column_stack([distances_to(*pair, self.distance) for pair in zip(sets, self.manifolds_)])
+        by_class = zip(z.swapaxes(0, 1), self.manifolds_)
+        return np.hstack([distances_of(split_sets(own, number), [m], self.distance) for own, m in by_class])
 
 
 def objective(z, codes, sets, row, *, n_within, n_between, margin, alpha, sharpness, common_space=False):

@@ -52,11 +52,8 @@ def mutual_subspace_distance(
     0.5
     """
     check_count(n_components=n_components, n_angles=n_angles)
-    U, V = (_directions(S - center * S.mean(axis=0))[:n_components] for S in two_sets(A, B))
-    if not len(U) or not len(V):
-        return 1.0
-    cosines = np.linalg.svd(U @ V.T, compute_uv=False)[:n_angles]
-    return float(np.round(np.clip(1 - (cosines**2).mean(), 0, 1), 15))
+    U, V = (subspace(S, n_components, center) for S in two_sets(A, B))
+    return between_subspaces(U, V, n_angles)
 
 
 def affine_hull_distance(A: ArrayLike, B: ArrayLike, *, variance: float = 0.98) -> float:
@@ -93,11 +90,7 @@ def affine_hull_distance(A: ArrayLike, B: ArrayLike, *, variance: float = 0.98) 
     2.0
     """
     check_real("variance", variance, at_least=0, at_most=1)
-    A, B = two_sets(A, B)
-    directions = np.vstack([_directions(S - S.mean(axis=0), variance) for S in (A, B)])
-    difference = A.mean(axis=0) - B.mean(axis=0)
-    Q = _directions(directions)
-    return float(np.linalg.norm(difference - Q.T @ (Q @ difference)))
+    return between_hulls(*(affine_hull(S, variance) for S in two_sets(A, B)))
 
 
 def convex_hull_distance(A: ArrayLike, B: ArrayLike) -> float:
@@ -140,6 +133,31 @@ def convex_hull_distance(A: ArrayLike, B: ArrayLike) -> float:
     weights = nnls(system, np.r_[np.zeros(len(points)), HEAVY, HEAVY], maxiter=30 * system.shape[1])[0]
     weights /= np.where(first, weights[first].sum(), weights[~first].sum())
     return float(scale * np.linalg.norm(points @ weights))
+
+
+def subspace(S: np.ndarray, n_components: int = 10, center: bool = False) -> np.ndarray:
+    """The first principal directions of a set, (r, d)."""
+    return _directions(S - center * S.mean(axis=0))[:n_components]
+
+
+def between_subspaces(U: np.ndarray, V: np.ndarray, n_angles: int = 1) -> float:
+    """The distance of `mutual_subspace_distance` from the directions of both sets."""
+    if not len(U) or not len(V):
+        return 1.0
+    cosines = np.linalg.svd(U @ V.T, compute_uv=False)[:n_angles]
+    return float(np.round(np.clip(1 - (cosines**2).mean(), 0, 1), 15))
+
+
+def affine_hull(S: np.ndarray, variance: float = 0.98) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of a set, and the directions of its affine hull, (r, d)."""
+    mean = S.mean(axis=0)
+    return mean, _directions(S - mean, variance)
+
+
+def between_hulls(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> float:
+    """The distance of `affine_hull_distance` from means and directions of both sets."""
+    difference, Q = a[0] - b[0], _directions(np.vstack([a[1], b[1]]))
+    return float(np.linalg.norm(difference - Q.T @ (Q @ difference)))
 
 
 def _directions(S, variance=1.0):

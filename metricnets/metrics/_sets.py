@@ -11,7 +11,15 @@ from scipy.spatial.distance import cdist
 from metricnets._arrays import checked_array, one_each
 from metricnets._sets import of_each_set, set_numbers, split_sets
 from metricnets.exceptions import check_option
-from metricnets.metrics._hulls import affine_hull_distance, convex_hull_distance, mutual_subspace_distance
+from metricnets.metrics._hulls import (
+    affine_hull,
+    affine_hull_distance,
+    between_hulls,
+    between_subspaces,
+    convex_hull_distance,
+    mutual_subspace_distance,
+    subspace,
+)
 from metricnets.metrics._nearest_points import mean_nearest_distance, minimum_distance
 
 SetDistance = Callable[[np.ndarray, np.ndarray], float]
@@ -24,6 +32,10 @@ SET_DISTANCES = {
     "convex_hull": convex_hull_distance,
 }
 OF_NEAREST = {"minimum": np.minimum.reduceat, "mean_nearest": np.add.reduceat}  # of the distances to nearest points
+IN_TWO_STEPS = {  # what is computed of each set once, and the distance of two of them
+    "mutual_subspace": (subspace, between_subspaces),
+    "affine_hull": (affine_hull, between_hulls),
+}
 
 
 def set_distances(
@@ -70,7 +82,7 @@ default='minimum'
     others = sets if Y is None else _split(checked_array(Y, "Y", dtype=float), groups_Y, "groups_Y")
     if sets[0].shape[1] != others[0].shape[1]:
         raise ValueError(f"X has points of {sets[0].shape[1]} features and Y of {others[0].shape[1]}.")
-    return np.column_stack([distances_to(sets, B, distance) for B in others])
+    return distances_of(sets, others, distance)
 
 
 def one_per_set(groups: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -111,12 +123,18 @@ def check_distance(distance: str | SetDistance) -> None:
         check_option("distance", distance, list(SET_DISTANCES))
 
 
-def distances_to(sets: list[np.ndarray], B: np.ndarray, distance: str | SetDistance) -> np.ndarray:
-    """Distances of sets, arrays of points, to the set B, (n_sets,)."""
-    if distance not in OF_NEAREST:
-        function = SET_DISTANCES.get(distance, distance)
-        found = np.array([function(A, B) for A in sets], dtype=object)
-        return one_each(found, len(sets), f"distance={distance!r}")
+def distances_of(sets: list[np.ndarray], others: list[np.ndarray], distance: str | SetDistance) -> np.ndarray:
+    """Distances of sets, arrays of points, to other sets, (n_sets, n_others)."""
+    if distance in OF_NEAREST:
+        return np.column_stack([_by_nearest(sets, B, distance) for B in others])
+    describe, between = IN_TWO_STEPS.get(distance, (None, SET_DISTANCES.get(distance, distance)))
+    if describe is not None:
+        sets, others = ([describe(S) for S in part] for part in (sets, others))
+    found = np.array([between(A, B) for A in sets for B in others], dtype=object)
+    return one_each(found, len(found), f"distance={distance!r}").reshape(len(sets), len(others))
+
+
+def _by_nearest(sets, B, distance):
     sizes, points = np.array([len(A) for A in sets]), np.concatenate(sets)
     n_rows = max(1, N_NUMBERS // len(B))
     nearest = np.concatenate([cdist(points[i : i + n_rows], B).min(axis=1) for i in range(0, len(points), n_rows)])

@@ -14,7 +14,7 @@ from metricnets._embedded import embedded
 from metricnets._labels import check_known, plain
 from metricnets._params import Array, Function, MaybeArray, MaybeMetric, Parametrized, Points, check_instance, fitting
 from metricnets._sets import of_each_set, set_numbers, split_sets
-from metricnets.metrics._sets import distances_to
+from metricnets.metrics._sets import distances_of
 from metricnets.predictors._base import check_learns_from, check_settable, is_fitted, is_learner
 from metricnets.set_classifiers import SetClassifierMixin
 
@@ -105,7 +105,7 @@ default='minimum'
 
     def _distances_to_classes(self, X, number):
         sets = split_sets(embedded(self.metric_, self._checked(X)).astype(float), number)
-        d = np.column_stack([distances_to(sets, B, self.distance) for B in self.sets_])
+        d = distances_of(sets, self.sets_, self.distance)
         return np.column_stack([d[:, self._of_sets == c].min(axis=1) for c in range(len(self.classes_))])
 
     def set_params(self, **params: object) -> Self:

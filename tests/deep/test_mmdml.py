@@ -172,7 +172,9 @@ def test_groups_pass_through_a_pipeline(sets, routing):
         assert np.isfinite(cross_val_score(model, X, y, cv=cv, **options)).all()
 
 
-@pytest.mark.parametrize("params", [{"n_networks": 2}, {"n_networks": 2, "init": "glorot"}, {"module": Linear}, {"skip": 1.0}])
+@pytest.mark.parametrize(
+    "params", [{"n_networks": 2}, {"n_networks": 2, "init": "glorot"}, {"module": Linear}, {"skip": 1.0}]
+)
 def test_ensembles_and_modules_have_a_block_of_columns_for_each_class(sets, params):
     X, y, groups = sets
     quick = QUICK if "module" not in params else {k: v for k, v in QUICK.items() if k not in ("hidden", "n_components")}

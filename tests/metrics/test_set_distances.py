@@ -56,9 +56,7 @@ def test_the_mutual_subspace_distance_is_that_of_scipys_angles(n_angles, center)
 def test_the_affine_hull_distance_is_that_of_least_squares():
     A, B = two_sets()
     differences = np.vstack([A[1:] - A[0], B[1:] - B[0]]).T
-    expected = np.linalg.norm(
-        A[0] - B[0] - differences @ np.linalg.lstsq(differences, A[0] - B[0], rcond=None)[0]
-    )
+    expected = np.linalg.norm(A[0] - B[0] - differences @ np.linalg.lstsq(differences, A[0] - B[0], rcond=None)[0])
     assert affine_hull_distance(A, B, variance=1.0) == pytest.approx(expected)
     assert affine_hull_distance(A, B, variance=0.0) == pytest.approx(np.linalg.norm(A.mean(0) - B.mean(0)))
     shares = [affine_hull_distance(A, B, variance=share) for share in (0.0, 0.5, 0.9, 1.0)]

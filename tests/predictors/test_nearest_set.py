@@ -24,7 +24,9 @@ def sets():
     return X[order], np.array(["a", "b", "c"])[y[order]], groups[order]
 
 
-@pytest.mark.parametrize("distance", ["minimum", "mean_nearest", "affine_hull", partial(mutual_subspace_distance, n_components=2)])
+@pytest.mark.parametrize(
+    "distance", ["minimum", "mean_nearest", "affine_hull", partial(mutual_subspace_distance, n_components=2)]
+)
 def test_it_is_the_class_of_the_nearest_training_set(sets, distance):
     X, y, groups = sets
     train = groups < 12
