@@ -1,7 +1,7 @@
 """Classes of image sets: MMDML, nearest sets, and what each part of MMDML is for, on ETH-80.
 
-Half of the ten objects of each of the eight categories are training sets of 41 views, and the others are test sets; each
-draw is a stratified split of the objects.  The files are not shipped: give ``--data DIR``, or set METRICNETS_DATA.
+Half of the ten objects of each of the eight categories are training sets of 41 views, and the others are test sets;
+each draw is a stratified split of the objects.  The files are not shipped: give ``--data DIR``, or set METRICNETS_DATA.
 """
 
 import time
@@ -22,7 +22,7 @@ CELL, N_BINS = 4, 8  # pixels, directions
 
 
 def gradients(images):
-    """Histograms of oriented gradients: of cells, each with its three neighbours to the right and below scaled to norm 1."""
+    """Histograms of oriented gradients, of blocks of four cells, whose norm is scaled to about 1."""
     dy, dx = np.gradient(images, axis=(1, 2))
     turn = np.arctan2(dy, dx) % np.pi / np.pi * N_BINS
     n, lower = images.shape[1] // CELL, turn.astype(int)
@@ -45,9 +45,9 @@ DISTANCES = {
 }
 SLOW = {"convex hull": "convex_hull"}
 PAPER = {
-    "common_space": True, "other_sets": False, "distance": "minimum", "margin": 0.0, "init": "glorot", "hidden": (200, 100),
-    "n_components": 50, "activation": "tanh", "activate_output": True, "normalize": False, "dropout": 0.0,
-    "input_dropout": 0.0, "optimizer": "sgd", "weight_decay": 1e-4,
+    "common_space": True, "other_sets": False, "distance": "minimum", "margin": 0.0, "init": "glorot",
+    "hidden": (200, 100), "n_components": 50, "activation": "tanh", "activate_output": True,
+    "normalize": False, "dropout": 0.0, "input_dropout": 0.0, "optimizer": "sgd", "weight_decay": 1e-4,
 }  # fmt: skip
 NETWORKS = {
     "MMDML": {},

@@ -35,12 +35,12 @@ from metricnets.set_classifiers import SetClassifierMixin
 class MMDML(SetClassifierMixin, NetworkMetric):
     """Multi-manifold deep metric learning (MMDML) of sets of points, such as the images of an object.
 
-    Each class has a network f_c, and the training points of the class, embedded by it, form a manifold.  A point is near
-    the nearest points of the manifold of its class and, by a margin, far from those of others, see :func:`objective`.
-    A new set goes through every network, and the manifold with the smallest set-to-set distance gives its class.
+    Each class has a network f_c, and the training points of the class, embedded by it, form a manifold.  A point is
+    near the nearest points of the manifold of its class and, by a margin, far from those of others, see
+    :func:`objective`.  A new set goes through every network, and the manifold with the smallest set-to-set distance gives its class.
 
-    ``transform`` has the outputs of all networks side by side, divided by the square root of their number, so the squared
-    distance of two points is the mean of the squared distances by the networks.
+    ``transform`` has the outputs of all networks side by side, divided by the square root of their number, so the
+    squared distance of two points is the mean of the squared distances by the networks.
 
     Deviations from the paper, each with a parameter:
 
@@ -52,8 +52,8 @@ class MMDML(SetClassifierMixin, NetworkMetric):
        are held back, and add a perceptron of a class each.  Embeddings have unit norm.
     4. The set-to-set distance is a mean over the points of a set, and not a minimum (``distance``).
 
-    The neighbours are the nearest of the batch, in the outputs of the networks.  The paper's own setting, as far as it is
-    given, is ``MMDML(common_space=True, other_sets=False, distance="minimum", margin=0.0, init="glorot",
+    The neighbours are the nearest of the batch, in the outputs of the networks.  The paper's own setting, but for the
+    widths of the layers, is ``MMDML(common_space=True, other_sets=False, distance="minimum", margin=0.0, init="glorot",
     hidden=(200, 100), n_components=50, activation="tanh", activate_output=True, normalize=False, dropout=0.0,
     input_dropout=0.0, optimizer="sgd", weight_decay=1e-4)``.
 
@@ -104,8 +104,8 @@ default='mean_nearest'
 
     References
     ----------
-    J. Lu, G. Wang, W. Deng, P. Moulin, J. Zhou, "Multi-manifold deep metric learning for image set classification", CVPR
-    2015.
+    J. Lu, G. Wang, W. Deng, P. Moulin, J. Zhou, "Multi-manifold deep metric learning for image set classification",
+    CVPR 2015.
 
     Examples
     --------
@@ -244,8 +244,8 @@ default='mean_nearest'
 def objective(z, codes, sets, row, *, n_within, n_between, margin, alpha, sharpness, common_space=False):
     """Maximal manifold margin, mean_i g(margin + D_within(i) − α D_between(i)), with g(a) = log(1 + exp(β a)) / β.
 
-    With D_ij = ‖f_c(x_i) − f_c(x_j)‖², where c is the class of x_j, D_within(i) is the mean of the k₁ smallest D_ij of the
-    class of x_i, and D_between(i) of the k₂ smallest of other classes; 0 if there are none.  In a common space
+    With D_ij = ‖f_c(x_i) − f_c(x_j)‖², where c is the class of x_j, D_within(i) is the mean of the k₁ smallest D_ij of
+    the class of x_i, and D_between(i) of the k₂ smallest of other classes; 0 if there are none.  In a common space
     D_ij = ‖f_b(x_i) − f_c(x_j)‖², where b is the class of x_i.
 
     Parameters

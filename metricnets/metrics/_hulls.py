@@ -17,8 +17,8 @@ def mutual_subspace_distance(
 ) -> float:
     """Mutual subspace distance of two sets, from the smallest angles of the spaces that they span.
 
-    1 − mean_i cos² θ_i of the canonical angles θ_1 ≤ θ_2 ≤ ..., whose cosines are the singular values of U_Aᵀ U_B, where
-    U has the first principal directions of a set.
+    1 − mean_i cos² θ_i of the canonical angles θ_1 ≤ θ_2 ≤ ..., whose cosines are the singular values of U_Aᵀ U_B,
+    where U has the first principal directions of a set.
 
     Parameters
     ----------

@@ -22,19 +22,19 @@ from metricnets.set_classifiers import SetClassifierMixin
 class NearestSet(SetClassifierMixin, MetaEstimatorMixin, Parametrized):
     """Classifier of sets of points, such as the images of an object: the class of the nearest training set.
 
-    It takes any set-to-set distance and any metric, in whose embedding the distance is computed.  Without ``groups`` and
-    with the default distance it is a 1-nearest-neighbour classifier.
+    It takes any set-to-set distance and any metric, in whose embedding the distance is computed.  Without ``groups``
+    and with the default distance it is a 1-nearest-neighbour classifier.
 
     Parameters
     ----------
     metric : metric learner or None, default=None
-        An estimator with ``transform``, such as a pipeline that ends with a metric learner.  If it is not fitted, a clone
-        is fitted on the same X and y, and its parameters can be searched as ``metric__margin``.  If it is fitted, it is
-        used unchanged.  None is the Euclidean distance of the points.
+        An estimator with ``transform``, such as a pipeline that ends with a metric learner.  If it is not fitted, a
+        clone is fitted on the same X and y, and its parameters can be searched as ``metric__margin``.  If it is fitted,
+        it is used unchanged.  None is the Euclidean distance of the points.
     distance : {'minimum', 'mean_nearest', 'mutual_subspace', 'affine_hull', 'convex_hull'} or callable, \
 default='minimum'
-        Distance of a set to a training set, see :mod:`metricnets.metrics`.  A callable takes the points of both; parameters
-        are set with :func:`functools.partial`, as in ``partial(mutual_subspace_distance, center=True)``.
+        Distance of a set to a training set, see :mod:`metricnets.metrics`.  A callable takes the points of both;
+        parameters are set with :func:`functools.partial`, as in ``partial(mutual_subspace_distance, center=True)``.
 
     Attributes
     ----------

@@ -22,9 +22,9 @@ from metricnets.relations import same_class
 
 QUICK = {"max_epochs": 2, "hidden": (8,), "n_components": 4, "device": "cpu", "random_state": 0}
 PAPER = {
-    "common_space": True, "other_sets": False, "distance": "minimum", "margin": 0.0, "init": "glorot", "hidden": (200, 100),
-    "n_components": 50, "activation": "tanh", "activate_output": True, "normalize": False, "dropout": 0.0,
-    "input_dropout": 0.0, "optimizer": "sgd", "weight_decay": 1e-4,
+    "common_space": True, "other_sets": False, "distance": "minimum", "margin": 0.0, "init": "glorot",
+    "hidden": (200, 100), "n_components": 50, "activation": "tanh", "activate_output": True,
+    "normalize": False, "dropout": 0.0, "input_dropout": 0.0, "optimizer": "sgd", "weight_decay": 1e-4,
 }  # fmt: skip
 
 

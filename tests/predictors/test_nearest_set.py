@@ -33,7 +33,7 @@ def test_it_is_the_class_of_the_nearest_training_set(sets, distance):
     model = NearestSet(distance=distance).fit(X[train], y[train], groups=groups[train])
     classes = one_per_set(groups[train], y[train])[1]
     d = set_distances(X[~train], groups[~train], X[train], groups[train], distance=distance)
-    names, number = np.unique(groups[~train], return_inverse=True)
+    number = np.unique(groups[~train], return_inverse=True)[1]
     assert_array_equal(model.predict(X[~train], groups=groups[~train]), classes[d.argmin(axis=1)][number])
     expected = [[d[i, classes == c].min() for c in model.classes_] for i in number]
     assert_array_equal(model.class_distances(X[~train], groups[~train]), expected)
@@ -80,7 +80,7 @@ def test_weights_of_sets_are_the_means_of_their_rows(sets):
     X, y, groups = sets
     model = NearestSet().fit(X[:60], y[:60])
     weights = np.arange(len(X)) % 5.0
-    names, number, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    names, number = np.unique(groups, return_inverse=True)
     right = one_per_set(groups, model.predict(X, groups))[1] == one_per_set(groups, y)[1]
     means = [weights[number == i].mean() for i in range(len(names))]
     expected = np.average(right, weights=means)
