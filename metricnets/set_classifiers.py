@@ -17,8 +17,8 @@ class SetClassifierMixin(ClassifierMixin):
     """Mixin of classifiers of sets of points: the class with the smallest set-to-set distance.
 
     A set is given as the rows that have the same entry in ``groups``, and all of its rows get the same label, so
-    scorers and cross-validation of scikit-learn can be used.  :func:`metricnets.metrics.one_per_set` takes one label for
-    each set from them.  ``groups`` is routed as metadata.
+    scorers and cross-validation of scikit-learn can be used.  :func:`metricnets.metrics.one_per_set` takes one label
+    for each set from them.  ``groups`` is routed as metadata.
 
     A subclass sets ``classes_`` and defines ``_distances_to_classes(X, number)``, from points and the number of the set
     of each to distances of shape (n_sets, n_classes).

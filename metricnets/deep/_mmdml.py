@@ -37,7 +37,8 @@ class MMDML(SetClassifierMixin, NetworkMetric):
 
     Each class has a network f_c, and the training points of the class, embedded by it, form a manifold.  A point is
     near the nearest points of the manifold of its class and, by a margin, far from those of others, see
-    :func:`objective`.  A new set goes through every network, and the manifold with the smallest set-to-set distance gives its class.
+    :func:`objective`.  A new set goes through every network, and the manifold with the smallest set-to-set distance
+    gives its class.
 
     ``transform`` has the outputs of all networks side by side, divided by the square root of their number, so the
     squared distance of two points is the mean of the squared distances by the networks.
