@@ -9,6 +9,7 @@ from scipy.optimize import nnls
 from metricnets._checks import check_count, check_real
 from metricnets.metrics._checks import two_sets
 
+COMMON = 1e-10  # eigenvalue of the products of directions, at most 2, of those that two sets have in common
 HEAVY = 1e4  # weight of the constraint of convex_hull_distance, relative to the points
 
 
@@ -156,8 +157,9 @@ def affine_hull(S: np.ndarray, variance: float = 0.98) -> tuple[np.ndarray, np.n
 
 def between_hulls(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> float:
     """The distance of `affine_hull_distance` from means and directions of both sets."""
-    difference, Q = a[0] - b[0], _directions(np.vstack([a[1], b[1]]))
-    return float(np.linalg.norm(difference - Q.T @ (Q @ difference)))
+    difference, V = a[0] - b[0], np.vstack([a[1], b[1]])
+    inverse = np.linalg.pinv(V @ V.T, rcond=COMMON, hermitian=True)
+    return float(np.linalg.norm(difference - V.T @ (inverse @ (V @ difference))))
 
 
 def _directions(S, variance=1.0):

@@ -20,7 +20,7 @@ from metricnets.set_classifiers import SetClassifierMixin
 
 
 class NearestSet(SetClassifierMixin, MetaEstimatorMixin, Parametrized):
-    """Classifier of sets of points, such as the images of an object: the class of the nearest training set.
+    """Nearest-neighbour classifier of sets of points, such as the images of an object.
 
     It takes any set-to-set distance and any metric, in whose embedding the distance is computed.  Without ``groups``
     and with the default distance it is a 1-nearest-neighbour classifier.
