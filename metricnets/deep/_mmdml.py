@@ -230,10 +230,10 @@ default='mean_nearest'
         network, X = self.module_[-1] if problem.plan.of_ours else self.module_, problem.rows.X
         codes, n_classes = problem.rows.targets.labels.numpy(), len(problem.rows.targets.classes)
         size = min(CHUNK, self._rows_at_once)
-        z = torch.cat([network(part) for part in X.split(size)]).numpy()
+        z = torch.cat([network(part).double() for part in X.split(size)]).numpy()
         z = z.reshape(len(z), n_classes, -1) * n_classes**0.5
         self.classes_ = problem.rows.targets.classes
-        self.manifolds_ = [z[codes == c, c].astype(float) for c in range(n_classes)]
+        self.manifolds_ = [z[codes == c, c] for c in range(n_classes)]
 
     def _distances_to_classes(self, X, number):
         n_classes = len(self.classes_)
