@@ -45,7 +45,7 @@ for name, model in models.items():
     accuracy[name] = [model.score(V_test[part], c_test[part], groups=sets_test[part]) for part in parts]
 
 # %%
-# Left: the views of three sets.  Right: the more views a new set has, the more of the sets are recognised.
+# Left: the views of three sets.  Right: how many of the new sets are recognised, by the number of their views.
 
 plt.style.use("tableau-colorblind10")
 figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained", width_ratios=[1.2, 1])
