@@ -27,6 +27,7 @@ LAYERS = {
     "_labels": 0,
     "_linalg": 0,
     "_groups": 0,
+    "_sets": 1,
     "_callbacks": 0,
     "_numpy_networks": 0,
     "_pickles": 0,
@@ -54,6 +55,7 @@ LAYERS = {
     "_similar_pairs": 3,
     "base": 3,
     "tuple_learners": 3,
+    "set_classifiers": 3,
     "divergences": 3,
     "constraints": 4,
     "linear": 4,
@@ -79,7 +81,16 @@ SHELLS = {
     "protocols": {"_common"},
     "displays": {"_common", "_projection", "_retrieval"},
     "metric_learn": {"_compatible"},
-    "metrics": {"_checks", "_distribution", "_multilabel", "_ranks", "_retrieval", "_verification"},
+    "metrics": {
+        "_checks",
+        "_distribution",
+        "_hulls",
+        "_multilabel",
+        "_nearest_points",
+        "_ranks",
+        "_retrieval",
+        "_verification",
+    },
 }
 
 every_file = pytest.mark.parametrize("module", FILES)

@@ -40,6 +40,7 @@ MODULES = [
 MORE = {
     "metricnets.base": ["MetricMixin"],
     "metricnets.tuple_learners": ["PairsMixin", "TripletsMixin", "QuadrupletsMixin"],
+    "metricnets.set_classifiers": ["SetClassifierMixin"],
     "metricnets.calibration": ["threshold"],
 }
 FUNCTIONS = ["metricnets.calibration.threshold"]
@@ -172,6 +173,8 @@ def fitted(name):
         return quick(name).fit(*tiny_pairs())
     if name == "SourceOnly":
         return quick(name, estimator=metricnets.LDA()).fit(X, y, sample_domain=np.where(np.arange(45) % 2, 1, -2))
+    if name == "NearestSet":
+        return quick(name).fit(X, y)
     raise NotImplementedError(f"say here what {name} is fitted to")
 
 

@@ -4,3 +4,4 @@ from metricnets.deep._dtml import DTML as DTML
 from metricnets.deep._embedding import EmbeddingNet as EmbeddingNet
 from metricnets.deep._hraml import HRAML as HRAML
 from metricnets.deep._mahalanobis import Mahalanobis as Mahalanobis
+from metricnets.deep._mmdml import MMDML as MMDML

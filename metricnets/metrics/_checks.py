@@ -17,3 +17,11 @@ def check_rows(truth: ArrayLike, predicted: ArrayLike, names: tuple[str, str]) -
             "both should have shape (n_samples, n_labels)."
         )
     return truth, predicted
+
+
+def two_sets(A: ArrayLike, B: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Points of two sets, in double precision; ValueError unless they have the same number of features."""
+    A, B = checked_array(A, "A", dtype=float), checked_array(B, "B", dtype=float)
+    if A.shape[1] != B.shape[1]:
+        raise ValueError(f"A has points of {A.shape[1]} features and B of {B.shape[1]}; they should have as many.")
+    return A, B

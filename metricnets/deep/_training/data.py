@@ -32,6 +32,8 @@ class Targets:
         The classes of the codes, if labels are class codes.
     weights : ndarray of shape (n,) or None
         Positive weights of the samples, how often they are drawn; None if they are equal.
+    sets : tensor of int of shape (n,) or None
+        Number of the set of each sample, if samples form sets.
     """
 
     labels: torch.Tensor
@@ -41,6 +43,7 @@ class Targets:
     members: np.ndarray | None = None
     classes: np.ndarray | None = None
     weights: np.ndarray | None = None
+    sets: torch.Tensor | None = None
 
     def __len__(self):
         return len(self.labels)
@@ -54,6 +57,7 @@ class Targets:
             self.relation,
             classes=self.classes,
             weights=rows_of(self.weights, indices),
+            sets=None if self.sets is None else self.sets[indices],
         )
 
     def to(self, device):

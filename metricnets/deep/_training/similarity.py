@@ -26,6 +26,15 @@ def deal(strata, rng):
     return folds
 
 
+def deal_sets(strata, sets, rng):
+    """Number the folds of samples, of which those of a set are dealt together, unless its stratum has no other set."""
+    several = np.array([len(np.unique(sets[strata == s])) > 1 for s in np.unique(strata)])
+    alone = ~several[np.unique(strata, return_inverse=True)[1]]
+    units = np.where(alone, sets.max() + 1 + np.arange(len(sets)), sets)
+    _, first, unit = np.unique(units, return_index=True, return_inverse=True)
+    return deal(strata[first], rng)[unit]
+
+
 class OfTargets:
     """Points that are similar according to the relation of their targets.
 
@@ -35,11 +44,13 @@ class OfTargets:
     relation : callable
         ``(y_a, y_b) -> r``.
     weights : ndarray of shape (n,) or None
+    sets : ndarray of int of shape (n,) or None
+        Sets of points of one class, which are in one fold, unless a class is one set.
     """
 
-    def __init__(self, labels, relation, weights=None):
+    def __init__(self, labels, relation, weights=None, sets=None):
         self.labels, self.relation, self.of_classes = labels, relation, relation in CLASS_RELATIONS
-        self.weights = weights
+        self.weights, self.sets = weights, sets
 
     def __len__(self):
         return len(self.labels)
@@ -56,7 +67,8 @@ class OfTargets:
             order = order[turn < max(N_OF_CLASS, n // len(counts))]
             rows = rows[order[np.argsort(rng.permutation(len(counts))[codes[order]], kind="stable")]]
         rows = rows[:n]  # in random order, as `covariance` takes the first ones
-        return OfTargets(self.labels[rows], self.relation, rows_of(self.weights, rows)), rows
+        weights, sets = rows_of(self.weights, rows), rows_of(self.sets, rows)
+        return OfTargets(self.labels[rows], self.relation, weights, sets), rows
 
     def of_points(self):
         """Weights of the points, (n,), or None."""
@@ -64,7 +76,8 @@ class OfTargets:
 
     def folds(self, rng):
         """The number of the fold of each sample."""
-        return deal(self.labels.numpy() if self.of_classes else np.zeros(len(self)), rng)
+        strata = self.labels.numpy() if self.of_classes else np.zeros(len(self))
+        return deal(strata, rng) if self.sets is None else deal_sets(strata, self.sets, rng)
 
     def covariance(self, Z, rows):
         """Covariance within the classes, or of samples and those with the nearest targets, among these rows, (r, r)."""
