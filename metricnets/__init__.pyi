@@ -59,6 +59,7 @@ from metricnets.linear._sdml import SDML as SDML
 from metricnets.linear._sdml import SDML_Supervised as SDML_Supervised
 from metricnets.linear._xqda import XQDA as XQDA
 from metricnets.predictors._aaknn import AAKNN as AAKNN
+from metricnets.predictors._hamming_neighbors import HammingNeighbors as HammingNeighbors
 from metricnets.predictors._mlknn import MLKNN as MLKNN
 from metricnets.predictors._pairs_classifier import PairsClassifier as PairsClassifier
 from metricnets.predictors._source_only import SourceOnly as SourceOnly

@@ -1,7 +1,7 @@
 """Score functions and scorers.
 
 Scores of label sets and of label distributions are means over samples; scores of verification are computed from
-the similarities of pairs; scores of retrieval from embeddings, for a chunk of queries at a time.
+the similarities of pairs; scores of retrieval from embeddings, for a chunk of queries at a time, or from binary codes.
 """
 
 from metricnets.metrics._distribution import (
@@ -13,6 +13,7 @@ from metricnets.metrics._distribution import (
     intersection,
     kullback_leibler,
 )
+from metricnets.metrics._hamming import hamming_distances, hamming_scores, pack_codes, unpack_codes
 from metricnets.metrics._multilabel import average_precision, coverage, multilabel_scores, one_error, ranking_loss
 from metricnets.metrics._retrieval import (
     cmc,
@@ -39,16 +40,20 @@ __all__ = [
     "equal_error_rate",
     "get_scorer",
     "get_scorer_names",
+    "hamming_distances",
+    "hamming_scores",
     "intersection",
     "kullback_leibler",
     "map_at_r",
     "mean_average_precision",
     "multilabel_scores",
     "one_error",
+    "pack_codes",
     "precision_at_k",
     "r_precision",
     "ranking_loss",
     "recall_at_k",
     "retrieval_scores",
     "tar_at_far",
+    "unpack_codes",
 ]
