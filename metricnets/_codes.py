@@ -16,12 +16,8 @@ def signs(h: np.ndarray) -> np.ndarray:
 
 def packed(codes: ArrayLike, name: str) -> np.ndarray:
     """Validate codes, and pack their bits into bytes, (n, n_bytes); arrays of uint8 are packed already."""
-    codes = checked_array(codes, name, dtype=None)
-    if codes.dtype == np.uint8:
-        return codes
-    if codes.dtype.kind not in "biuf":
-        codes = checked_array(codes, name, dtype=float)
-    return np.packbits(codes > 0, axis=1)
+    codes = checked_array(codes, name)
+    return codes if codes.dtype == np.uint8 else np.packbits(codes > 0, axis=1)
 
 
 def words(bytes_: np.ndarray) -> np.ndarray:

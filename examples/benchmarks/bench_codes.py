@@ -35,17 +35,17 @@ def principal(X, k):
     return mean, np.linalg.eigh(np.cov((X - mean).T))[1][:, ::-1][:, :k]
 
 
-def lsh(X, y, k, seed):
+def lsh(X, y, k, seed, **params):
     mean, G = X.mean(axis=0), np.random.default_rng(seed).normal(size=(X.shape[1], k))
     return lambda Z: (Z - mean) @ G
 
 
-def pca_signs(X, y, k, seed):
+def pca_signs(X, y, k, seed, **params):
     mean, V = principal(X, k)
     return lambda Z: (Z - mean) @ V
 
 
-def itq(X, y, k, seed):
+def itq(X, y, k, seed, **params):
     mean, V = principal(X, k)
     R = V @ quantization_rotation((X - mean) @ V, np.random.default_rng(seed))
     return lambda Z: (Z - mean) @ R
@@ -54,8 +54,8 @@ def itq(X, y, k, seed):
 def deep(cls, **params):
     """A function that fits a learner, whose parameters may be functions of the number of bits."""
 
-    def fit(X, y, k, seed):
-        given = {name: value(k) if callable(value) else value for name, value in params.items()}
+    def fit(X, y, k, seed, **others):
+        given = {name: value(k) if callable(value) else value for name, value in params.items()} | others
         return cls(n_components=k, random_state=seed, **given).fit(X, y).transform
 
     return fit
@@ -90,12 +90,12 @@ def split(data, options):
     return X[train], y[train], X[test], y[test]
 
 
-def scores(fit, parts, bits, seed):
+def scores(fit, parts, bits, seed, params):
     X, y, Q, labels = parts
     row, seconds = [], []
     for k in bits:
         start = time.process_time()
-        embed = fit(X, y, k, seed)
+        embed = fit(X, y, k, seed, **params)
         seconds.append(time.process_time() - start)
         found = hamming_scores(pack_codes(embed(Q)), labels, pack_codes(embed(X)), y, k=100)
         row += [f"{found['mean_average_precision']:.3f}"]
@@ -118,6 +118,8 @@ def search_times(n):
 def main():
     parser = parser_of(__doc__, quick="2,000 images, 100 queries, 16 bits", seeds="draws", n_seeds=1)
     parser.add_argument("--held-back", action="store_true", help="queries are training images")
+    parser.add_argument("--bits", nargs="+", type=int, choices=BITS, default=list(BITS), metavar="BITS")
+    parser.add_argument("--epochs", type=int, help="of the networks (default: that of the learners)")
     parser.add_argument("--only", nargs="+", choices=METHODS, default=list(METHODS), metavar="METHOD")
     options = parser.parse_args()
     n = 100_000 if options.quick else 1_000_000
@@ -125,11 +127,12 @@ def main():
     folder = folder_of(options, ["mnist.npz"])
     if folder is None:
         return
-    bits = BITS[:1] if options.quick else BITS
+    bits, epochs = ([16], 2) if options.quick else (options.bits, options.epochs)
+    params = {} if epochs is None else {"max_epochs": epochs}
     with np.load(folder / "mnist.npz") as data:
         parts = split(data, options)
     for seed in range(options.seeds):
-        rows = {name: scores(METHODS[name], parts, bits, seed) for name in options.only}
+        rows = {name: scores(METHODS[name], parts, bits, seed, params) for name in options.only}
         show(f"MNIST, mAP, seed {seed}", [*(f"{k} bits" for k in bits), "s, at most"], rows)
 
 

@@ -64,7 +64,7 @@ class HammingNeighbors(Parametrized):
         self : object
             The fitted search.
         """
-        X = validate_data(self, X, dtype=None)
+        X = validate_data(self, X)
         self._is_packed, self._words = X.dtype == np.uint8, words(packed(X, "X"))
         self.n_samples_fit_ = len(X)
         return self
@@ -107,7 +107,7 @@ class HammingNeighbors(Parametrized):
                 distances[row] = np.iinfo(np.int32).max
                 yield distances
             return
-        X = validate_data(self, X, reset=False, dtype=None)
+        X = validate_data(self, X, reset=False)
         if (X.dtype == np.uint8) != self._is_packed:
             raise ValueError(
                 f"X is of {X.dtype}, and codes are packed, of uint8, in one of X and the database only; pack both."

@@ -103,17 +103,14 @@ def principal_layer(X, standardize, n_components, seed):
     return fixed_linear(L, np.zeros(n_components))
 
 
-def component_layer(X, standardize, n_leading, seed):
-    """The principal components of the points, at most `RANK`, as a layer after ``standardize``.
-
-    They are scaled so that the variances of the first ``n_leading`` sum to ``n_leading``.
-    """
+def component_layer(X, standardize, seed):
+    """The principal components of the points, at most `RANK`, scaled to a mean variance of 1, as a layer."""
     Z = _some_rows(X, standardize, np.random.default_rng(seed))
     basis = principal_basis(Z, np.ones(X.shape[1]))
     if not len(basis):  # all points are equal
         basis = np.zeros((1, X.shape[1]))
-    total = (Z @ basis[:n_leading].T).var(axis=0).sum()
-    return fixed_linear(basis * np.sqrt(n_leading / (total or 1.0)), np.zeros(len(basis)))
+    variance = (Z @ basis.T).var(axis=0).mean()
+    return fixed_linear(basis / np.sqrt(variance or 1.0), np.zeros(len(basis)))
 
 
 def _some_rows(X, standardize, rng):

@@ -57,7 +57,7 @@ class HashingMetric(DeepMetric):
     margin : float > 0 or None, default=1.5
         Squared distance, divided by the number of bits, up to which a dissimilar pair counts; codes at 2 differ in half
         of their bits, as random ones do.  None is no margin, as in the paper.
-    hidden : tuple of int, default=(256,)
+    hidden : tuple of int, default=(512,)
         Widths of the hidden layers; () for a linear map.
     activation : {'tanh', 'sigmoid', 'nonsaturating', 'relu', 'gelu', 'identity'}, default='gelu'
         Activation function of the hidden layers.
@@ -78,6 +78,8 @@ class HashingMetric(DeepMetric):
         - 'glorot': a perceptron with random weights.
     weight_decay : float >= 0 or 'auto', default=0.0
         Strength of the penalty on the weights and biases of the network, see :class:`EmbeddingNet`.
+    batch_size : int >= 1, default=256
+        Approximate number of samples in a batch.  With ``module``, also the number of points embedded at a time.
     """
 
     n_components: Count = 64
@@ -86,13 +88,14 @@ class HashingMetric(DeepMetric):
     orthogonality: NonNegative = 0.0
     scatter: NonNegative = 5.0
     margin: MaybePositive = 1.5
-    hidden: Sizes = (256,)
+    hidden: Sizes = (512,)
     activation: Annotated[str, StrOptions({*ACTIVATIONS})] = "gelu"
     dropout: RateBelowOne = 0.0
     input_dropout: RateBelowOne = 0.0
     module: MaybeFunction = None
     init: Literal["itq", "pca", "glorot"] = "itq"
     weight_decay: Literal["auto"] | NonNegative = 0.0
+    batch_size: Count = 256
 
     @property
     def _n_features_out(self):
@@ -108,7 +111,7 @@ class HashingMetric(DeepMetric):
         return Plan(self.module is None, of_others=any(map(callable, self.get_params(deep=False).values())))
 
     def _first_layers(self, X, standardize, targets, kept, seed):
-        return [component_layer(X, standardize, self.n_components, seed)]
+        return [component_layer(X, standardize, seed)]
 
     def _network(self, rows, generator, member):
         if self.module is not None:
@@ -199,12 +202,14 @@ def penalized(loss, weights, strength, h, targets):
 def itq_layer(X, n_components, seed):
     """Iterative quantisation of points in principal components (n, r), as a linear layer to be trained.
 
-    With more bits than components, these are first mapped to random orthonormal directions of as many dimensions.
+    Its outputs have a mean square of 1.  With more bits than components, these are first mapped to random orthonormal
+    directions of as many dimensions.
     """
     rng = np.random.default_rng(seed)
     X, r = X.numpy()[rng.permutation(len(X))[:N_ROWS]].astype(float), X.shape[1]
     frame = np.eye(n_components, r)
     if n_components > r:
         frame = np.linalg.qr(rng.normal(size=(n_components, r)))[0]
-    R = quantization_rotation(X @ frame.T, rng)
+    V = X @ frame.T
+    R = quantization_rotation(V, rng) / (np.sqrt((V**2).mean()) or 1.0)
     return fixed_linear(R.T @ frame, np.zeros(n_components)).requires_grad_(True)
