@@ -23,9 +23,9 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=1 / 3, strat
 
 bits = [4, 8, 16, 32]
 methods = {
-    "DeepHashing(scatter=0)": DeepHashing(scatter=0.0, max_epochs=20, random_state=0),
-    "DeepHashing": DeepHashing(max_epochs=20, random_state=0),
-    "SupervisedDeepHashing": SupervisedDeepHashing(max_epochs=20, random_state=0),
+    "DeepHashing(scatter=0)": DeepHashing(scatter=0.0, max_epochs=10, random_state=0),
+    "DeepHashing": DeepHashing(max_epochs=10, random_state=0),
+    "SupervisedDeepHashing": SupervisedDeepHashing(max_epochs=10, random_state=0),
 }
 scores = {name: [] for name in methods}
 for name, hashing in methods.items():

@@ -20,7 +20,13 @@ def random_codes(n, n_bits, seed=0):
 def test_distances_of_packed_and_of_signs_are_those_of_scipy(n_bits):
     a, b = random_codes(6, n_bits), random_codes(5, n_bits, seed=1)
     expected = np.rint(cdist(a > 0, b > 0, "hamming") * n_bits)
-    for form in (np.asarray, pack_codes, lambda c: c.astype(np.int8), lambda c: c > 0, lambda c: (c > 0).astype(np.uint8)):
+    for form in (
+        np.asarray,
+        pack_codes,
+        lambda c: c.astype(np.int8),
+        lambda c: c > 0,
+        lambda c: (c > 0).astype(np.uint8),
+    ):
         assert_array_equal(hamming_distances(form(a), form(b)), expected)
     assert_array_equal(hamming_distances(pack_codes(a), b), expected)
     assert_allclose(np.sqrt(expected) * 2, cdist(a, b))  # so neighbours are those of the Euclidean distance

@@ -134,9 +134,7 @@ class HashingMetric(DeepMetric):
 
     def _objective(self, h, r):
         """The objective of a batch, see `objective`."""
-        return objective(
-            h, r, variance_weight=self.variance, scatter_weight=self.scatter, margin=self.margin
-        )
+        return objective(h, r, variance_weight=self.variance, scatter_weight=self.scatter, margin=self.margin)
 
     def _penalized(self, loss, network):
         """The loss plus the penalty on the weight matrices of the network."""
