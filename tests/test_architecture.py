@@ -80,7 +80,7 @@ SHELLS = {
     "protocols": {"_common"},
     "displays": {"_common", "_projection", "_retrieval"},
     "metric_learn": {"_compatible"},
-    "metrics": {"_checks", "_distribution", "_multilabel", "_ranks", "_retrieval", "_verification"},
+    "metrics": {"_checks", "_distribution", "_hamming", "_multilabel", "_ranks", "_retrieval", "_verification"},
 }
 
 # The same within the folder of a family.

@@ -2,8 +2,8 @@
 Binary codes: retrieval by a few bits
 =====================================
 
-A code of 32 bits takes four bytes, where the pixels of a digit take 64 numbers.  Two thirds of the digits teach the codes
-and are the database; the others are queries.
+A code of 32 bits takes four bytes, where the pixels of a digit take 64 numbers.  Two thirds of the digits teach the
+codes and are the database; the others are queries.
 """
 
 import matplotlib.pyplot as plt
@@ -36,8 +36,8 @@ for name, hashing in methods.items():
 pixels = mean_average_precision(X_test, y_test, X_train, y_train)
 
 # %%
-# The nearest codes of one query of each digit, by ``DeepHashing`` with 32 bits: the query on black, and frames around other
-# digits.
+# The nearest codes of one query of each digit, by ``DeepHashing`` with 32 bits: the query on black, and frames around
+# other digits.
 
 queries = [np.flatnonzero(y_test == digit)[1] for digit in range(10)]
 encode = methods["DeepHashing"].transform

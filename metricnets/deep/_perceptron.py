@@ -166,7 +166,7 @@ class NetworkMetric(DeepMetric):
 
 
 def own_module(estimator, shape, of_perceptron):
-    """A new network from the estimator's ``module``; ValueError if one of the names ``of_perceptron`` is set besides."""
+    """A new network from the estimator's ``module``; ValueError if a parameter ``of_perceptron`` is set besides."""
     for name in of_perceptron:
         value, default = getattr(estimator, name), type(estimator).__dataclass_fields__[name].default
         if value != default:

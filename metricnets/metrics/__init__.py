@@ -13,7 +13,8 @@ from metricnets.metrics._distribution import (
     intersection,
     kullback_leibler,
 )
-from metricnets.metrics._hamming import hamming_distances, hamming_scores, pack_codes, unpack_codes
+from metricnets.metrics._hamming import hamming_distances, pack_codes, unpack_codes
+from metricnets.metrics._hamming_scores import hamming_scores
 from metricnets.metrics._multilabel import average_precision, coverage, multilabel_scores, one_error, ranking_loss
 from metricnets.metrics._retrieval import (
     cmc,

@@ -12,8 +12,8 @@ from metricnets._params import Array, Count, MaybeArray, MaybeCount, Parametrize
 class HammingNeighbors(Parametrized):
     """Search for the nearest binary codes by Hamming distance, the number of bits that differ.
 
-    The search is exhaustive, over packed bits: it takes some ten milliseconds a query for a million codes of 64 bits, in
-    8 MB of memory.  Of codes at the same distance those come first that come first in the database.
+    The search is exhaustive, over packed bits: it takes some ten milliseconds a query for a million codes of 64 bits,
+    in 8 MB of memory.  Of codes at the same distance those come first that come first in the database.
 
     Parameters
     ----------

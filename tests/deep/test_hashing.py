@@ -11,8 +11,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from metricnets import DeepHashing, SupervisedDeepHashing, _codes
 from metricnets._codes import quantization_rotation, signs
+from metricnets.deep._training.initialization import itq_layer
 from metricnets.deep.hashing import _deep_hashing
-from metricnets.deep.hashing._base import itq_layer
 from metricnets.deep.hashing._deep_hashing import grouped_neighbors
 from metricnets.deep.hashing._objective import objective, orthogonality, quantization, scatter, variance
 from metricnets.metrics import hamming_distances, hamming_scores, pack_codes, unpack_codes
@@ -107,7 +107,7 @@ def test_a_step_of_itq_is_the_solution_of_a_procrustes_problem():
 def test_the_start_is_itq(n_bits):
     """Without a step to take, codes are those of a rotation of the principal components."""
     hashing = DeepHashing(**QUICK | {"n_components": n_bits, "lr": 1e-12, "max_epochs": 1}).fit(X)
-    standardize, components, network = hashing.module_
+    standardize, components, _ = hashing.module_
     Z = components(standardize(torch.tensor(X, dtype=torch.float32)))
     W = itq_layer(Z, n_bits, _seed_of(hashing)).weight.detach().numpy()
     assert_array_equal(hashing.transform(X), signs(Z.numpy() @ W.T))

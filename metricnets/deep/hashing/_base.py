@@ -8,7 +8,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from metricnets._codes import packed, quantization_rotation, signs
+from metricnets._codes import packed, signs
 from metricnets._numpy_networks import Chain
 from metricnets._params import (
     Array,
@@ -24,15 +24,14 @@ from metricnets._params import (
 from metricnets.deep._base import DeepMetric
 from metricnets.deep._perceptron import own_module
 from metricnets.deep._training.data import Plan
-from metricnets.deep._training.initialization import principal_start
+from metricnets.deep._training.initialization import itq_layer, principal_start
 from metricnets.deep._training.numpy_networks import as_numpy
 from metricnets.deep._training.wccn import component_layer
 from metricnets.deep.hashing._objective import objective, orthogonality
 from metricnets.exceptions import warn
-from metricnets.networks import ACTIVATIONS, Sum, fixed_linear, mlp
+from metricnets.networks import ACTIVATIONS, Sum, mlp
 
 OF_PERCEPTRON = ("n_components", "hidden", "activation", "dropout", "input_dropout", "init")
-N_ROWS = 20_000  # from which the rotation of ITQ is computed
 
 
 class HashingMetric(DeepMetric):
@@ -195,19 +194,3 @@ class HashingMetric(DeepMetric):
 def penalized(loss, weights, strength, h, targets):
     """A loss plus ``strength`` times the penalty on the weight matrices."""
     return loss(h, targets) + strength * orthogonality(weights)
-
-
-def itq_layer(X, n_components, seed):
-    """Iterative quantisation of points in principal components (n, r), as a linear layer to be trained.
-
-    Its outputs have a mean square of 1.  With more bits than components, these are first mapped to random orthonormal
-    directions of as many dimensions.
-    """
-    rng = np.random.default_rng(seed)
-    X, r = X.numpy()[rng.permutation(len(X))[:N_ROWS]].astype(float), X.shape[1]
-    frame = np.eye(n_components, r)
-    if n_components > r:
-        frame = np.linalg.qr(rng.normal(size=(n_components, r)))[0]
-    V = X @ frame.T
-    R = quantization_rotation(V, rng) / (np.sqrt((V**2).mean()) or 1.0)
-    return fixed_linear(R.T @ frame, np.zeros(n_components)).requires_grad_(True)

@@ -23,15 +23,14 @@ class DeepHashing(HashingMetric):
     """Deep hashing (DH): binary codes learned by a network, without labels.
 
     The codes are the signs of the outputs H of a network that minimises
-    J = ½ ‖B − H‖² − λ₁/2N tr(HHᵀ) + λ₂/2 Σ ‖WWᵀ − I‖² + λ₃/2 (‖W‖² + ‖b‖²) + α (S_w − S_b), with B = sign H: outputs are
-    near ±1, bits have a large variance, weight matrices are orthogonal and small, and codes of nearest neighbours are
-    similar.  Each term is a mean over samples and bits, see the functions of
-    :mod:`metricnets.deep.hashing._objective`.
+    J = ½ ‖B − H‖² − λ₁/2N tr(HHᵀ) + λ₂/2 Σ ‖WWᵀ − I‖² + λ₃/2 (‖W‖² + ‖b‖²) + α (S_w − S_b), with B = sign H: outputs
+    are near ±1, bits have a large variance, weight matrices are orthogonal and small, and codes of nearest neighbours
+    are similar.  Terms of H are means over samples and bits.
 
-    The last term is none of the paper, which is for labels in its supervised form.  Here a sample is similar to its
-    ``n_neighbors`` nearest neighbours in the input space, and dissimilar to other samples of a batch.  It is the
-    default, because without it codes retrieve hardly better than those of iterative quantisation, from which the network
-    starts.  Set ``scatter=0`` if distances in the input space mean nothing beyond the first neighbours.
+    The last term is not in the paper's method, which has it in its supervised form only.  Here a sample is similar to
+    its ``n_neighbors`` nearest neighbours in the input space, and dissimilar to the other samples of a batch.  It is
+    the default, because it gains far more than the other terms do over iterative quantisation, from which the network
+    starts.  ``scatter=0`` removes it.
 
     Further deviations: H is centred in tr(HHᵀ), as a bit that is the same for all samples has no variance; the
     perceptron takes at most 256 principal components; λ₁ and λ₂ are 0 by default, where they gain nothing.  The paper's
@@ -95,7 +94,7 @@ class DeepHashing(HashingMetric):
         X, weights = used(check_weights(sample_weight, len(X)), X)
         if len(X) < 2:
             raise ValueError("sample_weight is positive for one sample only; codes are learned from two or more.")
-        problem = self._prepare(X, Targets(torch.zeros(len(X)), torch.arange(len(X)), weights=weights), weights=weights)
+        problem = self._prepare(X, Targets(torch.zeros(len(X), dtype=torch.int64), torch.arange(len(X)), weights=weights), weights=weights)
         trained = self._train(problem)
         self._finish(problem, trained)
         if trained.interrupted:
@@ -122,7 +121,7 @@ class DeepHashing(HashingMetric):
         r = None
         if self.scatter:
             n = len(h)
-            r = matched(torch.zeros((n, n), device=h.device))
+            r = matched(torch.zeros((n, n), dtype=h.dtype, device=h.device))
             r = r.masked_fill(targets.row[:, None] == targets.row, torch.nan)
         return self._objective(h, r)
 

@@ -5,7 +5,7 @@ import torch
 
 def quantization(h):
     """Compute the quantisation error ½ ‖B − H‖² with B = sign H, a mean over samples and bits."""
-    codes = torch.where(h > 0, 1.0, -1.0)
+    codes = 2 * (h > 0).to(h.dtype) - 1
     return ((codes - h) ** 2).mean() / 2
 
 
@@ -22,7 +22,7 @@ def orthogonality(weights):
     total = 0
     for W in weights:
         gram = W @ W.T if len(W) <= W.shape[1] else W.T @ W
-        total = total + ((gram - torch.eye(len(gram), device=W.device)) ** 2).sum()
+        total = total + ((gram - torch.eye(len(gram), dtype=W.dtype, device=W.device)) ** 2).sum()
     return total / 2
 
 
