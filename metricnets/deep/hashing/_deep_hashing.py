@@ -94,7 +94,8 @@ class DeepHashing(HashingMetric):
         X, weights = used(check_weights(sample_weight, len(X)), X)
         if len(X) < 2:
             raise ValueError("sample_weight is positive for one sample only; codes are learned from two or more.")
-        problem = self._prepare(X, Targets(torch.zeros(len(X), dtype=torch.int64), torch.arange(len(X)), weights=weights), weights=weights)
+        labels = torch.zeros(len(X), dtype=torch.int64)  # of no meaning
+        problem = self._prepare(X, Targets(labels, torch.arange(len(X)), weights=weights), weights=weights)
         trained = self._train(problem)
         self._finish(problem, trained)
         if trained.interrupted:
