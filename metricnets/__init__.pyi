@@ -25,6 +25,8 @@ from metricnets.deep._embedding import EmbeddingNet as EmbeddingNet
 from metricnets.deep._hraml import HRAML as HRAML
 from metricnets.deep._mahalanobis import Mahalanobis as Mahalanobis
 from metricnets.deep._mmdml import MMDML as MMDML
+from metricnets.deep.hashing._deep_hashing import DeepHashing as DeepHashing
+from metricnets.deep.hashing._supervised_deep_hashing import SupervisedDeepHashing as SupervisedDeepHashing
 from metricnets.linear._covariance import Covariance as Covariance
 from metricnets.linear._dmleig import DMLEig as DMLEig
 from metricnets.linear._dmleig import DMLEig_Supervised as DMLEig_Supervised
@@ -58,6 +60,7 @@ from metricnets.linear._sdml import SDML as SDML
 from metricnets.linear._sdml import SDML_Supervised as SDML_Supervised
 from metricnets.linear._xqda import XQDA as XQDA
 from metricnets.predictors._aaknn import AAKNN as AAKNN
+from metricnets.predictors._hamming_neighbors import HammingNeighbors as HammingNeighbors
 from metricnets.predictors._mlknn import MLKNN as MLKNN
 from metricnets.predictors._nearest_set import NearestSet as NearestSet
 from metricnets.predictors._pairs_classifier import PairsClassifier as PairsClassifier

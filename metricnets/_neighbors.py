@@ -1,6 +1,6 @@
 """Neighbours in the same class and in other classes, and batches with neighbours."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 from scipy.spatial.distance import cdist
@@ -122,21 +122,20 @@ class Neighbors:
 
 
 class WithNeighbors:
-    """Batches of rows, followed by a neighbour in the same class and a neighbour in another class for each row.
-
-    The neighbours are drawn at random.
+    """Batches of rows, followed by a random neighbour of each row, of each kind of neighbours.
 
     Parameters
     ----------
     sampler : iterable of index arrays
-    within, between : ndarray of shape (n_rows, k)
+    neighbors : sequence of ndarray of shape (n_rows, k)
+        For each kind, such as those in the same class and those in other classes.
     rng : numpy.random.Generator
     """
 
     def __init__(
-        self, sampler: Collection[np.ndarray], within: np.ndarray, between: np.ndarray, rng: np.random.Generator
+        self, sampler: Collection[np.ndarray], neighbors: Sequence[np.ndarray], rng: np.random.Generator
     ) -> None:
-        self.sampler, self.neighbors, self.rng = sampler, (within, between), rng
+        self.sampler, self.neighbors, self.rng = sampler, neighbors, rng
 
     def __len__(self) -> int:
         return len(self.sampler)

@@ -51,6 +51,16 @@ class Average:
         return sum(member(x) for member in self.members) / len(self.members)
 
 
+class Total:
+    """Sum of the outputs of several functions."""
+
+    def __init__(self, members: list[Callable]):
+        self.members = members
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return sum(member(x) for member in self.members)
+
+
 class Residual:
     """Residual function, x ↦ x + f(scale · x)."""
 

@@ -18,6 +18,7 @@ __all__ = [
     "Residual",
     "Skip",
     "Standardize",
+    "Sum",
     "UnitNorm",
     "WholeNumbers",
     "mlp",
@@ -158,6 +159,23 @@ class Mean(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return sum(member(x) for member in self.members) / len(self.members)
+
+
+class Sum(nn.Module):
+    """Sum of the embeddings of several networks.
+
+    Parameters
+    ----------
+    members : iterable of torch.nn.Module
+        Networks that embed the same points in the same space.
+    """
+
+    def __init__(self, members: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return sum(member(x) for member in self.members)
 
 
 class Standardize(nn.Module):

@@ -3,6 +3,8 @@
 ``learner(name).fit(*data(name))`` fits any of ``LEARNERS``.
 """
 
+import inspect
+
 import numpy as np
 import torch
 from discovery import ESTIMATORS, METRICS, PAIR_LEARNERS, quick, tiny_pairs, tiny_points
@@ -66,7 +68,8 @@ def learner(name, **params):
     """Make an unfitted estimator."""
     params = VARIANTS[name][0] | params
     if "module" in params:
-        params = {"hidden": (128,) if name.split()[0] != "DTML" else ()} | params
+        hidden = inspect.signature(ESTIMATORS[name.split()[0]]).parameters["hidden"].default
+        params = {"hidden": hidden} | params
     return quick(name.split()[0], **params)
 
 

@@ -28,6 +28,7 @@ def of_kind(mixin):
 PAIR_LEARNERS, TUPLE_LEARNERS = of_kind(PairsMixin), of_kind(TuplesMixin)
 POINT_LEARNERS = [name for name in METRICS if name not in TUPLE_LEARNERS]
 REGRESSION = ["MLKR"]
+CODES = ["DeepHashing", "SupervisedDeepHashing"]  # many distances are equal
 LABEL_SETS = ["AAKNN", "MLKNN"]
 # To these a negative label says that the class is not known
 PARTIAL = ["RCA", "XQDA", *(name for name in POINT_LEARNERS if name.endswith("_Supervised"))]
@@ -100,12 +101,13 @@ SAMPLED = "weights say how often samples are drawn, so fits agree with those of 
 COUNTED = "a sample is one neighbour whatever its weight, and several if it is repeated"
 REPEATED = "check_sample_weight_equivalence_on_dense_data"
 REPEATED_SPARSE = "check_sample_weight_equivalence_on_sparse_data"
+SAMPLERS = ["DDML", "DTML", "DeepHashing", "EmbeddingNet", "HRAML", "MMDML", "Mahalanobis", "SupervisedDeepHashing"]
 # estimator name -> {check name: reason}
 EXPECTED_FAILURES = {
     **{key: {REPEATED: NOT_UNIQUE} for key in ["LFDA", "LMNN"]},
     **{key: {REPEATED: NEIGHBORS} for key in ["RAML", "DoubletSVM_Supervised", "SCML_Supervised"]},
     **{f"{name}_Supervised": {REPEATED: DRAWN} for name in ("DMLEig", "LDML", "LSML", "RCA")},
-    **{key: {REPEATED: SAMPLED} for key in ["DDML", "DTML", "EmbeddingNet", "HRAML", "MMDML", "Mahalanobis"]},
+    **{key: {REPEATED: SAMPLED} for key in SAMPLERS},
     **{key: dict.fromkeys([REPEATED, REPEATED_SPARSE], COUNTED) for key in ["AAKNN", "MLKNN"]},
 }
 # For this check: nothing is drawn at random, and nothing is the root of a singular matrix

@@ -171,6 +171,8 @@ def fitted(name):
         return quick(name).fit(X, np.eye(3)[y])
     if name == "PairsClassifier":
         return quick(name).fit(*tiny_pairs())
+    if name == "HammingNeighbors":
+        return quick(name).fit(X)
     if name == "SourceOnly":
         return quick(name, estimator=metricnets.LDA()).fit(X, y, sample_domain=np.where(np.arange(45) % 2, 1, -2))
     if name == "NearestSet":

@@ -5,3 +5,5 @@ from metricnets.deep._embedding import EmbeddingNet as EmbeddingNet
 from metricnets.deep._hraml import HRAML as HRAML
 from metricnets.deep._mahalanobis import Mahalanobis as Mahalanobis
 from metricnets.deep._mmdml import MMDML as MMDML
+from metricnets.deep.hashing._deep_hashing import DeepHashing as DeepHashing
+from metricnets.deep.hashing._supervised_deep_hashing import SupervisedDeepHashing as SupervisedDeepHashing

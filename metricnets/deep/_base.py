@@ -143,10 +143,11 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
 
     # ---- prepare, train, finish
 
-    def _validated(self, X, y):
+    def _validated(self, X, *y):
         dtype = FLOATS if self._plan().of_ours else FLOATS[::-1]  # other types are converted to the first
         X = np.asarray(X) if isinstance(X, list | tuple) else X  # of float64: values may be too large for the first
-        return validate_data(self, X, y, dtype=dtype, allow_nd=True, multi_output=True, ensure_min_samples=2)
+        multi_output = {"multi_output": True} if y else {}
+        return validate_data(self, X, *y, dtype=dtype, allow_nd=True, ensure_min_samples=2, **multi_output)
 
     def _prepare(self, X, targets, strata=None, weights=None, n_train=None):
         """Prepare the `Problem` of learning from these points and targets.
@@ -281,15 +282,19 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         z = network(some)
         if not torch.isfinite(z).all():
             raise ValueError(f"embeddings are no longer finite numbers after training; lower lr (lr={self.lr}).")
-        if collapsed(z, some):
-            warn(
-                f"embeddings have collapsed: their mean distance is {mean_distance(z):.1e}. Lower lr (lr={self.lr}), "
-                "or choose another loss, or easier pairs: 'semihard' or 'all' instead of the hardest."
-            )
+        self._warn_if_collapsed(z, some)
         if not trained.learned and FEEDS_LOSS & {k for k, v in self.get_params(deep=False).items() if callable(v)}:
             warn(
                 "nothing was learned, as the loss had no gradient in any batch. Check what leaves out pairs, such as "
                 "miner=, sampler= or relation=, and whether all pairs have the margin of the loss from the start."
+            )
+
+    def _warn_if_collapsed(self, z, x):
+        """Hook: warn if outputs z of the network are nearly the same for points x that differ."""
+        if collapsed(z, x):
+            warn(
+                f"embeddings have collapsed: their mean distance is {mean_distance(z):.1e}. Lower lr (lr={self.lr}), "
+                "or choose another loss, or easier pairs: 'semihard' or 'all' instead of the hardest."
             )
 
     def _interruption(self, problem, trained, n_rounds=1):

@@ -347,7 +347,7 @@ class DTML(NetworkMetric):
         def sampler(rows):
             return DomainBalanced(source[rows] - 0.5, 2 * half, rng) if adapt else Shuffled(len(rows), half, rng)
 
-        return WithNeighbors(sampler_of(sampler, part, rng), *neighbors, rng)
+        return WithNeighbors(sampler_of(sampler, part, rng), neighbors, rng)
 
     def _criterion(self, network, part, generator):
         return self._loss_of_layers

@@ -100,7 +100,8 @@ class NetworkMetric(DeepMetric):
     def _network(self, rows, generator, member):
         shape = tuple(rows.X.shape[1:])
         if self.module is not None:
-            network = self._own_module(shape)
+            network = own_module(self, shape, OF_PERCEPTRON)
+            network = nn.Sequential(network, UnitNorm()) if self.normalize else network
         elif self.init in RESIDUAL:
             network = self._residual(rows.X, generator)
         else:
@@ -163,20 +164,22 @@ class NetworkMetric(DeepMetric):
             generator=generator,
         )
 
-    def _own_module(self, shape):
-        for name in OF_PERCEPTRON:
-            value, default = getattr(self, name), type(self).__dataclass_fields__[name].default
-            if value != default:
-                raise ValueError(
-                    f"{name}={value!r} is for the built-in perceptron, which module= replaces; leave it at {default!r}."
-                )
-        if self.n_networks > 1 and isinstance(self.module, nn.Module):
+
+def own_module(estimator, shape, of_perceptron):
+    """A new network from the estimator's ``module``; ValueError if a parameter ``of_perceptron`` is set besides."""
+    for name in of_perceptron:
+        value, default = getattr(estimator, name), type(estimator).__dataclass_fields__[name].default
+        if value != default:
             raise ValueError(
-                f"n_networks={self.n_networks} would train copies of one module; give a class or a function as "
-                "module=, which returns a new network each time."
+                f"{name}={value!r} is for the built-in perceptron, which module= replaces; leave it at {default!r}."
             )
-        module = _module_of(self.module, shape)
-        return nn.Sequential(module, UnitNorm()) if self.normalize else module
+    n_networks = estimator._plan().n_networks
+    if n_networks > 1 and isinstance(estimator.module, nn.Module):
+        raise ValueError(
+            f"n_networks={n_networks} would train copies of one module; give a class or a function as module=, which "
+            "returns a new network each time."
+        )
+    return _module_of(estimator.module, shape)
 
 
 def _module_of(module, shape):

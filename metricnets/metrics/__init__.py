@@ -1,8 +1,8 @@
 """Score functions and scorers.
 
 Scores of label sets and of label distributions are means over samples; scores of verification are computed from
-the similarities of pairs; scores of retrieval from embeddings, for a chunk of queries at a time.  Distances of sets
-are functions of the points of both.
+the similarities of pairs; scores of retrieval from embeddings, for a chunk of queries at a time, or from binary codes.
+Distances of sets are functions of the points of both.
 """
 
 from metricnets.metrics._distribution import (
@@ -14,6 +14,8 @@ from metricnets.metrics._distribution import (
     intersection,
     kullback_leibler,
 )
+from metricnets.metrics._hamming import hamming_distances, pack_codes, unpack_codes
+from metricnets.metrics._hamming_scores import hamming_scores
 from metricnets.metrics._hulls import affine_hull_distance, convex_hull_distance, mutual_subspace_distance
 from metricnets.metrics._multilabel import average_precision, coverage, multilabel_scores, one_error, ranking_loss
 from metricnets.metrics._nearest_points import mean_nearest_distance, minimum_distance
@@ -45,6 +47,8 @@ __all__ = [
     "equal_error_rate",
     "get_scorer",
     "get_scorer_names",
+    "hamming_distances",
+    "hamming_scores",
     "intersection",
     "kullback_leibler",
     "map_at_r",
@@ -55,6 +59,7 @@ __all__ = [
     "mutual_subspace_distance",
     "one_error",
     "one_per_set",
+    "pack_codes",
     "precision_at_k",
     "r_precision",
     "ranking_loss",
@@ -62,4 +67,5 @@ __all__ = [
     "retrieval_scores",
     "set_distances",
     "tar_at_far",
+    "unpack_codes",
 ]

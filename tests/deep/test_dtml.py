@@ -117,7 +117,7 @@ def test_neighbours_are_those_of_brute_force(table):
 def test_batches_bring_neighbours_of_their_rows(table):
     X, codes, _ = table
     within, between = neighborhoods(X, codes, 3, 4)
-    rows, a, b = np.split(next(iter(WithNeighbors([np.arange(15)], within, between, np.random.default_rng(0)))), 3)
+    rows, a, b = np.split(next(iter(WithNeighbors([np.arange(15)], [within, between], np.random.default_rng(0)))), 3)
     assert_array_equal(rows, np.arange(15))
     assert all(a[i] in within[i] and b[i] in between[i] for i in rows)
 

@@ -137,6 +137,10 @@ def parameters(name, rng):
         "mmd": lambda: one_of(rng, "linear", "gaussian"),
         "n_rounds": lambda: int(rng.integers(0, 3)),
         "margin": lambda: float(10 ** rng.uniform(-3, 3)),
+        "scatter": lambda: float(one_of(rng, 0.0, 1.0, 100.0)),
+        "variance": lambda: float(one_of(rng, 0.0, 1.0, 100.0)),
+        "orthogonality": lambda: float(one_of(rng, 0.0, 0.01, 1.0)),
+        "packed": lambda: bool(rng.integers(2)),
         "deep_supervision": lambda: float(one_of(rng, 0.0, 0.0, 1.0)),
         "module": lambda: one_of(rng, None, None, None, None, Linear),
     }
@@ -199,6 +203,7 @@ ALLOWED_WARNINGS = [
     "sample_domain is negative in no row",
     "sample_domain= is not given",
     "nothing was learned",  # of a constant loss
+    "all codes are equal",  # of few bits
     "y has -1, which is a class",
     "A column-vector y was passed",
     "The number of unique classes is greater than 50%",

@@ -1,4 +1,4 @@
-"""Initial weights of a perceptron in closed form: principal components, and whitening by similar pairs."""
+"""Initial weights in closed form: principal components, whitening by similar pairs, iterative quantisation."""
 
 import numpy as np
 import torch
@@ -6,8 +6,11 @@ from scipy.linalg import pinvh
 from sklearn.decomposition import PCA
 from torch import nn
 
+from metricnets._codes import quantization_rotation
 from metricnets._linalg import COLLINEAR, components_from_metric
+from metricnets.networks import fixed_linear
 
+N_ROWS = 20_000  # from which the rotation of ITQ is computed
 RIDGE = 0.03  # of the mean variance of differences of similar points
 
 
@@ -50,3 +53,19 @@ def whitening_within(components, variances, differences):
     within += (RIDGE * np.trace(within) / len(within) or 1.0) * np.eye(len(within))
     root = components_from_metric(pinvh(within))  # (k', k')
     return root @ unit, (root**2).sum(axis=1)
+
+
+def itq_layer(X, n_components, seed):
+    """Iterative quantisation of points in principal components (n, r), as a linear layer to be trained.
+
+    Its outputs have a mean square of 1.  With more bits than components, these are first mapped to random orthonormal
+    directions of as many dimensions.
+    """
+    rng = np.random.default_rng(seed)
+    X, r = X.numpy()[rng.permutation(len(X))[:N_ROWS]].astype(float), X.shape[1]
+    frame = np.eye(n_components, r)
+    if n_components > r:
+        frame = np.linalg.qr(rng.normal(size=(n_components, r)))[0]
+    V = X @ frame.T
+    R = quantization_rotation(V, rng) / (np.sqrt((V**2).mean()) or 1.0)
+    return fixed_linear(R.T @ frame, np.zeros(n_components)).requires_grad_(True)

@@ -16,13 +16,14 @@ from metricnets._numpy_networks import (
     Residual,
     SideBySide,
     Standardized,
+    Total,
     gelu,
     nonsaturating,
     relu,
     unit_norm,
 )
 from metricnets.deep._training.runtime import defaults, single_precision
-from metricnets.networks import MLP, Dropout, Ensemble, Mean, NonSaturatingSigmoid, Skip, Standardize, UnitNorm
+from metricnets.networks import MLP, Dropout, Ensemble, Mean, NonSaturatingSigmoid, Skip, Standardize, Sum, UnitNorm
 
 FUNCTIONS = {
     nn.Tanh: np.tanh,
@@ -84,6 +85,8 @@ def _translated(module):
         return _joined(SideBySide, [_translated(member) for member in module.members], [n**-0.5] * n)
     if kind is Mean:
         return _joined(Average, [_translated(member) for member in module.members])
+    if kind is Sum:
+        return _joined(Total, [_translated(member) for member in module.members])
     if kind is networks.Residual:
         function = _translated(module.network)
         return None if function is None else Residual(function, module.scale.double().numpy())

@@ -93,7 +93,7 @@ def principal_layer(X, standardize, n_components, seed):
     that are not in the span of X.
     """
     rng = np.random.default_rng(seed)
-    Z = standardize(torch.from_numpy(X[rng.permutation(len(X))[: _n_rows(X)]].astype(float))).numpy()
+    Z = _some_rows(X, standardize, rng)
     basis = principal_basis(Z, np.ones(X.shape[1]), n_components)
     norm = np.sqrt(((Z @ basis.T) ** 2).sum(axis=1).mean())
     n_others = min(n_components, X.shape[1]) - len(basis)
@@ -101,6 +101,21 @@ def principal_layer(X, standardize, n_components, seed):
     L = np.zeros((n_components, X.shape[1]))
     L[: len(basis) + n_others] = np.r_[basis, others] / (norm or 1.0)
     return fixed_linear(L, np.zeros(n_components))
+
+
+def component_layer(X, standardize, seed):
+    """The principal components of the points, at most `RANK`, scaled to a mean variance of 1, as a layer."""
+    Z = _some_rows(X, standardize, np.random.default_rng(seed))
+    basis = principal_basis(Z, np.ones(X.shape[1]))
+    if not len(basis):  # all points are equal
+        basis = np.zeros((1, X.shape[1]))
+    variance = (Z @ basis.T).var(axis=0).mean()
+    return fixed_linear(basis / np.sqrt(variance or 1.0), np.zeros(len(basis)))
+
+
+def _some_rows(X, standardize, rng):
+    """A random sample of the rows of X, standardised."""
+    return standardize(torch.from_numpy(X[rng.permutation(len(X))[: _n_rows(X)]].astype(float))).numpy()
 
 
 def _n_rows(X):

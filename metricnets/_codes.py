@@ -1,0 +1,68 @@
+"""Binary codes: signs, packed bits, Hamming distances, and the rotation of iterative quantisation."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from metricnets._arrays import checked_array
+
+WORD = 8  # bytes
+ONES = None if hasattr(np, "bitwise_count") else np.array([i.bit_count() for i in range(2**16)], np.uint8)
+
+
+def signs(h: np.ndarray) -> np.ndarray:
+    """The codes of continuous codes, +1 where they are positive, otherwise −1, in the same precision."""
+    return np.where(h > 0, 1, -1).astype(h.dtype)
+
+
+def packed(codes: ArrayLike, name: str) -> np.ndarray:
+    """Validate codes, and pack their bits into bytes, (n, n_bytes); arrays of uint8 are packed already."""
+    codes = checked_array(codes, name)
+    return codes if codes.dtype == np.uint8 else np.packbits(codes > 0, axis=1)
+
+
+def words(bytes_: np.ndarray) -> np.ndarray:
+    """Packed codes as words of 64 bits, (n, n_words), the last one filled up with zeros."""
+    padded = np.pad(bytes_, ((0, 0), (0, -bytes_.shape[1] % WORD)))
+    return np.ascontiguousarray(padded).view(np.uint64)
+
+
+def count_differences(code: np.ndarray, database: np.ndarray) -> np.ndarray:
+    """Hamming distances of one code (n_words,) and those of a database (n, n_words), int32 of shape (n,)."""
+    counts = np.zeros(len(database), np.int32)
+    for word, column in zip(code, database.T):
+        counts += ones(column ^ word)
+    return counts
+
+
+def ones(column: np.ndarray) -> np.ndarray:
+    """Number of bits that are 1 in each word of a column (n,)."""
+    if ONES is None:
+        return np.bitwise_count(column)
+    return ONES[np.ascontiguousarray(column).view(np.uint16).reshape(-1, 4)].sum(axis=1, dtype=np.uint8)
+
+
+def quantization_rotation(V: np.ndarray, rng: np.random.Generator, n_iter: int = 50) -> np.ndarray:
+    """The rotation R of iterative quantisation (ITQ), a local minimum of ‖sign(V R) − V R‖².
+
+    Parameters
+    ----------
+    V : ndarray of shape (n, k)
+        Centred points in k directions, the principal components as a rule.
+    rng : numpy.random.Generator
+        Generator of the first rotation.
+    n_iter : int, default=50
+        Number of iterations, each of which finds the codes of a rotation, and the rotation nearest to the codes.
+
+    Returns
+    -------
+    R : ndarray of shape (k, k)
+
+    References
+    ----------
+    Y. Gong, S. Lazebnik, "Iterative quantization: a procrustean approach to learning binary codes", CVPR 2011.
+    """
+    R = np.linalg.qr(rng.normal(size=(V.shape[1], V.shape[1])))[0]
+    for _ in range(n_iter):
+        left, _, right = np.linalg.svd(V.T @ signs(V @ R))
+        R = left @ right
+    return R

@@ -1,0 +1,2 @@
+from metricnets.deep.hashing._deep_hashing import DeepHashing as DeepHashing
+from metricnets.deep.hashing._supervised_deep_hashing import SupervisedDeepHashing as SupervisedDeepHashing
