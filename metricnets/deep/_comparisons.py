@@ -5,7 +5,7 @@ from typing import Literal, Self
 import numpy as np
 import torch
 
-from metricnets._params import Array, Flag, MaybeArray, NonNegative, Positive, fitting
+from metricnets._params import Array, Count, Flag, MaybeArray, Positive, fitting
 from metricnets._tuples import distinct
 from metricnets._weights import rows_of
 from metricnets.deep._training.comparisons import Comparisons, OfComparisons
@@ -26,20 +26,24 @@ class _ComparisonsNet(DeepTuplesLearner):
         Loss of the difference x = d(a, b) − d(c, d) of a comparison.
 
         - 'hinge': [τ + x]₊.
-        - 'logistic': log(1 + exp β(τ + x)) / β, a smooth hinge.
+        - 'logistic': log(1 + exp βx), the negative log-likelihood if a comparison is right with probability
+          1 / (1 + exp βx).  So wrong comparisons among those that are given do little harm.
         - 'ratio': 1 / (1 + exp −βx)², which is below 1 however wrong a comparison is.
-    margin : float >= 0, default=0.2
-        Margin τ of 'hinge' and 'logistic'.
-    sharpness : float > 0, default=5.0
-        β of 'logistic' and 'ratio'.
+    margin : float > 0, default=0.2
+        Margin τ of 'hinge'.
+    sharpness : float > 0, default=2.0
+        β of 'logistic' and 'ratio': how sure comparisons are, with distances of at most 2.
     squared : bool, default=False
         Whether squared distances are compared.
+    max_epochs : int >= 1, default=20
+        Maximum number of epochs, that is, passes over the tuples.
     """
 
     loss: Literal["hinge", "logistic", "ratio"] = "logistic"
-    margin: NonNegative = 0.2
-    sharpness: Positive = 5.0
+    margin: Positive = 0.2
+    sharpness: Positive = 2.0
     squared: Flag = False
+    max_epochs: Count = 20
 
     def _fit_comparisons(self, tuples, y, sample_weight, tuples_val):
         check_validation_tuples(tuples_val, self.early_stopping, f"{self._kind}_val")
@@ -60,7 +64,7 @@ class _ComparisonsNet(DeepTuplesLearner):
 
     def _labels(self, y, n_tuples, n_train):
         self.classes_ = np.array([-1, 1])
-        return np.ones(n_tuples)
+        return np.ones(n_tuples, dtype=np.int8)
 
     def _similarity(self, targets, kept):
         rows, members = np.unique(targets.members[kept], return_inverse=True)
@@ -75,9 +79,7 @@ class _ComparisonsNet(DeepTuplesLearner):
         differences = near - far if self.squared else (near + EPS).sqrt() - (far + EPS).sqrt()
         if self.loss == "hinge":
             return hinge(differences, margin=self.margin).mean()
-        if self.loss == "ratio":
-            return ratio(differences, sharpness=self.sharpness).mean()
-        return logistic(differences, margin=self.margin, sharpness=self.sharpness).mean()
+        return {"logistic": logistic, "ratio": ratio}[self.loss](self.sharpness * differences).mean()
 
 
 class TripletsNet(TripletsMixin, _ComparisonsNet):

@@ -12,6 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
 from metricnets import DDML, DTML, HRAML, DDMLPairs, EmbeddingNet, Mahalanobis, losses, relations
+from metricnets._weights import rows_of
 from metricnets.deep._training import wccn as of_wccn
 from metricnets.deep._training.similarity import OfPairs, OfTargets
 from metricnets.deep._training.weights import Weighted
