@@ -6,7 +6,7 @@ class, and 10,000 to judge by; the score is the share of these that are right.
 
 A learner has the best of a few settings, by triplets of a third of the training classes after learning from those of
 the others.  Linear learners have principal components with 95 or 99 % of the variance, rows of unit norm or not, and two
-values of their penalty or prior; ``TripletsNet`` has either start.  "defaults" is ``TripletsNet()`` without a choice, and
+values of their penalty or prior; ``TripletsNet`` has either start, and embeddings of unit norm or not.  "defaults" is ``TripletsNet()`` without a choice, and
 "multi-scale" a convolutional network, from random weights.  LSML gets each triplet (a, b, c) as a quadruplet
 (a, b, a, c), with which ``QuadrupletsNet`` would be the same as ``TripletsNet``.  Run ``python bench_triplets.py --data DIR``, or set METRICNETS_DATA.
 
@@ -39,7 +39,7 @@ GRIDS = {
     "PCA": list(ParameterGrid(SPACES)),
     "SCML": list(ParameterGrid(SPACES | {"beta": [1e-5, 1e-2]})),
     "LSML": list(ParameterGrid(SPACES | {"prior": ["identity", "covariance"]})),
-    "TripletsNet": [{"init": "wccn"}, {"init": "identity"}],
+    "TripletsNet": list(ParameterGrid({"init": ["wccn", "identity"], "normalize": [False, True]})),
     "defaults": [{}],
     "multi-scale": [{}],
 }

@@ -13,7 +13,7 @@ from metricnets.deep._training.runtime import defaults
 from metricnets.deep._training.validation import check_validation_tuples
 from metricnets.deep._tuples import DeepTuplesLearner
 from metricnets.losses._comparison import hinge, logistic, ratio
-from metricnets.losses._ops import EPS
+from metricnets.losses._ops import EPS, precise
 from metricnets.tuple_learners import QuadrupletsMixin, TripletsMixin
 
 
@@ -32,9 +32,12 @@ class _ComparisonsNet(DeepTuplesLearner):
     margin : float > 0, default=0.2
         Margin τ of 'hinge'.
     sharpness : float > 0, default=2.0
-        β of 'logistic' and 'ratio': how sure comparisons are, with distances of at most 2.
+        β of 'logistic' and 'ratio': how sure comparisons are.  Distances are about 1 at the start.
     squared : bool, default=False
         Whether squared distances are compared.
+    normalize : bool, default=False
+        Whether embeddings are scaled to unit norm, so that distances are at most 2, except with ``skip``.  It helps
+        for comparisons that come from classes, such as persons, and harms where distances are matters of degree.
     max_epochs : int >= 1, default=20
         Maximum number of epochs, that is, passes over the tuples.
     """
@@ -43,6 +46,7 @@ class _ComparisonsNet(DeepTuplesLearner):
     margin: Positive = 0.2
     sharpness: Positive = 2.0
     squared: Flag = False
+    normalize: Flag = False
     max_epochs: Count = 20
 
     def _fit_comparisons(self, tuples, y, sample_weight, tuples_val):
@@ -58,9 +62,10 @@ class _ComparisonsNet(DeepTuplesLearner):
         return self
 
     def _distinct(self, X, members):
-        """Distinct points, and the rows (n_tuples, 4) of those whose distances are compared."""
+        """Distinct points as they occur first, and the rows (n_tuples, 4) of those whose distances are compared."""
         points, members = distinct(X.reshape(len(X), -1), members[:, self._compared])
-        return points.reshape(-1, *X.shape[1:]), members
+        order = np.argsort(np.unique(members, return_index=True)[1])
+        return points[order].reshape(-1, *X.shape[1:]), np.argsort(order)[members]
 
     def _labels(self, y, n_tuples, n_train):
         self.classes_ = np.array([-1, 1])
@@ -74,7 +79,7 @@ class _ComparisonsNet(DeepTuplesLearner):
         return self._loss_of_batch
 
     def _loss_of_batch(self, z, targets):
-        a, b, c, d = z[targets.members.T]
+        a, b, c, d = precise(z)[targets.members.T]
         near, far = ((a - b) ** 2).sum(1), ((c - d) ** 2).sum(1)
         differences = near - far if self.squared else (near + EPS).sqrt() - (far + EPS).sqrt()
         if self.loss == "hinge":
@@ -91,8 +96,9 @@ class TripletsNet(TripletsMixin, _ComparisonsNet):
     of its triplets it is.
 
     Wang et al. have hinges of squared distances, of unit-norm embeddings by a network of an image at several scales,
-    :func:`metricnets.networks.multi_scale_conv`: ``TripletsNet(module=..., loss="hinge", squared=True)``.  The ratio
-    loss of Hoffer and Ailon is ``TripletsNet(loss="ratio", sharpness=1.0)``.
+    :func:`metricnets.networks.multi_scale_conv`, and draw triplets by :func:`metricnets.constraints.relevance_triplets`:
+    ``TripletsNet(module=multi_scale_conv, loss="hinge", squared=True, margin=1.0, normalize=True, optimizer="sgd")``.
+    The ratio loss of the triplet network of Hoffer and Ailon is ``TripletsNet(loss="ratio", sharpness=1.0)``.
 
     See Also
     --------
