@@ -116,7 +116,9 @@ def unseen(options):
         for name in options.only:
             scores, chosen, seconds = zip(*(judged(name, found.X, found.y, seed) for seed in range(options.seeds)))
             rows[name] = [mean_and_error(scores), f"{np.median(seconds):.1f}"]
-            print(f"  {dataset}, {name}: {rows[name][0]}, {[tuple(setting.values()) for setting in chosen]}", flush=True)
+            print(
+                f"  {dataset}, {name}: {rows[name][0]}, {[tuple(setting.values()) for setting in chosen]}", flush=True
+            )
         show(f"{dataset}: right triplets of classes not seen, per cent, {options.seeds} draws", ["", "seconds"], rows)
 
 
