@@ -1,14 +1,15 @@
 """Learners from relative judgements, on triplets of classes that were not seen in training.
 
-Half of the classes, drawn at random, train, and the others judge: olivetti has 40 persons, eth80 eight categories of ten
-objects, both as grey pixels.  There are 2,000 training triplets, of a sample, another one of its class and one of another
-class, and 10,000 to judge by; the score is the share of these that are right.
+Half of the classes, drawn at random, train, and the others judge: olivetti has 40 persons, eth80 eight categories of
+ten objects, both as grey pixels.  There are 2,000 training triplets, of a sample, another one of its class and one of
+another class, and 10,000 to judge by; the score is the share of these that are right.
 
 A learner has the best of a few settings, by triplets of a third of the training classes after learning from those of
-the others.  Linear learners have principal components with 95 or 99 % of the variance, rows of unit norm or not, and two
-values of their penalty or prior; ``TripletsNet`` has either start, and embeddings of unit norm or not.  "defaults" is ``TripletsNet()`` without a choice, and
-"multi-scale" a convolutional network, from random weights.  LSML gets each triplet (a, b, c) as a quadruplet
-(a, b, a, c), with which ``QuadrupletsNet`` would be the same as ``TripletsNet``.  Run ``python bench_triplets.py --data DIR``, or set METRICNETS_DATA.
+the others.  Linear learners have principal components with 95 or 99 % of the variance, rows of unit norm or not, and
+two values of their penalty or prior; ``TripletsNet`` has either start, and embeddings of unit norm or not.  "defaults"
+is ``TripletsNet()`` without a choice, and "multi-scale" a convolutional network, from random weights.  LSML gets each
+triplet (a, b, c) as a quadruplet (a, b, a, c), with which ``QuadrupletsNet`` would be the same as ``TripletsNet``.  Run
+``python bench_triplets.py --data DIR``, or set METRICNETS_DATA.
 
 ``--noise`` flips some of the training triplets, of digits of seen classes instead, with 50 to 50,000 triplets.
 """
@@ -154,7 +155,7 @@ def noise(options):
 
 
 def main():
-    parser = parser_of(__doc__, quick="one draw", seeds="draws", n_seeds=5)
+    parser = parser_of(__doc__, quick="one draw, no 50,000 triplets", seeds="draws", n_seeds=5)
     parser.add_argument("--only", nargs="+", choices=GRIDS, default=list(GRIDS), metavar="LEARNER")
     parser.add_argument("--noise", action="store_true", help="wrong triplets of digits instead")
     options = parser.parse_args()

@@ -2,8 +2,8 @@
 Relative judgements: which of two colours is nearer to a third
 ==============================================================
 
-People can say which of two colours is more like a third.  Here such judgements are made up: the nearer colour in CIELAB,
-where distances are about those that people perceive, and one in ten is wrong.  The learners see hue, saturation and value.
+People can say which of two colours is more like a third.  Here such judgements are made up: the nearer one in CIELAB,
+where distances are about those perceived, and one in ten is wrong.  The learners see hue, saturation and value.
 """
 
 import matplotlib.pyplot as plt
@@ -31,8 +31,8 @@ def judgements(colours, n, wrong, rng):
 
 
 # %%
-# Colours to learn from, and others to judge by: the share of right triplets, for a growing number of judgements.  A linear
-# metric cannot bend the hues to a circle.  With three features, dropout would take too much away.
+# Colours to learn from, and others to judge by: the share of right triplets for growing numbers of judgements.  Linear
+# metrics cannot bend the hues to a circle.  With three features, dropout would take too much away.
 
 rng = np.random.default_rng(0)
 colours, new = rng.random((400, 3)), rng.random((400, 3))
@@ -47,7 +47,7 @@ for n in numbers:
         scores[name].append(learner.fit(triplets[:n]).score(new[new_triplets]))
 
 # %%
-# On the right are the new colours where the network, trained with all judgements, embeds them: the first two principal axes.
+# On the right, new colours as the network, trained with all judgements, embeds them: the first two principal axes.
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained")
 for (name, values), marker in zip(scores.items(), "os"):

@@ -96,7 +96,7 @@ class TripletsNet(TripletsMixin, _ComparisonsNet):
     of its triplets it is.
 
     Wang et al. have hinges of squared distances, of unit-norm embeddings by a network of an image at several scales,
-    :func:`metricnets.networks.multi_scale_conv`, and draw triplets by :func:`metricnets.constraints.relevance_triplets`:
+    :func:`metricnets.networks.multi_scale_conv`, and draw triplets as ``metricnets.constraints.relevance_triplets``:
     ``TripletsNet(module=multi_scale_conv, loss="hinge", squared=True, margin=1.0, normalize=True, optimizer="sgd")``.
     The ratio loss of the triplet network of Hoffer and Ailon is ``TripletsNet(loss="ratio", sharpness=1.0)``.
 
