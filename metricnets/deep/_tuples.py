@@ -19,9 +19,9 @@ class DeepTuplesLearner(NetworkMetric):
 
     Parameters
     ----------
-    preprocessor : array-like, callable or None, default=None
+    preprocessor : array-like, sparse matrix, callable or None, default=None
         Source of the points of tuples that are given as indicators: an array of points, or a function from a
-        1-D array of indicators to their points.
+        1-D array of indicators to their points.  The rows of a sparse matrix that are looked up become dense.
     """
 
     preprocessor: MaybeSource = None
