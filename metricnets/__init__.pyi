@@ -18,6 +18,8 @@ from metricnets import relations as relations
 from metricnets import samplers as samplers
 from metricnets._version import show_versions as show_versions
 from metricnets.constraints import Constraints as Constraints
+from metricnets.deep._comparisons import QuadrupletsNet as QuadrupletsNet
+from metricnets.deep._comparisons import TripletsNet as TripletsNet
 from metricnets.deep._ddml import DDML as DDML
 from metricnets.deep._ddml import DDMLPairs as DDMLPairs
 from metricnets.deep._dtml import DTML as DTML

@@ -1,6 +1,7 @@
 """Pairs, triplets and chunks drawn from class codes, for learners from tuples."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.random import sample_without_replacement
 
 from metricnets._groups import sorted_by_class
@@ -171,3 +172,50 @@ def chunks(codes: np.ndarray, n_chunks: int, chunk_size: int, rng: np.random.Ran
     numbers = np.full(len(codes), -1, dtype=np.int64)
     numbers[possible] = np.arange(len(possible))[:, None]
     return numbers
+
+
+def relevance_triplets(
+    relevance: ArrayLike, n_triplets: int, rng: np.random.RandomState, min_gap: float = 0.0
+) -> np.ndarray:
+    """Draw triplets of a sample, a relevant one and a less relevant one, with replacement, as in deep ranking.
+
+    The first two are drawn in proportion to the relevance of the second for the first; the third is any sample whose
+    relevance for the first is smaller by more than ``min_gap``.
+
+    Parameters
+    ----------
+    relevance : array-like of shape (n, n)
+        Non-negative relevance of the samples of the columns for those of the rows; NaN where it is unknown.  The
+        diagonal is ignored.
+    n_triplets : int
+        Number of triplets to draw.
+    rng : numpy.random.RandomState
+        Generator of the draws.
+    min_gap : float >= 0, default=0.0
+        Difference of relevances above which they are compared.
+
+    Returns
+    -------
+    triplets : ndarray of int of shape (n_triplets, 3)
+        Indices of the samples.
+
+    Raises
+    ------
+    ValueError
+        If ``relevance`` does not have this form, or no two relevances of a row differ by more than ``min_gap``.
+
+    References
+    ----------
+    J. Wang et al., "Learning fine-grained image similarity with deep ranking", CVPR 2014.
+    """
+    r = np.array(relevance, dtype=float)
+    if r.ndim != 2 or len(r) != r.shape[1] or (r < 0).any() or np.isinf(r).any():
+        raise ValueError(f"relevance should hold finite numbers >= 0, of shape (n, n); got shape {r.shape}.")
+    np.fill_diagonal(r, np.nan)
+    order = np.argsort(r, axis=1)  # NaN last
+    n_smaller = np.array([np.searchsorted(row[places], row - min_gap) for row, places in zip(r, order)])
+    weights = np.where(n_smaller > 0, np.nan_to_num(r), 0.0)
+    if not weights.any():
+        raise ValueError(f"relevance gives no triplets: no two values of a row differ by more than min_gap={min_gap}.")
+    a, b = np.divmod(rng.choice(weights.size, n_triplets, p=weights.ravel() / weights.sum()), len(r))
+    return np.column_stack([a, b, order[a, rng.randint(n_smaller[a, b])]])

@@ -6,12 +6,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array
 
-from metricnets._draws import chunks, knn_triplets, negative_pairs, positive_pairs, triplets
+from metricnets._draws import chunks, knn_triplets, negative_pairs, positive_pairs, relevance_triplets, triplets
 from metricnets._labels import partial_codes, plain, read
 from metricnets._params import random_state_of
 from metricnets.exceptions import warn
 
-__all__ = ["Constraints", "chunks", "knn_triplets", "negative_pairs", "partial_codes", "positive_pairs", "wrap_pairs"]
+__all__ = [
+    "Constraints",
+    "chunks",
+    "knn_triplets",
+    "negative_pairs",
+    "partial_codes",
+    "positive_pairs",
+    "relevance_triplets",
+    "wrap_pairs",
+]
 
 
 def wrap_pairs(X: ArrayLike, constraints: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -22,6 +22,7 @@ __all__ = [
     "UnitNorm",
     "WholeNumbers",
     "mlp",
+    "multi_scale_conv",
     "small_conv",
 ]
 
@@ -397,3 +398,59 @@ def small_conv(
         stages += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
     top = nn.Linear(channels[-1] * (height // shrink) * (width // shrink), n_components)
     return nn.Sequential(*stages, nn.Flatten(), top, *([UnitNorm()] if normalize else []))
+
+
+def multi_scale_conv(
+    input_shape: tuple[int, int, int],
+    n_components: int = 32,
+    channels: Sequence[int] = (16, 32),
+    factors: Sequence[int] = (1, 2, 4),
+    normalize: bool = False,
+) -> nn.Sequential:
+    """Build a convolutional network that sees an image at several scales, as in deep ranking.
+
+    The image is reduced by each of the factors, by means of blocks of pixels.  A network, :func:`small_conv`, embeds
+    each of these images with unit norm: that of the full image has a stage for each of ``channels``, and those of
+    reduced images, which show the global appearance, only the first one.  A linear layer combines the embeddings.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        (n_channels, height, width); height and width at least twice the largest factor, and 2 to the power of
+        ``len(channels)``.
+    n_components : int, default=32
+        Dimension of the embedding, and of those that are combined.
+    channels : sequence of int, default=(16, 32)
+        Number of feature maps of each stage.
+    factors : sequence of int, default=(1, 2, 4)
+        By how much the images are reduced.
+    normalize : bool, default=False
+        Whether embeddings are scaled to unit norm.
+
+    Returns
+    -------
+    network : torch.nn.Sequential
+
+    Raises
+    ------
+    ValueError
+        If the images are too small for the factors or the number of stages.
+
+    References
+    ----------
+    J. Wang et al., "Learning fine-grained image similarity with deep ranking", CVPR 2014.
+
+    Examples
+    --------
+    >>> multi_scale_conv((1, 8, 8), n_components=5)(torch.zeros(2, 1, 8, 8)).shape
+    torch.Size([2, 5])
+    """
+    n_channels, height, width = input_shape
+    networks = []
+    for factor in factors:
+        reduced = (n_channels, height // factor, width // factor)
+        stages = channels if factor == 1 else channels[:1]
+        network = small_conv(reduced, n_components, stages, normalize=True)
+        networks.append(nn.Sequential(nn.AvgPool2d(factor), network))
+    top = nn.Linear(len(factors) * n_components, n_components)
+    return nn.Sequential(Ensemble(networks), top, *([UnitNorm()] if normalize else []))

@@ -7,7 +7,7 @@ import inspect
 
 import numpy as np
 import torch
-from discovery import ESTIMATORS, METRICS, PAIR_LEARNERS, quick, tiny_pairs, tiny_points
+from discovery import ESTIMATORS, METRICS, TUPLE_LEARNERS, quick, training_data
 from torch import nn
 
 from metricnets.networks import small_conv
@@ -37,7 +37,7 @@ class OfIds(nn.Module):
 
 
 def points(name):
-    return tiny_pairs() if name.split()[0] in PAIR_LEARNERS else tiny_points()
+    return training_data(name.split()[0])
 
 
 def images(name):
@@ -79,5 +79,5 @@ def data(name):
 
 
 def points_of(X, name):
-    """The points of the arguments of ``fit``, of pairs the first ones."""
-    return X[:, 0] if name.split()[0] in PAIR_LEARNERS else X
+    """The points of the arguments of ``fit``, of tuples the first ones."""
+    return X[:, 0] if name.split()[0] in TUPLE_LEARNERS else X

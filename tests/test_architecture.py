@@ -73,10 +73,10 @@ PRIVATE_SCIKIT_LEARN = {"metricnets._params"}
 
 # The files of a package that its other files may import, besides those of its folders of machinery.
 SHELLS = {
-    "deep": {"_base", "_perceptron", "_supervised", "_any_loss", "_pairs"},
+    "deep": {"_base", "_perceptron", "_supervised", "_any_loss", "_tuples", "_pairs"},
     "linear": {"_base", "_bilinear", "_cross_view", "_near_prior", "_weakly_supervised"},
     "predictors": {"_base"},
-    "losses": {"_ops", "_modules", "_catalogue", "_pair", "_sphere"},
+    "losses": {"_ops", "_modules", "_catalogue", "_comparison", "_pair", "_sphere"},
     "miners": {"_ops"},
     "relations": {"_types"},
     "protocols": {"_common"},

@@ -1,3 +1,5 @@
+from metricnets.deep._comparisons import QuadrupletsNet as QuadrupletsNet
+from metricnets.deep._comparisons import TripletsNet as TripletsNet
 from metricnets.deep._ddml import DDML as DDML
 from metricnets.deep._ddml import DDMLPairs as DDMLPairs
 from metricnets.deep._dtml import DTML as DTML

@@ -30,6 +30,8 @@ class EmbeddingNet(AnyLoss, NetworkMetric):
     --------
     Mahalanobis : Linear metric trained with any loss.
     DDML : Network trained with a logistic loss of pairs, from labels.
+    TripletsNet : Network trained with triplets that are given.
+    QuadrupletsNet : Network trained with comparisons of distances that are given.
     HRAML : Network whose distances are aligned with relations of targets, such as label distributions.
 
     Examples

@@ -6,25 +6,23 @@ import numpy as np
 import torch
 
 from metricnets import calibration
-from metricnets._params import Array, Flag, MaybeArray, MaybeSource, NonNegative, fitting
-from metricnets._tuples import check_pair_labels, points_and_members
-from metricnets._weights import check_weights, rows_of
-from metricnets.deep._perceptron import NetworkMetric
+from metricnets._params import Array, Flag, MaybeArray, NonNegative, fitting
+from metricnets._tuples import check_pair_labels
+from metricnets._weights import rows_of
 from metricnets.deep._training.data import CHUNK, Targets, tensor_of
 from metricnets.deep._training.initialization import principal_start
 from metricnets.deep._training.pairs import Pairs
 from metricnets.deep._training.runtime import defaults
 from metricnets.deep._training.similarity import OfPairs
-from metricnets.deep._training.validation import check_validation, followed_by
-from metricnets.deep._training.weights import sampler_of, used, with_validation
-from metricnets.samplers import Shuffled
+from metricnets.deep._training.validation import check_validation
+from metricnets.deep._tuples import DeepTuplesLearner
 from metricnets.tuple_learners import PairsMixin
 
 N_START = 10_000  # pairs from which the initial weights are computed
 N_DRAWS = 5  # of each pair, for calibration
 
 
-class DeepPairsLearner(PairsMixin, NetworkMetric):
+class DeepPairsLearner(PairsMixin, DeepTuplesLearner):
     """Deep metric learned from similar and dissimilar pairs; a classifier of pairs.
 
     Hook: ``_pair_loss(d2, similar)``.
@@ -49,9 +47,6 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
     early_stopping : bool, default=True
         Whether to hold back a part of the pairs, stop when the loss on it does not improve, keep
         the weights of the best epoch, and calibrate ``threshold_`` on that part.
-    preprocessor : array-like, sparse matrix, callable or None, default=None
-        Source of the points of pairs that are given as indicators: an array of points, or a function from a
-        1-D array of indicators to their points.  The rows of a sparse matrix that are looked up become dense.
 
     Attributes
     ----------
@@ -64,7 +59,8 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
     jitter: NonNegative = 0.0
     init: Literal["wccn", "identity", "glorot", "uniform", "pca", "within"] = "wccn"
     early_stopping: Flag = True
-    preprocessor: MaybeSource = None
+
+    _kind = "pairs"
 
     @fitting
     @defaults()
@@ -111,10 +107,9 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
             If the user interrupts training after the first epoch.  The learner is fitted.
         """
         calibration_params = calibration.check_params(calibration_params)
-        pairs, y, weights, n, X, members = self._validated_pairs(pairs, y, sample_weight, pairs_val, y_val)
-        counts = None if weights is None else np.repeat(weights[:n], 2)
-        counts = np.bincount(members[:n].ravel(), counts, minlength=len(X))
-        problem = self._prepare(X, Targets(tensor_of(y), members=members, weights=weights), y, counts, n)
+        check_validation(pairs_val, y_val, self.early_stopping, "pairs_val")
+        pairs, y, weights, n, X, members = self._validated_tuples(pairs, y, sample_weight, pairs_val, y_val)
+        problem = self._prepare_tuples(X, members, y, weights, n, strata=y)
         rows, kept = problem.rows, problem.kept
         generator = torch.Generator().manual_seed(problem.seed + 1)  # the seed itself is that of weights and dropout
         problem.rows = Pairs(rows.X, rows.targets, torch.as_tensor(members), kept, self.jitter, generator)
@@ -129,39 +124,20 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
         super()._take(found, task)
         given, held_back = task.arguments, found[0].held_back
         data = (given.get(name) for name in ("pairs", "y", "sample_weight", "pairs_val", "y_val"))
-        pairs, y, weights, *_ = self._validated_pairs(*data)
+        pairs, y, weights, *_ = self._validated_tuples(*data)
         rows = held_back if len(np.unique(y[held_back])) == 2 else slice(None)
         params = calibration.check_params(given.get("calibration_params"))
         self.calibrate_threshold(pairs[rows], y[rows], **params, sample_weight=rows_of(weights, rows))
 
-    def _validated_pairs(self, pairs, y, sample_weight, pairs_val, y_val):
-        """The pairs to use, validate and validation data: what they are, and what is learned from.
-
-        Returns
-        -------
-        pairs, y, weights
-            Pairs of positive weight, their labels ±1, and weights or None.
-        n : int or None
-            Number of the pairs before those for validation, None if there are none.
-        X, members
-            Their points, and the rows of these in each pair.
-        """
-        is_given = check_validation(pairs_val, y_val, self.early_stopping, "pairs_val")
-        n = len(pairs) if is_given else None
-        pairs, y = followed_by(np.asarray(pairs), pairs_val, "pairs_val"), followed_by(y, y_val, "y_val")
-        X, members = points_and_members(pairs, 2, self.preprocessor, self._for_points(y))
-        y, self.classes_ = check_pair_labels(y, len(members))
-        self.n_features_in_ = X.shape[1]
-        if len(np.unique(y[:n])) == 1:
+    def _labels(self, y, n_tuples, n_train):
+        y, self.classes_ = check_pair_labels(y, n_tuples)
+        if len(np.unique(y[:n_train])) == 1:
             raise ValueError("y holds pairs of one kind; similar and dissimilar pairs are needed.")
-        weights = check_weights(sample_weight, len(y) if n is None else n, of="pairs")
-        is_train = np.arange(len(y)) < (len(y) if n is None else n)
-        pairs, y, is_train, weights = used(with_validation(weights, len(y)), pairs, y, is_train)
-        if len(np.unique(y[is_train])) == 1:
+        return y
+
+    def _check_counted(self, labels):
+        if len(np.unique(labels)) == 1:
             raise ValueError("sample_weight is 0 for all similar or for all dissimilar pairs; both kinds are needed.")
-        if len(y) < len(members):
-            X, members = points_and_members(pairs, 2, self.preprocessor)
-        return pairs, y, weights, np.count_nonzero(is_train) if is_given else None, X, members
 
     def _calibrate(self, X, members, pairs, y, weights, held_back, params):
         """Calibrate the threshold on the pairs held back if they are of both kinds, otherwise on all pairs."""
@@ -208,6 +184,3 @@ class DeepPairsLearner(PairsMixin, NetworkMetric):
     def _loss_of_batch(self, z, targets):
         left, right = z.chunk(2)
         return self._pair_loss(((left - right) ** 2).sum(1), targets.labels > 0)
-
-    def _make_batches(self, part, rng):
-        return sampler_of(lambda rows: Shuffled(len(rows), self.batch_size, rng), part, rng)

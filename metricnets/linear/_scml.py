@@ -134,6 +134,7 @@ class SCML(_BaseSCML, TripletsLearner):
     --------
     SCML_Supervised : The same method from classes.
     LSML : Squared residuals of comparisons of distances, from quadruplets.
+    TripletsNet : Network trained with triplets.
 
     References
     ----------

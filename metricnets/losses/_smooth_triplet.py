@@ -1,8 +1,8 @@
 """Smooth losses of triplets: soft margin, ratio."""
 
 import torch
-from torch.nn import functional as F
 
+from metricnets.losses._comparison import logistic, ratio
 from metricnets.losses._ops import dist, masked_mean, sqdist, triplets
 
 
@@ -54,7 +54,7 @@ def soft_triplet(z: torch.Tensor, r: torch.Tensor, *, select: str = "all", squar
     tensor(0.2201)
     """
     differences, chosen = triplets(sqdist(z) if squared else dist(z), r, select)
-    return masked_mean(F.softplus(differences), chosen)
+    return masked_mean(logistic(differences), chosen)
 
 
 def triplet_ratio(z: torch.Tensor, r: torch.Tensor, *, select: str = "all", squared: bool = False) -> torch.Tensor:
@@ -103,4 +103,4 @@ def triplet_ratio(z: torch.Tensor, r: torch.Tensor, *, select: str = "all", squa
     tensor(0.0433)
     """
     differences, chosen = triplets(sqdist(z) if squared else dist(z), r, select)
-    return masked_mean(differences.sigmoid() ** 2, chosen)
+    return masked_mean(ratio(differences), chosen)

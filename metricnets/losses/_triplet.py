@@ -5,6 +5,7 @@ from torch.nn import functional as F
 
 from metricnets._checks import check_not_negative, check_positive
 from metricnets.exceptions import check_option
+from metricnets.losses._comparison import hinge
 from metricnets.losses._ops import dist, masked_mean, precise, similar, sqdist, triplets
 
 
@@ -69,10 +70,10 @@ def triplet(
     check_not_negative(margin=margin)
     check_option("reduction", reduction, ["active", "all"])
     differences, chosen = triplets(sqdist(z) if squared else dist(z), r, select, margin)
-    terms = margin + differences
+    terms = hinge(differences, margin=margin)
     if reduction == "active":
         chosen = chosen & (terms > 0)
-    return masked_mean(terms.clamp_min(0), chosen)
+    return masked_mean(terms, chosen)
 
 
 def npair(z: torch.Tensor, r: torch.Tensor, *, temperature: float = 0.2) -> torch.Tensor:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from deep_learners import BUILT_IN, Linear
-from discovery import ESTIMATORS, PAIR_LEARNERS
+from discovery import ESTIMATORS, PAIR_LEARNERS, TUPLE_LEARNERS
 from numpy.linalg import LinAlgError
 
 import metricnets
@@ -83,16 +83,20 @@ def targets(rng, n):
     return kinds[kind](), kind
 
 
+ARGUMENT = {2: "pairs", 3: "triplets", 4: "quadruplets"}  # of ``fit``, by the size of tuples
+
+
 def arguments(name, rng):
     n, d = rng.integers(2, 40), rng.integers(1, 9)
     X, how = rng.normal(size=(n, d)) * rng.choice([1, 10]), []
     for _ in range(rng.integers(0, 3)):
         X, spoil = spoilt(X, rng)
         how.append(spoil)
-    if name in PAIR_LEARNERS:
-        rows = rng.integers(len(X), size=(rng.integers(1, 60), 2))
+    if name in TUPLE_LEARNERS:
+        rows = rng.integers(len(X), size=(rng.integers(1, 60), ESTIMATORS[name]._tuple_size))
         X, kind = of_some_dtype(X, rng)
-        return {"pairs": np.asarray(X)[rows], "y": rng.choice([-1, 1], size=len(rows))}, [*how, kind]
+        tuples, labels = np.asarray(X)[rows], rng.choice([-1, 1], size=len(rows))
+        return {ARGUMENT[rows.shape[1]]: tuples, "y": labels if name in PAIR_LEARNERS else None}, [*how, kind]
     y, of_y = targets(rng, len(X))
     X, kind = of_some_dtype(X, rng)
     given = {"X": X, "y": y}
@@ -159,8 +163,8 @@ def came_from_us(error):
 
 
 def points_of(given):
-    X = given["X"] if "X" in given else given["pairs"][:, 0]
-    return np.asarray(X)
+    tuples = [given[key][:, 0] for key in ARGUMENT.values() if key in given]
+    return np.asarray(tuples[0] if tuples else given["X"])
 
 
 @pytest.mark.parametrize("seed", range(0, N_CASES, 4), ids=lambda seed: f"cases {seed} to {seed + 3}")

@@ -15,14 +15,28 @@ def check_validation(data: object, y_val: object, early_stopping: bool, name: st
     for missing, given in ((name, data), ("y_val", y_val)):
         if given is None:
             raise ValueError(f"{missing} is not given; give both {name} and y_val, or neither.")
-    if not early_stopping:
-        raise ValueError(
-            f"{name} is for early stopping, and early_stopping=False; set it to True, or leave {name} out."
-        )
+    check_early_stopping(early_stopping, name)
     check_consistent_length(data, y_val)
     if not count_rows(y_val, "y_val"):
         raise ValueError(f"y_val has no rows; leave {name} and y_val out to hold back a part of the training data.")
     return True
+
+
+def check_validation_tuples(tuples: object, early_stopping: bool, name: str) -> None:
+    """Raise ValueError if validation tuples, which have no labels, are given and are empty or have no use."""
+    if tuples is None:
+        return
+    check_early_stopping(early_stopping, name)
+    if not count_rows(tuples, name):
+        raise ValueError(f"{name} has no rows; leave it out to hold back a part of the training data.")
+
+
+def check_early_stopping(early_stopping: bool, name: str) -> None:
+    """Raise ValueError for validation data without early stopping."""
+    if not early_stopping:
+        raise ValueError(
+            f"{name} is for early stopping, and early_stopping=False; set it to True, or leave {name} out."
+        )
 
 
 def check_class_weight(class_weight: object, n_train: int, n: int) -> None:

@@ -1,0 +1,83 @@
+"""Comparisons of two distances: as rows of a batch, and as what they tell about similar points."""
+
+import dataclasses
+
+import numpy as np
+
+from metricnets._weights import rows_of, scaled_rows
+from metricnets.deep._training.data import Rows
+from metricnets.deep._training.similarity import deal
+
+
+class Comparisons(Rows):
+    """Comparisons of the distances of rows of X: a batch holds each of its points once.
+
+    The ``members`` of the targets of a batch are rows of the batch.
+
+    Parameters
+    ----------
+    X : tensor of shape (n, ...)
+    targets : Targets
+    members : tensor of int of shape (n_comparisons, 4)
+        Rows (a, b, c, d): a and b should be nearer to each other than c and d.
+    """
+
+    def __init__(self, X, targets, members):
+        super().__init__(X, targets)
+        self.members = members
+
+    def __getitem__(self, indices):
+        rows, places = self.members[indices].unique(return_inverse=True)
+        return self.X[rows], dataclasses.replace(self.targets[indices], members=places)
+
+
+class OfComparisons:
+    """Points that are similar according to comparisons: those of the nearer pair.
+
+    Parameters
+    ----------
+    members : ndarray of int of shape (n_comparisons, 4)
+        Rows of the points.
+    weights : ndarray of shape (n_comparisons,) or None
+    """
+
+    def __init__(self, members, weights=None):
+        self.members, self.weights = members, weights
+
+    def __len__(self):
+        return len(self.members)
+
+    def sample(self, n, rng):
+        """At most n comparisons of at most n points, and the row numbers of these points."""
+        order = rng.permutation(len(self))[:n]
+        first = np.unique(self.members[order], return_index=True)[1]
+        n_points = np.bincount(first // 4, minlength=len(order)).cumsum()
+        some = np.sort(order[n_points <= n])
+        rows, members = np.unique(self.members[some], return_inverse=True)
+        return OfComparisons(members.reshape(-1, 4), rows_of(self.weights, some)), rows
+
+    def of_points(self):
+        """Weights of the points, (n,), the sum of those of their comparisons."""
+        return np.bincount(self.members.ravel(), None if self.weights is None else np.repeat(self.weights, 4))
+
+    def folds(self, rng):
+        """The number of the fold of each comparison."""
+        return deal(np.zeros(len(self)), rng)
+
+    def covariance(self, Z, comparisons):
+        """Half the covariance of the differences of the nearer pairs, (r, r)."""
+        a, b = self.members[comparisons, :2].T
+        D = scaled_rows(Z[a] - Z[b], rows_of(self.weights, comparisons))
+        return D.T @ D / max(1, 2 * len(D))
+
+    def truth(self, kept, held):
+        """The comparisons held back, (n_held, 4)."""
+        return self.members[held]
+
+    def quality(self, z, kept, held, truth):
+        """Share of the comparisons held back that are right; a tie is half."""
+        if not len(truth):
+            return 0.0
+        a, b, c, d = z[truth].swapaxes(0, 1)
+        differences = ((c - d) ** 2).sum(axis=1) - ((a - b) ** 2).sum(axis=1)
+        return np.average(np.sign(differences), weights=rows_of(self.weights, held)) / 2 + 0.5
