@@ -4,7 +4,6 @@ import copy
 from dataclasses import replace
 from typing import Literal
 
-import torch
 from torch import nn
 from torch.nn import functional as F
 
@@ -140,12 +139,13 @@ class _ISA(DeepMetric):
 class DNLML_ISA(_ISA, DeepPairsLearner):  # noqa: N801
     """Deep nonlinear metric learning with independent subspace analysis (DNLML-ISA), from pairs.
 
-    The network is a stack of layers of independent subspace analysis (ISA): x is whitened, multiplied by a matrix W with
-    orthonormal rows, and the units of each subspace are pooled by their norm, zⱼ = (Σ_{i ∈ subspace j} (wᵢᵀx + b)²)^½.
-    A layer minimises mean z + λ ½ mean g(ℓ (d² − τ)), the sparsity of ISA and the side information of the pairs: squared
-    distances d² should be below τ for similar pairs, ℓ = +1, and above it for dissimilar pairs, ℓ = −1, where
-    g(x) = log(1 + exp(βx)) / β.  Layers are trained one after the other, without back-propagation through the stack: the
-    output of a layer is whitened, and is the input of the next.
+    The network is a stack of layers of independent subspace analysis (ISA): x is whitened, multiplied by a matrix W
+    with orthonormal rows, and the units of each subspace are pooled by their norm,
+    zⱼ = (Σ_{i ∈ subspace j} (wᵢᵀx + b)²)^½.  A layer minimises mean z + λ ½ mean g(ℓ (d² − τ)), the sparsity of ISA and
+    the side information of the pairs: squared distances d² should be below τ for similar pairs, ℓ = +1, and above it
+    for dissimilar pairs, ℓ = −1, where g(x) = log(1 + exp(βx)) / β.  Both kinds of pairs have the same total weight.
+    Layers are trained one after the other, without back-propagation through the stack: the output of a layer is
+    whitened, and is the input of the next.
 
     What the side information is like was decided here, after the description of the method in the survey of Lu et al.
     Deviations from ISA, each with a parameter: inputs are whitened by the covariance of similar pairs, units have an

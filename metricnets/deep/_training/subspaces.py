@@ -72,8 +72,8 @@ def fixed(layer):
 def paired_units(k, size):
     """Orthonormal units (m, k), in subspaces of ``size``, of k features, the most important ones first.
 
-    Subspace j holds the features j, m / size + j, ..., and its first one is the mean of its units: with an offset, which
-    is along the mean, norms are nearly linear in the first m / size features.
+    Subspace j holds the features j, m / size + j, ..., and the first of them is along the mean of its units.  So is an
+    offset, with which norms are nearly linear in the first m / size features.
     """
     n_subspaces = k // size
     basis = helmert(size, full=True)  # its first row is the mean
