@@ -12,7 +12,7 @@ from metricnets.deep._base import DeepMetric
 from metricnets.deep._pairs import DeepPairsLearner
 from metricnets.deep._supervised import Supervised
 from metricnets.deep._training.scaling import applied, standardization
-from metricnets.deep._training.subspaces import SubspaceLayer, fixed, principal_whitening, unit_variances
+from metricnets.deep._training.subspaces import SubspaceLayer, WithResponses, fixed, principal_whitening, unit_variances
 from metricnets.deep._training.wccn import N_ROWS, whitening_layer
 from metricnets.losses._pair import logistic, logistic_pair
 from metricnets.networks import UnitNorm
@@ -69,6 +69,8 @@ class _ISA(DeepMetric):
     normalize: Flag = True
     init: Literal["wccn", "pca"] = "wccn"
     max_epochs: Count = 30
+
+    _exposed = WithResponses
 
     def _first_layers(self, X, standardize, targets, kept, seed):
         return [self._whitening(X, standardize, targets, kept, seed)]

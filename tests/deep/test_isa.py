@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from metricnets import DNLML_ISA, DNLML_ISA_Supervised
-from metricnets.deep._training.subspaces import SubspaceLayer, fixed, paired_units
+from metricnets.deep._training.subspaces import SubspaceLayer, WithResponses, fixed, paired_units
 
 PLAIN = {"init": "pca", "offset": 0.0, "skip": 0.0, "n_layers": 1, "random_state": 0}
 
@@ -58,7 +58,7 @@ def test_objective_by_loops():
     model, similar = DNLML_ISA(weight=3.0, margin=0.8, sharpness=2.0), np.array([True, False, True])
     loss = model._criterion(layer, None, None)
     with torch.no_grad():
-        value = loss(layer(points), TargetsOf(similar)).item()
+        value = loss(WithResponses(layer)(points), TargetsOf(similar)).item()
         W, mean, scale, factor = layer.weight().numpy(), layer.mean.numpy(), float(layer.scale), float(layer.factor)
     z = np.zeros((6, 2))
     for i, x in enumerate(points.numpy()):
@@ -85,7 +85,7 @@ def test_gradient_of_the_objective():
     loss, targets = DNLML_ISA()._criterion(layer, None, None), TargetsOf([True, False, True, False])
 
     def objective(turn):
-        return loss(torch.func.functional_call(layer, {"turn": turn}, (points,)), targets)
+        return loss(torch.func.functional_call(WithResponses(layer), {"layer.turn": turn}, (points,)), targets)
 
     assert torch.autograd.gradcheck(objective, (layer.turn,))
 
@@ -93,7 +93,7 @@ def test_gradient_of_the_objective():
 def test_a_fixed_layer_embeds_as_the_trained_one():
     layer, points = turned(), torch.randn(6, 5, dtype=torch.float64)
     with torch.no_grad():
-        assert_allclose(fixed(layer).double()(points), layer(points)[0], atol=1e-6)
+        assert_allclose(fixed(layer).double()(points), layer(points), atol=1e-6)
 
 
 def test_with_a_large_offset_single_units_keep_the_distances_of_the_whitened_points():

@@ -55,9 +55,19 @@ class SubspaceLayer(nn.Module):
         return torch.cat([(z - self.mean) / self.scale, self.factor * x], dim=1)
 
     def forward(self, x):
-        """Embeddings and responses."""
-        z = self.responses(x)
-        return self.embedding(z, x), z
+        return self.embedding(self.responses(x), x)
+
+
+class WithResponses(nn.Module):
+    """A `SubspaceLayer` that outputs its embedding and its responses."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        z = self.layer.responses(x)
+        return self.layer.embedding(z, x), z
 
 
 @torch.no_grad()
