@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from deep_learners import BUILT_IN, LEARNERS, OF_MODULES, OfIds, data, learner
+from deep_learners import BUILT_IN, LEARNERS, OF_MODULES, OfIds, data, learner, points_of
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -369,7 +369,7 @@ CALLBACKS = {
 def test_callbacks_of_skorch(name, callback):
     X, y = data(name)
     model = learner(name, callbacks=[CALLBACKS[callback]()], lr_schedule=None).fit(X, y)
-    assert np.isfinite(model.transform(X[:, 0] if "Pairs" in name else X)).all()
+    assert np.isfinite(model.transform(points_of(X, name))).all()
 
 
 def test_scoring_in_training(points):
