@@ -43,7 +43,8 @@ class SubspaceLayer(nn.Module):
 
     def weight(self):
         """The orthonormal rows W, (m, k)."""
-        skew, identity = self.turn - self.turn.T, torch.eye(len(self.turn), device=self.turn.device)
+        skew = self.turn - self.turn.T
+        identity = torch.eye(len(skew), dtype=skew.dtype, device=skew.device)
         return self.start @ torch.linalg.solve(identity + skew, identity - skew)
 
     def responses(self, x):
@@ -74,9 +75,9 @@ class WithResponses(nn.Module):
 def fixed(layer):
     """The embedding of a `SubspaceLayer` as layers that are not trained."""
     weight = layer.weight()
-    linear = fixed_linear(weight, torch.full((len(weight),), float(layer.offset)))
+    linear = fixed_linear(weight, torch.full_like(weight[:, 0], layer.offset))
     pooled = nn.Sequential(linear, layer.pool, Standardize(0.0, layer.mean, layer.scale))
-    return Skip(pooled, torch.zeros(weight.shape[1]), layer.factor) if layer.factor else pooled
+    return Skip(pooled, torch.zeros_like(weight[0]), layer.factor) if layer.factor else pooled
 
 
 def paired_units(k, size):
@@ -95,7 +96,7 @@ def unit_variances(layer):
     """A linear layer whose rows that are not 0 are scaled to a mean squared norm of the output of their number."""
     used = layer.weight.any(dim=1) | (layer.bias != 0)
     used[0] = True
-    scale = used.sum() ** 0.5
+    scale = int(used.sum()) ** 0.5
     return fixed_linear(scale * layer.weight[used], scale * layer.bias[used])
 
 
