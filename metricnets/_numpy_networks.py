@@ -71,6 +71,16 @@ class Residual:
         return x + self.function(self.scale * x)
 
 
+class SubspaceNorms:
+    """Roots of a small number plus the sum of squares of each group of ``size`` features."""
+
+    def __init__(self, size: int, tiny: float):
+        self.size, self.tiny = size, tiny
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return np.sqrt((x**2).reshape(len(x), -1, self.size).sum(axis=2) + self.tiny)
+
+
 class Standardized:
     """Standardisation, x ↦ (x − origin − mean) / scale."""
 

@@ -18,6 +18,7 @@ __all__ = [
     "Residual",
     "Skip",
     "Standardize",
+    "SubspaceNorm",
     "Sum",
     "UnitNorm",
     "WholeNumbers",
@@ -101,6 +102,7 @@ ACTIVATIONS = {
     "identity": nn.Identity,
 }
 STARTS = ["glorot", "uniform"]
+TINY = 1e-6  # added to sums of squares of features of unit variance, whose root has no gradient at 0
 BOUNDED = ("tanh", "sigmoid")
 
 
@@ -220,6 +222,31 @@ class Residual(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x + self.network(self.scale * x)
+
+
+class SubspaceNorm(nn.Module):
+    """Norms of groups of features, the square root of the sum of squares of each: the pooling of ISA.
+
+    Parameters
+    ----------
+    size : int
+        Number of consecutive features in a group.
+
+    References
+    ----------
+    A. Hyvärinen, P. Hoyer, "Emergence of phase- and shift-invariant features by decomposition of natural images into
+    independent feature subspaces", Neural Computation 2000.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x.square().unflatten(1, (-1, self.size)).sum(2) + TINY).sqrt()
+
+    def extra_repr(self) -> str:
+        return f"size={self.size}"
 
 
 class WholeNumbers(nn.Module):

@@ -8,6 +8,7 @@ import torch
 from metricnets._params import Array, Count, Flag, MaybeArray, Positive, fitting
 from metricnets._tuples import distinct
 from metricnets._weights import rows_of
+from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.comparisons import Comparisons, OfComparisons
 from metricnets.deep._training.runtime import defaults
 from metricnets.deep._training.validation import check_validation_tuples
@@ -17,7 +18,7 @@ from metricnets.losses._ops import EPS, precise
 from metricnets.tuple_learners import QuadrupletsMixin, TripletsMixin
 
 
-class _ComparisonsNet(DeepTuplesLearner):
+class _ComparisonsNet(DeepTuplesLearner, NetworkMetric):
     """Network trained with comparisons of two distances, d(a, b) < d(c, d).
 
     Parameters

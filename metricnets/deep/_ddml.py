@@ -2,12 +2,17 @@
 
 from typing import Literal
 
+import numpy as np
+
 from metricnets._params import Flag, NonNegative, Parametrized, Positive, UpToOne
 from metricnets.deep._pairs import DeepPairsLearner
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._supervised import Supervised
 from metricnets.deep._training.autoencoder import pretrain
+from metricnets.deep._training.initialization import principal_start
 from metricnets.losses._pair import check_gap, logistic, logistic_pair
+
+N_START = 10_000  # pairs from which the initial weights are computed
 
 
 class _DDML(Parametrized):
@@ -96,7 +101,7 @@ class DDML(_DDML, Supervised, NetworkMetric):
         return logistic_pair(z, r, **self._margins())
 
 
-class DDMLPairs(_DDML, DeepPairsLearner):
+class DDMLPairs(_DDML, DeepPairsLearner, NetworkMetric):
     """Discriminative deep metric learning (DDML) from similar and dissimilar pairs.
 
     The method is that of :class:`DDML`, trained on pairs instead of classes.  The estimator is a
@@ -147,6 +152,16 @@ class DDMLPairs(_DDML, DeepPairsLearner):
     init: Literal["wccn", "identity", "glorot", "uniform", "dae", "pca", "within"] = "wccn"
 
     _from_labels = "DDML"
+
+    def _initialize(self, network, rows, generator):
+        super()._initialize(network, rows, generator)
+        if self.init not in ("pca", "within"):
+            return
+        if self.module is not None:
+            raise ValueError(f"init={self.init!r} is for the built-in perceptron; leave init at 'wccn' with module=.")
+        points, differences = rows.sample(N_START, generator)
+        if np.ptp(points, axis=0).max() > 1e-6:  # the points have unit scale: they are not all equal
+            principal_start(network, points, differences if self.init == "within" else None)
 
     def _pair_loss(self, d2, similar):
         pos = similar.to(d2.dtype)

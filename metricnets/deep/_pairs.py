@@ -1,6 +1,6 @@
 """Base class of the deep metric learners that learn from pairs."""
 
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -10,7 +10,6 @@ from metricnets._params import Array, Flag, MaybeArray, NonNegative, fitting
 from metricnets._tuples import check_pair_labels
 from metricnets._weights import rows_of
 from metricnets.deep._training.data import CHUNK, Targets, tensor_of
-from metricnets.deep._training.initialization import principal_start
 from metricnets.deep._training.pairs import Pairs
 from metricnets.deep._training.runtime import defaults
 from metricnets.deep._training.similarity import OfPairs
@@ -18,7 +17,6 @@ from metricnets.deep._training.validation import check_validation
 from metricnets.deep._tuples import DeepTuplesLearner
 from metricnets.tuple_learners import PairsMixin
 
-N_START = 10_000  # pairs from which the initial weights are computed
 N_DRAWS = 5  # of each pair, for calibration
 
 
@@ -32,18 +30,6 @@ class DeepPairsLearner(PairsMixin, DeepTuplesLearner):
     jitter : float >= 0, default=0.0
         Amount of data augmentation.  In each batch a point x becomes x ± ``jitter`` (a − b) / √2 for a
         random similar pair (a, b); 1 doubles the variance within similar pairs.
-    init : {'wccn', 'identity', 'glorot', 'uniform', 'pca', 'within'}, default='wccn'
-        What the network starts from.
-
-        - 'wccn': within-class covariance normalisation, with similar pairs instead of classes, to which the perceptron
-          is added, as in :class:`EmbeddingNet`.
-        - 'glorot': the uniform distribution of Glorot and Bengio (of He et al. for 'relu' and 'gelu').
-        - 'uniform': U[−0.2, 0.2].
-        - 'pca': the principal components of the points in the first layer, and the identity in the other layers.
-        - 'within': as 'pca', then whitened by the differences of similar pairs, so that their covariance is a
-          multiple of I.  A small ridge is added, for fewer such pairs than features.
-
-        'pca' and 'within' use at most 10,000 pairs.
     early_stopping : bool, default=True
         Whether to hold back a part of the pairs, stop when the loss on it does not improve, keep
         the weights of the best epoch, and calibrate ``threshold_`` on that part.
@@ -57,7 +43,6 @@ class DeepPairsLearner(PairsMixin, DeepTuplesLearner):
     """
 
     jitter: NonNegative = 0.0
-    init: Literal["wccn", "identity", "glorot", "uniform", "pca", "within"] = "wccn"
     early_stopping: Flag = True
 
     _kind = "pairs"
@@ -159,15 +144,6 @@ class DeepPairsLearner(PairsMixin, DeepTuplesLearner):
             pairs = torch.stack(rows[indices][0].chunk(2), dim=1)
             scores.append(self.pair_score(pairs.numpy()))
         return np.concatenate(scores), order.numpy()
-
-    def _initialize(self, network, rows, generator):
-        if self.init not in ("pca", "within"):
-            return
-        if self.module is not None:
-            raise ValueError(f"init={self.init!r} is for the built-in perceptron; leave init at 'wccn' with module=.")
-        points, differences = rows.sample(N_START, generator)
-        if np.ptp(points, axis=0).max() > 1e-6:  # the points have unit scale: they are not all equal
-            principal_start(network, points, differences if self.init == "within" else None)
 
     def _similarity(self, targets, kept):
         rows = targets.members[kept].ravel()  # points as often as they occur, however they are numbered

@@ -5,14 +5,14 @@ import numpy as np
 from metricnets._params import MaybeSource
 from metricnets._tuples import points_and_members
 from metricnets._weights import check_weights
-from metricnets.deep._perceptron import NetworkMetric
+from metricnets.deep._base import DeepMetric
 from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.validation import followed_by
 from metricnets.deep._training.weights import sampler_of, used, with_validation
 from metricnets.samplers import Shuffled
 
 
-class DeepTuplesLearner(NetworkMetric):
+class DeepTuplesLearner(DeepMetric):
     """Deep metric learned from tuples of points.
 
     Hooks: ``_labels`` and ``_criterion``.

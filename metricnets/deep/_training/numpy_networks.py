@@ -16,6 +16,7 @@ from metricnets._numpy_networks import (
     Residual,
     SideBySide,
     Standardized,
+    SubspaceNorms,
     Total,
     gelu,
     nonsaturating,
@@ -92,6 +93,8 @@ def _translated(module):
         return None if function is None else Residual(function, module.scale.double().numpy())
     if kind is Standardize:
         return Standardized(*(part.double().numpy() for part in (module.origin, module.mean, module.scale)))
+    if kind is networks.SubspaceNorm:
+        return SubspaceNorms(module.size, networks.TINY)
     if kind is Skip and module.center.ndim == 1:
         points = Standardized(0.0, module.center.double().numpy(), 1.0)
         return _joined(SideBySide, [_translated(module.network), points], [1.0, module.factor.double().numpy()])
