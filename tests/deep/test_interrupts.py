@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 from deep_learners import BUILT_IN, LEARNERS, data, learner, points_of
-from discovery import ESTIMATORS, METRICS, TUPLE_LEARNERS, quick, training_data
+from discovery import ESTIMATORS, METRICS, PAIR_LEARNERS, TUPLE_LEARNERS, quick, training_data
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
