@@ -8,9 +8,17 @@ from scipy.sparse import issparse
 from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, has_fit_parameter, validate_data
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    has_fit_parameter,
+    validate_data,
+)
 
 from metricnets._arrays import checked_array, count_rows, embeddings, one_each
+from metricnets._labels import check_known
 from metricnets._linalg import middle, shifted
 from metricnets._params import LearnerOrDistance, Parametrized, check_instance
 from metricnets._tuples import FLOATS
@@ -47,12 +55,15 @@ class OnMetric(MetaEstimatorMixin, Parametrized):
 
     metric: LearnerOrDistance = None
 
-    def _validated(self, X, y, sample_weight):
-        """X, y and weights of the rows that count, y dense; a metric learner has not validated them yet."""
+    def _validated(self, X, y, sample_weight, reset=True):
+        """X, y and weights of the rows that count, y dense or None; a metric learner has not validated them yet."""
         check_instance(self.metric, "metric")
-        count_rows(X, "X")
-        validate_data(self, X, y, skip_check_array=True)
+        n_rows = count_rows(X, "X")
+        validate_data(self, X, y, skip_check_array=True, reset=reset)
         X = self._checked(X)
+        if y is None:
+            X, weights = rows_counted(check_weights(sample_weight, n_rows), X)
+            return X, None, weights
         if isinstance(y, list) and (any(isinstance(row, Set) for row in y) or len({np.size(row) for row in y}) > 1):
             raise ValueError("y holds lists or sets of labels; convert them with MultiLabelBinarizer of scikit-learn.")
         y = checked_array(y, "y", accept_sparse=True, ensure_2d=False, dtype=None)
@@ -122,7 +133,7 @@ class OnMetric(MetaEstimatorMixin, Parametrized):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.target_tags.required = tags.target_tags.multi_output = True
+        tags.target_tags.required = True
         tags.input_tags.sparse = self.metric is None
         if is_learner(self.metric):
             tags.input_tags = get_tags(self.metric).input_tags
@@ -164,6 +175,15 @@ def check_learns_from(metric: object, y: np.ndarray) -> None:
             f"metric={name}() learns from one target of each point, such as its class, but y has shape {y.shape}; "
             "RAML and HRAML, for instance, learn from label sets and distributions."
         )
+
+
+def check_classes(y: np.ndarray) -> np.ndarray:
+    """Return y as a 1-D array of classes, all of them known; raise ValueError otherwise."""
+    y = column_or_1d(y, warn=True)
+    with np.errstate(invalid="ignore"):  # huge numbers are not integers
+        y = check_known(y)
+    check_classification_targets(y)
+    return y
 
 
 def is_learner(metric: object) -> bool:
