@@ -4,6 +4,7 @@ Scores of label sets and of label distributions are means over samples; scores o
 the similarities of pairs; scores of retrieval from embeddings, for a chunk of queries at a time.
 """
 
+from metricnets.metrics._calibration import expected_calibration_error
 from metricnets.metrics._distribution import (
     canberra,
     chebyshev,
@@ -37,6 +38,7 @@ __all__ = [
     "coverage",
     "distribution_scores",
     "equal_error_rate",
+    "expected_calibration_error",
     "get_scorer",
     "get_scorer_names",
     "intersection",

@@ -91,7 +91,7 @@ class KNNOutlierDetector(OutlierMixin, NeighborsEstimator):
         X, y, weights = self._validated(X, y if self._is_to_be_fitted() else None, sample_weight)
         z = self._index(X, y, weights, self.n_neighbors + 1)
         self._found = self._search(z, int(self.n_neighbors) + 1)
-        self._same = SAME * float(np.median(self._found.with_distances()[1]))
+        self._same = SAME * float(np.median(self._found.with_distances(z)[1][:, 1:]))
         self.offset_ = fence(self.score_samples(X), self.contamination, weights)
         return self
 
