@@ -370,7 +370,7 @@ def names(*functions):
 SETS = ["average_precision", "coverage", "multilabel_scores", "one_error", "ranking_loss"]
 DISTRIBUTIONS = names(metrics.canberra, metrics.chebyshev, metrics.clark, metrics.cosine, metrics.distribution_scores)
 DISTRIBUTIONS += names(metrics.intersection, metrics.kullback_leibler)
-PAIRS = ["best_threshold_accuracy", "equal_error_rate", "tar_at_far"]
+PAIRS = ["best_threshold_accuracy", "equal_error_rate", "expected_calibration_error", "tar_at_far"]
 RETRIEVAL = ["cmc", "map_at_r", "mean_average_precision", "precision_at_k", "r_precision", "recall_at_k"]
 RETRIEVAL += ["retrieval_scores"]
 CALLS = {

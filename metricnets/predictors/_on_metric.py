@@ -98,7 +98,7 @@ class OnMetric(MetaEstimatorMixin, Parametrized):
 
     def _embed(self, X):
         """Embeddings; linear ones of the points minus a training point in the middle, so that no digits are lost."""
-        if getattr(self.metric_, "_linear", False):
+        if getattr(self.metric_, "_linear", False) and hasattr(self.metric_, "_checked"):  # not a network
             return self.metric_._points(self._shifted(self.metric_._checked(X)))
         if is_learner(self.metric_):
             name = f"metric={type(self.metric_).__name__}().transform"

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from discovery import tiny_points
+from discovery import needs_torch, tiny_points
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.model_selection import GridSearchCV
@@ -93,3 +93,12 @@ def test_parameters_of_the_metric_can_be_searched_in_a_pipeline():
     model = make_pipeline(StandardScaler(), NearestClassMean(metric=LDA()))
     search = GridSearchCV(model, {"nearestclassmean__metric__n_components": [1, 2]}, cv=3).fit(X, Y)
     assert search.best_score_ > 0.5
+
+
+@needs_torch
+def test_the_linear_layer_of_a_network_is_a_metric_too():
+    from metricnets import Mahalanobis
+
+    metric = Mahalanobis(max_epochs=1, random_state=0).fit(X, Y)
+    z = metric.transform(X)
+    assert_array_equal(NearestClassMean(metric=metric).fit(X, Y).predict(X), NearestClassMean().fit(z, Y).predict(z))
