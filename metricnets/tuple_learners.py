@@ -94,10 +94,10 @@ class PairsMixin(TuplesMixin):
     def predict_proba(self, pairs: ArrayLike) -> np.ndarray:
         """Predict the probability that each pair is similar, which does not increase with its distance.
 
-        ``fit`` and ``calibrate_threshold`` fit a logistic regression on the distance, p = σ(b − a d), to the pairs on which
-        they choose the threshold; `calibrate_proba` fits it to other pairs, for another share of similar pairs, or by
-        isotonic regression.  `predict` follows ``threshold_``, which may be set for what errors cost, and
-        ``set_threshold`` leaves the probabilities as they are: at the threshold the probability need not be ½.
+        ``fit`` and `calibrate_threshold` fit a logistic regression on the distance, p = σ(b − a d), to the pairs on
+        which they choose the threshold; `calibrate_proba` fits it to other pairs, for another share of similar pairs,
+        or by isotonic regression.  `predict` follows ``threshold_``, which may be set for what errors cost, and
+        `set_threshold` leaves the probabilities as they are: at the threshold the probability need not be ½.
 
         Parameters
         ----------

@@ -106,7 +106,10 @@ EXPECTED_FAILURES = {
     **{key: {REPEATED: NEIGHBORS} for key in ["RAML", "DoubletSVM_Supervised", "SCML_Supervised"]},
     **{f"{name}_Supervised": {REPEATED: DRAWN} for name in ("DMLEig", "LDML", "LSML", "RCA")},
     **{key: {REPEATED: SAMPLED} for key in ["DDML", "DTML", "EmbeddingNet", "HRAML", "Mahalanobis"]},
-    **{key: dict.fromkeys([REPEATED, REPEATED_SPARSE], COUNTED) for key in ["AAKNN", "KNNOutlierDetector", "MLKNN", "OpenSetKNN"]},
+    **{
+        key: dict.fromkeys([REPEATED, REPEATED_SPARSE], COUNTED)
+        for key in ["AAKNN", "KNNOutlierDetector", "MLKNN", "OpenSetKNN"]
+    },
 }
 # For this check: nothing is drawn at random, and nothing is the root of a singular matrix
 EXACT = {

@@ -301,7 +301,12 @@ def pairs_classifier(rng):
 
     def fit_and_predict(pairs, y, new, **params):
         model = PairsClassifier(**params).fit(pairs, y)
-        return [model.decision_function(new), model.predict_proba(new), model.predict(new).astype(int), model.score(pairs, y)]
+        return [
+            model.decision_function(new),
+            model.predict_proba(new),
+            model.predict(new).astype(int),
+            model.score(pairs, y),
+        ]
 
     return fit_and_predict, (maybe(rng, pairs), maybe(rng, y), maybe(rng, pairs[:3])), params
 
@@ -472,7 +477,17 @@ def test_hostile_arguments_give_a_finite_result_or_a_clear_error(name, seed):
 
 
 @pytest.mark.parametrize(
-    "name", [*METRICS, "PairsClassifier", "MLKNN", "AAKNN", "SourceOnly", "NearestClassMean", "OpenSetKNN", "KNNOutlierDetector"]
+    "name",
+    [
+        *METRICS,
+        "PairsClassifier",
+        "MLKNN",
+        "AAKNN",
+        "SourceOnly",
+        "NearestClassMean",
+        "OpenSetKNN",
+        "KNNOutlierDetector",
+    ],
 )
 def test_what_fit_lacks_is_said_in_the_name_of_the_public_class(name):
     learner = quick(name)

@@ -2,8 +2,8 @@
 None of these: digits that were not in training
 ===============================================
 
-A classifier of the digits 0 to 6 is shown a 7, 8 or 9.  ``OpenSetKNN`` answers -1 if a sample does not agree with any class it
-knows.  Its threshold comes from the training digits alone, of which classes are held out in turn.
+A classifier of the digits 0 to 6 is shown a 7, 8 or 9.  ``OpenSetKNN`` answers -1 if a sample does not agree with any
+class it knows.  Its threshold comes from the training digits alone, of which classes are held out in turn.
 """
 
 import matplotlib.pyplot as plt
@@ -20,7 +20,7 @@ X_train, X_test, y_train, y_test = train_test_split(X[is_known], y[is_known], te
 X_test, y_test = np.concatenate([X_test, X[~is_known]]), np.concatenate([y_test, y[~is_known]])
 
 # %%
-# The score is large if a sample is near to its nearest class, and nearer to it than to the second.  Two other scores for
+# The score is large if a sample is near to its nearest class, and nearer to it than to the second.  Two others for
 # comparison: the distance alone, and the score in a metric that was learned from the known digits.
 
 models = {
@@ -34,8 +34,8 @@ for name, score in scores.items():
     print(f"{name}: area under the curve {roc_auc_score(known, score):.3f}")
 
 # %%
-# Left: the scores of test digits, and the threshold.  Middle: the trade-off at all thresholds.  Right: the new digits that
-# agree best with a known class, and which.
+# Left: the scores of test digits, and the threshold.  Middle: the trade-off at all thresholds.  Right: the new digits
+# that agree best with a known class, and which.
 
 plt.style.use("tableau-colorblind10")
 figure, axes = plt.subplots(1, 3, figsize=(14, 4.6), layout="constrained")

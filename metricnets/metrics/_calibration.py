@@ -43,7 +43,8 @@ def expected_calibration_error(
 
     References
     ----------
-    M. P. Naeini, G. F. Cooper, M. Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", AAAI 2015.
+    M. P. Naeini, G. F. Cooper, M. Hauskrecht, "Obtaining well calibrated probabilities using Bayesian binning", AAAI
+    2015.
 
     Examples
     --------

@@ -26,8 +26,8 @@ class KNNOutlierDetector(OutlierMixin, NeighborsEstimator):
     n_neighbors : int >= 1, default=5
         Number of neighbours k, smaller than the number of training samples.
     contamination : 'auto' or float in (0, 0.5], default='auto'
-        What ``offset_`` is.  A number is the share of the training samples to be outliers.  'auto' is Tukey's fence: the
-        lower quartile of their scores minus 1.5 interquartile ranges.
+        What ``offset_`` is.  A number is the share of the training samples to be outliers.  'auto' is Tukey's fence:
+        the lower quartile of their scores minus 1.5 interquartile ranges.
     aggregate : {'mean', 'largest'}, default='mean'
         Whether the score is the mean distance to the k neighbours, or that to the k-th.
 
@@ -44,8 +44,8 @@ class KNNOutlierDetector(OutlierMixin, NeighborsEstimator):
 
     Notes
     -----
-    A training sample is not its own neighbour: one that equals a query, at a distance of 0 up to rounding, is left out, so
-    that training samples have the same scores as new ones.
+    A training sample is not its own neighbour: one that equals a query, at a distance of 0 up to rounding, is left out,
+    for new queries too.
 
     References
     ----------
@@ -67,7 +67,7 @@ class KNNOutlierDetector(OutlierMixin, NeighborsEstimator):
 
     @fitting
     def fit(self, X: Points, y: MaybeArray = None, *, sample_weight: MaybeArray = None) -> Self:
-        """Store the training samples, and choose ``offset_``; fit a clone of ``metric`` first, unless it is fitted.
+        """Store the training samples and choose ``offset_``; fit a clone of ``metric`` unless it is fitted.
 
         Parameters
         ----------

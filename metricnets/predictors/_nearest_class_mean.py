@@ -21,8 +21,8 @@ SCALES = (-10.0, 10.0)  # logarithms of the scales, in units of the mean squared
 class NearestClassMean(ClassifierMixin, OnMetric):
     """Nearest class mean classifier.
 
-    It predicts the class whose mean embedding is nearest.  It stores one mean for each class, so `partial_fit` adds samples,
-    and classes, without a new fit of the metric; means of any classes follow from their samples alone.
+    It predicts the class whose mean embedding is nearest.  It stores one mean for each class, so `partial_fit` adds
+    samples and classes without a new fit of the metric.
 
     Parameters
     ----------
@@ -30,8 +30,8 @@ class NearestClassMean(ClassifierMixin, OnMetric):
         Distance to the means of the embedded points; for a function it is that to the means of the points.  See
         :class:`MLKNN` for what is fitted, and when.
     scale : float > 0 or 'auto', default='auto'
-        Factor α of the squared distances in `predict_proba`, the softmax of −α d².  'auto' maximises the likelihood of the
-        training samples, each compared with the mean of its class without itself.
+        Factor α of the squared distances in `predict_proba`, the softmax of −α d².  'auto' maximises the likelihood of
+        the training samples, each compared with the mean of its class without itself.
 
     Attributes
     ----------
@@ -40,11 +40,11 @@ class NearestClassMean(ClassifierMixin, OnMetric):
     classes_ : ndarray of shape (n_classes,)
         The classes.
     means_ : ndarray of shape (n_classes, n_components)
-        The mean embedding of each class.
+        The mean embedding of each class; linear metrics embed differences from a training point.
     class_count_ : ndarray of shape (n_classes,)
         Number of samples of each class, or their total weight.
     scale_ : float
-        The factor α.
+        The factor α; None before there are two classes, if ``scale`` is 'auto'.
 
     See Also
     --------
@@ -52,14 +52,14 @@ class NearestClassMean(ClassifierMixin, OnMetric):
 
     Notes
     -----
-    With ``metric=None`` the predictions are those of scikit-learn's ``NearestCentroid``.  If the metric is learned from the
-    same samples, they are nearer to their means than new ones, and 'auto' gives too extreme probabilities.  The classes
-    count as equally probable.
+    With ``metric=None`` the predictions are those of scikit-learn's ``NearestCentroid``.  If the metric is learned from
+    the same samples, they are nearer to their means than new ones, and 'auto' gives too extreme probabilities.  The
+    classes count as equally probable.
 
     References
     ----------
-    T. Mensink, J. Verbeek, F. Perronnin, G. Csurka, "Distance-based image classification: generalizing to new classes at
-    near-zero cost", IEEE Transactions on Pattern Analysis and Machine Intelligence 35, 2013.
+    T. Mensink, J. Verbeek, F. Perronnin, G. Csurka, "Distance-based image classification: generalizing to new classes
+    at near-zero cost", IEEE Transactions on Pattern Analysis and Machine Intelligence 35, 2013.
 
     Examples
     --------
@@ -84,8 +84,8 @@ class NearestClassMean(ClassifierMixin, OnMetric):
         y : array-like of shape (n_samples,)
             Classes.
         sample_weight : array-like of shape (n_samples,), float or None, default=None
-            Weights of the samples in the means, non-negative; samples of weight 0 are left out.  A ``metric`` that is yet
-            to be fitted gets them, if its ``fit`` takes them.
+            Weights of the samples in the means, non-negative; samples of weight 0 are left out.  A ``metric`` that is
+            yet to be fitted gets them, if its ``fit`` takes them.
 
         Returns
         -------

@@ -28,13 +28,13 @@ class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
         Number of neighbours k, of the vote and, at most, of each class in the score.
     rejection_rate : 'auto' or float in [0, 1), default='auto'
         What ``offset_`` is.  'auto' holds out classes in turn, and a part of the samples of the other classes, and
-        maximises the mean of the share of the former that is rejected and of the latter that is not.  A number is the share of the
-        samples held out to be rejected; 0 rejects nothing.
+        maximises the mean of two shares: of the former that are rejected, and of the latter that are not.  A number is
+        the share of samples of known classes to be rejected, estimated on those held out; 0 rejects nothing.
     novelty : {'relative', 'distance'}, default='relative'
         What `score_samples` computes.
     n_folds : int >= 2, default=3
-        Number of parts that are held out in turn.  A ``metric`` that is not fitted is fitted once for each part, besides
-        the final fit; a fitted one has seen the classes that are held out, and ``offset_`` is too small.
+        Number of parts that are held out in turn.  A ``metric`` that is not fitted is fitted once for each part,
+        besides the final fit.  A fitted one has seen what is held out, and ``offset_`` may not suit new samples.
     unknown_label : int, str or None, default=None
         What is predicted for samples of no known class.  None is −1 for numbers, or the next smaller integer that is no
         class, and 'unknown' for strings.
@@ -75,7 +75,7 @@ class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
 
     @fitting
     def fit(self, X: Points, y: Array, *, sample_weight: MaybeArray = None) -> Self:
-        """Store the training samples, and choose ``offset_``; fit a clone of ``metric`` first, unless it is fitted.
+        """Store the training samples and choose ``offset_``; fit a clone of ``metric`` unless it is fitted.
 
         Parameters
         ----------
@@ -84,8 +84,8 @@ class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
         y : array-like of shape (n_samples,)
             Classes.
         sample_weight : array-like of shape (n_samples,), float or None, default=None
-            Weights of the samples in ``offset_``, non-negative.  Each has one vote, whatever its weight; samples of weight 0
-            are left out.  A ``metric`` that is yet to be fitted gets them, if its ``fit`` takes them.
+            Weights of the samples in ``offset_``, non-negative.  Each has one vote, whatever its weight; samples of
+            weight 0 are left out.  A ``metric`` that is yet to be fitted gets them, if its ``fit`` takes them.
 
         Returns
         -------
@@ -94,8 +94,8 @@ class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
         Raises
         ------
         ValueError
-            If y does not hold classes, ``unknown_label`` is one of them, there are fewer than ``n_neighbors`` samples, or
-            too few classes or samples to hold any out, unless ``rejection_rate`` is 0.
+            If y does not hold classes, ``unknown_label`` is one of them, there are fewer than ``n_neighbors`` samples,
+            or too few classes or samples to hold any out, unless ``rejection_rate`` is 0.
         """
         X, y, weights = self._validated(X, y, sample_weight)
         y = check_classes(y)
@@ -122,8 +122,8 @@ class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
             )
         if self.rejection_rate != 0 and np.bincount(codes).max() < 2:
             raise ValueError(
-                f"every class has 1 sample, and rejection_rate={self.rejection_rate!r} holds out samples of classes that "
-                "have others; give rejection_rate=0 to reject nothing."
+                f"every class has 1 sample, and rejection_rate={self.rejection_rate!r} holds out samples of classes "
+                "that have others; give rejection_rate=0 to reject nothing."
             )
 
     def _offset(self, X, y, codes, weights):
@@ -155,9 +155,9 @@ class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
     def score_samples(self, X: Points) -> np.ndarray:
         """Compute how well samples agree with a known class; smaller for samples of none.
 
-        With t₁ ≤ t₂ ≤ ... the mean distances to the k nearest samples of each class (all, if it has fewer), the score is −t₁²/t₂
-        for ``novelty="relative"``: near to one class, and nearer than to the others; −t₁ for 'distance', or if there is
-        one class.  The unit is the median distance of training samples to their neighbours.
+        With t₁ ≤ t₂ ≤ ... the mean distances to the k nearest samples of each class (all, if it has fewer), the score
+        is −t₁²/t₂ for ``novelty="relative"``: near to one class, and nearer than to the others; −t₁ for 'distance', or
+        if there is one class.  The unit is the median distance of training samples to their neighbours.
 
         Parameters
         ----------

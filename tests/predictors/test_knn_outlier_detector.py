@@ -60,7 +60,9 @@ def test_labels_are_for_the_metric_alone():
     z = LDA().fit_transform(X, Y)
     expected = KNNOutlierDetector().fit(z).score_samples(z)
     assert_allclose(KNNOutlierDetector(metric=LDA()).fit(X, Y).score_samples(X), expected)
-    assert_array_equal(KNNOutlierDetector().fit(X, Y).score_samples(NEW), KNNOutlierDetector().fit(X).score_samples(NEW))
+    assert_array_equal(
+        KNNOutlierDetector().fit(X, Y).score_samples(NEW), KNNOutlierDetector().fit(X).score_samples(NEW)
+    )
     fitted = KNNOutlierDetector(metric=LDA().fit(X, Y)).fit(X)
     assert_allclose(fitted.score_samples(X), expected)
     with pytest.raises(ValueError, match="requires y"):

@@ -39,7 +39,7 @@ def test_scores_by_a_loop(k):
     for x in NEW:
         t = sorted(np.sort(np.linalg.norm(X[Y == c] - x, axis=1))[:k].mean() for c in range(3))
         expected["distance"].append(-t[0] / np.median(rows))
-        expected["relative"].append(-t[0] ** 2 / t[1] / np.median(rows))
+        expected["relative"].append(-(t[0] ** 2) / t[1] / np.median(rows))
     for novelty, scores in expected.items():
         model = OpenSetKNN(n_neighbors=k, novelty=novelty, rejection_rate=0).fit(X, Y)
         assert_allclose(model.score_samples(NEW), scores)
