@@ -43,7 +43,7 @@ def test_with_a_metric_it_is_that_of_embedded_points():
 
 def test_a_function_measures_the_distance_to_means_of_points():
     model = NearestClassMean(metric=lambda u, v: np.abs(u - v).max()).fit(X, Y)
-    means = [X[Y == c].mean(axis=0) for c in range(3)]
+    means = [X[c == Y].mean(axis=0) for c in range(3)]
     expected = [min(range(3), key=lambda c: np.abs(x - means[c]).max()) for x in X]
     assert_array_equal(model.predict(X), expected)
 

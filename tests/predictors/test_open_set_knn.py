@@ -37,7 +37,7 @@ def test_scores_by_a_loop(k):
     rows = np.sort([np.sort(np.linalg.norm(X - x, axis=1))[1 : k + 1] for x in X])
     expected = {"distance": [], "relative": []}
     for x in NEW:
-        t = sorted(np.sort(np.linalg.norm(X[Y == c] - x, axis=1))[:k].mean() for c in range(3))
+        t = sorted(np.sort(np.linalg.norm(X[c == Y] - x, axis=1))[:k].mean() for c in range(3))
         expected["distance"].append(-t[0] / np.median(rows))
         expected["relative"].append(-(t[0] ** 2) / t[1] / np.median(rows))
     for novelty, scores in expected.items():
