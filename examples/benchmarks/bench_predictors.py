@@ -3,9 +3,10 @@
 ``open``: 20 of the 77 intents of banking77 are not in training.  The area under the ROC curve tells questions of known
 intents from theirs, in the official test part.  Metric and score are chosen on training intents: 20 of them, and a
 quarter of the questions of the others, are held out.
-``pairs``: the expected calibration error of ``predict_proba`` on pairs half of which are similar, of test questions of
-intents in training, of questions of the others, and of both.  Probabilities are fitted to training pairs, or to pairs of
-training intents that are held out in five folds; rows with 1 % have a prior of 1 %, and so many similar pairs.
+``pairs``: the expected calibration error of ``predict_proba`` on pairs half of which are similar: test questions of
+intents in training, questions of the others, and test questions of both.  Probabilities are fitted to training pairs,
+or to pairs of training intents that are held out in five folds.  Rows with 1 % have that prior, and that share of
+similar pairs.
 ``verification``: LFW View 2 with KISSME, probabilities fitted to its training pairs or to a fold that is held back.
 ``outliers``: one digit is not in training.
 
@@ -34,7 +35,7 @@ N_UNSEEN, N_PAIRS, N_FOLDS, N_LFW = 20, 6000, 5, 10
 ADAPTER = {"init": "identity", "loss": "npair", "n_components": 256, "hidden": (32,), "activation": "identity"}
 METRICS = {
     "raw": lambda seed: None,
-    "LDA": lambda seed: mn.LDA(solver="eigen", shrinkage="auto", n_components=40),
+    "LDA": lambda seed: mn.LDA(solver="eigen", shrinkage="auto", n_components=30),
     "adapter": lambda seed: mn.EmbeddingNet(**ADAPTER, random_state=seed),
 }
 SCORES = [(novelty, k) for novelty in ("distance", "relative") for k in (1, 3, 5)]
