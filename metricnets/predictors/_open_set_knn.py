@@ -141,8 +141,8 @@ class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
         n_folds = min(self.n_folds, len(self.classes_)) if by_class else self.n_folds
         for fold in range(n_folds):
             without = (codes % n_folds == fold) & by_class
-            held = ~without & (places_in_class(codes) % max(n_folds, 2) == (fold + codes + 1) % max(n_folds, 2))
-            held &= np.bincount(codes)[codes] > 1
+            held = places_in_class(codes) % n_folds == (fold + codes + 1) % n_folds
+            held &= ~without & (np.bincount(codes)[codes] > 1)
             train, tested = np.flatnonzero(~without & ~held), np.flatnonzero(without | held)
             if not len(tested):
                 continue
@@ -197,8 +197,7 @@ class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
         rows = self._neighbors(X)
         votes = np.stack([(self._codes[rows] == code).sum(axis=1) for code in range(len(self.classes_))], axis=1)
         found = self.classes_[votes.argmax(axis=1)]
-        unknown = self.score_samples(X) < self.offset_
-        return np.where(unknown, self.unknown_label_, found) if unknown.any() else found
+        return np.where(self.score_samples(X) < self.offset_, self.unknown_label_, found)
 
 
 def places_in_class(codes: np.ndarray) -> np.ndarray:
@@ -211,14 +210,13 @@ def places_in_class(codes: np.ndarray) -> np.ndarray:
 
 
 def label_of_none(classes: np.ndarray, label: int | str | None) -> int | str:
-    """The label of samples of no known class; ValueError if it is one of the classes."""
-    if label is None and classes.dtype.kind in "USO":
-        label = "unknown"
-    elif label is None:
-        label = -1
-        while label in classes:
-            label -= 1
-        return label
+    """The label of samples of no known class; ValueError if it is one of the classes, or of another type."""
+    are_names = classes.dtype.kind == "U"
+    if label is None and not are_names:
+        label = next(number for number in range(-1, -2 - len(classes), -1) if number not in classes)
+    label = "unknown" if label is None else label
+    if isinstance(label, str) != are_names:
+        raise ValueError(f"unknown_label={label!r} and the classes in y, such as {classes[0]}, should be of one type.")
     if label in classes.tolist():
         raise ValueError(f"unknown_label={label!r} is a class in y; choose a label that is none.")
     return label

@@ -102,6 +102,8 @@ def test_labels_of_none():
     assert_array_equal(OpenSetKNN(unknown_label="none").fit(X, Y.astype(str)).predict(far), ["none"])
     with pytest.raises(ValueError, match="unknown_label=2 is a class in y"):
         OpenSetKNN(unknown_label=2).fit(X, Y)
+    with pytest.raises(ValueError, match="unknown_label='none' and the classes in y, such as 0, should be of one type"):
+        OpenSetKNN(unknown_label="none").fit(X, Y)
 
 
 def test_weights_are_those_of_the_offset():
