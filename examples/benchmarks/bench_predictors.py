@@ -85,7 +85,8 @@ def open_set(X, y, train, test, seed, names):
         found = areas(metric, X[train], y[train], X[test], known)
         final |= {(name, *key): value for key, value in found.items()}
     chosen = max(tuned, key=tuned.get)
-    rows = {"nearest neighbour": final["raw", "distance", 1], "chosen": final[chosen]}
+    rows = {"nearest neighbour": final["raw", "distance", 1], "raw, defaults": final["raw", "relative", 5]}
+    rows["chosen"] = final[chosen]
     for name in names:
         of_name = {key: value for key, value in tuned.items() if key[0] == name}
         rows[f"{name}, chosen score"] = final[max(of_name, key=of_name.get)]
