@@ -87,6 +87,11 @@ def one_each(returned: Any, n: int, source: str) -> np.ndarray:
     return values.ravel()
 
 
+def dense(X: Any) -> np.ndarray:
+    """A matrix as an array, if it is sparse."""
+    return X.toarray() if issparse(X) else X
+
+
 def lengths(differences: np.ndarray) -> np.ndarray:
     """Compute the Euclidean norm of each row in double precision, without overflow or underflow."""
     rows = differences.reshape(len(differences), int(np.prod(differences.shape[1:]))).astype(float)

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
+from metricnets._arrays import dense, lengths
 from metricnets._linalg import middle, shifted
 from metricnets._runtime import one_openmp_thread
 
@@ -104,21 +105,30 @@ class Neighbors:
 
     def __init__(self, X: np.ndarray, k: int) -> None:
         self.origin = middle(X)
-        X = shifted(X, self.origin)
+        self.points = shifted(X, self.origin)
         with one_openmp_thread():
-            self.index = NearestNeighbors(n_neighbors=k).fit(X)
+            self.index = NearestNeighbors(n_neighbors=k).fit(self.points)
 
     def __call__(self, queries: np.ndarray | None = None) -> np.ndarray:
         """Return the indices of the nearest rows, (n_queries, k), as `nearest`."""
-        if queries is not None:
-            if queries.shape[1] != len(self.origin):
-                raise ValueError(
-                    f"points have {queries.shape[1]} components, and {len(self.origin)} in training; metric should "
-                    "embed all points into one space."
-                )
-            queries = shifted(queries, self.origin)
+        queries = None if queries is None else self._checked(queries)
         with one_openmp_thread():
             return self.index.kneighbors(queries, return_distance=False)
+
+    def with_distances(self, queries: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return the indices and the distances of the nearest rows, each (n_queries, k), computed from differences."""
+        rows, own = self(queries), self.points if queries is None else self._checked(queries)
+        distances = np.stack([lengths(dense(own - self.points[column])) for column in rows.T], axis=1)
+        order = np.argsort(distances, axis=1, kind="stable")
+        return np.take_along_axis(rows, order, axis=1), np.take_along_axis(distances, order, axis=1)
+
+    def _checked(self, queries):
+        if queries.shape[1] != len(self.origin):
+            raise ValueError(
+                f"points have {queries.shape[1]} components, and {len(self.origin)} in training; metric should "
+                "embed all points into one space."
+            )
+        return shifted(queries, self.origin)
 
 
 class WithNeighbors:

@@ -28,10 +28,12 @@ Count = Annotated[int, Interval(Integral, 1, None, closed="left")]
 Whole = Annotated[int, Interval(Integral, 0, None, closed="left")]
 Positive = Annotated[float, Interval(Real, 0, None, closed="neither")]
 NonNegative = Annotated[float, Interval(Real, 0, None, closed="left")]
+Contamination = Annotated[float, Interval(Real, 0, 0.5, closed="right")]
 Share = Annotated[float, Interval(Real, 0, 1, closed="neither")]
 ZeroToOne = Annotated[float, Interval(Real, 0, 1, closed="both")]
 RateBelowOne = Annotated[float, Interval(Real, 0, 1, closed="left")]
 UpToOne = Annotated[float, Interval(Real, 0, 1, closed="right")]
+Several = Annotated[int, Interval(Integral, 2, None, closed="left")]
 Flag = Annotated[bool, "boolean"]
 Verbosity = Annotated[int, "verbose"]
 Seed = Annotated[int | np.random.RandomState | None, "random_state"]
@@ -50,6 +52,7 @@ else:
     Sparse = Annotated[spmatrix, "sparse matrix"]
 Prior = Literal["identity", "covariance", "random"] | Array
 MaybeCount = Count | None
+MaybeLabel = Annotated[int, Integral] | Annotated[str, str] | None
 MaybeShare = ZeroToOne | Literal["auto"] | None
 MaybePositive = Positive | None
 MaybeTolerance = NonNegative | None

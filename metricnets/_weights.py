@@ -98,3 +98,12 @@ def mean_of(X: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
 def scaled_rows(X: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
     """The rows of X (n, d) times the roots of their weights, so that Xᵀ X becomes the weighted sum Σ w x xᵀ."""
     return X if weights is None else X * np.sqrt(weights)[:, None]
+
+
+def weighted_quantile(values: np.ndarray, q: ArrayLike, weights: np.ndarray | None = None) -> np.ndarray:
+    """Quantiles of values (n,): interpolated, as NumPy's; with weights the first value that reaches a share of q."""
+    if weights is None:
+        return np.quantile(values, q)
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[order]) / weights.sum()
+    return values[order][np.minimum(np.searchsorted(reached, np.asarray(q) - 1e-12), len(values) - 1)]

@@ -12,7 +12,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets import calibration
+from metricnets._pair_probability import check_method, pair_probability
 from metricnets._tuples import as_tuples, check_pair_labels
+from metricnets._weights import check_weights, counted
 
 
 class TuplesMixin(ClassifierMixin):
@@ -50,6 +52,7 @@ class PairsMixin(TuplesMixin):
 
     Similar pairs have the larger of the two labels, dissimilar pairs the smaller one.
     ``threshold_`` is the largest distance at which a pair is predicted to be similar.
+    ``probability_`` gives the probability that a pair is similar, for `predict_proba`.
     """
 
     _tuple_size = 2
@@ -91,6 +94,38 @@ class PairsMixin(TuplesMixin):
         if not hasattr(self, "threshold_"):
             raise AttributeError("no threshold has been set; call set_threshold or calibrate_threshold.")
         return self.classes_[(self.pair_distance(pairs) <= self.threshold_).astype(int)]
+
+    def predict_proba(self, pairs: ArrayLike) -> np.ndarray:
+        """Predict the probability that each pair is similar, which does not increase with its distance.
+
+        ``fit`` and `calibrate_threshold` fit a logistic regression on the distance, p = σ(b − a d), to the pairs on
+        which they choose the threshold; `calibrate_proba` fits it to other pairs, for another share of similar pairs,
+        or by isotonic regression.  `predict` follows ``threshold_``, which may be set for what errors cost, and
+        `set_threshold` leaves the probabilities as they are: at the threshold the probability need not be ½.
+
+        Parameters
+        ----------
+        pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
+            Pairs of points.
+
+        Returns
+        -------
+        p : ndarray of shape (n_pairs, 2)
+            The probabilities of ``classes_``: of dissimilar, and of similar.
+
+        Raises
+        ------
+        AttributeError
+            If the learner is fitted and has no probabilities, as one that an earlier version saved.
+        """
+        check_is_fitted(self)
+        if not hasattr(self, "probability_"):
+            raise AttributeError(
+                f"this {type(self).__name__} has no probabilities, as if fitted by an earlier version; call "
+                "calibrate_proba with pairs and their labels, or fit it again."
+            )
+        p = self.probability_(self.pair_distance(pairs))
+        return np.stack([1 - p, p], axis=1)
 
     def score(self, pairs: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Compute the area under the ROC curve of ``decision_function``.
@@ -143,7 +178,7 @@ class PairsMixin(TuplesMixin):
         beta: float = 1.0,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """Choose ``threshold_`` on validation pairs.
+        """Choose ``threshold_`` on validation pairs, and fit the probabilities of `predict_proba` to them.
 
         Parameters
         ----------
@@ -170,8 +205,60 @@ class PairsMixin(TuplesMixin):
         scores = self.decision_function(pairs_valid)
         signs, _ = check_pair_labels(y_valid, len(scores))
         options = {"strategy": strategy, "min_rate": min_rate, "beta": beta, "sample_weight": sample_weight}
-        self.threshold_ = -calibration.threshold(scores, signs, **options)
+        return self._calibrate_on(scores, signs, options)
+
+    def _calibrate_on(self, scores, signs, options):
+        """Threshold and probabilities from scores of pairs, by the arguments of ``calibration.threshold``."""
+        threshold = -calibration.threshold(scores, signs, **options)
+        self._fit_probability(scores, signs, options["sample_weight"])
+        return self.set_threshold(threshold)
+
+    def calibrate_proba(
+        self,
+        pairs_valid: ArrayLike,
+        y_valid: ArrayLike,
+        method: str = "sigmoid",
+        prior: float | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the probabilities of `predict_proba` to validation pairs; ``threshold_`` stays as it is.
+
+        Parameters
+        ----------
+        pairs_valid : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
+            Pairs that were not used in ``fit``, of classes that were not either if new pairs will be of new classes.
+        y_valid : array-like of shape (n_pairs,)
+            Their labels, in {−1, +1} or {0, 1}.
+        method : {'sigmoid', 'isotonic'}, default='sigmoid'
+            Logistic regression on the distance, with Platt's targets; or isotonic regression, which has any decreasing
+            shape and needs about a thousand pairs.
+        prior : float in (0, 1) or None, default=None
+            Share of similar pairs among those to be predicted.  None is their share in ``y_valid``.  Otherwise the
+            log-odds are shifted by the difference of those of both shares.
+        sample_weight : array-like of shape (n_pairs,), float or None, default=None
+            Weights of the pairs.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If ``method`` or ``prior`` is not valid, or ``y_valid`` does not hold both labels.
+        """
+        check_is_fitted(self)
+        check_method(method, prior)
+        scores = self.decision_function(pairs_valid)
+        self._fit_probability(scores, check_pair_labels(y_valid, len(scores))[0], sample_weight, method, prior)
         return self
+
+    def _fit_probability(self, scores, signs, sample_weight, method="sigmoid", prior=None):
+        present, weights = counted(check_weights(sample_weight, len(signs), of="pairs"))
+        scores, signs = (values if present is None else values[present] for values in (scores, signs))
+        if len(np.unique(signs)) < 2:
+            raise ValueError("y_valid holds pairs of one kind that count; similar and dissimilar pairs are needed.")
+        self.probability_ = pair_probability(-scores, signs, method, prior, weights)
 
 
 class TripletsMixin(TuplesMixin):

@@ -109,7 +109,10 @@ EXPECTED_FAILURES = {
     **{f"{name}_Supervised": {REPEATED: DRAWN} for name in ("DMLEig", "LDML", "LSML", "RCA")},
     **{key: {REPEATED: SAMPLED} for key in SAMPLERS},
     "DNLML_ISA_Supervised": {REPEATED: SAMPLED},
-    **{key: dict.fromkeys([REPEATED, REPEATED_SPARSE], COUNTED) for key in ["AAKNN", "MLKNN"]},
+    **{
+        key: dict.fromkeys([REPEATED, REPEATED_SPARSE], COUNTED)
+        for key in ["AAKNN", "KNNOutlierDetector", "MLKNN", "OpenSetKNN"]
+    },
 }
 # For this check: nothing is drawn at random, and nothing is the root of a singular matrix
 EXACT = {

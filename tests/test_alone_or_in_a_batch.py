@@ -6,7 +6,17 @@ from discovery import ESTIMATORS, METRICS, PAIR_LEARNERS, TUPLE_LEARNERS, quick,
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.neighbors import KNeighborsClassifier
 
-from metricnets import AAKNN, LDA, MLKNN, Covariance, PairsClassifier, SourceOnly
+from metricnets import (
+    AAKNN,
+    LDA,
+    MLKNN,
+    Covariance,
+    KNNOutlierDetector,
+    NearestClassMean,
+    OpenSetKNN,
+    PairsClassifier,
+    SourceOnly,
+)
 
 X, Y = tiny_points()
 SETS = np.eye(3, dtype=int)[Y]
@@ -77,6 +87,10 @@ PREDICTORS = {
     "MLKNN, function": (lambda: MLKNN(n_neighbors=3, metric=lambda u, v: np.abs(u - v).max()), SETS),
     "AAKNN": (lambda: AAKNN(n_neighbors=3), SETS / 1.0),
     "AAKNN, metric": (lambda: AAKNN(n_neighbors=3, metric=Covariance()), SETS / 1.0),
+    "NearestClassMean": (lambda: NearestClassMean(), Y),
+    "OpenSetKNN": (lambda: OpenSetKNN(n_neighbors=3), Y),
+    "KNNOutlierDetector": (lambda: KNNOutlierDetector(n_neighbors=3), Y),
+    "KNNOutlierDetector, metric": (lambda: KNNOutlierDetector(n_neighbors=3, metric=Covariance()), Y),
     "SourceOnly": (lambda: SourceOnly(), Y),
     "SourceOnly, 3": (lambda: SourceOnly(estimator=KNeighborsClassifier(3)), Y),
 }

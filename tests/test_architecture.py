@@ -46,6 +46,7 @@ LAYERS = {
     "_pseudo_labels": 3,
     "networks": 2,
     "calibration": 2,
+    "_pair_probability": 2,
     "_tuples": 2,
     "_draws": 3,
     "_embedded": 3,
@@ -75,7 +76,7 @@ PRIVATE_SCIKIT_LEARN = {"metricnets._params"}
 SHELLS = {
     "deep": {"_base", "_perceptron", "_supervised", "_any_loss", "_tuples", "_pairs"},
     "linear": {"_base", "_bilinear", "_cross_view", "_near_prior", "_weakly_supervised"},
-    "predictors": {"_base"},
+    "predictors": {"_base", "_on_metric"},
     "losses": {"_ops", "_modules", "_catalogue", "_comparison", "_pair", "_sphere"},
     "miners": {"_ops"},
     "relations": {"_types"},

@@ -169,6 +169,8 @@ def fitted(name):
         return quick(name).fit(X, np.eye(3, dtype=int)[y])
     if name == "AAKNN":
         return quick(name).fit(X, np.eye(3)[y])
+    if name in ("KNNOutlierDetector", "NearestClassMean", "OpenSetKNN"):
+        return quick(name).fit(X, y)
     if name == "PairsClassifier":
         return quick(name).fit(*tiny_pairs())
     if name == "HammingNeighbors":

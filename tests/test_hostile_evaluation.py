@@ -24,7 +24,21 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils import get_tags
 
 import metricnets
-from metricnets import AAKNN, ITML, LDA, MLKNN, Covariance, PairsClassifier, SourceOnly, calibration, metrics, protocols
+from metricnets import (
+    AAKNN,
+    ITML,
+    LDA,
+    MLKNN,
+    Covariance,
+    KNNOutlierDetector,
+    NearestClassMean,
+    OpenSetKNN,
+    PairsClassifier,
+    SourceOnly,
+    calibration,
+    metrics,
+    protocols,
+)
 
 N_CASES = int(os.environ.get("METRICNETS_CASES", 12))
 OWN = str(Path(metricnets.__file__).parent)
@@ -257,6 +271,27 @@ def neighbors(cls):
     return call
 
 
+def points_predictor(cls):
+    def call(rng):
+        n, d = rng.integers(2, 30), rng.integers(1, 5)
+        X, y = table(rng, n, d), classes(rng, n)
+        y = y.astype(int) if y.dtype == float else y
+        metric = any_of(rng, embedder(rng, X, y), None, odd_distance)
+        metric = odd_distance if inspect.isroutine(metric) else metric
+        params = {"metric": None if isinstance(metric, np.ufunc) else metric}
+        params |= {"n_neighbors": whole(rng)} if cls is not NearestClassMean else {"scale": number(rng)}
+        params |= {"rejection_rate": any_of(rng, "auto", number(rng), 0)} if cls is OpenSetKNN else {}
+
+        def fit_and_predict(X, y, X_new, **params):
+            model = cls(**params).fit(X, y)
+            scores = model.predict_proba if cls is NearestClassMean else model.score_samples
+            return [len(model.predict(X_new)), scores(X_new)]
+
+        return fit_and_predict, (maybe(rng, X), maybe(rng, y), maybe(rng, X[: rng.integers(1, 9)])), params
+
+    return call
+
+
 def pairs_classifier(rng):
     n, d = rng.integers(2, 30), rng.integers(1, 5)
     pairs, y = table(rng, 2 * n, d).reshape(n, 2, d), pair_labels(rng, n)
@@ -266,7 +301,12 @@ def pairs_classifier(rng):
 
     def fit_and_predict(pairs, y, new, **params):
         model = PairsClassifier(**params).fit(pairs, y)
-        return [model.decision_function(new), model.predict(new).astype(int), model.score(pairs, y)]
+        return [
+            model.decision_function(new),
+            model.predict_proba(new),
+            model.predict(new).astype(int),
+            model.score(pairs, y),
+        ]
 
     return fit_and_predict, (maybe(rng, pairs), maybe(rng, y), maybe(rng, pairs[:3])), params
 
@@ -335,7 +375,7 @@ def names(*functions):
 SETS = ["average_precision", "coverage", "multilabel_scores", "one_error", "ranking_loss"]
 DISTRIBUTIONS = names(metrics.canberra, metrics.chebyshev, metrics.clark, metrics.cosine, metrics.distribution_scores)
 DISTRIBUTIONS += names(metrics.intersection, metrics.kullback_leibler)
-PAIRS = ["best_threshold_accuracy", "equal_error_rate", "tar_at_far"]
+PAIRS = ["best_threshold_accuracy", "equal_error_rate", "expected_calibration_error", "tar_at_far"]
 RETRIEVAL = ["cmc", "map_at_r", "mean_average_precision", "precision_at_k", "r_precision", "recall_at_k"]
 RETRIEVAL += ["retrieval_scores"]
 CALLS = {
@@ -346,6 +386,9 @@ CALLS = {
     "threshold": thresholds,
     "MLKNN": neighbors(MLKNN),
     "AAKNN": neighbors(AAKNN),
+    "KNNOutlierDetector": points_predictor(KNNOutlierDetector),
+    "NearestClassMean": points_predictor(NearestClassMean),
+    "OpenSetKNN": points_predictor(OpenSetKNN),
     "PairsClassifier": pairs_classifier,
     "SourceOnly": source_only,
     "cross_validate_pairs": verification,
@@ -433,7 +476,19 @@ def test_hostile_arguments_give_a_finite_result_or_a_clear_error(name, seed):
         assert time.perf_counter() - begin < 20, (case, arguments, extra)
 
 
-@pytest.mark.parametrize("name", [*METRICS, "PairsClassifier", "MLKNN", "AAKNN", "SourceOnly"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *METRICS,
+        "PairsClassifier",
+        "MLKNN",
+        "AAKNN",
+        "SourceOnly",
+        "NearestClassMean",
+        "OpenSetKNN",
+        "KNNOutlierDetector",
+    ],
+)
 def test_what_fit_lacks_is_said_in_the_name_of_the_public_class(name):
     learner = quick(name)
     for arguments in ((), *([((training_data(name)[0]),)] if name in METRICS else [])):

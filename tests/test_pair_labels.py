@@ -108,11 +108,12 @@ encodings = pytest.mark.parametrize("y", [y, SAME], ids=["-1 and 1", "bool"])
 def test_cross_validated_predictions(name, y):
     scores = cross_val_predict(learner(name), PAIRS, y, cv=CUTS, method="decision_function")
     labels = cross_val_predict(learner(name), PAIRS, y, cv=CUTS)
+    p = cross_val_predict(learner(name), PAIRS, y, cv=CUTS, method="predict_proba")
     for train, test in CUTS.split(PAIRS, y):
         fitted = learner(name).fit(PAIRS[train], y[train])
         assert_allclose(scores[test], fitted.decision_function(PAIRS[test]))
         assert_array_equal(labels[test], fitted.predict(PAIRS[test]))
-    assert not hasattr(learner(name), "predict_proba")
+        assert_allclose(p[test], fitted.predict_proba(PAIRS[test]))
 
 
 @every_learner

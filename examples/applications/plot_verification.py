@@ -10,7 +10,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.calibration import CalibrationDisplay
 from sklearn.datasets import load_digits
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
 from metricnets import DDML, LDA, PairsClassifier
@@ -34,13 +33,12 @@ pairs_valid, same_valid = draw_pairs(X_rest[::2], y_rest[::2], rng)
 pairs_test, same_test = draw_pairs(X_rest[1::2], y_rest[1::2], rng)
 
 # %%
-# ``PairsClassifier`` chooses the threshold.  A logistic regression turns the distance into a probability, for pairs
-# of which half are similar.
+# ``PairsClassifier`` chooses the threshold.  Its probabilities are those of a logistic regression on the distance, for
+# pairs of which half are similar.
 
 ddml = DDML(random_state=0).fit(X_train, y_train)
 classifier = PairsClassifier(ddml).fit(pairs_valid, same_valid)
-logistic = LogisticRegression().fit(ddml.pair_distance(pairs_valid)[:, None], same_valid)
-probability = logistic.predict_proba(ddml.pair_distance(pairs_test)[:, None])[:, 1]
+probability = classifier.predict_proba(pairs_test)[:, 1]
 
 # %%
 # Left: the distances of the test pairs, and the threshold.  Middle: both kinds of errors at all thresholds.  Right:
@@ -55,5 +53,5 @@ accuracy = (classifier.predict(pairs_test) == same_test).mean()
 axes[0].set_title(f"DDML: {accuracy:.1%} of the pairs are right")
 for metric, name in [(None, "pixels"), (LDA().fit(X_train, y_train), "LDA"), (ddml, "DDML")]:
     VerificationDisplay.from_estimator(metric, pairs_test, same_test, name=name, ax=axes[1], kind="det")
-CalibrationDisplay.from_predictions(same_test == 1, probability, ax=axes[2], name="logistic regression on the distance")
+CalibrationDisplay.from_predictions(same_test == 1, probability, ax=axes[2], name="predict_proba")
 axes[2].set(xlabel="predicted probability of similar", ylabel="share that is similar")

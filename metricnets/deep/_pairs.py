@@ -38,6 +38,8 @@ class DeepPairsLearner(PairsMixin, DeepTuplesLearner):
     ----------
     threshold_ : float
         Largest distance at which a pair is predicted to be similar.
+    probability_ : callable
+        Function of distances, the probability that a pair is similar.
     classes_ : ndarray of shape (2,)
         The labels of dissimilar and of similar pairs, as in y.
     """
@@ -134,7 +136,7 @@ class DeepPairsLearner(PairsMixin, DeepTuplesLearner):
             rows = Pairs(tensor_of(X), targets, torch.as_tensor(members), everything, self.jitter, generator)
             scores, order = self._jittered_scores(rows)
             options = params | {"sample_weight": rows_of(weights, order)}
-            return self.set_threshold(-calibration.threshold(scores, y[order], **options))
+            return self._calibrate_on(scores, y[order], options)
         return self.calibrate_threshold(pairs, y, **params, sample_weight=weights)
 
     def _jittered_scores(self, rows):

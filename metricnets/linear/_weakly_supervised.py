@@ -67,6 +67,8 @@ class PairsLearner(PairsMixin, TuplesLearner):
     ----------
     threshold_ : float
         Largest distance of a pair that is predicted to be similar.
+    probability_ : callable
+        Function of distances, the probability that a pair is similar.
     classes_ : ndarray of shape (2,)
         The labels of dissimilar and of similar pairs, as in y.
     """

@@ -5,6 +5,7 @@ the similarities of pairs; scores of retrieval from embeddings, for a chunk of q
 Distances of sets are functions of the points of both.
 """
 
+from metricnets.metrics._calibration import expected_calibration_error
 from metricnets.metrics._distribution import (
     canberra,
     chebyshev,
@@ -45,6 +46,7 @@ __all__ = [
     "coverage",
     "distribution_scores",
     "equal_error_rate",
+    "expected_calibration_error",
     "get_scorer",
     "get_scorer_names",
     "hamming_distances",

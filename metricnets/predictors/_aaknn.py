@@ -98,6 +98,11 @@ class AAKNN(RegressorMixin, NeighborsEstimator):
         weighted = (self._targets.T * self._weights).T
         return (total(rows, weighted).T / total(rows, self._weights)).T
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
 
 def check_no_classes(y: np.ndarray) -> None:
     """Raise ValueError if y is a column of names, which have no mean."""

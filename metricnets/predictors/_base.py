@@ -1,28 +1,15 @@
 """Base class of estimators that predict from nearest neighbours in a learned metric."""
 
-from collections.abc import Callable, Set
-from functools import partial
-from typing import Any, Self
-
 import numpy as np
-from scipy.sparse import issparse
-from sklearn.base import MetaEstimatorMixin, clone
-from sklearn.exceptions import NotFittedError
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils import get_tags
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, has_fit_parameter, validate_data
 
-from metricnets._arrays import checked_array, count_rows, embeddings, one_each
-from metricnets._linalg import middle, shifted
 from metricnets._neighbors import Neighbors
-from metricnets._params import Count, LearnerOrDistance, Parametrized, check_instance
+from metricnets._params import Count
 from metricnets._runtime import one_openmp_thread
-from metricnets._tuples import FLOATS
-from metricnets._weights import check_weights, rows_counted
-from metricnets.base import Distance, MetricMixin
+from metricnets.predictors._on_metric import Measured, OnMetric
 
 
-class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
+class NeighborsEstimator(OnMetric):
     """Base class of estimators that store targets, and predict from those of the nearest neighbours.
 
     The ``fit`` of a subclass calls ``_validated`` and then ``_index``; ``_neighbors`` returns rows.
@@ -40,160 +27,45 @@ class NeighborsEstimator(MetaEstimatorMixin, Parametrized):
         - A callable ``(u, v) -> distance`` is called for each pair of samples, which is slow.  A callable that
           ``get_metric()`` returned is fast: it embeds all samples at once.
 
-    Attributes
-    ----------
-    n_features_in_ : int
-        Number of features seen during ``fit``.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Names of features seen during ``fit``. Defined only when the points were given with feature names, as in
-        a data frame.
     """
 
     n_neighbors: Count = 5
-    metric: LearnerOrDistance = None
-
-    def _validated(self, X, y, sample_weight):
-        """X, y and weights of the rows that count, y dense; a metric learner has not validated them yet."""
-        check_instance(self.metric, "metric")
-        count_rows(X, "X")
-        validate_data(self, X, y, skip_check_array=True)
-        X = self._checked(X)
-        if isinstance(y, list) and (any(isinstance(row, Set) for row in y) or len({np.size(row) for row in y}) > 1):
-            raise ValueError("y holds lists or sets of labels; convert them with MultiLabelBinarizer of scikit-learn.")
-        y = checked_array(y, "y", accept_sparse=True, ensure_2d=False, dtype=None)
-        check_consistent_length(X, y)
-        if self._is_to_be_fitted():
-            check_learns_from(self.metric, y)
-        y = y.toarray() if issparse(y) else y
-        return rows_counted(check_weights(sample_weight, len(y)), X, y)
-
-    def _checked(self, X):
-        if is_learner(self.metric):
-            return X  # the learner validates it: it may take data frames, images, indices
-        sparse = "csr" if self.metric is None else False
-        return validate_data(self, X, reset=False, accept_sparse=sparse, dtype=FLOATS)
 
     def _index(self, X, y, weights, n_least):
         """Fit the metric unless it is fitted, and prepare to find neighbours among the rows of X."""
-        if len(y) < n_least:
+        if X.shape[0] < n_least:
             raise ValueError(
-                f"n_neighbors={self.n_neighbors} needs at least {n_least} rows, but n_samples={len(y)}; lower it."
+                f"n_neighbors={self.n_neighbors} needs at least {n_least} rows, but n_samples={X.shape[0]}; lower it."
             )
-        self.metric_ = self._fitted_metric(X, y, weights) if self._is_to_be_fitted() else self.metric
-        self._origin = None
-        z = self._embed(X)
-        self._dense = not issparse(z)
-        if self._embeds():
-            self._found = Neighbors(z, int(self.n_neighbors))
-            return
-        measured, n_neighbors = Measured(self.metric_), int(self.n_neighbors)
-        by_pairs = NearestNeighbors(n_neighbors=n_neighbors, metric=measured, algorithm="brute").fit(z)
-        self._found = partial(by_pairs.kneighbors, return_distance=False)
+        z = self._fit_metric(X, y, weights)
+        self._found = self._search(z, int(self.n_neighbors))
+        return z
 
-    def _fitted_metric(self, X, y, weights):
-        takes = weights is not None and has_fit_parameter(self.metric, "sample_weight")
-        return clone(self.metric).fit(X, y, **({"sample_weight": weights} if takes else {}))
+    def _search(self, z, k):
+        """What finds the k nearest of these embeddings, or of these points for a metric that is a function."""
+        return Neighbors(z, k) if self._embeds() else Measurements(Measured(self.metric_), z, k)
 
     def _neighbors(self, X=None):
         """Training rows nearest to each point, (n, k); without X, to each training row, except itself."""
-        z = None if X is None else self._embed(self._checked(X))
-        z = z.toarray() if issparse(z) and self._dense else z
+        z = None if X is None else self._embedded(X)
         with one_openmp_thread():
             return self._found(z)
 
-    def _embed(self, X):
-        """Embeddings; linear ones of the points minus a training point in the middle, so that no digits are lost."""
-        if getattr(self.metric_, "_linear", False):
-            return self.metric_._points(self._shifted(self.metric_._checked(X)))
-        if is_learner(self.metric_):
-            name = f"metric={type(self.metric_).__name__}().transform"
-            return embeddings(self.metric_.transform(X), count_rows(X, "X"), name, sparse=True)
-        if not isinstance(self.metric_, Distance):
-            return X
-        if X.shape[1] != self.metric_.size:
-            raise ValueError(f"X has {X.shape[1]} features, but metric is for points of shape {self.metric_.shape}.")
-        X = self._shifted(X) if self.metric_.linear else X.astype(float)
-        return self.metric_.embed(X.reshape(-1, *self.metric_.shape))
 
-    def _shifted(self, X):
-        self._origin = middle(X) if self._origin is None else self._origin
-        return shifted(X, self._origin)
+class Measurements:
+    """Search for nearest rows by a function of two rows, in the form of `Neighbors`."""
 
-    def _is_to_be_fitted(self):
-        return is_learner(self.metric) and not is_fitted(self.metric)
+    def __init__(self, measured, X, k):
+        self.index = NearestNeighbors(n_neighbors=k, metric=measured, algorithm="brute").fit(X)
 
-    def _embeds(self):
-        return self.metric_ is None or is_learner(self.metric_) or isinstance(self.metric_, Distance)
+    def __call__(self, queries=None):
+        """Return the indices of the nearest rows, (n_queries, k)."""
+        return self.index.kneighbors(queries, return_distance=False)
 
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters; those of the metric, as ``metric__margin``, only if it is not fitted."""
-        check_settable(params, params.get("metric", self.metric))
-        return super().set_params(**params)
-
-    def __sklearn_clone__(self) -> Self:
-        copy = super().__sklearn_clone__()
-        if is_learner(self.metric) and is_fitted(self.metric):
-            copy.metric = self.metric
-        return copy
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = tags.target_tags.multi_output = True
-        tags.input_tags.sparse = self.metric is None
-        if is_learner(self.metric):
-            tags.input_tags = get_tags(self.metric).input_tags
-        return tags
-
-
-class Measured:
-    """A distance of two rows by a user's function; an error names the function if it is not a finite number."""
-
-    def __init__(self, metric: Callable):
-        self.metric = metric
-
-    def __call__(self, u: np.ndarray, v: np.ndarray) -> float:
-        return one_each([self.metric(u, v)], 1, f"metric={self.metric!r}")[0]
-
-
-def check_settable(params: dict[str, Any], metric: object) -> None:
-    """Raise ValueError if parameters of a fitted metric would be set: copies share it, and it is not fitted again."""
-    nested = [name for name in params if name.startswith("metric__")]
-    if nested and is_learner(metric) and is_fitted(metric):
-        raise ValueError(
-            f"{nested[0]} cannot be set: metric is fitted, and is used unchanged; give a metric that is not fitted."
-        )
-
-
-def check_learns_from(metric: object, y: np.ndarray) -> None:
-    """Raise ValueError if a metric learner of this package cannot be fitted to points with targets y."""
-    if not isinstance(metric, MetricMixin):
-        return
-    name = type(metric).__name__
-    if hasattr(metric, "_tuple_size"):
-        raise ValueError(
-            f"metric={name}() learns from tuples of {metric._tuple_size} points, and not from y; fit it to tuples "
-            "first, or give a learner from labels."
-        )
-    takes = get_tags(metric).target_tags
-    if takes.required and not takes.multi_output and y.shape[1:] > (1,):
-        raise ValueError(
-            f"metric={name}() learns from one target of each point, such as its class, but y has shape {y.shape}; "
-            "RAML and HRAML, for instance, learn from label sets and distributions."
-        )
-
-
-def is_learner(metric: object) -> bool:
-    """Whether a metric transforms points, rather than computing distances of pairs."""
-    return hasattr(metric, "transform") and not isinstance(metric, type)
-
-
-def is_fitted(learner: Any) -> bool:
-    """Whether a learner, or the last step of a pipeline, is fitted."""
-    try:
-        check_is_fitted(learner)
-    except NotFittedError:
-        return False
-    return True
+    def with_distances(self, queries=None):
+        """Return the indices of the nearest rows and their distances, each (n_queries, k)."""
+        distances, rows = self.index.kneighbors(queries)
+        return rows, distances
 
 
 def total(rows: np.ndarray, Y: np.ndarray) -> np.ndarray:

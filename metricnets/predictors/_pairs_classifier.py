@@ -24,7 +24,7 @@ from metricnets._params import (
 from metricnets._tuples import check_pair_labels
 from metricnets.base import MetricMixin
 from metricnets.calibration import STRATEGIES, check_strategy
-from metricnets.predictors._base import check_settable, is_fitted
+from metricnets.predictors._on_metric import check_settable, is_fitted
 from metricnets.tuple_learners import PairsMixin
 
 
@@ -52,6 +52,8 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
     ----------
     threshold_ : float
         Largest distance at which a pair is predicted to be similar.
+    probability_ : callable
+        Function of distances, the probability that a pair is similar.
     classes_ : ndarray of shape (2,)
         The label of dissimilar pairs and the label of similar pairs, as in y.
 
