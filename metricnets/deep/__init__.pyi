@@ -4,3 +4,6 @@ from metricnets.deep._dtml import DTML as DTML
 from metricnets.deep._embedding import EmbeddingNet as EmbeddingNet
 from metricnets.deep._hraml import HRAML as HRAML
 from metricnets.deep._mahalanobis import Mahalanobis as Mahalanobis
+from metricnets.deep.views._dcml import DCML as DCML
+from metricnets.deep.views._two_domain_net import TwoDomainNet as TwoDomainNet
+from metricnets.deep.views._two_view_net import TwoViewNet as TwoViewNet

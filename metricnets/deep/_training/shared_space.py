@@ -31,11 +31,14 @@ class Start(NamedTuple):
     bias : ndarray of shape (m,)
     columns : ndarray of shape (n_components, m) or None
         Combinations of the m class probabilities minus 1 / m.
+    classes : ndarray of shape (m,) or None
+        Codes of these classes.
     """
 
     weight: np.ndarray
     bias: np.ndarray
     columns: np.ndarray | None = None
+    classes: np.ndarray | None = None
 
     def __call__(self, Z):
         """Embeddings of rows."""
@@ -43,11 +46,11 @@ class Start(NamedTuple):
         return z if self.columns is None else (softmax(z, axis=1) - 1 / len(self.bias)) @ self.columns.T
 
     def layers(self):
-        """The same as layers that are not trained."""
-        linear = fixed_linear(self.weight, self.bias)
+        """The same as a list of layers that are not trained; the linear map is doubled, for a mean with another."""
+        linear = fixed_linear(2 * self.weight, 2 * self.bias)
         if self.columns is None:
-            return linear
-        return nn.Sequential(linear, nn.Softmax(dim=1), fixed_linear(self.columns, -self.columns.mean(axis=1)))
+            return [linear]
+        return [linear, nn.Softmax(dim=1), fixed_linear(self.columns, -self.columns.mean(axis=1))]
 
 
 def shared_space(views, codes, weights, n_components, kind, rng):
@@ -145,14 +148,14 @@ def class_probabilities(views, codes, weights, n_components, ridge):
     """Linear discriminant analysis of each view: class probabilities, at most ``n_components`` combinations of them."""
     known = codes != UNKNOWN
     weights = rows_of(weights, known)
-    views, number = [Z[known] for Z in views], np.unique(codes[known], return_inverse=True)[1]
+    views, (classes, number) = [Z[known] for Z in views], np.unique(codes[known], return_inverse=True)
     linear = [discriminant_functions(Z, number, weights, ridge) for Z in views]
-    n_classes = number.max() + 1
+    n_classes = len(classes)
     columns = np.eye(n_components, n_classes)
     if n_components < n_classes:
         p = np.vstack([Start(*each, np.eye(n_classes))(Z) for each, Z in zip(linear, views)])
         columns = with_fixed_signs(eigh(p.T @ p)[1][:, : -n_components - 1 : -1].T)
-    return [Start(*each, columns) for each in linear]
+    return [Start(*each, columns, classes) for each in linear]
 
 
 def discriminant_functions(Z, number, weights, ridge):

@@ -44,10 +44,23 @@ class TwoNetworks(nn.Module):
 
 @torch.no_grad()
 def perceptron_beside(start, perceptron, normalize):
-    """The mean of a start and of a perceptron whose last layer is set to 0."""
+    """A network that begins as a start: the mean of its linear map and of a perceptron whose last layer is set to 0."""
     perceptron[-1][-1].weight.zero_()
-    both = Mean([start.layers(), perceptron])
-    return nn.Sequential(both, UnitNorm()) if normalize else both
+    linear, *after = start.layers()
+    kind = FromProbabilities if after else nn.Sequential
+    return kind(Mean([linear, perceptron]), *after, *([UnitNorm()] if normalize else []))
+
+
+class FromProbabilities(nn.Sequential):
+    """A network whose first layer gives logits of classes, and the others embed their probabilities."""
+
+    def logits(self, x):
+        """Logits (n, n_classes) of points."""
+        return self[0](x)
+
+    def embedded(self, logits):
+        """Embeddings (n, n_components) of logits."""
+        return self[1:](logits)
 
 
 def starting_layers(views, standardize, targets, kept, n_components, kind, seed):
@@ -120,3 +133,38 @@ class CrossDistance(Versioned):
         difference = z[0] - z[1]
         total = float(difference @ difference)
         return total if squared else total**0.5
+
+
+class WithClassLogits(nn.Module):
+    """`TwoNetworks` that outputs embeddings and, of networks that start from class probabilities, logits of both views."""
+
+    def __init__(self, networks):
+        super().__init__()
+        self.networks = networks
+
+    def forward(self, x):
+        parts, width = (self.networks.first, self.networks.second), self.networks.width
+        if not all(isinstance(part, FromProbabilities) for part in parts):
+            return [self.networks(x)]
+        logits = [part.logits(view) for part, view in zip(parts, (x[:, :width], x[:, width:]))]
+        return [torch.cat([part.embedded(each) for part, each in zip(parts, logits)]), *logits]
+
+
+class WithNeighborsInViews:
+    """Batches of rows, followed by their neighbours in the first view and in the second, drawn at random.
+
+    Parameters
+    ----------
+    sampler : iterable of index arrays
+    neighbors : list of two tuple of ndarray of shape (n_rows, k)
+        For each view the neighbours of the same class and those of other classes.
+    rng : numpy.random.Generator
+    """
+
+    def __init__(self, sampler, neighbors, rng):
+        self.sampler, self.near, self.rng = sampler, [each for view in neighbors for each in view], rng
+
+    def __iter__(self):
+        for rows in self.sampler:
+            drawn = [near[rows, self.rng.integers(near.shape[1], size=len(rows))] for near in self.near]
+            yield np.concatenate([rows, *drawn])

@@ -206,19 +206,21 @@ class TwoViewMetric(DeepMetric):
 
     def _network(self, rows, generator, member):
         n_columns = [rows.width, rows.X.shape[1] - rows.width]
-        parts = [self._perceptron(n, generator) for n in n_columns]
-        if rows.starts is not None:
+        if rows.starts is None:
+            parts = [self._perceptron(n, self.n_components, generator, self.normalize) for n in n_columns]
+        else:
+            parts = [self._perceptron(n, len(s.weight), generator, False) for n, s in zip(n_columns, rows.starts)]
             parts = [perceptron_beside(*both, self.normalize) for both in zip(rows.starts, parts)]
         return TwoNetworks(*parts, rows.width)
 
-    def _perceptron(self, n_features, generator):
+    def _perceptron(self, n_features, n_outputs, generator, normalize):
         return mlp(
             n_features,
-            self.n_components,
+            n_outputs,
             hidden=self.hidden,
             activation=self.activation,
             dropout=self.dropout,
-            normalize=self.normalize and self.init in ("glorot", "uniform"),
+            normalize=normalize,
             init="uniform" if self.init == "uniform" else "glorot",
             input_dropout=self.input_dropout,
             generator=generator,
@@ -230,8 +232,9 @@ class TwoViewMetric(DeepMetric):
     @torch.no_grad()
     def _keep(self, problem, trained):
         self.history_, network = trained.history, trained.networks[0].eval()
+        parts = network.first, network.second
         self.module_, self.module_y_ = (
-            nn.Sequential(*layers, part).eval() for layers, part in zip(problem.layers, (network.first, network.second))
+            nn.Sequential(*layers, nn.Sequential(*part)).eval() for layers, part in zip(problem.layers, parts)
         )
         self._n_features_out, self._in_double = self.n_components, True
 
