@@ -27,10 +27,11 @@ def of_kind(mixin):
 
 PAIR_LEARNERS, TUPLE_LEARNERS = of_kind(PairsMixin), of_kind(TuplesMixin)
 POINT_LEARNERS = [name for name in METRICS if name not in TUPLE_LEARNERS]
+TWO_VIEWS = [name for name in POINT_LEARNERS if hasattr(ESTIMATORS[name], "transform_y")]
 REGRESSION = ["MLKR"]
 LABEL_SETS = ["AAKNN", "MLKNN"]
 # To these a negative label says that the class is not known
-PARTIAL = ["RCA", "XQDA", *(name for name in POINT_LEARNERS if name.endswith("_Supervised"))]
+PARTIAL = ["RCA", "XQDA", "TwoDomainNet", *(name for name in POINT_LEARNERS if name.endswith("_Supervised"))]
 
 # A parameter of this name gets this value, in whatever estimator it occurs.
 QUICK = {"max_epochs": 3, "hidden": (8,), "device": "cpu", "random_state": 0, "n_neighbors": 3}
@@ -66,11 +67,21 @@ def tiny_tuples(size):
     return X[rows[right][:80]]
 
 
+def tiny_views(seed=0):
+    """The 45 points, three features of another view of each, and their classes."""
+    X, y = tiny_points(seed)
+    rng = np.random.default_rng(seed + 1)
+    return X, X[:, :3] @ rng.normal(size=(3, 3)) + 0.3 * rng.normal(size=(45, 3)), y
+
+
 def training_data(name):
-    """Return the arguments of ``fit``: points and classes or label sets, pairs and ±1, or other tuples and None."""
+    """Return the first two arguments of ``fit``: points and classes, label sets or another view; pairs and ±1; or other
+    tuples and None."""
     if name in LABEL_SETS:
         X, y = tiny_points()
         return X, np.eye(3)[y]
+    if name in TWO_VIEWS:
+        return tiny_views()[:2]
     if issubclass(ESTIMATORS[name], TripletsMixin):
         return tiny_tuples(3), None
     if issubclass(ESTIMATORS[name], QuadrupletsMixin):
@@ -105,7 +116,7 @@ EXPECTED_FAILURES = {
     **{key: {REPEATED: NOT_UNIQUE} for key in ["LFDA", "LMNN"]},
     **{key: {REPEATED: NEIGHBORS} for key in ["RAML", "DoubletSVM_Supervised", "SCML_Supervised"]},
     **{f"{name}_Supervised": {REPEATED: DRAWN} for name in ("DMLEig", "LDML", "LSML", "RCA")},
-    **{key: {REPEATED: SAMPLED} for key in ["DDML", "DTML", "EmbeddingNet", "HRAML", "Mahalanobis"]},
+    **{key: {REPEATED: SAMPLED} for key in ["DDML", "DTML", "EmbeddingNet", "HRAML", "Mahalanobis", "TwoDomainNet"]},
     **{key: dict.fromkeys([REPEATED, REPEATED_SPARSE], COUNTED) for key in ["AAKNN", "MLKNN"]},
 }
 # For this check: nothing is drawn at random, and nothing is the root of a singular matrix

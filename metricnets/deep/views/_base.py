@@ -80,8 +80,6 @@ class TwoViewMetric(DeepMetric):
     normalize: Flag = True
     init: Literal["auto", "semantic", "cca", "glorot", "uniform"] = "auto"
 
-    _needs_classes = False
-
     @fitting
     @defaults()
     def fit(
@@ -146,8 +144,6 @@ class TwoViewMetric(DeepMetric):
                 f"{type(self).__name__} learns from two views: give Y, with a row for each row of X. Expected array-like "
                 "(array or non-string sequence), got None."
             )
-        if y is None and self._needs_classes:
-            raise ValueError(f"y is None, and {type(self).__name__} learns from classes; give y, or use TwoViewNet.")
         n, n_other = count_rows(X, "X"), count_rows(Y, "Y")
         if n != n_other:
             raise ValueError(f"X has {n} rows and Y has {n_other}; row i of Y should match row i of X.")

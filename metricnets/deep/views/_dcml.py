@@ -1,5 +1,7 @@
 """DCML: deep coupled metric learning."""
 
+import torch
+
 from metricnets._neighbors import neighborhoods
 from metricnets._params import Count, MaybePositive, NonNegative
 from metricnets.deep._training.two_views import WithNeighborsInViews
@@ -18,7 +20,8 @@ class DCML(TwoViewMetric):
 
     Deviations from the paper: the squared distance to neighbours of other classes counts up to ``margin``, so that it is
     bounded for any network; embeddings have unit norm; and the networks start from a map in closed form, see ``init``.
-    A step draws one of the k neighbours of each sample, found in the input space, once.
+    A step draws one of the k neighbours of each sample, found in the input space, once.  Without classes all other rows
+    are of other classes.
 
     The paper's own setting is ``DCML(margin=None, init="glorot", activation="tanh", optimizer="sgd", lr_schedule=None)``.
 
@@ -62,8 +65,6 @@ class DCML(TwoViewMetric):
     n_neighbors_within: Count = 5
     n_neighbors_between: Count = 10
 
-    _needs_classes = True
-
     def _check_given(self, X, Y, y, X_val, Y_val, y_val):
         if self.margin is None and self.alpha and not self.normalize:
             raise ValueError(
@@ -104,5 +105,5 @@ def coupled_objective(z, *, alpha, coupling, margin=None):
     total = coupling * ((a - b) ** 2).sum(1).mean()
     for own, near, far in ((a, near_a, far_a), (b, near_b, far_b)):
         apart = ((own - far) ** 2).sum(1)
-        total = total + (((own - near) ** 2).sum(1) - alpha * apart.clamp_max(margin)).mean()
+        total = total + (((own - near) ** 2).sum(1) - alpha * apart.clamp_max(torch.inf if margin is None else margin)).mean()
     return total
