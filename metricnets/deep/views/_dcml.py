@@ -3,7 +3,7 @@
 import torch
 
 from metricnets._neighbors import neighborhoods
-from metricnets._params import Count, MaybePositive, NonNegative
+from metricnets._params import Count, MaybePositive, NonNegative, Positive
 from metricnets.deep._training.two_views import WithNeighborsInViews
 from metricnets.deep._training.weights import sampler_of
 from metricnets.deep.views._base import TwoViewMetric
@@ -18,26 +18,31 @@ class DCML(TwoViewMetric):
 
         Σ_views mean(‖z − z_within‖² − α min(‖z − z_between‖², margin)) + λ mean ‖f(x) − g(y)‖².
 
-    Deviations from the paper: the squared distance to neighbours of other classes counts up to ``margin``, so that it is
-    bounded for any network; embeddings have unit norm; and the networks start from a map in closed form, see ``init``.
-    A step draws one of the k neighbours of each sample, found in the input space, once.  Without classes all other rows
+    Deviations from the paper: embeddings have unit norm, or ``margin`` bounds the distances to other classes; and the
+    networks start from a map in closed form, see ``init``, near which a small learning rate keeps them.  A step draws one
+    of the k neighbours of each sample, found in the input space, once.  Without classes all other rows
     are of other classes.
 
-    The paper's own setting is ``DCML(margin=None, init="glorot", activation="tanh", optimizer="sgd", lr_schedule=None)``.
+    The paper's own setting is ``DCML(coupling=1.0, init="glorot", activation="tanh", optimizer="sgd", lr=0.01, lr_schedule=None)``, with
+    weights that the paper chooses by validation.
 
     Parameters
     ----------
-    alpha : float >= 0, default=0.5
+    alpha : float >= 0, default=1.0
         Weight α of the distances to neighbours of other classes.
-    coupling : float >= 0, default=1.0
+    coupling : float >= 0, default=0.1
         Weight λ of the distances of matched rows; 0 trains the networks independently.
-    margin : float > 0 or None, default=1.0
+    margin : float > 0 or None, default=None
         Largest squared distance to a neighbour of another class that counts.  None has no bound, and needs
         ``normalize=True``.
     n_neighbors_within : int >= 1, default=5
         Number of neighbours of the same class.
     n_neighbors_between : int >= 1, default=10
         Number of neighbours of other classes.
+    lr : float > 0, default=0.0003
+        Learning rate.
+    max_epochs : int >= 1, default=20
+        Maximum number of epochs, that is, passes over the data.  From random weights more are needed.
 
     See Also
     --------
@@ -59,11 +64,13 @@ class DCML(TwoViewMetric):
     (200, 64)
     """
 
-    alpha: NonNegative = 0.5
-    coupling: NonNegative = 1.0
-    margin: MaybePositive = 1.0
+    alpha: NonNegative = 1.0
+    coupling: NonNegative = 0.1
+    margin: MaybePositive = None
     n_neighbors_within: Count = 5
     n_neighbors_between: Count = 10
+    lr: Positive = 3e-4
+    max_epochs: Count = 20
 
     def _check_given(self, X, Y, y, X_val, Y_val, y_val):
         if self.margin is None and self.alpha and not self.normalize:

@@ -45,7 +45,7 @@ class TwoDomainNet(NetworkMetric):
         Keyword arguments of the loss.
     pairs : {'across', 'all'}, default='all'
         Whether only pairs of two domains count, or all pairs.
-    identification : float >= 0, default=1.0
+    identification : float >= 0, default=0.1
         Weight of the identification loss, a :class:`metricnets.losses.NormalizedSoftmax` with temperature 1 / 16.
 
     Attributes
@@ -79,7 +79,7 @@ class TwoDomainNet(NetworkMetric):
     loss: Annotated[str, StrOptions(OF_RELATIONS)] | Function = "neighborhood"
     loss_params: MaybeDict = None
     pairs: Literal["across", "all"] = "all"
-    identification: NonNegative = 1.0
+    identification: NonNegative = 0.1
 
     @fitting
     @defaults()
