@@ -116,7 +116,10 @@ EXPECTED_FAILURES = {
     **{key: {REPEATED: NOT_UNIQUE} for key in ["LFDA", "LMNN"]},
     **{key: {REPEATED: NEIGHBORS} for key in ["RAML", "DoubletSVM_Supervised", "SCML_Supervised"]},
     **{f"{name}_Supervised": {REPEATED: DRAWN} for name in ("DMLEig", "LDML", "LSML", "RCA")},
-    **{key: {REPEATED: SAMPLED} for key in ["DDML", "DTML", "EmbeddingNet", "HRAML", "Mahalanobis", "TwoDomainNet", *TWO_VIEWS]},
+    **{
+        key: {REPEATED: SAMPLED}
+        for key in ["DDML", "DTML", "EmbeddingNet", "HRAML", "Mahalanobis", "TwoDomainNet", *TWO_VIEWS]
+    },
     **{key: dict.fromkeys([REPEATED, REPEATED_SPARSE], COUNTED) for key in ["AAKNN", "MLKNN"]},
 }
 # For this check: nothing is drawn at random, and nothing is the root of a singular matrix

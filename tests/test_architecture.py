@@ -82,6 +82,9 @@ SHELLS = {
     "metrics": {"_checks", "_distribution", "_multilabel", "_ranks", "_retrieval", "_verification"},
 }
 
+# The same within the folder of a family.
+FAMILY_SHELLS = {"views": {"_base"}}
+
 every_file = pytest.mark.parametrize("module", FILES)
 
 
@@ -138,7 +141,22 @@ def test_methods_import_shells_and_machinery_and_never_a_sibling(module):
     assert siblings <= SHELLS.get(package, set()) | machinery, own_name
 
 
-@pytest.mark.parametrize("module", [name for name in FILES if name.count(".") > 2])
+def is_of_a_family(module):
+    """Whether a file is in a folder of methods, which has no underscore."""
+    return module.count(".") > 2 and not module.split(".")[2].startswith("_")
+
+
+@pytest.mark.parametrize("module", [name for name in FILES if is_of_a_family(name)])
+def test_methods_of_a_family_import_shells_and_machinery_and_never_a_sibling(module):
+    _, package, family, own_name = module.split(".")
+    above = {name.split(".")[2] for name in own(module) if name.startswith(f"metricnets.{package}.")} - {family}
+    machinery = {path.name for path in (ROOT / package).iterdir() if path.is_dir() and path.name.startswith("_")}
+    assert above <= SHELLS.get(package, set()) | machinery
+    siblings = {name.split(".")[3] for name in own(module) if name.startswith(f"metricnets.{package}.{family}.")}
+    assert siblings <= FAMILY_SHELLS[family], own_name
+
+
+@pytest.mark.parametrize("module", [name for name in FILES if name.count(".") > 2 and not is_of_a_family(name)])
 def test_machinery_imports_machinery_alone(module):
     _, package, folder, _ = module.split(".")
     within = {name.split(".")[2] for name in own(module) if name.startswith(f"metricnets.{package}.")}

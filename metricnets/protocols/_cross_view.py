@@ -96,7 +96,9 @@ def cross_view(
     if len(X) != len(Y):
         raise ValueError(f"X has {len(X)} rows and Y has {len(Y)}; row i of Y should match row i of X.")
     y = None if y is None else column(y, "y", len(X))
-    parts = [_parts(split, i, len(X)) for i, split in enumerate(list_of_pairs(splits, "splits", "(training, test rows)"))]
+    parts = [
+        _parts(split, i, len(X)) for i, split in enumerate(list_of_pairs(splits, "splits", "(training, test rows)"))
+    ]
     jobs = (delayed(_judge_split)(estimator, X, Y, y, *part, k, metric) for part in parts)
     return table(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
 

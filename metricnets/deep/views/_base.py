@@ -152,7 +152,9 @@ class TwoViewMetric(DeepMetric):
         if X_val is None or Y_val is None or (y_val is None) != (y is None):
             raise ValueError("validation data are incomplete: give X_val and Y_val, and y_val if there is y, or none.")
         if not self.early_stopping:
-            raise ValueError("X_val is for early stopping, and early_stopping=False; set it to True, or leave X_val out.")
+            raise ValueError(
+                "X_val is for early stopping, and early_stopping=False; set it to True, or leave X_val out."
+            )
         if count_rows(X_val, "X_val") != count_rows(Y_val, "Y_val") or not count_rows(X_val, "X_val"):
             raise ValueError("X_val and Y_val should have the same number of rows, at least one.")
         return True

@@ -112,5 +112,8 @@ def coupled_objective(z, *, alpha, coupling, margin=None):
     total = coupling * ((a - b) ** 2).sum(1).mean()
     for own, near, far in ((a, near_a, far_a), (b, near_b, far_b)):
         apart = ((own - far) ** 2).sum(1)
-        total = total + (((own - near) ** 2).sum(1) - alpha * apart.clamp_max(torch.inf if margin is None else margin)).mean()
+        total = (
+            total
+            + (((own - near) ** 2).sum(1) - alpha * apart.clamp_max(torch.inf if margin is None else margin)).mean()
+        )
     return total
