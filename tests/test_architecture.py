@@ -83,7 +83,7 @@ SHELLS = {
 }
 
 # The same within the folder of a family.
-FAMILY_SHELLS = {"views": {"_base"}}
+FAMILY_SHELLS = {"views": {"_base", "_embedding"}}
 
 every_file = pytest.mark.parametrize("module", FILES)
 

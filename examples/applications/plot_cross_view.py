@@ -2,8 +2,8 @@
 Retrieval across views: two halves of a digit
 =============================================
 
-The upper half of an image and its lower half are two views of one thing.  They have no pixel in common, so the distance of
-pixels cannot match them: two networks embed both in one space, in which each half finds the other.
+The upper half of an image and its lower half are two views of one thing.  They have no pixel in common, so the
+distance of pixels cannot match them: two networks embed both in one space, in which each half finds the other.
 """
 
 import matplotlib.pyplot as plt

@@ -1,13 +1,14 @@
 """Two views and two domains: TwoViewNet, DCML and TwoDomainNet, on Wikipedia and Office-Caltech SURF.
 
 *Wikipedia* (2173 training and 693 test articles in 10 classes; images, 128 bins, and texts, 10 topics): mean average
-precision of the retrieval of texts of the same class by images, and of images by texts, sorted by cosines, on the published
-split.  CCA and semantic matching, the class probabilities of a logistic regression of each view minus their mean, are the
-baselines; its C is 1, or chosen by cross-validation.  Features are the given histograms, or their square roots.
+precision of the retrieval of texts of the same class by images, and of images by texts, sorted by cosines, on the
+published split.  CCA and semantic matching, the class probabilities of a logistic regression of each view minus their
+mean, are the baselines; its C is 1, or chosen by cross-validation.  Features are the given histograms, or their
+square roots.
 
-*Office-Caltech*: for each pair of the four domains, half of the samples of each class and domain are trained on; the mean
-average precision of the other half is the mean over both directions between the domains.  Samples are divided by their
-sum, then standardised in each domain.
+*Office-Caltech*: for each pair of the four domains, half of the samples of each class and domain are trained on; the
+mean average precision of the other half is the mean over both directions between the domains.  Samples are divided by
+their sum, then standardised in each domain.
 
 Run ``python bench_views.py --data DIR``, or set METRICNETS_DATA.
 """
@@ -41,12 +42,14 @@ class SemanticMatching(BaseEstimator):
         self.choose = choose
 
     def fit(self, X, Y, y):
+        """Fit both models."""
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
         grid = GRID if self.choose else {}
         self.models_ = [GridSearchCV(model, grid, scoring="neg_log_loss", cv=3).fit(view, y) for view in (X, Y)]
         return self
 
     def transform(self, X, Y):
+        """Class probabilities of both views."""
         return tuple(model.predict_proba(view) - 1 / 10 for model, view in zip(self.models_, (X, Y)))
 
 
@@ -57,10 +60,12 @@ class WithoutClasses(BaseEstimator):
         self.learner = learner
 
     def fit(self, X, Y):
+        """Fit the learner."""
         self.learner.fit(X, Y)
         return self
 
     def transform(self, X, Y):
+        """Embeddings of both views."""
         return self.learner.transform(X, Y)
 
 

@@ -35,8 +35,9 @@ def cross_view(
 ) -> dict[str, np.ndarray]:
     """Evaluate retrieval from one view to the other, over given splits.
 
-    For each split, the estimator is fitted to the training rows.  Then each test row of X is a query in the test rows of
-    Y, and the other way round.  What matches a query are the rows of its class, or, without classes, the row itself.
+    For each split, the estimator is fitted to the training rows.  Then each test row of X is a query in the test rows
+    of Y, and the other way round.  What matches a query are the rows of its class, or, without classes, the row
+    itself.
 
     Parameters
     ----------

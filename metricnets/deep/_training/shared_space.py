@@ -1,4 +1,4 @@
-"""Maps of two views into one space in closed form, from which networks start: canonical variates, class probabilities."""
+"""Maps of two views into one space in closed form, from which networks start."""
 
 from itertools import product
 from typing import NamedTuple

@@ -136,7 +136,7 @@ class CrossDistance(Versioned):
 
 
 class WithClassLogits(nn.Module):
-    """`TwoNetworks` that outputs embeddings and, of networks that start from class probabilities, logits of both views."""
+    """`TwoNetworks` that also outputs the logits of both views, if these start from class probabilities."""
 
     def __init__(self, networks):
         super().__init__()

@@ -13,18 +13,18 @@ from metricnets.samplers import Shuffled
 class DCML(TwoViewMetric):
     """Deep coupled metric learning (DCML) of two views with classes.
 
-    In each view, points are near their nearest neighbours of the same class and far from those of other classes, and the
-    two views of a row are near each other: the networks minimise
+    In each view, points are near their nearest neighbours of the same class and far from those of other classes, and
+    the two views of a row are near each other: the networks minimise
 
         Σ_views mean(‖z − z_within‖² − α min(‖z − z_between‖², margin)) + λ mean ‖f(x) − g(y)‖².
 
     Deviations from the paper: embeddings have unit norm, or ``margin`` bounds the distances to other classes; and the
-    networks start from a map in closed form, see ``init``, near which a small learning rate keeps them.  A step draws one
-    of the k neighbours of each sample, found in the input space, once.  Without classes all other rows
-    are of other classes.
+    networks start from a map in closed form, see ``init``, near which a small learning rate keeps them.  A step draws
+    one of the k neighbours of each sample, found in the input space, once.  Without classes all other rows are of
+    other classes.
 
-    The paper's own setting is ``DCML(coupling=1.0, init="glorot", activation="tanh", optimizer="sgd", lr=0.01, lr_schedule=None)``, with
-    weights that the paper chooses by validation.
+    The paper's own setting is ``DCML(coupling=1.0, init="glorot", activation="tanh", optimizer="sgd", lr=0.01,
+    lr_schedule=None)``, with weights that the paper chooses by validation.
 
     Parameters
     ----------
@@ -75,7 +75,8 @@ class DCML(TwoViewMetric):
     def _check_given(self, X, Y, y, X_val, Y_val, y_val):
         if self.margin is None and self.alpha and not self.normalize:
             raise ValueError(
-                f"with margin=None and alpha={self.alpha} distances grow without bound; set a margin, or normalize=True."
+                f"with margin=None and alpha={self.alpha} distances grow without bound; set a margin, or "
+                "normalize=True."
             )
         return super()._check_given(X, Y, y, X_val, Y_val, y_val)
 

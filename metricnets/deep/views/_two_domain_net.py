@@ -29,10 +29,10 @@ OF_RELATIONS = {name for name, entry in losses.CATALOGUE.items() if entry.needs 
 class TwoDomainNet(NetworkMetric):
     """One network for two domains with the same features and classes, such as images of products and of scenes.
 
-    Samples of one domain find those of the same class in the other: pairs of two domains, and with ``pairs='all'`` also
-    those of one domain, are compared by a loss, to which an identification loss, a cross-entropy of the classes, is
-    added.  Each batch has similar pairs, as its samples are of a few classes.  Other than in :class:`DTML`, both domains
-    are labelled.
+    Samples of one domain find those of the same class in the other: pairs of two domains, and with ``pairs='all'``
+    also those of one domain, are compared by a loss, to which an identification loss, a cross-entropy of the classes,
+    is added.  Each batch has similar pairs, as its samples are of a few classes.  Other than in :class:`DTML`, both
+    domains are labelled.
 
     The paper's own setting is ``TwoDomainNet(loss="contrastive", pairs="across", init="glorot")``, with a convolutional
     network as ``module``.

@@ -29,16 +29,16 @@ class TwoViewNet(TwoViewMetric):
     Parameters
     ----------
     loss : str or callable, default='auto'
-        Loss ``(z, r) -> scalar`` of embeddings (2n, n_components), those of the first view first, and relation (2n, 2n),
-        or its name: any loss of the catalogue that is no module.  'auto' is 'neighborhood' with classes and 'info_nce'
-        without.
+        Loss ``(z, r) -> scalar`` of embeddings (2n, n_components), those of the first view first, and relation (2n,
+        2n), or its name: any loss of the catalogue that is no module.  'auto' is 'neighborhood' with classes and
+        'info_nce' without.
     loss_params : dict or None, default=None
         Keyword arguments of the loss.
     pairs : {'across', 'all'}, default='across'
         Whether only pairs of two views count, or all pairs.
     identification : float >= 0, default=1.0
-        Weight of the cross-entropy of the class probabilities.  It has no effect without classes, and if the networks do
-        not start from class probabilities.
+        Weight of the cross-entropy of the class probabilities.  It has no effect without classes, and if the networks
+        do not start from class probabilities.
 
     See Also
     --------
