@@ -5,12 +5,13 @@
 
 import numpy as np
 import torch
-from discovery import ESTIMATORS, METRICS, PAIR_LEARNERS, quick, tiny_pairs, tiny_points
+from discovery import ESTIMATORS, METRICS, PAIR_LEARNERS, quick, training_data
 from torch import nn
 
 from metricnets.networks import small_conv
 
 BUILT_IN = [name for name in METRICS if ESTIMATORS[name].__module__.startswith("metricnets.deep")]
+OF_MODULES = [name for name in BUILT_IN if "module" in ESTIMATORS[name]._get_param_names() and name != "Mahalanobis"]
 
 
 class Linear(nn.Module):
@@ -35,7 +36,7 @@ class OfIds(nn.Module):
 
 
 def points(name):
-    return tiny_pairs() if name.split()[0] in PAIR_LEARNERS else tiny_points()
+    return training_data(name.split()[0])
 
 
 def images(name):
@@ -55,7 +56,7 @@ VARIANTS = {
     "DDMLPairs with jitter": ({"jitter": 0.5}, points),
     "DDML from autoencoders": ({"init": "dae"}, points),
     "HRAML of three beside the points": ({"n_networks": 3, "skip": 1.0, "init": "glorot"}, points),
-    **{f"{name} of a module": ({"module": Linear}, points) for name in BUILT_IN if name != "Mahalanobis"},
+    **{f"{name} of a module": ({"module": Linear}, points) for name in OF_MODULES},
     "EmbeddingNet of images": ({"module": lambda shape: small_conv(shape, 3, channels=(4,))}, images),
     "EmbeddingNet of ids": ({"module": OfIds}, ids),
 }
