@@ -31,7 +31,7 @@ TWO_VIEWS = [name for name in POINT_LEARNERS if hasattr(ESTIMATORS[name], "trans
 REGRESSION = ["MLKR"]
 LABEL_SETS = ["AAKNN", "MLKNN"]
 # To these a negative label says that the class is not known
-PARTIAL = ["RCA", "XQDA", "TwoDomainNet", *(name for name in POINT_LEARNERS if name.endswith("_Supervised"))]
+PARTIAL = ["RCA", "XQDA", *(name for name in POINT_LEARNERS if name.endswith("_Supervised"))]
 
 # A parameter of this name gets this value, in whatever estimator it occurs.
 QUICK = {"max_epochs": 3, "hidden": (8,), "device": "cpu", "random_state": 0, "n_neighbors": 3}
