@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from deep_learners import BUILT_IN, OF_MODULES, LEARNERS, OfIds, data, learner
+from deep_learners import BUILT_IN, LEARNERS, OF_MODULES, OfIds, data, learner
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -25,7 +25,6 @@ from skorch.callbacks import (
 from torch import nn
 
 from metricnets import DDML, DDMLPairs, EmbeddingNet, losses
-
 
 
 @pytest.fixture
