@@ -31,6 +31,9 @@ from metricnets.deep._mahalanobis import Mahalanobis as Mahalanobis
 from metricnets.deep._mmdml import MMDML as MMDML
 from metricnets.deep.hashing._deep_hashing import DeepHashing as DeepHashing
 from metricnets.deep.hashing._supervised_deep_hashing import SupervisedDeepHashing as SupervisedDeepHashing
+from metricnets.deep.views._dcml import DCML as DCML
+from metricnets.deep.views._two_domain_net import TwoDomainNet as TwoDomainNet
+from metricnets.deep.views._two_view_net import TwoViewNet as TwoViewNet
 from metricnets.linear._covariance import Covariance as Covariance
 from metricnets.linear._dmleig import DMLEig as DMLEig
 from metricnets.linear._dmleig import DMLEig_Supervised as DMLEig_Supervised

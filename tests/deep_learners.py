@@ -13,7 +13,7 @@ from torch import nn
 from metricnets.networks import small_conv
 
 BUILT_IN = [name for name in METRICS if ESTIMATORS[name].__module__.startswith("metricnets.deep")]
-OF_MODULES = [name for name in BUILT_IN if "module" in ESTIMATORS[name]._get_param_names()]
+OF_MODULES = [name for name in BUILT_IN if "module" in ESTIMATORS[name]._get_param_names() and name != "Mahalanobis"]
 
 
 class Linear(nn.Module):

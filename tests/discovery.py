@@ -27,6 +27,7 @@ def of_kind(mixin):
 
 PAIR_LEARNERS, TUPLE_LEARNERS = of_kind(PairsMixin), of_kind(TuplesMixin)
 POINT_LEARNERS = [name for name in METRICS if name not in TUPLE_LEARNERS]
+TWO_VIEWS = [name for name in POINT_LEARNERS if hasattr(ESTIMATORS[name], "transform_y")]
 REGRESSION = ["MLKR"]
 CODES = ["DeepHashing", "SupervisedDeepHashing"]  # many distances are equal
 LABEL_SETS = ["AAKNN", "MLKNN"]
@@ -67,11 +68,21 @@ def tiny_tuples(size):
     return X[rows[right][:80]]
 
 
+def tiny_views(seed=0):
+    """The 45 points, three features of another view of each, and their classes."""
+    X, y = tiny_points(seed)
+    rng = np.random.default_rng(seed + 1)
+    return X, X[:, :3] @ rng.normal(size=(3, 3)) + 0.3 * rng.normal(size=(45, 3)), y
+
+
 def training_data(name):
-    """Return the arguments of ``fit``: points and classes or label sets, pairs and ±1, or other tuples and None."""
+    """Return the first two arguments of ``fit``: points and classes, label sets or another view; pairs and ±1; or other
+    tuples and None."""
     if name in LABEL_SETS:
         X, y = tiny_points()
         return X, np.eye(3)[y]
+    if name in TWO_VIEWS:
+        return tiny_views()[:2]
     if issubclass(ESTIMATORS[name], TripletsMixin):
         return tiny_tuples(3), None
     if issubclass(ESTIMATORS[name], QuadrupletsMixin):
@@ -101,13 +112,23 @@ SAMPLED = "weights say how often samples are drawn, so fits agree with those of 
 COUNTED = "a sample is one neighbour whatever its weight, and several if it is repeated"
 REPEATED = "check_sample_weight_equivalence_on_dense_data"
 REPEATED_SPARSE = "check_sample_weight_equivalence_on_sparse_data"
-SAMPLERS = ["DDML", "DTML", "DeepHashing", "EmbeddingNet", "HRAML", "MMDML", "Mahalanobis", "SupervisedDeepHashing"]
+SAMPLERS = [
+    "DDML",
+    "DTML",
+    "DeepHashing",
+    "EmbeddingNet",
+    "HRAML",
+    "MMDML",
+    "Mahalanobis",
+    "SupervisedDeepHashing",
+    "TwoDomainNet",
+]
 # estimator name -> {check name: reason}
 EXPECTED_FAILURES = {
     **{key: {REPEATED: NOT_UNIQUE} for key in ["LFDA", "LMNN"]},
     **{key: {REPEATED: NEIGHBORS} for key in ["RAML", "DoubletSVM_Supervised", "SCML_Supervised"]},
     **{f"{name}_Supervised": {REPEATED: DRAWN} for name in ("DMLEig", "LDML", "LSML", "RCA")},
-    **{key: {REPEATED: SAMPLED} for key in SAMPLERS},
+    **{key: {REPEATED: SAMPLED} for key in [*SAMPLERS, *TWO_VIEWS]},
     "DNLML_ISA_Supervised": {REPEATED: SAMPLED},
     **{
         key: dict.fromkeys([REPEATED, REPEATED_SPARSE], COUNTED)

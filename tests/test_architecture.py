@@ -97,7 +97,7 @@ SHELLS = {
 }
 
 # The same within the folder of a family.
-FAMILY_SHELLS = {"hashing": {"_base", "_objective"}}
+FAMILY_SHELLS = {"hashing": {"_base", "_objective"}, "views": {"_base", "_embedding"}}
 
 every_file = pytest.mark.parametrize("module", FILES)
 

@@ -4,11 +4,22 @@ import warnings
 
 import numpy as np
 import pytest
-from discovery import ESTIMATORS, POINT_LEARNERS, REGRESSION, TUPLE_LEARNERS, quick, tiny_points, training_data
+from discovery import (
+    ESTIMATORS,
+    POINT_LEARNERS,
+    REGRESSION,
+    TUPLE_LEARNERS,
+    TWO_VIEWS,
+    quick,
+    tiny_points,
+    training_data,
+)
 
 X, y = tiny_points()
 # RCA learns from chunks, of which one is enough
-LEARNING_FROM_CLASSES = [name for name in POINT_LEARNERS if name not in ("Covariance", "DeepHashing", "RCA")]
+LEARNING_FROM_CLASSES = [
+    name for name in POINT_LEARNERS if name not in ("Covariance", "DeepHashing", "RCA", *TWO_VIEWS)
+]
 
 
 def error_of(function, *args):

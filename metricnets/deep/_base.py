@@ -218,7 +218,7 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         """Train one more network; it is kept if at least one epoch was finished."""
         rows, task = problem.rows, getattr(self, "_fit_task", None)
         network = self._network(rows, options.generator, len(trained.networks))
-        if options.of_others:
+        if not problem.plan.of_ours:
             network = checked_network(network, rows.X)
         exposed = network if self._exposed is None else self._exposed(network)
         criterion = self._criterion(network, parts[0], options.generator)
@@ -276,18 +276,26 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
     def _finish(self, problem, trained):
         """Keep what was learned; ValueError if it is not finite, and a warning if it is useless."""
         self._keep(problem, trained)
-        X, network = problem.rows.X, self.module_[-1] if problem.plan.of_ours else self.module_
+        for network, X in self._final(problem):
+            self._check_embeddings(network, X)
+        if not trained.learned and FEEDS_LOSS & {k for k, v in self.get_params(deep=False).items() if callable(v)}:
+            warn(
+                "nothing was learned, as the loss had no gradient in any batch. Check what leaves out pairs, such as "
+                "miner=, sampler= or relation=, and whether all pairs have the margin of the loss from the start."
+            )
+
+    def _final(self, problem):
+        """Hook: the trained networks, and the points that each of them takes."""
+        return [(self.module_[-1] if problem.plan.of_ours else self.module_, problem.rows.X)]
+
+    def _check_embeddings(self, network, X):
+        """Raise ValueError if embeddings are not finite, and warn if they have collapsed."""
         n_rows = min(256, self._rows_at_once)
         some = X[:: max(1, len(X) // n_rows)][:n_rows]  # not the first ones, which may be of one class
         z = network(some)
         if not torch.isfinite(z).all():
             raise ValueError(f"embeddings are no longer finite numbers after training; lower lr (lr={self.lr}).")
         self._warn_if_collapsed(z, some)
-        if not trained.learned and FEEDS_LOSS & {k for k, v in self.get_params(deep=False).items() if callable(v)}:
-            warn(
-                "nothing was learned, as the loss had no gradient in any batch. Check what leaves out pairs, such as "
-                "miner=, sampler= or relation=, and whether all pairs have the margin of the loss from the start."
-            )
 
     def _warn_if_collapsed(self, z, x):
         """Hook: warn if outputs z of the network are nearly the same for points x that differ."""

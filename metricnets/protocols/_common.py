@@ -27,6 +27,21 @@ def rows_of(X: Any, rows: np.ndarray) -> Any:
     return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
 
 
+def row_numbers(part: ArrayLike, name: str, n_rows: int) -> np.ndarray:
+    """Convert row numbers or a mask to row numbers, at least one; errors name the parameter."""
+    part = np.asarray(part)
+    if part.dtype == bool and part.shape == (n_rows,):
+        part = np.flatnonzero(part)
+    if part.ndim != 1 or not len(part):
+        got = f"shape {part.shape}" if part.ndim != 1 else "none"
+        raise ValueError(f"{name} should hold row numbers, or be a mask of shape ({n_rows},); got {got}.")
+    if part.dtype.kind not in "iu" or not 0 <= part.min() <= part.max() < n_rows:
+        raise ValueError(
+            f"{name} should hold row numbers from 0 to {n_rows - 1}, or be a mask; it holds {part.tolist()[:3]}."
+        )
+    return part
+
+
 def column(values: ArrayLike, name: str, n_rows: int) -> np.ndarray:
     """Validate an array with a value for each row, of shape (n_rows,); errors name the parameter."""
     found = np.asarray(values)

@@ -16,7 +16,7 @@ from metricnets._arrays import checked_array
 from metricnets._params import Points, check_instance
 from metricnets.metrics._multilabel import multilabel_scores
 from metricnets.metrics._scorers import probabilities
-from metricnets.protocols._common import points, rows_of
+from metricnets.protocols._common import points, row_numbers, rows_of
 
 
 def multilabel_split(
@@ -89,21 +89,6 @@ def multilabel_split(
     model = clone(estimator).fit(seen, Y[train])
     fit_time = time.perf_counter() - begin
     return multilabel_scores(Y[test], probabilities(model, unseen)) | {"fit_time": fit_time}
-
-
-def row_numbers(part: ArrayLike, name: str, n_rows: int) -> np.ndarray:
-    """Convert row numbers or a mask to row numbers, at least one; errors name the parameter."""
-    part = np.asarray(part)
-    if part.dtype == bool and part.shape == (n_rows,):
-        part = np.flatnonzero(part)
-    if part.ndim != 1 or not len(part):
-        got = f"shape {part.shape}" if part.ndim != 1 else "none"
-        raise ValueError(f"{name} should hold row numbers, or be a mask of shape ({n_rows},); got {got}.")
-    if part.dtype.kind not in "iu" or not 0 <= part.min() <= part.max() < n_rows:
-        raise ValueError(
-            f"{name} should hold row numbers from 0 to {n_rows - 1}, or be a mask; it holds {part.tolist()[:3]}."
-        )
-    return part
 
 
 def scaled(seen: Any, unseen: Any, scaling: str | None) -> tuple[Any, Any]:

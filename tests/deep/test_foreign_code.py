@@ -312,6 +312,14 @@ OPTIMIZERS = {
 }
 
 
+# Losses without draws of neighbours, and smooth ones
+FOR_OPTIMIZERS = {
+    "DCML": {"n_neighbors_within": 1, "n_neighbors_between": 1, "max_epochs": 10},
+    "TwoDomainNet": {"identification": 0.0, "max_epochs": 10},  # L-BFGS takes one group of parameters
+    "TwoViewNet": {"loss_params": {"temperature": 1.0}, "max_epochs": 10},
+}
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_optimizers(name, optimizer):
@@ -320,7 +328,8 @@ def test_optimizers(name, optimizer):
     if name in OF_MODULES and name != "DTML":
         # Random weights have much to learn; with dropout the loss is another in each epoch
         params |= {"init": "glorot", "dropout": 0.0, "input_dropout": 0.0}
-    model = learner(name, optimizer=OPTIMIZERS[optimizer], lr_schedule=None, lr=0.01, max_epochs=5, **params)
+    params |= FOR_OPTIMIZERS.get(name, {})
+    model = learner(name, optimizer=OPTIMIZERS[optimizer], lr_schedule=None, lr=0.01, **{"max_epochs": 5} | params)
     first, *later = [epoch["train_loss"] for epoch in model.fit(X, y).history_]
     assert min(later) < first  # L-BFGS on batches need not go on to fall
 

@@ -1,10 +1,11 @@
 """Translation of trained networks to NumPy, if all their layers are of known types."""
 
 import copy
+from functools import partial
 
 import numpy as np
 import torch
-from scipy.special import expit
+from scipy.special import expit, softmax
 from torch import nn
 from torch.nn.modules import module as torch_modules
 
@@ -77,6 +78,8 @@ def _translated(module):
         return Affine(module.weight.detach().double().numpy(), bias)
     if kind in FUNCTIONS and getattr(module, "approximate", "none") == "none":  # GELU has two forms
         return FUNCTIONS[kind]
+    if kind is nn.Softmax and module.dim is not None:
+        return partial(softmax, axis=module.dim)
     if kind in (nn.Dropout, Dropout, nn.Identity):
         return Chain([])
     if kind in (MLP, nn.Sequential):

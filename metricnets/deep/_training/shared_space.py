@@ -1,0 +1,179 @@
+"""Maps of two views into one space in closed form, from which networks start."""
+
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import eigh, svd
+from scipy.special import softmax
+from torch import nn
+
+from metricnets._groups import group_means
+from metricnets._labels import UNKNOWN
+from metricnets._linalg import with_fixed_signs
+from metricnets._numpy_networks import unit_norm
+from metricnets._weights import mean_of, rows_of, scaled_rows
+from metricnets.deep._training.similarity import N_FOLDS, deal
+from metricnets.networks import fixed_linear
+
+RIDGES = (0.3, 1.0, 3.0, 10.0, 0.03)
+N_JUDGED = 1_000  # samples on which a start is chosen
+N_HELD, N_DEALS = 300, 5  # samples held back in all folds: those of few samples are dealt several times, at most 5
+STARTS = ("auto", "semantic", "cca")
+
+
+class Start(NamedTuple):
+    """A map of one view: z ↦ Wz + b, or, with ``columns``, the class probabilities softmax(Wz + b) in these columns.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (m, r)
+    bias : ndarray of shape (m,)
+    columns : ndarray of shape (n_components, m) or None
+        Combinations of the m class probabilities minus 1 / m.
+    classes : ndarray of shape (m,) or None
+        Codes of these classes.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    columns: np.ndarray | None = None
+    classes: np.ndarray | None = None
+
+    def __call__(self, Z):
+        """Embeddings of rows."""
+        z = Z @ self.weight.T + self.bias
+        return z if self.columns is None else (softmax(z, axis=1) - 1 / len(self.bias)) @ self.columns.T
+
+    def layers(self):
+        """The same as a list of layers that are not trained; the linear map is doubled, for a mean with another."""
+        linear = fixed_linear(2 * self.weight, 2 * self.bias)
+        if self.columns is None:
+            return [linear]
+        return [linear, nn.Softmax(dim=1), fixed_linear(self.columns, -self.columns.mean(axis=1))]
+
+
+def shared_space(views, codes, weights, n_components, kind, rng):
+    """Compute a map of each view so that similar samples of different views are near by their cosine.
+
+    - 'cca': canonical correlation analysis with the ridge λ tr(C)/r I added to the covariance C of each view, each
+      variate times its correlation.  The covariance between the views is that of matched rows, or, if the classes
+      are known, of all rows of a class.
+    - 'semantic': the class probabilities of linear discriminant analysis with the ridge λ, minus their mean.
+    - 'auto': the better of them.
+
+    λ and the form are chosen by cross-validation of the mean average precision of retrieval in both directions.
+
+    Parameters
+    ----------
+    views : list of two ndarray of shape (n, r)
+        Centred rows; those with the same number match.
+    codes : ndarray of shape (n,)
+        Class codes, −1 if unknown.
+    weights : ndarray of shape (n,) or None
+    n_components : int
+    kind : {'auto', 'semantic', 'cca'}
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    quality : float
+        The sum of the mean average precisions of the best setting.
+    starts : list of two Start
+    """
+    some = rng.permutation(len(codes))[:N_JUDGED]
+    few, c, w = [Z[some] for Z in views], codes[some], rows_of(weights, some)
+    candidates = _candidates(kind, codes)
+    quality = np.zeros(len(candidates))
+    for _ in range(min(N_DEALS, max(1, N_HELD // len(some)))) if len(candidates) > 1 else ():
+        folds = deal(c, rng)
+        for fold in range(N_FOLDS):
+            kept, held = folds != fold, np.flatnonzero(folds == fold)
+            if len(held) < 2 or not kept.any():
+                continue
+            truth = (c[held, None] == c[held]) & (c[held] != UNKNOWN) | np.eye(len(held), dtype=bool)
+            for j, candidate in enumerate(candidates):
+                starts = fitted([Z[kept] for Z in few], c[kept], rows_of(w, kept), n_components, *candidate)
+                quality[j] += precision(*(unit_norm(start(Z[held])) for start, Z in zip(starts, few)), truth)
+    return quality.max(), fitted(views, codes, weights, n_components, *candidates[quality.argmax()])
+
+
+def _candidates(kind, codes):
+    """Settings (form, ridge), the form 'probabilities', 'classes' or 'rows'."""
+    known = codes[codes != UNKNOWN]
+    repeats = len(np.unique(known)) < len(known)
+    of_kind = {"cca": ["classes", "rows"] if repeats else ["rows"], "semantic": ["probabilities"]}
+    of_kind["auto"] = of_kind["semantic"] * repeats + of_kind["cca"]
+    return list(product(of_kind[kind], RIDGES))
+
+
+def fitted(views, codes, weights, n_components, form, ridge):
+    """The two starts of one form and ridge."""
+    if form == "probabilities":
+        return class_probabilities(views, codes, weights, n_components, ridge)
+    return canonical_maps(views, codes if form == "classes" else None, weights, n_components, ridge)
+
+
+def canonical_maps(views, codes, weights, n_components, ridge):
+    """Canonical correlation analysis of matched rows, or, with codes, of all pairs of rows of a class."""
+    means = [mean_of(Z, weights) for Z in views]
+    centred = [Z - mean for Z, mean in zip(views, means)]
+    roots = [_inverse_root(scaled_rows(Z, weights), ridge) for Z in centred]
+    A, B = (Z @ root for Z, root in zip(centred, roots))
+    if codes is not None:
+        known = codes != UNKNOWN
+        (*_, weights, A), (*_, B) = (group_means(Z[known], codes[known], rows_of(weights, known)) for Z in (A, B))
+    U, s, V = svd(scaled_rows(A, weights).T @ scaled_rows(B, weights), full_matrices=False)
+    k = min(n_components, len(s))
+    signs = np.sign(np.take_along_axis(U, np.abs(U).argmax(axis=0)[None], axis=0))
+    scale = signs * s / (s[0] or 1.0)
+    starts = []
+    for Z, mean, root, directions in zip(centred, means, roots, (U, V.T)):
+        L = np.zeros((n_components, Z.shape[1]))
+        L[:k] = ((root @ directions) * scale).T[:k]
+        norm = np.sqrt(((Z @ L.T) ** 2).sum(axis=1).mean()) or 1.0
+        starts.append(Start(L / norm, -(L / norm) @ mean))
+    return starts
+
+
+def _inverse_root(Z, ridge):
+    """The symmetric inverse root of ZᵀZ plus a ridge, (r, r)."""
+    C = Z.T @ Z
+    values, vectors = eigh(C)
+    values = values.clip(0) + (ridge * values.mean() or 1.0)
+    return (vectors / np.sqrt(values)) @ vectors.T
+
+
+def class_probabilities(views, codes, weights, n_components, ridge):
+    """Linear discriminant analysis of each view: class probabilities, at most ``n_components`` combinations of them."""
+    known = codes != UNKNOWN
+    weights = rows_of(weights, known)
+    views, (classes, number) = [Z[known] for Z in views], np.unique(codes[known], return_inverse=True)
+    linear = [discriminant_functions(Z, number, weights, ridge) for Z in views]
+    n_classes = len(classes)
+    columns = np.eye(n_components, n_classes)
+    if n_components < n_classes:
+        p = np.vstack([Start(*each, np.eye(n_classes))(Z) for each, Z in zip(linear, views)])
+        columns = with_fixed_signs(eigh(p.T @ p)[1][:, : -n_components - 1 : -1].T)
+    return [Start(*each, columns, classes) for each in linear]
+
+
+def discriminant_functions(Z, number, weights, ridge):
+    """Weights (n_classes, r) and biases (n_classes,) of linear discriminant analysis with a ridge."""
+    *_, sizes, means = group_means(Z, number, weights)
+    D = scaled_rows(Z - means[number], weights)
+    C = D.T @ D / max(sizes.sum() - len(sizes), 1.0)
+    C += (ridge * np.trace(C) / len(C) or 1.0) * np.eye(len(C))
+    directions = np.linalg.solve(C, means.T).T  # (n_classes, r)
+    return directions, np.log(sizes / sizes.sum()) - (directions * means).sum(axis=1) / 2
+
+
+def precision(z, z_other, truth):
+    """Mean average precision of retrieval, the mean of both directions."""
+    return sum(_average_precision(s, t) for s, t in ((z @ z_other.T, truth), (z_other @ z.T, truth.T))) / 2
+
+
+def _average_precision(s, truth):
+    found = np.take_along_axis(truth, np.argsort(-s, axis=1, kind="stable"), axis=1)
+    ranks = np.arange(1, s.shape[1] + 1)
+    return float(((np.cumsum(found, axis=1) / ranks * found).sum(axis=1) / found.sum(axis=1)).mean())

@@ -1,0 +1,155 @@
+"""The embeddings of learners of two views, and their distances in either view and across."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from metricnets._arrays import checked_array, lengths
+from metricnets._params import Array, MaybeArray
+from metricnets._tuples import FLOATS
+from metricnets.base import Distance
+from metricnets.deep._base import DeepMetric
+from metricnets.deep._training.embedding import embed
+from metricnets.deep._training.numpy_networks import as_numpy
+from metricnets.deep._training.two_views import CrossDistance
+
+VIEWS = ("xx", "xy", "yy")
+
+
+class TwoViewEmbedding(DeepMetric):
+    """Deep metric with a network for each of two views.
+
+    Attributes
+    ----------
+    module_ : torch.nn.Module
+        The trained network of the first view, on the CPU.
+    module_y_ : torch.nn.Module
+        The trained network of the second view.
+    """
+
+    @torch.no_grad()
+    def _keep(self, problem, trained):
+        self.history_, network = trained.history, trained.networks[0].eval()
+        parts = network.first, network.second
+        self.module_, self.module_y_ = (
+            nn.Sequential(*layers, nn.Sequential(*part)).eval() for layers, part in zip(problem.layers, parts)
+        )
+        self._n_features_out, self._in_double = self.n_components, True
+
+    def _final(self, problem):
+        X, width = problem.rows.X, problem.rows.width
+        return [(self.module_[-1], X[:, :width]), (self.module_y_[-1], X[:, width:])]
+
+    def transform(self, X: Array, Y: MaybeArray = None) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Embed points of the first view, or of both.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Points of the first view.
+        Y : array-like of shape (n_samples_y, n_features_y) or None, default=None
+            Points of the second view, which need not match those of X.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components), or a tuple of two such arrays if Y is given
+            Embeddings, in the precision of the points.
+        """
+        z = super().transform(X)
+        return z if Y is None else (z, self.transform_y(Y))
+
+    def transform_y(self, Y: ArrayLike) -> np.ndarray:
+        """Embed points of the second view.
+
+        Parameters
+        ----------
+        Y : array-like of shape (n_samples, n_features_y)
+            Points of the second view.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components)
+            Embeddings, in the precision of Y.
+        """
+        check_is_fitted(self)
+        Y = checked_array(Y, "Y", ensure_2d=self._shape_y != (1,), dtype=FLOATS)
+        Y = as_columns(Y)
+        if Y.shape[1:] != self._shape_y:
+            raise ValueError(
+                f"Y has {Y.shape[1]} features, but {type(self).__name__} was fitted with {self._shape_y[0]} in the "
+                "second view."
+            )
+        options = {"n_rows": self._rows_at_once, "in_double": True, "device": self._device_here()}
+        return embed(self.module_y_, Y, **options)
+
+    def pair_distance(self, pairs: ArrayLike, Y: MaybeArray = None) -> np.ndarray:
+        """Compute the learned distance of each pair of points, of the first view or of both.
+
+        Parameters
+        ----------
+        pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, n_features) with Y
+            Pairs of points of the first view; with Y the first point of each pair.
+        Y : array-like of shape (n_pairs, n_features_y) or None, default=None
+            The second point of each pair, of the second view.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_pairs,)
+            At least 0.
+
+        Raises
+        ------
+        ValueError
+            If the points do not have these shapes, or are not finite numbers.
+        """
+        if Y is None:
+            return super().pair_distance(pairs)
+        z, z_y = self.transform(pairs, Y)
+        if len(z) != len(z_y):
+            raise ValueError(f"there are {len(z)} points of the first view and {len(z_y)} of the second; give pairs.")
+        return lengths(z - z_y).astype(np.result_type(z, z_y), copy=False)
+
+    def pair_score(self, pairs: ArrayLike, Y: MaybeArray = None) -> np.ndarray:
+        """Compute the similarity of each pair of points, the negative distance.
+
+        Parameters
+        ----------
+        pairs, Y : array-like
+            As for `pair_distance`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_pairs,)
+            At most 0.
+        """
+        return -1 * self.pair_distance(pairs, Y)
+
+    def get_metric(self, views: Literal["xx", "xy", "yy"] = "xx") -> Distance:
+        """Return a learned distance as a function ``(u, v, squared=False) -> float``.
+
+        Parameters
+        ----------
+        views : {'xx', 'xy', 'yy'}, default='xx'
+            The views of u and of v: the first view is x, the second y.
+
+        Returns
+        -------
+        metric : Distance
+            Picklable, and not changed by later calls of ``fit``.
+        """
+        if views not in VIEWS:
+            raise ValueError(f"views={views!r} is unknown; use one of {VIEWS}.")
+        metric = super().get_metric()
+        if views == "xx":
+            return metric
+        other = Distance(as_numpy(self.module_y_, True), self._shape_y, linear=False)
+        return other if views == "yy" else CrossDistance(metric, other)
+
+
+def as_columns(Y):
+    """A single feature as a column."""
+    return Y[:, None] if Y.ndim == 1 else Y

@@ -1,0 +1,202 @@
+"""TwoDomainNet: one network for two domains, such as images of products and of scenes."""
+
+from functools import partial
+from typing import Annotated, Literal, Self
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_consistent_length
+from torch import nn
+
+from metricnets import losses
+from metricnets._arrays import checked_column
+from metricnets._labels import UNKNOWN, known_classes
+from metricnets._params import Array, Function, MaybeArray, MaybeDict, NonNegative, StrOptions, fitting
+from metricnets._weights import check_weights, rows_of
+from metricnets.deep._perceptron import NetworkMetric
+from metricnets.deep._training.data import Targets, tensor_of
+from metricnets.deep._training.foreign import check_params, naming
+from metricnets.deep._training.runtime import defaults
+from metricnets.deep._training.similarity import OfTargets
+from metricnets.deep._training.weights import sampler_of, used
+from metricnets.losses import NormalizedSoftmax
+from metricnets.relations import known_class
+from metricnets.samplers import ClassBalanced
+
+OF_RELATIONS = {name for name, entry in losses.CATALOGUE.items() if entry.needs == "similar pairs"}
+
+
+class TwoDomainNet(NetworkMetric):
+    """One network for two domains with the same features and classes, such as images of products and of scenes.
+
+    Samples of one domain find those of the same class in the other: pairs of two domains, and with ``pairs='all'``
+    also those of one domain, are compared by a loss, to which an identification loss, a cross-entropy of the classes,
+    is added.  Each batch has similar pairs, as its samples are of a few classes.  Other than in :class:`DTML`, both
+    domains are labelled.
+
+    The paper's own setting is ``TwoDomainNet(loss="contrastive", pairs="across", init="glorot")``, with a convolutional
+    network as ``module``.
+
+    Parameters
+    ----------
+    loss : str or callable, default='neighborhood'
+        Loss ``(z, r) -> scalar`` of embeddings and relation, or its name.  The paper has 'contrastive'.
+    loss_params : dict or None, default=None
+        Keyword arguments of the loss.
+    pairs : {'across', 'all'}, default='all'
+        Whether only pairs of two domains count, or all pairs.
+    identification : float >= 0, default=0.1
+        Weight of the identification loss, a :class:`metricnets.losses.NormalizedSoftmax` with temperature 1 / 16.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The known classes.
+
+    See Also
+    --------
+    TwoViewNet : Two views with features of their own, in matched rows.
+    DTML : A labelled source and an unlabelled target.
+
+    References
+    ----------
+    S. Bell, K. Bala, "Learning visual similarity for product design with convolutional neural networks", ACM
+    Transactions on Graphics (SIGGRAPH) 2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from metricnets import TwoDomainNet
+    >>> X, y = load_iris(return_X_y=True)
+    >>> net = TwoDomainNet(max_epochs=5, random_state=0).fit(X, y, sample_domain=np.tile([-1, 1], 75))
+    >>> net.transform(X).shape
+    (150, 64)
+    """
+
+    __metadata_request__fit = {"sample_domain": True}
+
+    loss: Annotated[str, StrOptions(OF_RELATIONS)] | Function = "neighborhood"
+    loss_params: MaybeDict = None
+    pairs: Literal["across", "all"] = "all"
+    identification: NonNegative = 0.1
+
+    @fitting
+    @defaults()
+    def fit(self, X: Array, y: Array, sample_domain: MaybeArray = None, *, sample_weight: MaybeArray = None) -> Self:
+        """Learn the metric.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or (n_samples, ...) with ``module``
+            Samples of both domains.
+        y : array-like of shape (n_samples,)
+            Classes; None, NaN or a negative number where the class is unknown: these samples are left out.
+        sample_domain : array-like of shape (n_samples,) or None, default=None
+            At least 0 for samples of one domain, negative for those of the other.  None means that all samples are of
+            one domain, whose pairs all count.
+        sample_weight : array-like of shape (n_samples,), float or None, default=None
+            How often each sample is drawn, non-negative; see :ref:`weights_deep`.  Only ratios matter, and samples of
+            weight 0 are left out.
+
+        Returns
+        -------
+        self : object
+            The fitted learner.
+
+        Raises
+        ------
+        ValueError
+            If no class is in both domains, there is one class only, X, y, sample_domain or the weights do not have this
+            form, or the loss is no longer finite.
+        FitInterrupted
+            If the user interrupts training after the first epoch.  The learner is fitted.
+        """
+        self._check_loss()
+        X, codes, domain = self._validated_domains(X, y, sample_domain)
+        X, codes, domain, weights = used(check_weights(sample_weight, len(X)), X, codes, domain)
+        known = codes != UNKNOWN
+        X, codes, domain, weights = X[known], codes[known], domain[known], rows_of(weights, known)
+        self._check_classes(codes, domain, sample_domain is not None)
+        source = None if sample_domain is None else tensor_of(domain)
+        row = torch.arange(len(X))
+        targets = Targets(tensor_of(codes), row, source, known_class, classes=self.classes_, weights=weights)
+        problem = self._prepare(X, targets, codes, weights)
+        trained = self._train(problem)
+        self._finish(problem, trained)
+        if trained.interrupted:
+            raise self._interruption(problem, trained)
+        return self
+
+    def _check_loss(self):
+        function = self._function()
+        check_params("loss", self.loss, function, self.loss_params)
+        if isinstance(self.loss, str):
+            function(torch.zeros(2, 2), torch.full((2, 2), torch.nan), **(self.loss_params or {}))
+
+    def _function(self):
+        return losses.CATALOGUE[self.loss].loss if isinstance(self.loss, str) else self.loss
+
+    def _validated_domains(self, X, y, sample_domain):
+        """X, class codes, and whether each sample is of the first domain."""
+        classes, codes = (None, None) if y is None else known_classes(y)
+        X, codes = self._validated(X, codes)
+        self.classes_ = classes
+        if sample_domain is None:
+            return X, codes, np.ones(len(X), bool)
+        domain = checked_column(sample_domain, "sample_domain")
+        check_consistent_length(X, domain)
+        if domain.dtype.kind not in "biuf":
+            raise ValueError(f"sample_domain should hold numbers, at least 0 or negative; got {domain[0]!r}.")
+        return X, codes, domain >= 0
+
+    def _check_classes(self, codes, domain, has_domains):
+        present = np.unique(codes)
+        if len(present) < 2:
+            found = f"one class only, {self.classes_[present[0]]!s}" if len(present) else "no known classes"
+            raise ValueError(f"y has {found}; a metric needs samples of at least two classes.")
+        if has_domains and (domain.all() or not domain.any()):
+            raise ValueError("sample_domain is of one domain only; give samples of both, or leave it out.")
+        if has_domains and not np.intersect1d(codes[domain], codes[~domain]).size:
+            raise ValueError("no class of y is in both domains of sample_domain; give some samples of both.")
+        if not has_domains and len(present) == len(codes):
+            raise ValueError("there is no similar pair in y: a class needs two samples or more.")
+
+    def _similarity(self, targets, kept):
+        return kept, OfTargets(targets.labels[kept], targets.relation, rows_of(targets.weights, kept))
+
+    def _make_batches(self, part, rng):
+        codes = part.targets.labels.numpy()
+        return sampler_of(lambda rows: ClassBalanced(codes[rows], self.batch_size, rng), part, rng)
+
+    def _criterion(self, network, part, generator):
+        with torch.no_grad():
+            width = network.eval()(part.rows.X[:2]).shape[1]
+        network.train()
+        head = NormalizedSoftmax(width, len(self.classes_), temperature=0.0625, generator=generator)
+        return WithHead(partial(self._loss_of_pairs), head if self.identification else None, self.identification)
+
+    def _loss_of_pairs(self, z, targets):
+        r = known_class(targets.labels, targets.labels).to(torch.float32)
+        r = r.masked_fill(targets.row[:, None] == targets.row, torch.nan)
+        if self.pairs == "across" and targets.source is not None:
+            r = r.masked_fill(targets.source[:, None] == targets.source, torch.nan)
+        with naming("loss", self.loss):
+            return self._function()(z, r, **(self.loss_params or {}))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+
+class WithHead(nn.Module):
+    """A loss of pairs plus ``weight`` times that of a classifier."""
+
+    def __init__(self, loss, head, weight):
+        super().__init__()
+        self.loss, self.head, self.weight = loss, head, weight
+
+    def forward(self, z, targets):
+        loss = self.loss(z, targets)
+        return loss if self.head is None else loss + self.weight * self.head(z, targets.labels)
