@@ -29,6 +29,7 @@ PAIR_LEARNERS, TUPLE_LEARNERS = of_kind(PairsMixin), of_kind(TuplesMixin)
 POINT_LEARNERS = [name for name in METRICS if name not in TUPLE_LEARNERS]
 REGRESSION = ["MLKR"]
 LABEL_SETS = ["AAKNN", "MLKNN"]
+MATCHED = ["QueryAdapter"]  # learned from queries and the document of each
 # To these a negative label says that the class is not known
 PARTIAL = ["RCA", "XQDA", *(name for name in POINT_LEARNERS if name.endswith("_Supervised"))]
 
@@ -57,6 +58,12 @@ def tiny_pairs(seed=0, n_pairs=40):
     return X[rows], np.where(classes[rows[:, 0]] == classes[rows[:, 1]], 1, -1)
 
 
+def tiny_queries(n_pairs=45):
+    """Queries and documents, (n_pairs, 4) each: a query is its document with noise, one column the wrong way round."""
+    documents = tiny_points()[0][:n_pairs]
+    return documents * [1, 1, 1, -1] + 0.1 * np.random.default_rng(1).normal(size=documents.shape), documents
+
+
 def tiny_tuples(size):
     """80 triplets or quadruplets (80, size, 4): the second point is of the first one's class, the last two differ."""
     X, classes = tiny_points()
@@ -67,10 +74,12 @@ def tiny_tuples(size):
 
 
 def training_data(name):
-    """Return the arguments of ``fit``: points and classes or label sets, pairs and ±1, or other tuples and None."""
+    """Return the arguments of ``fit``: points and classes or label sets, matched points, or tuples and ±1 or None."""
     if name in LABEL_SETS:
         X, y = tiny_points()
         return X, np.eye(3)[y]
+    if name in MATCHED:
+        return tiny_queries()
     if issubclass(ESTIMATORS[name], TripletsMixin):
         return tiny_tuples(3), None
     if issubclass(ESTIMATORS[name], QuadrupletsMixin):
