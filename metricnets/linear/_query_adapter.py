@@ -45,14 +45,15 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
     have nothing to do with the queries.  Among the changes of rank ``n_components`` A has the best directions at A = 0,
     by its gradient there, so that the problem is convex, and is solved by L-BFGS from the identity.
 
-    The identity is kept if no λ lowers the loss of held-out queries by more than its standard error.
+    λ is chosen by cross-validation: the one for which the loss of held-out queries falls most below that of the
+    identity, less two standard errors.  If this is negative for all of them the identity is kept.
 
     Parameters
     ----------
     n_components : int >= 1 or None, default=128
         Largest rank of A; it is at most the number of features and of queries, which are also the limit of None.
     regularization : float > 0 or None, default=None
-        λ.  None takes the one of 1000, 316, 100, ... for which the loss of held-out queries is lowest.
+        λ.  None chooses among 1000, 316, 100, ...
     temperature : float > 0 or None, default=None
         T.  None takes that of the largest likelihood before queries are adapted.
     n_negatives : int >= 1, default=2000

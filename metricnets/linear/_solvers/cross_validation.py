@@ -7,6 +7,7 @@ import numpy as np
 from metricnets.linear._solvers.softmax_ranking import Ranking, Subspace
 
 STRENGTHS = 10.0 ** np.arange(3, -3.1, -0.5)
+CONFIDENCE = 2  # standard errors by which a gain has to exceed 0
 PATIENCE = 2  # strengths in a row that do not lower the loss
 
 
@@ -29,9 +30,9 @@ class Choice:
 
     @property
     def best(self) -> float:
-        """The strength of the lowest loss; infinite unless it gains more than the standard error."""
-        k = self.losses.argmin() if len(self.losses) else None
-        return np.inf if k is None or self.gains[k] <= self.errors[k] else float(self.strengths[k])
+        """The strength whose gain has the largest lower confidence bound; infinite if none is positive."""
+        bounds = self.gains - CONFIDENCE * self.errors
+        return float(self.strengths[bounds.argmax()]) if (bounds > 0).any() else np.inf
 
     def results(self) -> dict[str, np.ndarray]:
         """The same by name."""
