@@ -46,7 +46,7 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
     by its gradient there, so that the problem is convex, and is solved by L-BFGS from the identity.
 
     λ is chosen by cross-validation: the one for which the loss of held-out queries falls most below that of the
-    identity, less two standard errors.  If this is negative for all of them the identity is kept.
+    identity, less three standard errors.  If this is negative for all of them the identity is kept.
 
     Parameters
     ----------
@@ -165,7 +165,8 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
         E = score_coordinates(pool)
         x, own_z, z = queries[judgements.query[rows]] @ E, pool[judgements.document[rows]] @ E, pool[negatives] @ E
         self.temperature_ = float(T * unit**2)
-        return self._learn(Ranking(own / T, scores / T, weights, x, own_z, z), judgements.query[rows], E, T)
+        _, query = np.unique(judgements.query[rows], return_inverse=True)
+        return self._learn(Ranking(own / T, scores / T, weights, x, own_z, z), query, E, T)
 
     def _learn(self, ranking, query, E, T):
         """Choose the strength, and keep the change of the scores that it gives."""

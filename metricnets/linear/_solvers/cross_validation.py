@@ -7,7 +7,7 @@ import numpy as np
 from metricnets.linear._solvers.softmax_ranking import Ranking, Subspace
 
 STRENGTHS = 10.0 ** np.arange(3, -3.1, -0.5)
-CONFIDENCE = 2  # standard errors by which a gain has to exceed 0
+CONFIDENCE = 3  # standard errors by which a gain has to exceed 0
 PATIENCE = 2  # strengths in a row that do not lower the loss
 
 

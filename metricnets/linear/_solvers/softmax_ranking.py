@@ -90,7 +90,8 @@ def softmax_losses(own: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.
 
 def best_temperature(own: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
     """The temperature of the largest likelihood of the scores ``own`` in the softmax of own and scores."""
-    unit = float(scores[np.isfinite(scores)].std(dtype=float)) if scores.size else 0.0
+    finite = scores[np.isfinite(scores)]
+    unit = float(finite.std(dtype=float)) if finite.size else 0.0
     if not unit > 0:
         return 1.0
 
