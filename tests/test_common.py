@@ -17,7 +17,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted
 
 
-
 class SelfQueryAdapter(ESTIMATORS["QueryAdapter"]):
     """Queries that are their own documents: scikit-learn's checks have one table, and classes."""
 

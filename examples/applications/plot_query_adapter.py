@@ -2,8 +2,8 @@
 Search with incomplete queries: an adapter for a fixed index
 ============================================================
 
-The index holds whole images of digits, and stays as it is.  Queries show the upper half only, so that their distances to
-the images are wrong.  Some queries whose image is known teach a linear map of queries.
+The index holds whole images of digits, and stays as it is.  Queries show the upper half only, so that their distances
+to the images are wrong.  Some queries whose image is known teach a linear map of queries.
 """
 
 import matplotlib.pyplot as plt
@@ -33,14 +33,15 @@ def found(Z):
 
 
 def recall(Z):
+    """Share of the test queries whose image is among these."""
     return np.mean((found(Z) == test[:, None]).any(axis=1))
 
 
 raw, recalls = recall(queries[test]), [recall(adapter.transform(queries[test])) for adapter in adapters]
 
 # %%
-# With 200 pairs most images are among the ten nearest ones.  Shown are eight of the queries, the nearest image before and
-# after they are adapted, and the image that each is a part of.
+# With 200 pairs most images are among the ten nearest ones.  Shown are eight of the queries, the nearest image before
+# and after they are adapted, and the image that each is a part of.
 
 plt.style.use("tableau-colorblind10")
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
@@ -52,7 +53,8 @@ left.minorticks_off()
 left.legend()
 shown = test[:8]
 nearest = [documents[found(Z)[:, 0]] for Z in (queries[shown], adapters[-1].transform(queries[shown]))]
-tiles = np.pad(np.stack([queries[shown], *nearest, documents[shown]]).reshape(4, 8, 8, 8), [(0, 0), (0, 0), (1, 1), (1, 1)])
+tiles = np.stack([queries[shown], *nearest, documents[shown]]).reshape(4, 8, 8, 8)
+tiles = np.pad(tiles, [(0, 0), (0, 0), (1, 1), (1, 1)])
 right.imshow(tiles.transpose(0, 2, 1, 3).reshape(40, 80), cmap="gray_r")
 right.set_xticks([])
 right.set_yticks([4.5, 14.5, 24.5, 34.5], labels=["query", "nearest", "after adapting", "its image"])

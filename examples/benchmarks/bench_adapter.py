@@ -1,7 +1,7 @@
 """Recall at 10 with and without ``QueryAdapter``, by the number of pairs from which it is learned.
 
-news20, 1000 frequent words: queries and documents are parts of one text, in 200 latent semantic components of unit norm,
-which were computed from the training texts.
+news20, 1000 frequent words: queries and documents are parts of one text, in 200 latent semantic components of unit
+norm, which were computed from the training texts.
 
 - frequencies, tf-idf: the query has 8 words of the text drawn without replacement, the document has the others.
 - disjoint: the query has one half of the distinct words and the document the other, so that they share none.
@@ -10,13 +10,13 @@ Each query has one relevant document among the bodies of 4000 test texts.
 
 banking77, embeddings of questions by a public sentence encoder: an index of ten questions of each of 77 intents.
 
-- questions: a pair is a question and an indexed question of its intent, drawn at random; relevant to a test question are
-  the ten of its intent, and recall is the share of them among the ten nearest.
+- questions: a pair is a question and an indexed question of its intent, drawn at random; relevant to a test question
+  are the ten of its intent, and recall is the share of them among the ten nearest.
 - unseen: the same, with pairs of 50 intents and test questions of the 27 others, still among all 770.
 - descriptions: the index has one question of each intent, that with the smallest mean distance to the ten; recall at 1.
 
-The adapter has its defaults; λ and T are chosen within the pairs.  Pairs, index and split of words are drawn for each seed;
-± is the standard error of the mean, of the gain over the raw embeddings in each draw.
+The adapter has its defaults; λ and T are chosen within the pairs.  Pairs, index and split of words are drawn for each
+seed; ± is the standard error of the mean, of the gain over the raw embeddings in each draw.
 """
 
 import time
@@ -82,7 +82,8 @@ def banking(folder, seed, *, unseen=False, descriptions=False):
         rest, test = rest[np.isin(y[rest], intents[:50])], test[np.isin(y[test], intents[50:])]
     if descriptions:
         ten = X[indexed].reshape(77, N_INDEXED, -1)
-        indexed = indexed.reshape(77, N_INDEXED)[np.arange(77), (ten @ ten.mean(axis=1)[:, :, None])[..., 0].argmax(axis=1)]
+        nearest = (ten @ ten.mean(axis=1)[:, :, None])[..., 0].argmax(axis=1)
+        indexed = indexed.reshape(77, N_INDEXED)[np.arange(77), nearest]
     rest = rng.permutation(rest)[: max(N_PAIRS)]
     matched = [rng.choice(indexed[y[indexed] == y[row]]) for row in rest]
     return X[rest], X[matched], X[indexed], X[test], X[indexed], y[test], y[indexed]

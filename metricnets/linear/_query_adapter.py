@@ -23,7 +23,7 @@ from metricnets._params import (
 from metricnets._runtime import one_blas_thread
 from metricnets._tuples import FLOATS
 from metricnets.exceptions import warn
-from metricnets.linear._pairwise.documents import Judgements, hardest_negatives, numbered, scores_of
+from metricnets.linear._pairwise.documents import compared, judged
 from metricnets.linear._solvers.cross_validation import choose_strength
 from metricnets.linear._solvers.softmax_ranking import Ranking, Subspace, best_temperature, score_coordinates
 
@@ -40,8 +40,8 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
         mean of −r log(exp(s(x, z) / T) / Σ_z' exp(s(x, z') / T)) + λ/2 mean of (x' · A z' / T)²
 
     over pairs of a query x and a document z with relevance r > 0.  z' in the sum are z and negatives: the documents
-    that are most similar to a query before it is adapted, except copies of z and documents that are at least as relevant
-    to x.  The second mean is over pairs of documents x', z', with a ridge: A may change few scores of documents that
+    that are most similar to a query before it is adapted, except copies of z and documents that are at least as
+    relevant to x.  The second mean is over pairs of documents x', z', with a ridge: A may change few scores of documents that
     have nothing to do with the queries.  Among the changes of rank ``n_components`` A has the best directions at A = 0,
     by its gradient there, so that the problem is convex, and is solved by L-BFGS from the identity.
 
@@ -250,40 +250,6 @@ def common_unit(X: np.ndarray, documents: np.ndarray) -> tuple[float, bool]:
     if not of_queries.max() < FAR * unit:
         raise ValueError(f"X has norms up to {of_queries.max():.3g}, and documents of about {unit:.3g}: scale X first.")
     return unit, False
-
-
-def judged(X: np.ndarray, documents: np.ndarray, relevance: np.ndarray) -> tuple[np.ndarray, np.ndarray, Judgements]:
-    """Distinct queries and documents, the first of which are those of the queries, and what is relevant."""
-    (of_queries, query), (of_documents, document) = numbered(X), numbered(documents)
-    return X[of_queries], documents[of_documents], Judgements(query, document[: len(X)], relevance)
-
-
-def compared(
-    queries: np.ndarray, documents: np.ndarray, judgements: Judgements, n_negatives: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Scores of the relevant document of each pair and of negatives.
-
-    Returns
-    -------
-    own : ndarray of shape (n_relevant,)
-    negatives : ndarray of int of shape (m,)
-        Rows of documents, m <= n_negatives.
-    scores : ndarray of shape (n_relevant, m)
-        −∞ where a document is no negative.
-    """
-    rows = judgements.relevant
-    query, document = judgements.query[rows], judgements.document[rows]
-    first = judgements.less_relevant()
-    used, number = np.unique(query, return_inverse=True)
-    hardest = hardest_negatives(queries[used], documents, (number, document), n_negatives)
-    chosen = np.concatenate([first, hardest[~np.isin(hardest, first)]])[:n_negatives]
-    x, own = queries[query], documents[document]
-    scores, places = scores_of(x, documents[chosen]), np.full(len(documents), -1)
-    places[chosen] = np.arange(len(chosen))
-    which, other = judgements.no_negatives(rows)
-    there = places[other] >= 0
-    scores[which[there], places[other[there]]] = -np.inf
-    return (x * own).sum(axis=1) - (own**2).sum(axis=1) / 2, chosen, scores
 
 
 def norm_ratios(X: np.ndarray, Z: np.ndarray) -> np.ndarray:

@@ -10,8 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 
 from metricnets import QueryAdapter
-from metricnets.linear._pairwise.documents import Judgements, hardest_negatives, numbered, scores_of
-from metricnets.linear._query_adapter import compared
+from metricnets.linear._pairwise.documents import Judgements, compared, hardest_negatives, numbered, scores_of
 from metricnets.linear._solvers.cross_validation import Choice, folds_of
 from metricnets.linear._solvers.softmax_ranking import Ranking, Subspace, best_temperature, score_coordinates
 
@@ -20,13 +19,15 @@ GRADES = np.random.default_rng(3).choice([0.0, 0.3, 1.0], size=len(X))
 FIXED = {"regularization": 1.0, "temperature": 2.0, "tol": 1e-12, "max_iter": 1000}
 
 
-def ranking_of(queries, documents, judgements, temperature, n_negatives=1000):
-    """The ranking in the coordinates of the features, and the rows of the negatives."""
+def ranking_of(queries, documents, judgements, temperature):
+    """The ranking in the coordinates of the features, divided by the temperature."""
     rows = judgements.relevant
-    own, negatives, scores = compared(queries, documents, judgements, n_negatives)
+    own, negatives, scores = compared(queries, documents, judgements, 1000)
     weights = judgements.relevance[rows] / judgements.relevance[rows].sum()
     x, own_z = queries[judgements.query[rows]], documents[judgements.document[rows]]
-    return Ranking(own / temperature, scores / temperature, weights, x, own_z / temperature, documents / temperature)
+    return Ranking(
+        own / temperature, scores / temperature, weights, x, own_z / temperature, documents[negatives] / temperature
+    )
 
 
 def loop(queries, documents, judgements, temperature, W):
@@ -51,7 +52,6 @@ GRADED = Judgements(QUERY, np.array([0, 1, 2, 3, 4, 5, 3]), np.array([1.0, 1.0, 
 def test_the_loss_is_that_of_the_loop():
     W = np.eye(4) + 0.3 * np.random.default_rng(0).normal(size=(4, 4))
     ranking = ranking_of(X[:4], Y[:12], GRADED, 1.5)
-    ranking.z = ranking.z[compared(X[:4], Y[:12], GRADED, 1000)[1]]
     expected = loop(X[:4], Y[:12], GRADED, 1.5, W)
     assert ranking.mean_loss(W - np.eye(4))[0] == pytest.approx(expected, rel=1e-10)
     assert ranking.weights @ ranking.losses() == pytest.approx(loop(X[:4], Y[:12], GRADED, 1.5, np.eye(4)), rel=1e-10)
@@ -59,7 +59,6 @@ def test_the_loss_is_that_of_the_loop():
 
 def test_the_gradient_is_the_numerical_one():
     ranking = ranking_of(X[:4], Y[:12], GRADED, 1.5)
-    ranking.z = ranking.z[compared(X[:4], Y[:12], GRADED, 1000)[1]]
     start = 0.3 * np.random.default_rng(0).normal(size=16)
     error = check_grad(
         lambda b: ranking.mean_loss(b.reshape(4, 4))[0], lambda b: ranking.mean_loss(b.reshape(4, 4))[1].ravel(), start
@@ -189,8 +188,9 @@ def test_norms_are_preserved_if_they_are_1():
     assert not QueryAdapter(**FIXED).fit(2 * queries, 2 * documents).keeps_norm_
 
 
-@pytest.mark.parametrize("params", [{}, {"n_components": 1}, FIXED])
+@pytest.mark.parametrize("params", [{"n_components": 2}, FIXED])
 def test_neither_units_nor_the_order_of_pairs_matter(params):
+    params = {"tol": 1e-9, "max_iter": 500} | params
     expected = QueryAdapter(**params).fit(X, Y, GRADES).transform(X)
     order = np.random.default_rng(0).permutation(len(X))
     shuffled = QueryAdapter(**params).fit(X[order], Y[order], GRADES[order]).transform(X)
@@ -278,7 +278,19 @@ def test_wrong_pairs_are_named_and_a_fitted_adapter_stays_as_it_was(case):
         (np.hstack([X] * 20)[:7], np.hstack([Y] * 20)[:7]),
         (X.round().astype(int), Y.round().astype(int)),
     ],
-    ids=["one", "one, repeated", "zero", "some zero", "repeated", "huge", "tiny", "single", "a column", "wide", "whole"],
+    ids=[
+        "one",
+        "one, repeated",
+        "zero",
+        "some zero",
+        "repeated",
+        "huge",
+        "tiny",
+        "single",
+        "a column",
+        "wide",
+        "whole",
+    ],
 )
 @pytest.mark.parametrize("regularization", [None, 1.0])
 def test_unusual_pairs_give_finite_queries(queries, documents, regularization):

@@ -114,3 +114,37 @@ def hardest_negatives(
     by_rank = best.T.ravel()
     _, first = np.unique(by_rank, return_index=True)
     return by_rank[np.sort(first)[:n_negatives]]
+
+
+def judged(X: np.ndarray, documents: np.ndarray, relevance: np.ndarray) -> tuple[np.ndarray, np.ndarray, Judgements]:
+    """Distinct queries and documents, the first of which are those of the queries, and what is relevant."""
+    (of_queries, query), (of_documents, document) = numbered(X), numbered(documents)
+    return X[of_queries], documents[of_documents], Judgements(query, document[: len(X)], relevance)
+
+
+def compared(
+    queries: np.ndarray, documents: np.ndarray, judgements: Judgements, n_negatives: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores of the relevant document of each pair and of negatives.
+
+    Returns
+    -------
+    own : ndarray of shape (n_relevant,)
+    negatives : ndarray of int of shape (m,)
+        Rows of documents, m <= n_negatives.
+    scores : ndarray of shape (n_relevant, m)
+        −∞ where a document is no negative.
+    """
+    rows = judgements.relevant
+    query, document = judgements.query[rows], judgements.document[rows]
+    first = judgements.less_relevant()
+    used, number = np.unique(query, return_inverse=True)
+    hardest = hardest_negatives(queries[used], documents, (number, document), n_negatives)
+    chosen = np.concatenate([first, hardest[~np.isin(hardest, first)]])[:n_negatives]
+    x, own = queries[query], documents[document]
+    scores, places = scores_of(x, documents[chosen]), np.full(len(documents), -1)
+    places[chosen] = np.arange(len(chosen))
+    which, other = judgements.no_negatives(rows)
+    there = places[other] >= 0
+    scores[which[there], places[other[there]]] = -np.inf
+    return (x * own).sum(axis=1) - (own**2).sum(axis=1) / 2, chosen, scores
