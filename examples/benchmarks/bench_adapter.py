@@ -12,7 +12,8 @@ banking77, embeddings of questions by a public sentence encoder: an index of ten
 
 - questions: a pair is a question and an indexed question of its intent, drawn at random; relevant to a test question
   are the ten of its intent, and recall is the share of them among the ten nearest.
-- unseen: the same, with pairs of 50 intents and test questions of the 27 others, still among all 770.
+- unseen: the same, with pairs of 50 intents and test questions of the 27 others, still among all 770; the
+  intents of the pairs are given as ``groups``.
 - descriptions: the index has one question of each intent, that with the smallest mean distance to the ten; recall at 1.
 
 The adapter has its defaults; λ and T are chosen within the pairs.  Pairs, index and split of words are drawn for each
@@ -67,7 +68,7 @@ def news(folder, seed, *, disjoint=False, idf=True):
     svd = TruncatedSVD(200, random_state=0).fit(weighted(counts[train]))
     embedded = [normalize(svd.transform(weighted(words))).astype(np.float32) for words in (*queries, *bodies)]
     chosen = np.arange(1000)
-    return embedded[0], embedded[2], embedded[2], embedded[1][chosen], embedded[3], chosen, np.arange(N_TEXTS)
+    return embedded[0], embedded[2], embedded[2], embedded[1][chosen], embedded[3], chosen, np.arange(N_TEXTS), None
 
 
 def banking(folder, seed, *, unseen=False, descriptions=False):
@@ -86,7 +87,7 @@ def banking(folder, seed, *, unseen=False, descriptions=False):
         indexed = indexed.reshape(77, N_INDEXED)[np.arange(77), nearest]
     rest = rng.permutation(rest)[: max(N_PAIRS)]
     matched = [rng.choice(indexed[y[indexed] == y[row]]) for row in rest]
-    return X[rest], X[matched], X[indexed], X[test], X[indexed], y[test], y[indexed]
+    return X[rest], X[matched], X[indexed], X[test], X[indexed], y[test], y[indexed], y[rest] if unseen else None
 
 
 SETTINGS = {
@@ -102,7 +103,7 @@ SETTINGS = {
 def measured(folder, setting, seed, n_pairs, ablation=None):
     """Recall without and with the adapter, and seconds of its fit; ``n_pairs`` may be several."""
     load, options, k = SETTINGS[setting]
-    X, Y, pool, queries, documents, y, y_documents = load(folder, seed, **options)
+    X, Y, pool, queries, documents, y, y_documents, topics = load(folder, seed, **options)
     if ablation == "100 at random":
         pool = pool[np.random.default_rng(seed).choice(len(pool), 100, replace=False)]
 
@@ -112,7 +113,8 @@ def measured(folder, setting, seed, n_pairs, ablation=None):
     raw, found = recall(queries), {}
     for n in n_pairs:
         begin = time.perf_counter()
-        adapter = QueryAdapter(**ABLATIONS.get(ablation, {})).fit(X[:n], Y[:n], documents=pool)
+        given = {"documents": pool, "groups": topics if topics is None else topics[:n]}
+        adapter = QueryAdapter(**ABLATIONS.get(ablation, {})).fit(X[:n], Y[:n], **given)
         found[n] = recall(adapter.transform(queries)), time.perf_counter() - begin
     return raw, found
 

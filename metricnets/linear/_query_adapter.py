@@ -8,7 +8,7 @@ from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from metricnets._arrays import checked_array, lengths
+from metricnets._arrays import checked_array, checked_column, lengths
 from metricnets._params import (
     Array,
     Count,
@@ -116,7 +116,7 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
     True
     """
 
-    __metadata_request__fit = {"documents": True}
+    __metadata_request__fit = {"documents": True, "groups": True}
 
     n_components: MaybeCount = 128
     regularization: MaybePositive = None
@@ -127,7 +127,15 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
     tol: NonNegative = 1e-4
 
     @fitting
-    def fit(self, X: Array, Y: Array, y: MaybeArray = None, *, documents: MaybeArray = None) -> Self:
+    def fit(
+        self,
+        X: Array,
+        Y: Array,
+        y: MaybeArray = None,
+        *,
+        documents: MaybeArray = None,
+        groups: MaybeArray = None,
+    ) -> Self:
         """Learn the map of queries.
 
         Parameters
@@ -142,6 +150,9 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
         documents : array-like of shape (n_documents, n_features) or None, default=None
             Further documents of the index, all of them or some, among which negatives are found; rows of Y may be
             among them.  None takes those of Y only.
+        groups : array-like of shape (n_pairs,) or None, default=None
+            Topic of each pair.  Pairs of a group are held out together when λ is chosen, which is needed if later
+            queries are of topics that X does not have.  None holds out single queries.
 
         Returns
         -------
@@ -157,6 +168,7 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
         further = Y[:0] if documents is None else checked_array(documents, "documents", dtype=FLOATS)
         check_shapes(X, Y, further)
         relevance = check_relevance(y, len(X))
+        groups = groups if groups is None else check_groups(groups, len(X))
         pool = np.vstack([Y, further]).astype(X.dtype, copy=False)
         unit, self.keeps_norm_ = common_unit(X, pool)
         queries, pool, judgements = judged(X / unit, pool / unit, relevance)
@@ -167,14 +179,14 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
         E = score_coordinates(pool)
         x, own_z, z = queries[judgements.query[rows]] @ E, pool[judgements.document[rows]] @ E, pool[negatives] @ E
         self.temperature_ = float(T * unit**2)
-        _, query = np.unique(judgements.query[rows], return_inverse=True)
-        return self._learn(Ranking(own / T, scores / T, weights, x, own_z, z), query, E, T)
+        _, held_out = np.unique((judgements.query if groups is None else groups)[rows], return_inverse=True)
+        return self._learn(Ranking(own / T, scores / T, weights, x, own_z, z), held_out, E, T)
 
-    def _learn(self, ranking, query, E, T):
+    def _learn(self, ranking, held_out, E, T):
         """Choose the strength, and keep the change of the scores that it gives."""
         how = {"max_iter": self.max_iter, "tol": self.tol}
         if self.regularization is None:
-            choice = choose_strength(ranking, query, self.cv, self.n_components, **how)
+            choice = choose_strength(ranking, held_out, self.cv, self.n_components, **how)
             self.cv_results_, self.regularization_ = choice.results(), choice.best
         else:
             self.cv_results_, self.regularization_ = {}, float(self.regularization)
@@ -238,6 +250,14 @@ def check_relevance(y: ArrayLike | None, n_pairs: int) -> np.ndarray:
     if not relevance.any():
         raise ValueError("y is 0 for all pairs: no document is relevant; give some pairs with a positive relevance.")
     return relevance
+
+
+def check_groups(groups: ArrayLike, n_pairs: int) -> np.ndarray:
+    """Group of each pair; ValueError unless there is one for each."""
+    groups = checked_column(groups, "groups")
+    if len(groups) != n_pairs:
+        raise ValueError(f"groups has {len(groups)} values; it should have one for each of {n_pairs} pairs.")
+    return groups
 
 
 def common_unit(X: np.ndarray, documents: np.ndarray) -> tuple[float, bool]:

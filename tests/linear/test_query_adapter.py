@@ -179,6 +179,17 @@ def test_the_identity_is_kept_if_nothing_can_be_learned():
         np.testing.assert_allclose(adapter.transform(queries), queries, rtol=1e-12)
 
 
+def test_groups_are_held_out_together_so_that_what_helps_in_one_only_is_not_learned():
+    rng = np.random.default_rng(0)
+    topics = np.repeat(np.arange(6), 20)
+    documents = 4 * np.eye(6, 12)[topics] + rng.normal(size=(120, 12)) * np.repeat([0.1, 1], 6)
+    queries = documents + 3 * rng.permutation(np.eye(6, 12))[topics] + 0.5 * rng.normal(size=documents.shape)
+    single, together = (QueryAdapter().fit(queries, documents, groups=groups) for groups in (None, topics))
+    assert single.regularization_ < together.regularization_
+    with pytest.raises(ValueError, match="groups has 3 values"):
+        QueryAdapter().fit(queries, documents, groups=topics[:3])
+
+
 def test_norms_are_preserved_if_they_are_1():
     queries, documents = normalize(X), normalize(Y)
     adapter = QueryAdapter(**{**FIXED, "regularization": 0.01, "temperature": 0.1}).fit(queries, documents)

@@ -69,7 +69,7 @@ def choose_strength(
     ----------
     ranking : Ranking
     query : ndarray of int of shape (n_pairs,)
-        The query of each pair, numbered from 0; pairs of a query are held out together.
+        The query or group of each pair, numbered from 0; its pairs are held out together.
     n_folds : int
     n_components : int or None
         Of `Subspace`.
