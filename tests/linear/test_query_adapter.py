@@ -182,8 +182,8 @@ def test_the_identity_is_kept_if_nothing_can_be_learned():
 def test_groups_are_held_out_together_so_that_what_helps_in_one_only_is_not_learned():
     rng = np.random.default_rng(0)
     topics = np.repeat(np.arange(6), 20)
-    documents = 4 * np.eye(6, 12)[topics] + rng.normal(size=(120, 12)) * np.repeat([0.1, 1], 6)
-    queries = documents + 3 * rng.permutation(np.eye(6, 12))[topics] + 0.5 * rng.normal(size=documents.shape)
+    own, noise = 4 * np.eye(6, 12)[topics], rng.normal(size=(2, 120, 12)) * np.repeat([0.1, 1], 6)
+    documents, queries = own + noise[0], own[(np.arange(120) + 20) % 120] + noise[0] + 0.3 * noise[1]
     single, together = (QueryAdapter().fit(queries, documents, groups=groups) for groups in (None, topics))
     assert single.regularization_ < together.regularization_
     with pytest.raises(ValueError, match="groups has 3 values"):
