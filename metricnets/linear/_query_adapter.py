@@ -42,8 +42,8 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
     over pairs of a query x and a document z with relevance r > 0.  z' in the sum are z and negatives: the documents
     that are most similar to a query before it is adapted, except copies of z and documents that are at least as
     relevant to x.  The second mean is over pairs of documents x', z', with a ridge: A may change few scores of
-    documents that have nothing to do with the queries.  Among the changes of rank ``n_components`` A has the best directions at A = 0,
-    by its gradient there, so that the problem is convex, and is solved by L-BFGS from the identity.
+    documents that have nothing to do with the queries.  Among the changes of rank ``n_components`` A has the best
+    directions at A = 0, by its gradient there, so that the problem is convex, and is solved by L-BFGS from the identity.
 
     λ is chosen by cross-validation: the one for which the loss of held-out queries falls most below that of the
     identity, less three standard errors.  If this is negative for all of them the identity is kept.
