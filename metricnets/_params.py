@@ -25,6 +25,7 @@ from metricnets._runtime import one_blas_thread
 from metricnets.exceptions import FitInterrupted, did_you_mean, nearest_first
 
 Count = Annotated[int, Interval(Integral, 1, None, closed="left")]
+Folds = Annotated[int, Interval(Integral, 2, None, closed="left")]
 Whole = Annotated[int, Interval(Integral, 0, None, closed="left")]
 Positive = Annotated[float, Interval(Real, 0, None, closed="neither")]
 NonNegative = Annotated[float, Interval(Real, 0, None, closed="left")]

@@ -31,6 +31,7 @@ TWO_VIEWS = [name for name in POINT_LEARNERS if hasattr(ESTIMATORS[name], "trans
 REGRESSION = ["MLKR"]
 CODES = ["DeepHashing", "SupervisedDeepHashing"]  # many distances are equal
 LABEL_SETS = ["AAKNN", "MLKNN"]
+MATCHED = ["QueryAdapter"]  # learned from queries and the document of each
 # To these a negative label says that the class is not known
 PARTIAL = ["RCA", "XQDA", *(name for name in POINT_LEARNERS if name.endswith("_Supervised"))]
 
@@ -59,6 +60,12 @@ def tiny_pairs(seed=0, n_pairs=40):
     return X[rows], np.where(classes[rows[:, 0]] == classes[rows[:, 1]], 1, -1)
 
 
+def tiny_queries(n_pairs=45):
+    """Queries and documents, (n_pairs, 4) each: a query is its document with noise, one column the wrong way round."""
+    documents = tiny_points()[0][:n_pairs]
+    return documents * [1, 1, 1, -1] + 0.1 * np.random.default_rng(1).normal(size=documents.shape), documents
+
+
 def tiny_tuples(size):
     """80 triplets or quadruplets (80, size, 4): the second point is of the first one's class, the last two differ."""
     X, classes = tiny_points()
@@ -76,13 +83,15 @@ def tiny_views(seed=0):
 
 
 def training_data(name):
-    """Return the first two arguments of ``fit``: points and classes, label sets or another view; pairs and ±1; or other
+    """Return the first two arguments of ``fit``: points and classes, label sets, another view or matched points; pairs and ±1; or other
     tuples and None."""
     if name in LABEL_SETS:
         X, y = tiny_points()
         return X, np.eye(3)[y]
     if name in TWO_VIEWS:
         return tiny_views()[:2]
+    if name in MATCHED:
+        return tiny_queries()
     if issubclass(ESTIMATORS[name], TripletsMixin):
         return tiny_tuples(3), None
     if issubclass(ESTIMATORS[name], QuadrupletsMixin):
@@ -114,6 +123,7 @@ REPEATED = "check_sample_weight_equivalence_on_dense_data"
 REPEATED_SPARSE = "check_sample_weight_equivalence_on_sparse_data"
 SAMPLERS = [
     "DDML",
+    "DNLML_ISA_Supervised",
     "DTML",
     "DeepHashing",
     "EmbeddingNet",
@@ -129,7 +139,6 @@ EXPECTED_FAILURES = {
     **{key: {REPEATED: NEIGHBORS} for key in ["RAML", "DoubletSVM_Supervised", "SCML_Supervised"]},
     **{f"{name}_Supervised": {REPEATED: DRAWN} for name in ("DMLEig", "LDML", "LSML", "RCA")},
     **{key: {REPEATED: SAMPLED} for key in [*SAMPLERS, *TWO_VIEWS]},
-    "DNLML_ISA_Supervised": {REPEATED: SAMPLED},
     **{
         key: dict.fromkeys([REPEATED, REPEATED_SPARSE], COUNTED)
         for key in ["AAKNN", "KNNOutlierDetector", "MLKNN", "OpenSetKNN"]

@@ -22,6 +22,7 @@ from metricnets.linear._mmc import MMC_Supervised as MMC_Supervised
 from metricnets.linear._nca import NCA as NCA
 from metricnets.linear._oasis import OASIS as OASIS
 from metricnets.linear._oasis import OASIS_Supervised as OASIS_Supervised
+from metricnets.linear._query_adapter import QueryAdapter as QueryAdapter
 from metricnets.linear._raml import RAML as RAML
 from metricnets.linear._rca import RCA as RCA
 from metricnets.linear._rca import RCA_Supervised as RCA_Supervised

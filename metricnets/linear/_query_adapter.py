@@ -1,0 +1,280 @@
+"""QueryAdapter: a linear map of queries, learned for documents whose embeddings stay as they are."""
+
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from metricnets._arrays import checked_array, checked_column, lengths
+from metricnets._params import (
+    Array,
+    Count,
+    Folds,
+    MaybeArray,
+    MaybeCount,
+    MaybePositive,
+    NonNegative,
+    Parametrized,
+    fitting,
+)
+from metricnets._runtime import one_blas_thread
+from metricnets._tuples import FLOATS
+from metricnets.exceptions import warn
+from metricnets.linear._pairwise.documents import compared, judged
+from metricnets.linear._solvers.cross_validation import choose_strength
+from metricnets.linear._solvers.softmax_ranking import Ranking, Subspace, best_temperature, score_coordinates
+
+UNIT = 1e-2  # how far from 1 norms may be, as embeddings are often kept in half precision
+FAR = 1e6  # norms of queries, relative to those of documents
+
+
+class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
+    """Linear map of queries, so that an index of documents that stays as it is answers them better.
+
+    The adapted query is W x, with W = I + A and A of low rank.  Relevant documents get a large share in the softmax of
+    scores s(x, z) = (W x) · z − ‖z‖²/2, which sort documents z as their Euclidean distance to W x does: minimise
+
+        mean of −r log(exp(s(x, z) / T) / Σ_z' exp(s(x, z') / T)) + λ/2 mean of (x' · A z' / T)²
+
+    over pairs of a query x and a document z with relevance r > 0.  z' in the sum are z and negatives: the documents
+    that are most similar to a query before it is adapted, except copies of z and documents that are at least as
+    relevant to x.  The second mean is over pairs of documents x', z', with a ridge: A may change few scores of
+    documents that have nothing to do with the queries.  Among the changes of rank ``n_components`` A has the best
+    directions at A = 0, by its gradient there, so that the problem is convex; L-BFGS solves it from the identity.
+
+    λ is chosen by cross-validation: the one for which the loss of held-out queries falls most below that of the
+    identity, less three standard errors.  If this is negative for all of them the identity is kept.
+
+    Parameters
+    ----------
+    n_components : int >= 1 or None, default=128
+        Largest rank of A; it is at most the number of features and of queries, which are also the limit of None.
+    regularization : float > 0 or None, default=None
+        λ.  None chooses among 1000, 316, 100, ...
+    temperature : float > 0 or None, default=None
+        T.  None takes that of the largest likelihood before queries are adapted.
+    n_negatives : int >= 1, default=2000
+        Largest number of documents with which each query is compared, besides the relevant ones.
+    cv : int >= 2, default=5
+        Number of folds of the queries by which λ is chosen.
+    max_iter : int >= 1, default=100
+        Largest number of iterations for each λ.
+    tol : float >= 0, default=1e-4
+        Converged when an iteration lowers the objective by at most this share.
+
+    Attributes
+    ----------
+    query_components_ : ndarray of shape (rank, n_features)
+        Q; W x = x + Pᵀ Q x.
+    document_components_ : ndarray of shape (rank, n_features)
+        P.
+    regularization_ : float
+        λ; infinite if the identity is kept.
+    temperature_ : float
+        T.
+    cv_results_ : dict of str to ndarray of shape (n_candidates,)
+        For each candidate of ``regularization``: ``"loss"``, the mean loss of held-out queries; ``"gain"``, by how much
+        it is lower than that of the identity, and ``"gain_error"``, the standard error of this.  Empty arrays if
+        ``regularization`` is given or there is one query.
+    keeps_norm_ : bool
+        Whether `transform` preserves norms: if the queries and documents of ``fit`` have norm 1.
+    n_iter_ : int
+        Number of iterations for the last λ.
+    n_features_in_ : int
+        Number of features seen during ``fit``.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of features seen during ``fit``. Defined only when the queries were given with feature names, as in a
+        data frame.
+
+    See Also
+    --------
+    OASIS : Bilinear similarity from triplets, which is learned for both sides.
+    XQDA : Metric across two views, which maps both of them.
+
+    Notes
+    -----
+    Time is that of n_queries × n_documents scores, to find negatives, and in each iteration that of n_pairs ×
+    n_negatives scores of n_components numbers.  Memory beside the data is about 16 × n_pairs × n_negatives bytes in
+    single and twice that in double precision.
+
+    References
+    ----------
+    The loss is InfoNCE of A. van den Oord, Y. Li, O. Vinyals.  Representation learning with contrastive predictive
+    coding.  arXiv:1807.03748, 2018.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from metricnets import QueryAdapter
+    >>> documents = np.random.default_rng(0).normal(size=(60, 5))
+    >>> queries = documents * [1, 1, 1, 1, -1]  # the last column is the wrong way round
+    >>> adapter = QueryAdapter().fit(queries, documents)
+    >>> [float(round(np.corrcoef(Z[:, 4], documents[:, 4])[0, 1])) for Z in (queries, adapter.transform(queries))]
+    [-1.0, 1.0]
+    """
+
+    __metadata_request__fit = {"documents": True, "groups": True}
+
+    n_components: MaybeCount = 128
+    regularization: MaybePositive = None
+    temperature: MaybePositive = None
+    n_negatives: Count = 2000
+    cv: Folds = 5
+    max_iter: Count = 100
+    tol: NonNegative = 1e-4
+
+    @fitting
+    def fit(
+        self,
+        X: Array,
+        Y: Array,
+        y: MaybeArray = None,
+        *,
+        documents: MaybeArray = None,
+        groups: MaybeArray = None,
+    ) -> Self:
+        """Learn the map of queries.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_pairs, n_features)
+            Queries; a query with several documents is repeated.
+        Y : array-like of shape (n_pairs, n_features)
+            The document of each pair, as it is in the index.
+        y : array-like of shape (n_pairs,) or None, default=None
+            Relevance of the document to the query, in [0, 1], by which the pair is weighted; 0 says that it is not
+            relevant, though it may be similar.  None means 1.
+        documents : array-like of shape (n_documents, n_features) or None, default=None
+            Further documents of the index, all of them or some, among which negatives are found; rows of Y may be
+            among them.  None takes those of Y only.
+        groups : array-like of shape (n_pairs,) or None, default=None
+            Topic of each pair.  Pairs of a group are held out together when λ is chosen, which is needed if later
+            queries are of topics that X does not have.  None holds out single queries.
+
+        Returns
+        -------
+        self : object
+            The fitted adapter.
+
+        Raises
+        ------
+        ValueError
+            If the arrays do not have this form, no document is relevant, or all documents are zero.
+        """
+        X, Y = validate_data(self, X, dtype=FLOATS), checked_array(Y, "Y", dtype=FLOATS)
+        further = Y[:0] if documents is None else checked_array(documents, "documents", dtype=FLOATS)
+        check_shapes(X, Y, further)
+        relevance = check_relevance(y, len(X))
+        groups = groups if groups is None else check_groups(groups, len(X))
+        pool = np.vstack([Y, further]).astype(X.dtype, copy=False)
+        unit, self.keeps_norm_ = common_unit(X, pool)
+        queries, pool, judgements = judged(X / unit, pool / unit, relevance)
+        rows = judgements.relevant
+        own, negatives, scores = compared(queries, pool, judgements, self.n_negatives)
+        weights = (relevance[rows] / relevance[rows].sum()).astype(X.dtype)
+        T = self.temperature / unit**2 if self.temperature else best_temperature(own, scores, weights)
+        E = score_coordinates(pool)
+        x, own_z, z = queries[judgements.query[rows]] @ E, pool[judgements.document[rows]] @ E, pool[negatives] @ E
+        self.temperature_ = float(T * unit**2)
+        _, held_out = np.unique((judgements.query if groups is None else groups)[rows], return_inverse=True)
+        return self._learn(Ranking(own / T, scores / T, weights, x, own_z, z), held_out, E, T)
+
+    def _learn(self, ranking, held_out, E, T):
+        """Choose the strength, and keep the change of the scores that it gives."""
+        how = {"max_iter": self.max_iter, "tol": self.tol}
+        if self.regularization is None:
+            choice = choose_strength(ranking, held_out, self.cv, self.n_components, **how)
+            self.cv_results_, self.regularization_ = choice.results(), choice.best
+        else:
+            self.cv_results_, self.regularization_ = {}, float(self.regularization)
+        found, self.n_iter_, converged = Subspace(ranking, self.n_components), 1, True
+        if self.regularization_ < np.inf:
+            self.n_iter_, converged = found.minimize(self.regularization_, **how)
+        if not converged:
+            warn(f"QueryAdapter did not converge in max_iter={self.max_iter} iterations; raise it.", ConvergenceWarning)
+        kept = found.H.any(axis=0)
+        self.query_components_ = (E @ found.right[:, kept]).T
+        self.document_components_ = (T * E @ found.left @ found.H[:, kept]).T
+        return self
+
+    def transform(self, X: Array) -> np.ndarray:
+        """Map queries.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_queries, n_features)
+            Queries.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_queries, n_features)
+            Adapted queries, in the precision of X, for a search among the documents as they are.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=FLOATS)
+        P, Q = (part.astype(X.dtype, copy=False) for part in (self.document_components_, self.query_components_))
+        with one_blas_thread:
+            Z = X + (X @ Q.T) @ P
+        return Z * norm_ratios(X, Z)[:, None] if self.keeps_norm_ else Z
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = tags.target_tags.multi_output = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def check_shapes(X: np.ndarray, Y: np.ndarray, documents: np.ndarray) -> None:
+    """Raise ValueError unless queries and their documents are as many, and all have the same features."""
+    if len(X) != len(Y):
+        raise ValueError(f"X has {len(X)} queries and Y {len(Y)} documents; row i of Y is the document of query i.")
+    for name, given in {"Y": Y, "documents": documents}.items():
+        if given.shape[1] != X.shape[1]:
+            raise ValueError(
+                f"{name} has {given.shape[1]} features and X has {X.shape[1]}; both should be embeddings by one model."
+            )
+
+
+def check_relevance(y: ArrayLike | None, n_pairs: int) -> np.ndarray:
+    """Relevance of each pair; ValueError unless it is in [0, 1], and positive for some pair."""
+    if y is None:
+        return np.ones(n_pairs)
+    relevance = checked_array(y, "y", dtype=float, ensure_2d=False)
+    if relevance.shape != (n_pairs,):
+        raise ValueError(f"y has shape {relevance.shape}; it should hold the relevance of each of {n_pairs} pairs.")
+    if relevance.min() < 0 or relevance.max() > 1:
+        raise ValueError(f"y reaches from {relevance.min():.3g} to {relevance.max():.3g}; relevance is in [0, 1].")
+    if not relevance.any():
+        raise ValueError("y is 0 for all pairs: no document is relevant; give some pairs with a positive relevance.")
+    return relevance
+
+
+def check_groups(groups: ArrayLike, n_pairs: int) -> np.ndarray:
+    """Group of each pair; ValueError unless there is one for each."""
+    groups = checked_column(groups, "groups")
+    if len(groups) != n_pairs:
+        raise ValueError(f"groups has {len(groups)} values; it should have one for each of {n_pairs} pairs.")
+    return groups
+
+
+def common_unit(X: np.ndarray, documents: np.ndarray) -> tuple[float, bool]:
+    """The root mean square of the norms of documents, and whether all norms are 1; the unit is 1 then."""
+    norms, of_queries = lengths(documents), lengths(X)
+    if max(np.abs(norms - 1).max(), np.abs(of_queries - 1).max()) < UNIT:
+        return 1.0, True
+    largest = norms.max()
+    if not largest > 0:
+        raise ValueError("Y and documents hold zeros only; they have no direction in which a query could change.")
+    unit = float(largest * np.sqrt(np.mean((norms / largest) ** 2)))
+    if not of_queries.max() < FAR * unit:
+        raise ValueError(f"X has norms up to {of_queries.max():.3g}, and documents of about {unit:.3g}: scale X first.")
+    return unit, False
+
+
+def norm_ratios(X: np.ndarray, Z: np.ndarray) -> np.ndarray:
+    """By how much each row of X is longer than that of Z; 1 where one of them is zero."""
+    before, after = lengths(X), lengths(Z)
+    return np.divide(before, after, out=np.ones_like(after), where=after > 0).astype(X.dtype)
