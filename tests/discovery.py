@@ -83,8 +83,8 @@ def tiny_views(seed=0):
 
 
 def training_data(name):
-    """Return the first two arguments of ``fit``: points and classes, label sets, another view or matched points; pairs and ±1; or other
-    tuples and None."""
+    """Return the first two arguments of ``fit``: points and classes, label sets, another view or matched points; pairs
+    and ±1; or other tuples and None."""
     if name in LABEL_SETS:
         X, y = tiny_points()
         return X, np.eye(3)[y]

@@ -15,7 +15,7 @@ from metricnets._labels import check_known, plain
 from metricnets._params import Array, Function, MaybeArray, MaybeMetric, Parametrized, Points, check_instance, fitting
 from metricnets._sets import of_each_set, set_numbers, split_sets
 from metricnets.metrics._sets import distances_of
-from metricnets.predictors._base import check_learns_from, check_settable, is_fitted, is_learner
+from metricnets.predictors._on_metric import check_learns_from, check_settable, is_fitted, is_learner
 from metricnets.set_classifiers import SetClassifierMixin
 
 
