@@ -27,7 +27,7 @@ OF_RELATIONS = {name for name, entry in losses.CATALOGUE.items() if entry.needs 
 
 
 class TwoDomainNet(NetworkMetric):
-    """One network for two domains with the same features and classes, such as images of products and of scenes.
+    """One network for two domains with the same classes, such as images of products and of scenes.
 
     Samples of one domain find those of the same class in the other: pairs of two domains, and with ``pairs='all'``
     also those of one domain, are compared by a loss, to which an identification loss, a cross-entropy of the classes,
