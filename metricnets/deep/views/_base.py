@@ -120,11 +120,7 @@ class TwoViewMetric(TwoViewEmbedding):
         self._check_rows(codes[is_train], len(codes))
         targets = Targets(tensor_of(codes), torch.arange(len(X)), classes=self.classes_, weights=weights)
         problem = self._prepare_views((X, Y), targets, np.count_nonzero(is_train) if is_given else None)
-        trained = self._train(problem)
-        self._finish(problem, trained)
-        if trained.interrupted:
-            raise self._interruption(problem, trained)
-        return self
+        return self._learn(problem)
 
     def _check_given(self, X, Y, y, X_val, Y_val, y_val):
         """Whether there are validation data; ValueError if the data are incomplete."""

@@ -122,11 +122,7 @@ class TwoDomainNet(NetworkMetric):
         row = torch.arange(len(X))
         targets = Targets(tensor_of(codes), row, source, known_class, classes=self.classes_, weights=weights)
         problem = self._prepare(X, targets, codes, weights)
-        trained = self._train(problem)
-        self._finish(problem, trained)
-        if trained.interrupted:
-            raise self._interruption(problem, trained)
-        return self
+        return self._learn(problem)
 
     def _check_loss(self):
         function = self._function()
