@@ -147,23 +147,6 @@ class Ensemble(nn.Module):
         return torch.cat([member(x) for member in self.members], dim=1) / len(self.members) ** 0.5
 
 
-class Mean(nn.Module):
-    """Mean of the embeddings of several networks.
-
-    Parameters
-    ----------
-    members : iterable of torch.nn.Module
-        Networks that embed the same points in the same space.
-    """
-
-    def __init__(self, members: Iterable[nn.Module]) -> None:
-        super().__init__()
-        self.members = nn.ModuleList(members)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return sum(member(x) for member in self.members) / len(self.members)
-
-
 class Sum(nn.Module):
     """Sum of the embeddings of several networks.
 
@@ -179,6 +162,19 @@ class Sum(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return sum(member(x) for member in self.members)
+
+
+class Mean(Sum):
+    """Mean of the embeddings of several networks.
+
+    Parameters
+    ----------
+    members : iterable of torch.nn.Module
+        Networks that embed the same points in the same space.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) / len(self.members)
 
 
 class Standardize(nn.Module):

@@ -14,6 +14,7 @@ from discovery import ESTIMATORS, MATCHED, METRICS, QUICK, quick, tiny_pairs, ti
 from sklearn.base import clone
 from sklearn.metrics import silhouette_score
 from sklearn.utils.fixes import parse_version
+from test_architecture import LAYERS
 
 import metricnets
 from metricnets import _documentation, _params, displays, losses, miners, relations
@@ -235,6 +236,15 @@ def test_the_tree_of_the_developers_page_is_that_of_the_package():
     package = Path(metricnets.__file__).parent
     files = [path.relative_to(package).as_posix() for path in package.rglob("*.py")]
     assert tree == {path for path in files if not re.search(r"/__init__.py$|^metric_learn/", path)}
+
+
+def test_the_layers_of_the_developers_page_are_those_of_the_package():
+    block = read("doc/developing.rst").partition("Imports point downwards::\n\n")[2].partition("      NumPy")[0]
+    layers, layer = {}, None
+    for number, names in re.findall(r"^ {2,3}(−?\d)? +(.*)", block.replace(" never import one another", ""), re.M):
+        layer = int(number.replace("−", "-")) if number else layer
+        layers |= dict.fromkeys(names.split(), layer)
+    assert layers == LAYERS
 
 
 def test_the_changelog_begins_with_this_version():

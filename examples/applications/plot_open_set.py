@@ -38,20 +38,21 @@ for name, score in scores.items():
 # that agree best with a known class, and which.
 
 plt.style.use("tableau-colorblind10")
-figure, axes = plt.subplots(1, 3, figsize=(14, 4.6), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(11, 4), layout="constrained", width_ratios=[5, 5, 4])
 model, score = models["pixels"], scores["pixels"]
 predicted = model.predict(X_test)
 bins = np.linspace(np.quantile(score, 0.002), score.max(), 50)
 axes[0].hist([score[known], score[~known]], bins, histtype="step", linewidth=2, label=["0 to 6", "7, 8, 9"])
 axes[0].axvline(model.offset_, color="black", linestyle="--", label="threshold")
 axes[0].legend(loc="upper left")
+axes[0].locator_params(axis="x", nbins=5)
 right, rejected = (predicted == y_test)[known].mean(), (predicted == -1)[~known].mean()
-axes[0].set(xlabel="score", title=f"{right:.1%} of 0 to 6 are right, {rejected:.1%} of 7, 8, 9 rejected")
+axes[0].set(xlabel="score", title=f"{right:.0%} of 0 to 6 right, {rejected:.0%} of 7, 8, 9 rejected")
 for (name, values), style in zip(scores.items(), ("-", "--", ":")):
     RocCurveDisplay.from_predictions(known, values, name=name, ax=axes[1], curve_kwargs={"linestyle": style})
 axes[1].set(xlabel="new digits taken for known ones", ylabel="known digits accepted", title="")
 mistaken = np.flatnonzero(~known)[np.argsort(-score[~known])[:9]]
-tiles = X_test[mistaken].reshape(3, 3, 8, 8).transpose(0, 2, 1, 3).reshape(24, 24)
-axes[2].imshow(tiles, cmap="gray_r")
+tiles = np.pad(X_test[mistaken].reshape(3, 3, 8, 8), ((0, 0), (0, 0), (1, 1), (1, 1)))
+axes[2].imshow(tiles.transpose(0, 2, 1, 3).reshape(30, 30), cmap="gray_r")
 classes = ", ".join(map(str, model.set_params(rejection_rate=0).fit(X_train, y_train).predict(X_test[mistaken])))
 axes[2].set(xticks=[], yticks=[], title=f"taken for {classes}")

@@ -195,7 +195,8 @@ def table(title, rows, form="{:.2f}"):
     cells = {key: [form.format(np.mean([row[key] for row in rows]))] for key in rows[0]}
     for key, cell in cells.items():
         cell.append("± " + form.format(np.std([row[key] for row in rows])))
-    show(title, ["mean", "over draws"], {str(key): cell for key, cell in cells.items()}, least=12)
+    named = {key if isinstance(key, str) else ", ".join(key): cell for key, cell in cells.items()}
+    show(title, ["mean", "over draws"], named, least=12)
 
 
 def main():

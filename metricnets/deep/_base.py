@@ -193,6 +193,14 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
             )
         return train_test_split(np.arange(n), test_size=self.validation_fraction, stratify=strata, random_state=seed)
 
+    def _learn(self, problem):
+        """Train and finish; raise `FitInterrupted` in the end if the user interrupted."""
+        trained = self._train(problem)
+        self._finish(problem, trained)
+        if trained.interrupted:
+            raise self._interruption(problem, trained)
+        return self
+
     def _train(self, problem):
         """Train new networks; KeyboardInterrupt if the user interrupts before the end of the first epoch."""
         plan, rows, seed, device = problem.plan, problem.rows, problem.seed, self._device()

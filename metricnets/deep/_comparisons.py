@@ -56,11 +56,7 @@ class _ComparisonsNet(DeepTuplesLearner, NetworkMetric):
         X, members = self._distinct(X, members)
         problem = self._prepare_tuples(X, members, labels, weights, n)
         problem.rows = Comparisons(problem.rows.X, problem.rows.targets, torch.as_tensor(members))
-        trained = self._train(problem)
-        self._finish(problem, trained)
-        if trained.interrupted:
-            raise self._interruption(problem, trained)
-        return self
+        return self._learn(problem)
 
     def _distinct(self, X, members):
         """Distinct points as they occur first, and the rows (n_tuples, 4) of those whose distances are compared."""

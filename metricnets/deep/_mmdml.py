@@ -180,11 +180,7 @@ default='mean_nearest'
             sets=tensor_of(np.unique(number, return_inverse=True)[1]),
         )
         problem = self._prepare(X, targets, codes, weights)
-        trained = self._train(problem)
-        self._finish(problem, trained)
-        if trained.interrupted:
-            raise self._interruption(problem, trained)
-        return self
+        return self._learn(problem)
 
     def _validated(self, X, y):
         X, y = super()._validated(X, y)

@@ -123,11 +123,7 @@ class Supervised(DeepMetric):
         if n is not None:
             counts = np.where(np.arange(len(X)) < n, 1.0 if weights is None else weights, 0.0)
         problem = self._prepare(X, targets, strata, counts, n)
-        trained = self._train(problem)
-        self._finish(problem, trained)
-        if trained.interrupted:
-            raise self._interruption(problem, trained)
-        return self
+        return self._learn(problem)
 
     def _encoded(self, X, y, sample_weight, X_val, y_val):
         """Points, encoded targets and `Targets` of the samples to use, and how many are not for validation, or None."""

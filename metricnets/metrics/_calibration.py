@@ -16,10 +16,8 @@ def expected_calibration_error(
 ) -> float:
     """Expected calibration error of the probabilities of a binary target; smaller is better.
 
-    The probabilities are sorted into bins of equal width.  In each bin the share of positives is compared with the mean
-    probability,
-
-        Σ over bins of n_bin / n · |share of positives − mean probability|.
+    The probabilities are sorted into bins of equal width.  The error is the mean over the bins, weighted by their
+    numbers of samples, of the absolute difference of the share of positives and the mean probability.
 
     Parameters
     ----------

@@ -95,9 +95,10 @@ def affine_hull_distance(A: ArrayLike, B: ArrayLike, *, variance: float = 0.98) 
 
 
 def convex_hull_distance(A: ArrayLike, B: ArrayLike) -> float:
-    """Distance of the convex hulls of two sets, min ‖Σ s_i a_i − Σ t_j b_j‖ over weights s, t >= 0 with sums 1.
+    """Distance of the convex hulls of two sets.
 
-    It is a non-negative least squares problem, and takes a time that grows like the cube of the number of points.
+    It is min ‖Σ s_i a_i − Σ t_j b_j‖ over weights s, t >= 0 with sums 1: a non-negative least squares problem, which
+    takes a time that grows like the cube of the number of points.
 
     Parameters
     ----------

@@ -13,20 +13,6 @@ class NeighborsEstimator(OnMetric):
     """Base class of estimators that store targets, and predict from those of the nearest neighbours.
 
     The ``fit`` of a subclass calls ``_validated`` and then ``_index``; ``_neighbors`` returns rows.
-
-    Parameters
-    ----------
-    metric : metric learner, callable or None, default=None
-        Distance by which neighbours are found.
-
-        - None is the Euclidean distance.
-        - A metric learner is any estimator with ``transform``, such as a pipeline that ends with one.  If it is
-          not fitted, a clone is fitted on the same X and y, and its parameters can be searched as
-          ``metric__margin``.  If it is fitted, it is used unchanged, in copies made by ``clone`` and by searches
-          too; among the values of a search, wrap it in scikit-learn's ``FrozenEstimator``.
-        - A callable ``(u, v) -> distance`` is called for each pair of samples, which is slow.  A callable that
-          ``get_metric()`` returned is fast: it embeds all samples at once.
-
     """
 
     n_neighbors: Count = 5

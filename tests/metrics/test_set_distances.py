@@ -172,7 +172,7 @@ X, GROUPS = np.arange(8.0).reshape(4, 2), [0, 0, 1, 1]
         (lambda: set_distances(X, GROUPS, X), "groups_Y is None"),
         (lambda: set_distances(X, GROUPS, X[:, :1], GROUPS), "2 features and Y of 1"),
         (lambda: set_distances(X * np.nan, GROUPS), "NaN"),
-        (lambda: set_distances(X, GROUPS, distance="minmum"), "distance='minmum'"),
+        (lambda: set_distances(X, GROUPS, distance="minima"), "distance='minima'"),
         (lambda: set_distances(X, GROUPS, distance=lambda A, B: np.nan), "NaN"),
         (lambda: set_distances(X, GROUPS, distance=lambda A, B: "far"), "not an array of numbers"),
         (lambda: one_per_set(GROUPS, [1, 1, 2, 3]), "y differs within set 1"),

@@ -96,11 +96,7 @@ class DeepHashing(HashingMetric):
             raise ValueError("sample_weight is positive for one sample only; codes are learned from two or more.")
         labels = torch.zeros(len(X), dtype=torch.int64)  # of no meaning
         problem = self._prepare(X, Targets(labels, torch.arange(len(X)), weights=weights), weights=weights)
-        trained = self._train(problem)
-        self._finish(problem, trained)
-        if trained.interrupted:
-            raise self._interruption(problem, trained)
-        return self
+        return self._learn(problem)
 
     def _make_batches(self, part, rng):
         if len(part) < 2:

@@ -49,8 +49,8 @@ class TwoViewMetric(TwoViewEmbedding):
         - 'semantic': class probabilities by linear discriminant analysis in each view, to which the perceptrons are
           added, starting at 0.
         - 'cca': canonical correlation analysis with a ridge, to which the perceptrons are added, starting at 0.
-        - 'auto': the better of them in retrieval by cross-validation on the training rows, see
-          :func:`metricnets.deep._training.shared_space.shared_space`; without classes it is 'cca'.
+        - 'auto': the better of them by the mean average precision of retrieval in both directions, in cross-validation
+          on the training rows; without classes it is 'cca'.
         - 'glorot': perceptrons with random weights, from the uniform distribution of Glorot and Bengio (of He et al.
           for 'relu' and 'gelu').
         - 'uniform': the same with weights from U[−0.2, 0.2].
@@ -120,11 +120,7 @@ class TwoViewMetric(TwoViewEmbedding):
         self._check_rows(codes[is_train], len(codes))
         targets = Targets(tensor_of(codes), torch.arange(len(X)), classes=self.classes_, weights=weights)
         problem = self._prepare_views((X, Y), targets, np.count_nonzero(is_train) if is_given else None)
-        trained = self._train(problem)
-        self._finish(problem, trained)
-        if trained.interrupted:
-            raise self._interruption(problem, trained)
-        return self
+        return self._learn(problem)
 
     def _check_given(self, X, Y, y, X_val, Y_val, y_val):
         """Whether there are validation data; ValueError if the data are incomplete."""

@@ -27,7 +27,7 @@ OF_RELATIONS = {name for name, entry in losses.CATALOGUE.items() if entry.needs 
 
 
 class TwoDomainNet(NetworkMetric):
-    """One network for two domains with the same features and classes, such as images of products and of scenes.
+    """One network for two domains with the same classes, such as images of products and of scenes.
 
     Samples of one domain find those of the same class in the other: pairs of two domains, and with ``pairs='all'``
     also those of one domain, are compared by a loss, to which an identification loss, a cross-entropy of the classes,
@@ -122,11 +122,7 @@ class TwoDomainNet(NetworkMetric):
         row = torch.arange(len(X))
         targets = Targets(tensor_of(codes), row, source, known_class, classes=self.classes_, weights=weights)
         problem = self._prepare(X, targets, codes, weights)
-        trained = self._train(problem)
-        self._finish(problem, trained)
-        if trained.interrupted:
-            raise self._interruption(problem, trained)
-        return self
+        return self._learn(problem)
 
     def _check_loss(self):
         function = self._function()

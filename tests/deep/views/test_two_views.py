@@ -17,6 +17,7 @@ from metricnets.metrics import mean_average_precision
 X, Y, CLASSES = tiny_views()
 every = pytest.mark.parametrize("name", TWO_VIEWS)
 FITTED = {}
+FAST = {"init": "glorot"}  # most of the time of such a small fit is the choice of the start
 
 
 def fitted(name):
@@ -126,7 +127,7 @@ WRONG = {
 def test_wrong_input_is_named(name, case):
     call, message = WRONG[case]
     with pytest.raises(ValueError, match=message):
-        call(quick(name, max_epochs=1))
+        call(quick(name, max_epochs=1, **FAST))
 
 
 @every
@@ -235,14 +236,14 @@ def test_other_classes_are_apart_only_with_alpha():
 
 @pytest.mark.parametrize("loss", ["info_nce", "siglip", "contrastive", "supcon", "triplet", "cosent"])
 def test_any_loss_of_the_catalogue(loss):
-    model = quick("TwoViewNet", loss=loss, pairs="all").fit(X, Y, CLASSES)
+    model = quick("TwoViewNet", loss=loss, pairs="all", **FAST).fit(X, Y, CLASSES)
     assert np.isfinite([record["train_loss"] for record in model.history_]).all()
 
 
 def test_a_function_as_loss_is_the_loss_of_the_catalogue():
     from metricnets.losses import supcon
 
-    by_name, by_function = (quick("TwoViewNet", loss=loss).fit(X, Y, CLASSES) for loss in ("supcon", supcon))
+    by_name, by_function = (quick("TwoViewNet", loss=loss, **FAST).fit(X, Y, CLASSES) for loss in ("supcon", supcon))
     np.testing.assert_allclose(by_function.transform(X), by_name.transform(X), atol=1e-6)
 
 
@@ -269,9 +270,9 @@ def test_parameters_have_an_effect():
         {"normalize": False},
     ):
         assert not np.allclose(quick("TwoViewNet", **params).fit(X, Y, CLASSES).transform(X), z, atol=1e-4)
-    z = fitted("DCML").transform(X)
+    z = quick("DCML", **FAST).fit(X, Y, CLASSES).transform(X)
     for params in ({"alpha": 2.0}, {"coupling": 1.0}, {"n_neighbors_within": 1}, {"n_neighbors_between": 1}):
-        assert not np.array_equal(quick("DCML", **params).fit(X, Y, CLASSES).transform(X), z)
+        assert not np.array_equal(quick("DCML", **FAST, **params).fit(X, Y, CLASSES).transform(X), z)
 
 
 def test_unbounded_distances_are_refused():
