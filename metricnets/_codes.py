@@ -21,8 +21,8 @@ def packed(codes: ArrayLike, name: str) -> np.ndarray:
         return codes
     if codes.dtype.kind in "iu" and np.abs(codes).max() > 1:  # packed codes as a list, most likely
         raise ValueError(
-            f"{name} has integers from {codes.min()} to {codes.max()}; the bits of a code are 1 and -1, or 1 and 0, and "
-            "packed codes are an array of uint8."
+            f"{name} has integers from {codes.min()} to {codes.max()}; bits are 1 and -1, or 1 and 0, and packed codes "
+            "are an array of uint8."
         )
     return np.packbits(codes > 0, axis=1)
 
