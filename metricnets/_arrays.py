@@ -25,21 +25,6 @@ def checked_array(values: ArrayLike, name: str, **options: Any) -> np.ndarray:
         raise ValueError(f"{name} cannot be used: {error}") from error
 
 
-def column_names(table: Any) -> list[str] | None:
-    """The names of the columns of a data frame; None if it is another array, or they are not strings."""
-    names = list(getattr(table, "columns", []))
-    return names if names and all(isinstance(name, str) for name in names) else None
-
-
-def check_column_names(table: Any, known: list[str] | None, name: str) -> None:
-    """Raise ValueError if the columns of a data frame are not those that are known, in this order."""
-    names = column_names(table)
-    if known is not None and names is not None and names != list(known):
-        differing = next(((new, old) for new, old in zip(names, known) if new != old), None)
-        where = f"it has {differing[0]!r} in place of {differing[1]!r}" if differing else "their number differs"
-        raise ValueError(f"{name} should have the feature names of fit, in the same order; {where}.")
-
-
 def checked_column(values: ArrayLike, name: str) -> np.ndarray:
     """Validate a 1-D array of numbers or strings without missing values; errors name the parameter."""
     try:

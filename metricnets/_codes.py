@@ -19,10 +19,10 @@ def packed(codes: ArrayLike, name: str) -> np.ndarray:
     codes = checked_array(codes, name)
     if codes.dtype == np.uint8:
         return codes
-    if codes.dtype.kind in "iu" and np.abs(codes).max() > 1:  # packed codes as a list, most likely
+    if codes.dtype.kind in "iu" and codes.min() >= 0 and codes.max() >= 128:
         raise ValueError(
-            f"{name} has integers from {codes.min()} to {codes.max()}; bits are 1 and -1, or 1 and 0, and packed codes "
-            "are an array of uint8."
+            f"{name} has integers from {codes.min()} to {codes.max()}, like packed codes, which should be an array of "
+            f"uint8, and is of {codes.dtype}; the bits of a code that is not packed are 1 and -1, or 1 and 0."
         )
     return np.packbits(codes > 0, axis=1)
 

@@ -91,6 +91,7 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
 
     See Also
     --------
+    EmbeddingNet : Map of both sides, if documents may be embedded again.
     OASIS : Bilinear similarity from triplets, which is learned for both sides.
     XQDA : Metric across two views, which maps both of them.
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from sklearn.utils.validation import validate_data
 
-from metricnets._arrays import check_column_names, checked_array, column_names, count_rows
+from metricnets._arrays import checked_array, count_rows
 from metricnets._labels import UNKNOWN, known_classes
 from metricnets._params import Array, Count, Flag, MaybeArray, RateBelowOne, Sizes, StrOptions, fitting
 from metricnets._tuples import FLOATS
@@ -49,7 +49,8 @@ class TwoViewMetric(TwoViewEmbedding):
         - 'semantic': class probabilities by linear discriminant analysis in each view, to which the perceptrons are
           added, starting at 0.
         - 'cca': canonical correlation analysis with a ridge, to which the perceptrons are added, starting at 0.
-        - 'auto': the better of them in retrieval by cross-validation on the training rows; without classes it is 'cca'.
+        - 'auto': the better of them in retrieval by cross-validation on the training rows, see
+          :func:`metricnets.deep._training.shared_space.shared_space`; without classes it is 'cca'.
         - 'glorot': perceptrons with random weights, from the uniform distribution of Glorot and Bengio (of He et al.
           for 'relu' and 'gelu').
         - 'uniform': the same with weights from U[−0.2, 0.2].
@@ -150,12 +151,11 @@ class TwoViewMetric(TwoViewEmbedding):
     def _validated_views(self, X, Y, y, validation):
         """X, Y and class codes, followed by those of the validation data, and the number of the rows before them."""
         checks = {"dtype": FLOATS, "ensure_min_samples": 2}
-        X, self._names_y = validate_data(self, X, **checks), column_names(Y)
+        X = validate_data(self, X, **checks)
         Y = as_columns(checked_array(Y, "Y", ensure_2d=False, **checks))
         n = len(X)
         if validation is not None:
             X_val, Y_val, y_val = validation
-            check_column_names(Y_val, self._names_y, "Y_val")
             X = followed_by(X, validate_data(self, X_val, reset=False, dtype=X.dtype), "X_val")
             Y = followed_by(Y, as_columns(checked_array(Y_val, "Y_val", ensure_2d=False, dtype=Y.dtype)), "Y_val")
             y = y if y is None else np.concatenate([np.asarray(y, object), np.asarray(y_val, object)])

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from metricnets._arrays import check_column_names, checked_array, lengths
+from metricnets._arrays import checked_array, lengths
 from metricnets._params import Array, MaybeArray
 from metricnets._tuples import FLOATS
 from metricnets.base import Distance
@@ -74,14 +74,8 @@ class TwoViewEmbedding(DeepMetric):
         -------
         Z : ndarray of shape (n_samples, n_components)
             Embeddings, in the precision of Y.
-
-        Raises
-        ------
-        ValueError
-            If Y does not have the features of the second view, in the order of ``fit`` if it is a data frame.
         """
         check_is_fitted(self)
-        check_column_names(Y, self._names_y, "Y")
         Y = checked_array(Y, "Y", ensure_2d=self._shape_y != (1,), dtype=FLOATS)
         Y = as_columns(Y)
         if Y.shape[1:] != self._shape_y:

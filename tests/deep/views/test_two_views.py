@@ -105,21 +105,6 @@ def test_seeds_and_weights_have_an_effect(name):
 
 # --- hostile input
 
-
-@every
-def test_columns_of_the_second_view_keep_their_order(name):
-    pd = pytest.importorskip("pandas")
-    table = pd.DataFrame(Y, columns=[f"word {j}" for j in range(Y.shape[1])])
-    learner = quick(name).fit(X, table, CLASSES)
-    np.testing.assert_array_equal(learner.transform_y(table), learner.transform_y(Y))
-    for wrong in (table.iloc[:, ::-1], table.rename(columns={"word 0": "letter"})):
-        for call in (lambda w=wrong: learner.transform_y(w), lambda w=wrong: learner.pair_distance(X, w)):
-            with pytest.raises(ValueError, match="feature names of fit"):
-                call()
-        with pytest.raises(ValueError, match="Y_val should have the feature names"):
-            quick(name, early_stopping=True).fit(X, table, CLASSES, X_val=X, Y_val=wrong, y_val=CLASSES)
-    learner.fit(X, Y, CLASSES).transform_y(table.iloc[:, ::-1])  # no names are known
-
 WRONG = {
     "rows": (lambda m: m.fit(X, Y[:-1], CLASSES), "X has 45 rows and Y has 44"),
     "no second view": (lambda m: m.fit(X, y=CLASSES), "give Y"),
