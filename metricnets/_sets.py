@@ -41,8 +41,8 @@ def check_stacked(X: ArrayLike) -> None:
     """Raise ValueError if X is a list or an array of sets, instead of the rows of all sets."""
     if getattr(X, "ndim", 0) == 3 or (isinstance(X, (list, tuple)) and X and getattr(X[0], "ndim", 0) == 2):
         raise ValueError(
-            "X should have the points of all sets in its rows, with dim <= 2: np.concatenate(X), with y and groups, "
-            "the set of each row, by np.repeat(y, [len(s) for s in X])."
+            "X should have the points of all sets in its rows, with dim <= 2: flatten images, and stack sets by "
+            "np.concatenate(X), with y and groups, the set of each row, by np.repeat(y, [len(s) for s in X])."
         )
 
 
