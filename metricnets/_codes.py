@@ -17,7 +17,14 @@ def signs(h: np.ndarray) -> np.ndarray:
 def packed(codes: ArrayLike, name: str) -> np.ndarray:
     """Validate codes, and pack their bits into bytes, (n, n_bytes); arrays of uint8 are packed already."""
     codes = checked_array(codes, name)
-    return codes if codes.dtype == np.uint8 else np.packbits(codes > 0, axis=1)
+    if codes.dtype == np.uint8:
+        return codes
+    if codes.dtype.kind in "iu" and codes.min() >= 0 and codes.max() >= 128:
+        raise ValueError(
+            f"{name} has integers from {codes.min()} to {codes.max()}, like packed codes, which should be an array of "
+            f"uint8, and is of {codes.dtype}; the bits of a code that is not packed are 1 and -1, or 1 and 0."
+        )
+    return np.packbits(codes > 0, axis=1)
 
 
 def words(bytes_: np.ndarray) -> np.ndarray:

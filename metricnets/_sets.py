@@ -37,6 +37,15 @@ def set_numbers(groups: ArrayLike | None, n: int, name: str = "groups") -> tuple
     return np.unique(groups, return_inverse=True)
 
 
+def check_stacked(X: ArrayLike) -> None:
+    """Raise ValueError if X is a list or an array of sets, instead of the rows of all sets."""
+    if getattr(X, "ndim", 0) == 3 or (isinstance(X, (list, tuple)) and X and getattr(X[0], "ndim", 0) == 2):
+        raise ValueError(
+            "X should have the points of all sets in its rows, with dim <= 2: flatten images, and stack sets by "
+            "np.concatenate(X), with y and groups, the set of each row, by np.repeat(y, [len(s) for s in X])."
+        )
+
+
 def of_each_set(values: np.ndarray, names: np.ndarray, number: np.ndarray, what: str = "y") -> np.ndarray:
     """The value that all rows of a set share, (n_sets,); ValueError if two rows of a set differ.
 

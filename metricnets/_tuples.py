@@ -32,7 +32,7 @@ class ArrayIndexer:
         self.index = X.index if hasattr(X, "iloc") else None
         self.X = X.tocsr() if issparse(X) else np.asarray(X)
         if self.X.ndim == 0:
-            raise ValueError(f"preprocessor={X!r:.80} should be an array of points or a function.")
+            raise ValueError(f"preprocessor={X!r:.80} should be an array of points, a data frame or a function.")
 
     def __call__(self, indices: np.ndarray) -> np.ndarray:
         """Look up the points of a 1-D array of indices; ValueError if an index does not exist."""
@@ -130,7 +130,8 @@ def as_tuples(
     if tuples.ndim == 2 and preprocessor is None:
         raise ValueError(
             f"got indicators, an array of shape {tuples.shape}, and no preprocessor to look them up in; "
-            f"give preprocessor=, or points, an array of shape (n_tuples, {size}, n_features).{advice}"
+            f"give points, X[tuples], an array of shape (n_tuples, {size}, n_features), or preprocessor=X to the "
+            f"learner.{advice}"
         )
     return tuples
 
@@ -176,6 +177,8 @@ def points_and_members(
     members : ndarray of int32 of shape (n_tuples, size)
     """
     tuples = as_tuples(tuples, size, preprocessor, for_points)
+    if not len(tuples):
+        raise ValueError(f"there are no tuples, an array of shape {tuples.shape}: found array with 0 sample(s).")
     if tuples.ndim == 2:
         used, members = distinct_indicators(tuples)
         X = checked_array(fetch(used, preprocessor), "preprocessor", dtype=FLOATS, allow_nd=True)

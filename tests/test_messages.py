@@ -75,6 +75,14 @@ def test_a_missing_y_is_named(name):
             getattr(quick(name), method)(X)
 
 
+@pytest.mark.parametrize("name", TUPLE_LEARNERS)
+def test_no_tuples_are_not_taken_for_a_wrong_preprocessor(name):
+    tuples, labels = training_data(name)
+    empty = np.empty((0, np.shape(tuples)[1]), int)
+    with pytest.raises(ValueError, match="there are no tuples"):
+        quick(name, preprocessor=X).fit(empty, labels[:0] if labels is not None else None)
+
+
 # ------------------------------------------------------------------------------------------------
 # Classes that say nothing, and small classes.
 

@@ -18,7 +18,7 @@ from metricnets._params import (
     Positive,
     fitting,
 )
-from metricnets._sets import of_each_set, set_numbers, split_sets
+from metricnets._sets import check_stacked, of_each_set, set_numbers, split_sets
 from metricnets._targets import resolve
 from metricnets._weights import check_weights, rows_of
 from metricnets.deep._perceptron import NetworkMetric
@@ -183,6 +183,8 @@ default='mean_nearest'
         return self._learn(problem)
 
     def _validated(self, X, y):
+        if self.module is None:
+            check_stacked(X)
         X, y = super()._validated(X, y)
         return X, check_known(column_or_1d(y, warn=True))
 

@@ -91,6 +91,7 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
 
     See Also
     --------
+    EmbeddingNet : Map of both sides, if documents may be embedded again.
     OASIS : Bilinear similarity from triplets, which is learned for both sides.
     XQDA : Metric across two views, which maps both of them.
 
@@ -164,7 +165,7 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
         ValueError
             If the arrays do not have this form, no document is relevant, or all documents are zero.
         """
-        X, Y = validate_data(self, X, dtype=FLOATS), checked_array(Y, "Y", dtype=FLOATS)
+        X, Y = validate_data(self, X, dtype=FLOATS), checked_array(Y, "Y", ensure_2d=False, dtype=FLOATS)
         further = Y[:0] if documents is None else checked_array(documents, "documents", dtype=FLOATS)
         check_shapes(X, Y, further)
         relevance = check_relevance(y, len(X))
@@ -229,6 +230,8 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
 
 def check_shapes(X: np.ndarray, Y: np.ndarray, documents: np.ndarray) -> None:
     """Raise ValueError unless queries and their documents are as many, and all have the same features."""
+    if Y.ndim != 2:
+        raise ValueError("Y should be a 2D array, the embeddings of the documents: index[Y] if Y has rows of an index.")
     if len(X) != len(Y):
         raise ValueError(f"X has {len(X)} queries and Y {len(Y)} documents; row i of Y is the document of query i.")
     for name, given in {"Y": Y, "documents": documents}.items():

@@ -13,7 +13,7 @@ from metricnets._arrays import count_rows
 from metricnets._embedded import embedded
 from metricnets._labels import check_known, plain
 from metricnets._params import Array, Function, MaybeArray, MaybeMetric, Parametrized, Points, check_instance, fitting
-from metricnets._sets import of_each_set, set_numbers, split_sets
+from metricnets._sets import check_stacked, of_each_set, set_numbers, split_sets
 from metricnets.metrics._sets import distances_of
 from metricnets.predictors._on_metric import check_learns_from, check_settable, is_fitted, is_learner
 from metricnets.set_classifiers import SetClassifierMixin
@@ -84,6 +84,8 @@ default='minimum'
             If the rows of a set have several classes, or the arrays do not have this form.
         """
         check_instance(self.metric, "metric")
+        if self.metric is None:
+            check_stacked(X)
         count_rows(X, "X")
         validate_data(self, X, y, skip_check_array=True)
         X = self._checked(X)

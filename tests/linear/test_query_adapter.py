@@ -260,6 +260,7 @@ WRONG = {
     "zero documents": (X, 0 * Y, None, None, "zeros only"),
     "other units": (1e9 * X, Y, None, None, "scale X first"),
     "classes as documents": (X, GRADES, None, None, "2D array"),
+    "rows of the index": (X, np.arange(45), None, None, r"index\[Y\] if Y has rows"),
 }
 
 

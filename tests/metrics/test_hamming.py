@@ -99,6 +99,8 @@ WRONG = {
     "bits differ": lambda: hamming_distances(np.ones((2, 8)), np.ones((2, 9))),
     "bytes differ": lambda: hamming_distances(np.ones((2, 2), np.uint8), np.ones((2, 8))),
     "not finite": lambda: hamming_distances([[np.nan, 1.0]]),
+    "packed codes as a list": lambda: hamming_distances([[129, 3], [7, 0]]),
+    "packed codes of another type": lambda: pack_codes(np.array([[129, 3]], np.int16)),
     "no table": lambda: hamming_distances(np.ones(3)),
     "unpack signs": lambda: unpack_codes(np.ones((2, 8)), 8),
     "unpack too many": lambda: unpack_codes(np.ones((2, 1), np.uint8), 9),

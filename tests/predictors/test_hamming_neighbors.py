@@ -51,5 +51,7 @@ def test_wrong_numbers_and_forms_are_refused():
         search.kneighbors(pack_codes(QUERIES))
     with pytest.raises(ValueError, match="pack both"):
         search.kneighbors((QUERIES > 0).astype(np.uint8))
+    with pytest.raises(ValueError, match="an array of uint8"):
+        HammingNeighbors().fit(pack_codes(DATABASE).tolist())
     with pytest.raises(ValueError, match="NaN"):
         search.kneighbors(QUERIES * np.nan)

@@ -12,7 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from metricnets import LDA, NearestSet
+from metricnets import LDA, MMDML, NearestSet
 from metricnets.datasets import make_sets
 from metricnets.metrics import mutual_subspace_distance, one_per_set, set_distances
 
@@ -100,3 +100,12 @@ def test_what_is_wrong_is_named(sets, change, message):
     X, y, groups = sets
     with pytest.raises(ValueError, match=message):
         NearestSet().fit(**{"X": X, "y": y, "groups": groups} | change)
+
+
+@pytest.mark.parametrize("estimator", [NearestSet(), MMDML(max_epochs=1)])
+@pytest.mark.parametrize("form", [list, np.stack])
+def test_sets_that_are_not_stacked_are_told_how(sets, estimator, form):
+    X, y, groups = sets
+    names, labels = one_per_set(groups, y)
+    with pytest.raises(ValueError, match=r"np.concatenate\(X\)"):
+        estimator.fit(form([X[groups == name] for name in names]), labels)
