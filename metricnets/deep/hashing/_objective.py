@@ -1,6 +1,7 @@
 """The objective of deep hashing, term by term: functions of continuous codes h, the outputs of the network."""
 
 import torch
+from torch.nn.functional import softplus
 
 
 def quantization(h):
@@ -40,12 +41,40 @@ def scatter(h, r, margin):
     margin : float or None
         None is no margin.
     """
-    norms = (h * h).sum(dim=1)
-    d2 = ((norms[:, None] + norms - 2 * h @ h.T) / h.shape[1]).clamp_min(0)
+    d2 = squared_distances(h)
     capped = d2 if margin is None else d2.clamp_max(margin)
-    known = ~torch.isnan(r)
-    similar, dissimilar = (torch.where(known, w, 0.0).to(h.dtype) for w in (r, 1 - r))
+    similar, dissimilar = shares(r, h.dtype)
     return weighted_mean(d2, similar) - weighted_mean(capped, dissimilar)
+
+
+def likelihood(h, r, margin):
+    """Compute the negative log-likelihood of which pairs are similar, a mean over similar plus one over dissimilar pairs.
+
+    The log-odds that a pair is similar are k (margin − d²) / 4 with k bits and d² as in `scatter`: of codes that differ
+    in h bits they are k · margin / 4 − h.
+
+    Parameters
+    ----------
+    h : tensor of shape (n, n_components)
+    r : tensor of shape (n, n)
+    margin : float or None
+        None is 2: pairs are similar if less than half of the bits differ.
+    """
+    odds = ((2.0 if margin is None else margin) - squared_distances(h)) * (h.shape[1] / 4)
+    similar, dissimilar = shares(r, h.dtype)
+    return weighted_mean(softplus(-odds), similar) + weighted_mean(softplus(odds), dissimilar)
+
+
+def squared_distances(h):
+    """Squared Euclidean distances, divided by the number of bits."""
+    norms = (h * h).sum(dim=1)
+    return ((norms[:, None] + norms - 2 * h @ h.T) / h.shape[1]).clamp_min(0)
+
+
+def shares(r, dtype):
+    """How much each pair counts as similar, and as dissimilar."""
+    known = ~torch.isnan(r)
+    return [torch.where(known, share, 0.0).to(dtype) for share in (r, 1 - r)]
 
 
 def weighted_mean(values, weights):
