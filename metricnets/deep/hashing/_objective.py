@@ -41,34 +41,26 @@ def scatter(h, r, margin):
     margin : float or None
         None is no margin.
     """
-    d2 = squared_distances(h)
+    norms = (h * h).sum(dim=1)
+    d2 = ((norms[:, None] + norms - 2 * h @ h.T) / h.shape[1]).clamp_min(0)
     capped = d2 if margin is None else d2.clamp_max(margin)
     similar, dissimilar = shares(r, h.dtype)
     return weighted_mean(d2, similar) - weighted_mean(capped, dissimilar)
 
 
-def likelihood(h, r, margin):
+def likelihood(h, r):
     """Compute the negative log-likelihood of which pairs are similar, a mean over similar plus one over dissimilar pairs.
 
-    The log-odds that a pair is similar are k (margin − d²) / 4 with k bits and d² as in `scatter`: of codes that differ
-    in h bits they are k · margin / 4 − h.
+    The log-odds that a pair is similar are ½ ⟨h_i, h_j⟩: of codes of k bits that differ in m bits they are k/2 − m.
 
     Parameters
     ----------
     h : tensor of shape (n, n_components)
     r : tensor of shape (n, n)
-    margin : float or None
-        None is 2: pairs are similar if less than half of the bits differ.
     """
-    odds = ((2.0 if margin is None else margin) - squared_distances(h)) * (h.shape[1] / 4)
+    odds = h @ h.T / 2
     similar, dissimilar = shares(r, h.dtype)
     return weighted_mean(softplus(-odds), similar) + weighted_mean(softplus(odds), dissimilar)
-
-
-def squared_distances(h):
-    """Squared Euclidean distances, divided by the number of bits."""
-    norms = (h * h).sum(dim=1)
-    return ((norms[:, None] + norms - 2 * h @ h.T) / h.shape[1]).clamp_min(0)
 
 
 def shares(r, dtype):
