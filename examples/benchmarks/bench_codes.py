@@ -71,7 +71,7 @@ METHODS = {
     "DeepHashing(scatter=0, orthogonality=0.1)": deep(DeepHashing, scatter=0.0, orthogonality=0.1),
     "DeepHashing": deep(DeepHashing),
     "SupervisedDeepHashing, the paper's": deep(
-        SupervisedDeepHashing, likelihood=0.0, scatter=1.0, margin=None, hidden=WIDTHS.get, sampler="shuffled", **OF_PAPER
+        SupervisedDeepHashing, likelihood=0.0, margin=None, hidden=WIDTHS.get, sampler="shuffled", **OF_PAPER
     ),
     "SupervisedDeepHashing(likelihood=0)": deep(SupervisedDeepHashing, likelihood=0.0),
     "SupervisedDeepHashing": deep(SupervisedDeepHashing),

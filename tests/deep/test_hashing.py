@@ -254,7 +254,8 @@ def test_codes_of_digits_retrieve_better_than_those_of_itq_and_with_labels_bette
     assert score(SupervisedDeepHashing(**params)) > plain + 0.03
     for term in ({"likelihood": 0.0}, {"scatter": 0.0}):
         assert score(SupervisedDeepHashing(**params | term)) > plain + 0.03
-    assert score(SupervisedDeepHashing(**params, likelihood=0.0, scatter=0.0)) < plain  # then it learns nothing from labels
+    neither = {"likelihood": 0.0, "scatter": 0.0}
+    assert score(SupervisedDeepHashing(**params | neither)) < plain  # then it learns nothing from labels
 
 
 def test_label_sets_are_targets_too():

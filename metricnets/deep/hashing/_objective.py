@@ -49,7 +49,7 @@ def scatter(h, r, margin):
 
 
 def likelihood(h, r):
-    """Compute the negative log-likelihood of which pairs are similar, a mean over similar plus one over dissimilar pairs.
+    """Compute the negative log-likelihood of pairs, the mean of similar pairs plus that of dissimilar pairs.
 
     The log-odds that a pair is similar are ½ ⟨h_i, h_j⟩: of codes of k bits that differ in m bits they are k/2 − m.
 

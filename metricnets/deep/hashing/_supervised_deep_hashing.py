@@ -13,13 +13,13 @@ class SupervisedDeepHashing(HashingMetric, Supervised):
     """Supervised deep hashing (SDH): binary codes learned by a network from labels.
 
     The objective is that of :class:`DeepHashing`, with S_w the scatter of codes within classes and S_b that
-    between classes, plus ``likelihood`` times the negative log-likelihood of pairs of Li et al., in which two codes h, h'
-    are similar with probability σ(½ ⟨h, h'⟩).  It is the main term by default, as the scatter alone may leave two
-    classes with nearly the same code.
+    between classes, plus ``likelihood`` times the negative log-likelihood of pairs of Li et al., in which samples of
+    outputs h and h' are similar with probability σ(½ ⟨h, h'⟩).  This term is not in the method of Liong et al.  It is
+    the default, because the scatter alone may leave two classes with nearly the same code.
 
-    Further deviations from the method of Liong et al., each with a parameter: a dissimilar pair counts in the scatter up
-    to the ``margin``, so that all classes are separated, instead of two groups of them at the largest distance; the
-    network starts from iterative quantisation; λ₁ and λ₂ are 0 by default, where they gain nothing.  Their own setting,
+    Further deviations from that method, each with a parameter: a dissimilar pair counts in the scatter up to the
+    ``margin``, so that all classes are separated, instead of two groups of them at the largest distance; the network
+    starts from iterative quantisation; λ₁ and λ₂ are 0 by default, where they gain nothing.  The paper's own setting,
     for 32 bits, is ``SupervisedDeepHashing(n_components=32, likelihood=0.0, scatter=1.0, margin=None, variance=1.0,
     orthogonality=0.001, weight_decay=0.001, hidden=(80, 50), activation="tanh", init="pca", sampler="shuffled",
     optimizer="sgd", lr=0.01, lr_schedule=None)``.
