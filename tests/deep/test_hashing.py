@@ -1,5 +1,7 @@
 """DeepHashing and SupervisedDeepHashing: each term is the paper's and matters, codes are those of the network."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,7 @@ from metricnets._codes import quantization_rotation, signs
 from metricnets.deep._training.initialization import itq_layer
 from metricnets.deep.hashing import _deep_hashing
 from metricnets.deep.hashing._deep_hashing import grouped_neighbors
-from metricnets.deep.hashing._objective import objective, orthogonality, quantization, scatter, variance
+from metricnets.deep.hashing._objective import likelihood, objective, orthogonality, quantization, scatter, variance
 from metricnets.metrics import hamming_distances, hamming_scores, pack_codes, unpack_codes
 
 X, Y = tiny_points()
@@ -56,9 +58,26 @@ def test_scatter_is_a_loop_over_pairs(margin):
     assert float(found) == pytest.approx(np.mean(within) - np.mean(between))
 
 
-def test_scatter_without_pairs_is_0_and_has_a_gradient():
+def test_likelihood_is_a_loop_over_pairs():
+    terms = {1.0: [], 0.0: []}
+    for i, j in np.argwhere(~np.isnan(R)):
+        probability = 1 / (1 + np.exp(-H[i] @ H[j] / 2))
+        terms[R[i, j]].append(-np.log(probability if R[i, j] else 1 - probability))
+    found = likelihood(torch.tensor(H), torch.tensor(R))
+    assert float(found) == pytest.approx(sum(map(np.mean, terms.values())))
+
+
+def test_a_graded_relation_is_a_mean_of_similar_and_dissimilar_in_the_likelihood():
+    """With r = ½ everywhere the optimum is p = ½: orthogonal outputs have a gradient of 0."""
+    h = torch.eye(4, 6, dtype=torch.float64, requires_grad=True)
+    likelihood(h, torch.full((4, 4), 0.5).fill_diagonal_(torch.nan)).backward()
+    assert_allclose(h.grad, 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("term", [likelihood, partial(scatter, margin=1.5)])
+def test_a_term_without_pairs_is_0_and_has_a_gradient(term):
     h = torch.tensor(H, requires_grad=True)
-    loss = scatter(h, torch.full((7, 7), torch.nan), 1.5)
+    loss = term(h, torch.full((7, 7), torch.nan))
     loss.backward()
     assert float(loss.detach()) == 0
     assert not h.grad.any()
@@ -68,6 +87,7 @@ def test_gradients_are_those_of_differences():
     h, W = torch.tensor(H, requires_grad=True), torch.tensor(H[:2], requires_grad=True)
     weights = {"variance_weight": 0.7, "scatter_weight": 2.0, "margin": 0.6}
     assert torch.autograd.gradcheck(lambda h: objective(h, torch.tensor(R), **weights), h)
+    assert torch.autograd.gradcheck(lambda h: likelihood(h, torch.tensor(R)), h)
     assert torch.autograd.gradcheck(lambda W: orthogonality([W]), W)
 
 
@@ -177,6 +197,18 @@ def test_each_parameter_matters(cls, params):
     assert np.abs(plain - other).max() > 1e-4
 
 
+def test_the_likelihood_is_a_parameter():
+    plain, other = (SupervisedDeepHashing(**QUICK, likelihood=w).fit(X, Y).continuous_codes(X) for w in (1.0, 0.0))
+    assert np.abs(plain - other).max() > 1e-4
+
+
+@pytest.mark.parametrize("cls", [DeepHashing, SupervisedDeepHashing])
+def test_defaults_are_those_of_the_nearest_class(cls):
+    """A dataclass with two bases takes their fields from the first, inherited ones too."""
+    for name, value in cls().get_params().items():
+        assert value == getattr(cls, name), name
+
+
 def test_neighbours_are_a_parameter():
     few, many = (DeepHashing(**QUICK, n_neighbors=k).fit(X).continuous_codes(X) for k in (1, 20))
     assert np.abs(few - many).max() > 1e-4
@@ -220,7 +252,10 @@ def test_codes_of_digits_retrieve_better_than_those_of_itq_and_with_labels_bette
     start, plain = score(DeepHashing(**params | {"lr": 1e-12})), score(DeepHashing(**params))
     assert plain > start + 0.05
     assert score(SupervisedDeepHashing(**params)) > plain + 0.03
-    assert score(SupervisedDeepHashing(**params, scatter=0.0)) < plain  # then it learns nothing from labels
+    for term in ({"likelihood": 0.0}, {"scatter": 0.0}):
+        assert score(SupervisedDeepHashing(**params | term)) > plain + 0.03
+    neither = {"likelihood": 0.0, "scatter": 0.0}
+    assert score(SupervisedDeepHashing(**params | neither)) < plain  # then it learns nothing from labels
 
 
 def test_label_sets_are_targets_too():

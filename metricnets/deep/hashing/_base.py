@@ -51,7 +51,7 @@ class HashingMetric(DeepMetric):
         Weight λ₁ of the variance of the bits, which is largest if each is +1 for half of the samples.
     orthogonality : float >= 0, default=0.0
         Weight λ₂ of the penalty ½ Σ ‖WWᵀ − I‖² on the weight matrices of the network.
-    scatter : float >= 0, default=5.0
+    scatter : float >= 0, default=1.0
         Weight α of the scatter of similar pairs minus that of dissimilar pairs.
     margin : float > 0 or None, default=1.5
         Squared distance, divided by the number of bits, up to which a dissimilar pair counts; codes at 2 differ in half
@@ -85,7 +85,7 @@ class HashingMetric(DeepMetric):
     packed: Flag = False
     variance: NonNegative = 0.0
     orthogonality: NonNegative = 0.0
-    scatter: NonNegative = 5.0
+    scatter: NonNegative = 1.0
     margin: MaybePositive = 1.5
     hidden: Sizes = (512,)
     activation: Annotated[str, StrOptions({*ACTIVATIONS})] = "gelu"

@@ -40,7 +40,7 @@ class DeepHashing(HashingMetric):
 
     Parameters
     ----------
-    n_neighbors : int >= 1, default=5
+    n_neighbors : int >= 1, default=3
         Number of nearest neighbours to which a sample is similar, found among up to 20,000 samples.
 
     See Also
@@ -61,7 +61,7 @@ class DeepHashing(HashingMetric):
     (1797, 16)
     """
 
-    n_neighbors: Count = 5
+    n_neighbors: Count = 3
 
     @fitting
     @defaults()

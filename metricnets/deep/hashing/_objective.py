@@ -1,6 +1,7 @@
 """The objective of deep hashing, term by term: functions of continuous codes h, the outputs of the network."""
 
 import torch
+from torch.nn.functional import softplus
 
 
 def quantization(h):
@@ -43,9 +44,29 @@ def scatter(h, r, margin):
     norms = (h * h).sum(dim=1)
     d2 = ((norms[:, None] + norms - 2 * h @ h.T) / h.shape[1]).clamp_min(0)
     capped = d2 if margin is None else d2.clamp_max(margin)
-    known = ~torch.isnan(r)
-    similar, dissimilar = (torch.where(known, w, 0.0).to(h.dtype) for w in (r, 1 - r))
+    similar, dissimilar = shares(r, h.dtype)
     return weighted_mean(d2, similar) - weighted_mean(capped, dissimilar)
+
+
+def likelihood(h, r):
+    """Compute the negative log-likelihood of pairs, the mean of similar pairs plus that of dissimilar pairs.
+
+    The log-odds that a pair is similar are ½ ⟨h_i, h_j⟩: of codes of k bits that differ in m bits they are k/2 − m.
+
+    Parameters
+    ----------
+    h : tensor of shape (n, n_components)
+    r : tensor of shape (n, n)
+    """
+    odds = h @ h.T / 2
+    similar, dissimilar = shares(r, h.dtype)
+    return weighted_mean(softplus(-odds), similar) + weighted_mean(softplus(odds), dissimilar)
+
+
+def shares(r, dtype):
+    """How much each pair counts as similar, and as dissimilar."""
+    known = ~torch.isnan(r)
+    return [torch.where(known, share, 0.0).to(dtype) for share in (r, 1 - r)]
 
 
 def weighted_mean(values, weights):
