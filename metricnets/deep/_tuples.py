@@ -1,13 +1,14 @@
 """Base class of the deep metric learners that learn from tuples: pairs, triplets, quadruplets."""
 
 import numpy as np
+from scipy.sparse import issparse
 
 from metricnets._params import MaybeSource
-from metricnets._tuples import points_and_members
+from metricnets._tuples import as_tuples, points_and_members
 from metricnets._weights import check_weights
 from metricnets.deep._base import DeepMetric
 from metricnets.deep._training.data import Targets, tensor_of
-from metricnets.deep._training.validation import followed_by
+from metricnets.deep._training.validation import check_form, followed_by
 from metricnets.deep._training.weights import sampler_of, used, with_validation
 from metricnets.samplers import Shuffled
 
@@ -48,7 +49,12 @@ class DeepTuplesLearner(DeepMetric):
             Their points, and the rows of these in each tuple.
         """
         n = None if tuples_val is None else len(tuples)
-        tuples, y = followed_by(np.asarray(tuples), tuples_val, f"{self._kind}_val"), followed_by(y, y_val, "y_val")
+        for some in (tuples, tuples_val):
+            if issparse(some):
+                as_tuples(some, self._tuple_size)  # says what to give instead
+        tuples = np.asarray(tuples)
+        check_form(tuples, tuples_val, self._kind)
+        tuples, y = followed_by(tuples, tuples_val, f"{self._kind}_val"), followed_by(y, y_val, "y_val")
         X, members = points_and_members(tuples, self._tuple_size, self.preprocessor, self._for_points(y))
         labels = self._labels(y, len(members), n)
         self.n_features_in_ = X.shape[1]

@@ -8,6 +8,7 @@ import pytest
 import torch
 from discovery import quick
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_matrix
 from sklearn.datasets import load_digits
 from torch import nn
 
@@ -22,6 +23,7 @@ from metricnets.networks import multi_scale_conv
 
 QUICK = {"max_epochs": 3, "hidden": (8,), "n_components": 4, "device": "cpu", "random_state": 0}
 LEARNERS = [(TripletsNet, 3), (QuadrupletsNet, 4)]
+VALIDATION = {3: "triplets_val", 4: "quadruplets_val"}
 LOSSES = [
     ({"loss": "hinge", "margin": 0.7}, lambda x: max(0.0, 0.7 + x)),
     ({"loss": "logistic", "sharpness": 3.0}, lambda x: math.log(1 + math.exp(3 * x))),
@@ -213,7 +215,7 @@ def test_images_and_several_networks():
 @pytest.mark.parametrize(("name", "size"), [("TripletsNet", 3), ("QuadrupletsNet", 4)])
 def test_validation_data(name, size):
     (X, tuples), (_, val) = relevant_first(size=size), relevant_first(n_tuples=50, seed=3, size=size)
-    key = {3: "triplets_val", 4: "quadruplets_val"}[size]
+    key = VALIDATION[size]
     params = {"preprocessor": X, "early_stopping": True, "lr_schedule": None, "max_epochs": 6}
     stopped = quick(name, **params).fit(tuples, **{key: val})
     valid = [record["valid_loss"] for record in stopped.history_]
@@ -226,6 +228,15 @@ def test_validation_data(name, size):
         quick(name, **params).fit(tuples, **{key: val[:0]})
     with pytest.raises(ValueError, match=f"^{key} has shape"):
         quick(name, **params).fit(tuples, **{key: val[:, :2]})
+
+
+@pytest.mark.parametrize(("learner", "size"), LEARNERS)
+def test_indicators_and_points_are_not_mixed(learner, size):
+    X, tuples = relevant_first(size=size)
+    net, key = learner(preprocessor=X, early_stopping=True, **QUICK), VALIDATION[size]
+    for train, val in ((tuples, X[tuples]), (X[tuples], tuples), (X[tuples][:, :, None], tuples)):
+        with pytest.raises(ValueError, match=f"^{key} has shape .*: one has indicators, the other points"):
+            net.fit(train, **{key: val})
 
 
 # ---- hostile tuples
@@ -253,6 +264,9 @@ class TestHostile:
             learner(preprocessor=X * np.nan, **QUICK).fit(tuples)
         with pytest.raises(ValueError, match=f"tuples of {size} points are needed"):
             learner(preprocessor=X, **QUICK).fit(tuples[:, 1:])
+        for some, val in ((csr_matrix(X), None), (X[tuples], csr_matrix(X))):
+            with pytest.raises(TypeError, match="tuples of points cannot be a sparse matrix"):
+                learner(early_stopping=True, **QUICK).fit(some, **{VALIDATION[size]: val})
         with pytest.raises(ValueError, match="sample_weight is zero for all (tri|quadru)plets"):
             learner(preprocessor=X, **QUICK).fit(tuples, sample_weight=np.zeros(len(tuples)))
 

@@ -22,6 +22,16 @@ def check_validation(data: object, y_val: object, early_stopping: bool, name: st
     return True
 
 
+def check_form(train: np.ndarray, val: ArrayLike | None, kind: str) -> None:
+    """Raise ValueError if one of the tuples, of this kind, are indicators and the others are points."""
+    shape = train.shape if val is None else np.shape(val)
+    if len(train.shape) != len(shape) and min(len(train.shape), len(shape)) == 2:
+        raise ValueError(
+            f"{kind}_val has shape {shape}, and {kind} {train.shape}: one has indicators, the other points; give both "
+            "as points, or both as indicators with preprocessor=."
+        )
+
+
 def check_validation_tuples(tuples: object, early_stopping: bool, name: str) -> None:
     """Raise ValueError if validation tuples, which have no labels, are given and are empty or have no use."""
     if tuples is None:
@@ -56,11 +66,6 @@ def followed_by(train: ArrayLike, val: ArrayLike | None, name: str) -> ArrayLike
     if issparse(train) or issparse(val):
         return vstack([train, val], format="csr")
     train, val = np.asarray(train), np.asarray(val)
-    if name == "pairs_val" and {train.ndim, val.ndim} == {2, 3}:
-        raise ValueError(
-            f"pairs_val has shape {val.shape}, and pairs {train.shape}: one has indicators, the other points; give "
-            "both as points, or both as indicators with preprocessor=."
-        )
     if train.shape[1:] != val.shape[1:] or not val.ndim:
         raise ValueError(
             f"{name} has shape {val.shape}, and the training data {train.shape}; only the first may differ."
