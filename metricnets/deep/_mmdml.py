@@ -198,10 +198,11 @@ default='mean_nearest'
 
     def _split(self, n, strata, seed):
         codes, sets = strata.T
-        held_back = self.early_stopping and hold_back_sets(codes, sets, self.validation_fraction, np.random.default_rng(seed))
-        if not np.any(held_back) or len(np.unique(sets)) == n:
-            return super()._split(n, codes, seed)
-        return np.flatnonzero(~held_back), np.flatnonzero(held_back)
+        if self.early_stopping and len(np.unique(sets)) < n:
+            held_back = hold_back_sets(codes, sets, self.validation_fraction, np.random.default_rng(seed))
+            if held_back.any():
+                return np.flatnonzero(~held_back), np.flatnonzero(held_back)
+        return super()._split(n, codes, seed)
 
     def _similarity(self, targets, kept):
         weights = rows_of(targets.weights, kept)
