@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from metricnets._arrays import checked_array
 
 WORD = 8  # bytes
-ONES = None if hasattr(np, "bitwise_count") else np.array([i.bit_count() for i in range(2**16)], np.uint8)
+HAS_COUNT = hasattr(np, "bitwise_count")  # from NumPy 2
 
 
 def signs(h: np.ndarray) -> np.ndarray:
@@ -28,24 +28,36 @@ def packed(codes: ArrayLike, name: str) -> np.ndarray:
 
 
 def words(bytes_: np.ndarray) -> np.ndarray:
-    """Packed codes as words of 64 bits, (n, n_words), the last one filled up with zeros."""
+    """Packed codes as words of 64 bits, (n, n_words), the last one filled up with zeros; columns are contiguous."""
     padded = np.pad(bytes_, ((0, 0), (0, -bytes_.shape[1] % WORD)))
-    return np.ascontiguousarray(padded).view(np.uint64)
+    return np.asfortranarray(np.ascontiguousarray(padded).view(np.uint64))
+
+
+def counts_dtype(n_words: int) -> np.dtype:
+    """The smallest type for Hamming distances of codes of so many words, and for a number above them."""
+    return np.min_scalar_type(8 * WORD * n_words + 1)
 
 
 def count_differences(code: np.ndarray, database: np.ndarray) -> np.ndarray:
-    """Hamming distances of one code (n_words,) and those of a database (n, n_words), int32 of shape (n,)."""
-    counts = np.zeros(len(database), np.int32)
+    """Hamming distances of one code (n_words,) and those of a database (n, n_words), of the smallest type, (n,)."""
+    counts = np.zeros(len(database), counts_dtype(len(code)))
     for word, column in zip(code, database.T):
         counts += ones(column ^ word)
     return counts
 
 
 def ones(column: np.ndarray) -> np.ndarray:
-    """Number of bits that are 1 in each word of a column (n,)."""
-    if ONES is None:
-        return np.bitwise_count(column)
-    return ONES[np.ascontiguousarray(column).view(np.uint16).reshape(-1, 4)].sum(axis=1, dtype=np.uint8)
+    """Number of bits that are 1 in each word of a column (n,), uint8."""
+    return np.bitwise_count(column) if HAS_COUNT else ones_by_sums(column)
+
+
+def ones_by_sums(column: np.ndarray) -> np.ndarray:
+    """What `ones` returns, from sums of 2, 4 and 8 neighbouring bits; their product with 0x0101... adds the bytes."""
+    every_2nd, every_4th, every_8th, bytes_ = (np.uint64(int(digits * 8, 16)) for digits in ("55", "33", "0f", "01"))
+    counts = column - ((column >> np.uint64(1)) & every_2nd)
+    counts = (counts & every_4th) + ((counts >> np.uint64(2)) & every_4th)
+    counts = (counts + (counts >> np.uint64(4))) & every_8th
+    return ((counts * bytes_) >> np.uint64(56)).astype(np.uint8)
 
 
 def quantization_rotation(V: np.ndarray, rng: np.random.Generator, n_iter: int = 50) -> np.ndarray:

@@ -120,6 +120,13 @@ def test_a_pass_gives_what_a_fit_of_as_many_passes_gives(name):
         assert_array_equal(told.fitted[0].classes_, learner.classes_)
 
 
+def test_callbacks_of_an_upper_layer_see_the_epochs_below():
+    told = Recorder()
+    learner = quick("DNLML_ISA").set_callbacks(told).fit(*training_data("DNLML_ISA"))
+    assert [len(fitted.history_) for fitted in told.fitted] == [*range(1, len(learner.history_) + 1)]
+    assert [epoch["layer"] for epoch in told.fitted[-1].history_] == [epoch["layer"] for epoch in learner.history_]
+
+
 @pytest.mark.parametrize("name", ["ITML", "LDML"])
 def test_the_threshold_of_a_pass_counts_weights(name, pairs):
     weights = np.random.default_rng(0).integers(0, 4, len(pairs[1]))

@@ -1,9 +1,9 @@
 """
-Sets: several views of a thing, one answer
-==========================================
+Sets: several views of an object, one class
+===========================================
 
-A thing is often seen more than once, such as in the frames of a video.  Here a thing is one handwritten digit, and its
-set has eight noisy views of it, shifted by up to a pixel.  Which class does a new set belong to?
+An object is often seen more than once, such as in the frames of a video.  Here it is a handwritten digit, and its set
+has eight noisy views of it, shifted by up to a pixel.  Which class does a new set belong to?
 """
 
 import matplotlib.pyplot as plt

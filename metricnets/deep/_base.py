@@ -174,7 +174,7 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
             with randomness(seed, "cpu", globally=plan.of_others):
                 layers = [standardize, *self._first_layers(X, standardize, targets, kept, seed)]
         X = applied(layers, X) if layers else in_single_precision(X)
-        return Problem(plan, Rows(X, targets), layers, kept, held_back, seed)
+        return Problem(plan, Rows(X, targets, kept), layers, kept, held_back, seed)
 
     def _split(self, n, strata, seed):
         """Indices of the rows to train on and of those held back for early stopping."""
@@ -204,7 +204,7 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
     def _train(self, problem):
         """Train new networks; KeyboardInterrupt if the user interrupts before the end of the first epoch."""
         plan, rows, seed, device = problem.plan, problem.rows, problem.seed, self._device()
-        parts, rng, trained = [Part(rows, problem.kept)], np.random.default_rng(seed), Trained([], [])
+        parts, rng, trained = [Part(rows, problem.kept)], np.random.default_rng(seed), Trained([], [*problem.history])
         if len(problem.held_back):
             parts.append(Part(rows, problem.held_back))
         with threads_for(rows.X), randomness(seed, device, globally=plan.of_others) as generator:

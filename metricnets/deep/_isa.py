@@ -4,6 +4,7 @@ import copy
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
 from torch import nn
 from torch.nn import functional as F
 
@@ -84,7 +85,8 @@ class _ISA(DeepMetric):
         return unit_variances(layer)
 
     def _network(self, rows, generator, member):
-        return SubspaceLayer(rows.X, self.subspace_size, self.offset, self.skip)
+        points, similarity = self._similarity(rows.targets, np.asarray(rows.kept))
+        return SubspaceLayer(rows.X[points], self.subspace_size, self.offset, self.skip, similarity.of_points())
 
     def _joined(self, networks, X):
         layer = fixed(networks[0])
@@ -104,7 +106,7 @@ class _ISA(DeepMetric):
     def _train(self, problem):
         """Train the layers, each on the output of those below, which become layers of the problem."""
         trained = None
-        for number in range(self.n_layers):
+        for _ in range(self.n_layers):
             try:
                 above = problem if trained is None else self._above(problem, trained)
                 found = super()._train(above)
@@ -113,8 +115,6 @@ class _ISA(DeepMetric):
                     raise
                 trained.interrupted = True
                 break
-            earlier = [] if trained is None else trained.history
-            found.history = earlier + [{**record, "layer": number} for record in found.history]
             problem.rows, problem.layers, trained = above.rows, above.layers, found
             if trained.interrupted or trained.stopped:
                 break
@@ -125,11 +125,21 @@ class _ISA(DeepMetric):
         targets, kept = problem.rows.targets, problem.kept
         layer = self._joined(trained.networks, problem.rows.X).eval()
         Z = applied([layer], problem.rows.X.numpy()).numpy()
-        standardize = standardization(Z[self._similarity(targets, kept)[0]])
+        points, similarity = self._similarity(targets, kept)
+        standardize = standardization(Z[points], similarity.of_points())
         whitening = self._whitening(Z, standardize, targets, kept, problem.seed)
         rows = copy.copy(problem.rows)
         rows.X = applied([standardize, whitening], Z)
-        return replace(problem, rows=rows, layers=[*problem.layers, layer, standardize, whitening])
+        layers = [*problem.layers, layer, standardize, whitening]
+        return replace(problem, rows=rows, layers=layers, history=trained.history)
+
+    def _keep(self, problem, trained):
+        super()._keep(problem, trained)
+        number = np.cumsum([epoch["epoch"] == 1 for epoch in self.history_]) - 1
+        self.history_ = [{**epoch, "layer": int(layer)} for epoch, layer in zip(self.history_, number)]
+
+    def _interruption(self, problem, trained):
+        return super()._interruption(problem, trained, self.n_layers)
 
     def _max_passes(self):
         return super()._max_passes() * self.n_layers

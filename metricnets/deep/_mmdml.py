@@ -24,6 +24,7 @@ from metricnets._weights import check_weights, rows_of
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.data import CHUNK, Targets, tensor_of
 from metricnets.deep._training.runtime import defaults
+from metricnets.deep._training.sets import hold_back_sets
 from metricnets.deep._training.similarity import OfTargets
 from metricnets.deep._training.weights import sampler_of, used
 from metricnets.metrics._sets import distances_of
@@ -86,6 +87,11 @@ default='mean_nearest'
         Approximate number of samples in a batch.
     max_epochs : int >= 1, default=15
         Maximum number of epochs, that is, passes over the data.
+    early_stopping : bool, default=False
+        Whether to hold back a part of the sets, stop when the loss on them does not improve, and keep the weights of
+        the best epoch.  Each class keeps a set; rows are held back if fewer than two classes have several sets.
+    validation_fraction : float in (0, 1), default=0.1
+        Fraction of the sets to hold back for early stopping, at least four sets if the classes have as many.
     weight_decay : float >= 0 or 'auto', default=30.0
         Strength of the penalty on the perceptrons, which are added to the common start, see :class:`EmbeddingNet`.
 
@@ -179,7 +185,7 @@ default='mean_nearest'
             weights=weights,
             sets=tensor_of(np.unique(number, return_inverse=True)[1]),
         )
-        problem = self._prepare(X, targets, codes, weights)
+        problem = self._prepare(X, targets, np.column_stack([codes, targets.sets.numpy()]), weights)
         return self._learn(problem)
 
     def _validated(self, X, y):
@@ -187,6 +193,14 @@ default='mean_nearest'
             check_stacked(X)
         X, y = super()._validated(X, y)
         return X, check_known(column_or_1d(y, warn=True))
+
+    def _split(self, n, strata, seed):
+        codes, sets = strata.T
+        if self.early_stopping and len(np.unique(sets)) < n:
+            held_back = hold_back_sets(codes, sets, self.validation_fraction, np.random.default_rng(seed))
+            if held_back.any():
+                return np.flatnonzero(~held_back), np.flatnonzero(held_back)
+        return super()._split(n, codes, seed)
 
     def _similarity(self, targets, kept):
         weights = rows_of(targets.weights, kept)

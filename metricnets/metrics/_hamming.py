@@ -100,7 +100,7 @@ def hamming_distances(codes: ArrayLike, other_codes: ArrayLike | None = None) ->
     b = a if other_codes is None else packed(other_codes, "other_codes")
     check_same_bits(a, b, codes, other_codes)
     database = words(b)
-    return np.array([count_differences(code, database) for code in words(a)])
+    return np.array([count_differences(code, database) for code in words(a)], np.int32)
 
 
 def check_same_bits(a: np.ndarray, b: np.ndarray, codes: ArrayLike, other: ArrayLike | None) -> None:

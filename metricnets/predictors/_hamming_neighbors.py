@@ -1,5 +1,6 @@
 """HammingNeighbors: search for the nearest binary codes."""
 
+from bisect import bisect_left
 from typing import Self
 
 import numpy as np
@@ -12,8 +13,8 @@ from metricnets._params import Array, Count, MaybeArray, MaybeCount, Parametrize
 class HammingNeighbors(Parametrized):
     """Search for the nearest binary codes by Hamming distance, the number of bits that differ.
 
-    The search is exhaustive, over packed bits: it takes some ten milliseconds a query for a million codes of 64 bits,
-    in 8 MB of memory.  Of codes at the same distance those come first that come first in the database.
+    The search is exhaustive, over packed bits: a query of a million codes of 64 bits takes a few milliseconds, and
+    the codes take 8 MB of memory.  Of codes at the same distance those come first that come first in the database.
 
     Parameters
     ----------
@@ -97,14 +98,14 @@ class HammingNeighbors(Parametrized):
         if not 1 <= k <= most:
             raise ValueError(f"n_neighbors={k} should be between 1 and {most}, the number of codes to choose from.")
         distances, indices = zip(*(nearest(d, k) for d in self._distances(X)))
-        return np.array(distances), np.array(indices)
+        return np.array(distances, np.int32), np.array(indices)
 
     def _distances(self, X):
         """Distances of the codes of the database (n_samples,), query by query."""
         if X is None:
             for row, code in enumerate(self._words):
                 distances = count_differences(code, self._words)
-                distances[row] = np.iinfo(np.int32).max
+                distances[row] = np.iinfo(distances.dtype).max
                 yield distances
             return
         X = validate_data(self, X, reset=False)
@@ -118,7 +119,8 @@ class HammingNeighbors(Parametrized):
 
 def nearest(distances: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """The k smallest distances, ascending, and their indices, the smaller index first among equals."""
-    largest = np.partition(distances, k - 1)[k - 1]
+    numbers = range(int(distances.max()) + 1)
+    largest = bisect_left(numbers, k, key=lambda number: np.count_nonzero(distances <= number))
     indices = np.flatnonzero(distances <= largest)
     indices = indices[np.argsort(distances[indices], kind="stable")[:k]]
     return distances[indices], indices

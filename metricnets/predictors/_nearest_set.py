@@ -4,22 +4,17 @@ from dataclasses import field
 from typing import Literal, Self
 
 import numpy as np
-from sklearn.base import MetaEstimatorMixin, clone
-from sklearn.utils import assert_all_finite, get_tags
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
-from metricnets._arrays import count_rows
+from metricnets._arrays import dense
 from metricnets._embedded import embedded
-from metricnets._labels import check_known, plain
-from metricnets._params import Array, Function, MaybeArray, MaybeMetric, Parametrized, Points, check_instance, fitting
+from metricnets._params import Array, Function, LearnerOrDistance, MaybeArray, Points, fitting
 from metricnets._sets import check_stacked, of_each_set, set_numbers, split_sets
 from metricnets.metrics._sets import distances_of
-from metricnets.predictors._on_metric import check_learns_from, check_settable, is_fitted, is_learner
+from metricnets.predictors._on_metric import OnMetric, check_classes
 from metricnets.set_classifiers import SetClassifierMixin
 
 
-class NearestSet(SetClassifierMixin, MetaEstimatorMixin, Parametrized):
+class NearestSet(SetClassifierMixin, OnMetric):
     """Nearest-neighbour classifier of sets of points, such as the images of an object.
 
     It takes any set-to-set distance and any metric, in whose embedding the distance is computed.  Without ``groups``
@@ -27,7 +22,7 @@ class NearestSet(SetClassifierMixin, MetaEstimatorMixin, Parametrized):
 
     Parameters
     ----------
-    metric : metric learner or None, default=None
+    metric : metric learner, what ``get_metric()`` returned, or None, default=None
         An estimator with ``transform``, such as a pipeline that ends with a metric learner.  If it is not fitted, a
         clone is fitted on the same X and y, and its parameters can be searched as ``metric__margin``.  If it is fitted,
         it is used unchanged.  None is the Euclidean distance of the points.
@@ -42,8 +37,6 @@ default='minimum'
         The fitted metric.
     sets_ : list of ndarray of shape (n_samples_of_set, n_components)
         The embedded points of each training set.
-    n_features_in_ : int
-        Number of features seen during ``fit``.
 
     See Also
     --------
@@ -58,7 +51,7 @@ default='minimum'
     array(['a', 'a'], dtype='<U1')
     """
 
-    metric: MaybeMetric = field(default=None, kw_only=False)
+    metric: LearnerOrDistance = field(default=None, kw_only=False)
     distance: Literal["minimum", "mean_nearest", "mutual_subspace", "affine_hull", "convex_hull"] | Function = "minimum"
 
     @fitting
@@ -67,8 +60,8 @@ default='minimum'
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Points of all sets.
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Points of all sets.  A ``metric`` may not take sparse matrices, or may take other points, such as images.
         y : array-like of shape (n_samples,)
             Classes, the same for all rows of a set.
         groups : array-like of shape (n_samples,) or None, default=None
@@ -83,46 +76,20 @@ default='minimum'
         ValueError
             If the rows of a set have several classes, or the arrays do not have this form.
         """
-        check_instance(self.metric, "metric")
         if self.metric is None:
             check_stacked(X)
-        count_rows(X, "X")
-        validate_data(self, X, y, skip_check_array=True)
-        X = self._checked(X)
-        check_consistent_length(X, y)
-        y = check_known(plain(column_or_1d(y, warn=True)))
-        assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
+        X, y, _ = self._validated(X, y, None)
+        y = check_classes(y)
         names, number = set_numbers(groups, len(y))
         self.classes_, self._of_sets = np.unique(of_each_set(y, names, number), return_inverse=True)
-        self.metric_ = self.metric
-        if self.metric is not None and not is_fitted(self.metric):
-            check_learns_from(self.metric, y)
-            self.metric_ = clone(self.metric).fit(X, y)
-        self.sets_ = split_sets(embedded(self.metric_, X).astype(float), number)
+        self.sets_ = split_sets(dense(self._fit_metric(X, y, None)).astype(float), number)
         return self
 
-    def _checked(self, X):
-        return X if self.metric is not None else validate_data(self, X, reset=False)
+    def _embed(self, X):
+        """Embeddings as the metric gives them, as angles of subspaces depend on the origin."""
+        return X if self.metric_ is None else embedded(self.metric_, X)
 
     def _distances_to_classes(self, X, number):
-        sets = split_sets(embedded(self.metric_, self._checked(X)).astype(float), number)
+        sets = split_sets(dense(self._embedded(X)).astype(float), number)
         d = distances_of(sets, self.sets_, self.distance)
         return np.column_stack([d[:, self._of_sets == c].min(axis=1) for c in range(len(self.classes_))])
-
-    def set_params(self, **params: object) -> Self:
-        """Set parameters; those of the metric, as ``metric__margin``, only if it is not fitted."""
-        check_settable(params, params.get("metric", self.metric))
-        return super().set_params(**params)
-
-    def __sklearn_clone__(self) -> Self:
-        copy = super().__sklearn_clone__()
-        if self.metric is not None and is_fitted(self.metric):
-            copy.metric = self.metric
-        return copy
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        if is_learner(self.metric):
-            tags.input_tags = get_tags(self.metric).input_tags
-        return tags

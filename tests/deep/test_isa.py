@@ -6,10 +6,12 @@ import torch
 from discovery import tiny_pairs, tiny_points
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import roc_auc_score
+from skorch.callbacks import Callback
 from torch import nn
 
 from metricnets import DNLML_ISA, DNLML_ISA_Supervised
 from metricnets.deep._training.subspaces import SubspaceLayer, WithResponses, fixed, paired_units
+from metricnets.exceptions import FitInterrupted
 
 PLAIN = {"init": "pca", "offset": 0.0, "skip": 0.0, "n_layers": 1, "random_state": 0}
 
@@ -128,6 +130,28 @@ def test_layers_are_trained_one_after_the_other():
     assert all(torch.equal(two.module_.state_dict()[name], value) for name, value in lower.items() if name[0] in "012")
     assert [epoch["layer"] for epoch in two.history_] == [0, 0, 1, 1]
     assert_array_equal([e["train_loss"] for e in one.history_], [e["train_loss"] for e in two.history_[:2]])
+
+
+def test_a_point_of_weight_2_counts_as_two_points():
+    X, weights = torch.randn(20, 5, generator=torch.Generator().manual_seed(0)), np.arange(20) % 2 + 1.0
+    weighted = SubspaceLayer(X, 2, 0.7, 0.5, weights)
+    repeated = SubspaceLayer(X[np.repeat(np.arange(20), weights.astype(int))], 2, 0.7, 0.5)
+    for name, buffer in repeated.named_buffers():
+        assert_allclose(weighted.get_buffer(name), buffer, rtol=1e-5, atol=1e-6)
+
+
+def test_an_interrupt_in_an_upper_layer_counts_all_epochs():
+    epochs = iter(range(6))
+
+    class Interrupt(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            if next(epochs) == 5:
+                raise KeyboardInterrupt
+
+    model = DNLML_ISA(max_epochs=3, n_layers=4, callbacks=[Interrupt()], random_state=0)
+    with pytest.raises(FitInterrupted, match="6 of 12 epochs"):
+        model.fit(*tiny_pairs())
+    assert [(epoch["layer"], epoch["epoch"]) for epoch in model.history_] == [(i // 3, i % 3 + 1) for i in range(6)]
 
 
 @pytest.mark.parametrize(

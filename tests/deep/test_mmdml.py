@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from metricnets import MMDML, NearestSet
 from metricnets.datasets import make_sets
 from metricnets.deep._mmdml import objective
+from metricnets.deep._training.sets import hold_back_sets
 from metricnets.deep._training.similarity import OfTargets, deal_sets
 from metricnets.metrics import affine_hull_distance, mean_nearest_distance, minimum_distance, one_per_set
 from metricnets.relations import same_class
@@ -106,6 +107,44 @@ def test_sets_are_dealt_to_folds_as_a_whole_unless_a_class_is_one_set():
     targets = OfTargets(torch.from_numpy(classes), same_class, sets=sets)
     few, rows = targets.sample(20, np.random.default_rng(0))
     assert_array_equal(few.sets, sets[rows])
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("n_sets", [(6, 6, 6), (2, 2), (1, 2, 9), (20, 1, 1, 3)])
+def test_whole_sets_of_several_classes_are_held_back_and_each_class_keeps_one(n_sets, fraction):
+    classes = np.repeat(np.arange(len(n_sets)), n_sets)
+    order = np.random.default_rng(0).permutation(3 * len(classes))
+    sets = np.repeat(np.arange(len(classes)), 3)[order]
+    codes = classes[sets]
+    held = hold_back_sets(codes, sets, fraction, np.random.default_rng(1))
+    assert not set(sets[held]) & set(sets[~held])
+    assert set(codes[~held]) == set(codes)
+    assert len(set(codes[held])) > 1
+    n_free = len(classes) - len(n_sets)
+    assert len(set(sets[held])) == min(max(4, np.ceil(fraction * len(classes))), n_free)
+
+
+def test_no_sets_are_held_back_of_classes_of_one_set():
+    codes = np.array([0, 0, 1, 1, 2, 2])
+    assert not hold_back_sets(codes, codes, 0.5, np.random.default_rng(0)).any()
+    assert not hold_back_sets(codes, np.array([0, 3, 1, 1, 2, 2]), 0.5, np.random.default_rng(0)).any()
+
+
+def test_early_stopping_holds_back_whole_sets(sets, monkeypatch):
+    X, y, groups = sets
+    seen = []
+    prepare = MMDML._prepare
+
+    def spy(*args):
+        seen.append(prepare(*args))
+        return seen[0]
+
+    monkeypatch.setattr(MMDML, "_prepare", spy)
+    model = MMDML(**QUICK, early_stopping=True).fit(X, y, groups=groups)
+    kept, held = (set(groups[rows]) for rows in (seen[0].kept, seen[0].held_back))
+    assert not kept & held
+    assert len(held) == 4
+    assert "valid_loss" in model.history_[0]
 
 
 # ------------------------------------------------------------------------------------------------

@@ -13,12 +13,15 @@ DATABASE, QUERIES = RNG.choice([-1.0, 1.0], size=(200, 13)), RNG.choice([-1.0, 1
 
 
 @pytest.mark.parametrize("k", [1, 7, 200])
-def test_neighbours_are_those_of_a_stable_sort(k):
-    d = hamming_distances(QUERIES, DATABASE)
+@pytest.mark.parametrize("n_bits", [1, 13, 300])
+def test_neighbours_are_those_of_a_stable_sort(n_bits, k):
+    database, queries = RNG.choice([-1.0, 1.0], size=(200, n_bits)), RNG.choice([-1.0, 1.0], size=(9, n_bits))
+    d = hamming_distances(queries, database)
     expected = np.argsort(d, axis=1, kind="stable")[:, :k]
-    distances, indices = HammingNeighbors(n_neighbors=k).fit(DATABASE).kneighbors(QUERIES)
+    distances, indices = HammingNeighbors(n_neighbors=k).fit(database).kneighbors(queries)
     assert_array_equal(indices, expected)
     assert_array_equal(distances, np.take_along_axis(d, expected, axis=1))
+    assert distances.dtype == np.int32
 
 
 def test_packed_codes_have_the_same_neighbours():

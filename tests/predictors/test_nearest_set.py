@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import sklearn
 from numpy.testing import assert_array_equal
+from scipy.sparse import csr_matrix
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
@@ -50,13 +51,28 @@ def test_without_groups_it_is_the_nearest_neighbour(sets):
 def test_a_metric_is_fitted_or_used_as_it_is(sets):
     X, y, groups = sets
     by_hand = NearestSet().fit(LDA().fit_transform(X, y), y, groups=groups)
-    for metric in (LDA(), LDA().fit(X, y), make_pipeline(LDA())):
+    for metric in (LDA(), LDA().fit(X, y), make_pipeline(LDA()), LDA().fit(X, y).get_metric()):
         model = NearestSet(metric).fit(X, y, groups=groups)
         assert_array_equal(model.predict(X, groups), by_hand.predict(LDA().fit_transform(X, y), groups))
     fitted = NearestSet(LDA().fit(X, y))
     assert clone(fitted).metric is fitted.metric
     with pytest.raises(ValueError, match="metric is fitted"):
         fitted.set_params(metric__n_components=1)
+
+
+def test_angles_are_those_of_the_embeddings_whose_origin_stays(sets):
+    X, y, groups = sets
+    X = X + 5.0
+    Z = LDA().fit_transform(X, y)
+    inside = NearestSet(LDA(), distance="mutual_subspace").fit(X, y, groups)
+    outside = NearestSet(distance="mutual_subspace").fit(Z, y, groups)
+    np.testing.assert_allclose(inside.class_distances(X, groups), outside.class_distances(Z, groups), atol=1e-9)
+
+
+def test_sparse_points_are_those_of_a_dense_table(sets):
+    X, y, groups = sets
+    found = NearestSet().fit(csr_matrix(X), y, groups).class_distances(csr_matrix(X), groups)
+    assert_array_equal(found, NearestSet().fit(X, y, groups).class_distances(X, groups))
 
 
 @pytest.mark.parametrize("routing", [False, True])

@@ -69,10 +69,19 @@ class Targets:
 
 
 class Rows(Dataset):
-    """Points and their targets; ``rows[indices]``, for a tensor of indices, is a batch."""
+    """Points and their targets; ``rows[indices]``, for a tensor of indices, is a batch.
 
-    def __init__(self, X, targets):
+    Parameters
+    ----------
+    X : tensor of shape (n, ...)
+    targets : Targets
+    kept : array of int or None
+        The rows to train on; None if all are.
+    """
+
+    def __init__(self, X, targets, kept=None):
         self.X, self.targets = X, targets
+        self.kept = np.arange(len(targets)) if kept is None else kept
 
     def __len__(self):
         return len(self.targets)
@@ -138,6 +147,8 @@ class Problem:
     kept, held_back : ndarray of int
         Rows to train on, and rows for early stopping.
     seed : int
+    history : list of dict
+        Epochs of training before.
     """
 
     plan: Plan
@@ -146,6 +157,7 @@ class Problem:
     kept: np.ndarray
     held_back: np.ndarray
     seed: int
+    history: list = field(default_factory=list)
 
 
 @dataclass

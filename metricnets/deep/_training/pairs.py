@@ -26,9 +26,8 @@ class Pairs(Rows):
     """
 
     def __init__(self, X, targets, members, kept, jitter, generator):
-        super().__init__(X, targets)
+        super().__init__(X, targets, torch.as_tensor(kept))
         self.members, self.jitter, self.generator = members, jitter, generator
-        self.kept = torch.as_tensor(kept)
         self.is_kept = torch.zeros(len(targets), dtype=torch.bool).index_fill_(0, self.kept, True)
         similar = members[self.kept[targets.labels[self.kept] > 0]]
         self.similar = torch.cat([similar, similar.flip(1)])

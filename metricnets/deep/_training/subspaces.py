@@ -6,6 +6,7 @@ from scipy.linalg import helmert
 from torch import nn
 from torch.nn import functional as F
 
+from metricnets.deep._training.data import tensor_of
 from metricnets.deep._training.wccn import principal_basis
 from metricnets.networks import Skip, Standardize, SubspaceNorm, fixed_linear
 
@@ -25,20 +26,23 @@ class SubspaceLayer(nn.Module):
     offset : float
     skip : float
         Mean squared norm of the input in the embedding, relative to that of z.
+    weights : ndarray of shape (n,) or None, default=None
+        Weights of the points.
     """
 
-    def __init__(self, X, size, offset, skip):
+    def __init__(self, X, size, offset, skip, weights=None):
         super().__init__()
         k = X.shape[1]
         self.offset, self.pool = offset, SubspaceNorm(min(size, k))
         self.register_buffer("start", torch.from_numpy(paired_units(k, self.pool.size)).float())
         self.turn = nn.Parameter(torch.zeros(k, k, dtype=torch.float32, device="cpu"))
         with torch.no_grad():
-            z = self.responses(X)
-            spread = z.var(0, unbiased=False).sum().clamp_min(1e-12)
-            self.register_buffer("mean", z.mean(0))
+            z, w = self.responses(X), tensor_of(np.ones(len(X)) if weights is None else weights, X.dtype)
+            w = w / w.sum()
+            self.register_buffer("mean", w @ z)
+            spread = (w @ (z - self.mean).square().sum(1)).clamp_min(1e-12)
             self.register_buffer("scale", (spread * (1 + skip)).sqrt())
-            share = skip / (1 + skip) / X.square().sum(1).mean().clamp_min(1e-12)
+            share = skip / (1 + skip) / (w @ X.square().sum(1)).clamp_min(1e-12)
             self.register_buffer("factor", share.sqrt())
 
     def weight(self):
