@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from discovery import TWO_VIEWS, quick, tiny_views
+from scipy.sparse import csr_array
 
 from metricnets import DCML, TwoViewNet
 from metricnets.datasets import make_views
@@ -112,6 +113,12 @@ WRONG = {
     "one class": (lambda m: m.fit(X, Y, np.ones(45)), "one class only"),
     "no class": (lambda m: m.fit(X, Y, np.full(45, -1)), "no known classes"),
     "labels": (lambda m: m.fit(X, Y, CLASSES[:-1]), "44 labels"),
+    "labels of validation data": (
+        lambda m: m.set_params(early_stopping=True).fit(
+            X[:30], Y[:30], CLASSES[:31], X_val=X[30:], Y_val=Y[30:], y_val=CLASSES[31:]
+        ),
+        "y has 31 labels",
+    ),
     "swapped views": (lambda m: m.fit(X, Y).transform(Y), "features"),
     "swapped second view": (lambda m: m.fit(X, Y).transform_y(X), "fitted with 3 in the second"),
     "pairs": (lambda m: m.fit(X, Y).pair_distance(X, Y[:3]), "45 points of the first view and 3"),
@@ -127,6 +134,30 @@ def test_wrong_input_is_named(name, case):
     call, message = WRONG[case]
     with pytest.raises(ValueError, match=message):
         call(quick(name, max_epochs=1))
+
+
+@every
+def test_a_sparse_second_view_is_refused_as_the_first_is(name):
+    with pytest.raises(TypeError, match="Y is sparse"):
+        quick(name, max_epochs=1).fit(X, csr_array(Y))
+    with pytest.raises(TypeError, match="Y is sparse"):
+        fitted(name).transform_y(csr_array(Y))
+
+
+@every
+def test_columns_of_the_second_view_keep_their_order(name):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(Y, columns=["a", "b", "c"])
+    model = quick(name, max_epochs=1).fit(X, frame)
+    np.testing.assert_array_equal(model.transform_y(frame), model.transform_y(Y))
+    with pytest.raises(ValueError, match="columns of Y"):
+        model.transform(X, frame[["b", "a", "c"]])
+
+
+@every
+def test_fit_transform_takes_both_views_and_classes(name):
+    found = quick(name, max_epochs=1).fit_transform(X, Y, CLASSES)
+    np.testing.assert_array_equal(found, quick(name, max_epochs=1).fit(X, Y, CLASSES).transform(X))
 
 
 @every
