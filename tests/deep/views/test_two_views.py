@@ -200,14 +200,17 @@ def test_the_relation_of_a_batch_by_a_naive_loop():
         np.testing.assert_array_equal(found.numpy(), expected)
 
 
-def test_the_objective_of_dcml_by_a_naive_loop():
+@pytest.mark.parametrize(("pairs", "views"), [("within", [0]), ("across", [1]), ("all", [0, 1])])
+def test_the_objective_of_dcml_by_a_naive_loop(pairs, views):
     z = np.random.default_rng(0).normal(size=(2, 5, 4, 3))  # view, role, sample, component
     expected = 0.0
     for i in range(4):
         expected += 0.7 * np.sum((z[0, 0, i] - z[1, 0, i]) ** 2)
-        for own, near, far in ((z[0, 0, i], z[0, 1, i], z[0, 2, i]), (z[1, 0, i], z[1, 3, i], z[1, 4, i])):
-            expected += np.sum((own - near) ** 2) - 0.3 * min(np.sum((own - far) ** 2), 2.0)
-    found = coupled_objective(torch.tensor(z.reshape(-1, 3)), alpha=0.3, coupling=0.7, margin=2.0)
+        for own, near, far in ((0, 1, 2), (1, 3, 4)):
+            for view in [abs(own - k) for k in views]:
+                d = np.sum((z[own, 0, i] - z[view, near, i]) ** 2), np.sum((z[own, 0, i] - z[view, far, i]) ** 2)
+                expected += (d[0] - 0.3 * min(d[1], 2.0)) / len(views)
+    found = coupled_objective(torch.tensor(z.reshape(-1, 3)), alpha=0.3, coupling=0.7, margin=2.0, pairs=pairs)
     assert found.item() == pytest.approx(expected / 4)
 
 
@@ -249,7 +252,7 @@ PLAIN |= {"dropout": 0.0, "input_dropout": 0.0}
 
 def test_without_coupling_matched_rows_are_not_near():
     A, B, c = VIEWS
-    coupled, decoupled = (quick("DCML", coupling=weight, **PLAIN).fit(A, B, c) for weight in (1.0, 0.0))
+    coupled, decoupled = (quick("DCML", coupling=weight, pairs="within", **PLAIN).fit(A, B, c) for weight in (1.0, 0.0))
     assert coupled.pair_distance(A, B).mean() < 0.7 * decoupled.pair_distance(A, B).mean()
 
 
@@ -257,7 +260,7 @@ def test_other_classes_are_apart_only_with_alpha():
     A, B, c = VIEWS
 
     def apart(alpha):
-        z = quick("DCML", alpha=alpha, **PLAIN).fit(A, B, c).transform(A)
+        z = quick("DCML", alpha=alpha, pairs="within", **PLAIN).fit(A, B, c).transform(A)
         d = np.linalg.norm(z[:, None] - z, axis=2)
         return d[c[:, None] != c].mean()
 
@@ -301,7 +304,7 @@ def test_parameters_have_an_effect():
     ):
         assert not np.allclose(quick("TwoViewNet", **params).fit(X, Y, CLASSES).transform(X), z, atol=1e-4)
     z = fitted("DCML").transform(X)
-    for params in ({"alpha": 2.0}, {"coupling": 1.0}, {"n_neighbors_within": 1}, {"n_neighbors_between": 1}):
+    for params in ({"pairs": "all"}, {"pairs": "within"}, {"alpha": 2.0}, {"coupling": 1.0}, {"n_neighbors_within": 1}, {"n_neighbors_between": 1}):
         assert not np.array_equal(quick("DCML", **params).fit(X, Y, CLASSES).transform(X), z)
 
 
