@@ -49,8 +49,8 @@ class TwoViewMetric(TwoViewEmbedding):
         - 'semantic': class probabilities by linear discriminant analysis in each view, to which the perceptrons are
           added, starting at 0.
         - 'cca': canonical correlation analysis with a ridge, to which the perceptrons are added, starting at 0.
-        - 'auto': the better of them in retrieval by cross-validation on the training rows, see
-          :func:`metricnets.deep._training.shared_space.shared_space`; without classes it is 'cca'.
+        - 'auto': the better of them in retrieval by cross-validation on the training rows; without classes it is
+          'cca'.
         - 'glorot': perceptrons with random weights, from the uniform distribution of Glorot and Bengio (of He et al.
           for 'relu' and 'gelu').
         - 'uniform': the same with weights from U[−0.2, 0.2].

@@ -27,8 +27,8 @@ class DCML(TwoViewMetric):
     ``pairs``, since what is retrieved is there.  Without classes all other rows are of other classes, and a row is its
     own neighbour within.
 
-    The paper's own setting is ``DCML(pairs="within", coupling=1.0, init="glorot", activation="tanh", optimizer="sgd", lr=0.01,
-    lr_schedule=None)``, with weights that the paper chooses by validation.
+    The paper's own setting is ``DCML(pairs="within", coupling=1.0, init="glorot", activation="tanh", optimizer="sgd",
+    lr=0.01, lr_schedule=None)``, with weights that the paper chooses by validation.
 
     Parameters
     ----------

@@ -304,7 +304,14 @@ def test_parameters_have_an_effect():
     ):
         assert not np.allclose(quick("TwoViewNet", **params).fit(X, Y, CLASSES).transform(X), z, atol=1e-4)
     z = fitted("DCML").transform(X)
-    for params in ({"pairs": "all"}, {"pairs": "within"}, {"alpha": 2.0}, {"coupling": 1.0}, {"n_neighbors_within": 1}, {"n_neighbors_between": 1}):
+    for params in (
+        {"pairs": "all"},
+        {"pairs": "within"},
+        {"alpha": 2.0},
+        {"coupling": 1.0},
+        {"n_neighbors_within": 1},
+        {"n_neighbors_between": 1},
+    ):
         assert not np.array_equal(quick("DCML", **params).fit(X, Y, CLASSES).transform(X), z)
 
 
