@@ -31,7 +31,7 @@ from metricnets.protocols import cross_view
 
 FILES = ("wikipedia.npz", "office_caltech10_surf.npz")
 START = {"lr": 1e-9, "max_epochs": 1}  # what a network starts from
-RANDOM = {"init": "glorot", "lr": 0.003, "max_epochs": 40}
+RANDOM = {"pairs": "within", "init": "glorot", "lr": 0.003, "max_epochs": 40}
 GRID = {"logisticregression__C": [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0]}
 
 

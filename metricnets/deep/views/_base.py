@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from sklearn.utils.validation import validate_data
 
-from metricnets._arrays import checked_array, count_rows
+from metricnets._arrays import count_rows
 from metricnets._labels import UNKNOWN, known_classes
 from metricnets._params import Array, Count, Flag, MaybeArray, RateBelowOne, Sizes, StrOptions, fitting
 from metricnets._tuples import FLOATS
@@ -17,7 +17,7 @@ from metricnets.deep._training.scaling import applied, standardization
 from metricnets.deep._training.two_views import TwoNetworks, ViewRows, perceptron_beside, starting_layers
 from metricnets.deep._training.validation import followed_by
 from metricnets.deep._training.weights import sampler_of, used, with_validation
-from metricnets.deep.views._embedding import TwoViewEmbedding, as_columns
+from metricnets.deep.views._embedding import TwoViewEmbedding, checked_view
 from metricnets.networks import ACTIVATIONS, mlp
 from metricnets.samplers import Shuffled
 
@@ -122,6 +122,23 @@ class TwoViewMetric(TwoViewEmbedding):
         problem = self._prepare_views((X, Y), targets, np.count_nonzero(is_train) if is_given else None)
         return self._learn(problem)
 
+    def fit_transform(self, X: Array, Y: MaybeArray = None, y: MaybeArray = None, **fit_params) -> np.ndarray:
+        """Fit, and embed the points of the first view.
+
+        Parameters
+        ----------
+        X, Y, y : array-like
+            As for `fit`.
+        **fit_params : dict
+            Other arguments of `fit`.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components)
+            Embeddings, in the precision of X.
+        """
+        return self.fit(X, Y, y, **fit_params).transform(X)
+
     def _check_given(self, X, Y, y, X_val, Y_val, y_val):
         """Whether there are validation data; ValueError if the data are incomplete."""
         if Y is None:
@@ -132,6 +149,7 @@ class TwoViewMetric(TwoViewEmbedding):
         n, n_other = count_rows(X, "X"), count_rows(Y, "Y")
         if n != n_other:
             raise ValueError(f"X has {n} rows and Y has {n_other}; row i of Y should match row i of X.")
+        check_labels(y, n, "y")
         if X_val is None and Y_val is None and y_val is None:
             return False
         if X_val is None or Y_val is None or (y_val is None) != (y is None):
@@ -142,25 +160,24 @@ class TwoViewMetric(TwoViewEmbedding):
             )
         if count_rows(X_val, "X_val") != count_rows(Y_val, "Y_val") or not count_rows(X_val, "X_val"):
             raise ValueError("X_val and Y_val should have the same number of rows, at least one.")
+        check_labels(y_val, count_rows(X_val, "X_val"), "y_val")
         return True
 
     def _validated_views(self, X, Y, y, validation):
         """X, Y and class codes, followed by those of the validation data, and the number of the rows before them."""
         checks = {"dtype": FLOATS, "ensure_min_samples": 2}
         X = validate_data(self, X, **checks)
-        Y = as_columns(checked_array(Y, "Y", ensure_2d=False, **checks))
+        Y, self._columns_y = checked_view(Y, "Y", **checks), getattr(Y, "columns", None)
         n = len(X)
         if validation is not None:
             X_val, Y_val, y_val = validation
             X = followed_by(X, validate_data(self, X_val, reset=False, dtype=X.dtype), "X_val")
-            Y = followed_by(Y, as_columns(checked_array(Y_val, "Y_val", ensure_2d=False, dtype=Y.dtype)), "Y_val")
+            Y = followed_by(Y, checked_view(Y_val, "Y_val", dtype=Y.dtype), "Y_val")
             y = y if y is None else np.concatenate([np.asarray(y, object), np.asarray(y_val, object)])
         if y is None:
             self.classes_ = None
             return X, Y, np.arange(len(X)), n
         self.classes_, codes = known_classes(y)
-        if len(codes) != len(X):
-            raise ValueError(f"y has {len(codes)} labels, and there are {len(X)} rows; give one for each.")
         return X, Y, codes, n
 
     def _check_rows(self, codes, n_rows):
@@ -217,3 +234,9 @@ class TwoViewMetric(TwoViewEmbedding):
         tags.target_tags.required = True
         tags.target_tags.multi_output = True
         return tags
+
+
+def check_labels(y, n, name):
+    """Raise ValueError unless there is a label for each of n rows, or there are none."""
+    if y is not None and count_rows(y, name) != n:
+        raise ValueError(f"{name} has {count_rows(y, name)} labels, and there are {n} rows; give one for each.")

@@ -1,5 +1,7 @@
 """DCML: deep coupled metric learning."""
 
+from typing import Literal
+
 import torch
 
 from metricnets._neighbors import neighborhoods
@@ -13,21 +15,26 @@ from metricnets.samplers import Shuffled
 class DCML(TwoViewMetric):
     """Deep coupled metric learning (DCML) of two views with classes.
 
-    In each view, points are near their nearest neighbours of the same class and far from those of other classes, and
-    the two views of a row are near each other: the networks minimise
+    Points are near their nearest neighbours of the same class and far from those of other classes, and the two views
+    of a row are near each other: the networks minimise
 
         Σ_views mean(‖z − z_within‖² − α min(‖z − z_between‖², margin)) + λ mean ‖f(x) − g(y)‖².
 
-    Deviations from the paper: embeddings have unit norm, or ``margin`` bounds the distances to other classes; and the
-    networks start from a map in closed form, see ``init``, near which a small learning rate keeps them.  A step draws
-    one of the k neighbours of each sample, found in the input space, once.  Without classes all other rows are of
-    other classes.
+    The neighbours of a row are found in each view in the input space, once, and a step draws one of either kind.
 
-    The paper's own setting is ``DCML(coupling=1.0, init="glorot", activation="tanh", optimizer="sgd", lr=0.01,
-    lr_schedule=None)``, with weights that the paper chooses by validation.
+    Deviations from the paper: embeddings have unit norm, or ``margin`` bounds the distances to other classes; the
+    networks start from a map in closed form, see ``init``; and neighbours are embedded in the other view, see
+    ``pairs``, since what is retrieved is there.  Without classes all other rows are of other classes, and a row is its
+    own neighbour within.
+
+    The paper's own setting is ``DCML(pairs="within", coupling=1.0, init="glorot", activation="tanh", optimizer="sgd",
+    lr=0.01, lr_schedule=None)``, with weights that the paper chooses by validation.
 
     Parameters
     ----------
+    pairs : {'within', 'across', 'all'}, default='across'
+        View in which the neighbours of a point are embedded: its own as in the paper, the other, or both, in which case
+        the mean is taken.
     alpha : float >= 0, default=1.0
         Weight α of the distances to neighbours of other classes.
     coupling : float >= 0, default=0.1
@@ -64,6 +71,7 @@ class DCML(TwoViewMetric):
     (200, 64)
     """
 
+    pairs: Literal["within", "across", "all"] = "across"
     alpha: NonNegative = 1.0
     coupling: NonNegative = 0.1
     margin: MaybePositive = None
@@ -91,10 +99,11 @@ class DCML(TwoViewMetric):
         return self._loss_of_batch
 
     def _loss_of_batch(self, z, targets):
-        return coupled_objective(z, alpha=self.alpha, coupling=self.coupling, margin=self.margin)
+        weights = {"alpha": self.alpha, "coupling": self.coupling, "margin": self.margin}
+        return coupled_objective(z, pairs=self.pairs, **weights)
 
 
-def coupled_objective(z, *, alpha, coupling, margin=None):
+def coupled_objective(z, *, alpha, coupling, margin=None, pairs="within"):
     """Objective of DCML.
 
     Parameters
@@ -104,17 +113,17 @@ def coupled_objective(z, *, alpha, coupling, margin=None):
         one in another class, by the first view, and of two such neighbours by the second view.
     alpha, coupling : float
     margin : float or None, default=None
+    pairs : {'within', 'across', 'all'}, default='within'
 
     Returns
     -------
     loss : tensor of shape ()
     """
-    (a, near_a, far_a, *_), (b, _, _, near_b, far_b) = (view.chunk(5) for view in z.chunk(2))
-    total = coupling * ((a - b) ** 2).sum(1).mean()
-    for own, near, far in ((a, near_a, far_a), (b, near_b, far_b)):
-        apart = ((own - far) ** 2).sum(1)
-        total = (
-            total
-            + (((own - near) ** 2).sum(1) - alpha * apart.clamp_max(torch.inf if margin is None else margin)).mean()
-        )
+    first, second = (view.chunk(5) for view in z.chunk(2))
+    total = coupling * ((first[0] - second[0]) ** 2).sum(1).mean()
+    for own, other, near, far in ((first, second, 1, 2), (second, first, 3, 4)):
+        seen = {"within": [own], "across": [other], "all": [own, other]}[pairs]
+        for view in seen:
+            apart = ((own[0] - view[far]) ** 2).sum(1).clamp_max(torch.inf if margin is None else margin)
+            total = total + (((own[0] - view[near]) ** 2).sum(1) - alpha * apart).mean() / len(seen)
     return total

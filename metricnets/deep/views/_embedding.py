@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
@@ -76,8 +77,8 @@ class TwoViewEmbedding(DeepMetric):
             Embeddings, in the precision of Y.
         """
         check_is_fitted(self)
-        Y = checked_array(Y, "Y", ensure_2d=self._shape_y != (1,), dtype=FLOATS)
-        Y = as_columns(Y)
+        self._check_columns(Y)
+        Y = checked_view(Y, "Y", ensure_2d=self._shape_y != (1,), dtype=FLOATS)
         if Y.shape[1:] != self._shape_y:
             raise ValueError(
                 f"Y has {Y.shape[1]} features, but {type(self).__name__} was fitted with {self._shape_y[0]} in the "
@@ -85,6 +86,14 @@ class TwoViewEmbedding(DeepMetric):
             )
         options = {"n_rows": self._rows_at_once, "in_double": True, "device": self._device_here()}
         return embed(self.module_y_, Y, **options)
+
+    def _check_columns(self, Y):
+        expected, found = self._columns_y, getattr(Y, "columns", None)
+        if expected is not None and found is not None and list(found) != list(expected):
+            raise ValueError(
+                f"the columns of Y should be those of fit, in the same order; got {list(found)[:5]!s:.80}, expected "
+                f"{list(expected)[:5]!s:.80}."
+            )
 
     def pair_distance(self, pairs: ArrayLike, Y: MaybeArray = None) -> np.ndarray:
         """Compute the learned distance of each pair of points, of the first view or of both.
@@ -150,6 +159,9 @@ class TwoViewEmbedding(DeepMetric):
         return other if views == "yy" else CrossDistance(metric, other)
 
 
-def as_columns(Y):
-    """A single feature as a column."""
+def checked_view(Y, name, *, ensure_2d=False, **options):
+    """The second view as an array, a single feature as a column; TypeError if it is sparse, as for the first view."""
+    if issparse(Y):
+        raise TypeError(f"{name} is sparse, and dense data are required; use {name}.toarray().")
+    Y = checked_array(Y, name, ensure_2d=ensure_2d, **options)
     return Y[:, None] if Y.ndim == 1 else Y

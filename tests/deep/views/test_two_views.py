@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from discovery import TWO_VIEWS, quick, tiny_views
+from scipy.sparse import csr_array
 
 from metricnets import DCML, TwoViewNet
 from metricnets.datasets import make_views
@@ -113,6 +114,12 @@ WRONG = {
     "one class": (lambda m: m.fit(X, Y, np.ones(45)), "one class only"),
     "no class": (lambda m: m.fit(X, Y, np.full(45, -1)), "no known classes"),
     "labels": (lambda m: m.fit(X, Y, CLASSES[:-1]), "44 labels"),
+    "labels of validation data": (
+        lambda m: m.set_params(early_stopping=True).fit(
+            X[:30], Y[:30], CLASSES[:31], X_val=X[30:], Y_val=Y[30:], y_val=CLASSES[31:]
+        ),
+        "y has 31 labels",
+    ),
     "swapped views": (lambda m: m.fit(X, Y).transform(Y), "features"),
     "swapped second view": (lambda m: m.fit(X, Y).transform_y(X), "fitted with 3 in the second"),
     "pairs": (lambda m: m.fit(X, Y).pair_distance(X, Y[:3]), "45 points of the first view and 3"),
@@ -128,6 +135,30 @@ def test_wrong_input_is_named(name, case):
     call, message = WRONG[case]
     with pytest.raises(ValueError, match=message):
         call(quick(name, max_epochs=1, **FAST))
+
+
+@every
+def test_a_sparse_second_view_is_refused_as_the_first_is(name):
+    with pytest.raises(TypeError, match="Y is sparse"):
+        quick(name, max_epochs=1).fit(X, csr_array(Y))
+    with pytest.raises(TypeError, match="Y is sparse"):
+        fitted(name).transform_y(csr_array(Y))
+
+
+@every
+def test_columns_of_the_second_view_keep_their_order(name):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(Y, columns=["a", "b", "c"])
+    model = quick(name, max_epochs=1).fit(X, frame)
+    np.testing.assert_array_equal(model.transform_y(frame), model.transform_y(Y))
+    with pytest.raises(ValueError, match="columns of Y"):
+        model.transform(X, frame[["b", "a", "c"]])
+
+
+@every
+def test_fit_transform_takes_both_views_and_classes(name):
+    found = quick(name, max_epochs=1).fit_transform(X, Y, CLASSES)
+    np.testing.assert_array_equal(found, quick(name, max_epochs=1).fit(X, Y, CLASSES).transform(X))
 
 
 @every
@@ -170,14 +201,17 @@ def test_the_relation_of_a_batch_by_a_naive_loop():
         np.testing.assert_array_equal(found.numpy(), expected)
 
 
-def test_the_objective_of_dcml_by_a_naive_loop():
+@pytest.mark.parametrize(("pairs", "views"), [("within", [0]), ("across", [1]), ("all", [0, 1])])
+def test_the_objective_of_dcml_by_a_naive_loop(pairs, views):
     z = np.random.default_rng(0).normal(size=(2, 5, 4, 3))  # view, role, sample, component
     expected = 0.0
     for i in range(4):
         expected += 0.7 * np.sum((z[0, 0, i] - z[1, 0, i]) ** 2)
-        for own, near, far in ((z[0, 0, i], z[0, 1, i], z[0, 2, i]), (z[1, 0, i], z[1, 3, i], z[1, 4, i])):
-            expected += np.sum((own - near) ** 2) - 0.3 * min(np.sum((own - far) ** 2), 2.0)
-    found = coupled_objective(torch.tensor(z.reshape(-1, 3)), alpha=0.3, coupling=0.7, margin=2.0)
+        for own, near, far in ((0, 1, 2), (1, 3, 4)):
+            for view in [abs(own - k) for k in views]:
+                d = np.sum((z[own, 0, i] - z[view, near, i]) ** 2), np.sum((z[own, 0, i] - z[view, far, i]) ** 2)
+                expected += (d[0] - 0.3 * min(d[1], 2.0)) / len(views)
+    found = coupled_objective(torch.tensor(z.reshape(-1, 3)), alpha=0.3, coupling=0.7, margin=2.0, pairs=pairs)
     assert found.item() == pytest.approx(expected / 4)
 
 
@@ -219,7 +253,7 @@ PLAIN |= {"dropout": 0.0, "input_dropout": 0.0}
 
 def test_without_coupling_matched_rows_are_not_near():
     A, B, c = VIEWS
-    coupled, decoupled = (quick("DCML", coupling=weight, **PLAIN).fit(A, B, c) for weight in (1.0, 0.0))
+    coupled, decoupled = (quick("DCML", coupling=weight, pairs="within", **PLAIN).fit(A, B, c) for weight in (1.0, 0.0))
     assert coupled.pair_distance(A, B).mean() < 0.7 * decoupled.pair_distance(A, B).mean()
 
 
@@ -227,7 +261,7 @@ def test_other_classes_are_apart_only_with_alpha():
     A, B, c = VIEWS
 
     def apart(alpha):
-        z = quick("DCML", alpha=alpha, **PLAIN).fit(A, B, c).transform(A)
+        z = quick("DCML", alpha=alpha, pairs="within", **PLAIN).fit(A, B, c).transform(A)
         d = np.linalg.norm(z[:, None] - z, axis=2)
         return d[c[:, None] != c].mean()
 
@@ -271,7 +305,14 @@ def test_parameters_have_an_effect():
     ):
         assert not np.allclose(quick("TwoViewNet", **params).fit(X, Y, CLASSES).transform(X), z, atol=1e-4)
     z = quick("DCML", **FAST).fit(X, Y, CLASSES).transform(X)
-    for params in ({"alpha": 2.0}, {"coupling": 1.0}, {"n_neighbors_within": 1}, {"n_neighbors_between": 1}):
+    for params in (
+        {"pairs": "all"},
+        {"pairs": "within"},
+        {"alpha": 2.0},
+        {"coupling": 1.0},
+        {"n_neighbors_within": 1},
+        {"n_neighbors_between": 1},
+    ):
         assert not np.array_equal(quick("DCML", **FAST, **params).fit(X, Y, CLASSES).transform(X), z)
 
 
