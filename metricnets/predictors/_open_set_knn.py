@@ -197,7 +197,8 @@ class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
         rows = self._neighbors(X)
         votes = np.stack([(self._codes[rows] == code).sum(axis=1) for code in range(len(self.classes_))], axis=1)
         found = self.classes_[votes.argmax(axis=1)]
-        return np.where(self.score_samples(X) < self.offset_, self.unknown_label_, found)
+        unknown = np.asarray(self.unknown_label_)  # of its own type: unsigned integers cannot hold -1
+        return np.where(self.score_samples(X) < self.offset_, unknown, found)
 
 
 def places_in_class(codes: np.ndarray) -> np.ndarray:

@@ -106,6 +106,13 @@ def test_labels_of_none():
         OpenSetKNN(unknown_label="none").fit(X, Y)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint64", "int8", "bool", "float32"])
+def test_the_label_of_none_is_one_whatever_the_type_of_the_classes(dtype):
+    model = OpenSetKNN().fit(X, Y.astype(dtype))
+    assert_array_equal(model.predict(np.full((2, 4), 100.0)), [-1, -1])
+    assert_array_equal(model.predict(X[:1]), Y[:1].astype(dtype))
+
+
 def test_weights_are_those_of_the_offset():
     weights = np.where(Y == 0, 0, 1)
     two = OpenSetKNN(n_neighbors=3).fit(X, Y, sample_weight=weights)
