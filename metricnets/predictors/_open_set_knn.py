@@ -8,10 +8,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from metricnets import calibration
 from metricnets._arrays import rows_at
+from metricnets._local_votes import LocalVotes
 from metricnets._params import Array, MaybeArray, MaybeLabel, Points, RateBelowOne, Several, fitting
 from metricnets._weights import rows_of, weighted_quantile
 from metricnets.predictors._base import NeighborsEstimator
-from metricnets.predictors._local_votes import LocalVotes
 from metricnets.predictors._on_metric import check_classes
 
 CHUNK = 4096  # points whose distances to all classes are in memory at a time

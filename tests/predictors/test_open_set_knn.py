@@ -58,7 +58,7 @@ def test_votes_are_those_of_scikit_learns_kernel_ridge(form):
 
 def test_votes_of_the_nearest_samples_alone_in_parts(monkeypatch):
     monkeypatch.setattr("metricnets.predictors._open_set_knn.N_LOCAL", 7)
-    monkeypatch.setattr("metricnets.predictors._local_votes.NUMBERS", 1)
+    monkeypatch.setattr("metricnets._local_votes.NUMBERS", 1)
     model = OpenSetKNN(rejection_rate=0).fit(X, Y)
     width = 1.25 * model._scale
     for x, score in zip(NEW, model.score_samples(NEW)):
