@@ -10,7 +10,8 @@ from sklearn.isotonic import IsotonicRegression
 from metricnets._pickles import Versioned
 from metricnets._weights import mean_of, total_of
 
-METHODS = ("sigmoid", "isotonic")
+METHODS = ("gamma", "sigmoid", "isotonic")
+NEAR = 0.01  # of the mean distance, below which the logarithm of distances levels off
 
 
 def check_method(method: str, prior: float | None) -> None:
@@ -42,15 +43,15 @@ class PairProbability(Versioned):
             return expit(logit(p) + self.shift) if self.shift else p
 
 
-class Sigmoid:
-    """p(d) = σ(b − a d), with a ≥ 0."""
+class Odds:
+    """p(d) = σ(b − a d − c log(d / m + 0.01)), with a, c ≥ 0 and the mean distance m."""
 
-    def __init__(self, slope: float, intercept: float):
-        self.slope, self.intercept = slope, intercept
+    def __init__(self, slopes: np.ndarray, intercept: float, unit: float):
+        self.slopes, self.intercept, self.unit = slopes, intercept, unit
 
     def __call__(self, distances: np.ndarray) -> np.ndarray:
         """Compute the probabilities, (n,)."""
-        return expit(self.intercept - self.slope * distances.astype(float))
+        return expit(self.intercept - growing(distances.astype(float) / self.unit, len(self.slopes)) @ self.slopes)
 
 
 class Isotonic:
@@ -67,7 +68,7 @@ class Isotonic:
 def pair_probability(
     distances: np.ndarray,
     signs: np.ndarray,
-    method: str = "sigmoid",
+    method: str = "gamma",
     prior: float | None = None,
     weights: np.ndarray | None = None,
 ) -> PairProbability:
@@ -78,7 +79,7 @@ def pair_probability(
     distances : ndarray of shape (n,)
     signs : ndarray of shape (n,)
         +1 for similar, −1 for dissimilar pairs.
-    method : {'sigmoid', 'isotonic'}
+    method : {'gamma', 'sigmoid', 'isotonic'}
     prior : float in (0, 1) or None
         The share of similar pairs to expect; None is their share here.
     weights : ndarray of shape (n,) or None
@@ -88,34 +89,44 @@ def pair_probability(
     probability : PairProbability
     """
     similar, distances = signs > 0, distances.astype(float)
-    if method == "sigmoid":
-        curve = Sigmoid(*fit_sigmoid(distances, similar, weights))
-    else:
+    if method == "isotonic":
         regression = IsotonicRegression(y_min=0, y_max=1, increasing=False, out_of_bounds="clip")
         curve = Isotonic(regression.fit(distances, similar, weights))
+    else:
+        curve = fit_odds(distances, similar, weights, n_terms=2 if method == "gamma" else 1)
     return PairProbability(curve, 0.0 if prior is None else float(logit(prior) - logit(mean_of(similar, weights))))
 
 
-def fit_sigmoid(distances: np.ndarray, similar: np.ndarray, weights: np.ndarray | None) -> tuple[float, float]:
-    """Slope a ≥ 0 and intercept b of the largest likelihood of σ(b − a d), with Platt's smoothed targets.
+def growing(units: np.ndarray, n_terms: int) -> np.ndarray:
+    """Terms that grow with the distance, (n, n_terms): itself and its logarithm, or only itself."""
+    return np.stack([units, np.log(np.maximum(units, 0) + NEAR)][:n_terms], axis=1)
 
-    With n₁ similar and n₀ dissimilar pairs their targets are (n₁ + 1) / (n₁ + 2) and 1 / (n₀ + 2), so that a is finite
-    for pairs that can be separated.
+
+def fit_odds(distances: np.ndarray, similar: np.ndarray, weights: np.ndarray | None, n_terms: int) -> Odds:
+    """The log-odds of the largest likelihood, linear in one or two terms, with Platt's smoothed targets.
+
+    With n₁ similar and n₀ dissimilar pairs their targets are (n₁ + 1) / (n₁ + 2) and 1 / (n₀ + 2), so that slopes are
+    finite for pairs that can be separated.
     """
     total = total_of(weights, len(similar))
     n_similar = mean_of(similar, weights) * total
     targets = np.where(similar, (n_similar + 1) / (n_similar + 2), 1 / (total - n_similar + 2))
-    scale = float(np.abs(distances).max()) or 1.0
-    units = distances / scale
+    largest = float(np.abs(distances).max()) or 1.0
+    unit = largest * (mean_of(np.abs(distances / largest), weights) or 1.0)
+    terms = growing(distances / unit, n_terms)
+    scales = np.abs(terms).max(axis=0)
+    scales[scales == 0] = 1
+    terms /= scales
 
     def objective(parameters):
-        slope, intercept = parameters
-        margins = intercept - slope * units
+        margins = parameters[-1] - terms @ parameters[:-1]
         errors = expit(margins) - targets
         loss = np.logaddexp(0, margins) - targets * margins
-        return mean_of(loss, weights), np.array([-mean_of(errors * units, weights), mean_of(errors, weights)])
+        gradient = [-mean_of(errors * term, weights) for term in terms.T]
+        return mean_of(loss, weights), np.array([*gradient, mean_of(errors, weights)])
 
-    bounds = [(0, None), (None, None)]
+    bounds = [(0, None)] * n_terms + [(None, None)]
     options = {"ftol": 1e-13, "gtol": 1e-9, "maxiter": 1000}
-    slope, intercept = minimize(objective, [1.0, 0.0], jac=True, bounds=bounds, method="L-BFGS-B", options=options).x
-    return float(slope / scale), float(intercept)
+    start = np.repeat([1.0, 0.0], [1, n_terms])
+    found = minimize(objective, start, jac=True, bounds=bounds, method="L-BFGS-B", options=options).x
+    return Odds(found[:-1] / scales, float(found[-1]), unit)

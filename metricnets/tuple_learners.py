@@ -98,10 +98,10 @@ class PairsMixin(TuplesMixin):
     def predict_proba(self, pairs: ArrayLike) -> np.ndarray:
         """Predict the probability that each pair is similar, which does not increase with its distance.
 
-        ``fit`` and `calibrate_threshold` fit a logistic regression on the distance, p = σ(b − a d), to the pairs on
-        which they choose the threshold; `calibrate_proba` fits it to other pairs, for another share of similar pairs,
-        or by isotonic regression.  `predict` follows ``threshold_``, which may be set for what errors cost, and
-        `set_threshold` leaves the probabilities as they are: at the threshold the probability need not be ½.
+        ``fit`` and `calibrate_threshold` fit p = σ(b − a d − c log d) with a, c ≥ 0 to the pairs on which they choose
+        the threshold; `calibrate_proba` fits it to other pairs, for another share of similar pairs, or by another
+        method.  `predict` follows ``threshold_``, which may be set for what errors cost, and `set_threshold` leaves the
+        probabilities as they are: at the threshold the probability need not be ½.
 
         Parameters
         ----------
@@ -217,7 +217,7 @@ class PairsMixin(TuplesMixin):
         self,
         pairs_valid: ArrayLike,
         y_valid: ArrayLike,
-        method: str = "sigmoid",
+        method: str = "gamma",
         prior: float | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
@@ -229,9 +229,13 @@ class PairsMixin(TuplesMixin):
             Pairs that were not used in ``fit``, of classes that were not either if new pairs will be of new classes.
         y_valid : array-like of shape (n_pairs,)
             Their labels, in {−1, +1} or {0, 1}.
-        method : {'sigmoid', 'isotonic'}, default='sigmoid'
-            Logistic regression on the distance, with Platt's targets; or isotonic regression, which has any decreasing
-            shape and needs about a thousand pairs.
+        method : {'gamma', 'sigmoid', 'isotonic'}, default='gamma'
+            How the probability depends on the distance d:
+
+            - 'gamma' is σ(b − a d − c log d) with a, c ≥ 0, as for distances with gamma distributions, by logistic
+              regression with Platt's targets; d is bounded away from 0 by a hundredth of its mean;
+            - 'sigmoid' is the same with c = 0, Platt's scaling;
+            - 'isotonic' is isotonic regression, which has any decreasing shape and needs about a thousand pairs.
         prior : float in (0, 1) or None, default=None
             Share of similar pairs among those to be predicted.  None is their share in ``y_valid``.  Otherwise the
             log-odds are shifted by the difference of those of both shares.
@@ -253,7 +257,7 @@ class PairsMixin(TuplesMixin):
         self._fit_probability(scores, check_pair_labels(y_valid, len(scores))[0], sample_weight, method, prior)
         return self
 
-    def _fit_probability(self, scores, signs, sample_weight, method="sigmoid", prior=None):
+    def _fit_probability(self, scores, signs, sample_weight, method="gamma", prior=None):
         present, weights = counted(check_weights(sample_weight, len(signs), of="pairs"))
         scores, signs = (values if present is None else values[present] for values in (scores, signs))
         if len(np.unique(signs)) < 2:

@@ -43,6 +43,7 @@ LAYERS = {
     "miners": 3,
     "samplers": 2,
     "_neighbors": 2,
+    "_local_votes": 3,
     "_pseudo_labels": 3,
     "networks": 2,
     "calibration": 2,

@@ -5,10 +5,13 @@ import pytest
 from discovery import PAIR_LEARNERS, quick, tiny_pairs
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logit
+from scipy.stats import gamma
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from sklearn.model_selection import cross_val_score
 
 from metricnets import PairsClassifier
@@ -52,6 +55,38 @@ def test_isotonic_by_scikit_learns_regression(model):
     regression = IsotonicRegression(increasing=False, out_of_bounds="clip").fit(model.pair_distance(PAIRS), SAME > 0)
     p = model.calibrate_proba(PAIRS, SAME, method="isotonic").predict_proba(NEW)[:, 1]
     assert_allclose(p, regression.predict(model.pair_distance(NEW)))
+
+
+def test_distances_with_gamma_distributions_have_their_log_odds():
+    """log f₁ / f₀ of gamma densities is linear in d and log d."""
+    rng = np.random.default_rng(0)
+    d, same = np.concatenate([rng.gamma(3, 1, 4000), rng.gamma(6, 1.5, 4000)]), np.repeat([1, -1], 4000)
+    pairs = np.stack([0 * d, d], axis=1)[:, :, None]
+    truth = gamma(3).pdf(d) / (gamma(3).pdf(d) + gamma(6, scale=1.5).pdf(d))
+    model = PairsClassifier().fit(pairs, same)
+    p = model.predict_proba(pairs)[:, 1]
+    assert_allclose(p, truth, atol=0.05)
+    terms = np.stack([d, np.log(d + 0.01 * d.mean())], axis=1)
+    expected = LogisticRegression(C=1e8, tol=1e-8, max_iter=1000).fit(terms, same)
+    assert_allclose(p, expected.predict_proba(terms)[:, 1], atol=1e-3)
+    line = model.calibrate_proba(pairs, same, method="sigmoid").predict_proba(pairs)[:, 1]
+    assert log_loss(same, p) < log_loss(same, line) - 0.001
+
+
+def test_equal_points_and_similarities_below_zero_have_finite_odds():
+    class Similarity:
+        """A negative inner product as a distance."""
+
+        def pair_distance(self, pairs):
+            return -(pairs[:, 0] * pairs[:, 1]).sum(axis=1)
+
+    for classifier, pairs in (
+        (PairsClassifier(), np.concatenate([PAIRS, PAIRS[:, [0, 0]]])),
+        (PairsClassifier(), 0 * np.concatenate([PAIRS, PAIRS])),
+        (PairsClassifier(Similarity()), np.concatenate([PAIRS, PAIRS])),
+    ):
+        p = classifier.fit(pairs, np.concatenate([SAME, SAME])).predict_proba(pairs)
+        assert ((p > 0) & (p < 1)).all()
 
 
 def test_the_mean_probability_is_the_share_of_similar_pairs(model):
@@ -102,7 +137,7 @@ def test_scorers_of_probabilities(model):
 def test_a_failure_changes_nothing(model):
     before = vars(model).copy()
     for options, message in (
-        ({"method": "platt"}, "method='platt' is unknown; use one of sigmoid, isotonic"),
+        ({"method": "platt"}, "method='platt' is unknown; use one of gamma, sigmoid, isotonic"),
         ({"prior": 1.0}, "prior=1.0 should be the share of similar pairs"),
         ({"prior": "half"}, "prior='half'"),
         ({"sample_weight": (SAME > 0) + 0}, "of one kind"),

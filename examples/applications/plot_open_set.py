@@ -20,8 +20,8 @@ X_train, X_test, y_train, y_test = train_test_split(X[is_known], y[is_known], te
 X_test, y_test = np.concatenate([X_test, X[~is_known]]), np.concatenate([y_test, y[~is_known]])
 
 # %%
-# The score is large if a sample is near to its nearest class, and nearer to it than to the second.  Two others for
-# comparison: the distance alone, and the score in a metric that was learned from the known digits.
+# The score is large if a sample is near to training samples, and these agree on a class.  Two others for comparison:
+# the distance alone, and the score in a metric that was learned from the known digits.
 
 models = {
     "pixels": OpenSetKNN(),

@@ -8,12 +8,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from metricnets import calibration
 from metricnets._arrays import rows_at
+from metricnets._local_votes import LocalVotes
 from metricnets._params import Array, MaybeArray, MaybeLabel, Points, RateBelowOne, Several, fitting
 from metricnets._weights import rows_of, weighted_quantile
 from metricnets.predictors._base import NeighborsEstimator
 from metricnets.predictors._on_metric import check_classes
 
 CHUNK = 4096  # points whose distances to all classes are in memory at a time
+N_LOCAL, WIDTH = 100, 1.25  # neighbours in the kernel ridge regression, and the width of its kernel
 
 
 class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
@@ -30,8 +32,10 @@ class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
         What ``offset_`` is.  'auto' holds out classes in turn, and a part of the samples of the other classes, and
         maximises the mean of two shares: of the former that are rejected, and of the latter that are not.  A number is
         the share of samples of known classes to be rejected, estimated on those held out; 0 rejects nothing.
-    novelty : {'relative', 'distance'}, default='relative'
-        What `score_samples` computes.
+    novelty : {'auto', 'kernel', 'relative', 'distance'}, default='auto'
+        What `score_samples` computes: from the votes of the classes by kernel ridge regression, from distances to the
+        nearest class and the second, or to the nearest.  'auto' is 'kernel', or 'relative' if ``metric`` is a
+        function of two points, which has no kernel.
     n_folds : int >= 2, default=3
         Number of parts that are held out in turn.  A ``metric`` that is not fitted is fitted once for each part,
         besides the final fit.  A fitted one has seen what is held out, and ``offset_`` may not suit new samples.
@@ -69,7 +73,7 @@ class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
     """
 
     rejection_rate: RateBelowOne | Literal["auto"] = "auto"
-    novelty: Literal["relative", "distance"] = "relative"
+    novelty: Literal["auto", "kernel", "relative", "distance"] = "auto"
     n_folds: Several = 3
     unknown_label: MaybeLabel = None
 
@@ -95,7 +99,8 @@ class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
         ------
         ValueError
             If y does not hold classes, ``unknown_label`` is one of them, there are fewer than ``n_neighbors`` samples,
-            or too few classes or samples to hold any out, unless ``rejection_rate`` is 0.
+            too few classes or samples to hold any out, unless ``rejection_rate`` is 0, or ``novelty`` is 'kernel' and
+            ``metric`` a function.
         """
         X, y, weights = self._validated(X, y, sample_weight)
         y = check_classes(y)
@@ -103,13 +108,22 @@ class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
         self.unknown_label_ = label_of_none(self.classes_, self.unknown_label)
         self._check_folds(codes)
         z = self._index(X, y, weights, self.n_neighbors)
+        if self.novelty == "kernel" and not self._embeds():
+            raise ValueError("novelty='kernel' needs embeddings, and metric is a function of two points; use 'auto'.")
         self._codes = codes
-        of_classes = [np.flatnonzero(codes == code) for code in range(len(self.classes_))]
-        self._of_classes = [self._search(z[rows], min(int(self.n_neighbors), len(rows))) for rows in of_classes]
         usual = self._search(z, min(int(self.n_neighbors), len(y) - 1)).with_distances()[1] if len(y) > 1 else 1.0
         self._scale = float(np.median(usual)) or 1.0
+        self._prepare_scores(z)
         self.offset_ = -np.inf if self.rejection_rate == 0 else self._offset(X, y, codes, weights)
         return self
+
+    def _prepare_scores(self, z):
+        self._votes, codes = None, self._codes
+        if self.novelty in ("auto", "kernel") and self._embeds():
+            self._votes = LocalVotes(self._search(z, min(N_LOCAL, len(codes))), codes, WIDTH * self._scale)
+            return
+        of_classes = [np.flatnonzero(codes == code) for code in range(len(self.classes_))]
+        self._of_classes = [self._search(z[rows], min(int(self.n_neighbors), len(rows))) for rows in of_classes]
 
     def _check_folds(self, codes):
         """Raise ValueError if there are too few classes or samples to be held out."""
@@ -155,9 +169,14 @@ class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
     def score_samples(self, X: Points) -> np.ndarray:
         """Compute how well samples agree with a known class; smaller for samples of none.
 
-        With t₁ ≤ t₂ ≤ ... the mean distances to the k nearest samples of each class (all, if it has fewer), the score
-        is −t₁²/t₂ for ``novelty="relative"``: near to one class, and nearer than to the others; −t₁ for 'distance', or
-        if there is one class.  The unit is the median distance of training samples to their neighbours.
+        - 'kernel': −d₁ exp(−2 v), with the distance d₁ to the nearest sample and the largest vote v of a class, near 1
+          among its samples and near 0 far from all or between classes.  Votes are those of kernel ridge regression on
+          the 100 nearest samples, with a Gaussian kernel whose width is 1.25 units and a ridge of 0.2.
+        - 'relative': −t₁²/t₂, with t₁ ≤ t₂ ≤ ... the mean distances to the k nearest samples of each class, or to all
+          if it has fewer: near to one class, and nearer than to the others; −t₁ if there is one class.
+        - 'distance': −t₁.
+
+        The unit is the median distance of training samples to their neighbours.
 
         Parameters
         ----------
@@ -175,6 +194,9 @@ class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
         return np.concatenate(parts)
 
     def _scores(self, z):
+        if self._votes is not None:
+            votes, nearest = self._votes.with_distances(z)
+            return -nearest / self._scale * np.exp(-2 * votes)
         t = np.stack([find.with_distances(z)[1].mean(axis=1) for find in self._of_classes], axis=1) / self._scale
         if self.novelty == "distance" or t.shape[1] == 1:
             return -t.min(axis=1)
@@ -197,7 +219,8 @@ class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
         rows = self._neighbors(X)
         votes = np.stack([(self._codes[rows] == code).sum(axis=1) for code in range(len(self.classes_))], axis=1)
         found = self.classes_[votes.argmax(axis=1)]
-        return np.where(self.score_samples(X) < self.offset_, self.unknown_label_, found)
+        unknown = np.asarray(self.unknown_label_)  # of its own type: unsigned integers cannot hold -1
+        return np.where(self.score_samples(X) < self.offset_, unknown, found)
 
 
 def places_in_class(codes: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ import pytest
 from discovery import tiny_points
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
@@ -45,20 +46,53 @@ def test_scores_by_a_loop(k):
         assert_allclose(model.score_samples(NEW), scores)
 
 
+@pytest.mark.parametrize("form", [np.asarray, csr_array])
+def test_votes_are_those_of_scikit_learns_kernel_ridge(form):
+    """All 45 samples are among the 100 nearest."""
+    unit = np.median(np.sort([np.sort(np.linalg.norm(X - x, axis=1))[1:6] for x in X]))
+    ridge = KernelRidge(alpha=0.2, kernel="rbf", gamma=1 / (1.25 * unit) ** 2).fit(X, np.eye(3)[Y])
+    nearest = np.linalg.norm(NEW[:, None] - X, axis=2).min(axis=1)
+    expected = -nearest / unit * np.exp(-2 * ridge.predict(NEW).max(axis=1))
+    assert_allclose(OpenSetKNN(rejection_rate=0).fit(form(X), Y).score_samples(form(NEW)), expected)
+
+
+def test_votes_of_the_nearest_samples_alone_in_parts(monkeypatch):
+    monkeypatch.setattr("metricnets.predictors._open_set_knn.N_LOCAL", 7)
+    monkeypatch.setattr("metricnets._local_votes.NUMBERS", 1)
+    model = OpenSetKNN(rejection_rate=0).fit(X, Y)
+    width = 1.25 * model._scale
+    for x, score in zip(NEW, model.score_samples(NEW)):
+        near = np.argsort(np.linalg.norm(X - x, axis=1))[:7]
+        ridge = KernelRidge(alpha=0.2, kernel="rbf", gamma=1 / width**2).fit(X[near], np.eye(3)[Y[near]])
+        vote = ridge.predict(x[None]).max()
+        assert score == pytest.approx(-np.linalg.norm(X[near[0]] - x) / model._scale * np.exp(-2 * vote))
+
+
+def test_functions_have_no_kernel():
+    def distance(u, v):
+        return np.abs(u - v).sum()
+
+    scores = [OpenSetKNN(metric=distance, novelty=n, rejection_rate=0).fit(X, Y) for n in ("auto", "relative")]
+    assert_array_equal(*(model.score_samples(NEW) for model in scores))
+    with pytest.raises(ValueError, match="novelty='kernel' needs embeddings"):
+        OpenSetKNN(metric=distance, novelty="kernel").fit(X, Y)
+
+
 def test_units_change_nothing():
     model, other = OpenSetKNN().fit(X, Y), OpenSetKNN().fit(X * 1000, Y)
     assert_allclose(other.score_samples(NEW * 1000), model.score_samples(NEW))
     assert other.offset_ == pytest.approx(model.offset_)
 
 
+@pytest.mark.parametrize(("novelty", "right"), [("relative", 0.9), ("kernel", 0.85)])
 @pytest.mark.parametrize("metric", [None, LDA()], ids=["none", "LDA"])
-def test_a_class_that_was_not_there_is_rejected(metric):
+def test_a_class_that_was_not_there_is_rejected(metric, novelty, right):
     A, a = blobs(8)
     known = a < 6
     train, test = known & (places_in_class(a) < 8), ~known | (places_in_class(a) >= 8)
-    model = OpenSetKNN(metric=metric).fit(A[train], a[train])
+    model = OpenSetKNN(metric=metric, novelty=novelty).fit(A[train], a[train])
     rejected = model.predict(A[test]) == -1
-    assert np.mean(rejected == ~known[test]) > 0.9
+    assert np.mean(rejected == ~known[test]) > right
     assert roc_auc_score(known[test], model.score_samples(A[test])) > 0.95
 
 
@@ -104,6 +138,13 @@ def test_labels_of_none():
         OpenSetKNN(unknown_label=2).fit(X, Y)
     with pytest.raises(ValueError, match="unknown_label='none' and the classes in y, such as 0, should be of one type"):
         OpenSetKNN(unknown_label="none").fit(X, Y)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint64", "int8", "bool", "float32"])
+def test_the_label_of_none_is_one_whatever_the_type_of_the_classes(dtype):
+    model = OpenSetKNN().fit(X, Y.astype(dtype))
+    assert_array_equal(model.predict(np.full((2, 4), 100.0)), [-1, -1])
+    assert_array_equal(model.predict(X[:1]), Y[:1].astype(dtype))
 
 
 def test_weights_are_those_of_the_offset():
