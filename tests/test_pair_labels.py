@@ -162,7 +162,10 @@ def test_thresholds_of_scikit_learn(name, y):
 @encodings
 @pytest.mark.parametrize("scoring", [None, "accuracy", "f1", "roc_auc"])
 def test_searches(name, y, scoring):
-    grid = {"n_components": [2]} if name != "PairsClassifier" else {"strategy": ["accuracy", "f_beta"]}
+    if name == "PairsClassifier":
+        grid = {"strategy": ["accuracy", "f_beta"]}
+    else:
+        grid = {"n_units" if name == "DNLML_ISA" else "n_components": [2]}
     search = GridSearchCV(learner(name), grid, scoring=scoring, cv=3).fit(PAIRS, y)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert set(search.predict(PAIRS)) <= set(np.unique(y))

@@ -308,6 +308,14 @@ def test_the_options_of_an_error_are_sorted_and_the_nearest_come_first(wrong, fi
     assert others == sorted(others) == options[-len(others) :]
 
 
+@pytest.mark.parametrize("cls", ESTIMATORS.values(), ids=ESTIMATORS)
+def test_a_default_is_that_of_the_nearest_class_that_declares_it(cls):
+    for parameter in fields(cls):
+        owner = next(ancestor for ancestor in cls.__mro__ if parameter.name in inspect.get_annotations(ancestor))
+        nearest = next(known for known in fields(owner) if known.name == parameter.name)
+        assert parameter.default is nearest.default or parameter.default == nearest.default, parameter.name
+
+
 def test_a_type_without_a_check_is_an_error():
     with pytest.raises(TypeError, match="does not say which values are valid"):
 

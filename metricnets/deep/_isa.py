@@ -8,6 +8,7 @@ import numpy as np
 from torch import nn
 from torch.nn import functional as F
 
+from metricnets._labels import supervised_codes
 from metricnets._params import Count, Flag, NonNegative, Positive
 from metricnets.deep._base import DeepMetric
 from metricnets.deep._pairs import DeepPairsLearner
@@ -169,6 +170,12 @@ class DNLML_ISA(_ISA, DeepPairsLearner):  # noqa: N801
     The plain form is ``DNLML_ISA(init="pca", offset=0.0, skip=0.0)``, with ``weight=0.0`` independent subspace analysis
     without side information.
 
+    Parameters
+    ----------
+    early_stopping : bool, default=False
+        Whether to hold back a part of the pairs, stop a layer when the loss on it does not improve, keep the weights of
+        its best epoch, and calibrate ``threshold_`` on that part.
+
     See Also
     --------
     DNLML_ISA_Supervised : The same from class labels.
@@ -191,6 +198,8 @@ class DNLML_ISA(_ISA, DeepPairsLearner):  # noqa: N801
     >>> DNLML_ISA(random_state=0).fit(pairs, y).score(pairs, y) > 0.9
     True
     """
+
+    early_stopping: Flag = False
 
     _from_labels = "DNLML_ISA_Supervised"
 
@@ -226,6 +235,9 @@ class DNLML_ISA_Supervised(_ISA, Supervised):  # noqa: N801
     """
 
     relation = "known_class"
+
+    def _check_labels(self, y):
+        supervised_codes(y)  # it warns of negative ones
 
     def _loss(self, z, r):
         return logistic_pair(z, r, **self._threshold())

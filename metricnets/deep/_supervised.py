@@ -129,6 +129,7 @@ class Supervised(DeepMetric):
         """Points, encoded targets and `Targets` of the samples to use, and how many are not for validation, or None."""
         is_given = check_validation(X_val, y_val, self.early_stopping, "X_val")
         n = count_rows(y, "y") if is_given else None
+        self._check_labels(y)
         y = followed_by(y, y_val, "y_val")
         X, encoded = self._validated_both(X, readable(y, self.relation), X_val, n)
         weights = with_validation(check_weights(sample_weight, len(X) if n is None else n), len(X))
@@ -159,6 +160,9 @@ class Supervised(DeepMetric):
         checks = {"reset": False, "dtype": X.dtype, "allow_nd": True, "multi_output": True}
         X_val, encoded_val = validate_data(self, X_val, y[n:], **checks)
         return followed_by(X, X_val, "X_val"), followed_by(encoded, encoded_val, "y_val")
+
+    def _check_labels(self, y):
+        """Hook: raise ValueError, or warn, if the targets are not what the user will have meant."""
 
     def _check_validation(self, labels, labels_val):
         """Hook: raise ValueError if the loss has no value for these encoded targets of the validation data."""
