@@ -122,23 +122,6 @@ class TwoViewMetric(TwoViewEmbedding):
         problem = self._prepare_views((X, Y), targets, np.count_nonzero(is_train) if is_given else None)
         return self._learn(problem)
 
-    def fit_transform(self, X: Array, Y: MaybeArray = None, y: MaybeArray = None, **fit_params) -> np.ndarray:
-        """Fit, and embed the points of the first view.
-
-        Parameters
-        ----------
-        X, Y, y : array-like
-            As for `fit`.
-        **fit_params : dict
-            Other arguments of `fit`.
-
-        Returns
-        -------
-        Z : ndarray of shape (n_samples, n_components)
-            Embeddings, in the precision of X.
-        """
-        return self.fit(X, Y, y, **fit_params).transform(X)
-
     def _check_given(self, X, Y, y, X_val, Y_val, y_val):
         """Whether there are validation data; ValueError if the data are incomplete."""
         if Y is None:

@@ -156,12 +156,6 @@ def test_columns_of_the_second_view_keep_their_order(name):
 
 
 @every
-def test_fit_transform_takes_both_views_and_classes(name):
-    found = quick(name, max_epochs=1).fit_transform(X, Y, CLASSES)
-    np.testing.assert_array_equal(found, quick(name, max_epochs=1).fit(X, Y, CLASSES).transform(X))
-
-
-@every
 @pytest.mark.parametrize(
     "spoil",
     [
