@@ -13,6 +13,7 @@ from metricnets import (
     Covariance,
     KNNOutlierDetector,
     NearestClassMean,
+    NearestSet,
     OpenSetKNN,
     PairsClassifier,
     SourceOnly,
@@ -91,6 +92,8 @@ PREDICTORS = {
     "OpenSetKNN": (lambda: OpenSetKNN(n_neighbors=3), Y),
     "KNNOutlierDetector": (lambda: KNNOutlierDetector(n_neighbors=3), Y),
     "KNNOutlierDetector, metric": (lambda: KNNOutlierDetector(n_neighbors=3, metric=Covariance()), Y),
+    "NearestSet": (lambda: NearestSet(), Y),
+    "NearestSet, metric": (lambda: NearestSet(metric=Covariance()), Y),
     "SourceOnly": (lambda: SourceOnly(), Y),
     "SourceOnly, 3": (lambda: SourceOnly(estimator=KNeighborsClassifier(3)), Y),
 }

@@ -1,6 +1,5 @@
 """NearestSet: the class of the nearest set of points, by any metric."""
 
-from dataclasses import field
 from typing import Literal, Self
 
 import numpy as np
@@ -51,7 +50,7 @@ default='minimum'
     array(['a', 'a'], dtype='<U1')
     """
 
-    metric: LearnerOrDistance = field(default=None, kw_only=False)
+    metric: LearnerOrDistance = None
     distance: Literal["minimum", "mean_nearest", "mutual_subspace", "affine_hull", "convex_hull"] | Function = "minimum"
 
     @fitting

@@ -336,7 +336,10 @@ def test_fit_learns_what_is_documented_and_nothing_else(name):
     assert learner.fit(*given(name)) is learner
     assert learner.get_params() == before
     wanted = {"components_", "preprocessor_", "n_features_in_", *FIT[name][1].split()}
-    assert {key for key in vars(learner) if not key.startswith("_")} - set(before) - {"classes_"} <= wanted
+    assert {key for key in vars(learner) if not key.startswith("_")} - set(before) - {
+        "classes_",
+        "probability_",
+    } <= wanted
     assert all(hasattr(learner, key) for key in wanted)
     assert not any(hasattr(make(name), key) for key in wanted)
 

@@ -52,9 +52,9 @@ def test_a_metric_is_fitted_or_used_as_it_is(sets):
     X, y, groups = sets
     by_hand = NearestSet().fit(LDA().fit_transform(X, y), y, groups=groups)
     for metric in (LDA(), LDA().fit(X, y), make_pipeline(LDA()), LDA().fit(X, y).get_metric()):
-        model = NearestSet(metric).fit(X, y, groups=groups)
+        model = NearestSet(metric=metric).fit(X, y, groups=groups)
         assert_array_equal(model.predict(X, groups), by_hand.predict(LDA().fit_transform(X, y), groups))
-    fitted = NearestSet(LDA().fit(X, y))
+    fitted = NearestSet(metric=LDA().fit(X, y))
     assert clone(fitted).metric is fitted.metric
     with pytest.raises(ValueError, match="metric is fitted"):
         fitted.set_params(metric__n_components=1)
