@@ -64,7 +64,7 @@ def test_angles_are_those_of_the_embeddings_whose_origin_stays(sets):
     X, y, groups = sets
     X = X + 5.0
     Z = LDA().fit_transform(X, y)
-    inside = NearestSet(LDA(), distance="mutual_subspace").fit(X, y, groups)
+    inside = NearestSet(metric=LDA(), distance="mutual_subspace").fit(X, y, groups)
     outside = NearestSet(distance="mutual_subspace").fit(Z, y, groups)
     np.testing.assert_allclose(inside.class_distances(X, groups), outside.class_distances(Z, groups), atol=1e-9)
 
