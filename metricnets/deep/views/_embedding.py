@@ -43,7 +43,9 @@ class TwoViewEmbedding(DeepMetric):
 
     def _final(self, problem):
         X, width = problem.rows.X, problem.rows.width
-        return [(self.module_[-1], X[:, :width]), (self.module_y_[-1], X[:, width:])]
+        views = [(self.module_[-1], X[:, :width]), (self.module_y_[-1], X[:, width:])]
+        constant = [(network, view) for network, view in views if (view == view[0]).all()]
+        return constant or views  # nothing is learned from a constant view, and it is no fault of the training
 
     def transform(self, X: Array, Y: MaybeArray = None) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Embed points of the first view, or of both.
