@@ -399,10 +399,9 @@ CALLS = {
 
 
 # Those of sets of points, of codes and across views have tests of their own for this.
-ELSEWHERE = set(
-    """HammingNeighbors NearestSet affine_hull_distance convex_hull_distance cross_view hamming_distances hamming_scores
-mean_nearest_distance minimum_distance mutual_subspace_distance one_per_set pack_codes set_distances unpack_codes""".split()
-)
+ELSEWHERE = {"HammingNeighbors", "NearestSet", "cross_view", "hamming_distances", "hamming_scores", "one_per_set"}
+ELSEWHERE |= {"pack_codes", "unpack_codes", "set_distances", "minimum_distance", "mean_nearest_distance"}
+ELSEWHERE |= {"mutual_subspace_distance", "affine_hull_distance", "convex_hull_distance"}
 
 
 def test_every_score_predictor_and_protocol_is_called():

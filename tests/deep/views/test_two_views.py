@@ -289,7 +289,8 @@ def test_losses_that_do_not_suit_are_named(params, message):
 
 
 def test_parameters_have_an_effect():
-    z = fitted("TwoViewNet").transform(X)
+    auto = {"init": "auto"}
+    z = quick("TwoViewNet", **auto).fit(X, Y, CLASSES).transform(X)
     for params in (
         {"pairs": "all"},
         {"identification": 0.0},
@@ -297,7 +298,7 @@ def test_parameters_have_an_effect():
         {"init": "glorot"},
         {"normalize": False},
     ):
-        assert not np.allclose(quick("TwoViewNet", **params).fit(X, Y, CLASSES).transform(X), z, atol=1e-4)
+        assert not np.allclose(quick("TwoViewNet", **auto | params).fit(X, Y, CLASSES).transform(X), z, atol=1e-4)
     z = quick("DCML", **FAST).fit(X, Y, CLASSES).transform(X)
     for params in (
         {"pairs": "all"},
