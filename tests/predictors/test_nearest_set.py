@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 import sklearn
+from discovery import needs_torch, quick
 from numpy.testing import assert_array_equal
 from scipy.sparse import csr_matrix
 from sklearn.base import clone
@@ -13,7 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from metricnets import LDA, MMDML, NearestSet
+from metricnets import LDA, NearestSet
 from metricnets.datasets import make_sets
 from metricnets.metrics import mutual_subspace_distance, one_per_set, set_distances
 
@@ -118,10 +119,10 @@ def test_what_is_wrong_is_named(sets, change, message):
         NearestSet().fit(**{"X": X, "y": y, "groups": groups} | change)
 
 
-@pytest.mark.parametrize("estimator", [NearestSet(), MMDML(max_epochs=1)])
+@pytest.mark.parametrize("name", ["NearestSet", pytest.param("MMDML", marks=needs_torch)])
 @pytest.mark.parametrize("form", [list, np.stack])
-def test_sets_that_are_not_stacked_are_told_how(sets, estimator, form):
-    X, y, groups = sets
+def test_sets_that_are_not_stacked_are_told_how(sets, name, form):
+    (X, y, groups), estimator = sets, quick(name)
     names, labels = one_per_set(groups, y)
     with pytest.raises(ValueError, match=r"np.concatenate\(X\)"):
         estimator.fit(form([X[groups == name] for name in names]), labels)
