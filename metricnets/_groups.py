@@ -1,4 +1,4 @@
-"""Groups of rows: their means, and rows in the order of their classes."""
+"""Groups of rows: their means, places in them, and rows in the order of their classes."""
 
 import numpy as np
 
@@ -31,6 +31,19 @@ def group_means(
     if weights is not None:
         X, sizes = X * weights[:, None], np.bincount(number, weights)
     return names, number, sizes, np.add.reduceat(X[order], starts) / sizes[:, None]
+
+
+def places_in_groups(number: np.ndarray) -> np.ndarray:
+    """Number the rows of each group from 0, in their order.
+
+    >>> places_in_groups(np.array([3, 1, 3, 3, 1]))
+    array([0, 0, 1, 2, 1])
+    """
+    order = np.argsort(number, kind="stable")
+    sizes = np.bincount(number)
+    places = np.empty(len(number), dtype=int)
+    places[order] = np.arange(len(number)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return places
 
 
 def sorted_by_class(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

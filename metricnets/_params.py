@@ -118,6 +118,8 @@ class Parametrized(Versioned, BaseEstimator):
         super().__init_subclass__(**kwargs)
         own_constructor = "__init__" in vars(cls)
         dataclass(kw_only=True, eq=False, repr=False)(cls)
+        if not own_constructor:
+            _take_nearest_defaults(cls)
         modules = [ancestor.__module__ for ancestor in cls.__mro__]
         ancestors = sorted(cls.__mro__, key=lambda ancestor: modules.index(ancestor.__module__))
         by_name = {f.name: plain_and_constraints(f.type) for f in fields(cls)}
@@ -152,6 +154,18 @@ class Parametrized(Versioned, BaseEstimator):
     def _doc_link_url_param_generator(self):
         url = documentation_url()
         return {"url": url and f"{url}/api/metricnets.{type(self).__name__}.html"}
+
+
+def _take_nearest_defaults(cls):
+    """Give each inherited parameter the type and default of the nearest class that declares it.
+
+    A dataclass takes those of the first base that has the parameter, even if that base inherits it from a shell.
+    """
+    for name in cls.__dataclass_fields__:
+        owner = next(ancestor for ancestor in cls.__mro__ if name in inspect.get_annotations(ancestor))
+        cls.__dataclass_fields__[name] = owner.__dataclass_fields__[name]
+        if name in (cls.__init__.__kwdefaults__ or {}):
+            cls.__init__.__kwdefaults__[name] = cls.__dataclass_fields__[name].default
 
 
 def _explained(init, types):

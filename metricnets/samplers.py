@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
+from metricnets._groups import places_in_groups
+
 __all__ = ["ClassBalanced", "ClassPairs", "DomainBalanced", "MatchedPairs", "Shuffled"]
 
 
@@ -137,8 +139,7 @@ class ClassBalanced:
         for size, end in zip(deck_sizes.tolist(), ends.tolist()):
             if size >= K or self.shares is not None:
                 self.rng.shuffle(cards[end - size : end])
-        turn = np.empty(len(hands), int)  # number of a hand among those of its class, from 0
-        turn[np.argsort(hands, kind="stable")] = _ranges(np.zeros_like(n_hands), n_hands)
+        turn = places_in_groups(hands)
         deck = (np.cumsum(n_decks) - n_decks)[hands] + turn // per_deck[hands]
         first = (ends - deck_sizes)[deck] + turn % per_deck[hands] * largest[hands]
         return cards[_ranges(first, n_rows)]

@@ -308,12 +308,27 @@ def test_the_options_of_an_error_are_sorted_and_the_nearest_come_first(wrong, fi
     assert others == sorted(others) == options[-len(others) :]
 
 
-@pytest.mark.parametrize("cls", ESTIMATORS.values(), ids=ESTIMATORS)
-def test_a_default_is_that_of_the_nearest_class_that_declares_it(cls):
-    for parameter in fields(cls):
-        owner = next(ancestor for ancestor in cls.__mro__ if parameter.name in inspect.get_annotations(ancestor))
-        nearest = next(known for known in fields(owner) if known.name == parameter.name)
-        assert parameter.default is nearest.default or parameter.default == nearest.default, parameter.name
+def test_a_default_is_that_of_the_nearest_class_that_declares_it():
+    class Shell(Parametrized):
+        """A shell."""
+
+        number: Count = 1
+
+    class Near(Shell):
+        """It has a default of its own."""
+
+        number: Count = 2
+
+    class Far(Shell):
+        """It has that of the shell."""
+
+        other: Count = 3
+
+    class Both(Far, Near):
+        """In this order a dataclass would take that of the shell."""
+
+    assert Both().number == Both.number == 2
+    assert inspect.signature(Both).parameters["number"].default == 2
 
 
 def test_a_type_without_a_check_is_an_error():

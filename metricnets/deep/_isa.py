@@ -165,7 +165,7 @@ class DNLML_ISA(_ISA, DeepPairsLearner):  # noqa: N801
     ``offset`` b, without which x and −x are the same, and the output has the whitened input beside the norms.
 
     For faces of persons who are not in the training pairs set
-    ``DNLML_ISA(n_layers=1, offset=2.0, jitter=1.0, early_stopping=False, max_epochs=10)``.
+    ``DNLML_ISA(n_layers=1, offset=2.0, jitter=1.0, max_epochs=10)``.
 
     The plain form is ``DNLML_ISA(init="pca", offset=0.0, skip=0.0)``, with ``weight=0.0`` independent subspace analysis
     without side information.

@@ -218,7 +218,7 @@ default='mean_nearest'
         n_classes = len(network.members)
 
         def loss(z, targets):
-            z = z.reshape(len(z), n_classes, -1) * n_classes**0.5
+            z = of_networks(z, n_classes)
             return objective(
                 z, targets.labels, targets.sets if self.other_sets else targets.row, targets.row,
                 n_within=self.n_neighbors_within, n_between=self.n_neighbors_between, margin=self.margin,
@@ -243,15 +243,20 @@ default='mean_nearest'
         codes, n_classes = problem.rows.targets.labels.numpy(), len(problem.rows.targets.classes)
         size = min(CHUNK, self._rows_at_once)
         z = torch.cat([network(part).double() for part in X.split(size)]).numpy()
-        z = z.reshape(len(z), n_classes, -1) * n_classes**0.5
+        z = of_networks(z, n_classes)
         self.classes_ = problem.rows.targets.classes
         self.manifolds_ = [z[codes == c, c] for c in range(n_classes)]
 
     def _distances_to_classes(self, X, number):
         n_classes = len(self.classes_)
-        z = self.transform(X).astype(float).reshape(len(number), n_classes, -1) * n_classes**0.5
+        z = of_networks(self.transform(X).astype(float), n_classes)
         by_class = zip(z.swapaxes(0, 1), self.manifolds_)
         return np.hstack([distances_of(split_sets(own, number), [m], self.distance) for own, m in by_class])
+
+
+def of_networks(z, n_classes):
+    """Embeddings by the network of each class, (n, n_classes, n_components), of what `transform` has side by side."""
+    return z.reshape(len(z), n_classes, -1) * n_classes**0.5
 
 
 def objective(z, codes, sets, row, *, n_within, n_between, margin, alpha, sharpness, common_space=False):

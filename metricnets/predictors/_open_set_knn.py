@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from metricnets import calibration
 from metricnets._arrays import rows_at
+from metricnets._groups import places_in_groups
 from metricnets._local_votes import LocalVotes
 from metricnets._params import Array, MaybeArray, MaybeLabel, Points, RateBelowOne, Several, fitting
 from metricnets._weights import rows_of, weighted_quantile
@@ -155,7 +156,7 @@ class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
         n_folds = min(self.n_folds, len(self.classes_)) if by_class else self.n_folds
         for fold in range(n_folds):
             without = (codes % n_folds == fold) & by_class
-            held = places_in_class(codes) % n_folds == (fold + codes + 1) % n_folds
+            held = places_in_groups(codes) % n_folds == (fold + codes + 1) % n_folds
             held &= ~without & (np.bincount(codes)[codes] > 1)
             train, tested = np.flatnonzero(~without & ~held), np.flatnonzero(without | held)
             if not len(tested):
@@ -221,15 +222,6 @@ class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
         found = self.classes_[votes.argmax(axis=1)]
         unknown = np.asarray(self.unknown_label_)  # of its own type: unsigned integers cannot hold -1
         return np.where(self.score_samples(X) < self.offset_, unknown, found)
-
-
-def places_in_class(codes: np.ndarray) -> np.ndarray:
-    """Number the samples of each class from 0, in their order."""
-    order = np.argsort(codes, kind="stable")
-    sizes = np.bincount(codes)
-    places = np.empty(len(codes), dtype=int)
-    places[order] = np.arange(len(codes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return places
 
 
 def label_of_none(classes: np.ndarray, label: int | str | None) -> int | str:

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from metricnets import LDA, OpenSetKNN
-from metricnets.predictors._open_set_knn import places_in_class
+from metricnets._groups import places_in_groups
 
 X, Y = tiny_points()
 NEW = np.random.default_rng(1).normal(size=(20, 4)) * 3
@@ -89,7 +89,7 @@ def test_units_change_nothing():
 def test_a_class_that_was_not_there_is_rejected(metric, novelty, right):
     A, a = blobs(8)
     known = a < 6
-    train, test = known & (places_in_class(a) < 8), ~known | (places_in_class(a) >= 8)
+    train, test = known & (places_in_groups(a) < 8), ~known | (places_in_groups(a) >= 8)
     model = OpenSetKNN(metric=metric, novelty=novelty).fit(A[train], a[train])
     rejected = model.predict(A[test]) == -1
     assert np.mean(rejected == ~known[test]) > right

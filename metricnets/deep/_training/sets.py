@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from metricnets._groups import places_in_groups
+
 N_SETS = 4  # that are held back, at least
 
 
@@ -25,8 +27,8 @@ def hold_back_sets(codes: np.ndarray, sets: np.ndarray, fraction: float, rng: np
     _, first, number = np.unique(sets, return_index=True, return_inverse=True)
     order = rng.permutation(len(first))
     order = order[np.argsort(codes[first[order]], kind="stable")]  # class by class
-    _, start, counts = np.unique(codes[first[order]], return_index=True, return_counts=True)
-    turn = np.arange(len(order)) - np.repeat(start, counts)
+    _, code, counts = np.unique(codes[first[order]], return_inverse=True, return_counts=True)
+    turn = places_in_groups(code)
     is_free = turn < np.repeat(counts, counts) - 1
     ranks = np.repeat(rng.permutation(len(counts)), counts)
     order = order[np.lexsort((ranks, turn // 2, ~is_free))]

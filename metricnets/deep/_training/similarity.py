@@ -5,7 +5,7 @@ import torch
 from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
-from metricnets._groups import group_means
+from metricnets._groups import group_means, places_in_groups
 from metricnets._similar_pairs import CLASS_RELATIONS
 from metricnets._weights import rows_of, scaled_rows
 from metricnets.deep._training.foreign import naming
@@ -63,8 +63,7 @@ class OfTargets:
         if self.of_classes and len(rows) > n:
             codes, counts = np.unique(self.labels.numpy()[rows], return_inverse=True, return_counts=True)[1:]
             order = np.argsort(codes, kind="stable")
-            turn = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)  # in its class, from 0
-            order = order[turn < max(N_OF_CLASS, n // len(counts))]
+            order = order[places_in_groups(codes)[order] < max(N_OF_CLASS, n // len(counts))]
             rows = rows[order[np.argsort(rng.permutation(len(counts))[codes[order]], kind="stable")]]
         rows = rows[:n]  # in random order, as `covariance` takes the first ones
         weights, sets = rows_of(self.weights, rows), rows_of(self.sets, rows)
