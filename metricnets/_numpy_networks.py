@@ -108,4 +108,4 @@ def gelu(z: np.ndarray) -> np.ndarray:
 
 def unit_norm(z: np.ndarray) -> np.ndarray:
     """Scale each row to unit Euclidean norm."""
-    return z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
+    return z / np.maximum(np.linalg.norm(z, axis=-1, keepdims=True), 1e-12)

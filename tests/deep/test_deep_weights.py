@@ -175,16 +175,16 @@ def test_the_covariance_of_similar_pairs_counts_weights():
     found, expected = pairs.covariance(Z, np.arange(25)), repeated.covariance(Z, np.arange(weights.sum()))
     assert_allclose(found / np.trace(found), expected / np.trace(expected))
     truth = pairs.truth(None, np.arange(25)), repeated.truth(None, np.arange(weights.sum()))
-    quality = pairs.quality(Z, None, np.arange(25), truth[0])
-    assert quality == pytest.approx(repeated.quality(Z, None, np.arange(weights.sum()), truth[1]))
+    quality = pairs.quality(Z[None], None, np.arange(25), truth[0])
+    assert quality == pytest.approx(repeated.quality(Z[None], None, np.arange(weights.sum()), truth[1]))
 
 
 def test_the_map_of_wccn_counts_weights():
     rng = np.random.default_rng(0)
     Z, weights, C = rng.normal(size=(40, 3)), rng.integers(1, 4, 40), np.diag([1.0, 2, 3])
-    candidates = [(0.3, 1.0), (3.0, 0.0)]
-    maps = of_wccn.whitened(Z, C, candidates, 4, weights.astype(float))
-    for (L, b), expected in zip(maps, of_wccn.whitened(Z.repeat(weights, 0), C, candidates, 4), strict=True):
+    for candidate in [(0.3, 1.0), (3.0, 0.0)]:
+        L, b = of_wccn.whitened(Z, C, *candidate, 4, weights.astype(float))
+        expected = of_wccn.whitened(Z.repeat(weights, 0), C, *candidate, 4)
         assert_allclose(L, expected[0], atol=1e-12)
         assert_array_equal(b, expected[1])
     assert_allclose(of_wccn.feature_scales(Z, weights), of_wccn.feature_scales(Z.repeat(weights, 0)))

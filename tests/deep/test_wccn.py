@@ -15,6 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from metricnets import RCA, EmbeddingNet, Mahalanobis, relations
 from metricnets._numpy_networks import unit_norm
+from metricnets.deep._training import selection
 from metricnets.deep._training import wccn as of_wccn
 from metricnets.deep._training.numpy_networks import TorchEmbedding, as_numpy
 from metricnets.deep._training.scaling import standardization
@@ -106,12 +107,40 @@ def test_scale_and_lift(classes):
     similarity = of_classes(y)
     Z = X @ of_wccn.principal_basis(X, np.ones(6)).T
     C = similarity.covariance(Z, np.arange(100))
-    for lift, (L, b) in zip((0.0, 1.0), of_wccn.whitened(Z, C, [(0.3, 0.0), (0.3, 1.0)], 4), strict=True):
+    for lift in (0.0, 1.0):
+        L, b = of_wccn.whitened(Z, C, 0.3, lift, 4)
         assert_allclose(((Z @ L.T) ** 2).sum(axis=1).mean(), 1)
         assert_array_equal(b, [0, 0, 0, lift])
         assert not lift or not L[3].any()
     for n_components, normalize in ((1, True), (4, False)):  # no room for a lift, no use for it
         assert not wccn(X, similarity, n_components, normalize=normalize, rng=rng)[1].any()
+
+
+@pytest.mark.parametrize(("n_components", "normalize"), [(3, True), (6, True), (9, True), (4, False)])
+def test_the_embeddings_by_which_it_is_chosen_are_those_of_the_map(classes, n_components, normalize):
+    X, y = classes
+    weights = np.random.default_rng(0).uniform(1, 3, size=100)
+    C, S = of_classes(y).covariance(X, np.arange(100)), selection.scatter(X, weights)
+    maps = selection.whitened_directions(C, S, of_wccn.RIDGES, n_components)
+    for lift in (0.0, 1.0) if normalize else (0.0,):
+        found = selection.embeddings(X, *maps, lift, n_components, normalize)
+        for z, ridge in zip(found, of_wccn.RIDGES, strict=True):
+            L, b = of_wccn.whitened(X, C, ridge, lift, n_components, weights)
+            expected = unit_norm(X @ L.T + b) if normalize else X @ L.T
+            assert_allclose(z @ z.T, expected @ expected.T, atol=1e-9)
+
+
+def test_what_is_found_is_the_mean_relation_to_the_nearest_and_the_three_nearest():
+    rng = np.random.default_rng(0)
+    z, y, weights = rng.normal(size=(4, 30, 3)), rng.random(30), rng.uniform(1, 2, size=30)
+    kept, held = np.arange(20), np.arange(20, 30)
+    for w in (None, weights):
+        points = OfTargets(torch.as_tensor(y), relations.absolute, w)
+        truth = points.truth(kept, held)
+        for quality, each in zip(points.quality(z, kept, held, truth), z, strict=True):
+            near = [np.argsort([np.linalg.norm(a - b) for b in each[kept]])[:3] for a in each[held]]
+            found = [(r[rows[0]] + r[rows].mean()) / 2 for r, rows in zip(truth, near)]
+            assert quality == pytest.approx(np.average(found, weights=None if w is None else w[held]))
 
 
 def test_the_unit_matters_only_before_unit_norm(classes):

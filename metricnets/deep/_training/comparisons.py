@@ -75,9 +75,9 @@ class OfComparisons:
         return self.members[held]
 
     def quality(self, z, kept, held, truth):
-        """Share of the comparisons held back that are right; a tie is half."""
+        """Share of the comparisons held back that are right, (n_embeddings,); a tie is half."""
         if not len(truth):
-            return 0.0
-        a, b, c, d = z[truth].swapaxes(0, 1)
-        differences = ((c - d) ** 2).sum(axis=1) - ((a - b) ** 2).sum(axis=1)
-        return np.average(np.sign(differences), weights=rows_of(self.weights, held)) / 2 + 0.5
+            return np.zeros(len(z))
+        a, b, c, d = (z[:, points] for points in truth.T)
+        differences = ((c - d) ** 2).sum(axis=2) - ((a - b) ** 2).sum(axis=2)
+        return np.average(np.sign(differences), axis=1, weights=rows_of(self.weights, held)) / 2 + 0.5

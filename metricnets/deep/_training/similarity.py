@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
+from sklearn.utils import gen_batches
 
 from metricnets._groups import group_means, places_in_groups
 from metricnets._similar_pairs import CLASS_RELATIONS
@@ -14,6 +15,7 @@ N_FOLDS = 3
 N_NEAREST = 3
 N_OF_CLASS = 8  # samples of a class that are kept together in a sample of the samples
 N_NUMBERS = 2**24  # that a relation computes at a time
+N_DISTANCES = 2**20  # that are computed at a time
 N_GRADED = 2_000  # samples from which the covariance is computed for targets that are not classes
 N_SIMILAR = 10  # nearest targets, to which samples are similar if the relation is graded
 
@@ -94,17 +96,22 @@ class OfTargets:
         return self._relation(held, kept)
 
     def quality(self, z, kept, held, truth):
-        """Mean relation of the samples held back to the nearest, and to the three nearest, of those kept; 0 of none."""
+        """Mean relation of the samples held back to the nearest, and to the three nearest, of those kept; 0 of none.
+
+        Parameters
+        ----------
+        z : ndarray of shape (n_embeddings, n, k)
+            Several embeddings of the samples.
+
+        Returns
+        -------
+        quality : ndarray of shape (n_embeddings,)
+        """
         if not truth.size:
-            return 0.0
-        similarity = z[held] @ z[kept].T - (z[kept] ** 2).sum(axis=1) / 2
-        k = min(N_NEAREST, len(kept))
-        near = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
-        nearest = similarity.argmax(axis=1)[:, None]
-        found = [np.take_along_axis(truth, rows, axis=1) for rows in (near, nearest)]
-        if self.weights is None:
-            return (found[0].mean() + found[1].mean()) / 2
-        return np.average((found[0].mean(axis=1) + found[1].mean(axis=1)) / 2, weights=self.weights[held])
+            return np.zeros(len(z))
+        weights = rows_of(self.weights, held)
+        some_at_a_time = gen_batches(len(z), max(1, N_DISTANCES // truth.size))
+        return np.concatenate([_found(z[some][:, held], z[some][:, kept], truth, weights) for some in some_at_a_time])
 
     def _relation(self, a, b):
         """Relation of rows a and b, 0 where it is unknown, (n_a, n_b), some of the rows at a time."""
@@ -122,6 +129,18 @@ class OfTargets:
                 f"n={len(some)} and m={len(labels)}."
             )
         return r
+
+
+def _found(z, z_kept, truth, weights):
+    """Mean of the relations to the nearest of the points kept, and of those to the three nearest, (n_embeddings,)."""
+    far = ((z_kept**2).sum(axis=2) / 2)[:, None] - z @ z_kept.swapaxes(1, 2)
+    k = min(N_NEAREST, truth.shape[1])
+    near, nearest = np.argpartition(far, k - 1, axis=2)[..., :k], far.argmin(axis=2)[..., None]
+    row = np.arange(len(truth))[:, None]
+    found = truth[row, near], truth[row, nearest]  # (n_embeddings, n_held, k)
+    if weights is None:
+        return sum(each.mean(axis=(1, 2)) for each in found) / 2
+    return np.average(sum(each.mean(axis=2) for each in found) / 2, axis=1, weights=weights)
 
 
 def _nearest(r, k):
@@ -185,12 +204,13 @@ class OfPairs:
         return self.similar[held]
 
     def quality(self, z, kept, held, truth):
-        """Area under the ROC curve of the pairs held back; 0 if they are of one kind."""
+        """Area under the ROC curve of the pairs held back; 0 if they are of one kind, (n_embeddings,)."""
         a, b = self.members[held].T
         n_similar, n = truth.sum(), len(truth)
         if not 0 < n_similar < n:
-            return 0.0
+            return np.zeros(len(z))
+        similarity = -((z[:, a] - z[:, b]) ** 2).sum(axis=2)
         if self.weights is not None:
-            return roc_auc_score(truth, -((z[a] - z[b]) ** 2).sum(axis=1), sample_weight=self.weights[held])
-        ranks = rankdata(-((z[a] - z[b]) ** 2).sum(axis=1))
-        return (ranks[truth].sum() - n_similar * (n_similar + 1) / 2) / (n_similar * (n - n_similar))
+            return np.array([roc_auc_score(truth, s, sample_weight=self.weights[held]) for s in similarity])
+        ranks = rankdata(similarity, axis=1)
+        return (ranks[:, truth].sum(axis=1) - n_similar * (n_similar + 1) / 2) / (n_similar * (n - n_similar))

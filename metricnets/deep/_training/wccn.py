@@ -1,17 +1,13 @@
 """Within-class covariance normalisation (WCCN): a linear map in closed form, from which networks start."""
 
-from itertools import groupby, product
-from operator import itemgetter
-
 import numpy as np
 import torch
 from scipy.linalg import eigh
 from sklearn.decomposition import PCA
 
 from metricnets._linalg import COLLINEAR, with_fixed_signs
-from metricnets._numpy_networks import unit_norm
 from metricnets._weights import mean_of, scaled_rows
-from metricnets.deep._training.similarity import N_FOLDS
+from metricnets.deep._training.selection import qualities
 from metricnets.networks import Residual, fixed_linear
 
 RANK = 256  # number of principal components, at most
@@ -61,20 +57,13 @@ def wccn(X, similarity, n_components, *, normalize, rng):
     bases = principal_basis(X, np.ones(X.shape[1])), principal_basis(X, scales)
     lifts = LIFTS if normalize and n_components > 1 else LIFTS[:1]
     few, rows = similarity.sample(N_JUDGED, rng)
-    candidates = list(product(RIDGES, lifts))
     deals = [few.folds(rng) for _ in range(min(N_DEALS, max(1, N_HELD // len(few))))]
-    quality = np.zeros((len(bases), len(candidates)))
-    for basis, of_basis in zip(bases, quality):
-        Z = X[rows] @ basis.T
-        for folds, fold in product(deals, range(N_FOLDS)):
-            kept, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-            C, truth = few.covariance(Z, kept), few.truth(kept, held)
-            for j, (L, b) in enumerate(whitened(Z, C, candidates, n_components, few.of_points())):
-                of_basis[j] += few.quality(embedded(Z, L, b, normalize), kept, held, truth)
-    best, j = np.unravel_index(quality.argmax(), quality.shape)
+    points = [X[rows] @ basis.T for basis in bases]
+    quality = qualities(points, few, deals, RIDGES, lifts, n_components, normalize)
+    best, ridge, lift = np.unravel_index(quality.argmax(), quality.shape)
     Z = X @ bases[best].T
     C = similarity.covariance(Z, np.arange(len(similarity)))
-    ((L, b),) = whitened(Z, C, candidates[j : j + 1], n_components, similarity.of_points())
+    L, b = whitened(Z, C, RIDGES[ridge], lifts[lift], n_components, similarity.of_points())
     return L @ bases[best], b
 
 
@@ -156,24 +145,16 @@ def principal_basis(X, scales, rank=RANK):
     return with_fixed_signs(components[::-1]) * scales
 
 
-def whitened(Z, C, candidates, n_components, weights=None):
-    """The maps (n_components, r) and biases of `wccn` in principal components Z; similar points have covariance C.
+def whitened(Z, C, ridge, lift, n_components, weights=None):
+    """The map (n_components, r) and bias of `wccn` in principal components Z; similar points have covariance C.
 
-    ``candidates`` are pairs of ridge and lift; those with the same ridge come one after the other.
+    With the lift, which has a column of its own, there is one direction less.
     """
     values, vectors = eigh(C)
     mean = values.mean()
     Z = scaled_rows(Z - mean_of(Z, weights), None if weights is None else weights / weights.mean())
-    scatter = Z.T @ Z
-    for ridge, group in groupby(candidates, key=itemgetter(0)):
-        root = (vectors * (values.clip(0) + ridge * mean) ** -0.5) @ vectors.T if mean > 0 else np.eye(len(C))
-        directions = eigh(root @ scatter @ root)[1][:, ::-1].T
-        for _, lift in group:
-            yield cut(Z, root, directions, lift, n_components)
-
-
-def cut(Z, root, directions, lift, n_components):
-    """The first directions after whitening by ``root``, scaled, and the bias, with the lift in a column of its own."""
+    root = (vectors * (values.clip(0) + ridge * mean) ** -0.5) @ vectors.T if mean > 0 else np.eye(len(C))
+    directions = eigh(root @ (Z.T @ Z) @ root)[1][:, ::-1].T
     n_directions = min(len(directions), n_components - (lift > 0))
     L, b = np.zeros((n_components, len(root))), np.zeros(n_components)
     L[:n_directions] = with_fixed_signs(directions[:n_directions] @ root)
@@ -181,9 +162,3 @@ def cut(Z, root, directions, lift, n_components):
     if lift:
         b[n_directions] = lift
     return L, b
-
-
-def embedded(Z, L, b, normalize):
-    """Embeddings of principal components Z, (n, n_components)."""
-    z = Z @ L.T + b
-    return unit_norm(z) if normalize else z

@@ -1,0 +1,82 @@
+"""Features, ridge and lift of within-class covariance normalisation, chosen by cross-validation."""
+
+from itertools import product
+
+import numpy as np
+from scipy.linalg import eigh
+
+from metricnets._numpy_networks import unit_norm
+from metricnets._weights import mean_of, scaled_rows
+from metricnets.deep._training.similarity import N_FOLDS
+
+
+def qualities(points, similarity, deals, ridges, lifts, n_components, normalize):
+    """Sum over the folds how well points held back are found in the embeddings by the maps of `wccn`.
+
+    Parameters
+    ----------
+    points : list of ndarray of shape (n, r)
+        Principal components of the points, for each way to scale the features.
+    similarity : OfTargets, OfPairs or OfComparisons
+    deals : list of ndarray of shape (n_judged,)
+        Numbers of folds.
+    ridges, lifts : tuple of float
+    n_components : int
+    normalize : bool
+
+    Returns
+    -------
+    qualities : ndarray of shape (len(points), n_ridges, n_lifts)
+    """
+    found = np.zeros((len(points), len(ridges), len(lifts)))
+    scatters = [scatter(Z, similarity.of_points()) for Z in points]
+    for folds, fold in product(deals, range(N_FOLDS)):
+        kept, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        truth = similarity.truth(kept, held)
+        for Z, S, of_points in zip(points, scatters, found):
+            maps = whitened_directions(similarity.covariance(Z, kept), S, ridges, n_components)
+            for i, lift in enumerate(lifts):
+                z = embeddings(Z, *maps, lift, n_components, normalize)
+                of_points[:, i] += similarity.quality(z, kept, held, truth)
+    return found
+
+
+def scatter(Z, weights=None):
+    """Covariance of points, (r, r)."""
+    Z = scaled_rows(Z - mean_of(Z, weights), None if weights is None else weights / weights.mean())
+    return Z.T @ Z / len(Z)
+
+
+def inverse_roots(C, ridges):
+    """(C + λ tr(C)/r I)^(−1/2) for each ridge λ, or the identity if C is 0, (n_ridges, r, r)."""
+    values, vectors = eigh(C)
+    mean = values.mean()
+    if not mean > 0:
+        return np.tile(np.eye(len(C)), (len(ridges), 1, 1))
+    roots = (values.clip(0) + np.multiply.outer(ridges, mean)[:, None]) ** -0.5
+    return (vectors * roots[:, None]) @ vectors.T
+
+
+def whitened_directions(C, S, ridges, n_components):
+    """Directions of largest variance of points with covariance S, after whitening by C and each ridge.
+
+    Returns
+    -------
+    directions : ndarray of shape (n_ridges, r, k)
+        One in a column, the largest variance first.
+    variances : ndarray of shape (n_ridges, k)
+    """
+    roots = inverse_roots(C, ridges)
+    variances, vectors = np.linalg.eigh(roots @ S @ roots)
+    k = min(n_components, len(C))
+    return roots @ vectors[..., : -k - 1 : -1], variances[:, : -k - 1 : -1].clip(0)
+
+
+def embeddings(Z, directions, variances, lift, n_components, normalize):
+    """Embeddings of points for each ridge as by `wccn`, without columns of zeros and up to signs, (n_ridges, n, k)."""
+    k = min(directions.shape[2], n_components - (lift > 0))
+    norms = np.sqrt(variances[:, :k].sum(axis=1))
+    z = Z @ (directions[..., :k] / np.where(norms > 0, norms, 1.0)[:, None, None])
+    if lift:
+        z = np.concatenate([z, np.full((*z.shape[:2], 1), lift)], axis=2)
+    return unit_norm(z) if normalize else z
