@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+from itertools import product
 
 import numpy as np
 import pytest
@@ -122,12 +123,12 @@ def test_the_embeddings_by_which_it_is_chosen_are_those_of_the_map(classes, n_co
     weights = np.random.default_rng(0).uniform(1, 3, size=100)
     C, S = of_classes(y).covariance(X, np.arange(100)), selection.scatter(X, weights)
     maps = selection.whitened_directions(C, S, of_wccn.RIDGES, n_components)
-    for lift in (0.0, 1.0) if normalize else (0.0,):
-        found = selection.embeddings(X, *maps, lift, n_components, normalize)
-        for z, ridge in zip(found, of_wccn.RIDGES, strict=True):
-            L, b = of_wccn.whitened(X, C, ridge, lift, n_components, weights)
-            expected = unit_norm(X @ L.T + b) if normalize else X @ L.T
-            assert_allclose(z @ z.T, expected @ expected.T, atol=1e-9)
+    lifts = (0.0, 1.0) if normalize else (0.0,)
+    found = selection.embeddings(X, *maps, lifts, n_components, normalize)
+    for z, (ridge, lift) in zip(found, product(of_wccn.RIDGES, lifts), strict=True):
+        L, b = of_wccn.whitened(X, C, ridge, lift, n_components, weights)
+        expected = unit_norm(X @ L.T + b) if normalize else X @ L.T
+        assert_allclose(z @ z.T, expected @ expected.T, atol=1e-9)
 
 
 def test_what_is_found_is_the_mean_relation_to_the_nearest_and_the_three_nearest():

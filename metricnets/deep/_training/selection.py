@@ -3,7 +3,6 @@
 from itertools import product
 
 import numpy as np
-from scipy.linalg import eigh
 
 from metricnets._numpy_networks import unit_norm
 from metricnets._weights import mean_of, scaled_rows
@@ -26,18 +25,17 @@ def qualities(points, similarity, deals, ridges, lifts, n_components, normalize)
 
     Returns
     -------
-    qualities : ndarray of shape (len(points), n_ridges, n_lifts)
+    qualities : ndarray of shape (len(points), n_ridges * n_lifts)
+        The lifts of a ridge one after the other.
     """
-    found = np.zeros((len(points), len(ridges), len(lifts)))
+    found = np.zeros((len(points), len(ridges) * len(lifts)))
     scatters = [scatter(Z, similarity.of_points()) for Z in points]
     for folds, fold in product(deals, range(N_FOLDS)):
         kept, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         truth = similarity.truth(kept, held)
         for Z, S, of_points in zip(points, scatters, found):
             maps = whitened_directions(similarity.covariance(Z, kept), S, ridges, n_components)
-            for i, lift in enumerate(lifts):
-                z = embeddings(Z, *maps, lift, n_components, normalize)
-                of_points[:, i] += similarity.quality(z, kept, held, truth)
+            of_points += similarity.quality(embeddings(Z, *maps, lifts, n_components, normalize), kept, held, truth)
     return found
 
 
@@ -49,7 +47,7 @@ def scatter(Z, weights=None):
 
 def inverse_roots(C, ridges):
     """(C + λ tr(C)/r I)^(−1/2) for each ridge λ, or the identity if C is 0, (n_ridges, r, r)."""
-    values, vectors = eigh(C)
+    values, vectors = np.linalg.eigh(C)
     mean = values.mean()
     if not mean > 0:
         return np.tile(np.eye(len(C)), (len(ridges), 1, 1))
@@ -72,11 +70,15 @@ def whitened_directions(C, S, ridges, n_components):
     return roots @ vectors[..., : -k - 1 : -1], variances[:, : -k - 1 : -1].clip(0)
 
 
-def embeddings(Z, directions, variances, lift, n_components, normalize):
-    """Embeddings of points for each ridge as by `wccn`, without columns of zeros and up to signs, (n_ridges, n, k)."""
-    k = min(directions.shape[2], n_components - (lift > 0))
-    norms = np.sqrt(variances[:, :k].sum(axis=1))
-    z = Z @ (directions[..., :k] / np.where(norms > 0, norms, 1.0)[:, None, None])
-    if lift:
-        z = np.concatenate([z, np.full((*z.shape[:2], 1), lift)], axis=2)
+def embeddings(Z, directions, variances, lifts, n_components, normalize):
+    """Embeddings of points as by `wccn`, up to signs and columns of zeros, (n_ridges * n_lifts, n, k + 1)."""
+    n_ridges, _, k = directions.shape
+    z = np.zeros((n_ridges, len(lifts), len(Z), k + 1))
+    for i, lift in enumerate(lifts):
+        n_directions = min(k, n_components - (lift > 0))
+        norms = np.sqrt(variances[:, :n_directions].sum(axis=1))
+        scales = np.where(norms > 0, norms, 1.0)[:, None, None]
+        z[:, i, :, :n_directions] = Z @ (directions[..., :n_directions] / scales)
+        z[:, i, :, -1] = lift
+    z = z.reshape(-1, len(Z), k + 1)
     return unit_norm(z) if normalize else z

@@ -4,7 +4,6 @@ import numpy as np
 import torch
 from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
-from sklearn.utils import gen_batches
 
 from metricnets._groups import group_means, places_in_groups
 from metricnets._similar_pairs import CLASS_RELATIONS
@@ -110,8 +109,9 @@ class OfTargets:
         if not truth.size:
             return np.zeros(len(z))
         weights = rows_of(self.weights, held)
-        some_at_a_time = gen_batches(len(z), max(1, N_DISTANCES // truth.size))
-        return np.concatenate([_found(z[some][:, held], z[some][:, kept], truth, weights) for some in some_at_a_time])
+        size = max(1, N_DISTANCES // truth.size)
+        parts = [z[i : i + size] for i in range(0, len(z), size)]
+        return np.concatenate([_found(part[:, held], part[:, kept], truth, weights) for part in parts])
 
     def _relation(self, a, b):
         """Relation of rows a and b, 0 where it is unknown, (n_a, n_b), some of the rows at a time."""

@@ -1,5 +1,7 @@
 """Within-class covariance normalisation (WCCN): a linear map in closed form, from which networks start."""
 
+from itertools import product
+
 import numpy as np
 import torch
 from scipy.linalg import eigh
@@ -60,10 +62,11 @@ def wccn(X, similarity, n_components, *, normalize, rng):
     deals = [few.folds(rng) for _ in range(min(N_DEALS, max(1, N_HELD // len(few))))]
     points = [X[rows] @ basis.T for basis in bases]
     quality = qualities(points, few, deals, RIDGES, lifts, n_components, normalize)
-    best, ridge, lift = np.unravel_index(quality.argmax(), quality.shape)
+    best, candidate = np.unravel_index(quality.argmax(), quality.shape)
+    ridge, lift = list(product(RIDGES, lifts))[candidate]
     Z = X @ bases[best].T
     C = similarity.covariance(Z, np.arange(len(similarity)))
-    L, b = whitened(Z, C, RIDGES[ridge], lifts[lift], n_components, similarity.of_points())
+    L, b = whitened(Z, C, ridge, lift, n_components, similarity.of_points())
     return L @ bases[best], b
 
 
