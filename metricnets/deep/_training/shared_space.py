@@ -1,6 +1,7 @@
 """Maps of two views into one space in closed form, from which networks start."""
 
-from itertools import product
+from itertools import groupby, product
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -92,10 +93,11 @@ def shared_space(views, codes, weights, n_components, kind, rng):
             if len(held) < 2 or not kept.any():
                 continue
             truth = (c[held, None] == c[held]) & (c[held] != UNKNOWN) | np.eye(len(held), dtype=bool)
-            for j, candidate in enumerate(candidates):
-                starts = fitted([Z[kept] for Z in few], c[kept], rows_of(w, kept), n_components, *candidate)
+            of_candidates = fitted([Z[kept] for Z in few], c[kept], rows_of(w, kept), n_components, candidates)
+            for j, starts in enumerate(of_candidates):
                 quality[j] += precision(*(unit_norm(start(Z[held])) for start, Z in zip(starts, few)), truth)
-    return quality.max(), fitted(views, codes, weights, n_components, *candidates[quality.argmax()])
+    (starts,) = fitted(views, codes, weights, n_components, [candidates[quality.argmax()]])
+    return quality.max(), starts
 
 
 def _candidates(kind, codes):
@@ -107,26 +109,42 @@ def _candidates(kind, codes):
     return list(product(of_kind[kind], RIDGES))
 
 
-def fitted(views, codes, weights, n_components, form, ridge):
-    """The two starts of one form and ridge."""
-    if form == "probabilities":
-        return class_probabilities(views, codes, weights, n_components, ridge)
-    return canonical_maps(views, codes if form == "classes" else None, weights, n_components, ridge)
+def fitted(views, codes, weights, n_components, candidates):
+    """The two starts of each candidate; those of one form come one after the other."""
+    for form, group in groupby(candidates, key=itemgetter(0)):
+        ridges = [ridge for _, ridge in group]
+        if form == "probabilities":
+            yield from class_probabilities(views, codes, weights, n_components, ridges)
+        else:
+            yield from canonical_maps(views, codes if form == "classes" else None, weights, n_components, ridges)
 
 
-def canonical_maps(views, codes, weights, n_components, ridge):
-    """Canonical correlation analysis of matched rows, or, with codes, of all pairs of rows of a class."""
+def canonical_maps(views, codes, weights, n_components, ridges):
+    """Canonical correlation analysis of matched rows, or, with codes, of all pairs of a class, for each ridge."""
     means = [mean_of(Z, weights) for Z in views]
     centred = [Z - mean for Z, mean in zip(views, means)]
-    roots = [_inverse_root(scaled_rows(Z, weights), ridge) for Z in centred]
-    A, B = (Z @ root for Z, root in zip(centred, roots))
+    spectra = [eigh(D.T @ D) for D in (scaled_rows(Z, weights) for Z in centred)]
+    A, B = centred
     if codes is not None:
         known = codes != UNKNOWN
-        (*_, weights, A), (*_, B) = (group_means(Z[known], codes[known], rows_of(weights, known)) for Z in (A, B))
-    U, s, V = svd(scaled_rows(A, weights).T @ scaled_rows(B, weights), full_matrices=False)
+        (*_, weights, A), (*_, B) = (group_means(Z[known], codes[known], rows_of(weights, known)) for Z in centred)
+    cross = scaled_rows(A, weights).T @ scaled_rows(B, weights)
+    for ridge in ridges:
+        roots = [_inverse_root(*spectrum, ridge) for spectrum in spectra]
+        yield _variates(centred, means, roots, svd(roots[0] @ cross @ roots[1], full_matrices=False), n_components)
+
+
+def _inverse_root(values, vectors, ridge):
+    """The symmetric inverse root of a matrix with these eigenvalues and eigenvectors plus a ridge, (r, r)."""
+    values = values.clip(0) + (ridge * values.mean() or 1.0)
+    return (vectors / np.sqrt(values)) @ vectors.T
+
+
+def _variates(centred, means, roots, decomposition, n_components):
+    """The starts whose columns are canonical variates, each times its correlation, of a mean squared norm of 1."""
+    U, s, V = decomposition
     k = min(n_components, len(s))
-    signs = np.sign(np.take_along_axis(U, np.abs(U).argmax(axis=0)[None], axis=0))
-    scale = signs * s / (s[0] or 1.0)
+    scale = np.sign(U[np.abs(U).argmax(axis=0), np.arange(len(s))]) * s / (s[0] or 1.0)
     starts = []
     for Z, mean, root, directions in zip(centred, means, roots, (U, V.T)):
         L = np.zeros((n_components, Z.shape[1]))
@@ -136,34 +154,31 @@ def canonical_maps(views, codes, weights, n_components, ridge):
     return starts
 
 
-def _inverse_root(Z, ridge):
-    """The symmetric inverse root of ZᵀZ plus a ridge, (r, r)."""
-    C = Z.T @ Z
-    values, vectors = eigh(C)
-    values = values.clip(0) + (ridge * values.mean() or 1.0)
-    return (vectors / np.sqrt(values)) @ vectors.T
-
-
-def class_probabilities(views, codes, weights, n_components, ridge):
-    """Linear discriminant analysis of each view: class probabilities, at most ``n_components`` combinations of them."""
+def class_probabilities(views, codes, weights, n_components, ridges):
+    """Linear discriminant analysis of each view, for each ridge; at most ``n_components`` combinations of its classes."""
     known = codes != UNKNOWN
     weights = rows_of(weights, known)
     views, (classes, number) = [Z[known] for Z in views], np.unique(codes[known], return_inverse=True)
-    linear = [discriminant_functions(Z, number, weights, ridge) for Z in views]
-    n_classes = len(classes)
-    columns = np.eye(n_components, n_classes)
-    if n_components < n_classes:
-        p = np.vstack([Start(*each, np.eye(n_classes))(Z) for each, Z in zip(linear, views)])
-        columns = with_fixed_signs(eigh(p.T @ p)[1][:, : -n_components - 1 : -1].T)
-    return [Start(*each, columns, classes) for each in linear]
+    n_classes, moments = len(classes), [_within(Z, number, weights) for Z in views]
+    for ridge in ridges:
+        linear = [discriminant_functions(*each, ridge) for each in moments]
+        columns = np.eye(n_components, n_classes)
+        if n_components < n_classes:
+            p = np.vstack([Start(*each, np.eye(n_classes))(Z) for each, Z in zip(linear, views)])
+            columns = with_fixed_signs(eigh(p.T @ p)[1][:, : -n_components - 1 : -1].T)
+        yield [Start(*each, columns, classes) for each in linear]
 
 
-def discriminant_functions(Z, number, weights, ridge):
-    """Weights (n_classes, r) and biases (n_classes,) of linear discriminant analysis with a ridge."""
+def _within(Z, number, weights):
+    """Sizes (n_classes,) and means (n_classes, r) of the classes, and the covariance within them."""
     *_, sizes, means = group_means(Z, number, weights)
     D = scaled_rows(Z - means[number], weights)
-    C = D.T @ D / max(sizes.sum() - len(sizes), 1.0)
-    C += (ridge * np.trace(C) / len(C) or 1.0) * np.eye(len(C))
+    return sizes, means, D.T @ D / max(sizes.sum() - len(sizes), 1.0)
+
+
+def discriminant_functions(sizes, means, C, ridge):
+    """Weights (n_classes, r) and biases (n_classes,) of linear discriminant analysis with a ridge."""
+    C = C + (ridge * np.trace(C) / len(C) or 1.0) * np.eye(len(C))
     directions = np.linalg.solve(C, means.T).T  # (n_classes, r)
     return directions, np.log(sizes / sizes.sum()) - (directions * means).sum(axis=1) / 2
 
@@ -174,6 +189,6 @@ def precision(z, z_other, truth):
 
 
 def _average_precision(s, truth):
-    found = np.take_along_axis(truth, np.argsort(-s, axis=1, kind="stable"), axis=1)
+    found = truth[np.arange(len(s))[:, None], np.argsort(-s, axis=1, kind="stable")]
     ranks = np.arange(1, s.shape[1] + 1)
     return float(((np.cumsum(found, axis=1) / ranks * found).sum(axis=1) / found.sum(axis=1)).mean())

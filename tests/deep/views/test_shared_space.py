@@ -16,7 +16,7 @@ VIEWS = [scale(X), scale(Y)]
 
 
 def test_without_a_ridge_the_variates_are_those_of_canonical_correlation_analysis():
-    starts = canonical_maps(VIEWS, None, None, 3, ridge=1e-12)
+    (starts,) = canonical_maps(VIEWS, None, None, 3, [1e-12])
     expected = CCA(3, max_iter=10_000, tol=1e-10).fit(*VIEWS).transform(*VIEWS)
     for start, Z, variates in zip(starts, VIEWS, expected):
         correlations = np.abs(np.corrcoef(start(Z).T, variates.T)[:3, 3:].diagonal())
@@ -24,7 +24,7 @@ def test_without_a_ridge_the_variates_are_those_of_canonical_correlation_analysi
 
 
 def test_without_a_ridge_class_probabilities_are_those_of_discriminant_analysis():
-    starts = class_probabilities(VIEWS, CLASSES, None, 3, ridge=1e-12)
+    (starts,) = class_probabilities(VIEWS, CLASSES, None, 3, [1e-12])
     for start, Z in zip(starts, VIEWS):
         lda = LinearDiscriminantAnalysis(solver="lsqr").fit(Z, CLASSES)  # its covariance is that of a population
         unbiased = lda.covariance_ * 120 / 117
@@ -37,8 +37,8 @@ def test_weights_are_repetitions():
     weights = np.arange(120) % 3 + 1.0
     rows = np.repeat(np.arange(120), weights.astype(int))
     for codes in (None, CLASSES):
-        weighted = canonical_maps(VIEWS, codes, weights, 2, 0.3)
-        repeated = canonical_maps([Z[rows] for Z in VIEWS], None if codes is None else codes[rows], None, 2, 0.3)
+        (weighted,) = canonical_maps(VIEWS, codes, weights, 2, [0.3])
+        (repeated,) = canonical_maps([Z[rows] for Z in VIEWS], None if codes is None else codes[rows], None, 2, [0.3])
         for a, b in zip(weighted, repeated):
             direction = a.weight / np.linalg.norm(a.weight), b.weight / np.linalg.norm(b.weight)
             np.testing.assert_allclose(*direction, atol=1e-8)
@@ -47,14 +47,14 @@ def test_weights_are_repetitions():
 def test_unknown_classes_do_not_count():
     partial = np.where(np.arange(120) < 60, CLASSES, -1)
     known = [Z[:60] for Z in VIEWS]
-    for found, expected in zip(
-        class_probabilities(VIEWS, partial, None, 3, 0.3), class_probabilities(known, CLASSES[:60], None, 3, 0.3)
-    ):
+    (of_partial,) = class_probabilities(VIEWS, partial, None, 3, [0.3])
+    (of_known,) = class_probabilities(known, CLASSES[:60], None, 3, [0.3])
+    for found, expected in zip(of_partial, of_known):
         np.testing.assert_allclose(found.weight, expected.weight)
 
 
 def test_few_columns_hold_the_largest_combinations_of_probabilities():
-    few, all_columns = (class_probabilities(VIEWS, CLASSES, None, k, 0.3) for k in (2, 3))
+    (few,), (all_columns,) = (class_probabilities(VIEWS, CLASSES, None, k, [0.3]) for k in (2, 3))
     gram = [start(VIEWS[0]) @ start(VIEWS[0]).T for start in (few[0], all_columns[0])]
     np.testing.assert_allclose(*gram, atol=1e-9)  # probabilities minus their mean have rank 2
 
@@ -85,6 +85,6 @@ def test_of_ridges_that_do_equally_well_on_rows_held_back_the_smallest_is_not_ta
     common = rng.normal(size=(60, 6))
     views = [common @ rng.normal(size=(6, 40)) for _ in range(2)]  # without noise: all is found with any ridge
     _, starts = shared_space(views, np.arange(60), None, 6, "cca", np.random.default_rng(0))
-    expected = canonical_maps(views, None, None, 6, 3.0)
+    (expected,) = canonical_maps(views, None, None, 6, [3.0])
     for start, of_ridge in zip(starts, expected):
         np.testing.assert_allclose(start.weight, of_ridge.weight)
