@@ -155,7 +155,7 @@ def _variates(centred, means, roots, decomposition, n_components):
 
 
 def class_probabilities(views, codes, weights, n_components, ridges):
-    """Linear discriminant analysis of each view, for each ridge; at most ``n_components`` combinations of its classes."""
+    """Linear discriminant analysis of each view, for each ridge; at most ``n_components`` combinations of them."""
     known = codes != UNKNOWN
     weights = rows_of(weights, known)
     views, (classes, number) = [Z[known] for Z in views], np.unique(codes[known], return_inverse=True)
