@@ -6,7 +6,7 @@ import sklearn
 import torch
 from deep_learners import BUILT_IN, data, learner
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.metrics import get_scorer
+from sklearn.metrics import get_scorer, roc_auc_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -177,6 +177,17 @@ def test_the_covariance_of_similar_pairs_counts_weights():
     truth = pairs.truth(None, np.arange(25)), repeated.truth(None, np.arange(weights.sum()))
     quality = pairs.quality(Z[None], None, np.arange(25), truth[0])
     assert quality == pytest.approx(repeated.quality(Z[None], None, np.arange(weights.sum()), truth[1]))
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_weighted_pairs_are_judged_by_the_area_under_the_roc_curve(ties):
+    rng = np.random.default_rng(0)
+    z, members = rng.normal(size=(2, 30, 3)), rng.integers(0, 30, (40, 2))
+    z = z.round() if ties else z
+    similar, weights = rng.random(40) < 0.5, rng.uniform(1, 3, 40)
+    found = OfPairs(members, similar, weights).quality(z, None, np.arange(40), similar)
+    d2 = ((z[:, members[:, 0]] - z[:, members[:, 1]]) ** 2).sum(axis=2)
+    assert_allclose(found, [roc_auc_score(similar, -d, sample_weight=weights) for d in d2])
 
 
 def test_the_map_of_wccn_counts_weights():

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from discovery import needs_torch
+from joblib import parallel_config
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression
@@ -72,16 +73,19 @@ def test_held_out_rows_of_one_class_score_nothing(name, points):
         float(get_scorer(name)(lda, X, np.arange(45)))
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")  # Python 3.12 and newer
 @pytest.mark.parametrize(("name", "n_jobs"), [*((name, None) for name in RETRIEVAL), ("map_at_r", 2)])
 def test_a_search_of_sorted_classes_ends_with_one_error(name, n_jobs, points):
     X, y = points[0][np.argsort(points[1])], np.sort(points[1])
     scorer, message = get_scorer(name), "held-out rows are of one class.*give cv=StratifiedKFold"
-    for scoring, refit in ((scorer, True), ({"a": scorer, "b": scorer}, "a")):
-        with pytest.raises(ValueError, match=message):
-            GridSearchCV(LDA(), {"n_components": [1, 2]}, scoring=scoring, refit=refit, cv=3, n_jobs=n_jobs).fit(X, y)
-    for cross in (cross_val_score, cross_validate):
-        with pytest.raises(ValueError, match=message):
-            cross(LDA(), X, y, scoring=scorer, cv=3, n_jobs=n_jobs)
+    with parallel_config(backend="multiprocessing"):  # forks, which start much faster than loky's processes
+        for scoring, refit in ((scorer, True), ({"a": scorer, "b": scorer}, "a")):
+            search = GridSearchCV(LDA(), {"n_components": [1, 2]}, scoring=scoring, refit=refit, cv=3, n_jobs=n_jobs)
+            with pytest.raises(ValueError, match=message):
+                search.fit(X, y)
+        for cross in (cross_val_score, cross_validate):
+            with pytest.raises(ValueError, match=message):
+                cross(LDA(), X, y, scoring=scorer, cv=3, n_jobs=n_jobs)
     assert (cross_val_score(LDA(), X, y, scoring=scorer, cv=StratifiedKFold(3)) > 0.3).all()
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 from scipy.stats import rankdata
-from sklearn.metrics import roc_auc_score
 
 from metricnets._groups import group_means, places_in_groups
 from metricnets._similar_pairs import CLASS_RELATIONS
@@ -211,6 +210,14 @@ class OfPairs:
             return np.zeros(len(z))
         similarity = -((z[:, a] - z[:, b]) ** 2).sum(axis=2)
         if self.weights is not None:
-            return np.array([roc_auc_score(truth, s, sample_weight=self.weights[held]) for s in similarity])
+            return np.array([_area(s, truth, self.weights[held]) for s in similarity])
         ranks = rankdata(similarity, axis=1)
         return (ranks[:, truth].sum(axis=1) - n_similar * (n_similar + 1) / 2) / (n_similar * (n - n_similar))
+
+
+def _area(similarity, truth, weights):
+    """Area under the ROC curve: the weight of the pairs of a similar and a less similar other one, ties half."""
+    order = np.argsort(similarity[~truth])
+    others, passed = similarity[~truth][order], np.r_[0.0, np.cumsum(weights[~truth][order])]
+    below, not_above = (passed[np.searchsorted(others, similarity[truth], side)] for side in ("left", "right"))
+    return weights[truth] @ (below + not_above) / 2 / (passed[-1] * weights[truth].sum())
