@@ -17,7 +17,7 @@ if HAS_TORCH:
     @pytest.fixture(autouse=True)
     def _seed():
         """Weights of modules that a test makes do not depend on the tests before it."""
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)  # torch.manual_seed notes for other devices who called it: a millisecond
 
 
 @pytest.fixture

@@ -102,8 +102,6 @@ SHELLS = {
 # The same within the folder of a family.
 FAMILY_SHELLS = {"hashing": {"_base", "_objective"}, "views": {"_base", "_embedding"}}
 
-every_file = pytest.mark.parametrize("module", FILES)
-
 
 @functools.cache
 def nodes(module):
@@ -134,20 +132,18 @@ def part(module):
     return module.split(".")[1] if "." in module else None
 
 
-@every_file
-def test_imports_are_absolute_and_of_modules_that_exist(module):
-    assert set(own(module)) <= set(FILES)
+def test_imports_are_absolute_and_of_modules_that_exist():
+    for module in FILES:
+        assert set(own(module)) <= set(FILES), module
 
 
-@every_file
-def test_imports_point_downwards(module):
-    if module == "metricnets":
-        assert list(own(module)) == ["metricnets._lazy", "metricnets._version"]
-        return
-    for imported in own(module):
-        assert imported != "metricnets", "import the file where a name lives"
-        same = part(imported) == part(module)
-        assert same or LAYERS[part(imported)] < LAYERS[part(module)], f"{module} imports {imported}"
+def test_imports_point_downwards():
+    assert list(own("metricnets")) == ["metricnets._lazy", "metricnets._version"]
+    for module in FILES.keys() - {"metricnets"}:
+        for imported in own(module):
+            assert imported != "metricnets", f"{module} should import the file where a name lives"
+            same = part(imported) == part(module)
+            assert same or LAYERS[part(imported)] < LAYERS[part(module)], f"{module} imports {imported}"
 
 
 def test_there_are_no_cycles():
@@ -157,12 +153,22 @@ def test_there_are_no_cycles():
 INDEX = "metricnets.losses._catalogue"  # lists the losses
 
 
-@pytest.mark.parametrize("module", [name for name in FILES if name.count(".") == 2 and name != INDEX])
-def test_methods_import_shells_and_machinery_and_never_a_sibling(module):
-    _, package, own_name = module.split(".")
-    siblings = {name.split(".")[2] for name in own(module) if name.startswith(f"metricnets.{package}.")}
+def within(module):
+    """The files and folders of its own package that a file imports."""
+    package = module.split(".")[1]
+    return {name.split(".")[2] for name in own(module) if name.startswith(f"metricnets.{package}.")}
+
+
+@functools.cache
+def importable(package):
+    """The shells and the folders of machinery of a package."""
     machinery = {path.name for path in (ROOT / package).iterdir() if path.is_dir() and path.name.startswith("_")}
-    assert siblings <= SHELLS.get(package, set()) | machinery, own_name
+    return SHELLS.get(package, set()) | machinery
+
+
+def test_methods_import_shells_and_machinery_and_never_a_sibling():
+    for module in [name for name in FILES if name.count(".") == 2 and name != INDEX]:
+        assert within(module) <= importable(part(module)), module
 
 
 def is_of_a_family(module):
@@ -170,21 +176,18 @@ def is_of_a_family(module):
     return module.count(".") > 2 and not module.split(".")[2].startswith("_")
 
 
-@pytest.mark.parametrize("module", [name for name in FILES if is_of_a_family(name)])
-def test_methods_of_a_family_import_shells_and_machinery_and_never_a_sibling(module):
-    _, package, family, own_name = module.split(".")
-    above = {name.split(".")[2] for name in own(module) if name.startswith(f"metricnets.{package}.")} - {family}
-    machinery = {path.name for path in (ROOT / package).iterdir() if path.is_dir() and path.name.startswith("_")}
-    assert above <= SHELLS.get(package, set()) | machinery
-    siblings = {name.split(".")[3] for name in own(module) if name.startswith(f"metricnets.{package}.{family}.")}
-    assert siblings <= FAMILY_SHELLS[family], own_name
+def test_methods_of_a_family_import_shells_and_machinery_and_never_a_sibling():
+    for module in filter(is_of_a_family, FILES):
+        _, package, family, _ = module.split(".")
+        assert within(module) - {family} <= importable(package), module
+        siblings = {name.split(".")[3] for name in own(module) if name.startswith(f"metricnets.{package}.{family}.")}
+        assert siblings <= FAMILY_SHELLS[family], module
 
 
-@pytest.mark.parametrize("module", [name for name in FILES if name.count(".") > 2 and not is_of_a_family(name)])
-def test_machinery_imports_machinery_alone(module):
-    _, package, folder, _ = module.split(".")
-    within = {name.split(".")[2] for name in own(module) if name.startswith(f"metricnets.{package}.")}
-    assert all(name.startswith("_") and (ROOT / package / name).is_dir() for name in within), folder
+def test_machinery_imports_machinery_alone():
+    for module in [name for name in FILES if name.count(".") > 2 and not is_of_a_family(name)]:
+        folder = ROOT / part(module)
+        assert all(name.startswith("_") and (folder / name).is_dir() for name in within(module)), module
 
 
 def test_a_shell_stands_last_among_the_bases_of_a_linear_method():
@@ -197,21 +200,20 @@ def test_a_shell_stands_last_among_the_bases_of_a_linear_method():
         assert {base.__module__ for base in cls.__bases__[:-1]} <= {cls.__module__}
 
 
-@every_file
-def test_heavy_and_private_imports_are_where_they_belong(module):
-    tops = {name.split(".")[0] for name in imports(module)}
-    assert "torch" not in tops or part(module) in TORCH
-    assert "skorch" not in tops or module.startswith(SKORCH)
-    private = [
-        name for name in imports(module) if name.startswith("sklearn.") and any(p[0] == "_" for p in name.split("."))
-    ]
-    assert not private or module in PRIVATE_SCIKIT_LEARN, private
+def test_heavy_and_private_imports_are_where_they_belong():
+    for module in FILES:
+        tops = {name.split(".")[0] for name in imports(module)}
+        assert "torch" not in tops or part(module) in TORCH, module
+        assert "skorch" not in tops or module.startswith(SKORCH), module
+        of_scikit_learn = [name for name in imports(module) if name.startswith("sklearn.")]
+        private = [name for name in of_scikit_learn if any(part[0] == "_" for part in name.split("."))]
+        assert not private or module in PRIVATE_SCIKIT_LEARN, (module, private)
 
 
-@every_file
-def test_nothing_is_printed(module):
-    calls = [node.func for node in nodes(module) if isinstance(node, ast.Call)]
-    assert "print" not in [call.id for call in calls if isinstance(call, ast.Name)]
+def test_nothing_is_printed():
+    for module in FILES:
+        calls = [node.func for node in nodes(module) if isinstance(node, ast.Call)]
+        assert "print" not in [call.id for call in calls if isinstance(call, ast.Name)], module
 
 
 def test_public_names_are_found_and_listed():

@@ -165,11 +165,13 @@ WRONG = {
 
 
 @every
-@pytest.mark.parametrize("call", WRONG.values(), ids=WRONG)
-def test_wrong_sizes_and_values_are_refused(name, call):
-    estimator = fitted(name)
-    with pytest.raises(ValueError):  # noqa: PT011
-        call(estimator)
+def test_wrong_sizes_and_values_are_refused(name):
+    for what, call in WRONG.items():
+        try:
+            call(fitted(name))
+        except ValueError:
+            continue
+        pytest.fail(f"{what} is taken")
 
 
 def example(name):
@@ -192,12 +194,11 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "method"), [(name, method) for name in METRICS for method in CALLS if hasattr(quick(name), method)]
-)
-def test_what_is_not_fitted_says_so(name, method):
-    with pytest.raises(NotFittedError, match=f"This {name} instance is not fitted yet"):
-        getattr(quick(name), method)(*(arg(name) if arg is example else arg for arg in CALLS[method]))
+@every
+def test_what_is_not_fitted_says_so(name):
+    for method in [method for method in CALLS if hasattr(quick(name), method)]:
+        with pytest.raises(NotFittedError, match=f"This {name} instance is not fitted yet"):
+            getattr(quick(name), method)(*(arg(name) if arg is example else arg for arg in CALLS[method]))
 
 
 # ------------------------------------------------------------------------------------------------

@@ -41,11 +41,12 @@ def quality(scores, y, cut, strategy, min_rate=0.0, beta=1.0):
 
 
 @settings
-@pytest.mark.parametrize("drawn", SAMPLES, ids=str)
-def test_no_threshold_is_better(setting, drawn):
-    scores, y = sample(*drawn)
-    best = max(quality(scores, y, cut, **setting) for cut in [*scores, scores.max() + 1])
-    assert quality(scores, y, threshold(scores, y, **setting), **setting) == pytest.approx(best, abs=1e-12)
+def test_no_threshold_is_better(setting):
+    for drawn in SAMPLES:
+        scores, y = sample(*drawn)
+        best = max(quality(scores, y, cut, **setting) for cut in [*scores, scores.max() + 1])
+        found = quality(scores, y, threshold(scores, y, **setting), **setting)
+        assert found == pytest.approx(best, abs=1e-12), drawn
 
 
 @settings
@@ -65,16 +66,16 @@ def test_separable_scores_are_separated(strategy):
 
 
 @settings
-@pytest.mark.parametrize("drawn", SAMPLES, ids=str)
-def test_it_lies_halfway_between_neighbouring_scores(setting, drawn):
-    scores, y = sample(*drawn)
-    cut, values = threshold(scores, y, **setting), np.unique(scores)
-    below, above = values[values < cut], values[values > cut]
-    assert len(below) + len(above) == len(values)
-    if len(below) and len(above):
-        assert cut == pytest.approx((below[-1] + above[0]) / 2)
-    for scale in (1e-30, 1e30):
-        assert threshold(scores * scale, y, **setting) == pytest.approx(cut * scale)
+def test_it_lies_halfway_between_neighbouring_scores(setting):
+    for drawn in SAMPLES:
+        scores, y = sample(*drawn)
+        cut, values = threshold(scores, y, **setting), np.unique(scores)
+        below, above = values[values < cut], values[values > cut]
+        assert len(below) + len(above) == len(values), drawn
+        if len(below) and len(above):
+            assert cut == pytest.approx((below[-1] + above[0]) / 2), drawn
+        for scale in (1e-30, 1e30):
+            assert threshold(scores * scale, y, **setting) == pytest.approx(cut * scale), drawn
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
