@@ -261,7 +261,7 @@ NO_BIAS = DRAWN | {
 
 
 @parametrize_with_checks(
-    [EmbeddingNet(loss=loss, device="cpu", max_epochs=30, random_state=0) for loss in ("cosface", "center")],
+    [EmbeddingNet(loss=loss, device="cpu", max_epochs=20, random_state=0) for loss in ("cosface", "center")],
     expected_failed_checks=lambda net: NO_BIAS if net.loss == "cosface" else DRAWN,
 )
 def test_a_loss_that_classifies_makes_a_classifier(estimator, check):
