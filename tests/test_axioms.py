@@ -27,6 +27,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.neighbors import KNeighborsClassifier
 
 from metricnets import base
+from metricnets.deep._training.embedding import doubled
 from metricnets.linear._base import MahalanobisMetric
 
 every = pytest.mark.parametrize("name", METRICS)
@@ -297,6 +298,18 @@ def test_only_the_order_of_class_names_matters(name, names):
         return
     renamed = quick(name).fit(data, names[y])
     np.testing.assert_array_equal(renamed.transform(X), fitted(name).transform(X))
+
+
+@pytest.mark.parametrize("name", [name for name in METRICS if "device" in quick(name).get_params()])
+def test_a_network_in_double_precision_is_a_copy(name):
+    network, points = fitted(name).module_, torch.from_numpy(training_data(name)[0].reshape(-1, 4)[:9])
+    before = copy.deepcopy(network.state_dict())
+    found, expected = doubled(network), copy.deepcopy(network).double()
+    with torch.no_grad():
+        assert torch.equal(found(points), expected(points))
+        for tensor in [*found.parameters(), *found.buffers()]:
+            tensor.mul_(0)
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
 
 
 @every

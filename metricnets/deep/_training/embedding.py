@@ -12,18 +12,40 @@ from metricnets.deep._training.runtime import defaults, single_precision, thread
 from metricnets.networks import WholeNumbers
 
 LARGEST = 2**24  # up to which single precision has all whole numbers
+LAYERS = {nn.Sequential, nn.ModuleList, nn.Linear, nn.Identity, nn.GELU, nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Softmax}
 ERRORS = (RuntimeError, TypeError, ValueError, IndexError)  # of a network that cannot take its input
 
 
 def embed(module, X, *, n_rows, in_double, device):
     """Embed an array (n, ...), ``n_rows`` at a time, in its own precision if the network can."""
     dtype = torch.float64 if X.dtype == float and in_double else torch.float32
-    if device != "cpu" or dtype == torch.float64:
+    if dtype == torch.float64:
+        module = doubled(module)
+    if device != "cpu":
         module = copy.deepcopy(module).to(device)
-        module = module.double() if dtype == torch.float64 else module
     with defaults(device, gradients=False), single_precision, threads_for(X):
         z = [module(tensor_of(X[part], dtype).to(device)).to("cpu", dtype) for part in gen_batches(len(X), n_rows)]
     return torch.cat(z).numpy().astype(X.dtype, copy=False)
+
+
+def doubled(module):
+    """A copy of a network in double precision; deep copies, which take many times longer, are for modules of others."""
+    if all(type(part) in LAYERS or type(part).__module__.startswith("metricnets.") for part in module.modules()):
+        return _layers_doubled(module)
+    return copy.deepcopy(module).double()
+
+
+def _layers_doubled(module):
+    layer = copy.copy(module)
+    layer._modules = {name: _layers_doubled(part) for name, part in module._modules.items()}
+    for kind in ("_parameters", "_buffers"):
+        tensors = getattr(module, kind).items()
+        setattr(layer, kind, {name: None if t is None else _tensor_doubled(t) for name, t in tensors})
+    return layer
+
+
+def _tensor_doubled(tensor):
+    return tensor.detach().to(torch.float64 if tensor.is_floating_point() else tensor.dtype, copy=True)
 
 
 @torch.no_grad()
