@@ -20,7 +20,8 @@ from metricnets.deep._training import selection
 from metricnets.deep._training import wccn as of_wccn
 from metricnets.deep._training.numpy_networks import TorchEmbedding, as_numpy
 from metricnets.deep._training.scaling import standardization
-from metricnets.deep._training.similarity import OfPairs, OfTargets
+from metricnets.deep._training.similar_pairs import OfPairs
+from metricnets.deep._training.similarity import OfTargets
 from metricnets.deep._training.wccn import wccn
 from metricnets.networks import Residual
 
