@@ -12,6 +12,7 @@ from metricnets.deep._training.runtime import defaults, single_precision, thread
 from metricnets.networks import WholeNumbers
 
 LARGEST = 2**24  # up to which single precision has all whole numbers
+# Layers that hold nothing but numbers, tensors and other layers, as those of the package do
 LAYERS = {nn.Sequential, nn.ModuleList, nn.Linear, nn.Identity, nn.GELU, nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Softmax}
 ERRORS = (RuntimeError, TypeError, ValueError, IndexError)  # of a network that cannot take its input
 

@@ -63,7 +63,7 @@ class OfPairs:
 
 
 def _area(similarity, truth, weights):
-    """Area under the ROC curve: the weight of the pairs of a similar and a less similar other one, ties half."""
+    """Area under the ROC curve of weighted pairs; a tie is half."""
     order = np.argsort(similarity[~truth])
     others, passed = similarity[~truth][order], np.r_[0.0, np.cumsum(weights[~truth][order])]
     below, not_above = (passed[np.searchsorted(others, similarity[truth], side)] for side in ("left", "right"))

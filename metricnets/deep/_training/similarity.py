@@ -12,7 +12,7 @@ N_FOLDS = 3
 N_NEAREST = 3
 N_OF_CLASS = 8  # samples of a class that are kept together in a sample of the samples
 N_NUMBERS = 2**24  # that a relation computes at a time
-N_DISTANCES = 2**20  # that are computed at a time
+N_DISTANCES = 2**20  # of embeddings that are computed at a time
 N_GRADED = 2_000  # samples from which the covariance is computed for targets that are not classes
 N_SIMILAR = 10  # nearest targets, to which samples are similar if the relation is graded
 
