@@ -8,7 +8,7 @@ N_NEIGHBORS = (5, 15, 45)  # of which the number is chosen
 N_STEPS = 20  # of the deconvolution
 
 
-def votes(z: np.ndarray, codes: np.ndarray, held: np.ndarray, n_classes: int, k: int) -> np.ndarray:
+def votes(z: np.ndarray, codes: np.ndarray, held: np.ndarray | None, n_classes: int, k: int) -> np.ndarray:
     """Shares of the classes among the k nearest labelled points, which one vote for all classes makes positive.
 
     Parameters
@@ -16,8 +16,8 @@ def votes(z: np.ndarray, codes: np.ndarray, held: np.ndarray, n_classes: int, k:
     z : ndarray of shape (n, n_components)
     codes : ndarray of int of shape (n,)
         Class codes.
-    held : ndarray of shape (n_held, n_components)
-        Points of which the class is asked.
+    held : ndarray of shape (n_held, n_components) or None
+        Points of which the class is asked; None for each of z by the others.
     n_classes, k : int
 
     Returns
@@ -25,11 +25,16 @@ def votes(z: np.ndarray, codes: np.ndarray, held: np.ndarray, n_classes: int, k:
     shares : ndarray of shape (n_held, n_classes)
         With rows of sum 1.
     """
-    k = min(k, len(z))
+    k = min(k, len(z) - (held is None))
     near = codes[nearest(z, held, k)]  # (n_held, k)
-    cells = near + n_classes * np.arange(len(held))[:, None]
-    counts = np.bincount(cells.ravel(), minlength=n_classes * len(held)).reshape(-1, n_classes)
+    cells = near + n_classes * np.arange(len(near))[:, None]
+    counts = np.bincount(cells.ravel(), minlength=n_classes * len(near)).reshape(-1, n_classes)
     return (counts + 1 / n_classes) / (k + 1)
+
+
+def most_often_right(of_each: list[np.ndarray], codes: np.ndarray) -> np.ndarray:
+    """The shares, of several numbers of neighbours, whose largest ones agree most often with the given classes."""
+    return max(of_each, key=lambda p: np.sum(p.argmax(axis=1) == codes))
 
 
 def confident_joint(p: np.ndarray, codes: np.ndarray) -> np.ndarray:

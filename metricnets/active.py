@@ -127,9 +127,9 @@ def _threshold(metric, threshold):
             "strategy='uncertain' needs a threshold: give threshold=, or a metric that has threshold_, such as a learner "
             "from pairs; or set strategy='nearest'."
         )
-    if not found > 0:
-        raise ValueError(f"threshold={found!r} should be a distance above 0.")
-    return float(found)
+    if threshold is not None and not threshold > 0:
+        raise ValueError(f"threshold={threshold!r} should be a distance above 0.")
+    return max(float(found), 1e-300)  # a learner that takes no pair for similar has one below 0
 
 
 def _excluded(exclude, n):

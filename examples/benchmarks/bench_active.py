@@ -30,7 +30,7 @@ FILES = {"olivetti": "olivetti.npz", "alphadigits": "binaryalphadigs.npz"}
 BUDGETS = (50, 100, 200, 400, 800, 1600)
 STRATEGIES = ("random", "uncertain", "nearest")
 LEARNERS = {
-    "KISSME": lambda X, seed: mn.KISSME(preprocessor=X, regularization=0.1),
+    "KISSME": lambda X, seed: mn.KISSME(preprocessor=X, regularization=0.5),
     "GMML": lambda X, seed: mn.GMML(preprocessor=X),
     "DDMLPairs": lambda X, seed: mn.DDMLPairs(preprocessor=X, random_state=seed),
 }

@@ -154,13 +154,17 @@ class PartlyLabelled(DeepMetric):
         """Learn, label samples without a label by the embeddings, those first of which they are surest, and again."""
         codes, known, history = shares.argmax(axis=1), shares.any(axis=1, keepdims=True), []
         codes[~known[:, 0]] = UNKNOWN
-        for r in range(1, N_ROUNDS + 2):
-            self._learn(self._problem_of(X, targets, shares, n))
-            history += [{**record, "round": r - 1} for record in self.history_]
-            if r <= N_ROUNDS:
-                found = nearest_shares(self._embed(X[:n]), codes, len(targets.classes))
+        for r in range(N_ROUNDS + 1):
+            if r:
+                found = nearest_shares(z, codes, len(targets.classes))
                 labels = most_confident(codes, found[codes == UNKNOWN][:, np.unique(codes[codes >= 0])], r / N_ROUNDS)
                 shares = np.where(known, shares, one_hot(labels, len(targets.classes)))
+            if r or np.bincount(codes[codes >= 0]).max() > 1:
+                self._learn(self._problem_of(X, targets, shares, n))
+                history += [{**record, "round": r} for record in self.history_]
+                z = self._embed(X[:n])
+            else:  # there is no similar pair to learn from
+                z = unit_components(X[:n])
         self.history_ = history
         return shares
 

@@ -126,7 +126,10 @@ class Supervised(PartlyLabelled):
         if n is not None:
             counts = np.where(np.arange(len(X)) < n, 1.0 if weights is None else weights, 0.0)
         problem = self._prepare(X, targets, strata, counts, n)
-        return self._learn(problem)
+        self._learn(problem)
+        if self._revises:  # there was nothing to revise
+            self.transduction_ = classes[labels[:n]]
+        return self
 
     def _encoded(self, X, y, sample_weight, X_val, y_val):
         """Points, encoded targets and `Targets` of the samples to use, and how many are not for validation, or None."""

@@ -7,11 +7,14 @@ from torch import nn
 from metricnets._labels import UNKNOWN
 
 WEIGHT = 1.0  # of the term
-TEMPERATURE, SHARPNESS = 0.1, 4.0  # of half the squared distances; power of the target
+TEMPERATURE, SHARPNESS = 0.1, 4.0  # of squared distances with mean 1; power of the target
 
 
 class Consistent(nn.Module):
-    """A loss of the labelled samples of a batch, plus the consistency of the others, which follow them twice."""
+    """A loss of the labelled samples of a batch, plus the consistency of the others, which follow them twice.
+
+    Where a network gives several outputs, the first has the embeddings.
+    """
 
     def __init__(self, loss):
         super().__init__()
@@ -19,10 +22,11 @@ class Consistent(nn.Module):
 
     def forward(self, z, targets):
         n = int((targets.labels >= 0).sum())
-        loss = self.loss(z[:n], targets[:n])
-        if not self.training or n == len(z):
-            return loss
-        return loss + WEIGHT * consistency(*z[n:].chunk(2), z[:n], targets.labels[:n])
+        if not self.training or n == len(targets):
+            return self.loss(z, targets)
+        embeddings, labelled = (z[0], tuple(part[:n] for part in z)) if isinstance(z, tuple) else (z, z[:n])
+        loss = self.loss(labelled, targets[:n])
+        return loss + WEIGHT * consistency(*embeddings[n:].chunk(2), embeddings[:n], targets.labels[:n])
 
 
 def consistency(a, b, z, codes):
@@ -57,7 +61,8 @@ def consistency(a, b, z, codes):
 
 def shares(view, z, labels):
     """Softmax shares of the classes among samples z, (m, n_classes)."""
-    weights = (-torch.cdist(view, z).square() / (2 * TEMPERATURE)).softmax(1) @ labels
+    unit = TEMPERATURE * torch.cdist(z, z).detach().square().mean().clamp_min(1e-12)
+    weights = (-torch.cdist(view, z).square() / unit).softmax(1) @ labels
     return weights / weights.sum(1, keepdim=True).clamp_min(1e-12)
 
 
@@ -89,11 +94,9 @@ class WithUnlabelled:
         self.unknown, self.size = np.flatnonzero(codes == UNKNOWN), max(1, batch_size // 2)
 
     def __iter__(self):
-        order = self.rng.permutation(self.unknown)
-        parts = np.array_split(order, max(1, round(len(order) / self.size)))
-        labelled = iter(self.sampler)
+        n = len(self.unknown)
+        parts = np.array_split(self.rng.permutation(self.unknown), max(1, round(n / self.size)))
         while parts:
-            for rows in labelled:
-                some = parts.pop() if parts else self.rng.choice(self.unknown, min(self.size, len(order)), replace=False)
+            for rows in self.sampler:
+                some = parts.pop() if parts else self.rng.choice(self.unknown, min(self.size, n), replace=False)
                 yield np.concatenate([rows[self.codes[rows] != UNKNOWN], some, some])
-            labelled = iter(self.sampler)

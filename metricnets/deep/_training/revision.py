@@ -5,9 +5,17 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.decomposition import PCA
 
-from metricnets._label_votes import N_NEIGHBORS, confident_joint, noise_rate, smallest_losses, true_shares, votes
+from metricnets._label_votes import (
+    N_NEIGHBORS,
+    confident_joint,
+    most_often_right,
+    noise_rate,
+    smallest_losses,
+    true_shares,
+    votes,
+)
 from metricnets._labels import UNKNOWN
-from metricnets._neighbors import Neighbors
+from metricnets._neighbors import Neighbors, nearest
 from metricnets._numpy_networks import unit_norm
 from metricnets._pseudo_labels import class_spread
 from metricnets.deep._training.similarity import N_FOLDS, deal
@@ -88,7 +96,8 @@ def corrected(start: Start, codes: np.ndarray, n_classes: int, rng, method: str,
         Whether samples of a large loss, −log of the probability of their class by neighbours, have no share, or all
         have the probabilities of their true class.
     rate : float or None
-        Share of the samples without a share; None to estimate it.
+        Share of the samples without a share; None to estimate it, and to leave none out if nearest neighbours predict
+        the given classes, wrong ones too, no better without them.
 
     Returns
     -------
@@ -96,22 +105,39 @@ def corrected(start: Start, codes: np.ndarray, n_classes: int, rng, method: str,
         0 for samples without a label.
     """
 
+    embeddings = []
+
     def each(z, others, held):
         known = np.flatnonzero(others != UNKNOWN)
+        embeddings.append((z, known))
         return [votes(z[known], others[known], z[held], n_classes, k) for k in N_NEIGHBORS]
 
     parts = held_apart(start, codes, each, n_classes, rng)
+    if not parts:  # too few samples to judge any by the others
+        return one_hot(codes, n_classes)
     rows = np.concatenate([held for held, _ in parts])
     of_each, given = [np.concatenate(p) for p in zip(*(p for _, p in parts))], codes[rows]
-    p = max(of_each, key=lambda p: np.sum(p.argmax(axis=1) == given))
+    p = most_often_right(of_each, given)
     joint, shares = confident_joint(p, given), one_hot(codes, n_classes)
     if method == "soft_labels":
         shares[rows] = true_shares(p, given, joint)
         return shares
-    rate = noise_rate(joint) if rate is None else rate
-    wrong = rows[~smallest_losses(p[np.arange(len(p)), given], given, rate)]
+    wrong = np.zeros(len(codes), bool)
+    estimated = noise_rate(joint) if rate is None else rate
+    wrong[rows] = ~smallest_losses(p[np.arange(len(p)), given], given, estimated)
+    if rate is None and not _is_better_without(wrong, codes, embeddings, [held for held, _ in parts]):
+        return shares
     shares[wrong] = 0
     return shares
+
+
+def _is_better_without(wrong, codes, embeddings, parts):
+    """Whether nearest neighbours predict the given classes of samples held apart better without the wrong ones."""
+    right = np.zeros(2)
+    for (z, known), held in zip(embeddings, parts):
+        for i, others in enumerate((known, known[~wrong[known]])):
+            right[i] += np.sum(codes[others][nearest(z[others], z[held], 1)[:, 0]] == codes[held])
+    return right[1] > right[0]
 
 
 def nearest_shares(z: np.ndarray, codes: np.ndarray, n_classes: int) -> np.ndarray:
