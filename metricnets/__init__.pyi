@@ -1,3 +1,4 @@
+from metricnets import active as active
 from metricnets import calibration as calibration
 from metricnets import constraints as constraints
 from metricnets import datasets as datasets
@@ -5,7 +6,6 @@ from metricnets import deep as deep
 from metricnets import displays as displays
 from metricnets import divergences as divergences
 from metricnets import exceptions as exceptions
-from metricnets import active as active
 from metricnets import inspection as inspection
 from metricnets import linear as linear
 from metricnets import losses as losses

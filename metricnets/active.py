@@ -36,8 +36,8 @@ def query_pairs(
     Random pairs of many classes are nearly all dissimilar and far from each other, and teach little.
 
     Candidates are pairs of a sample and one of its nearest neighbours and, for 'uncertain', as many random ones.  The
-    search compares ``n_queries`` samples with all, in chunks: O(n_queries n d) in time, in memory the embeddings of X and
-    O(n_queries n_neighbors) candidates.
+    search compares ``n_queries`` samples with all, in chunks: it takes O(n_queries n d) operations, and memory for the
+    embeddings of X and n_queries × n_neighbors candidates.
 
     Parameters
     ----------
@@ -124,8 +124,8 @@ def _threshold(metric, threshold):
     found = getattr(metric, "threshold_", None) if threshold is None else threshold
     if found is None:
         raise ValueError(
-            "strategy='uncertain' needs a threshold: give threshold=, or a metric that has threshold_, such as a learner "
-            "from pairs; or set strategy='nearest'."
+            "strategy='uncertain' needs a threshold: give threshold=, or a metric that has threshold_, such as a "
+            "learner from pairs; or set strategy='nearest'."
         )
     if threshold is not None and not threshold > 0:
         raise ValueError(f"threshold={threshold!r} should be a distance above 0.")

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold
 
@@ -14,6 +13,7 @@ from metricnets._embedded import embedded
 from metricnets._label_votes import N_NEIGHBORS, confident_joint, most_often_right, noise_rate, smallest_losses, votes
 from metricnets._labels import plain, read
 from metricnets._neighbors import nearest_between, nearest_within
+from metricnets._params import check_instance
 
 __all__ = ["hard_negatives", "label_quality"]
 
@@ -113,8 +113,8 @@ def label_quality(
 
     The samples are dealt to folds, a clone of the metric is fitted to the others, and the neighbours among them vote:
     no sample is judged by a metric that has learned its label.  Of 5, 15 and 45 neighbours those count that agree most
-    often with the given classes.  The share of wrong labels is estimated by confident learning, and as many samples, those of
-    the lowest quality, are taken for wrong.
+    often with the given classes.  The share of wrong labels is estimated by confident learning, and as many samples,
+    those of the lowest quality, are taken for wrong.
 
     Parameters
     ----------
@@ -126,8 +126,8 @@ def label_quality(
     y : array-like of shape (n_samples,)
         Their classes, at least two of each.  Samples whose class is unknown, None or NaN, are left out.
     cv : int >= 2 or None, default=3
-        Number of folds.  None takes the metric as it is fitted, and the neighbours of a sample among all others; if it has
-        learned from y, samples look better than they are.
+        Number of folds.  None takes the metric as it is fitted, and the neighbours of a sample among all others; if it
+        has learned from y, samples look better than they are.
     random_state : int or None, default=0
         Seed of the folds.
 
@@ -189,6 +189,9 @@ def _held_apart(metric, X, codes, cv, random_state, names):
         z = embedded(metric, X)
         return most_often_right([votes(z, codes, None, n_classes, k) for k in N_NEIGHBORS], codes)
     check_count(cv=cv)
+    check_instance(metric, "metric")
+    if metric is not None and not (hasattr(metric, "fit") and hasattr(metric, "transform")):
+        raise ValueError(f"metric={metric!r} should have fit and transform; set cv=None if it is fitted.")
     if np.bincount(codes).min() < cv:
         raise ValueError(f"cv={cv} folds need as many samples of each class; y has {np.bincount(codes).min()} of one.")
     of_each = np.zeros((len(N_NEIGHBORS), len(codes), n_classes))

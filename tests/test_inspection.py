@@ -137,12 +137,13 @@ def test_wrong_labels_are_the_worst_and_what_is_suggested_is_right(metric):
 
 
 def test_quality_is_the_share_of_the_votes():
-    X, y = np.arange(8.0)[:, None], np.array(["a", "a", "a", "b", "b", "b", "b", "b"])
-    found = label_quality(None, X, y, cv=None)
+    X = np.r_[0:8, 100:108].astype(float)[:, None]
+    y = np.repeat(["a", "b"], 8)
+    y[0] = "b"
+    found = label_quality(None, X, y, cv=None)  # 5 neighbours and half a vote for each class
     quality = dict(zip(found["row"], found["quality"]))
-    np.testing.assert_allclose(quality[0], (2 + 0.5) / 6)  # of 5 neighbours 2 are a; half a vote for each class
-    np.testing.assert_allclose(quality[7], (5 - 1 + 0.5) / 6)  # 2 to 6, of which 2 is a
-    assert found["suggested"][found["row"] == 7] == "b"
+    np.testing.assert_allclose([quality[row] for row in (0, 2, 7)], [0.5 / 6, 4.5 / 6, 5.5 / 6])
+    assert (found["row"][0], found["suggested"][0], found["is_wrong"].sum()) == (0, "a", 1)
 
 
 def test_unknown_classes_are_left_out_and_what_cannot_be_is_named():
@@ -156,7 +157,8 @@ def test_unknown_classes_are_left_out_and_what_cannot_be_is_named():
         ({"y": np.zeros(45)}, "y has 1 known class"),
         ({"cv": 20}, "cv=20 folds need as many samples of each class; y has 15"),
         ({"cv": 0}, "cv=0 should be an integer from 1"),
-        ({"metric": "euclidean"}, "metric"),
+        ({"metric": "euclidean"}, "metric='euclidean' should have fit and transform"),
+        ({"metric": LDA}, r"metric=LDA is a class; give an instance, LDA\(\)"),
     ]:
-        with pytest.raises((ValueError, TypeError), match=message):
+        with pytest.raises(ValueError, match=message):
             label_quality(**({"metric": None, "X": X, "y": y} | arguments))

@@ -2,8 +2,8 @@
 A person in the loop: which pairs to label
 ==========================================
 
-Five digits have been seen, five are new.  A person says of pairs of the first whether they show the same digit, in
-rounds, each as large as all before.  Do pairs that the metric is uncertain about teach it more than random ones?
+A person says of pairs of images whether they show the same digit, in rounds, each as large as all before.  Do pairs that
+the metric is uncertain about teach it more than random ones?
 """
 
 import matplotlib.pyplot as plt
@@ -15,15 +15,15 @@ from metricnets.active import query_pairs
 from metricnets.metrics import retrieval_scores
 
 X, y = load_digits(return_X_y=True)
-seen = y < 5
-X, y, X_new, y_new = X[seen][:400], y[seen][:400], X[~seen][:400], y[~seen][:400]
+X_new, y_new, X, y = X[1000:1500], y[1000:1500], X[:500], y[:500]
 
 # %%
-# The person is played by the labels.  Half of each round are random pairs, which show what dissimilar digits are like; the other
-# half are asked for.  Before there is a metric these are the nearest pairs.
+# The person is played by the classes.  Half of each round are random pairs, which show what dissimilar digits are like;
+# the other half are asked for.  Before there is a metric these are the nearest pairs.
 
 
 def rounds(strategy, seed, budgets=(50, 100, 200, 400, 800)):
+    """Scores after each round, the last metric and all pairs that were labelled."""
     pairs, metric, scores = np.empty((0, 2), int), None, []
     for budget in budgets:
         for asked in ("nearest" if metric is None and strategy == "uncertain" else strategy, "random"):
@@ -37,25 +37,25 @@ def rounds(strategy, seed, budgets=(50, 100, 200, 400, 800)):
     return budgets, scores, metric, pairs
 
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained", width_ratios=[1.4, 1])
+figure = plt.figure(figsize=(11, 4), layout="constrained")
+left, right = figure.subfigures(1, 2, width_ratios=[1.6, 1])
+axes = left.subplots()
 for strategy, color in (("random", "0.4"), ("nearest", "#E69F00"), ("uncertain", "#0072B2")):
     curves = [rounds(strategy, seed) for seed in range(3)]
-    left.plot(curves[0][0], np.mean([scores for _, scores, _, _ in curves], axis=0), "o-", color=color, label=strategy)
-left.axhline(retrieval_scores(X_new, y_new)["map_at_r"], color="k", ls=":", label="no metric")
-left.set(xscale="log", xlabel="labelled pairs", ylabel="MAP@R of new digits", title="Budget")
-left.set_xticks(curves[0][0], curves[0][0])
-left.minorticks_off()
-left.legend()
+    axes.plot(curves[0][0], np.mean([scores for _, scores, _, _ in curves], axis=0), "o-", color=color, label=strategy)
+axes.axhline(retrieval_scores(X_new, y_new)["map_at_r"], color="k", ls=":", label="no metric")
+axes.set(xscale="log", xlabel="labelled pairs", ylabel="MAP@R of new digits")
+axes.set_xticks(curves[0][0], curves[0][0])
+axes.minorticks_off()
+axes.legend()
 
 # %%
-# The pairs on the right are the next ones that it would ask about.
+# The pairs on the right are those that the metric would ask about next.
 
 _, _, metric, pairs = curves[-1]
 asked = query_pairs(metric, X, 6, exclude=pairs, n_per_sample=1, random_state=0)
-images = np.hstack([X[asked[:, side]].reshape(-1, 8) for side in (0, 1)])
-right.imshow(images.reshape(2, 24, 16).transpose(1, 0, 2).reshape(24, 32), cmap="gray_r")
-for x in (7.5, 23.5):
-    right.axvline(x, color="0.8")
-right.axvline(15.5, color="k")
-right.set_axis_off()
-right.set_title("The same digit?")
+right.suptitle("the same digit?")
+for axis, pair in zip(right.subplots(3, 2).flat, asked):
+    axis.imshow(np.hstack([X[row].reshape(8, 8) for row in pair]), cmap="gray_r")
+    axis.axvline(7.5, color="0.7")
+    axis.set_axis_off()

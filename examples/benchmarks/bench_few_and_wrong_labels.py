@@ -1,16 +1,18 @@
 """Few labels and many samples without one; labels that are wrong.
 
-Few: 1, 2, 5, 10 and 50 samples of each class have a label, up to 2,000 others (banking77: 4,000) have none, and new samples are classified
-by their neighbours among the labelled ones, the mean of 1-NN and kNN(3), with one or two labels of a class 1-NN.
-``without`` learns from the labelled samples alone, and is no metric with one label of each class, of which nothing can be learned; the other columns from all of them; "gallery" has all samples as neighbours, with the classes that
-label spreading has found.
+Few: 1, 2, 5, 10 and 50 samples of each class have a label, up to 2,000 others (banking77: 4,000) have none, and new
+samples are classified by their neighbours among the labelled ones: the mean of 1-NN and kNN(3), or 1-NN with one or two
+labels of each class.  "without" learns from the labelled samples alone, and is no metric with one label of each class,
+from which nothing can be learned; the other columns learn from all.  "gallery" has all samples as neighbours, with the
+classes that label spreading has found.
 
-Wrong: 0 to 40 % of 1,200 labels (banking77: 3,000) are replaced by another class, drawn at random.  A metric is judged by new samples and
-their true classes: whether the nearest of the others is of the same class ("nearest"), and by kNN(15) among the training
-samples with their wrong labels ("kNN"), which is in brackets.
+Wrong: 0 to 40 % of 1,200 labels (banking77: 3,000) are replaced by another class, drawn at random.  A metric is judged
+by new samples and their true classes: whether the nearest of the others is of the same class, and in brackets by
+kNN(15) among the training samples with their wrong labels.
 
 Rows: with a tenth and a fifth of the labels wrong, the precision and the recall of the rows that
-``inspection.label_quality`` takes for wrong, in the metric of ``EmbeddingNet``, learned in folds.
+``inspection.label_quality`` takes for wrong, in folds of ``EmbeddingNet`` with 10 epochs, and the precision of as many
+rows as are wrong, the worst first.
 
 Run ``python bench_few_and_wrong_labels.py --data DIR``, or set METRICNETS_DATA.
 """

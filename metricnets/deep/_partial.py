@@ -14,8 +14,8 @@ from metricnets._pseudo_labels import most_confident
 from metricnets._targets import CLASSES
 from metricnets._weights import rows_of
 from metricnets.deep._base import DeepMetric
-from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.consistency import Consistent
+from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.revision import cards, corrected, nearest_shares, one_hot, spread_labels, unit_components
 from metricnets.deep._training.weights import with_validation
 from metricnets.relations import known_class
@@ -36,7 +36,7 @@ class PartlyLabelled(DeepMetric):
           which leaves these samples out.
         - 'label_spreading': labels spread along nearest neighbours of the embeddings from which the network starts, and
           a sample without a label is drawn as one of its most probable class.  If labelled samples that are held back
-          are better classified by the nearest of the others, those without a label are left out.  For classes that are
+          are clearly better classified by the nearest of the others, those without a label are left out.  For classes that are
           clusters, above all with a few labels of each.
         - 'self_training': the network is trained again three times, with the label of the nearest labelled samples
           for a third, two thirds and all of the others, those first of which it is most confident.
@@ -154,17 +154,16 @@ class PartlyLabelled(DeepMetric):
         """Learn, label samples without a label by the embeddings, those first of which they are surest, and again."""
         codes, known, history = shares.argmax(axis=1), shares.any(axis=1, keepdims=True), []
         codes[~known[:, 0]] = UNKNOWN
+        z = unit_components(X[:n])
         for r in range(N_ROUNDS + 1):
             if r:
                 found = nearest_shares(z, codes, len(targets.classes))
                 labels = most_confident(codes, found[codes == UNKNOWN][:, np.unique(codes[codes >= 0])], r / N_ROUNDS)
                 shares = np.where(known, shares, one_hot(labels, len(targets.classes)))
-            if r or np.bincount(codes[codes >= 0]).max() > 1:
+            if r or np.bincount(codes[codes >= 0]).max() > 1:  # there is a similar pair to learn from
                 self._learn(self._problem_of(X, targets, shares, n))
                 history += [{**record, "round": r} for record in self.history_]
                 z = self._embed(X[:n])
-            else:  # there is no similar pair to learn from
-                z = unit_components(X[:n])
         self.history_ = history
         return shares
 

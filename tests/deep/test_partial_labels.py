@@ -166,7 +166,7 @@ def test_spreading_gains_on_clusters_with_few_labels(digits):
 @pytest.mark.parametrize("way", ["label_spreading", "self_training"])
 def test_one_label_of_each_class_is_enough(way):
     y = np.full(45, -1)
-    first = [np.flatnonzero(CLASSES == code)[0] for code in range(3)]
+    first = [np.flatnonzero(code == CLASSES)[0] for code in range(3)]
     y[first] = [0, 1, 2]
     points = np.eye(3, 4)[CLASSES] * 20 + X * 0.1
     assert_array_equal(learner("DDML", way).fit(points, y).transduction_, CLASSES)

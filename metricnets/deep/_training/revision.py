@@ -57,7 +57,8 @@ def held_apart(start: Start, codes: np.ndarray, shares: Callable, n_classes: int
 def spread_labels(start: Start, codes: np.ndarray, n_classes: int, rng: np.random.Generator) -> np.ndarray:
     """Class shares of all samples, 0 or 1, by labels spread along neighbours.
 
-    Where the nearest labelled sample classifies labelled samples that are held back better, the others have no share.
+    Where the nearest labelled sample classifies labelled samples that are held back better, by more than the standard
+    error of the difference, the others have no share.
 
     Parameters
     ----------
@@ -75,11 +76,12 @@ def spread_labels(start: Start, codes: np.ndarray, n_classes: int, rng: np.rando
         known = np.flatnonzero(others != UNKNOWN)
         return class_spread(z, others, n_classes)[held], votes(z[known], others[known], z[held], n_classes, 1)
 
-    right = np.zeros(2)
+    better, worse = 0, 0
     for held, shares in held_apart(start, codes, both, n_classes, rng):
-        right += [np.sum(p.argmax(axis=1) == codes[held]) for p in shares]
+        spread, nearest_one = (p.argmax(axis=1) == codes[held] for p in shares)
+        better, worse = better + np.sum(spread & ~nearest_one), worse + np.sum(nearest_one & ~spread)
     known = one_hot(codes, n_classes)
-    if right[0] < right[1]:
+    if worse - better > np.sqrt(worse + better):
         return known
     shares = class_spread(start(codes), codes, n_classes)
     return np.where(known.any(axis=1, keepdims=True), known, one_hot(shares.argmax(axis=1), n_classes))
@@ -104,7 +106,6 @@ def corrected(start: Start, codes: np.ndarray, n_classes: int, rng, method: str,
     shares : ndarray of shape (n, n_classes)
         0 for samples without a label.
     """
-
     embeddings = []
 
     def each(z, others, held):
