@@ -2,8 +2,8 @@
 A person in the loop: which pairs to label
 ==========================================
 
-A person says of pairs of images whether they show the same digit, in rounds, each as large as all before.  Do pairs that
-the metric is uncertain about teach it more than random ones?
+A person says of pairs of images whether they show the same digit, in rounds, each as large as all before.  Do pairs
+that the metric is uncertain about teach it more than random ones?
 """
 
 import matplotlib.pyplot as plt

@@ -36,8 +36,8 @@ class PartlyLabelled(DeepMetric):
           which leaves these samples out.
         - 'label_spreading': labels spread along nearest neighbours of the embeddings from which the network starts, and
           a sample without a label is drawn as one of its most probable class.  If labelled samples that are held back
-          are clearly better classified by the nearest of the others, those without a label are left out.  For classes that are
-          clusters, above all with a few labels of each.
+          are clearly better classified by the nearest of the others, those without a label are left out.  For classes
+          that are clusters, above all with a few labels of each.
         - 'self_training': the network is trained again three times, with the label of the nearest labelled samples
           for a third, two thirds and all of the others, those first of which it is most confident.
         - 'consistency': a sample without a label has to have the same classes among the labelled samples of a batch
