@@ -3,10 +3,10 @@
 Half of the classes, drawn at random, are those of new samples, which judge; pairs of samples of the other half are
 labelled in rounds, each as large as all before.  A half of each round is drawn at random, the other half too, or it is
 what the metric is least certain of ("uncertain"), or nearest neighbours, whose dissimilar pairs are hard negatives
-("nearest"); before there is a metric "uncertain" starts with nearest neighbours.  The metric is learned anew after each
-round from all pairs that were labelled; it is judged on the classes that it has not seen by the area under the ROC curve
-of all pairs, and by the mean average precision at R of retrieval.  Points are 40 principal components of the half that is
-learned from.
+("nearest"); before there is a metric "uncertain" starts with nearest neighbours.  The metric is learned anew after
+each round from all pairs that were labelled; it is judged on the classes that it has not seen by the area under the ROC
+curve of all pairs, and by the mean average precision at R of retrieval.  Points are 40 principal components of the half
+that is learned from.
 
 "labels needed" is the budget at which a curve reaches what random pairs have at the largest budget, interpolated in
 the logarithm of the budget.

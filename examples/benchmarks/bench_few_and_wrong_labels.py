@@ -124,10 +124,11 @@ def main():
     parser.add_argument("--part", nargs="+", default=["few", "wrong", "rows"], choices=["few", "wrong", "rows"])
     parser.add_argument("--sets", nargs="+", default=[*FILES], choices=[*FILES, *OTHERS, *OF_SCIKIT_LEARN])
     parser.add_argument("--counts", nargs="+", type=int, default=COUNTS, help="labelled samples of each class")
+    parser.add_argument("--rates", nargs="+", type=float, default=RATES, help="shares of wrong labels")
     parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
     options = parser.parse_args()
     if options.quick:
-        options.sets, options.counts, options.seeds = ["digits"], (5,), 1
+        options.sets, options.counts, options.rates, options.seeds = ["digits"], (5,), (0.2,), 1
     folder = None if options.quick else folder_of(options, FILES.values())
     if folder is None and not options.quick:
         return
@@ -141,7 +142,7 @@ def main():
             show(f"{name}: new samples, per cent", columns, {k: cells_of(v) for k, v in counts.items()})
         if "wrong" in options.part:
             rows = {}
-            for rate in (0.2,) if options.quick else RATES:
+            for rate in options.rates:
                 means = np.mean([wrong_labels(*data, rate, seed) for seed in seeds], axis=0)
                 rows[f"{rate:.0%} wrong"] = [f"{a:.1f} ({b:.1f})" for a, b in means]
             show(f"{name}: nearest (kNN), per cent", ["plain", "small_loss", "soft_labels"], rows)

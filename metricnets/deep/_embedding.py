@@ -101,7 +101,9 @@ class EmbeddingNet(AnyLoss, NetworkMetric):
 
     @available_if(_classifies)
     def score(self, X: Array, y: Array, sample_weight: Array | None = None) -> float:
-        """Compute the accuracy of `predict`; with ``unlabeled`` or ``label_noise`` that on samples with a label.
+        """Compute the accuracy of `predict`.
+
+        With ``unlabeled`` or ``label_noise``, samples without a label do not count.
 
         Parameters
         ----------

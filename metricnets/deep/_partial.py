@@ -42,7 +42,6 @@ class PartlyLabelled(DeepMetric):
           for a third, two thirds and all of the others, those first of which it is most confident.
         - 'consistency': a sample without a label has to have the same classes among the labelled samples of a batch
           under two draws of dropout.
-
     label_noise : {'small_loss', 'soft_labels'} or None, default=None
         What is done about wrong labels; see :ref:`wrong_labels`.
 

@@ -119,6 +119,7 @@ class Supervised(PartlyLabelled):
         if callable(self.relation):
             with randomness(0, "cpu", globally=True):
                 check_relation(self.relation, labels)
+        vars(self).pop("transduction_", None)  # of an earlier fit
         if self._revises and (self.label_noise is not None or (labels < 0).any()):
             return self._learn_revised(X, targets, n)
         strata = labels if labels.ndim == 1 and classes is not None else None

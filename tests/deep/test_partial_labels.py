@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from deep_learners import data
+from deep_learners import learner as deep_learner
 from discovery import ESTIMATORS, METRICS, quick, tiny_points
 from numpy.testing import assert_array_equal
 from sklearn.datasets import load_digits
@@ -62,6 +64,16 @@ def test_without_a_sample_to_label_it_is_the_fit_without_the_parameter(name, way
     model = learner(name, way).fit(X, CLASSES)
     assert_array_equal(model.transform(X), expected)
     assert_array_equal(model.transduction_, CLASSES)
+    assert not hasattr(model.set_params(unlabeled=None).fit(X, CLASSES), "transduction_")
+
+
+@pytest.mark.parametrize("way", ["label_spreading", "self_training"])
+def test_points_of_any_shape_with_a_module(way):
+    images, names = data("EmbeddingNet of images")[0], CLASSES.astype(float)
+    names[HIDDEN] = np.nan
+    params = WAYS[way] | {"max_epochs": 1}
+    net = deep_learner("EmbeddingNet of images", **params).fit(images, names)
+    assert_array_equal(net.transduction_[~HIDDEN], CLASSES[~HIDDEN])
 
 
 def test_every_spelling_of_an_unknown_label():
