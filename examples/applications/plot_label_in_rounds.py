@@ -57,5 +57,4 @@ asked = query_pairs(metric, X, 6, exclude=pairs, n_per_sample=1, random_state=0)
 right.suptitle("the same digit?")
 for axis, pair in zip(right.subplots(3, 2).flat, asked):
     axis.imshow(np.hstack([X[row].reshape(8, 8) for row in pair]), cmap="gray_r")
-    axis.axvline(7.5, color="0.7")
     axis.set_axis_off()

@@ -49,7 +49,6 @@ class PartlyLabelled(DeepMetric):
         - 'small_loss': samples that contradict their neighbours most are left out, or count as without a label if
           ``unlabeled`` is set.
         - 'soft_labels': samples are drawn as one of each class that is probable, as often as it is.
-
     noise_rate : float in [0, 1] or None, default=None
         Share of the labels that are wrong, for label_noise='small_loss'; None estimates it by confident learning.
 
