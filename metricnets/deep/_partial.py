@@ -18,6 +18,7 @@ from metricnets.deep._training.consistency import Consistent
 from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.revision import cards, corrected, nearest_shares, one_hot, spread_labels, unit_components
 from metricnets.deep._training.weights import with_validation
+from metricnets.exceptions import FitInterrupted
 from metricnets.relations import known_class
 
 N_ROUNDS = 3  # of self-training
@@ -94,10 +95,14 @@ class PartlyLabelled(DeepMetric):
         n_given = len(X) if n is None else n
         X, targets, n = (X, targets, n) if n is not None else self._held_apart(X, targets)
         shares = self._revised(X[:n], targets, targets.labels.numpy()[:n].copy())
-        if self.unlabeled == "self_training" and not shares.any(axis=1).all():
-            shares = self._self_train(X, targets, shares, n)
-        else:
-            self._learn(self._problem_of(X, targets, shares, n))
+        try:
+            if self.unlabeled == "self_training" and not shares.any(axis=1).all():
+                shares = self._self_train(X, targets, shares, n)
+            else:
+                self._learn(self._problem_of(X, targets, shares, n))
+        except FitInterrupted:  # what was learned is kept
+            self._set_transduction(X, targets, shares, n_given)
+            raise
         self._set_transduction(X, targets, shares, n_given)
         return self
 

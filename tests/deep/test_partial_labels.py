@@ -11,10 +11,12 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
+from skorch.callbacks import Callback
 
 from metricnets import EmbeddingNet, SourceOnly
 from metricnets.deep._training.consistency import WithUnlabelled, consistency
 from metricnets.deep._training.revision import cards, nearest_shares
+from metricnets.exceptions import FitInterrupted
 
 LEARNERS = [name for name in METRICS if "unlabeled" in ESTIMATORS[name]._get_param_names()]
 WAYS = {
@@ -115,6 +117,25 @@ def test_early_stopping_is_on_labelled_samples(way):
     assert len(model.transduction_) == 45
     given = learner("EmbeddingNet", way, early_stopping=True).fit(X, Y, X_val=X[:12], y_val=CLASSES[:12])
     assert len(given.transduction_) == 45
+
+
+class Interrupt(Callback):
+    n_epochs = 0
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.n_epochs += 1
+        if self.n_epochs == 3:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupt_keeps_the_rounds_before():
+    model = learner("DDML", "self_training", max_epochs=2, callbacks=[Interrupt()])
+    with pytest.raises(KeyboardInterrupt):  # before the first epoch of the second round
+        model.fit(X, Y)
+    model = learner("DDML", "self_training", max_epochs=4, callbacks=[Interrupt()])
+    with pytest.raises(FitInterrupted, match="keeps what it learned, 2 of"):
+        model.fit(X, Y)
+    assert len(model.transduction_) == 45
 
 
 def test_weights_of_samples_count_beside_those_of_soft_labels():
