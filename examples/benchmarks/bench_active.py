@@ -86,8 +86,8 @@ def needed(scores, level):
 
 
 def main():
-    parser = parser_of(__doc__, quick="one draw with KISSME", seeds="draws of the classes", n_seeds=5)
-    parser.add_argument("--only", nargs="+", default=["KISSME", "DDMLPairs"], choices=LEARNERS, help="learners")
+    parser = parser_of(__doc__, quick="one draw", seeds="draws of the classes", n_seeds=5)
+    parser.add_argument("--only", nargs="+", default=["KISSME"], choices=LEARNERS, help="learners")
     options = parser.parse_args()
     if (folder := folder_of(options, FILES.values())) is None:
         return
