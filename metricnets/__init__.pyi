@@ -1,3 +1,4 @@
+from metricnets import active as active
 from metricnets import calibration as calibration
 from metricnets import constraints as constraints
 from metricnets import datasets as datasets

@@ -14,6 +14,7 @@ from metricnets._numpy_networks import unit_norm
 from metricnets._runtime import one_openmp_thread, quiet
 
 N_STEPS = 30  # of k-means and of smoothing, at most
+N_SPREAD = 100  # steps of spreading by classes
 KEPT = 0.1  # weight of a sample's own probabilities in a step of smoothing
 
 
@@ -85,10 +86,7 @@ def smoothed(p: np.ndarray, z: np.ndarray, n_neighbors: int) -> np.ndarray:
     """
     if not n_neighbors:
         return p
-    ends = np.arange(len(z) + 1) * n_neighbors
-    G = csr_matrix((np.ones(ends[-1]), nearest(z, None, n_neighbors).ravel(), ends), shape=(len(z), len(z)))
-    G = G.maximum(G.T)
-    root = np.asarray(G.sum(axis=1)).ravel() ** -0.5
+    G, root = _graph(z, n_neighbors)
     F = p
     for _ in range(N_STEPS):
         F = (1 - KEPT) * root[:, None] * (G @ (root[:, None] * F)) + KEPT * p
@@ -128,3 +126,51 @@ def most_confident(codes: np.ndarray, shares: np.ndarray, share: float = 1.0) ->
         rows = rows[np.argsort(-confidence[rows], kind="stable")][: int(np.ceil(share * len(rows)))]
         labels[unknown[rows]] = classes[j]
     return labels
+
+
+def class_spread(z: np.ndarray, codes: np.ndarray, n_classes: int, k: int = 5, alpha: float = 0.99) -> np.ndarray:
+    """Probabilities of the classes of all samples, by label spreading in which classes keep their mass.
+
+    It differs from `spread_shares` in two points, which matter if there are a few labels of each class: two samples are
+    neighbours if either is among the nearest of the other, and what a class has spread in all is scaled to its share of
+    the labels (class mass normalisation), so that a class in a dense region gains nothing.
+
+    Parameters
+    ----------
+    z : ndarray of shape (n, n_components)
+    codes : ndarray of int of shape (n,)
+        Class codes from 0; −1 where the class is unknown.
+    n_classes : int
+    k : int, default=5
+        Number of neighbours.
+    alpha : float in (0, 1), default=0.99
+        Weight of the neighbours in a step of F ← α D^(−1/2) G D^(−1/2) F + (1 − α) Y.
+
+    Returns
+    -------
+    shares : ndarray of shape (n, n_classes)
+        With rows of sum 1; those of the labels where none arrives.
+
+    References
+    ----------
+    X. Zhu, Z. Ghahramani, J. Lafferty, "Semi-supervised learning using Gaussian fields and harmonic functions", ICML
+    2003, for the mass; D. Zhou et al., "Learning with local and global consistency", NIPS 2003.
+    """
+    G, root = _graph(z, min(k, len(z) - 1))
+    known = np.flatnonzero(codes != UNKNOWN)
+    Y = np.zeros((len(z), n_classes))
+    Y[known, codes[known]] = 1
+    F, sizes = Y, Y.sum(axis=0)
+    for _ in range(N_SPREAD):
+        F = alpha * root[:, None] * (G @ (root[:, None] * F)) + (1 - alpha) * Y
+    F = F * (sizes / np.maximum(F.sum(axis=0), 1e-300))
+    mass = F.sum(axis=1, keepdims=True)
+    return np.where(mass > 0, F / np.where(mass > 0, mass, 1), sizes / sizes.sum())
+
+
+def _graph(z, k):
+    """The graph G in which two samples are joined if one is among the k nearest of the other, and D^(−1/2)."""
+    ends = np.arange(len(z) + 1) * k
+    G = csr_matrix((np.ones(ends[-1]), nearest(z, None, k).ravel(), ends), shape=(len(z), len(z)))
+    G = G.maximum(G.T)
+    return G, np.asarray(G.sum(axis=1)).ravel() ** -0.5

@@ -1,17 +1,21 @@
-"""Inspection of labelled data with a metric: pairs of samples that are worth a look."""
+"""Inspection of labelled data with a metric: pairs of samples that are worth a look, labels that look wrong."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import clone
+from sklearn.model_selection import StratifiedKFold
 
-from metricnets._arrays import lengths
+from metricnets._arrays import count_rows, lengths, rows_at
 from metricnets._checks import check_count
 from metricnets._embedded import embedded
+from metricnets._label_votes import N_NEIGHBORS, confident_joint, most_often_right, noise_rate, smallest_losses, votes
 from metricnets._labels import plain, read
 from metricnets._neighbors import nearest_between, nearest_within
+from metricnets._params import check_instance
 
-__all__ = ["hard_negatives"]
+__all__ = ["hard_negatives", "label_quality"]
 
 
 def hard_negatives(
@@ -58,6 +62,7 @@ def hard_negatives(
 
     See Also
     --------
+    label_quality : How probable the label of each sample is.
     metricnets.miners.hard : The hardest pairs of a batch, in training.
 
     Examples
@@ -99,3 +104,99 @@ def _codes(y):
     codes = np.full(len(labels), -1)
     codes[~missing] = np.unique(plain(labels[~missing]), return_inverse=True)[1]
     return codes
+
+
+def label_quality(
+    metric: Any, X: ArrayLike, y: ArrayLike, *, cv: int | None = 3, random_state: int | None = 0
+) -> dict[str, np.ndarray]:
+    """Label quality: how probable the class that each sample is given is, by its neighbours in a metric.
+
+    The samples are dealt to folds, a clone of the metric is fitted to the others, and the neighbours among them vote:
+    no sample is judged by a metric that has learned its label.  Of 5, 15 and 45 neighbours those count that agree most
+    often with the given classes.  The share of wrong labels is estimated by confident learning, and as many samples,
+    those of the lowest quality, are taken for wrong.
+
+    Parameters
+    ----------
+    metric : metric learner, Distance or None
+        An estimator with ``fit`` and ``transform``, which is cloned; with ``cv=None`` any fitted estimator, or what
+        ``get_metric`` returned; None for the Euclidean distance of X.
+    X : array-like of shape (n_samples, n_features), or what ``metric`` takes
+        The samples.
+    y : array-like of shape (n_samples,)
+        Their classes, at least two of each.  Samples whose class is unknown, None or NaN, are left out.
+    cv : int >= 2 or None, default=3
+        Number of folds.  None takes the metric as it is fitted, and the neighbours of a sample among all others; if it
+        has learned from y, samples look better than they are.
+    random_state : int or None, default=0
+        Seed of the folds.
+
+    Returns
+    -------
+    found : dict of ndarray of shape (n_known,)
+        The samples of known class, the worst first, which may be the columns of a data frame:
+
+        - ``row``: the row of X.
+        - ``quality``: probability of the given class, in (0, 1).
+        - ``suggested``: the most probable class.
+        - ``is_wrong``: whether the given class is taken for wrong.
+
+    Raises
+    ------
+    ValueError
+        If a class has fewer samples than there are folds, the metric cannot embed X, or X and y differ in length.
+
+    See Also
+    --------
+    hard_negatives : Pairs of samples that contradict their labels.
+
+    References
+    ----------
+    C. Northcutt, L. Jiang, I. Chuang, "Confident learning: estimating uncertainty in dataset labels", JAIR 2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from metricnets import LDA
+    >>> from metricnets.inspection import label_quality
+    >>> X, y = load_iris(return_X_y=True)
+    >>> y[0] = 2  # a wrong label
+    >>> found = label_quality(LDA(), X, y)
+    >>> found["row"][0], found["suggested"][0], found["is_wrong"][0]
+    (np.int64(0), np.int64(0), np.True_)
+    """
+    codes = _codes(y)
+    names = np.unique(plain(read(y)[0][codes >= 0]))
+    count = count_rows(X, "X")
+    if len(codes) != count:
+        raise ValueError(f"each sample should have a class: X has {count} rows and y {len(codes)}.")
+    if len(names) < 2:
+        raise ValueError(f"labels are compared with other classes, and y has {len(names)} known class.")
+    rows = np.flatnonzero(codes >= 0)
+    given = codes[rows]
+    p = _held_apart(metric, rows_at(X, rows, "X"), given, cv, random_state, names)
+    quality = p[np.arange(len(p)), given]
+    kept = smallest_losses(quality, given, noise_rate(confident_joint(p, given)))
+    order = np.argsort(quality, kind="stable")
+    suggested = names[p.argmax(axis=1)]
+    return {"row": rows[order], "quality": quality[order], "suggested": suggested[order], "is_wrong": ~kept[order]}
+
+
+def _held_apart(metric, X, codes, cv, random_state, names):
+    """Class shares of each sample by the others, (n, n_classes)."""
+    n_classes = len(names)
+    if cv is None:
+        z = embedded(metric, X)
+        return most_often_right([votes(z, codes, None, n_classes, k) for k in N_NEIGHBORS], codes)
+    check_count(cv=cv)
+    check_instance(metric, "metric")
+    if metric is not None and not (hasattr(metric, "fit") and hasattr(metric, "transform")):
+        raise ValueError(f"metric={metric!r} should have fit and transform; set cv=None if it is fitted.")
+    if np.bincount(codes).min() < cv:
+        raise ValueError(f"cv={cv} folds need as many samples of each class; y has {np.bincount(codes).min()} of one.")
+    of_each = np.zeros((len(N_NEIGHBORS), len(codes), n_classes))
+    for kept, held in StratifiedKFold(cv, shuffle=True, random_state=random_state).split(codes, codes):
+        fitted = None if metric is None else clone(metric).fit(rows_at(X, kept, "X"), names[codes[kept]])
+        z, z_held = (embedded(fitted, rows_at(X, rows, "X")) for rows in (kept, held))
+        of_each[:, held] = [votes(z, codes[kept], z_held, n_classes, k) for k in N_NEIGHBORS]
+    return most_often_right([*of_each], codes)

@@ -46,6 +46,7 @@ LAYERS = {
     "samplers": 2,
     "_neighbors": 2,
     "_local_votes": 3,
+    "_label_votes": 3,
     "_pseudo_labels": 3,
     "networks": 2,
     "calibration": 2,
@@ -70,6 +71,7 @@ LAYERS = {
     "displays": 5,
     "protocols": 5,
     "inspection": 5,
+    "active": 5,
 }
 TORCH = {"losses", "miners", "divergences", "networks", "deep"}
 SKORCH = "metricnets.deep._training."
@@ -77,7 +79,7 @@ PRIVATE_SCIKIT_LEARN = {"metricnets._params"}
 
 # The files of a package that its other files may import, besides those of its folders of machinery.
 SHELLS = {
-    "deep": {"_base", "_perceptron", "_supervised", "_any_loss", "_tuples", "_pairs"},
+    "deep": {"_base", "_partial", "_perceptron", "_supervised", "_any_loss", "_tuples", "_pairs"},
     "linear": {"_base", "_bilinear", "_cross_view", "_near_prior", "_weakly_supervised"},
     "predictors": {"_base", "_on_metric"},
     "losses": {"_ops", "_modules", "_catalogue", "_comparison", "_pair", "_sphere"},

@@ -26,6 +26,7 @@ PARAMETERS_IN_NOTEBOOKS, ATTRIBUTES_IN_NOTEBOOKS = (  # older ones show the para
 ROOT = Path(__file__).parents[1]
 MODULES = [
     "metricnets",
+    "metricnets.active",
     "metricnets.datasets",
     "metricnets.displays",
     "metricnets.divergences",

@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from metricnets import LDA
-from metricnets.inspection import hard_negatives
+from metricnets.inspection import hard_negatives, label_quality
 
 COLUMNS = ["query", "negative", "rank", "distance", "margin"]
 
@@ -109,3 +109,56 @@ def test_what_cannot_be_is_named(arguments, message):
 def test_a_metric_has_to_be_fitted():
     with pytest.raises(NotFittedError):
         hard_negatives(LDA(), *tiny_points())
+
+
+# --- label quality
+
+
+def falsified(y, rate=0.15):
+    rng = np.random.default_rng(0)
+    wrong = rng.random(len(y)) < rate
+    return np.where(wrong, (y + rng.integers(1, y.max() + 1, size=len(y))) % (y.max() + 1), y), wrong
+
+
+@pytest.mark.parametrize("metric", [None, LDA(solver="eigen", shrinkage="auto")], ids=["none", "LDA"])
+def test_wrong_labels_are_the_worst_and_what_is_suggested_is_right(metric):
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:600], y[:600]
+    noisy, wrong = falsified(y)
+    found = label_quality(metric, X, noisy)
+    assert (np.diff(found["quality"]) >= 0).all()
+    np.testing.assert_array_equal(np.sort(found["row"]), np.arange(600))
+    suspects = found["row"][found["is_wrong"]]
+    assert wrong[suspects].mean() > 0.8
+    assert wrong[suspects].sum() > 0.8 * wrong.sum()
+    assert (found["suggested"] == y[found["row"]])[found["is_wrong"]].mean() > 0.8
+    right = label_quality(metric, X, y)
+    assert right["is_wrong"].mean() < 0.08
+
+
+def test_quality_is_the_share_of_the_votes():
+    X = np.r_[0:8, 100:108].astype(float)[:, None]
+    y = np.repeat(["a", "b"], 8)
+    y[0] = "b"
+    found = label_quality(None, X, y, cv=None)  # 5 neighbours and half a vote for each class
+    quality = dict(zip(found["row"], found["quality"]))
+    np.testing.assert_allclose([quality[row] for row in (0, 2, 7)], [0.5 / 6, 4.5 / 6, 5.5 / 6])
+    assert (found["row"][0], found["suggested"][0], found["is_wrong"].sum()) == (0, "a", 1)
+
+
+def test_unknown_classes_are_left_out_and_what_cannot_be_is_named():
+    X, y = tiny_points()
+    partial = y.astype(object)
+    partial[::5] = None
+    found = label_quality(None, X, partial)
+    np.testing.assert_array_equal(np.sort(found["row"]), np.flatnonzero(np.arange(45) % 5))
+    for arguments, message in [
+        ({"y": [0, 1]}, "X has 45 rows and y 2"),
+        ({"y": np.zeros(45)}, "y has 1 known class"),
+        ({"cv": 20}, "cv=20 folds need as many samples of each class; y has 15"),
+        ({"cv": 0}, "cv=0 should be an integer from 1"),
+        ({"metric": "euclidean"}, "metric='euclidean' should have fit and transform"),
+        ({"metric": LDA}, r"metric=LDA is a class; give an instance, LDA\(\)"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            label_quality(**({"metric": None, "X": X, "y": y} | arguments))

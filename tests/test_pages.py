@@ -38,8 +38,12 @@ LAWS = {  # what is true after the code of a page
     "doc/user_guide/codes.rst": "recall > 0.8",
     "doc/user_guide/coming_from_setfit.rst": "(predicted == np.repeat(np.arange(4), 50)).mean() > 0.5",
     "doc/user_guide/datasets.rst": "(np.diff([roc_auc_score(y[200:], score) for score in scores]) > [0.2, 0]).all()",
+    "doc/user_guide/deduplication.rst": "precision > 0.8 and recall > 0.4 and learned > plain + 0.05",
     "doc/user_guide/displays.rst": "{CMCDisplay, VerificationDisplay} <= {*map(type, vars().values())}",
     "doc/user_guide/faces.rst": "min(auc, ratio_auc, chi_auc, siamese_auc) > raw + 0.02",
+    "doc/user_guide/few_and_wrong_labels.rst": (
+        "accuracy > 0.75 and found > 0.75 and corrected > 0.85 and min(precision, recall) > 0.7 and len(pairs) == 500"
+    ),
     "doc/user_guide/losses.rst": "short.shape == (178, 8)",
     "doc/user_guide/query_adapter.rst": "after >= before",
     "doc/user_guide/relations.rst": "len(net.transform(X)) == 100",

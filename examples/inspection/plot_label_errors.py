@@ -23,6 +23,7 @@ y[wrong] = (true[wrong] + rng.integers(1, 10, size=60)) % 10
 # %%
 # A network of some capacity may learn wrong labels by heart.  So that no sample is judged by a metric that knows its
 # label, each half of the digits is inspected with the metric that was learned from the other half.
+# :func:`~metricnets.inspection.label_quality` deals folds itself, and says how many labels it takes for wrong.
 
 halves = np.array_split(rng.permutation(len(X)), 2)
 suspects, margins = [], []

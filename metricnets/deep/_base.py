@@ -126,6 +126,10 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         """
         raise NotImplementedError
 
+    def _whole_criterion(self, network, part, generator):
+        """Hook: the loss of all rows of a batch, if `_criterion` is that of some of them."""
+        return self._criterion(network, part, generator)
+
     def _make_batches(self, part, rng):
         """Hook: an iterable of index lists for the rows of a part; each iteration is a new pass."""
         raise NotImplementedError
@@ -229,7 +233,7 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         if not problem.plan.of_ours:
             network = checked_network(network, rows.X)
         exposed = network if self._exposed is None else self._exposed(network)
-        criterion = self._criterion(network, parts[0], options.generator)
+        criterion = self._whole_criterion(network, parts[0], options.generator)
         if options.of_others:
             check_trainable(network, criterion)
         n = problem.plan.n_networks

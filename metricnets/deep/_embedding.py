@@ -8,6 +8,8 @@ from sklearn.utils import ClassifierTags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from metricnets._arrays import rows_at
+from metricnets._labels import plain, read
 from metricnets._params import Array
 from metricnets.deep._any_loss import AnyLoss
 from metricnets.deep._perceptron import NetworkMetric
@@ -18,6 +20,13 @@ def _classifies(estimator):
     if hasattr(estimator, "module_"):
         return hasattr(getattr(estimator, "loss_", None), "logits")
     return estimator.n_networks == 1 and classifies(estimator.loss)
+
+
+def labelled(X, y, weights):
+    """Points, labels and weights of the samples whose label is known."""
+    labels, missing, negative = read(y)
+    rows = np.flatnonzero(~missing & ~negative)
+    return rows_at(X, rows, "X"), plain(labels[rows]), None if weights is None else np.asarray(weights)[rows]
 
 
 class EmbeddingNet(AnyLoss, NetworkMetric):
@@ -94,6 +103,8 @@ class EmbeddingNet(AnyLoss, NetworkMetric):
     def score(self, X: Array, y: Array, sample_weight: Array | None = None) -> float:
         """Compute the accuracy of `predict`.
 
+        With ``unlabeled`` or ``label_noise``, samples without a label do not count.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or (n_samples, ...) with ``module``
@@ -107,6 +118,8 @@ class EmbeddingNet(AnyLoss, NetworkMetric):
         -------
         score : float in [0, 1]
         """
+        if self._revises:
+            X, y, sample_weight = labelled(X, y, sample_weight)
         return accuracy_score(y, self.predict(X), sample_weight=sample_weight)
 
     def __sklearn_tags__(self):

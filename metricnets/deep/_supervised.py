@@ -13,7 +13,8 @@ from metricnets._params import Array, Count, Function, MaybeArray, MaybeDict, Po
 from metricnets._similar_pairs import CLASS_RELATIONS, check_pairs
 from metricnets._targets import CLASSES, readable, resolve
 from metricnets._weights import check_weights, rows_of
-from metricnets.deep._base import DeepMetric
+from metricnets.deep._partial import PartlyLabelled
+from metricnets.deep._training.consistency import WithUnlabelled
 from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.foreign import CheckedSampler, checked_miner
 from metricnets.deep._training.relation import check_batches, check_differ, check_relation, halves, matched
@@ -25,7 +26,7 @@ from metricnets.miners import easy_positives
 from metricnets.samplers import ClassBalanced, ClassPairs, MatchedPairs, Shuffled
 
 
-class Supervised(DeepMetric):
+class Supervised(PartlyLabelled):
     """Deep metric learned from all pairs of a batch and the relation of their targets.
 
     Hook: ``_loss(z, r)``.
@@ -118,34 +119,42 @@ class Supervised(DeepMetric):
         if callable(self.relation):
             with randomness(0, "cpu", globally=True):
                 check_relation(self.relation, labels)
+        vars(self).pop("transduction_", None)  # of an earlier fit
+        if self._revises and (self.label_noise is not None or (labels < 0).any()):
+            return self._learn_revised(X, targets, n)
         strata = labels if labels.ndim == 1 and classes is not None else None
         counts = weights
         if n is not None:
             counts = np.where(np.arange(len(X)) < n, 1.0 if weights is None else weights, 0.0)
         problem = self._prepare(X, targets, strata, counts, n)
-        return self._learn(problem)
+        self._learn(problem)
+        if self._revises:  # there was nothing to revise
+            self.transduction_ = classes[labels[:n]]
+        return self
 
     def _encoded(self, X, y, sample_weight, X_val, y_val):
         """Points, encoded targets and `Targets` of the samples to use, and how many are not for validation, or None."""
         is_given = check_validation(X_val, y_val, self.early_stopping, "X_val")
         n = count_rows(y, "y") if is_given else None
+        by = self._related_by
         self._check_labels(y)
+        self._check_partial(y)
         y = followed_by(y, y_val, "y_val")
-        X, encoded = self._validated_both(X, readable(y, self.relation), X_val, n)
+        X, encoded = self._validated_both(X, readable(y, by), X_val, n)
         weights = with_validation(check_weights(sample_weight, len(X) if n is None else n), len(X))
         is_train = np.arange(len(X)) < (len(X) if n is None else n)
         X, encoded, is_train, weights = used(weights, X, encoded, is_train)
-        relation, labels, classes = resolve(encoded, self.relation)
-        names = known_classes(y)[0][classes] if self.relation == "known_class" else classes
+        relation, labels, classes = resolve(encoded, by)
+        names = known_classes(y)[0][classes] if by == "known_class" else classes
         if self.class_weight is not None:
             codes = codes_of(labels)
             of_classes = weights_of_classes(self.class_weight, codes, names, weights)
             weights = np.where(codes < 0, 1.0, of_classes[codes]) * (1.0 if weights is None else weights)
             X, encoded, is_train, weights = used(weights, X, encoded, is_train)
             if not of_classes.all():
-                relation, labels, classes = resolve(encoded, self.relation)
+                relation, labels, classes = resolve(encoded, by)
                 names = names[of_classes > 0]
-        row = torch.arange(len(labels)) if self._repeats_rows or weights is not None else None
+        row = torch.arange(len(labels)) if self._repeats_rows or self._revises or weights is not None else None
         targets = Targets(tensor_of(labels), row, relation=relation, classes=names, weights=weights)
         if not is_given:
             return X, labels, targets, None
@@ -212,6 +221,8 @@ class Supervised(DeepMetric):
             check_pairs(part.targets.relation, part.targets.labels, self.relation, where, with_itself=self._matched)
             if callable(self.sampler):
                 check_batches(part.targets.relation, labels, self._sampler(labels, classes, np.random.default_rng(0)))
+        if self.unlabeled == "consistency" and (labels < 0).any():
+            return WithUnlabelled(sampler, labels, self.batch_size, rng)
         return sampler
 
     def _sampler(self, labels, classes, rng):

@@ -1,0 +1,187 @@
+"""The shell of the deep metric learners whose labels may be unknown, or wrong."""
+
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import torch
+
+from metricnets._labels import UNKNOWN, supervised_codes
+from metricnets._neighbors import nearest
+from metricnets._numpy_networks import unit_norm
+from metricnets._params import MaybeRate
+from metricnets._pseudo_labels import most_confident
+from metricnets._targets import CLASSES
+from metricnets._weights import rows_of
+from metricnets.deep._base import DeepMetric
+from metricnets.deep._training.consistency import Consistent
+from metricnets.deep._training.data import Targets, tensor_of
+from metricnets.deep._training.revision import cards, corrected, nearest_shares, one_hot, spread_labels, unit_components
+from metricnets.deep._training.weights import with_validation
+from metricnets.exceptions import FitInterrupted
+from metricnets.relations import known_class
+
+N_ROUNDS = 3  # of self-training
+OF_CLASSES = ("auto", *CLASSES)
+
+
+class PartlyLabelled(DeepMetric):
+    """Deep metric learned from classes, some of which may be unknown or wrong.
+
+    Parameters
+    ----------
+    unlabeled : {'self_training', 'label_spreading', 'consistency'} or None, default=None
+        What samples without a label, None, NaN or a negative number in y, are for; see :ref:`few_labels`.
+
+        - None: nothing.  A negative number is a class, and None and NaN are errors, except with relation='known_class',
+          which leaves these samples out.
+        - 'label_spreading': labels spread along nearest neighbours of the embeddings from which the network starts, and
+          a sample without a label is drawn as one of its most probable class.  If labelled samples that are held back
+          are clearly better classified by the nearest of the others, those without a label are left out.  For classes
+          that are clusters, above all with a few labels of each.
+        - 'self_training': the network is trained again three times, with the label of the nearest labelled samples
+          for a third, two thirds and all of the others, those first of which it is most confident.
+        - 'consistency': a sample without a label has to have the same classes among the labelled samples of a batch
+          under two draws of dropout.
+    label_noise : {'small_loss', 'soft_labels'} or None, default=None
+        What is done about wrong labels; see :ref:`wrong_labels`.
+
+        - None: nothing.
+        - 'small_loss': samples that contradict their neighbours most are left out, or count as without a label if
+          ``unlabeled`` is set.
+        - 'soft_labels': samples are drawn as one of each class that is probable, as often as it is.
+    noise_rate : float in [0, 1] or None, default=None
+        Share of the labels that are wrong, for label_noise='small_loss'; None estimates it by confident learning.
+
+    Attributes
+    ----------
+    transduction_ : ndarray of shape (n_samples,)
+        The most probable class of each sample of positive weight, if ``unlabeled`` or ``label_noise`` is set.
+    """
+
+    unlabeled: Literal["self_training", "label_spreading", "consistency"] | None = None
+    label_noise: Literal["small_loss", "soft_labels"] | None = None
+    noise_rate: MaybeRate = None
+
+    @property
+    def _revises(self):
+        return self.unlabeled is not None or self.label_noise is not None
+
+    @property
+    def _related_by(self):
+        """The relation, with labels that may be unknown if they are revised; ValueError if it is not of classes."""
+        if not self._revises:
+            return self.relation
+        if callable(self.relation) or self.relation not in OF_CLASSES:
+            name = "unlabeled" if self.unlabeled is not None else "label_noise"
+            raise ValueError(
+                f"{name}={getattr(self, name)!r} is for classes, and relation={self.relation!r} for other targets; set "
+                f"it to None, or relation to one of {OF_CLASSES}."
+            )
+        return "known_class"
+
+    def _check_partial(self, y):
+        """Check that unknown labels have a meaning, and the parameters that need each other."""
+        if self.noise_rate is not None and self.label_noise != "small_loss":
+            raise ValueError(
+                f"noise_rate={self.noise_rate} is for label_noise='small_loss', and label_noise={self.label_noise!r}; "
+                "set it to None."
+            )
+        if self.label_noise is not None and self.unlabeled is None:
+            supervised_codes(y)  # it warns of negative ones
+
+    def _learn_revised(self, X, targets, n):
+        """Learn from classes (n,) that are revised, −1 if unknown; rows from the n-th on are for validation."""
+        n_given = len(X) if n is None else n
+        X, targets, n = (X, targets, n) if n is not None else self._held_apart(X, targets)
+        shares = self._revised(X[:n], targets, targets.labels.numpy()[:n].copy())
+        try:
+            if self.unlabeled == "self_training" and not shares.any(axis=1).all():
+                shares = self._self_train(X, targets, shares, n)
+            else:
+                self._learn(self._problem_of(X, targets, shares, n))
+        except FitInterrupted:  # what was learned is kept
+            self._set_transduction(X, targets, shares, n_given)
+            raise
+        self._set_transduction(X, targets, shares, n_given)
+        return self
+
+    def _revised(self, X, targets, codes):
+        """Class shares of samples, (n, n_classes), 0 of those without a label."""
+        rng, n_classes = np.random.default_rng(0), len(targets.classes)
+        start = partial(self._start, X, unit_components(X), targets)
+        shares = one_hot(codes, n_classes)
+        if self.label_noise is not None:
+            shares = corrected(start, codes, n_classes, rng, self.label_noise, self.noise_rate)
+            codes = np.where(shares.any(axis=1), shares.argmax(axis=1), UNKNOWN)
+        if self.unlabeled == "label_spreading" and (codes == UNKNOWN).any():
+            spread = spread_labels(start, codes, n_classes, rng)
+            shares = np.where(shares.any(axis=1, keepdims=True), shares, spread)
+        return shares
+
+    def _held_apart(self, X, targets):
+        """The same samples, those that are held back for early stopping last, and the number of the others.
+
+        Only samples with a label are held back.
+        """
+        codes = targets.labels.numpy()
+        known = np.flatnonzero(codes >= 0)
+        held = known[self._split(len(known), codes[known], self._seed())[1]]
+        order = np.concatenate([np.setdiff1d(np.arange(len(codes)), held), held])
+        return X[order], targets[torch.from_numpy(order)], len(codes) - len(held)
+
+    def _start(self, X, components, targets, codes):
+        """Principal components beside embeddings from which a network starts that learns from these classes, (n, k)."""
+        weights = rows_of(targets.weights, slice(len(X)))
+        targets = Targets(tensor_of(codes), relation=known_class, classes=targets.classes, weights=weights)
+        z = self._prepare(X, targets, n_train=len(X)).rows.X.flatten(1).numpy()
+        return np.hstack([components, unit_norm(z.astype(float))])
+
+    def _problem_of(self, X, targets, shares, n):
+        """The problem of learning from the class shares of the first n samples, and the others for validation."""
+        rows, codes, weights = cards(shares)
+        if self.unlabeled == "consistency":
+            others = np.flatnonzero(~shares.any(axis=1))
+            rows, codes = np.append(rows, others), np.append(codes, np.full(len(others), UNKNOWN))
+            weights = np.append(weights, np.ones(len(others)))
+        weights = weights if targets.weights is None else weights * targets.weights[rows]
+        counts = np.append(weights, np.zeros(len(X) - n))
+        weights = with_validation(weights if np.ptp(weights) else None, len(rows) + len(X) - n)
+        place = np.append(rows, np.arange(n, len(X)))
+        labels = np.append(codes, targets.labels.numpy()[n:])
+        row = targets.row[torch.from_numpy(place)]
+        revised = Targets(tensor_of(labels), row, relation=known_class, classes=targets.classes, weights=weights)
+        return self._prepare(X[place], revised, None, counts, len(rows))
+
+    def _self_train(self, X, targets, shares, n):
+        """Learn, label samples without a label by the embeddings, those first of which they are surest, and again."""
+        codes, known, history = shares.argmax(axis=1), shares.any(axis=1, keepdims=True), []
+        codes[~known[:, 0]] = UNKNOWN
+        z = unit_components(X[:n])
+        for r in range(N_ROUNDS + 1):
+            if r:
+                found = nearest_shares(z, codes, len(targets.classes))
+                labels = most_confident(codes, found[codes == UNKNOWN][:, np.unique(codes[codes >= 0])], r / N_ROUNDS)
+                shares = np.where(known, shares, one_hot(labels, len(targets.classes)))
+            if r or np.bincount(codes[codes >= 0]).max() > 1:  # there is a similar pair to learn from
+                self._learn(self._problem_of(X, targets, shares, n))
+                history += [{**record, "round": r} for record in self.history_]
+                z = self._embed(X[:n])
+        self.history_ = history
+        return shares
+
+    def _set_transduction(self, X, targets, shares, n_given):
+        """Set the most probable classes, of samples without a share those of the nearest others."""
+        codes = targets.labels.numpy().copy()
+        codes[: len(shares)] = np.where(shares.any(axis=1), shares.argmax(axis=1), UNKNOWN)
+        if (codes < 0).any():
+            z, known = self._embed(X), codes >= 0
+            codes[~known] = codes[known][nearest(z[known], z[~known], 1)[:, 0]]
+        self.transduction_ = targets.classes[codes[np.argsort(targets.row.numpy())][:n_given]]
+
+    def _whole_criterion(self, network, part, generator):
+        criterion = super()._whole_criterion(network, part, generator)
+        return Consistent(criterion) if self.unlabeled == "consistency" else criterion
+
+    def _max_passes(self):
+        return super()._max_passes() * (N_ROUNDS + 1 if self.unlabeled == "self_training" else 1)
