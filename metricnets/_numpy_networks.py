@@ -109,3 +109,10 @@ def gelu(z: np.ndarray) -> np.ndarray:
 def unit_norm(z: np.ndarray) -> np.ndarray:
     """Scale each row to unit Euclidean norm."""
     return z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
+
+
+def lifted(z: np.ndarray, place: int) -> np.ndarray:
+    """Append two columns that give rows of norm below 1 unit norm, see :class:`metricnets.networks.Lift`."""
+    rest = np.sqrt(np.maximum(1 - (z**2).sum(axis=1, keepdims=True), 0))
+    columns = (rest, np.zeros_like(rest))
+    return np.hstack([z, columns[place], columns[1 - place]])

@@ -93,6 +93,35 @@ class UnitNorm(nn.Module):
         return F.normalize(z.float(), dim=1, eps=2.0**-14).to(z.dtype)  # 1e-12 is 0 there
 
 
+class Lift(nn.Module):
+    """Append a column √(1 − ‖z‖²), so that embeddings of norm below 1 have unit norm, and a column of zeros.
+
+    Two views lifted to different columns have the products zᵀz' as cosines, whatever the norms of z and z'.
+
+    Parameters
+    ----------
+    place : {0, 1}
+        Which of the two columns is not 0.
+
+    References
+    ----------
+    Y. Bachrach et al., "Speeding up the Xbox recommender system using a Euclidean transformation for inner-product
+    spaces", RecSys 2014.
+    """
+
+    def __init__(self, place: int) -> None:
+        super().__init__()
+        self.place = place
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        rest = (1 - z.square().sum(1, keepdim=True)).clamp_min(TINY).sqrt()
+        columns = (rest, torch.zeros_like(rest))
+        return torch.cat([z, columns[self.place], columns[1 - self.place]], dim=1)
+
+    def extra_repr(self) -> str:
+        return f"place={self.place}"
+
+
 ACTIVATIONS = {
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,

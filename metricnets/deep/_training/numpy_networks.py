@@ -20,6 +20,7 @@ from metricnets._numpy_networks import (
     SubspaceNorms,
     Total,
     gelu,
+    lifted,
     nonsaturating,
     relu,
     unit_norm,
@@ -96,6 +97,8 @@ def _translated(module):
         return None if function is None else Residual(function, module.scale.double().numpy())
     if kind is Standardize:
         return Standardized(*(part.double().numpy() for part in (module.origin, module.mean, module.scale)))
+    if kind is networks.Lift:
+        return partial(lifted, place=module.place)
     if kind is networks.SubspaceNorm:
         return SubspaceNorms(module.size, networks.TINY)
     if kind is Skip and module.center.ndim == 1:

@@ -11,10 +11,10 @@ from torch import nn
 from metricnets._groups import group_means
 from metricnets._labels import UNKNOWN
 from metricnets._linalg import with_fixed_signs
-from metricnets._numpy_networks import unit_norm
+from metricnets._numpy_networks import lifted, unit_norm
 from metricnets._weights import mean_of, rows_of, scaled_rows
 from metricnets.deep._training.similarity import N_FOLDS, deal
-from metricnets.networks import fixed_linear
+from metricnets.networks import Lift, fixed_linear
 
 RIDGES = (3.0, 1.0, 10.0, 0.3, 0.03)  # of those that do equally well the first is taken
 N_JUDGED = 1_000  # samples on which a start is chosen
@@ -29,37 +29,46 @@ class Start(NamedTuple):
     ----------
     weight : ndarray of shape (m, r)
     bias : ndarray of shape (m,)
-    columns : ndarray of shape (n_components, m) or None
+    columns : ndarray of shape (k, m) or None
         Combinations of the m class probabilities minus 1 / m.
     classes : ndarray of shape (m,) or None
         Codes of these classes.
+    place : {0, 1} or None
+        The view, 0 or 1, whose embeddings are lifted to unit norm, see `Lift`, which has two more columns.
     """
 
     weight: np.ndarray
     bias: np.ndarray
     columns: np.ndarray | None = None
     classes: np.ndarray | None = None
+    place: int | None = None
 
     def __call__(self, Z):
         """Embeddings of rows."""
         z = Z @ self.weight.T + self.bias
-        return z if self.columns is None else (softmax(z, axis=1) - 1 / len(self.bias)) @ self.columns.T
+        if self.columns is None:
+            return z
+        z = (softmax(z, axis=1) - 1 / len(self.bias)) @ self.columns.T
+        return z if self.place is None else lifted(z, self.place)
 
     def layers(self):
         """The same as a list of layers that are not trained; the linear map is doubled, for a mean with another."""
         linear = fixed_linear(2 * self.weight, 2 * self.bias)
         if self.columns is None:
             return [linear]
-        return [linear, nn.Softmax(dim=1), fixed_linear(self.columns, -self.columns.mean(axis=1))]
+        combined = fixed_linear(self.columns, -self.columns.mean(axis=1))
+        return [linear, nn.Softmax(dim=1), combined, *([] if self.place is None else [Lift(self.place)])]
 
 
-def shared_space(views, codes, weights, n_components, kind, rng):
+def shared_space(views, codes, weights, n_components, kind, normalize, rng):
     """Compute a map of each view so that similar samples of different views are near by their cosine.
 
     - 'cca': canonical correlation analysis with the ridge λ tr(C)/r I added to the covariance C of each view, each
       variate times its correlation.  The covariance between the views is that of matched rows, or, if the classes
       are known, of all rows of a class.
-    - 'semantic': the class probabilities of linear discriminant analysis with the ridge λ, minus their mean.
+    - 'semantic': the class probabilities of linear discriminant analysis with the ridge λ, minus their mean.  If
+      embeddings have unit norm, they are lifted to it: then a cosine grows with p(x)ᵀq(y), the probability that x and
+      y are of one class, by which retrieval has the best precision.
     - 'auto': the better of them.
 
     λ and the form are chosen by cross-validation of the mean average precision of retrieval in both directions.
@@ -73,6 +82,8 @@ def shared_space(views, codes, weights, n_components, kind, rng):
     weights : ndarray of shape (n,) or None
     n_components : int
     kind : {'auto', 'semantic', 'cca'}
+    normalize : bool
+        Whether embeddings have unit norm.
     rng : numpy.random.Generator
 
     Returns
@@ -93,9 +104,9 @@ def shared_space(views, codes, weights, n_components, kind, rng):
                 continue
             truth = (c[held, None] == c[held]) & (c[held] != UNKNOWN) | np.eye(len(held), dtype=bool)
             for j, candidate in enumerate(candidates):
-                starts = fitted([Z[kept] for Z in few], c[kept], rows_of(w, kept), n_components, *candidate)
+                starts = fitted([Z[kept] for Z in few], c[kept], rows_of(w, kept), n_components, normalize, *candidate)
                 quality[j] += precision(*(unit_norm(start(Z[held])) for start, Z in zip(starts, few)), truth)
-    return quality.max(), fitted(views, codes, weights, n_components, *candidates[quality.argmax()])
+    return quality.max(), fitted(views, codes, weights, n_components, normalize, *candidates[quality.argmax()])
 
 
 def _candidates(kind, codes):
@@ -107,10 +118,10 @@ def _candidates(kind, codes):
     return list(product(of_kind[kind], RIDGES))
 
 
-def fitted(views, codes, weights, n_components, form, ridge):
+def fitted(views, codes, weights, n_components, normalize, form, ridge):
     """The two starts of one form and ridge."""
     if form == "probabilities":
-        return class_probabilities(views, codes, weights, n_components, ridge)
+        return class_probabilities(views, codes, weights, n_components, ridge, lift=normalize and n_components > 2)
     return canonical_maps(views, codes if form == "classes" else None, weights, n_components, ridge)
 
 
@@ -144,18 +155,19 @@ def _inverse_root(Z, ridge):
     return (vectors / np.sqrt(values)) @ vectors.T
 
 
-def class_probabilities(views, codes, weights, n_components, ridge):
+def class_probabilities(views, codes, weights, n_components, ridge, lift=False):
     """Linear discriminant analysis of each view: class probabilities, at most ``n_components`` combinations of them."""
+    k, places = (n_components - 2, (0, 1)) if lift else (n_components, (None, None))
     known = codes != UNKNOWN
     weights = rows_of(weights, known)
     views, (classes, number) = [Z[known] for Z in views], np.unique(codes[known], return_inverse=True)
     linear = [discriminant_functions(Z, number, weights, ridge) for Z in views]
     n_classes = len(classes)
-    columns = np.eye(n_components, n_classes)
-    if n_components < n_classes:
+    columns = np.eye(k, n_classes)
+    if k < n_classes:
         p = np.vstack([Start(*each, np.eye(n_classes))(Z) for each, Z in zip(linear, views)])
-        columns = with_fixed_signs(eigh(p.T @ p)[1][:, : -n_components - 1 : -1].T)
-    return [Start(*each, columns, classes) for each in linear]
+        columns = with_fixed_signs(eigh(p.T @ p)[1][:, : -k - 1 : -1].T)
+    return [Start(*each, columns, classes, place) for each, place in zip(linear, places)]
 
 
 def discriminant_functions(Z, number, weights, ridge):

@@ -48,7 +48,8 @@ def perceptron_beside(start, perceptron, normalize):
     perceptron[-1][-1].weight.zero_()
     linear, *after = start.layers()
     kind = FromProbabilities if after else nn.Sequential
-    return kind(Mean([linear, perceptron]), *after, *([UnitNorm()] if normalize else []))
+    has_norm = normalize and start.place is None
+    return kind(Mean([linear, perceptron]), *after, *([UnitNorm()] if has_norm else []))
 
 
 class FromProbabilities(nn.Sequential):
@@ -63,7 +64,7 @@ class FromProbabilities(nn.Sequential):
         return self[1:](logits)
 
 
-def starting_layers(views, standardize, targets, kept, n_components, kind, seed):
+def starting_layers(views, standardize, targets, kept, n_components, kind, normalize, seed):
     """A map of each view to principal components as a layer, and the starts of `shared_space` after it.
 
     Whether features are divided by their standard deviations is chosen by cross-validation.
@@ -76,7 +77,7 @@ def starting_layers(views, standardize, targets, kept, n_components, kind, seed)
     for scaled in (False, True):
         bases = [_basis(X, weights, scaled) for X in Z]
         inner = [X @ basis.T for X, basis in zip(Z, bases)]
-        quality, starts = shared_space(inner, codes, weights, n_components, kind, np.random.default_rng(seed))
+        quality, starts = shared_space(inner, codes, weights, n_components, kind, normalize, np.random.default_rng(seed))
         if best is None or quality > best[0]:
             best = quality, bases, starts
     return [fixed_linear(basis, np.zeros(len(basis))) for basis in best[1]], best[2]

@@ -182,7 +182,7 @@ class TwoViewMetric(TwoViewEmbedding):
         weights = None if targets.weights is None else targets.weights[:n_train]
         layers, starts = [[standardization(view[:n_train], weights)] for view in views], None
         if self.init not in ("glorot", "uniform"):
-            bases, starts = starting_layers(views, layers, targets, kept, self.n_components, self.init, seed)
+            bases, starts = starting_layers(views, layers, targets, kept, self.n_components, self.init, self.normalize, seed)
             layers = [[*standardize, basis] for standardize, basis in zip(layers, bases)]
         columns = [applied(each, view) for each, view in zip(layers, views)]
         return Problem(plan, ViewRows(columns, targets, starts), layers, kept, held_back, seed)

@@ -75,7 +75,7 @@ def test_precision_is_the_mean_over_queries_and_directions():
     ids=["a row each", "classes", "two known", "one class", "two classes"],
 )
 def test_any_classes_have_a_finite_start(codes):
-    quality, starts = shared_space(VIEWS, codes, None, 3, "auto", np.random.default_rng(0))
+    quality, starts = shared_space(VIEWS, codes, None, 3, "auto", True, np.random.default_rng(0))
     assert quality > 0
     assert all(np.isfinite(start(Z)).all() and start(Z).shape == (120, 3) for start, Z in zip(starts, VIEWS))
 
@@ -84,7 +84,7 @@ def test_of_ridges_that_do_equally_well_on_rows_held_back_the_smallest_is_not_ta
     rng = np.random.default_rng(0)
     common = rng.normal(size=(60, 6))
     views = [common @ rng.normal(size=(6, 40)) for _ in range(2)]  # without noise: all is found with any ridge
-    _, starts = shared_space(views, np.arange(60), None, 6, "cca", np.random.default_rng(0))
+    _, starts = shared_space(views, np.arange(60), None, 6, "cca", True, np.random.default_rng(0))
     expected = canonical_maps(views, None, None, 6, 3.0)
     for start, of_ridge in zip(starts, expected):
         np.testing.assert_allclose(start.weight, of_ridge.weight)
