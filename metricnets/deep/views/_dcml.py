@@ -6,6 +6,7 @@ import torch
 
 from metricnets._neighbors import neighborhoods
 from metricnets._params import Count, MaybePositive, NonNegative, Positive
+from metricnets.deep._training.two_networks import points_of_views
 from metricnets.deep._training.two_views import WithNeighborsInViews
 from metricnets.deep._training.weights import sampler_of
 from metricnets.deep.views._base import TwoViewMetric
@@ -80,18 +81,18 @@ class DCML(TwoViewMetric):
     lr: Positive = 3e-4
     max_epochs: Count = 20
 
-    def _check_given(self, X, Y, y, X_val, Y_val, y_val):
+    def _check_given(self, views, validation):
         if self.margin is None and self.alpha and not self.normalize:
             raise ValueError(
                 f"with margin=None and alpha={self.alpha} distances grow without bound; set a margin, or "
                 "normalize=True."
             )
-        return super()._check_given(X, Y, y, X_val, Y_val, y_val)
+        return super()._check_given(views, validation)
 
     def _make_batches(self, part, rng):
-        codes, width, points = part.targets.labels.numpy(), part.rows.width, part.points().numpy()
+        codes, points = part.targets.labels.numpy(), points_of_views(part.points(), part.rows.shapes)
         sizes = self.n_neighbors_within, self.n_neighbors_between
-        near = [neighborhoods(columns, codes, *sizes) for columns in (points[:, :width], points[:, width:])]
+        near = [neighborhoods(view.flatten(1).numpy(), codes, *sizes) for view in points]
         sampler = sampler_of(lambda rows: Shuffled(len(rows), self.batch_size, rng), part, rng)
         return WithNeighborsInViews(sampler, near, rng)
 

@@ -11,7 +11,8 @@ from metricnets import losses
 from metricnets._labels import UNKNOWN
 from metricnets._params import Function, MaybeDict, NonNegative, StrOptions
 from metricnets.deep._training.foreign import check_params, naming
-from metricnets.deep._training.two_views import WithClassLogits, joint_relation
+from metricnets.deep._training.two_networks import WithClassLogits
+from metricnets.deep._training.two_views import joint_relation
 from metricnets.deep.views._base import TwoViewMetric
 
 OF_RELATIONS = {name for name, entry in losses.CATALOGUE.items() if not isinstance(entry.loss, type)}
@@ -66,14 +67,14 @@ class TwoViewNet(TwoViewMetric):
     pairs: Literal["across", "all"] = "across"
     identification: NonNegative = 1.0
 
-    def _check_given(self, X, Y, y, X_val, Y_val, y_val):
+    def _check_given(self, views, validation):
         if isinstance(self.loss, type | nn.Module):
             raise ValueError(f"loss={self.loss!r} is a module; give a function of embeddings and relation, or a name.")
-        function, _ = self._resolved(y is not None)
+        function, _ = self._resolved(views[2] is not None)
         check_params("loss", self.loss, function, self.loss_params)
         if isinstance(self.loss, str):
             function(torch.zeros(2, 2), torch.full((2, 2), torch.nan), **(self.loss_params or {}))
-        return super()._check_given(X, Y, y, X_val, Y_val, y_val)
+        return super()._check_given(views, validation)
 
     def _resolved(self, with_classes):
         """The loss as a function, and whether it is ours."""
