@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.spatial.distance import cdist
 from scipy.special import erf
 
 
@@ -79,6 +80,16 @@ class SubspaceNorms:
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         return np.sqrt((x**2).reshape(len(x), -1, self.size).sum(axis=2) + self.tiny)
+
+
+class GaussianKernels:
+    """Gaussian kernels of each point and some landmarks, x ↦ exp(−‖x − c‖² / scale)."""
+
+    def __init__(self, landmarks: np.ndarray, scale: float):
+        self.landmarks, self.scale = landmarks, scale
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return np.exp(cdist(x, self.landmarks, "sqeuclidean") / -self.scale)
 
 
 class Standardized:

@@ -13,6 +13,8 @@ __all__ = [
     "MLP",
     "Dropout",
     "Ensemble",
+    "GaussianKernel",
+    "Lift",
     "Mean",
     "NonSaturatingSigmoid",
     "Residual",
@@ -272,6 +274,30 @@ class SubspaceNorm(nn.Module):
 
     def extra_repr(self) -> str:
         return f"size={self.size}"
+
+
+class GaussianKernel(nn.Module):
+    """Gaussian kernels of each point and some landmarks, x ↦ exp(−‖x − c‖² / scale).
+
+    Parameters
+    ----------
+    landmarks : array-like of shape (n_landmarks, n_features)
+        The points c.
+    scale : float > 0
+        Unit of the squared distances.
+    """
+
+    def __init__(self, landmarks: ArrayLike, scale: float) -> None:
+        super().__init__()
+        self.scale = float(scale)
+        self.register_buffer("landmarks", torch.as_tensor(landmarks, dtype=torch.float32))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        norms = x.square().sum(1, keepdim=True) + self.landmarks.square().sum(1)
+        return torch.exp((norms - 2 * x @ self.landmarks.T).clamp_min(0) / -self.scale)
+
+    def extra_repr(self) -> str:
+        return f"n_landmarks={len(self.landmarks)}, scale={self.scale:.3g}"
 
 
 class WholeNumbers(nn.Module):

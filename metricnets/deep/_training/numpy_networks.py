@@ -14,6 +14,7 @@ from metricnets._numpy_networks import (
     Affine,
     Average,
     Chain,
+    GaussianKernels,
     Residual,
     SideBySide,
     Standardized,
@@ -97,6 +98,8 @@ def _translated(module):
         return None if function is None else Residual(function, module.scale.double().numpy())
     if kind is Standardize:
         return Standardized(*(part.double().numpy() for part in (module.origin, module.mean, module.scale)))
+    if kind is networks.GaussianKernel:
+        return GaussianKernels(module.landmarks.double().numpy(), module.scale)
     if kind is networks.Lift:
         return partial(lifted, place=module.place)
     if kind is networks.SubspaceNorm:

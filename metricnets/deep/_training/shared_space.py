@@ -60,18 +60,19 @@ class Start(NamedTuple):
         return [linear, nn.Softmax(dim=1), combined, *([] if self.place is None else [Lift(self.place)])]
 
 
-def shared_space(views, codes, weights, n_components, kind, normalize, rng):
+def shared_space(views, codes, weights, n_components, candidates, *, normalize, rng):
     """Compute a map of each view so that similar samples of different views are near by their cosine.
 
-    - 'cca': canonical correlation analysis with the ridge λ tr(C)/r I added to the covariance C of each view, each
-      variate times its correlation.  The covariance between the views is that of matched rows, or, if the classes
-      are known, of all rows of a class.
-    - 'semantic': the class probabilities of linear discriminant analysis with the ridge λ, minus their mean.  If
+    The candidates are pairs of a form and a ridge λ:
+
+    - 'rows' and 'classes': canonical correlation analysis with the ridge λ tr(C)/r I added to the covariance C of each view, each
+      variate times its correlation.  The covariance between the views is that of matched rows, or of all rows of a
+      class.
+    - 'probabilities': the class probabilities of linear discriminant analysis with the ridge λ, minus their mean.  If
       embeddings have unit norm, they are lifted to it: then a cosine grows with p(x)ᵀq(y), the probability that x and
       y are of one class, by which retrieval has the best precision.
-    - 'auto': the better of them.
 
-    λ and the form are chosen by cross-validation of the mean average precision of retrieval in both directions.
+    The best is chosen by cross-validation of the mean average precision of retrieval in both directions.
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ def shared_space(views, codes, weights, n_components, kind, normalize, rng):
         Class codes, −1 if unknown.
     weights : ndarray of shape (n,) or None
     n_components : int
-    kind : {'auto', 'semantic', 'cca'}
+    candidates : list of tuple (form, ridge)
     normalize : bool
         Whether embeddings have unit norm.
     rng : numpy.random.Generator
@@ -89,12 +90,12 @@ def shared_space(views, codes, weights, n_components, kind, normalize, rng):
     Returns
     -------
     quality : float
-        The sum of the mean average precisions of the best setting.
+        The sum of the mean average precisions of the best candidate.
+    form : str
     starts : list of two Start
     """
     some = rng.permutation(len(codes))[:N_JUDGED]
     few, c, w = [Z[some] for Z in views], codes[some], rows_of(weights, some)
-    candidates = _candidates(kind, codes)
     quality = np.zeros(len(candidates))
     for _ in range(min(N_DEALS, max(1, N_HELD // len(some)))) if len(candidates) > 1 else ():
         folds = deal(c, rng)
@@ -106,11 +107,12 @@ def shared_space(views, codes, weights, n_components, kind, normalize, rng):
             for j, candidate in enumerate(candidates):
                 starts = fitted([Z[kept] for Z in few], c[kept], rows_of(w, kept), n_components, normalize, *candidate)
                 quality[j] += precision(*(unit_norm(start(Z[held])) for start, Z in zip(starts, few)), truth)
-    return quality.max(), fitted(views, codes, weights, n_components, normalize, *candidates[quality.argmax()])
+    best = candidates[quality.argmax()]
+    return quality.max(), best[0], fitted(views, codes, weights, n_components, normalize, *best)
 
 
-def _candidates(kind, codes):
-    """Settings (form, ridge), the form 'probabilities', 'classes' or 'rows'."""
+def candidates_of(kind, codes):
+    """Candidates for an ``init`` and class codes."""
     known = codes[codes != UNKNOWN]
     repeats = len(np.unique(known)) < len(known)
     of_kind = {"cca": ["classes", "rows"] if repeats else ["rows"], "semantic": ["probabilities"]}

@@ -4,16 +4,10 @@ import numpy as np
 import torch
 
 from metricnets._pickles import Versioned
-from metricnets._weights import rows_of
 from metricnets.base import Distance
 from metricnets.deep._training.data import Rows
-from metricnets.deep._training.shared_space import shared_space
 from metricnets.deep._training.two_networks import points_of_views
-from metricnets.deep._training.wccn import feature_scales, principal_basis
-from metricnets.networks import fixed_linear
 from metricnets.relations import known_class
-
-N_ROWS = 10_000  # from which starting layers are computed
 
 
 class ViewRows(Rows):
@@ -33,34 +27,6 @@ class ViewRows(Rows):
     def points(self):
         """Points of either view, in their shapes."""
         return points_of_views(self.X, self.shapes)
-
-
-def starting_layers(views, standardize, targets, kept, n_components, kind, normalize, seed):
-    """A map of each view to principal components as a layer, and the starts of `shared_space` after it.
-
-    Whether features are divided by their standard deviations is chosen by cross-validation.
-    """
-    rng = np.random.default_rng(seed)
-    rows = kept[rng.permutation(len(kept))[:N_ROWS]]
-    codes, weights = targets.labels.numpy()[rows], rows_of(targets.weights, rows)
-    Z = [each[0](torch.from_numpy(X[rows].astype(float))).numpy() for X, each in zip(views, standardize)]
-    best = None
-    for scaled in (False, True):
-        bases = [_basis(X, weights, scaled) for X in Z]
-        inner = [X @ basis.T for X, basis in zip(Z, bases)]
-        quality, starts = shared_space(inner, codes, weights, n_components, kind, normalize, np.random.default_rng(seed))
-        if best is None or quality > best[0]:
-            best = quality, bases, starts
-    return [fixed_linear(basis, np.zeros(len(basis))) for basis in best[1]], best[2]
-
-
-def _basis(X, weights, scaled):
-    """Principal components as linear maps (r, d), scaled to a mean variance of 1."""
-    d = X.shape[1]
-    if (X[:1] == X).all():
-        return np.eye(1, d)
-    basis = principal_basis(X, feature_scales(X, weights) if scaled else np.ones(d))
-    return basis / np.sqrt((X @ basis.T).var(axis=0).mean())
 
 
 def joint_relation(codes, row, across):

@@ -13,7 +13,8 @@ from metricnets._weights import check_weights
 from metricnets.deep._training.data import CHUNK, Problem, Targets, tensor_of
 from metricnets.deep._training.runtime import defaults
 from metricnets.deep._training.scaling import applied, in_single_precision, standardization
-from metricnets.deep._training.two_views import ViewRows, starting_layers
+from metricnets.deep._training.starting_features import starting_layers
+from metricnets.deep._training.two_views import ViewRows
 from metricnets.deep._training.validation import check_views, followed_by
 from metricnets.deep._training.weights import sampler_of, used, with_validation
 from metricnets.deep.views._embedding import checked_view
@@ -131,8 +132,8 @@ class TwoViewMetric(TwoViewNetworks):
         starts = None
         if self.init not in RANDOM and not self._has_modules:
             options = {"kind": self.init, "normalize": self.normalize, "seed": seed}
-            bases, starts = starting_layers(views, layers, targets, kept, self.n_components, **options)
-            layers = [[*standardize, basis] for standardize, basis in zip(layers, bases)]
+            features, starts = starting_layers(views, layers, targets, kept, self.n_components, **options)
+            layers = [[*standardize, *after] for standardize, after in zip(layers, features)]
         points = [applied(each, v) if each else in_single_precision(v) for each, v in zip(layers, views)]
         return Problem(plan, ViewRows(points, targets, starts), layers, kept, held_back, seed)
 
