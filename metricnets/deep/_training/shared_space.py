@@ -1,63 +1,18 @@
-"""Maps of two views into one space in closed form, from which networks start."""
+"""The choice of the map of two views into one space from which networks start."""
 
 from itertools import product
-from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import eigh, svd
-from scipy.special import softmax
-from torch import nn
 
-from metricnets._groups import group_means
 from metricnets._labels import UNKNOWN
-from metricnets._linalg import with_fixed_signs
-from metricnets._numpy_networks import lifted, unit_norm
-from metricnets._weights import mean_of, rows_of, scaled_rows
+from metricnets._numpy_networks import unit_norm
+from metricnets._weights import rows_of
 from metricnets.deep._training.similarity import N_FOLDS, deal
-from metricnets.networks import Lift, fixed_linear
+from metricnets.deep._training.two_view_maps import canonical_maps, class_probabilities
 
 RIDGES = (3.0, 1.0, 10.0, 0.3, 0.03)  # of those that do equally well the first is taken
 N_JUDGED = 1_000  # samples on which a start is chosen
 N_HELD, N_DEALS = 300, 5  # samples held back in all folds: those of few samples are dealt several times, at most 5
-STARTS = ("auto", "semantic", "cca")
-
-
-class Start(NamedTuple):
-    """A map of one view: z ↦ Wz + b, or, with ``columns``, the class probabilities softmax(Wz + b) in these columns.
-
-    Parameters
-    ----------
-    weight : ndarray of shape (m, r)
-    bias : ndarray of shape (m,)
-    columns : ndarray of shape (k, m) or None
-        Combinations of the m class probabilities minus 1 / m.
-    classes : ndarray of shape (m,) or None
-        Codes of these classes.
-    place : {0, 1} or None
-        The view, 0 or 1, whose embeddings are lifted to unit norm, see `Lift`, which has two more columns.
-    """
-
-    weight: np.ndarray
-    bias: np.ndarray
-    columns: np.ndarray | None = None
-    classes: np.ndarray | None = None
-    place: int | None = None
-
-    def __call__(self, Z):
-        """Embeddings of rows."""
-        z = Z @ self.weight.T + self.bias
-        if self.columns is None:
-            return z
-        z = (softmax(z, axis=1) - 1 / len(self.bias)) @ self.columns.T
-        return z if self.place is None else lifted(z, self.place)
-
-    def layers(self):
-        """The same as a list of layers that are not trained; the linear map is doubled, for a mean with another."""
-        linear = fixed_linear(2 * self.weight, 2 * self.bias)
-        if self.columns is None:
-            return [linear]
-        combined = fixed_linear(self.columns, -self.columns.mean(axis=1))
-        return [linear, nn.Softmax(dim=1), combined, *([] if self.place is None else [Lift(self.place)])]
 
 
 def shared_space(views, codes, weights, n_components, candidates, *, normalize, rng):
@@ -65,9 +20,9 @@ def shared_space(views, codes, weights, n_components, candidates, *, normalize, 
 
     The candidates are pairs of a form and a ridge λ:
 
-    - 'rows' and 'classes': canonical correlation analysis with the ridge λ tr(C)/r I added to the covariance C of each view, each
-      variate times its correlation.  The covariance between the views is that of matched rows, or of all rows of a
-      class.
+    - 'rows' and 'classes': canonical correlation analysis with the ridge λ tr(C)/r I added to the covariance C of each
+      view, each variate times its correlation.  The covariance between the views is that of matched rows, or of all
+      rows of a class.
     - 'probabilities': the class probabilities of linear discriminant analysis with the ridge λ, minus their mean.  If
       embeddings have unit norm, they are lifted to it: then a cosine grows with p(x)ᵀq(y), the probability that x and
       y are of one class, by which retrieval has the best precision.
@@ -105,7 +60,8 @@ def shared_space(views, codes, weights, n_components, candidates, *, normalize, 
                 continue
             truth = (c[held, None] == c[held]) & (c[held] != UNKNOWN) | np.eye(len(held), dtype=bool)
             for j, candidate in enumerate(candidates):
-                starts = fitted([Z[kept] for Z in few], c[kept], rows_of(w, kept), n_components, normalize, *candidate)
+                known = [Z[kept] for Z in few], c[kept], rows_of(w, kept)
+                starts = fitted(*known, n_components, normalize, *candidate)
                 quality[j] += precision(*(unit_norm(start(Z[held])) for start, Z in zip(starts, few)), truth)
     best = candidates[quality.argmax()]
     return quality.max(), best[0], fitted(views, codes, weights, n_components, normalize, *best)
@@ -125,61 +81,6 @@ def fitted(views, codes, weights, n_components, normalize, form, ridge):
     if form == "probabilities":
         return class_probabilities(views, codes, weights, n_components, ridge, lift=normalize and n_components > 2)
     return canonical_maps(views, codes if form == "classes" else None, weights, n_components, ridge)
-
-
-def canonical_maps(views, codes, weights, n_components, ridge):
-    """Canonical correlation analysis of matched rows, or, with codes, of all pairs of rows of a class."""
-    means = [mean_of(Z, weights) for Z in views]
-    centred = [Z - mean for Z, mean in zip(views, means)]
-    roots = [_inverse_root(scaled_rows(Z, weights), ridge) for Z in centred]
-    A, B = (Z @ root for Z, root in zip(centred, roots))
-    if codes is not None:
-        known = codes != UNKNOWN
-        (*_, weights, A), (*_, B) = (group_means(Z[known], codes[known], rows_of(weights, known)) for Z in (A, B))
-    U, s, V = svd(scaled_rows(A, weights).T @ scaled_rows(B, weights), full_matrices=False)
-    k = min(n_components, len(s))
-    signs = np.sign(np.take_along_axis(U, np.abs(U).argmax(axis=0)[None], axis=0))
-    scale = signs * s / (s[0] or 1.0)
-    starts = []
-    for Z, mean, root, directions in zip(centred, means, roots, (U, V.T)):
-        L = np.zeros((n_components, Z.shape[1]))
-        L[:k] = ((root @ directions) * scale).T[:k]
-        norm = np.sqrt(((Z @ L.T) ** 2).sum(axis=1).mean()) or 1.0
-        starts.append(Start(L / norm, -(L / norm) @ mean))
-    return starts
-
-
-def _inverse_root(Z, ridge):
-    """The symmetric inverse root of ZᵀZ plus a ridge, (r, r)."""
-    C = Z.T @ Z
-    values, vectors = eigh(C)
-    values = values.clip(0) + (ridge * values.mean() or 1.0)
-    return (vectors / np.sqrt(values)) @ vectors.T
-
-
-def class_probabilities(views, codes, weights, n_components, ridge, lift=False):
-    """Linear discriminant analysis of each view: class probabilities, at most ``n_components`` combinations of them."""
-    k, places = (n_components - 2, (0, 1)) if lift else (n_components, (None, None))
-    known = codes != UNKNOWN
-    weights = rows_of(weights, known)
-    views, (classes, number) = [Z[known] for Z in views], np.unique(codes[known], return_inverse=True)
-    linear = [discriminant_functions(Z, number, weights, ridge) for Z in views]
-    n_classes = len(classes)
-    columns = np.eye(k, n_classes)
-    if k < n_classes:
-        p = np.vstack([Start(*each, np.eye(n_classes))(Z) for each, Z in zip(linear, views)])
-        columns = with_fixed_signs(eigh(p.T @ p)[1][:, : -k - 1 : -1].T)
-    return [Start(*each, columns, classes, place) for each, place in zip(linear, places)]
-
-
-def discriminant_functions(Z, number, weights, ridge):
-    """Weights (n_classes, r) and biases (n_classes,) of linear discriminant analysis with a ridge."""
-    *_, sizes, means = group_means(Z, number, weights)
-    D = scaled_rows(Z - means[number], weights)
-    C = D.T @ D / max(sizes.sum() - len(sizes), 1.0)
-    C += (ridge * np.trace(C) / len(C) or 1.0) * np.eye(len(C))
-    directions = np.linalg.solve(C, means.T).T  # (n_classes, r)
-    return directions, np.log(sizes / sizes.sum()) - (directions * means).sum(axis=1) / 2
 
 
 def precision(z, z_other, truth):

@@ -63,18 +63,3 @@ def joined(networks, from_start):
         return networks[0] if len(networks) == 1 else Ensemble(networks)
     first = networks[0][0] if len(networks) == 1 else Mean([network[0] for network in networks])
     return nn.Sequential(first, *networks[0][1:])
-
-
-class WithClassLogits(nn.Module):
-    """`TwoNetworks` that also outputs the logits of both views, if these start from class probabilities."""
-
-    def __init__(self, networks):
-        super().__init__()
-        self.networks = networks
-
-    def forward(self, x):
-        parts = self.networks.first, self.networks.second
-        if not all(isinstance(part, FromProbabilities) for part in parts):
-            return [self.networks(x)]
-        logits = [part.logits(view) for part, view in zip(parts, points_of_views(x, self.networks.shapes))]
-        return [torch.cat([part.embedded(each) for part, each in zip(parts, logits)]), *logits]

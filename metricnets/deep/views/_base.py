@@ -7,10 +7,11 @@ import torch
 from sklearn.utils.validation import validate_data
 
 from metricnets._labels import UNKNOWN, known_classes
-from metricnets._params import Array, MaybeArray, fitting
+from metricnets._params import Array, MaybeArray, NonNegative, fitting
 from metricnets._tuples import FLOATS
 from metricnets._weights import check_weights
 from metricnets.deep._training.data import CHUNK, Problem, Targets, tensor_of
+from metricnets.deep._training.identification import WithClassLogits, WithCrossEntropy
 from metricnets.deep._training.runtime import defaults
 from metricnets.deep._training.scaling import applied, in_single_precision, standardization
 from metricnets.deep._training.starting_features import starting_layers
@@ -29,11 +30,24 @@ class TwoViewMetric(TwoViewNetworks):
     ``transform``, ``pair_distance(pairs)`` and ``get_metric()`` are of the first view, as in other learners; with Y
     they are of both.  Each view is centred and divided by one scale, so it needs no scaling.
 
+    Where the networks start from class probabilities, see ``init``, these are also trained with a cross-entropy, in
+    which each view learns from the classes and from the probabilities of the other view.
+
+    Parameters
+    ----------
+    identification : float >= 0, default=1.0
+        Weight of the cross-entropy of the class probabilities.  It has no effect without classes, and if the networks
+        do not start from class probabilities.
+
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,) or None
         The known classes, if y was given.
     """
+
+    identification: NonNegative = 1.0
+
+    _exposed = WithClassLogits
 
     @fitting
     @defaults()
@@ -136,6 +150,14 @@ class TwoViewMetric(TwoViewNetworks):
             layers = [[*standardize, *after] for standardize, after in zip(layers, features)]
         points = [applied(each, v) if each else in_single_precision(v) for each, v in zip(layers, views)]
         return Problem(plan, ViewRows(points, targets, starts), layers, kept, held_back, seed)
+
+    def _criterion(self, network, part, generator):
+        classes = None if part.rows.starts is None else part.rows.starts[0].classes
+        return WithCrossEntropy(self._loss_of_views, classes, self.identification)
+
+    def _loss_of_views(self, z, targets):
+        """Hook: the loss of embeddings (2n, n_components), those of the first view first, and targets; a scalar."""
+        raise NotImplementedError
 
     def _make_batches(self, part, rng):
         return sampler_of(lambda rows: Shuffled(len(rows), self.batch_size, rng), part, rng)

@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 
 from metricnets._neighbors import neighborhoods
-from metricnets._params import Count, MaybePositive, NonNegative, Positive
+from metricnets._params import Count, MaybePositive, NonNegative
 from metricnets.deep._training.two_networks import points_of_views
 from metricnets.deep._training.two_views import WithNeighborsInViews
 from metricnets.deep._training.weights import sampler_of
@@ -47,10 +47,6 @@ class DCML(TwoViewMetric):
         Number of neighbours of the same class.
     n_neighbors_between : int >= 1, default=10
         Number of neighbours of other classes.
-    lr : float > 0, default=0.0003
-        Learning rate.
-    max_epochs : int >= 1, default=20
-        Maximum number of epochs, that is, passes over the data.  From random weights more are needed.
 
     See Also
     --------
@@ -78,8 +74,6 @@ class DCML(TwoViewMetric):
     margin: MaybePositive = None
     n_neighbors_within: Count = 5
     n_neighbors_between: Count = 10
-    lr: Positive = 3e-4
-    max_epochs: Count = 20
 
     def _check_given(self, views, validation):
         if self.margin is None and self.alpha and not self.normalize:
@@ -96,10 +90,7 @@ class DCML(TwoViewMetric):
         sampler = sampler_of(lambda rows: Shuffled(len(rows), self.batch_size, rng), part, rng)
         return WithNeighborsInViews(sampler, near, rng)
 
-    def _criterion(self, network, part, generator):
-        return self._loss_of_batch
-
-    def _loss_of_batch(self, z, targets):
+    def _loss_of_views(self, z, targets):
         weights = {"alpha": self.alpha, "coupling": self.coupling, "margin": self.margin}
         return coupled_objective(z, pairs=self.pairs, **weights)
 

@@ -79,8 +79,8 @@ class TwoViewNetworks(TwoViewEmbedding):
         for name, points, module in (("X", X, self.module), ("Y", Y, self.module_y)):
             if module is None and points.ndim > 2:
                 raise ValueError(
-                    f"{name} has points of shape {points.shape[1:]}, and the built-in perceptron takes vectors; flatten "
-                    f"them, or give a {'module' if name == 'X' else 'module_y'}= that takes such points."
+                    f"{name} has points of shape {points.shape[1:]}, and the built-in perceptron takes vectors; "
+                    f"flatten them, or give a {'module' if name == 'X' else 'module_y'}= that takes such points."
                 )
 
     def _network(self, rows, generator, member):
@@ -110,8 +110,8 @@ class TwoViewNetworks(TwoViewEmbedding):
         """Columns of a member of an ensemble from random weights."""
         if self.n_components < self.n_networks:
             raise ValueError(
-                f"n_components={self.n_components} leaves no column for each of n_networks={self.n_networks}; set it to "
-                f"{self.n_networks} or more."
+                f"n_components={self.n_components} leaves no column for each of n_networks={self.n_networks}; set it "
+                f"to {self.n_networks} or more."
             )
         share, rest = divmod(self.n_components, self.n_networks)
         return share + (member < rest)
@@ -138,6 +138,6 @@ def check_widths(networks, points):
         network.train()
     if widths[0] != widths[1]:
         raise ValueError(
-            f"the networks of the views have {widths[0]} and {widths[1]} columns; module and module_y should return the "
-            "same number, which is n_components for a view without."
+            f"the networks of the views have {widths[0]} and {widths[1]} columns; module and module_y should return "
+            "the same number, which is n_components for a view without."
         )

@@ -9,13 +9,8 @@ from sklearn.metrics import average_precision_score
 from sklearn.preprocessing import scale
 
 from metricnets.datasets import make_views
-from metricnets.deep._training.shared_space import (
-    candidates_of,
-    canonical_maps,
-    class_probabilities,
-    precision,
-    shared_space,
-)
+from metricnets.deep._training.shared_space import candidates_of, precision, shared_space
+from metricnets.deep._training.two_view_maps import canonical_maps, class_probabilities
 
 X, Y, CLASSES = make_views(120, (5, 4), noise=1.0, random_state=0)
 VIEWS = [scale(X), scale(Y)]

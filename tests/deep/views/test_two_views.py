@@ -10,9 +10,9 @@ from scipy.sparse import csr_array
 
 from metricnets import DCML, TwoViewNet
 from metricnets.datasets import make_views
+from metricnets.deep._training.identification import mutual_cross_entropy
 from metricnets.deep._training.two_views import joint_relation
 from metricnets.deep.views._dcml import coupled_objective
-from metricnets.deep.views._two_view_net import mutual_cross_entropy
 from metricnets.metrics import mean_average_precision
 
 X, Y, CLASSES = tiny_views()

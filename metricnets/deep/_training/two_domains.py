@@ -1,0 +1,61 @@
+"""Two labelled domains: which samples are of the first, checks of their classes, a loss beside a classifier."""
+
+import numpy as np
+from sklearn.utils.validation import check_consistent_length
+from torch import nn
+
+from metricnets._arrays import checked_column
+
+
+def first_domain(X, sample_domain, end=""):
+    """Whether each sample is of the first domain, all of them for None; the names of the arguments end so."""
+    if sample_domain is None:
+        return np.ones(len(X), bool)
+    domain = checked_column(sample_domain, f"sample_domain{end}")
+    check_consistent_length(X, domain)
+    if domain.dtype.kind not in "biuf":
+        raise ValueError(f"sample_domain{end} should hold numbers, at least 0 or negative; got {domain[0]!r}.")
+    return domain >= 0
+
+
+def check_classes(codes, classes, domain, has_domains, end=""):
+    """Raise ValueError unless there are two known classes, and similar pairs, in both domains if there are two."""
+    present = np.unique(codes)
+    if len(present) < 2:
+        found = f"one class only, {classes[present[0]]!s}" if len(present) else "no known classes"
+        raise ValueError(f"y{end} has {found}; a metric needs samples of at least two classes.")
+    if has_domains and (domain.all() or not domain.any()):
+        raise ValueError(f"sample_domain{end} is of one domain only; give samples of both, or leave it out.")
+    if has_domains and not np.intersect1d(codes[domain], codes[~domain]).size:
+        raise ValueError(f"no class of y{end} is in both domains of sample_domain{end}; give some samples of both.")
+    if not has_domains and len(present) == len(codes):
+        raise ValueError(f"there is no similar pair in y{end}: a class needs two samples or more.")
+
+
+def check_domains(is_given, sample_domain, sample_domain_val):
+    """Raise ValueError unless validation data have domains if, and only if, the training data have."""
+    if (sample_domain_val is None) == (sample_domain is None or not is_given):
+        return
+    fault = "sample_domain_val is not given" if sample_domain_val is None else "sample_domain_val is given alone"
+    raise ValueError(f"{fault}; validation data have it, beside X_val and y_val, where there is sample_domain.")
+
+
+def check_no_new_classes(codes, codes_val, identification):
+    """Raise ValueError if validation data have classes for which the identification loss has no parameters."""
+    if not np.isin(codes_val, codes).all():
+        raise ValueError(
+            f"y_val has classes that are not in y, for which identification={identification} has no parameters; leave "
+            "them out, or set it to 0."
+        )
+
+
+class WithHead(nn.Module):
+    """A loss of pairs plus ``weight`` times that of a classifier."""
+
+    def __init__(self, loss, head, weight):
+        super().__init__()
+        self.loss, self.head, self.weight = loss, head, weight
+
+    def forward(self, z, targets):
+        loss = self.loss(z, targets)
+        return loss if self.head is None else loss + self.weight * self.head(z, targets.labels)
