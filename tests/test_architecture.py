@@ -98,7 +98,7 @@ SHELLS = {
 }
 
 # The same within the folder of a family.
-FAMILY_SHELLS = {"hashing": {"_base", "_objective"}, "views": {"_base", "_embedding"}}
+FAMILY_SHELLS = {"hashing": {"_base", "_objective"}, "views": {"_base", "_embedding", "_networks"}}
 
 every_file = pytest.mark.parametrize("module", FILES)
 

@@ -17,13 +17,7 @@ from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.foreign import check_loss, naming
 from metricnets.deep._training.runtime import defaults
 from metricnets.deep._training.similarity import OfTargets
-from metricnets.deep._training.two_domains import (
-    WithHead,
-    check_classes,
-    check_domains,
-    check_no_new_classes,
-    first_domain,
-)
+from metricnets.deep._training.two_domains import WithHead, check_domains, check_parts, first_domain, relation_of
 from metricnets.deep._training.validation import check_validation, followed_by
 from metricnets.deep._training.weights import sampler_of, training_counts, used, with_validation
 from metricnets.losses import NormalizedSoftmax
@@ -132,19 +126,15 @@ class TwoDomainNet(NetworkMetric):
             If the user interrupts training after the first epoch.  The learner is fitted.
         """
         check_loss(self.loss, self._function(), self.loss_params)
-        is_given = check_validation(X_val, y_val, self.early_stopping, "X_val")
+        is_given, has_domains = check_validation(X_val, y_val, self.early_stopping, "X_val"), sample_domain is not None
         check_domains(is_given, sample_domain, sample_domain_val)
         X, codes, domain, n = self._validated_domains((X, y, sample_domain), (X_val, y_val, sample_domain_val))
         weights, is_train = with_validation(check_weights(sample_weight, n), len(X)), np.arange(len(X)) < n
         X, codes, domain, is_train, weights = used(weights, X, codes, domain, is_train)
         known = codes != UNKNOWN
         X, codes, domain, is_train, weights = (rows_of(a, known) for a in (X, codes, domain, is_train, weights))
-        for part, end in ((is_train, ""), (~is_train, "_val"))[: 1 + is_given]:
-            check_classes(codes[part], self.classes_, domain[part], sample_domain is not None, end)
-        if self.identification:
-            check_no_new_classes(codes[is_train], codes[~is_train], self.identification)
-        source = None if sample_domain is None else tensor_of(domain)
-        row = torch.arange(len(X))
+        check_parts(codes, self.classes_, domain if has_domains else None, is_train, is_given, self.identification)
+        source, row = tensor_of(domain) if has_domains else None, torch.arange(len(X))
         targets = Targets(tensor_of(codes), row, source, known_class, classes=self.classes_, weights=weights)
         if not is_given:
             return self._learn(self._prepare(X, targets, codes, weights))
@@ -182,12 +172,8 @@ class TwoDomainNet(NetworkMetric):
         return WithHead(partial(self._loss_of_pairs), head if self.identification else None, self.identification)
 
     def _loss_of_pairs(self, z, targets):
-        r = known_class(targets.labels, targets.labels).to(torch.float32)
-        r = r.masked_fill(targets.row[:, None] == targets.row, torch.nan)
-        if self.pairs == "across" and targets.source is not None:
-            r = r.masked_fill(targets.source[:, None] == targets.source, torch.nan)
         with naming("loss", self.loss):
-            return self._function()(z, r, **(self.loss_params or {}))
+            return self._function()(z, relation_of(targets, self.pairs == "across"), **(self.loss_params or {}))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
