@@ -21,15 +21,16 @@ class DCML(TwoViewMetric):
 
         Σ_views mean(‖z − z_within‖² − α min(‖z − z_between‖², margin)) + λ mean ‖f(x) − g(y)‖².
 
-    The neighbours of a row are found in each view in the input space, once, and a step draws one of either kind.
+    The neighbours of a row are found in each view once, among the points that its network takes, and a step draws one
+    of either kind.
 
     Deviations from the paper: embeddings have unit norm, or ``margin`` bounds the distances to other classes; the
-    networks start from a map in closed form, see ``init``; and neighbours are embedded in the other view, see
-    ``pairs``, since what is retrieved is there.  Without classes all other rows are of other classes, and a row is its
-    own neighbour within.
+    networks start from a map in closed form, see ``init``, whose class probabilities are trained too, see
+    ``identification``; and neighbours are embedded in the other view, see ``pairs``, since what is retrieved is there.
+    Without classes all other rows are of other classes, and a row is its own neighbour within.
 
     The paper's own setting is ``DCML(pairs="within", coupling=1.0, init="glorot", activation="tanh", optimizer="sgd",
-    lr=0.01, lr_schedule=None)``, with weights that the paper chooses by validation.
+    lr=0.01, lr_schedule=None)``, which has no ``identification``, with weights that the paper chooses by validation.
 
     Parameters
     ----------
