@@ -71,7 +71,7 @@ def learner(name, **params):
     if "module" in params:
         hidden = inspect.signature(ESTIMATORS[name.split()[0]]).parameters["hidden"].default
         params = {"hidden": hidden} | params
-        params |= {"module_y": params["module"]} if name.split()[0] in TWO_VIEWS else {}
+        params |= {"module_y": Linear} if name.split()[0] in TWO_VIEWS else {}
     return quick(name.split()[0], **params)
 
 
