@@ -1,6 +1,7 @@
 """The choice of the map of two views into one space from which networks start."""
 
-from itertools import product
+from itertools import groupby, product
+from operator import itemgetter
 
 import numpy as np
 
@@ -59,12 +60,12 @@ def shared_space(views, codes, weights, n_components, candidates, *, normalize, 
             if len(held) < 2 or not kept.any():
                 continue
             truth = (c[held, None] == c[held]) & (c[held] != UNKNOWN) | np.eye(len(held), dtype=bool)
-            for j, candidate in enumerate(candidates):
-                known = [Z[kept] for Z in few], c[kept], rows_of(w, kept)
-                starts = fitted(*known, n_components, normalize, *candidate)
+            known = [Z[kept] for Z in few], c[kept], rows_of(w, kept)
+            for j, starts in enumerate(fitted(*known, n_components, normalize, candidates)):
                 quality[j] += precision(*(unit_norm(start(Z[held])) for start, Z in zip(starts, few)), truth)
     best = candidates[quality.argmax()]
-    return quality.max(), best[0], fitted(views, codes, weights, n_components, normalize, *best)
+    (starts,) = fitted(views, codes, weights, n_components, normalize, [best])
+    return quality.max(), best[0], starts
 
 
 def candidates_of(kind, codes):
@@ -76,11 +77,15 @@ def candidates_of(kind, codes):
     return list(product(of_kind[kind], RIDGES))
 
 
-def fitted(views, codes, weights, n_components, normalize, form, ridge):
-    """The two starts of one form and ridge."""
-    if form == "probabilities":
-        return class_probabilities(views, codes, weights, n_components, ridge, lift=normalize and n_components > 2)
-    return canonical_maps(views, codes if form == "classes" else None, weights, n_components, ridge)
+def fitted(views, codes, weights, n_components, normalize, candidates):
+    """The two starts of each candidate; those of one form come one after the other."""
+    lift = normalize and n_components > 2
+    for form, group in groupby(candidates, key=itemgetter(0)):
+        ridges = [ridge for _, ridge in group]
+        if form == "probabilities":
+            yield from (class_probabilities(views, codes, weights, n_components, ridge, lift) for ridge in ridges)
+        else:
+            yield from canonical_maps(views, codes if form == "classes" else None, weights, n_components, ridges)
 
 
 def precision(z, z_other, truth):

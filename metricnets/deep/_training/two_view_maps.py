@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import eigh, svd
+from scipy.linalg import eigh, qr, svd
 from scipy.special import softmax
 from torch import nn
 
@@ -53,33 +53,58 @@ class Start(NamedTuple):
         return [linear, nn.Softmax(dim=1), combined, *([] if self.place is None else [Lift(self.place)])]
 
 
-def canonical_maps(views, codes, weights, n_components, ridge):
-    """Canonical correlation analysis of matched rows, or, with codes, of all pairs of rows of a class."""
+def canonical_maps(views, codes, weights, n_components, ridges):
+    """Canonical correlation analysis of matched rows, or, with codes, of all pairs of rows of a class.
+
+    Yields
+    ------
+    starts : list of two Start
+        For each ridge.
+    """
     means = [mean_of(Z, weights) for Z in views]
     centred = [Z - mean for Z, mean in zip(views, means)]
-    roots = [_inverse_root(scaled_rows(Z, weights), ridge) for Z in centred]
-    A, B = (Z @ root for Z, root in zip(centred, roots))
+    spectra = [_spectrum(scaled_rows(Z, weights)) for Z in centred]
+    A, B = centred
     if codes is not None:
         known = codes != UNKNOWN
-        (*_, weights, A), (*_, B) = (group_means(Z[known], codes[known], rows_of(weights, known)) for Z in (A, B))
-    U, s, V = svd(scaled_rows(A, weights).T @ scaled_rows(B, weights), full_matrices=False)
-    k = min(n_components, len(s))
-    signs = np.sign(np.take_along_axis(U, np.abs(U).argmax(axis=0)[None], axis=0))
-    scale = signs * s / (s[0] or 1.0)
-    starts = []
-    for Z, mean, root, directions in zip(centred, means, roots, (U, V.T)):
-        L = np.zeros((n_components, Z.shape[1]))
-        L[:k] = ((root @ directions) * scale).T[:k]
-        norm = np.sqrt(((Z @ L.T) ** 2).sum(axis=1).mean()) or 1.0
-        starts.append(Start(L / norm, -(L / norm) @ mean))
-    return starts
+        (*_, weights, A), (*_, B) = (group_means(Z[known], codes[known], rows_of(weights, known)) for Z in centred)
+    A, B = scaled_rows(A, weights), scaled_rows(B, weights)
+    for ridge in ridges:
+        roots = [_inverse_root(*spectrum, ridge) for spectrum in spectra]
+        U, s, V = _svd_of_product(A @ roots[0], B @ roots[1])
+        k = min(n_components, len(s))
+        signs = np.sign(np.take_along_axis(U, np.abs(U).argmax(axis=0)[None], axis=0))
+        scale = signs * s / (s[0] or 1.0)
+        maps = [((root @ directions) * scale).T[:k] for root, directions in zip(roots, (U, V.T))]
+        yield [_start(L, Z, mean, n_components) for L, Z, mean in zip(maps, centred, means)]
 
 
-def _inverse_root(Z, ridge):
-    """The symmetric inverse root of ZᵀZ plus a ridge, (r, r)."""
-    C = Z.T @ Z
-    values, vectors = eigh(C)
-    values = values.clip(0) + (ridge * values.mean() or 1.0)
+def _start(L, Z, mean, n_components):
+    """The map of some directions as a start, whose embeddings of the centred rows Z have the mean squared norm 1."""
+    norm = np.sqrt(((Z @ L.T) ** 2).sum(axis=1).mean()) or 1.0
+    weight = np.zeros((n_components, Z.shape[1]))
+    weight[: len(L)] = L / norm
+    return Start(weight, -weight @ mean)
+
+
+def _svd_of_product(A, B):
+    """Singular value decomposition of AᵀB, in the span of the rows if these are few."""
+    if len(A) >= min(A.shape[1], B.shape[1]):
+        return svd(A.T @ B, full_matrices=False)
+    (Q, R), (Q_other, R_other) = qr(A.T, mode="economic"), qr(B.T, mode="economic")
+    U, s, V = svd(R @ R_other.T)
+    return Q @ U, s, V @ Q_other.T
+
+
+def _spectrum(Z):
+    """Eigenvalues, at least 0, and eigenvectors of ZᵀZ."""
+    values, vectors = eigh(Z.T @ Z)
+    return values.clip(0), vectors
+
+
+def _inverse_root(values, vectors, ridge):
+    """The symmetric inverse root of a matrix, of which this is the spectrum, plus a ridge, (r, r)."""
+    values = values + (ridge * values.mean() or 1.0)
     return (vectors / np.sqrt(values)) @ vectors.T
 
 

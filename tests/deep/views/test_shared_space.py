@@ -17,7 +17,7 @@ VIEWS = [scale(X), scale(Y)]
 
 
 def test_without_a_ridge_the_variates_are_those_of_canonical_correlation_analysis():
-    starts = canonical_maps(VIEWS, None, None, 3, ridge=1e-12)
+    (starts,) = canonical_maps(VIEWS, None, None, 3, [1e-12])
     expected = CCA(3, max_iter=10_000, tol=1e-10).fit(*VIEWS).transform(*VIEWS)
     for start, Z, variates in zip(starts, VIEWS, expected):
         correlations = np.abs(np.corrcoef(start(Z).T, variates.T)[:3, 3:].diagonal())
@@ -38,8 +38,8 @@ def test_weights_are_repetitions():
     weights = np.arange(120) % 3 + 1.0
     rows = np.repeat(np.arange(120), weights.astype(int))
     for codes in (None, CLASSES):
-        weighted = canonical_maps(VIEWS, codes, weights, 2, 0.3)
-        repeated = canonical_maps([Z[rows] for Z in VIEWS], None if codes is None else codes[rows], None, 2, 0.3)
+        (weighted,) = canonical_maps(VIEWS, codes, weights, 2, [0.3])
+        (repeated,) = canonical_maps([Z[rows] for Z in VIEWS], None if codes is None else codes[rows], None, 2, [0.3])
         for a, b in zip(weighted, repeated):
             direction = a.weight / np.linalg.norm(a.weight), b.weight / np.linalg.norm(b.weight)
             np.testing.assert_allclose(*direction, atol=1e-8)
@@ -88,6 +88,6 @@ def test_of_ridges_that_do_equally_well_on_rows_held_back_the_smallest_is_not_ta
     views = [common @ rng.normal(size=(6, 40)) for _ in range(2)]  # without noise: all is found with any ridge
     codes, options = np.arange(60), {"normalize": True, "rng": np.random.default_rng(0)}
     *_, starts = shared_space(views, codes, None, 6, candidates_of("cca", codes), **options)
-    expected = canonical_maps(views, None, None, 6, 3.0)
+    (expected,) = canonical_maps(views, None, None, 6, [3.0])
     for start, of_ridge in zip(starts, expected):
         np.testing.assert_allclose(start.weight, of_ridge.weight)
