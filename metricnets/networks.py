@@ -96,9 +96,9 @@ class UnitNorm(nn.Module):
 
 
 class Lift(nn.Module):
-    """Append a column √(1 − ‖z‖²), so that embeddings of norm below 1 have unit norm, and a column of zeros.
+    """Append a column √(1 − ‖z‖²), which lifts embeddings to unit norm, and a column of zeros.
 
-    Two views lifted to different columns have the products zᵀz' as cosines, whatever the norms of z and z'.
+    Two views lifted by different columns have the products zᵀz' as cosines, whatever the norms of z and z', at most 1.
 
     Parameters
     ----------

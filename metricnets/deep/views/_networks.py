@@ -33,10 +33,12 @@ class TwoViewNetworks(TwoViewEmbedding):
         Share of the inputs of the networks that are set to 0 in training.
     normalize : bool, default=True
         Whether embeddings have unit norm, so that distances are at most 2.
-    module, module_y : torch.nn.Module, class, callable or None, default=None
-        Networks to use instead of the perceptrons of the first and of the second view, see :class:`EmbeddingNet`; both
-        return the same number of columns.  A view with a module may have more than two dimensions, such as images, and
-        is given to it unchanged.  If one view has a module, the perceptron of the other starts from random weights.
+    module : torch.nn.Module, class, callable or None, default=None
+        Network to use instead of the perceptron of the first view, see :class:`EmbeddingNet`.  X may have more than two
+        dimensions then, such as images, and is given to it unchanged.  If one view has a module, the perceptron of the
+        other starts from random weights.
+    module_y : torch.nn.Module, class, callable or None, default=None
+        The same for the second view.  Both networks return the same number of columns.
     init : {'auto', 'semantic', 'cca', 'glorot', 'uniform'}, default='auto'
         What the networks start from; a module starts as it is.
 
