@@ -136,10 +136,9 @@ class TwoDomainNet(NetworkMetric):
         check_parts(codes, self.classes_, domain if has_domains else None, is_train, is_given, self.identification)
         source, row = tensor_of(domain) if has_domains else None, torch.arange(len(X))
         targets = Targets(tensor_of(codes), row, source, known_class, classes=self.classes_, weights=weights)
-        if not is_given:
-            return self._learn(self._prepare(X, targets, codes, weights))
-        counts = training_counts(weights, is_train)
-        return self._learn(self._prepare(X, targets, codes, counts, np.count_nonzero(is_train)))
+        n_train = np.count_nonzero(is_train) if is_given else None
+        counts = training_counts(weights, is_train) if is_given else weights
+        return self._learn(self._prepare(X, targets, codes, counts, n_train))
 
     def _function(self):
         return losses.CATALOGUE[self.loss].loss if isinstance(self.loss, str) else self.loss
@@ -147,9 +146,8 @@ class TwoDomainNet(NetworkMetric):
     def _validated_domains(self, train, validation):
         """X, class codes, whether each sample is of the first domain, and the number of samples for training."""
         (X, y, sample_domain), (X_val, y_val, sample_domain_val) = train, validation
-        classes, codes = (None, None) if y is None else known_classes(followed_by(y, y_val, "y_val"))
+        self.classes_, codes = (None, None) if y is None else known_classes(followed_by(y, y_val, "y_val"))
         X, _ = self._validated(X, None if codes is None else codes[: count_rows(y, "y")])
-        self.classes_ = classes
         domain, n = first_domain(X, sample_domain), len(X)
         if y_val is None:
             return X, codes, domain, n

@@ -311,6 +311,13 @@ def test_parameters_have_an_effect():
         assert not np.array_equal(quick("DCML", **FAST, **params).fit(X, Y, CLASSES).transform(X), z)
 
 
+@every
+def test_the_cross_entropy_of_classes_counts_where_networks_start_from_probabilities(name):
+    with_it, without = (quick(name, init="semantic", identification=w).fit(X, Y, CLASSES) for w in (1.0, 0.0))
+    assert with_it.history_[0]["train_loss"] > without.history_[0]["train_loss"]
+    assert not np.allclose(with_it.transform(X), without.transform(X), atol=1e-4)
+
+
 def test_unbounded_distances_are_refused():
     with pytest.raises(ValueError, match="grow without bound"):
         DCML(margin=None, normalize=False).fit(X, Y, CLASSES)
