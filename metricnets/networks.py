@@ -293,8 +293,8 @@ class GaussianKernel(nn.Module):
         self.register_buffer("landmarks", torch.as_tensor(landmarks, dtype=torch.float32))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        norms = x.square().sum(1, keepdim=True) + self.landmarks.square().sum(1)
-        return torch.exp((norms - 2 * x @ self.landmarks.T).clamp_min(0) / -self.scale)
+        d2 = x.square().sum(1, keepdim=True) + self.landmarks.square().sum(1) - 2 * x @ self.landmarks.T
+        return torch.exp(d2.nan_to_num(torch.inf, torch.inf).clamp_min(0) / -self.scale)  # NaN is ∞ − ∞
 
     def extra_repr(self) -> str:
         return f"n_landmarks={len(self.landmarks)}, scale={self.scale:.3g}"

@@ -64,16 +64,19 @@ def kernel_layers(X, weights, rng):
     """Nyström features of a Gaussian kernel as layers, centred and scaled to a mean variance of 1.
 
     The kernel is exp(−‖x − x'‖² / s), with s the mean squared distance of the points; its landmarks are random points.
+    There are no layers if all points are equal.
 
     References
     ----------
     C. Williams, M. Seeger, "Using the Nyström method to speed up kernel machines", NIPS 2000.
     """
+    if (X[:1] == X).all():
+        return []
     landmarks = X[rng.permutation(len(X))[:N_LANDMARKS]]
-    kernel = GaussianKernel(landmarks, 2 * X.var(axis=0).sum() or 1.0)
+    kernel = GaussianKernel(landmarks, 2 * X.var(axis=0).sum())
     values, vectors = eigh(after([kernel], landmarks))
     varies = values > ROUNDING * values[-1]
     basis = (vectors[:, varies] / np.sqrt(values[varies])).T
     features = after([kernel], X) @ basis.T
-    basis /= np.sqrt(features.var(axis=0).mean()) or 1.0
+    basis /= np.sqrt(features.var(axis=0).mean())
     return [kernel, fixed_linear(basis, -basis @ mean_of(after([kernel], X), weights))]

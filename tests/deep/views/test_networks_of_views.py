@@ -128,6 +128,13 @@ def test_the_gaussian_kernel_by_a_naive_loop():
     np.testing.assert_allclose(as_numpy(nn.Sequential(kernel))(X), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_points_too_far_for_a_square_are_far_from_all_landmarks(dtype):
+    assert (
+        GaussianKernel(X[:5], 2.5).to(dtype)(torch.tensor(X, dtype=dtype) * torch.finfo(dtype).max / 100) == 0
+    ).all()
+
+
 def test_with_all_points_as_landmarks_products_of_features_are_the_kernel_up_to_the_centre():
     Z = after(kernel_layers(X, None, np.random.default_rng(0)), X)
     K = np.exp(-cdist(X, X, "sqeuclidean") / (2 * X.var(axis=0).sum()))
