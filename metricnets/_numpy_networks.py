@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.spatial.distance import cdist
 from scipy.special import erf
 
 
@@ -81,6 +82,16 @@ class SubspaceNorms:
         return np.sqrt((x**2).reshape(len(x), -1, self.size).sum(axis=2) + self.tiny)
 
 
+class GaussianKernels:
+    """Gaussian kernels of each point and some landmarks, x ↦ exp(−‖x − c‖² / scale)."""
+
+    def __init__(self, landmarks: np.ndarray, scale: float):
+        self.landmarks, self.scale = landmarks, scale
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return np.exp(cdist(x, self.landmarks, "sqeuclidean") / -self.scale)
+
+
 class Standardized:
     """Standardisation, x ↦ (x − origin − mean) / scale."""
 
@@ -109,3 +120,10 @@ def gelu(z: np.ndarray) -> np.ndarray:
 def unit_norm(z: np.ndarray) -> np.ndarray:
     """Scale each row to unit Euclidean norm."""
     return z / np.maximum(np.linalg.norm(z, axis=-1, keepdims=True), 1e-12)
+
+
+def lifted(z: np.ndarray, place: int) -> np.ndarray:
+    """Append two columns that give rows of norm below 1 unit norm, see :class:`metricnets.networks.Lift`."""
+    rest = np.sqrt(np.maximum(1 - (z**2).sum(axis=1, keepdims=True), 0))
+    columns = (rest, np.zeros_like(rest))
+    return np.hstack([z, columns[place], columns[1 - place]])

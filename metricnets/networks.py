@@ -13,6 +13,8 @@ __all__ = [
     "MLP",
     "Dropout",
     "Ensemble",
+    "GaussianKernel",
+    "Lift",
     "Mean",
     "NonSaturatingSigmoid",
     "Residual",
@@ -91,6 +93,35 @@ class UnitNorm(nn.Module):
         if z.dtype not in (torch.float16, torch.bfloat16):
             return F.normalize(z, dim=1)
         return F.normalize(z.float(), dim=1, eps=2.0**-14).to(z.dtype)  # 1e-12 is 0 there
+
+
+class Lift(nn.Module):
+    """Append a column √(1 − ‖z‖²), which lifts embeddings to unit norm, and a column of zeros.
+
+    Two views lifted by different columns have the products zᵀz' as cosines, whatever the norms of z and z', at most 1.
+
+    Parameters
+    ----------
+    place : {0, 1}
+        Which of the two columns is not 0.
+
+    References
+    ----------
+    Y. Bachrach et al., "Speeding up the Xbox recommender system using a Euclidean transformation for inner-product
+    spaces", RecSys 2014.
+    """
+
+    def __init__(self, place: int) -> None:
+        super().__init__()
+        self.place = place
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        rest = (1 - z.square().sum(1, keepdim=True)).clamp_min(TINY).sqrt()
+        columns = (rest, torch.zeros_like(rest))
+        return torch.cat([z, columns[self.place], columns[1 - self.place]], dim=1)
+
+    def extra_repr(self) -> str:
+        return f"place={self.place}"
 
 
 ACTIVATIONS = {
@@ -243,6 +274,30 @@ class SubspaceNorm(nn.Module):
 
     def extra_repr(self) -> str:
         return f"size={self.size}"
+
+
+class GaussianKernel(nn.Module):
+    """Gaussian kernels of each point and some landmarks, x ↦ exp(−‖x − c‖² / scale).
+
+    Parameters
+    ----------
+    landmarks : array-like of shape (n_landmarks, n_features)
+        The points c.
+    scale : float > 0
+        Unit of the squared distances.
+    """
+
+    def __init__(self, landmarks: ArrayLike, scale: float) -> None:
+        super().__init__()
+        self.scale = float(scale)
+        self.register_buffer("landmarks", torch.as_tensor(landmarks, dtype=torch.float32))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        d2 = x.square().sum(1, keepdim=True) + self.landmarks.square().sum(1) - 2 * x @ self.landmarks.T
+        return torch.exp(d2.nan_to_num(torch.inf, torch.inf).clamp_min(0) / -self.scale)  # NaN is ∞ − ∞
+
+    def extra_repr(self) -> str:
+        return f"n_landmarks={len(self.landmarks)}, scale={self.scale:.3g}"
 
 
 class WholeNumbers(nn.Module):

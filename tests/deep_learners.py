@@ -7,7 +7,7 @@ import inspect
 
 import numpy as np
 import torch
-from discovery import ESTIMATORS, METRICS, TUPLE_LEARNERS, quick, training_data
+from discovery import ESTIMATORS, METRICS, TUPLE_LEARNERS, TWO_VIEWS, quick, training_data
 from torch import nn
 
 from metricnets.networks import small_conv
@@ -71,6 +71,7 @@ def learner(name, **params):
     if "module" in params:
         hidden = inspect.signature(ESTIMATORS[name.split()[0]]).parameters["hidden"].default
         params = {"hidden": hidden} | params
+        params |= {"module_y": Linear} if name.split()[0] in TWO_VIEWS else {}
     return quick(name.split()[0], **params)
 
 

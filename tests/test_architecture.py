@@ -102,7 +102,7 @@ SHELLS = {
 }
 
 # The same within the folder of a family.
-FAMILY_SHELLS = {"hashing": {"_base", "_objective"}, "views": {"_base", "_embedding"}}
+FAMILY_SHELLS = {"hashing": {"_base", "_objective"}, "views": {"_base", "_embedding", "_networks"}}
 
 
 @functools.cache

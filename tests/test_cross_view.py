@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from discovery import needs_torch, quick, tiny_views
 from sklearn.cross_decomposition import CCA
+from sklearn.decomposition import PCA
 
 from metricnets.metrics import retrieval_scores
 from metricnets.protocols import cross_view
@@ -46,6 +47,7 @@ def test_learners_of_two_views_are_given_the_classes():
     [
         ((CCA, X, Y, None, SPLITS), "is a class"),
         (("cca", X, Y, None, SPLITS), "should have transform"),
+        ((PCA(1), X, Y, None, SPLITS), "embeds one view only"),
         ((None, X, Y[:3], None, SPLITS), "Y has 3"),
         ((None, X, Y, CLASSES[:3], SPLITS), "y should give a value"),
         ((None, X, Y, None, []), "splits is empty"),

@@ -357,6 +357,38 @@ def domains(rng):
     return protocols.transfer, arguments, extra | {"predictor": predictor}
 
 
+class OddViews(BaseEstimator):
+    """A learner of two views that returns odd embeddings."""
+
+    def __init__(self, seed=0):
+        self.seed = seed
+
+    def fit(self, X, Y, y=None):
+        self.fitted_ = True
+        return self
+
+    def transform(self, X, Y):
+        rng = np.random.default_rng(self.seed)
+        z, z_y = X[:, :1], Y[:, :1]
+        odd = maybe(rng, z_y)
+        return any_of(rng, (z, z_y), [z_y, z], (z, odd), z, None, (z, z_y, z), (z > 0, z_y), (z, z_y * np.nan))
+
+
+def across_views(rng):
+    n, d = rng.integers(4, 30), rng.integers(1, 5)
+    X, Y, y, order = table(rng, n, d), table(rng, n, any_of(rng, d, 3)), classes(rng, n), rng.permutation(n)
+    splits = [(order[: n // 2], order[n // 2 :]), (order < n // 2, order >= n // 2)][: rng.integers(1, 3)]
+    odd = any_of(rng, [], None, 3, "ab", [(order, order)], [(order[:2], order[:0])], {}, [[[]] * 2], [([0], [n])])
+    splits = splits if rng.random() < GOOD else odd
+    odd_views = OddViews(int(rng.integers(99)))
+    function = odd_views.transform
+    estimator = any_of(rng, None, None, odd_views, function, OddViews, "cca", 3, Covariance(), LinearRegression())
+    extra = {"k": whole(rng)} if rng.random() < 0.5 else {}
+    extra |= {"metric": any_of(rng, "euclidean", "cosine", "l1", None)} if rng.random() < 0.5 else {}
+    y = any_of(rng, None, maybe(rng, y))
+    return protocols.cross_view, (estimator, maybe(rng, X), maybe(rng, Y), y, splits), extra
+
+
 def split_of_sets(rng):
     n, d = rng.integers(4, 30), rng.integers(1, 5)
     X, Y, order = table(rng, n, d), label_sets(rng, n), rng.permutation(n)
@@ -395,11 +427,12 @@ CALLS = {
     "gallery_probe": gallery,
     "transfer": domains,
     "multilabel_split": split_of_sets,
+    "cross_view": across_views,
 }
 
 
-# Those of sets of points, of codes and across views have tests of their own for this.
-ELSEWHERE = {"HammingNeighbors", "NearestSet", "cross_view", "hamming_distances", "hamming_scores", "one_per_set"}
+# Those of sets of points and of codes have tests of their own for this.
+ELSEWHERE = {"HammingNeighbors", "NearestSet", "hamming_distances", "hamming_scores", "one_per_set"}
 ELSEWHERE |= {"pack_codes", "unpack_codes", "set_distances", "minimum_distance", "mean_nearest_distance"}
 ELSEWHERE |= {"mutual_subspace_distance", "affine_hull_distance", "convex_hull_distance"}
 

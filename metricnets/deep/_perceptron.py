@@ -165,30 +165,30 @@ class NetworkMetric(DeepMetric):
         )
 
 
-def own_module(estimator, shape, of_perceptron):
-    """A new network from the estimator's ``module``; ValueError if a parameter ``of_perceptron`` is set besides."""
+def own_module(estimator, shape, of_perceptron, which="module"):
+    """A new network from a ``module`` of the estimator; ValueError if a parameter ``of_perceptron`` is set besides."""
     for name in of_perceptron:
         value, default = getattr(estimator, name), type(estimator).__dataclass_fields__[name].default
         if value != default:
             raise ValueError(
-                f"{name}={value!r} is for the built-in perceptron, which module= replaces; leave it at {default!r}."
+                f"{name}={value!r} is for the built-in perceptron, which {which}= replaces; leave it at {default!r}."
             )
-    n_networks = estimator._plan().n_networks
-    if n_networks > 1 and isinstance(estimator.module, nn.Module):
+    n_networks, module = estimator._plan().n_networks, getattr(estimator, which)
+    if n_networks > 1 and isinstance(module, nn.Module):
         raise ValueError(
-            f"n_networks={n_networks} would train copies of one module; give a class or a function as module=, which "
-            "returns a new network each time."
+            f"n_networks={n_networks} would train copies of one module; give a class or a function as {which}=, "
+            "which returns a new network each time."
         )
-    return _module_of(estimator.module, shape)
+    return _module_of(module, shape, which)
 
 
-def _module_of(module, shape):
+def _module_of(module, shape, which):
     """A new network from the user's ``module``: an instance, a class or a function of the shape."""
-    with naming("module", module):
+    with naming(which, module):
         built = _built(module, shape)
     if not isinstance(built, nn.Module):
-        raise ValueError(f"module={module!r} should return a torch.nn.Module; got {type(built).__name__}.")
-    with naming("module", built):
+        raise ValueError(f"{which}={module!r} should return a torch.nn.Module; got {type(built).__name__}.")
+    with naming(which, built):
         return built.cpu().float()
 
 

@@ -21,7 +21,14 @@ from metricnets.deep._training.relation import check_batches, check_differ, chec
 from metricnets.deep._training.runtime import defaults, randomness
 from metricnets.deep._training.similarity import OfTargets
 from metricnets.deep._training.validation import check_class_weight, check_validation, followed_by
-from metricnets.deep._training.weights import codes_of, sampler_of, used, weights_of_classes, with_validation
+from metricnets.deep._training.weights import (
+    codes_of,
+    sampler_of,
+    training_counts,
+    used,
+    weights_of_classes,
+    with_validation,
+)
 from metricnets.miners import easy_positives
 from metricnets.samplers import ClassBalanced, ClassPairs, MatchedPairs, Shuffled
 
@@ -125,7 +132,7 @@ class Supervised(PartlyLabelled):
         strata = labels if labels.ndim == 1 and classes is not None else None
         counts = weights
         if n is not None:
-            counts = np.where(np.arange(len(X)) < n, 1.0 if weights is None else weights, 0.0)
+            counts = training_counts(weights, np.arange(len(X)) < n)
         problem = self._prepare(X, targets, strata, counts, n)
         self._learn(problem)
         if self._revises:  # there was nothing to revise

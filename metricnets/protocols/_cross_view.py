@@ -93,6 +93,7 @@ def cross_view(
     k = check_k(k)
     if not (hasattr(estimator, "transform") or callable(estimator) or estimator is None):
         raise ValueError(f"estimator={estimator!r} should have transform, be a function of X and Y, or be None.")
+    _check_takes_both(estimator)
     X, Y = (checked_array(view, name, dtype=FLOATS) for view, name in ((X, "X"), (Y, "Y")))
     if len(X) != len(Y):
         raise ValueError(f"X has {len(X)} rows and Y has {len(Y)}; row i of Y should match row i of X.")
@@ -102,6 +103,19 @@ def cross_view(
     ]
     jobs = (delayed(_judge_split)(estimator, X, Y, y, *part, k, metric) for part in parts)
     return table(Parallel(n_jobs=n_jobs, verbose=verbose)(jobs))
+
+
+def _check_takes_both(estimator):
+    """Raise ValueError if an estimator has a ``transform`` of one view only."""
+    if not hasattr(estimator, "transform"):
+        return
+    try:
+        signature(estimator.transform).bind("X", "Y")
+    except TypeError:
+        raise ValueError(
+            f"estimator={estimator!r} embeds one view only; it should have transform(X, Y), which returns two arrays, "
+            "as CCA and TwoViewNet have, or be a function of X and Y."
+        ) from None
 
 
 def _parts(split, i, n_rows):

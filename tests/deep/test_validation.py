@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 TRAIN, VAL = tiny_points(), tiny_points(seed=1)
 PARAMS = {"early_stopping": True, "lr_schedule": None, "max_epochs": 6}
-LEARNERS = ["DDML", "HRAML", "EmbeddingNet", "Mahalanobis"]
+LEARNERS = ["DDML", "HRAML", "EmbeddingNet", "Mahalanobis", "TwoDomainNet"]
 
 
 @pytest.mark.parametrize("name", LEARNERS)

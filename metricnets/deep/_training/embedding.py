@@ -50,8 +50,8 @@ def _tensor_doubled(tensor):
 
 
 @torch.no_grad()
-def checked_network(network, X):
-    """Check that a network embeds points, of which it is shown two.
+def checked_network(network, X, name="module"):
+    """Check that a network, the parameter ``name``, embeds points, of which it is shown two.
 
     Returns
     -------
@@ -71,11 +71,11 @@ def checked_network(network, X):
         network = nn.Sequential(WholeNumbers(), network)
         z = _of_integers(network, every)
         if z is None:
-            raise ValueError(f"module cannot embed points of shape {tuple(X.shape[1:])}: {error}") from error
+            raise ValueError(f"{name} cannot embed points of shape {tuple(X.shape[1:])}: {error}") from error
     is_real = isinstance(z, torch.Tensor) and z.is_floating_point()
     if not is_real or z.ndim != 2 or len(z) != len(X) or not z.shape[1]:
         got = f"{tuple(z.shape)} of {z.dtype}" if isinstance(z, torch.Tensor) else type(z).__name__
-        raise ValueError(f"module should turn {len(X)} points into an array ({len(X)}, n_components); got {got}.")
+        raise ValueError(f"{name} should turn {len(X)} points into an array ({len(X)}, n_components); got {got}.")
     return network.train()
 
 

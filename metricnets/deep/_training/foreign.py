@@ -86,6 +86,13 @@ def check_params(name, value, function, params):
         )
 
 
+def check_loss(loss, function, params):
+    """Raise ValueError if a loss of (z, r), by name or as a function, does not take these parameters."""
+    check_params("loss", loss, function, params)
+    if isinstance(loss, str):
+        function(torch.zeros(2, 2), torch.full((2, 2), torch.nan), **(params or {}))
+
+
 def checked_miner(miner, z, r):
     """The relation that a miner returns; ValueError if it is not a tensor of the same shape."""
     with naming("miner", miner):

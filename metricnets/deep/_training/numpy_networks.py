@@ -14,12 +14,14 @@ from metricnets._numpy_networks import (
     Affine,
     Average,
     Chain,
+    GaussianKernels,
     Residual,
     SideBySide,
     Standardized,
     SubspaceNorms,
     Total,
     gelu,
+    lifted,
     nonsaturating,
     relu,
     unit_norm,
@@ -96,6 +98,10 @@ def _translated(module):
         return None if function is None else Residual(function, module.scale.double().numpy())
     if kind is Standardize:
         return Standardized(*(part.double().numpy() for part in (module.origin, module.mean, module.scale)))
+    if kind is networks.GaussianKernel:
+        return GaussianKernels(module.landmarks.double().numpy(), module.scale)
+    if kind is networks.Lift:
+        return partial(lifted, place=module.place)
     if kind is networks.SubspaceNorm:
         return SubspaceNorms(module.size, networks.TINY)
     if kind is Skip and module.center.ndim == 1:

@@ -1,4 +1,4 @@
-"""Which maps of two views into one space networks start from, by how well they find matches."""
+"""The choice of the map of two views into one space from which networks start."""
 
 from itertools import groupby, product
 from operator import itemgetter
@@ -9,24 +9,26 @@ from metricnets._labels import UNKNOWN
 from metricnets._numpy_networks import unit_norm
 from metricnets._weights import rows_of
 from metricnets.deep._training.similarity import N_FOLDS, deal
-from metricnets.deep._training.view_maps import canonical_maps, class_probabilities
+from metricnets.deep._training.two_view_maps import canonical_maps, class_probabilities
 
 RIDGES = (3.0, 1.0, 10.0, 0.3, 0.03)  # of those that do equally well the first is taken
 N_JUDGED = 1_000  # samples on which a start is chosen
 N_HELD, N_DEALS = 300, 5  # samples held back in all folds: those of few samples are dealt several times, at most 5
-STARTS = ("auto", "semantic", "cca")
 
 
-def shared_space(views, codes, weights, n_components, kind, rng):
+def shared_space(views, codes, weights, n_components, candidates, *, normalize, rng):
     """Compute a map of each view so that similar samples of different views are near by their cosine.
 
-    - 'cca': canonical correlation analysis with the ridge λ tr(C)/r I added to the covariance C of each view, each
-      variate times its correlation.  The covariance between the views is that of matched rows, or, if the classes
-      are known, of all rows of a class.
-    - 'semantic': the class probabilities of linear discriminant analysis with the ridge λ, minus their mean.
-    - 'auto': the better of them.
+    The candidates are pairs of a form and a ridge λ:
 
-    λ and the form are chosen by cross-validation of the mean average precision of retrieval in both directions.
+    - 'rows' and 'classes': canonical correlation analysis with the ridge λ tr(C)/r I added to the covariance C of each
+      view, each variate times its correlation.  The covariance between the views is that of matched rows, or of all
+      rows of a class.
+    - 'probabilities': the class probabilities of linear discriminant analysis with the ridge λ, minus their mean.  If
+      embeddings have unit norm, they are lifted to it: then a cosine grows with p(x)ᵀq(y), the probability that x and
+      y are of one class, by which retrieval has the best precision.
+
+    The best is chosen by cross-validation of the mean average precision of retrieval in both directions.
 
     Parameters
     ----------
@@ -36,18 +38,20 @@ def shared_space(views, codes, weights, n_components, kind, rng):
         Class codes, −1 if unknown.
     weights : ndarray of shape (n,) or None
     n_components : int
-    kind : {'auto', 'semantic', 'cca'}
+    candidates : list of tuple (form, ridge)
+    normalize : bool
+        Whether embeddings have unit norm.
     rng : numpy.random.Generator
 
     Returns
     -------
     quality : float
-        The sum of the mean average precisions of the best setting.
+        The sum of the mean average precisions of the best candidate.
+    form : str
     starts : list of two Start
     """
     some = rng.permutation(len(codes))[:N_JUDGED]
     few, c, w = [Z[some] for Z in views], codes[some], rows_of(weights, some)
-    candidates = _candidates(kind, codes)
     quality = np.zeros(len(candidates))
     for _ in range(min(N_DEALS, max(1, N_HELD // len(some)))) if len(candidates) > 1 else ():
         folds = deal(c, rng)
@@ -56,15 +60,16 @@ def shared_space(views, codes, weights, n_components, kind, rng):
             if len(held) < 2 or not kept.any():
                 continue
             truth = (c[held, None] == c[held]) & (c[held] != UNKNOWN) | np.eye(len(held), dtype=bool)
-            of_candidates = fitted([Z[kept] for Z in few], c[kept], rows_of(w, kept), n_components, candidates)
-            for j, starts in enumerate(of_candidates):
+            known = [Z[kept] for Z in few], c[kept], rows_of(w, kept)
+            for j, starts in enumerate(fitted(*known, n_components, normalize, candidates)):
                 quality[j] += precision(*(unit_norm(start(Z[held])) for start, Z in zip(starts, few)), truth)
-    (starts,) = fitted(views, codes, weights, n_components, [candidates[quality.argmax()]])
-    return quality.max(), starts
+    best = candidates[quality.argmax()]
+    (starts,) = fitted(views, codes, weights, n_components, normalize, [best])
+    return quality.max(), best[0], starts
 
 
-def _candidates(kind, codes):
-    """Settings (form, ridge), the form 'probabilities', 'classes' or 'rows'."""
+def candidates_of(kind, codes):
+    """Candidates for an ``init`` and class codes."""
     known = codes[codes != UNKNOWN]
     repeats = len(np.unique(known)) < len(known)
     of_kind = {"cca": ["classes", "rows"] if repeats else ["rows"], "semantic": ["probabilities"]}
@@ -72,12 +77,13 @@ def _candidates(kind, codes):
     return list(product(of_kind[kind], RIDGES))
 
 
-def fitted(views, codes, weights, n_components, candidates):
+def fitted(views, codes, weights, n_components, normalize, candidates):
     """The two starts of each candidate; those of one form come one after the other."""
+    lift = normalize and n_components > 2
     for form, group in groupby(candidates, key=itemgetter(0)):
         ridges = [ridge for _, ridge in group]
         if form == "probabilities":
-            yield from class_probabilities(views, codes, weights, n_components, ridges)
+            yield from class_probabilities(views, codes, weights, n_components, ridges, lift)
         else:
             yield from canonical_maps(views, codes if form == "classes" else None, weights, n_components, ridges)
 

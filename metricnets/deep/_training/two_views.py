@@ -1,94 +1,32 @@
-"""Two views as training rows: the columns of both, the networks of both, and the relation of their embeddings."""
+"""Two views as training rows: the columns of both, the relation of their embeddings, and their distances."""
 
 import numpy as np
 import torch
-from torch import nn
 
 from metricnets._pickles import Versioned
-from metricnets._weights import rows_of
 from metricnets.base import Distance
 from metricnets.deep._training.data import Rows
-from metricnets.deep._training.shared_space import shared_space
-from metricnets.deep._training.wccn import feature_scales, principal_basis
-from metricnets.networks import Mean, UnitNorm, fixed_linear
+from metricnets.deep._training.two_networks import points_of_views
 from metricnets.relations import known_class
-
-N_ROWS = 10_000  # from which starting layers are computed
 
 
 class ViewRows(Rows):
-    """Rows of two views side by side: ``width`` columns of the first, then those of the second.
+    """Rows of two views side by side: the features of a point of the first, then those of the second.
 
     Parameters
     ----------
-    columns : list of two tensor of shape (n, r)
+    points : list of two tensor of shape (n, ...)
     targets : Targets
     starts : list of two `Start`, or None
     """
 
-    def __init__(self, columns, targets, starts):
-        super().__init__(torch.cat(columns, dim=1), targets)
-        self.width, self.starts = columns[0].shape[1], starts
+    def __init__(self, points, targets, starts):
+        super().__init__(torch.cat([view.flatten(1) for view in points], dim=1), targets)
+        self.shapes, self.starts = [tuple(view.shape[1:]) for view in points], starts
 
-
-class TwoNetworks(nn.Module):
-    """A network for each view: embeddings (2n, k) of n rows of both, those of the first view first."""
-
-    def __init__(self, first, second, width):
-        super().__init__()
-        self.first, self.second, self.width = first, second, width
-
-    def forward(self, x):
-        return torch.cat([self.first(x[:, : self.width]), self.second(x[:, self.width :])])
-
-
-@torch.no_grad()
-def perceptron_beside(start, perceptron, normalize):
-    """A network that begins as a start: the mean of its linear map and of a perceptron whose last layer is set to 0."""
-    perceptron[-1][-1].weight.zero_()
-    linear, *after = start.layers()
-    kind = FromProbabilities if after else nn.Sequential
-    return kind(Mean([linear, perceptron]), *after, *([UnitNorm()] if normalize else []))
-
-
-class FromProbabilities(nn.Sequential):
-    """A network whose first layer gives logits of classes, and the others embed their probabilities."""
-
-    def logits(self, x):
-        """Logits (n, n_classes) of points."""
-        return self[0](x)
-
-    def embedded(self, logits):
-        """Embeddings (n, n_components) of logits."""
-        return self[1:](logits)
-
-
-def starting_layers(views, standardize, targets, kept, n_components, kind, seed):
-    """A map of each view to principal components as a layer, and the starts of `shared_space` after it.
-
-    Whether features are divided by their standard deviations is chosen by cross-validation.
-    """
-    rng = np.random.default_rng(seed)
-    rows = kept[rng.permutation(len(kept))[:N_ROWS]]
-    codes, weights = targets.labels.numpy()[rows], rows_of(targets.weights, rows)
-    Z = [each[0](torch.from_numpy(X[rows].astype(float))).numpy() for X, each in zip(views, standardize)]
-    best = None
-    for scaled in (False, True):
-        bases = [_basis(X, weights, scaled) for X in Z]
-        inner = [X @ basis.T for X, basis in zip(Z, bases)]
-        quality, starts = shared_space(inner, codes, weights, n_components, kind, np.random.default_rng(seed))
-        if best is None or quality > best[0]:
-            best = quality, bases, starts
-    return [fixed_linear(basis, np.zeros(len(basis))) for basis in best[1]], best[2]
-
-
-def _basis(X, weights, scaled):
-    """Principal components as linear maps (r, d), scaled to a mean variance of 1."""
-    d = X.shape[1]
-    if (X[:1] == X).all():
-        return np.eye(1, d)
-    basis = principal_basis(X, feature_scales(X, weights) if scaled else np.ones(d))
-    return basis / np.sqrt((X @ basis.T).var(axis=0).mean())
+    def points(self):
+        """Points of either view, in their shapes."""
+        return points_of_views(self.X, self.shapes)
 
 
 def joint_relation(codes, row, across):
@@ -127,27 +65,13 @@ class CrossDistance(Versioned):
         z = []
         for name, point, view in (("u", u, self.first), ("v", v, self.second)):
             point = np.asarray(point, dtype=float)
-            if point.size != view.size or point.squeeze().ndim > 1:
+            several = len(view.shape) == 1 and point.squeeze().ndim > 1
+            if several or point.size != view.size:
                 raise ValueError(f"{name} should be a point of shape {view.shape}; got shape {point.shape}.")
             z.append(view.embed(point.reshape(1, *view.shape))[0])
         difference = z[0] - z[1]
         total = float(difference @ difference)
         return total if squared else total**0.5
-
-
-class WithClassLogits(nn.Module):
-    """`TwoNetworks` that also outputs the logits of both views, if these start from class probabilities."""
-
-    def __init__(self, networks):
-        super().__init__()
-        self.networks = networks
-
-    def forward(self, x):
-        parts, width = (self.networks.first, self.networks.second), self.networks.width
-        if not all(isinstance(part, FromProbabilities) for part in parts):
-            return [self.networks(x)]
-        logits = [part.logits(view) for part, view in zip(parts, (x[:, :width], x[:, width:]))]
-        return [torch.cat([part.embedded(each) for part, each in zip(parts, logits)]), *logits]
 
 
 class WithNeighborsInViews:

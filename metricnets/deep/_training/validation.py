@@ -22,6 +22,36 @@ def check_validation(data: object, y_val: object, early_stopping: bool, name: st
     return True
 
 
+def check_views(views: tuple, validation: tuple, early_stopping: bool, learner: str) -> bool:
+    """Whether there are validation data; ValueError if X, Y and y of either are incomplete or do not match."""
+    X, Y, y = views
+    if Y is None:
+        raise ValueError(
+            f"{learner} learns from two views: give Y, with a row for each row of X. Expected array-like (array or "
+            "non-string sequence), got None."
+        )
+    _check_matching(X, Y, y, "")
+    if all(part is None for part in validation):
+        return False
+    X_val, Y_val, y_val = validation
+    if X_val is None or Y_val is None or (y_val is None) != (y is None):
+        raise ValueError("validation data are incomplete: give X_val and Y_val, and y_val if there is y, or none.")
+    check_early_stopping(early_stopping, "X_val")
+    _check_matching(X_val, Y_val, y_val, "_val")
+    if not count_rows(X_val, "X_val"):
+        raise ValueError("X_val has no rows; leave it and Y_val out to hold back a part of the training data.")
+    return True
+
+
+def _check_matching(X, Y, y, end):
+    """Raise ValueError unless X, Y and y, whose names end so, have the same number of rows; y may be None."""
+    n, n_other = count_rows(X, f"X{end}"), count_rows(Y, f"Y{end}")
+    if n != n_other:
+        raise ValueError(f"X{end} has {n} rows and Y{end} has {n_other}; row i of Y should match row i of X.")
+    if y is not None and count_rows(y, f"y{end}") != n:
+        raise ValueError(f"y{end} has {count_rows(y, 'y')} labels, and there are {n} rows; give one for each.")
+
+
 def check_form(train: np.ndarray, val: ArrayLike | None, kind: str) -> None:
     """Raise ValueError if one of the tuples, of this kind, are indicators and the others are points."""
     shape = train.shape if val is None else np.shape(val)

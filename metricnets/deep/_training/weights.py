@@ -18,6 +18,11 @@ def with_validation(weights, n):
     return None if weights is None else np.append(weights, np.full(n - len(weights), weights.mean()))
 
 
+def training_counts(weights, is_train):
+    """Weights of the training rows, 1 for None, and 0 for validation rows."""
+    return np.where(is_train, 1.0 if weights is None else weights, 0.0)
+
+
 def sampler_of(make, part, rng):
     """The sampler ``make(rows)`` of the rows of a part, or of a deck in which they occur by their weights."""
     weights = part.targets.weights

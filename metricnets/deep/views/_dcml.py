@@ -5,7 +5,8 @@ from typing import Literal
 import torch
 
 from metricnets._neighbors import neighborhoods
-from metricnets._params import Count, MaybePositive, NonNegative, Positive
+from metricnets._params import Count, MaybePositive, NonNegative
+from metricnets.deep._training.two_networks import points_of_views
 from metricnets.deep._training.two_views import WithNeighborsInViews
 from metricnets.deep._training.weights import sampler_of
 from metricnets.deep.views._base import TwoViewMetric
@@ -20,15 +21,16 @@ class DCML(TwoViewMetric):
 
         Σ_views mean(‖z − z_within‖² − α min(‖z − z_between‖², margin)) + λ mean ‖f(x) − g(y)‖².
 
-    The neighbours of a row are found in each view in the input space, once, and a step draws one of either kind.
+    The neighbours of a row are found in each view once, among the points that its network takes, and a step draws one
+    of either kind.
 
     Deviations from the paper: embeddings have unit norm, or ``margin`` bounds the distances to other classes; the
-    networks start from a map in closed form, see ``init``; and neighbours are embedded in the other view, see
-    ``pairs``, since what is retrieved is there.  Without classes all other rows are of other classes, and a row is its
-    own neighbour within.
+    networks start from a map in closed form, see ``init``, whose class probabilities are trained too, see
+    ``identification``; and neighbours are embedded in the other view, see ``pairs``, since what is retrieved is there.
+    Without classes all other rows are of other classes, and a row is its own neighbour within.
 
     The paper's own setting is ``DCML(pairs="within", coupling=1.0, init="glorot", activation="tanh", optimizer="sgd",
-    lr=0.01, lr_schedule=None)``, with weights that the paper chooses by validation.
+    lr=0.01, lr_schedule=None)``, which has no ``identification``, with weights that the paper chooses by validation.
 
     Parameters
     ----------
@@ -46,10 +48,6 @@ class DCML(TwoViewMetric):
         Number of neighbours of the same class.
     n_neighbors_between : int >= 1, default=10
         Number of neighbours of other classes.
-    lr : float > 0, default=0.0003
-        Learning rate.
-    max_epochs : int >= 1, default=20
-        Maximum number of epochs, that is, passes over the data.  From random weights more are needed.
 
     See Also
     --------
@@ -77,28 +75,23 @@ class DCML(TwoViewMetric):
     margin: MaybePositive = None
     n_neighbors_within: Count = 5
     n_neighbors_between: Count = 10
-    lr: Positive = 3e-4
-    max_epochs: Count = 20
 
-    def _check_given(self, X, Y, y, X_val, Y_val, y_val):
+    def _check_given(self, views, validation):
         if self.margin is None and self.alpha and not self.normalize:
             raise ValueError(
                 f"with margin=None and alpha={self.alpha} distances grow without bound; set a margin, or "
                 "normalize=True."
             )
-        return super()._check_given(X, Y, y, X_val, Y_val, y_val)
+        return super()._check_given(views, validation)
 
     def _make_batches(self, part, rng):
-        codes, width, points = part.targets.labels.numpy(), part.rows.width, part.points().numpy()
+        codes, points = part.targets.labels.numpy(), points_of_views(part.points(), part.rows.shapes)
         sizes = self.n_neighbors_within, self.n_neighbors_between
-        near = [neighborhoods(columns, codes, *sizes) for columns in (points[:, :width], points[:, width:])]
+        near = [neighborhoods(view.flatten(1).numpy(), codes, *sizes) for view in points]
         sampler = sampler_of(lambda rows: Shuffled(len(rows), self.batch_size, rng), part, rng)
         return WithNeighborsInViews(sampler, near, rng)
 
-    def _criterion(self, network, part, generator):
-        return self._loss_of_batch
-
-    def _loss_of_batch(self, z, targets):
+    def _loss_of_views(self, z, targets):
         weights = {"alpha": self.alpha, "coupling": self.coupling, "margin": self.margin}
         return coupled_objective(z, pairs=self.pairs, **weights)
 

@@ -14,9 +14,11 @@ from metricnets._params import Array, MaybeArray
 from metricnets._tuples import FLOATS
 from metricnets.base import Distance
 from metricnets.deep._base import DeepMetric
-from metricnets.deep._training.embedding import embed
+from metricnets.deep._training.embedding import embed, takes_double
 from metricnets.deep._training.numpy_networks import as_numpy
+from metricnets.deep._training.two_networks import joined
 from metricnets.deep._training.two_views import CrossDistance
+from metricnets.networks import without_generators
 
 VIEWS = ("xx", "xy", "yy")
 
@@ -34,17 +36,22 @@ class TwoViewEmbedding(DeepMetric):
 
     @torch.no_grad()
     def _keep(self, problem, trained):
-        self.history_, network = trained.history, trained.networks[0].eval()
-        parts = network.first, network.second
-        self.module_, self.module_y_ = (
-            nn.Sequential(*layers, nn.Sequential(*part)).eval() for layers, part in zip(problem.layers, parts)
+        rows, layers, self.history_ = problem.rows, problem.layers, trained.history
+        members = zip(*((network.first, network.second) for network in trained.networks))
+        parts = [joined(networks, rows.starts is not None) for networks in members]
+        points = [view[:2] for view in rows.points()]
+        self._n_features_out = parts[0].eval()(points[0]).shape[1]
+        modules = [nn.Sequential(*before, part) if before else part for before, part in zip(layers, parts)]
+        self.module_, self.module_y_ = (without_generators(module.eval()) for module in modules)
+        self._in_double, self._in_double_y = (
+            bool(before) or takes_double(module, x) for before, module, x in zip(layers, modules, points)
         )
-        self._n_features_out, self._in_double = self.n_components, True
 
     def _final(self, problem):
-        X, width = problem.rows.X, problem.rows.width
-        views = [(self.module_[-1], X[:, :width]), (self.module_y_[-1], X[:, width:])]
-        constant = [(network, view) for network, view in views if (view == view[0]).all()]
+        modules = zip((self.module_, self.module_y_), problem.layers)
+        networks = [module[-1] if before else module for module, before in modules]
+        views = list(zip(networks, problem.rows.points()))
+        constant = [(network, view) for network, view in views if (view == view[:1]).all()]
         return constant or views  # nothing is learned from a constant view, and it is no fault of the training
 
     def transform(self, X: Array, Y: MaybeArray = None) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
@@ -52,9 +59,9 @@ class TwoViewEmbedding(DeepMetric):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features), or (n_samples, ...) with ``module``
             Points of the first view.
-        Y : array-like of shape (n_samples_y, n_features_y) or None, default=None
+        Y : array-like of shape (n_samples_y, n_features_y), (n_samples_y, ...) with ``module_y``, or None, default=None
             Points of the second view, which need not match those of X.
 
         Returns
@@ -82,11 +89,11 @@ class TwoViewEmbedding(DeepMetric):
         self._check_columns(Y)
         Y = checked_view(Y, "Y", ensure_2d=self._shape_y != (1,), dtype=FLOATS)
         if Y.shape[1:] != self._shape_y:
+            found, expected = (s[0] if len(s) == 1 else s for s in (Y.shape[1:], self._shape_y))
             raise ValueError(
-                f"Y has {Y.shape[1]} features, but {type(self).__name__} was fitted with {self._shape_y[0]} in the "
-                "second view."
+                f"Y has {found} features, but {type(self).__name__} was fitted with {expected} in the second view."
             )
-        options = {"n_rows": self._rows_at_once, "in_double": True, "device": self._device_here()}
+        options = {"n_rows": self._rows_at_once, "in_double": self._in_double_y, "device": self._device_here()}
         return embed(self.module_y_, Y, **options)
 
     def _check_columns(self, Y):
@@ -157,7 +164,7 @@ class TwoViewEmbedding(DeepMetric):
         metric = super().get_metric()
         if views == "xx":
             return metric
-        other = Distance(as_numpy(self.module_y_, True), self._shape_y, linear=False)
+        other = Distance(as_numpy(self.module_y_, self._in_double_y), self._shape_y, linear=False)
         return other if views == "yy" else CrossDistance(metric, other)
 
 
@@ -165,5 +172,5 @@ def checked_view(Y, name, *, ensure_2d=False, **options):
     """The second view as an array, a single feature as a column; TypeError if it is sparse, as for the first view."""
     if issparse(Y):
         raise TypeError(f"{name} is sparse, and dense data are required; use {name}.toarray().")
-    Y = checked_array(Y, name, ensure_2d=ensure_2d, **options)
+    Y = checked_array(Y, name, ensure_2d=ensure_2d, allow_nd=True, **options)
     return Y[:, None] if Y.ndim == 1 else Y

@@ -5,20 +5,21 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 import torch
-from sklearn.utils.validation import check_consistent_length
-from torch import nn
+from sklearn.utils.validation import validate_data
 
 from metricnets import losses
-from metricnets._arrays import checked_column
+from metricnets._arrays import count_rows
 from metricnets._labels import UNKNOWN, known_classes
 from metricnets._params import Array, Function, MaybeArray, MaybeDict, NonNegative, StrOptions, fitting
 from metricnets._weights import check_weights, rows_of
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.data import Targets, tensor_of
-from metricnets.deep._training.foreign import check_params, naming
+from metricnets.deep._training.foreign import check_loss, naming
 from metricnets.deep._training.runtime import defaults
 from metricnets.deep._training.similarity import OfTargets
-from metricnets.deep._training.weights import sampler_of, used
+from metricnets.deep._training.two_domains import WithHead, check_domains, check_parts, first_domain, relation_of
+from metricnets.deep._training.validation import check_validation, followed_by
+from metricnets.deep._training.weights import sampler_of, training_counts, used, with_validation
 from metricnets.losses import NormalizedSoftmax
 from metricnets.relations import known_class
 from metricnets.samplers import ClassBalanced
@@ -83,7 +84,17 @@ class TwoDomainNet(NetworkMetric):
 
     @fitting
     @defaults()
-    def fit(self, X: Array, y: Array, sample_domain: MaybeArray = None, *, sample_weight: MaybeArray = None) -> Self:
+    def fit(
+        self,
+        X: Array,
+        y: Array,
+        sample_domain: MaybeArray = None,
+        *,
+        sample_weight: MaybeArray = None,
+        X_val: MaybeArray = None,
+        y_val: MaybeArray = None,
+        sample_domain_val: MaybeArray = None,
+    ) -> Self:
         """Learn the metric.
 
         Parameters
@@ -98,6 +109,8 @@ class TwoDomainNet(NetworkMetric):
         sample_weight : array-like of shape (n_samples,), float or None, default=None
             How often each sample is drawn, non-negative; see :ref:`weights_deep`.  Only ratios matter, and samples of
             weight 0 are left out.
+        X_val, y_val, sample_domain_val : array-like or None, default=None
+            Validation data for ``early_stopping``, as X, y and sample_domain; None holds back a part of X.
 
         Returns
         -------
@@ -107,56 +120,40 @@ class TwoDomainNet(NetworkMetric):
         Raises
         ------
         ValueError
-            If no class is in both domains, there is one class only, X, y, sample_domain or the weights do not have this
-            form, or the loss is no longer finite.
+            If no class is in both domains, there is one class only, X, y, sample_domain, the weights or the validation
+            data do not have this form, or the loss is no longer finite.
         FitInterrupted
             If the user interrupts training after the first epoch.  The learner is fitted.
         """
-        self._check_loss()
-        X, codes, domain = self._validated_domains(X, y, sample_domain)
-        X, codes, domain, weights = used(check_weights(sample_weight, len(X)), X, codes, domain)
+        check_loss(self.loss, self._function(), self.loss_params)
+        is_given, has_domains = check_validation(X_val, y_val, self.early_stopping, "X_val"), sample_domain is not None
+        check_domains(is_given, sample_domain, sample_domain_val)
+        X, codes, domain, n = self._validated_domains((X, y, sample_domain), (X_val, y_val, sample_domain_val))
+        weights, is_train = with_validation(check_weights(sample_weight, n), len(X)), np.arange(len(X)) < n
+        X, codes, domain, is_train, weights = used(weights, X, codes, domain, is_train)
         known = codes != UNKNOWN
-        X, codes, domain, weights = X[known], codes[known], domain[known], rows_of(weights, known)
-        self._check_classes(codes, domain, sample_domain is not None)
-        source = None if sample_domain is None else tensor_of(domain)
-        row = torch.arange(len(X))
+        X, codes, domain, is_train, weights = (rows_of(a, known) for a in (X, codes, domain, is_train, weights))
+        check_parts(codes, self.classes_, domain if has_domains else None, is_train, is_given, self.identification)
+        source, row = tensor_of(domain) if has_domains else None, torch.arange(len(X))
         targets = Targets(tensor_of(codes), row, source, known_class, classes=self.classes_, weights=weights)
-        problem = self._prepare(X, targets, codes, weights)
-        return self._learn(problem)
-
-    def _check_loss(self):
-        function = self._function()
-        check_params("loss", self.loss, function, self.loss_params)
-        if isinstance(self.loss, str):
-            function(torch.zeros(2, 2), torch.full((2, 2), torch.nan), **(self.loss_params or {}))
+        n_train = np.count_nonzero(is_train) if is_given else None
+        counts = training_counts(weights, is_train) if is_given else weights
+        return self._learn(self._prepare(X, targets, codes, counts, n_train))
 
     def _function(self):
         return losses.CATALOGUE[self.loss].loss if isinstance(self.loss, str) else self.loss
 
-    def _validated_domains(self, X, y, sample_domain):
-        """X, class codes, and whether each sample is of the first domain."""
-        classes, codes = (None, None) if y is None else known_classes(y)
-        X, codes = self._validated(X, codes)
-        self.classes_ = classes
-        if sample_domain is None:
-            return X, codes, np.ones(len(X), bool)
-        domain = checked_column(sample_domain, "sample_domain")
-        check_consistent_length(X, domain)
-        if domain.dtype.kind not in "biuf":
-            raise ValueError(f"sample_domain should hold numbers, at least 0 or negative; got {domain[0]!r}.")
-        return X, codes, domain >= 0
-
-    def _check_classes(self, codes, domain, has_domains):
-        present = np.unique(codes)
-        if len(present) < 2:
-            found = f"one class only, {self.classes_[present[0]]!s}" if len(present) else "no known classes"
-            raise ValueError(f"y has {found}; a metric needs samples of at least two classes.")
-        if has_domains and (domain.all() or not domain.any()):
-            raise ValueError("sample_domain is of one domain only; give samples of both, or leave it out.")
-        if has_domains and not np.intersect1d(codes[domain], codes[~domain]).size:
-            raise ValueError("no class of y is in both domains of sample_domain; give some samples of both.")
-        if not has_domains and len(present) == len(codes):
-            raise ValueError("there is no similar pair in y: a class needs two samples or more.")
+    def _validated_domains(self, train, validation):
+        """X, class codes, whether each sample is of the first domain, and the number of samples for training."""
+        (X, y, sample_domain), (X_val, y_val, sample_domain_val) = train, validation
+        self.classes_, codes = (None, None) if y is None else known_classes(followed_by(y, y_val, "y_val"))
+        X, _ = self._validated(X, None if codes is None else codes[: count_rows(y, "y")])
+        domain, n = first_domain(X, sample_domain), len(X)
+        if y_val is None:
+            return X, codes, domain, n
+        X_val = validate_data(self, X_val, reset=False, dtype=X.dtype, allow_nd=True)
+        domain = np.concatenate([domain, first_domain(X_val, sample_domain_val, "_val")])
+        return followed_by(X, X_val, "X_val"), codes, domain, n
 
     def _similarity(self, targets, kept):
         return kept, OfTargets(targets.labels[kept], targets.relation, rows_of(targets.weights, kept))
@@ -173,26 +170,10 @@ class TwoDomainNet(NetworkMetric):
         return WithHead(partial(self._loss_of_pairs), head if self.identification else None, self.identification)
 
     def _loss_of_pairs(self, z, targets):
-        r = known_class(targets.labels, targets.labels).to(torch.float32)
-        r = r.masked_fill(targets.row[:, None] == targets.row, torch.nan)
-        if self.pairs == "across" and targets.source is not None:
-            r = r.masked_fill(targets.source[:, None] == targets.source, torch.nan)
         with naming("loss", self.loss):
-            return self._function()(z, r, **(self.loss_params or {}))
+            return self._function()(z, relation_of(targets, self.pairs == "across"), **(self.loss_params or {}))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
-
-
-class WithHead(nn.Module):
-    """A loss of pairs plus ``weight`` times that of a classifier."""
-
-    def __init__(self, loss, head, weight):
-        super().__init__()
-        self.loss, self.head, self.weight = loss, head, weight
-
-    def forward(self, z, targets):
-        loss = self.loss(z, targets)
-        return loss if self.head is None else loss + self.weight * self.head(z, targets.labels)

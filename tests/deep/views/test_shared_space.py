@@ -9,8 +9,8 @@ from sklearn.metrics import average_precision_score
 from sklearn.preprocessing import scale
 
 from metricnets.datasets import make_views
-from metricnets.deep._training.shared_space import precision, shared_space
-from metricnets.deep._training.view_maps import canonical_maps, class_probabilities
+from metricnets.deep._training.shared_space import candidates_of, precision, shared_space
+from metricnets.deep._training.two_view_maps import canonical_maps, class_probabilities
 
 X, Y, CLASSES = make_views(120, (5, 4), noise=1.0, random_state=0)
 VIEWS = [scale(X), scale(Y)]
@@ -76,7 +76,8 @@ def test_precision_is_the_mean_over_queries_and_directions():
     ids=["a row each", "classes", "two known", "one class", "two classes"],
 )
 def test_any_classes_have_a_finite_start(codes):
-    quality, starts = shared_space(VIEWS, codes, None, 3, "auto", np.random.default_rng(0))
+    options = {"normalize": True, "rng": np.random.default_rng(0)}
+    quality, _, starts = shared_space(VIEWS, codes, None, 3, candidates_of("auto", codes), **options)
     assert quality > 0
     assert all(np.isfinite(start(Z)).all() and start(Z).shape == (120, 3) for start, Z in zip(starts, VIEWS))
 
@@ -85,7 +86,8 @@ def test_of_ridges_that_do_equally_well_on_rows_held_back_the_smallest_is_not_ta
     rng = np.random.default_rng(0)
     common = rng.normal(size=(60, 6))
     views = [common @ rng.normal(size=(6, 40)) for _ in range(2)]  # without noise: all is found with any ridge
-    _, starts = shared_space(views, np.arange(60), None, 6, "cca", np.random.default_rng(0))
+    codes, options = np.arange(60), {"normalize": True, "rng": np.random.default_rng(0)}
+    *_, starts = shared_space(views, codes, None, 6, candidates_of("cca", codes), **options)
     (expected,) = canonical_maps(views, None, None, 6, [3.0])
     for start, of_ridge in zip(starts, expected):
         np.testing.assert_allclose(start.weight, of_ridge.weight)

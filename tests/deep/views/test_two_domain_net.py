@@ -73,3 +73,46 @@ def test_both_domains_are_better_than_one():
 def test_wrong_input_is_named(change, message):
     with pytest.raises(ValueError, match=message):
         fit(**change)
+
+
+# --- validation data
+
+VAL = {"X_val": X[30:], "y_val": CLASSES[30:], "sample_domain_val": DOMAIN[30:]}
+
+
+def fit_with(given, **params):
+    net = quick("TwoDomainNet", **{"early_stopping": True, "init": "glorot"} | params)
+    return net.fit(X[:30], CLASSES[:30], DOMAIN[:30], **given)
+
+
+def test_validation_data_are_not_trained_on():
+    net, other = fit_with(VAL), fit_with(VAL | {"X_val": X[30:] + 1})
+    assert other.history_[0]["train_loss"] == net.history_[0]["train_loss"]
+    assert other.history_[0]["valid_loss"] != net.history_[0]["valid_loss"]
+
+
+def test_validation_samples_of_unknown_class_do_not_count():
+    unknown = VAL | {"y_val": np.where(np.arange(15) < 12, CLASSES[30:], -1)}
+    known = {name: values[:12] for name, values in VAL.items()}
+    assert fit_with(unknown).history_[0]["valid_loss"] == fit_with(known).history_[0]["valid_loss"]
+
+
+@pytest.mark.parametrize(
+    ("change", "params", "message"),
+    [
+        ({"sample_domain_val": None}, {}, "sample_domain_val is not given"),
+        ({"X_val": None}, {}, "X_val is not given"),
+        ({"y_val": CLASSES[30:] + 7}, {}, "y_val has classes that are not in y"),
+        ({"sample_domain_val": np.ones(15)}, {}, "sample_domain_val is of one domain only"),
+        ({"y_val": np.zeros(15)}, {}, "y_val has one class only"),
+        ({}, {"early_stopping": False}, "early_stopping=False"),
+    ],
+)
+def test_validation_data_that_do_not_suit_are_named(change, params, message):
+    with pytest.raises(ValueError, match=message):
+        fit_with(VAL | change, **params)
+
+
+def test_domains_of_validation_data_alone_are_refused():
+    with pytest.raises(ValueError, match="sample_domain_val is given alone"):
+        quick("TwoDomainNet", early_stopping=True).fit(X[:30], CLASSES[:30], **VAL)

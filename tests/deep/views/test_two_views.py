@@ -10,9 +10,9 @@ from scipy.sparse import csr_array
 
 from metricnets import DCML, TwoViewNet
 from metricnets.datasets import make_views
+from metricnets.deep._training.identification import mutual_cross_entropy
 from metricnets.deep._training.two_views import joint_relation
 from metricnets.deep.views._dcml import coupled_objective
-from metricnets.deep.views._two_view_net import mutual_cross_entropy
 from metricnets.metrics import mean_average_precision
 
 X, Y, CLASSES = tiny_views()
@@ -309,6 +309,13 @@ def test_parameters_have_an_effect():
         {"n_neighbors_between": 1},
     ):
         assert not np.array_equal(quick("DCML", **FAST, **params).fit(X, Y, CLASSES).transform(X), z)
+
+
+@every
+def test_the_cross_entropy_of_classes_counts_where_networks_start_from_probabilities(name):
+    with_it, without = (quick(name, init="semantic", identification=w).fit(X, Y, CLASSES) for w in (1.0, 0.0))
+    assert with_it.history_[0]["train_loss"] > without.history_[0]["train_loss"]
+    assert not np.allclose(with_it.transform(X), without.transform(X), atol=1e-4)
 
 
 def test_unbounded_distances_are_refused():
