@@ -12,14 +12,14 @@ from torch import nn
 from metricnets import losses, miners, relations
 from metricnets._params import Function, MaybeDict, MaybeFunction, MaybePositive, StrOptions, UpToOne, Whole
 from metricnets._targets import CLASSES
-from metricnets.deep._supervised import Supervised
+from metricnets.deep._stream import SupervisedStream
 from metricnets.deep._training.foreign import check_params, naming, takes
 from metricnets.deep._training.memory import WithMemory
 from metricnets.deep._training.on_labels import OnLabels, classifies, embeddings, is_module, loss_module, resolved
 from metricnets.losses._modules import ModuleLoss
 
 
-class AnyLoss(Supervised):
+class AnyLoss(SupervisedStream):
     """Deep metric trained with any loss.
 
     Parameters

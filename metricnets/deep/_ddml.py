@@ -7,7 +7,7 @@ import numpy as np
 from metricnets._params import Flag, NonNegative, Parametrized, Positive, UpToOne
 from metricnets.deep._pairs import DeepPairsLearner
 from metricnets.deep._perceptron import NetworkMetric
-from metricnets.deep._supervised import Supervised
+from metricnets.deep._stream import SupervisedStream
 from metricnets.deep._training.autoencoder import pretrain
 from metricnets.deep._training.initialization import principal_start
 from metricnets.losses._pair import check_gap, logistic, logistic_pair
@@ -54,7 +54,7 @@ class _DDML(Parametrized):
             pretrain(network, rows.X, generator)
 
 
-class DDML(_DDML, Supervised, NetworkMetric):
+class DDML(_DDML, SupervisedStream, NetworkMetric):
     """Discriminative deep metric learning (DDML) from class labels.
 
     It minimises ½ mean g(γ − ℓ(τ − d²)) over pairs, where ℓ is +1 for similar and −1 for dissimilar pairs.  The loss

@@ -109,6 +109,10 @@ class Supervised(DeepMetric):
         FitInterrupted
             If the user interrupts training after the first epoch.  The learner is fitted.
         """
+        return self._fit_from(self._last() if self.warm_start else None, X, y, sample_weight, X_val, y_val)
+
+    def _fit_from(self, start, X, y, sample_weight=None, X_val=None, y_val=None):
+        """Learn the metric from new networks, or from those of a `Start`."""
         X, labels, targets, n = self._encoded(X, y, sample_weight, X_val, y_val)
         classes, weights = targets.classes, targets.weights
         check_differ(labels[:n], classes, self.relation)
@@ -122,7 +126,7 @@ class Supervised(DeepMetric):
         counts = weights
         if n is not None:
             counts = np.where(np.arange(len(X)) < n, 1.0 if weights is None else weights, 0.0)
-        problem = self._prepare(X, targets, strata, counts, n)
+        problem = self._prepare(X, targets, strata, counts, n, start)
         return self._learn(problem)
 
     def _encoded(self, X, y, sample_weight, X_val, y_val):
