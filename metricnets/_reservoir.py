@@ -1,5 +1,6 @@
 """A bounded random sample of the rows of a stream, with the same number of each class."""
 
+import copy
 from typing import Self
 
 import numpy as np
@@ -22,6 +23,8 @@ class Reservoir:
         The rows that are kept, of each array; none at the beginning.
     numbers : ndarray of shape (n,)
         Their random numbers.
+    n_seen : int
+        Number of rows that came.
 
     References
     ----------
@@ -38,9 +41,15 @@ class Reservoir:
     """
 
     def __init__(
-        self, size: int, rng: np.random.Generator, arrays: tuple[np.ndarray, ...] = (), numbers: np.ndarray = ()
+        self,
+        size: int,
+        rng: np.random.Generator,
+        arrays: tuple[np.ndarray, ...] = (),
+        numbers: np.ndarray = (),
+        n_seen: int = 0,
     ) -> None:
         self.size, self.rng, self.arrays, self.numbers = size, rng, arrays, np.asarray(numbers, float)
+        self.n_seen = n_seen
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -59,11 +68,11 @@ class Reservoir:
         groups : ndarray of int of shape (n,)
             The group of each of these rows.
         """
-        state = np.random.default_rng()
-        state.bit_generator.state = self.rng.bit_generator.state
-        numbers = np.append(self.numbers, state.random(len(groups) - len(self)))
+        rng, n_new = copy.deepcopy(self.rng), len(groups) - len(self)
+        numbers = np.append(self.numbers, rng.random(n_new))
         order = np.argsort(numbers, kind="stable")
         places = np.empty(len(order), int)
         places[order] = places_in_groups(groups[order])
         kept = np.sort(np.lexsort([numbers, places])[: self.size])
-        return type(self)(self.size, state, tuple(array[kept] for array in arrays), numbers[kept])
+        rows = tuple(array[kept] for array in arrays)
+        return type(self)(self.size, rng, rows, numbers[kept], self.n_seen + n_new)

@@ -40,10 +40,10 @@ def class_groups(y: np.ndarray) -> np.ndarray | None:
 
 
 def suffices(codes: np.ndarray | None, n: int) -> bool:
-    """Whether there are two classes and two samples of one of them; two of ``n`` samples if there are no classes."""
+    """Whether there are two classes and two samples of one of them; two of ``n`` samples if there are none."""
     if codes is None:
         return n > 1
-    counts = np.bincount(codes[codes >= 0])
+    _, counts = np.unique(codes[codes >= 0], return_counts=True)
     return len(counts) > 1 and counts.max() > 1
 
 

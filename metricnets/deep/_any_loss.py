@@ -132,6 +132,13 @@ class AnyLoss(SupervisedStream):
                 random = {"generator": torch.Generator()} if takes(function, "generator") else {}
                 function(*((2, 2) if is_module(function) else (z, r)), **random, **(params or {}))
 
+    def _why_not_in_batches(self):
+        if isinstance(self.loss, nn.Module) or (is_module(self.loss) and not is_module(self.loss, ModuleLoss)):
+            return f"loss={self.loss!r} may have parameters for each class, and later batches may have new ones."
+        if is_module(resolved(self.loss)) and not self.replay_size:
+            return f"loss={self.loss!r} has parameters for each class, and replay_size=0 keeps no samples of them."
+        return super()._why_not_in_batches()
+
     def _function_of_miner(self):
         return getattr(miners, self.miner) if isinstance(self.miner, str) else self.miner
 

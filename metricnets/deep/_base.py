@@ -138,7 +138,10 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         """Hook: rows of X that form the rows ``kept``, and which of them are similar, `OfTargets` or `OfPairs`."""
         raise NotImplementedError
 
-    loss_lr, warm_start = None, False  # unless they are parameters
+    def _start(self):
+        """Hook: the `Start` from which ``fit`` goes on, or None."""
+
+    loss_lr = None  # unless it is a parameter
     _exposed = None  # or a function from the network to the module whose output the loss takes
 
     # ---- prepare, train, finish

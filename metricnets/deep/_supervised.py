@@ -109,7 +109,7 @@ class Supervised(DeepMetric):
         FitInterrupted
             If the user interrupts training after the first epoch.  The learner is fitted.
         """
-        return self._fit_from(self._last() if self.warm_start else None, X, y, sample_weight, X_val, y_val)
+        return self._fit_from(self._start(), X, y, sample_weight, X_val, y_val)
 
     def _fit_from(self, start, X, y, sample_weight=None, X_val=None, y_val=None):
         """Learn the metric from new networks, or from those of a `Start`."""

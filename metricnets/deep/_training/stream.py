@@ -1,13 +1,12 @@
-"""Training that goes on: the networks it starts from, and the rows of a stream that it learns from again."""
+"""Training that goes on: the networks it starts from, and what is kept of a stream."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.sparse import issparse
 from torch import nn
 
-from metricnets._labels import partial_codes, read
+from metricnets._reservoir import Reservoir
 
 
 @dataclass
@@ -21,7 +20,7 @@ class Start:
     layers : list of torch.nn.Module
         Layers before the networks, which stay as they are.
     networks : list of torch.nn.Module
-        The trained networks, which are copied.
+        The trained networks, whose weights are copied.
     """
 
     shape: tuple[int, ...]
@@ -32,51 +31,56 @@ class Start:
         """The layers; ValueError if the points have another shape."""
         if X.shape[1:] != self.shape:
             raise ValueError(
-                f"X has points of shape {X.shape[1:]}, and those of the fit that training goes on from have "
+                f"X has points of shape {X.shape[1:]}, and training goes on from networks of points of shape "
                 f"{self.shape}; set warm_start=False, or fit a clone."
             )
         return list(self.layers)
 
     def load(self, network: nn.Module, member: int) -> None:
-        """Give a new network the weights of the ``member``-th one; ValueError if it has others."""
+        """Give a new network the weights of the ``member``-th one; ValueError if that has others."""
         old = self.networks[member].state_dict() if member < len(self.networks) else {}
-        shapes = ({name: value.shape for name, value in state.items()} for state in (old, network.state_dict()))
-        if len({tuple(each.items()) for each in shapes}) > 1:
+        shapes = [{name: value.shape for name, value in state.items()} for state in (old, network.state_dict())]
+        if shapes[0] != shapes[1]:
             raise ValueError(
-                "training goes on from networks of other shapes, as a parameter of the network was changed; set it "
-                "back, set warm_start=False, or fit a clone."
+                "training goes on from networks of other shapes, as a parameter that they depend on was changed; set "
+                "it back, set warm_start=False, or fit a clone."
             )
         network.load_state_dict(old)
 
 
-def rows_of_targets(y: ArrayLike, before: np.ndarray | None) -> np.ndarray:
-    """Targets as rows of an array; ValueError if they are of another kind than those ``before``."""
-    y = y.toarray() if issparse(y) else np.asarray(y)
-    if before is not None and (y.shape[1:], are_strings(y)) != (before.shape[1:], are_strings(before)):
-        raise ValueError(
-            f"y holds {y[0]!r}, and y of the batches before {before[0]!r}; use targets of one type and shape."
-        )
-    return y
+@dataclass
+class Memory:
+    """What a learner keeps of the batches of a stream.
 
+    Parameters
+    ----------
+    kept : Reservoir
+        Some of the points, targets and weights.
+    after_fit : bool
+        Whether the stream began with the networks of a ``fit``, whose samples are not kept.
+    """
 
-def are_strings(y: np.ndarray) -> bool:
-    """Whether targets are strings, some of which may be missing."""
-    return y.dtype.kind == "U" or (y.dtype.kind == "O" and any(isinstance(label, str) for label in y.flat))
+    kept: Reservoir
+    after_fit: bool = False
 
+    def joined(self, *batch: np.ndarray) -> tuple[np.ndarray, ...]:
+        """What is kept, followed by a batch of points, targets and weights; ValueError if points differ in shape."""
+        shapes = [arrays[0].shape[1:] for arrays in (self.kept.arrays, batch) if arrays]
+        if shapes[0] != shapes[-1]:
+            raise ValueError(f"the points have shape {shapes[1]}, and those of the batches before {shapes[0]}.")
+        return self.kept.joined(*batch)
 
-def class_groups(y: np.ndarray, relation: object) -> np.ndarray | None:
-    """Codes of the classes of targets, negative if unknown; None if they are not classes."""
-    if y.ndim > 1 or relation == "absolute":
-        return None
-    labels, missing, _ = read(y)
-    if labels.dtype.kind == "f" and (labels[~missing] % 1).any():
-        return None
-    return partial_codes(y)
+    def after(self, rows: tuple[np.ndarray, ...], groups: np.ndarray) -> Self:
+        """The memory after a batch, which ``rows`` have last."""
+        return Memory(self.kept.after(*rows, groups=groups), self.after_fit)
 
+    def goes_on(self, codes: np.ndarray | None) -> bool:
+        """Whether training goes on, rather than from new networks, which learn from all samples if all are kept.
 
-def suffices(codes: np.ndarray | None, n: int) -> bool:
-    """Whether there are two classes and two samples of one of them; two of ``n`` samples if there are no classes."""
-    if codes is None:
-        return n > 1
-    counts = np.bincount(codes[codes >= 0])
-    return len(counts) > 1 and counts.max() > 1
+        If a class is new, what networks start from, the scale and a linear map, has to know it.
+        """
+        n = len(self.kept)
+        if self.after_fit or not self.kept.size:
+            return True
+        n_new = 0 if codes is None else len(np.unique(codes)) - len(np.unique(codes[:n]))
+        return n < self.kept.n_seen and not n_new
