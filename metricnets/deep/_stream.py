@@ -33,12 +33,17 @@ class Continued(DeepMetric):
 
     warm_start: Flag = False
 
+    _solution = None  # of the last fit, a `Start`
+
     def _start(self):
-        return getattr(self, "_solution", None) if self.warm_start else None
+        return self._last() if self.warm_start else None
+
+    def _last(self):
+        return self._solution and self._solution.check(self.n_components)
 
     def _keep(self, problem, trained):
         super()._keep(problem, trained)
-        self._solution = Start(self._point_shape, problem.layers, trained.networks)
+        self._solution = Start(self._point_shape, problem.layers, trained.networks, self.n_components)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "module_")
@@ -92,7 +97,8 @@ class _Stream(Continued):
         try:
             if suffices(codes, len(groups)):
                 X, targets, weights = rows
-                self._fit_from(self._goes_on_from(before, codes), X, targets, sample_weight=weights)
+                start = self._last() if before.goes_on(codes) else None
+                self._fit_from(start, X, targets, sample_weight=weights)
             else:
                 warn(
                     f"{type(self).__name__} has no similar or no dissimilar samples to learn from, so it learns nothing "
@@ -100,9 +106,6 @@ class _Stream(Continued):
                 )
         finally:
             self._memory = memory
-
-    def _goes_on_from(self, memory, codes):
-        return getattr(self, "_solution", None) if memory.goes_on(codes) else None
 
 
 class SupervisedStream(_Stream, Supervised):

@@ -21,11 +21,23 @@ class Start:
         Layers before the networks, which stay as they are.
     networks : list of torch.nn.Module
         The trained networks, whose weights are copied.
+    n_components : int
+        The parameter with which they were trained.
     """
 
     shape: tuple[int, ...]
     layers: list[nn.Module]
     networks: list[nn.Module]
+    n_components: int
+
+    def check(self, n_components: int) -> Self:
+        """Raise ValueError for another number of components."""
+        if n_components != self.n_components:
+            raise ValueError(
+                f"n_components={n_components}, and training goes on from networks with n_components="
+                f"{self.n_components}; set it back, set warm_start=False, or fit a clone."
+            )
+        return self
 
     def layers_for(self, X: np.ndarray) -> list[nn.Module]:
         """The layers; ValueError if the points have another shape."""
