@@ -11,6 +11,7 @@ from metricnets._tuples import check_pair_labels
 def rows_of_targets(y: ArrayLike, before: np.ndarray | None = None) -> np.ndarray:
     """Targets as rows of an array; ValueError if they are of another kind than some ``before``."""
     y = y.toarray() if issparse(y) else np.asarray(y)
+    y = y[:, 0] if y.shape[1:] == (1,) else y
     if before is None or not len(before) or not y.ndim:
         return y
     kinds = {are_strings(each) for each in (y, before)} - {None}

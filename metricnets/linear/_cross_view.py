@@ -68,7 +68,10 @@ class CrossViewMetric(SumsOfPoints):
         S, D, *counts = class_scatters(Z, codes[known], views, weights)
         check_counts(counts, "" if view is None else " across views")
         rank = max(min(total_of(weights, len(Z)) - 1, X.shape[1]), 1)
-        return self._keep(self._solve_scatters(S, D, rank, basis), X.dtype)
+        self._keep(self._solve_scatters(S, D, rank, basis), X.dtype)
+        if view is None:
+            self._remember(X, y, sample_weight)
+        return self
 
     def _named(self, y):
         classes, codes = known_classes(y)
@@ -78,9 +81,10 @@ class CrossViewMetric(SumsOfPoints):
         return names, known
 
     def _solve_sums(self, sums):
-        S, D, *counts = pair_scatters(sums[2])
+        _, classes, _ = sums
+        S, D, *counts = pair_scatters(classes)
         check_counts(counts)
-        return self._solve_scatters(S, D, max(min(sums[2].counts.sum() - 1, len(S)), 1), None)
+        return self._solve_scatters(S, D, max(min(classes.counts.sum() - 1, len(S)), 1), None)
 
     def _solve_scatters(self, S, D, rank, basis):
         """Learn L from scatters of differences.

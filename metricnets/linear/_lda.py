@@ -93,9 +93,10 @@ class LDA(SumsOfPoints):
         return discriminants(analysis.covariance_, analysis.means_, analysis.priors_)[:n_rows]
 
     def _solve_sums(self, sums):
-        _, total, groups = sums
+        _, groups, _ = sums
+        spread = groups.joined().within.diagonal()
         within, counts, n = groups.within, groups.counts, groups.counts.sum()
-        n_rows = self._checked_counts(groups.names, n, total.within.diagonal(), within.any())
+        n_rows = self._checked_counts(groups.names, n, spread, within.any())
         priors = counts / n if self.priors is None else np.asarray(self.priors, dtype=float)
         if self.solver == "svd":
             return discriminants_of_scatter(within, counts, groups.means, priors=priors, tol=self.tol).T[:n_rows]

@@ -152,7 +152,10 @@ class RCA(_BaseRCA, SumsOfPoints):
         return names, known
 
     def _solve_sums(self, sums):
-        _, total, chunks = sums
+        _, chunks, others = sums
+        if not len(chunks.names):
+            raise ValueError("there is no chunk.")
+        total = chunks.joined().merged(others)
         n_known, n_free = chunks.counts.sum(), max(chunks.counts.sum() - len(chunks.names), 0)
         if n_free == 0:
             raise ValueError("no chunk has two points.")

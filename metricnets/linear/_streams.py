@@ -14,7 +14,7 @@ from metricnets._params import fitting
 from metricnets._reservoir import Reservoir
 from metricnets._stream_labels import pair_signs, rows_of_targets
 from metricnets._tuples import FLOATS, distinct, points_of
-from metricnets._weights import check_weights
+from metricnets._weights import check_weights, rows_of
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._pairwise.differences import pair_differences
@@ -42,11 +42,11 @@ class _InBatches:
         return None
 
     def _check_first(self):
-        """Whether this is the first batch; ValueError after ``fit``, which keeps no sums."""
+        """Whether this is the first batch; ValueError after a ``fit`` that kept no sums."""
         if self._sums is None and hasattr(self, "components_"):
             raise ValueError(
-                f"this {type(self).__name__} was fitted by fit, which keeps no sums to add to; call partial_fit from "
-                "the first batch on, whose metric is that of fit."
+                f"this {type(self).__name__} was fitted by a fit that kept no sums to add to, as they would be larger "
+                "than the samples, or these are of several views; call partial_fit from the first batch on."
             )
         return self._sums is None
 
@@ -77,8 +77,8 @@ class _InBatches:
 class SumsOfPoints(_InBatches, LinearMetric):
     """Mahalanobis metric learned from points by sums over them.
 
-    Hooks: ``_solve_points`` and ``_solve_sums``, of the origin of the means, `Scatters` of all points as one group, and
-    `Scatters` of the groups.
+    Hooks: ``_solve_points``; and ``_solve_sums`` of the origin of the means, `Scatters` of the groups, and `Scatters` of
+    the points in no group as one.
     """
 
     _apart = False  # whether the scatter of each group is needed
@@ -109,39 +109,51 @@ class SumsOfPoints(_InBatches, LinearMetric):
         Raises
         ------
         ValueError
-            If X, y or the weights do not have this form, or the learner was fitted by ``fit``.  What was learned stays.
+            If X, y or the weights do not have this form, or a ``fit`` before had fewer samples than features, and kept no
+            sums.  What was learned stays.
         """
-        first = self._check_first()
-        X, names, known, weights = self._batch(X, y, sample_weight, first)
-        Z = self._in_double(X)
-        origin, *before = self._sums or (middle(Z), *self._none(Z.shape[1]))
-        Z = shifted(Z, origin)
-        total = Scatters.of(Z, np.zeros(len(Z), int), weights)
-        groups = Scatters.of(Z[known], names[known], weights[known], self._apart)
-        self._sums = origin, before[0].merged(total), before[1].merged(groups)
-        self._solve_batches(X.dtype)
-        return self
-
-    def _none(self, d):
-        return Scatters.of_none(d), Scatters.of_none(d, self._apart)
-
-    def _batch(self, X, y, sample_weight, first):
-        """The samples that count, the names of their groups, which of these are known, and their weights."""
-        X, checks = points_of(X, self.preprocessor), {"reset": first, "dtype": FLOATS}
+        first, X = self._check_first(), points_of(X, self.preprocessor)
+        names, known = self._grouped(y)
+        checks = {"reset": first, "dtype": FLOATS}
         if self._supervised:
-            before = None if first else self._sums[2].names
-            names, known = (None, None) if y is None else self._named(rows_of_targets(y, before))
             X, _ = validate_data(self, X, None if y is None else known.astype(int), **checks)
         else:
             X = validate_data(self, X, **checks)
-            names, known = np.zeros(len(X), int), np.zeros(len(X), bool)
-        weights = check_weights(sample_weight, len(X))
-        weights = np.ones(len(X)) if weights is None else weights
-        rows = weights > 0
-        return X[rows], names[rows], known[rows], weights[rows]
+        self._sums = self._added(X, names, known, sample_weight)
+        self._solve_batches(X.dtype)
+        return self
+
+    def _remember(self, X, y, sample_weight):
+        names, known = self._grouped(y)
+        n_matrices = len(np.unique(names[known])) if self._apart else 1
+        if n_matrices * X.shape[1] <= len(X):
+            self._sums = self._added(X, names, known, sample_weight)
+
+    def _grouped(self, y):
+        """The name of the group of each sample, and which of them are in one; None without y."""
+        if y is None or not self._supervised:
+            return None, None
+        return self._named(rows_of_targets(y, self._sums and self._sums[1].names))
+
+    def _added(self, X, names, known, sample_weight):
+        """The sums after samples in these groups, or in none."""
+        weights, Z = check_weights(sample_weight, len(X)), self._in_double(X)
+        if names is None:
+            names, known = np.zeros(len(X), int), np.ones(len(X), bool)
+        counts = np.ones(len(X), bool) if weights is None else weights > 0
+        origin, *before = self._sums or (middle(Z), *self._none(Z.shape[1]))
+        added, Z = [], shifted(Z, origin)
+        for some, apart in ((counts & known, self._apart), (counts & ~known, False)):
+            rows = slice(None) if some.all() else some
+            groups = names[rows] if not added else np.zeros(np.count_nonzero(some), int)
+            added.append(Scatters.of(Z[rows], groups, rows_of(weights, rows), apart))
+        return origin, *(old.merged(new) for old, new in zip(before, added))
+
+    def _none(self, d):
+        return Scatters.of_none(d, self._apart), Scatters.of_none(d)
 
     def _named(self, y):
-        """Hook: the name of the group of each sample, and which of them are in one."""
+        """Hook: what `_grouped` returns, from the rows of y."""
         y = check_known(y)
         check_classification_targets(y)
         return y, np.ones(len(y), bool)
@@ -180,8 +192,8 @@ class SumsOfPairs(_InBatches, PairsLearner):
         Raises
         ------
         ValueError
-            If the pairs, y or the weights do not have this form, or the learner was fitted by ``fit``.  What was
-            learned stays.
+            If the pairs, y or the weights do not have this form, or a ``fit`` before had fewer points than features, and
+            kept no sums.  What was learned stays.
         """
         first = self._check_first()
         X, members = self._rows(pairs, y)
@@ -190,17 +202,28 @@ class SumsOfPairs(_InBatches, PairsLearner):
         signs, classes = pair_signs(y, len(members), None if first else self._classes)
         weights = check_weights(sample_weight, len(members), of="pairs")
         weights = np.ones(len(members)) if weights is None else weights
-        rows, Z = weights > 0, self._in_double(X)
-        members, signs, weights = members[rows], signs[rows], weights[rows]
-        n_points = len(distinct(Z, members)[0])
-        found = DifferenceSums.of(pair_differences(Z, members), signs, weights, n_points)
+        found = self._of_pairs(X, members, signs, weights)
         before = Reservoir(N_KEPT, np.random.default_rng(0)) if first else self._kept
-        kept = before.joined(X[members], signs, weights)
+        rows = weights > 0
+        kept = before.joined(X[members][rows], signs[rows], weights[rows])
         self._kept = before.after(*kept, groups=np.zeros(len(kept[0]), int))
         self._sums, self._classes = found if first else self._sums.merged(found), classes
         self.n_features_in_ = X.shape[1]
         if self._solve_batches(X.dtype):
             self.classes_ = classes
             kept, signs, weights = self._kept.arrays
-            self.calibrate_threshold(kept, signs, sample_weight=weights)
+            if len(np.unique(signs)) == 2:
+                self.calibrate_threshold(kept, signs, sample_weight=weights)
         return self
+
+    def _of_pairs(self, X, members, signs, weights):
+        rows, Z = weights > 0, self._in_double(X)
+        members = members[rows]
+        n_points = len(distinct(Z, members[: 8 * X.shape[1]])[0])  # more than the features need not be counted
+        return DifferenceSums.of(pair_differences(Z, members), signs[rows], weights[rows], n_points)
+
+    def _remember(self, X, members, signs, weights):
+        weights = np.ones(len(members)) if weights is None else weights
+        if len(X) >= X.shape[1]:
+            self._sums, self._classes = self._of_pairs(X, members, signs, weights), self.classes_
+            self._kept = Reservoir(N_KEPT, np.random.default_rng(0))

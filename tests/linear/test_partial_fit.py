@@ -163,12 +163,19 @@ def test_a_batch_of_other_features_is_refused_and_loses_nothing(name):
 
 @few
 @pytest.mark.parametrize("name", ADDED)
-def test_fit_starts_anew_and_keeps_no_sums(name):
+def test_fit_starts_anew_and_a_stream_goes_on_from_it(name):
     A, b = data(name)
-    learner = streamed(quick(name), [np.arange(30)], A * 3, b).fit(A, b)
-    close(learner, quick(name).fit(A, b))
+    learner = streamed(quick(name), [np.arange(30)], A * 3, b).fit(A[:40], b[:40])
+    close(learner, quick(name).fit(A[:40], b[:40]))
+    close(streamed(learner, [np.arange(40, len(A))], A, b), quick(name).fit(A, b))
+
+
+@few
+@pytest.mark.parametrize("name", ["Covariance", "LDA", "KISSME_Supervised"])
+def test_fit_keeps_no_sums_that_are_larger_than_the_samples(name):
+    wide = np.hstack([X, X**2, np.sin(3 * X)])[:10]
     with pytest.raises(ValueError, match="call partial_fit from the first batch on"):
-        learner.partial_fit(A, b)
+        quick(name).fit(wide, y[:10]).partial_fit(wide, y[:10])
 
 
 @few

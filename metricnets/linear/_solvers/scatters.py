@@ -36,15 +36,16 @@ class Scatters(NamedTuple):
         return cls(np.empty(0, int), np.empty(0), np.empty(0), np.empty((0, d)), np.zeros((0, d, d) if apart else (d, d)))
 
     @classmethod
-    def of(cls, X: np.ndarray, groups: np.ndarray, weights: np.ndarray, apart: bool = False) -> Self:
-        """Those of points X (n, d) in ``groups`` (n,), with positive weights (n,)."""
+    def of(cls, X: np.ndarray, groups: np.ndarray, weights: np.ndarray | None = None, apart: bool = False) -> Self:
+        """Those of points X (n, d) in ``groups`` (n,), with positive weights (n,), or None if all are 1."""
         if not len(X):
             return cls.of_none(X.shape[1], apart)
         names, number, counts, means = group_means(X, groups, weights)
-        Z = scaled_rows(X - means[number], weights)
+        Z = scaled_rows(X - (means[number] if len(names) > 1 else means), weights)
         parts = [Z[number == i] for i in range(len(names))] if apart else ()
         within = np.stack([part.T @ part for part in parts]) if apart else Z.T @ Z
-        return cls(names, counts, np.bincount(number, np.minimum(weights, weights**2)), means, within)
+        own = counts if weights is None else np.bincount(number, np.minimum(weights, weights**2))
+        return cls(names, counts.astype(float), own.astype(float), means, within)
 
     def merged(self, other: Self) -> Self:
         """Those of the points of both.
@@ -66,6 +67,13 @@ class Scatters(NamedTuple):
         rows = (b.means - a.means) * np.sqrt(a.counts * b.counts / counts)[:, None]
         between = rows[:, :, None] * rows[:, None, :] if apart else rows.T @ rows
         return type(self)(names, counts, a.own + b.own, a.means + step, a.within + b.within + between)
+
+    def joined(self) -> Self:
+        """Those of all points as one group, of groups that are not apart."""
+        n = self.counts.sum(keepdims=True)
+        mean = self.counts @ self.means / n
+        rows = (self.means - mean) * np.sqrt(self.counts)[:, None]
+        return type(self)(np.zeros(1, int), n, self.own.sum(keepdims=True), mean[None], self.within + rows.T @ rows)
 
     def _placed(self, names):
         """The same groups among ``names``, with counts of 0 for the others."""
@@ -106,7 +114,7 @@ class DifferenceSums(NamedTuple):
     products : ndarray of shape (2, d, d)
         Σ w δ δᵀ of their differences δ.
     n_points : int
-        Number of distinct points of the pairs of each batch.
+        Number of distinct points of the pairs of each batch, at least.
     """
 
     counts: np.ndarray
