@@ -1,11 +1,11 @@
 """Learning from a stream: ten batches one after another, compared with the fit on all samples.
 
-Linear learners: the largest difference of the metrics M, relative to the largest entry, with samples in random order and
-sorted by class.  Pairs are drawn from the samples; those of OASIS are triplets, and its fit does not shuffle them.
+Linear learners: the largest difference of the metrics M, relative to the largest entry, with samples in random order
+and sorted by class.  Pairs are drawn from the samples; those of OASIS are triplets, and its fit does not shuffle them.
 
 Deep learners: the mean accuracy of 1-NN and kNN(3) on test samples, with the training samples as neighbours, after the
-fit on all samples, after ten batches in random order, and after ten batches sorted by class.  ``replay_size`` is a fifth
-of the samples, two batches.
+fit on all samples, after ten batches in random order, and after ten batches sorted by class.  ``replay_size`` is a
+fifth of the samples, two batches, or as ``--replay`` says.
 
 ``--memory`` prints the memory that the fit on 200,000 made samples adds to a process, and that ten batches of them add,
 each in a process of its own.  Run ``python bench_stream.py --data DIR``, or set METRICNETS_DATA.
@@ -115,12 +115,12 @@ def judged(metric, X, y, X_test, y_test):
     return np.mean([100 * KNeighborsClassifier(k).fit(z, y).score(z_test, y_test) for k in (1, 3)])
 
 
-def deep_cells(learner, data):
+def deep_cells(learner, data, replay):
     """Accuracies after a fit and after both streams, and the seconds of the fit and of the first stream."""
     X, y, *_ = data
     begin = time.process_time()
     scores, seconds = [judged(clone(learner).fit(X, y), *data)], [time.process_time() - begin]
-    learner = clone(learner).set_params(replay_size=len(X) // 5)
+    learner = clone(learner).set_params(replay_size=replay or len(X) // 5)
     for order in ORDERS:
         begin = time.process_time()
         scores.append(judged(streamed(learner, batches(y, order), X, y), *data))
@@ -171,6 +171,7 @@ def main():
     parser.add_argument("--memory-of", nargs=2, metavar=("NAME", "KIND"), help="of one learner, in this process")
     parser.add_argument("--only", nargs="+", choices=["linear", "deep"], default=["linear", "deep"])
     parser.add_argument("--learners", nargs="+", choices=DEEP, default=list(DEEP), help="deep learners")
+    parser.add_argument("--replay", type=int, metavar="SIZE", help="replay_size (default: a fifth of the samples)")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # of few samples in the first batches
@@ -186,7 +187,7 @@ def main():
             rows = linear_rows(*data[:2])
             show(f"{name}: largest relative difference of M", ORDERS, rows, least=10)
         if "deep" in options.only:
-            rows = {learner: deep_cells(DEEP[learner], data) for learner in options.learners}
+            rows = {learner: deep_cells(DEEP[learner], data, options.replay) for learner in options.learners}
             columns = ["fit", *ORDERS, "s of fit", "s of random", "s of sorted"]
             show(f"{name}: per cent after all samples and after ten batches; CPU seconds", columns, rows, least=10)
     return None

@@ -95,9 +95,7 @@ class DeepPairsLearner(PairsMixin, DeepTuplesLearner):
         """
         return self._fit_from(self._start(), pairs, y, calibration_params, sample_weight, pairs_val, y_val)
 
-    def _fit_from(
-        self, start, pairs, y, calibration_params=None, sample_weight=None, pairs_val=None, y_val=None
-    ):
+    def _fit_from(self, start, pairs, y, calibration_params=None, sample_weight=None, pairs_val=None, y_val=None):
         """Learn the metric from new networks, or from those of a `Start`, and calibrate the threshold."""
         calibration_params = calibration.check_params(calibration_params)
         check_validation(pairs_val, y_val, self.early_stopping, "pairs_val")

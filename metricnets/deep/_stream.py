@@ -63,8 +63,8 @@ class _Stream(Continued):
     Parameters
     ----------
     replay_size : int >= 0, default=2000
-        Number of earlier samples or pairs that ``partial_fit`` keeps, and learns from again together with each new batch.
-        They are drawn at random; samples of classes are as many of each class.
+        Number of earlier samples or pairs that ``partial_fit`` keeps, and learns from again together with each new
+        batch.  They are drawn at random; samples of classes are as many of each class.
     """
 
     replay_size: Whole = 2000
@@ -101,8 +101,8 @@ class _Stream(Continued):
                 self._fit_from(start, X, targets, sample_weight=weights)
             else:
                 warn(
-                    f"{type(self).__name__} has no similar or no dissimilar samples to learn from, so it learns nothing "
-                    "of this batch yet, and goes on with the next one."
+                    f"{type(self).__name__} has no similar or no dissimilar samples to learn from, so it learns "
+                    "nothing of this batch yet, and goes on with the next one."
                 )
         finally:
             self._memory = memory
@@ -118,10 +118,10 @@ class SupervisedStream(_Stream, Supervised):
         """Learn from one more batch of samples, together with those that are kept of earlier ones.
 
         It does what ``fit`` does with these samples, in ``max_epochs`` epochs, from the networks of the last call on.
-        As long as ``replay_size`` samples hold all that came, and when a class is new, it starts from new networks.  So
-        the result is equal to that of ``fit`` on all samples as long as they fit in, up to their order, and close to it
-        afterwards.  Memory is that of a batch and ``replay_size`` samples.  As long as there are no two classes, there is
-        a warning, and the learner is not fitted.
+        It starts from new networks as long as ``replay_size`` samples are all that came, and when a class is new.  So
+        the result is at first equal to that of ``fit`` on all samples, and close to it afterwards.  Memory is that of a
+        batch and ``replay_size`` samples.  As long as there are no two classes, there is a warning, and the learner is
+        not fitted.  See :ref:`replay`.
 
         Parameters
         ----------
@@ -178,9 +178,9 @@ class PairsStream(_Stream, DeepPairsLearner):
         """Learn from one more batch of pairs, together with those that are kept of earlier ones.
 
         It does what ``fit`` does with these pairs, in ``max_epochs`` epochs, from the networks of the last call on, or
-        from new ones as long as ``replay_size`` pairs hold all that came.  So the result is equal to that of ``fit`` on
-        all pairs as long as they fit in, up to their order, and close to it afterwards.  The threshold is calibrated on
-        the pairs that are kept.  As long as all pairs are of one kind, there is a warning, and the learner is not fitted.
+        from new ones as long as ``replay_size`` pairs are all that came.  So the result is at first equal to that of
+        ``fit`` on all pairs, and close to it afterwards.  The threshold is calibrated on the pairs that are kept.  As
+        long as all pairs are of one kind, there is a warning, and the learner is not fitted.  See :ref:`replay`.
 
         Parameters
         ----------

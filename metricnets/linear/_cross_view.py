@@ -82,6 +82,8 @@ class CrossViewMetric(SumsOfPoints):
 
     def _solve_sums(self, sums):
         _, classes, _ = sums
+        if not len(classes.names):
+            raise ValueError("y has no known class.")
         S, D, *counts = pair_scatters(classes)
         check_counts(counts)
         return self._solve_scatters(S, D, max(min(classes.counts.sum() - 1, len(S)), 1), None)

@@ -77,8 +77,8 @@ class _InBatches:
 class SumsOfPoints(_InBatches, LinearMetric):
     """Mahalanobis metric learned from points by sums over them.
 
-    Hooks: ``_solve_points``; and ``_solve_sums`` of the origin of the means, `Scatters` of the groups, and `Scatters` of
-    the points in no group as one.
+    Hooks: ``_solve_points``; and ``_solve_sums`` of the origin of the means, `Scatters` of the groups, and `Scatters`
+    of the points in no group as one.
     """
 
     _apart = False  # whether the scatter of each group is needed
@@ -89,9 +89,10 @@ class SumsOfPoints(_InBatches, LinearMetric):
         """Learn from one more batch of samples.
 
         After the last batch the metric is equal to that of ``fit`` on all of them, up to rounding, whatever the order
-        and the sizes of the batches.  Counts, means and scatters of the samples so far are kept, of d × d numbers.  Each
-        call ends with the solution, in O(d³), so many samples at a time take less time.  Where there is no solution yet,
-        as of samples of one class, there is a warning, and the learner is not fitted.
+        and the sizes of the batches.  Counts, means and scatters of the samples so far are kept, see
+        :doc:`/user_guide/streams`.  Each call ends with the solution, in O(d³), so many samples at a time take less
+        time.  Where there is no solution yet, as of samples of one class, there is a warning, and the learner is not
+        fitted.
 
         Parameters
         ----------
@@ -109,8 +110,8 @@ class SumsOfPoints(_InBatches, LinearMetric):
         Raises
         ------
         ValueError
-            If X, y or the weights do not have this form, or a ``fit`` before had fewer samples than features, and kept no
-            sums.  What was learned stays.
+            If X, y or the weights do not have this form, or a ``fit`` before had fewer samples than features, and kept
+            no sums.  What was learned stays.
         """
         first, X = self._check_first(), points_of(X, self.preprocessor)
         names, known = self._grouped(y)
@@ -192,13 +193,16 @@ class SumsOfPairs(_InBatches, PairsLearner):
         Raises
         ------
         ValueError
-            If the pairs, y or the weights do not have this form, or a ``fit`` before had fewer points than features, and
-            kept no sums.  What was learned stays.
+            If the pairs, y or the weights do not have this form, or a ``fit`` before had fewer points than features,
+            and kept no sums.  What was learned stays.
         """
         first = self._check_first()
         X, members = self._rows(pairs, y)
-        if not first and X.shape[1] != self.n_features_in_:
-            raise ValueError(f"X has {X.shape[1]} features, but {type(self).__name__} is expecting {self.n_features_in_}.")
+        n, expected = X.shape[1], getattr(self, "n_features_in_", X.shape[1])
+        if not first and n != expected:
+            raise ValueError(
+                f"X has {n} features, but {type(self).__name__} is expecting {expected} features as input."
+            )
         signs, classes = pair_signs(y, len(members), None if first else self._classes)
         weights = check_weights(sample_weight, len(members), of="pairs")
         weights = np.ones(len(members)) if weights is None else weights

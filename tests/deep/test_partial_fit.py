@@ -119,7 +119,7 @@ def test_what_is_kept_is_of_all_classes_equally_and_as_it_came():
     model = streamed(learner("EmbeddingNet", replay_size=12), "EmbeddingNet", np.split(np.argsort(y), [25]))
     kept, labels, _ = model._memory.kept.arrays
     assert_array_equal(np.bincount(labels), [4, 4, 4])
-    places = [np.flatnonzero((X == row).all(axis=1)).item() for row in kept]
+    places = [np.flatnonzero((row == X).all(axis=1)).item() for row in kept]
     assert_array_equal(y[places], labels)
 
 

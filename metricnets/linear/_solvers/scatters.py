@@ -33,7 +33,8 @@ class Scatters(NamedTuple):
     @classmethod
     def of_none(cls, d: int, apart: bool = False) -> Self:
         """Those of no points of d features."""
-        return cls(np.empty(0, int), np.empty(0), np.empty(0), np.empty((0, d)), np.zeros((0, d, d) if apart else (d, d)))
+        nothing, shape = np.empty(0), (0, d, d) if apart else (d, d)
+        return cls(np.empty(0, int), nothing, nothing, np.empty((0, d)), np.zeros(shape))
 
     @classmethod
     def of(cls, X: np.ndarray, groups: np.ndarray, weights: np.ndarray | None = None, apart: bool = False) -> Self:
@@ -50,7 +51,8 @@ class Scatters(NamedTuple):
     def merged(self, other: Self) -> Self:
         """Those of the points of both.
 
-        With the counts n and n' and the means m and m' of a group, its scatter grows by n n'/(n + n') (m − m')(m − m')ᵀ.
+        With the counts n and n' and the means m and m' of a group, the sum of its scatters grows by
+        n n'/(n + n') (m − m')(m − m')ᵀ.
 
         References
         ----------
