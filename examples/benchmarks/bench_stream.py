@@ -48,23 +48,23 @@ N_MADE, N_FEATURES = 200_000, 100
 OF_MEMORY = ("Covariance", "LDA", "EmbeddingNet")
 
 
-def read(name, folder):
-    """Training points and classes, test points and classes."""
+def read(name, folder, seed=0):
+    """Training points and classes, test points and classes, of a draw."""
     if name in FILES:
         with np.load(folder / FILES[name]) as file:
             X, y = floating(file["X"]), file["y"]
             train, test = file["train"], file["test"]
-        rng = np.random.default_rng(0)
+        rng = np.random.default_rng(seed)
         train, test = rng.permutation(train)[:N_TRAIN], rng.permutation(test)[:N_TEST]
     else:
         X, y, split = load(name, folder)
-        train, test = split(y, 0)
+        train, test = split(y, seed)
     return X[train], y[train], X[test], y[test]
 
 
-def batches(y, order):
+def batches(y, order, seed=0):
     """Rows of ten batches, in random order or sorted by class."""
-    rows = np.random.default_rng(1).permutation(len(y))
+    rows = np.random.default_rng(seed + 1).permutation(len(y))
     return np.array_split(rows if order == "random" else rows[np.argsort(y[rows], kind="stable")], N_BATCHES)
 
 
@@ -115,17 +115,26 @@ def judged(metric, X, y, X_test, y_test):
     return np.mean([100 * KNeighborsClassifier(k).fit(z, y).score(z_test, y_test) for k in (1, 3)])
 
 
-def deep_cells(learner, data, replay):
-    """Accuracies after a fit and after both streams, and the seconds of the fit and of the first stream."""
+def deep_scores(learner, data, replay, seed):
+    """Accuracies after a fit and after both streams, and the seconds of each."""
     X, y, *_ = data
     begin = time.process_time()
     scores, seconds = [judged(clone(learner).fit(X, y), *data)], [time.process_time() - begin]
     learner = clone(learner).set_params(replay_size=replay or len(X) // 5)
     for order in ORDERS:
         begin = time.process_time()
-        scores.append(judged(streamed(learner, batches(y, order), X, y), *data))
+        scores.append(judged(streamed(learner, batches(y, order, seed), X, y), *data))
         seconds.append(time.process_time() - begin)
-    return [f"{score:.1f}" for score in scores] + [f"{value:.0f}" for value in seconds]
+    return scores + seconds
+
+
+def deep_cells(name, learner, folder, options):
+    """Means over draws, and the deviation of the difference of each stream to the fit."""
+    draws = range(1 if options.quick else options.seeds)
+    found = np.array([deep_scores(learner, read(name, folder, seed), options.replay, seed) for seed in draws])
+    means, spread = found.mean(axis=0), (found[:, 1:3] - found[:, :1]).std(axis=0)
+    streams = [f"{mean:.1f} ({mean - means[0]:+.1f} ± {s:.1f})" for mean, s in zip(means[1:3], spread)]
+    return [f"{means[0]:.1f}", *streams, *(f"{value:.0f}" for value in means[3:])]
 
 
 # ---- memory
@@ -166,7 +175,7 @@ def memory():
 
 
 def main():
-    parser = parser_of(__doc__, quick="digits alone", seeds="not used", n_seeds=1)
+    parser = parser_of(__doc__, quick="digits alone", seeds="draws of the samples of networks", n_seeds=3)
     parser.add_argument("--memory", action="store_true", help="memory on made samples instead")
     parser.add_argument("--memory-of", nargs=2, metavar=("NAME", "KIND"), help="of one learner, in this process")
     parser.add_argument("--only", nargs="+", choices=["linear", "deep"], default=["linear", "deep"])
@@ -182,14 +191,13 @@ def main():
     if (folder := folder_of(options, FILES.values())) is None:
         return None
     for name in ["digits"] if options.quick else options.sets:
-        data = read(name, folder)
         if "linear" in options.only:
-            rows = linear_rows(*data[:2])
+            rows = linear_rows(*read(name, folder)[:2])
             show(f"{name}: largest relative difference of M", ORDERS, rows, least=10)
         if "deep" in options.only:
-            rows = {learner: deep_cells(DEEP[learner], data, options.replay) for learner in options.learners}
+            rows = {learner: deep_cells(name, DEEP[learner], folder, options) for learner in options.learners}
             columns = ["fit", *ORDERS, "s of fit", "s of random", "s of sorted"]
-            show(f"{name}: per cent after all samples and after ten batches; CPU seconds", columns, rows, least=10)
+            show(f"{name}: per cent after all samples and after ten batches; CPU seconds", columns, rows, least=14)
     return None
 
 
