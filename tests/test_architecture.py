@@ -35,7 +35,7 @@ LAYERS = {
     "_progress": 1,
     "_reservoir": 1,
     "_runtime": 0,
-    "_stream_labels": 3,
+    "_batches": 3,
     "_weights": 1,
     "_class_scatter": 2,
     "_params": 1,

@@ -6,9 +6,9 @@ import numpy as np
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_consistent_length, validate_data
 
+from metricnets._batches import class_groups, pair_signs, rows_of_targets, suffices, takes_batches
 from metricnets._params import Array, Flag, MaybeArray, Points, Whole, fitting
 from metricnets._reservoir import Reservoir
-from metricnets._stream_labels import class_groups, pair_signs, rows_of_targets, suffices
 from metricnets._targets import CLASSES
 from metricnets._tuples import FLOATS, points_and_members
 from metricnets._weights import check_weights
@@ -47,14 +47,6 @@ class Continued(DeepMetric):
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "module_")
-
-
-def _is_streamed(learner):
-    """Raise AttributeError if a parameter does not suit a stream."""
-    reason = learner._why_not_in_batches()
-    if reason:
-        raise AttributeError(f"partial_fit of {type(learner).__name__} is not available: {reason}")
-    return True
 
 
 class _Stream(Continued):
@@ -108,10 +100,10 @@ class _Stream(Continued):
             self._memory = memory
 
 
-class SupervisedStream(_Stream, Supervised):
+class SupervisedStream(Supervised, _Stream):
     """Deep metric learned from targets, at once or in batches."""
 
-    @available_if(_is_streamed)
+    @available_if(takes_batches)
     @fitting
     @defaults()
     def partial_fit(self, X: Array, y: Points, classes: Any = None, *, sample_weight: MaybeArray = None) -> Self:
@@ -166,12 +158,12 @@ class SupervisedStream(_Stream, Supervised):
         return X, y, np.ones(len(X)) if weights is None else weights
 
 
-class PairsStream(_Stream, DeepPairsLearner):
+class PairsStream(DeepPairsLearner, _Stream):
     """Deep metric learned from pairs, at once or in batches."""
 
     _balances = False  # as the threshold depends on how many pairs are similar
 
-    @available_if(_is_streamed)
+    @available_if(takes_batches)
     @fitting
     @defaults()
     def partial_fit(self, pairs: Array, y: Array, *, sample_weight: MaybeArray = None) -> Self:

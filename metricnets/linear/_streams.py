@@ -8,11 +8,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from metricnets._batches import pair_signs, rows_of_targets, takes_batches
 from metricnets._labels import check_known
 from metricnets._linalg import middle, shifted
 from metricnets._params import fitting
 from metricnets._reservoir import Reservoir
-from metricnets._stream_labels import pair_signs, rows_of_targets
 from metricnets._tuples import FLOATS, distinct, points_of
 from metricnets._weights import check_weights, rows_of
 from metricnets.exceptions import warn
@@ -22,14 +22,6 @@ from metricnets.linear._solvers.scatters import DifferenceSums, Scatters
 from metricnets.linear._weakly_supervised import PairsLearner
 
 N_KEPT = 1000  # pairs on which the threshold is calibrated
-
-
-def _adds_up(learner):
-    """Raise AttributeError if parameters need all samples at once."""
-    reason = learner._why_not_in_batches()
-    if reason:
-        raise AttributeError(f"partial_fit of {type(learner).__name__} is not available: {reason}")
-    return True
 
 
 class _InBatches:
@@ -83,7 +75,7 @@ class SumsOfPoints(_InBatches, LinearMetric):
 
     _apart = False  # whether the scatter of each group is needed
 
-    @available_if(_adds_up)
+    @available_if(takes_batches)
     @fitting
     def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None, *, sample_weight: ArrayLike | None = None) -> Self:
         """Learn from one more batch of samples.
@@ -166,7 +158,7 @@ class SumsOfPairs(_InBatches, PairsLearner):
     Hooks: ``_solve_tuples`` and ``_solve_sums``, of `DifferenceSums`.
     """
 
-    @available_if(_adds_up)
+    @available_if(takes_batches)
     @fitting
     def partial_fit(self, pairs: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> Self:
         """Learn from one more batch of pairs, and calibrate ``threshold_``.

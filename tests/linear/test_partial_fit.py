@@ -10,8 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 
 import metricnets
+from metricnets._batches import pair_signs
 from metricnets._reservoir import Reservoir
-from metricnets._stream_labels import pair_signs
 from metricnets.linear._pairwise.class_pairs import class_scatters
 from metricnets.linear._solvers.scatters import Scatters, pair_scatters
 

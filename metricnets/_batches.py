@@ -1,4 +1,4 @@
-"""Targets of the batches of a stream, of which each may hold one class only."""
+"""The batches of a stream: who takes them, and their targets, which may be of one class only."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -6,6 +6,14 @@ from scipy.sparse import issparse
 
 from metricnets._labels import is_missing, partial_codes, read
 from metricnets._tuples import check_pair_labels
+
+
+def takes_batches(learner: object) -> bool:
+    """Whether a learner has ``partial_fit``; AttributeError that says why if a parameter does not suit a stream."""
+    reason = learner._why_not_in_batches()
+    if reason:
+        raise AttributeError(f"partial_fit of {type(learner).__name__} is not available: {reason}")
+    return True
 
 
 def rows_of_targets(y: ArrayLike, before: np.ndarray | None = None) -> np.ndarray:
