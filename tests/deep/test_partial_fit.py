@@ -23,8 +23,10 @@ waits = pytest.mark.filterwarnings("ignore:.* has no similar or no dissimilar sa
 
 
 def learner(name, **params):
-    """An unfitted estimator whose parameters suit a stream."""
-    return quick(name, **{"max_epochs": 1} | ({"early_stopping": False} if name in PAIR_LEARNERS else {}) | params)
+    """An unfitted estimator whose parameters suit a stream, with a start that is quick."""
+    pairs = {"early_stopping": False} if name in PAIR_LEARNERS else {}
+    start = {} if name in ("Mahalanobis", "SupervisedDeepHashing") else {"init": "identity"}
+    return quick(name, **{"max_epochs": 1} | pairs | start | params)
 
 
 def rows_of(name, rows):
@@ -169,7 +171,7 @@ def test_label_sets_images_and_unknown_labels():
     sets = np.eye(3, dtype=int)[y]
     model = learner("HRAML", replay_size=12)
     assert model.partial_fit(X[:20], sets[:20]).partial_fit(X[20:], sets[20:])._memory.kept.arrays[1].shape == (12, 3)
-    model = learner("EmbeddingNet", relation="known_class", replay_size=12, hidden=(128,))
+    model = learner("EmbeddingNet", relation="known_class", replay_size=12, hidden=(128,), init="wccn")
     model.set_params(module=lambda shape: small_conv(shape, 3, channels=(4,)))
     images, labels = np.tile(X[:, None, None, :], (1, 1, 4, 1)).astype(np.float32), np.where(y, y, -1)
     for rows in BATCHES:
