@@ -197,7 +197,7 @@ def main():
         if "deep" in options.only:
             rows = {learner: deep_cells(name, DEEP[learner], folder, options) for learner in options.learners}
             columns = ["fit", *ORDERS, "s of fit", "s of random", "s of sorted"]
-            show(f"{name}: per cent after all samples and after ten batches; CPU seconds", columns, rows, least=14)
+            show(f"{name}: per cent after all samples and after ten batches; CPU seconds", columns, rows, least=22)
     return None
 
 
