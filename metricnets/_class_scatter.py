@@ -3,7 +3,7 @@
 import functools
 
 import numpy as np
-from scipy.linalg import svd
+from scipy.linalg import eigh, svd
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from metricnets._weights import mean_of, scaled_rows, total_of
@@ -51,8 +51,40 @@ def weighted_discriminants(
     std = np.sqrt((deviations**2).sum(axis=0) / total)
     std[std == 0] = 1
     _, s, V = svd(deviations / std / np.sqrt(total - n_classes * lost_for_each_class()), full_matrices=False)
-    rank = np.count_nonzero(s > tol)
-    scalings = (V[:rank] / std).T / s[:rank]
+    return _rotated((V / std).T, s, means, total, priors, tol)
+
+
+def discriminants_of_scatter(
+    within: np.ndarray, counts: np.ndarray, means: np.ndarray, *, priors: np.ndarray, tol: float = 1e-4
+) -> np.ndarray:
+    """The discriminants of `weighted_discriminants`, from sums over the samples.
+
+    Parameters
+    ----------
+    within : ndarray of shape (d, d)
+        The scatter Σ w (x − m)(x − m)ᵀ about the means m of the classes.
+    counts : ndarray of shape (n_classes,)
+        Sums of the weights, above the number of classes in all.
+    means : ndarray of shape (n_classes, d)
+    priors : ndarray of shape (n_classes,)
+    tol : float
+
+    Returns
+    -------
+    scalings : ndarray of shape (d, rank)
+    """
+    total, n_classes = counts.sum(), len(counts)
+    std = np.sqrt(within.diagonal() / total)
+    std[std == 0] = 1
+    values, vectors = eigh(within / np.outer(std, std) / (total - n_classes * lost_for_each_class()))
+    s = np.sqrt(values[::-1].clip(0))
+    return _rotated(vectors[:, ::-1] / std[:, None], s, means, total, priors / priors.sum(), tol)
+
+
+def _rotated(vectors, s, means, total, priors, tol):
+    """Discriminants (d, rank) from the principal axes (d, k) of the samples about their means, and their deviations."""
+    rank, n_classes = np.count_nonzero(s > tol), len(means)
+    scalings = vectors[:, :rank] / s[:rank]
     between = np.sqrt(total * priors / (n_classes - 1))[:, None] * (means - priors @ means)
     _, s, V = svd(between @ scalings, full_matrices=False)
     return scalings @ V.T[:, : np.count_nonzero(s > tol * s[0])]
@@ -65,14 +97,15 @@ def covariance(X: np.ndarray, weights: np.ndarray, shrinkage: float | str | None
     """
     Z = scaled_rows(X - mean_of(X, weights), weights)
     if shrinkage != "auto":
-        return _shrunk(Z.T @ Z / weights.sum(), shrinkage or 0.0)
+        return shrunk(Z.T @ Z / weights.sum(), shrinkage or 0.0)
     scale = np.sqrt((Z**2).sum(axis=0) / weights.sum())
     scale[scale <= 10 * np.finfo(float).eps * np.abs(X).max(axis=0)] = 1
     Z = Z / scale
-    return np.outer(scale, scale) * _shrunk(Z.T @ Z / weights.sum(), ledoit_wolf(Z, Z.shape[1], weights))
+    return np.outer(scale, scale) * shrunk(Z.T @ Z / weights.sum(), ledoit_wolf(Z, Z.shape[1], weights))
 
 
-def _shrunk(S, share):
+def shrunk(S: np.ndarray, share: float) -> np.ndarray:
+    """A covariance (d, d) with a share of the multiple of the identity that has the same trace."""
     return (1 - share) * S + share * np.trace(S) / len(S) * np.eye(len(S))
 
 

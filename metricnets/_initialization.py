@@ -103,13 +103,14 @@ def _inverse_covariance(X, name, definite):
             )
         warn(f"the covariance of the points has rank {rank} < {d}; its pseudo-inverse is used.")
     else:
-        warn_if_few(X, len(X) - 1, "covariance of the points", f"Use {name}='identity', or fewer features.")
+        remedy = f"Use {name}='identity', or fewer features."
+        warn_if_few(np.ptp(X, axis=0), len(X) - 1, "covariance of the points", remedy)
     return W @ W.T
 
 
-def warn_if_few(X: np.ndarray, n_free: float, covariance: str, remedy: str) -> None:
-    """Warn if ``n_free`` degrees of freedom are too few to invert a covariance of the features of X."""
-    d = np.count_nonzero(np.ptp(X, axis=0))
+def warn_if_few(spread: np.ndarray, n_free: float, covariance: str, remedy: str) -> None:
+    """Warn if ``n_free`` degrees of freedom are too few to invert a covariance of the features that have a spread."""
+    d = np.count_nonzero(spread)
     if d > 1 and n_free < PLENTY * d:
         warn(
             f"the {covariance} has {n_free:g} degrees of freedom for {d} features, fewer than {PLENTY} for each; its "

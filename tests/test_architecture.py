@@ -35,7 +35,9 @@ LAYERS = {
     "_numpy_networks": 0,
     "_pickles": 0,
     "_progress": 1,
+    "_reservoir": 1,
     "_runtime": 0,
+    "_batches": 3,
     "_weights": 1,
     "_class_scatter": 2,
     "_params": 1,
@@ -79,8 +81,20 @@ PRIVATE_SCIKIT_LEARN = {"metricnets._params"}
 
 # The files of a package that its other files may import, besides those of its folders of machinery.
 SHELLS = {
-    "deep": {"_base", "_partial", "_perceptron", "_supervised", "_any_loss", "_tuples", "_pairs"},
-    "linear": {"_base", "_bilinear", "_cross_view", "_near_prior", "_weakly_supervised"},
+    "deep": {
+        "_base",
+        "_partial",
+        "_perceptron",
+        "_supervised",
+        "_any_loss",
+        "_tuples",
+        "_pairs",
+        "_stream",
+        "_shrinkage",
+        "_comparisons",
+        "_manifolds",
+    },
+    "linear": {"_base", "_bilinear", "_cross_view", "_near_prior", "_streams", "_weakly_supervised"},
     "predictors": {"_base", "_on_metric"},
     "losses": {"_ops", "_modules", "_catalogue", "_comparison", "_pair", "_sphere"},
     "miners": {"_ops"},
@@ -193,7 +207,7 @@ def test_machinery_imports_machinery_alone():
 
 
 def test_a_shell_stands_last_among_the_bases_of_a_linear_method():
-    shells = [f"metricnets.linear.{name}" for name in ("_base", "_cross_view", "_weakly_supervised")]
+    shells = [f"metricnets.linear.{name}" for name in ("_base", "_cross_view", "_streams", "_weakly_supervised")]
     learners = {name: getattr(metricnets.linear, name) for name in metricnets.linear.__all__}
     for name in learners.keys() - {"QueryAdapter"}:  # no metric: it has no shell, as there is no other map of queries
         cls = learners[name]

@@ -47,6 +47,10 @@ LAWS = {  # what is true after the code of a page
     "doc/user_guide/losses.rst": "short.shape == (178, 8)",
     "doc/user_guide/query_adapter.rst": "after >= before",
     "doc/user_guide/relations.rst": "len(net.transform(X)) == 100",
+    "doc/user_guide/streams.rst": (
+        "np.allclose(M, lda.fit(scaler.transform(X), y).get_mahalanobis_matrix()) "
+        "and net.transform(X).shape == (400, 64)"
+    ),
     "doc/user_guide/training.rst": (
         "len(scores) == search.best_estimator_[-1].n_iter_ and 1 <= len(hurried.history_) < 1000 "
         "and best in [record['valid_loss'] for record in net.history_]"

@@ -12,14 +12,14 @@ from torch import nn
 from metricnets import losses, miners, relations
 from metricnets._params import Function, MaybeDict, MaybeFunction, MaybePositive, StrOptions, UpToOne, Whole
 from metricnets._targets import CLASSES
-from metricnets.deep._supervised import Supervised
+from metricnets.deep._stream import SupervisedStream
 from metricnets.deep._training.foreign import check_params, naming, takes
 from metricnets.deep._training.memory import WithMemory
 from metricnets.deep._training.on_labels import OnLabels, classifies, embeddings, is_module, loss_module, resolved
 from metricnets.losses._modules import ModuleLoss
 
 
-class AnyLoss(Supervised):
+class AnyLoss(SupervisedStream):
     """Deep metric trained with any loss.
 
     Parameters
@@ -131,6 +131,13 @@ class AnyLoss(Supervised):
             if isinstance(given, str):
                 random = {"generator": torch.Generator()} if takes(function, "generator") else {}
                 function(*((2, 2) if is_module(function) else (z, r)), **random, **(params or {}))
+
+    def _why_not_in_batches(self):
+        if isinstance(self.loss, nn.Module) or (is_module(self.loss) and not is_module(self.loss, ModuleLoss)):
+            return f"loss={self.loss!r} may have parameters for each class, and later batches may have new ones."
+        if is_module(resolved(self.loss)) and not self.replay_size:
+            return f"loss={self.loss!r} has parameters for each class, and replay_size=0 keeps no samples of them."
+        return super()._why_not_in_batches()
 
     def _function_of_miner(self):
         return getattr(miners, self.miner) if isinstance(self.miner, str) else self.miner

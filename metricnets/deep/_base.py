@@ -142,6 +142,9 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         """Hook: rows of X that form the rows ``kept``, and which of them are similar, `OfTargets` or `OfPairs`."""
         raise NotImplementedError
 
+    def _start(self):
+        """Hook: the `Start` from which ``fit`` goes on, or None."""
+
     loss_lr = None  # unless it is a parameter
     _exposed = None  # or a function from the network to the module whose output the loss takes
 
@@ -153,7 +156,7 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         multi_output = {"multi_output": True} if y else {}
         return validate_data(self, X, *y, dtype=dtype, allow_nd=True, ensure_min_samples=2, **multi_output)
 
-    def _prepare(self, X, targets, strata=None, weights=None, n_train=None):
+    def _prepare(self, X, targets, strata=None, weights=None, n_train=None, start=None):
         """Prepare the `Problem` of learning from these points and targets.
 
         Parameters
@@ -166,19 +169,21 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
             Number of occurrences of each point.
         n_train : int or None
             Number of the rows before the validation data of the user; None to hold back some of them.
+        start : Start or None
+            What training goes on from; None for new networks.
         """
         plan, seed = self._plan(), self._seed()
         n = len(targets.labels)
         kept, held_back = np.split(np.arange(n), [n_train]) if n_train else self._split(n, strata, seed)
         self._rows_at_once = CHUNK if plan.of_ours else self.batch_size
-        self._point_shape, layers = X.shape[1:], []
-        if plan.of_ours:
+        self._point_shape, layers = X.shape[1:], [] if start is None else start.layers_for(X)
+        if plan.of_ours and start is None:
             counted = slice(None) if weights is None else weights > 0
             standardize = standardization(X[counted], None if weights is None else weights[counted])
             with randomness(seed, "cpu", globally=plan.of_others):
                 layers = [standardize, *self._first_layers(X, standardize, targets, kept, seed)]
         X = applied(layers, X) if layers else in_single_precision(X)
-        return Problem(plan, Rows(X, targets, kept), layers, kept, held_back, seed)
+        return Problem(plan, Rows(X, targets, kept), layers, kept, held_back, seed, start)
 
     def _split(self, n, strata, seed):
         """Indices of the rows to train on and of those held back for early stopping."""
@@ -232,6 +237,8 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         network = self._network(rows, options.generator, len(trained.networks))
         if not problem.plan.of_ours:
             network = checked_network(network, rows.X)
+        if problem.start is not None:
+            problem.start.load(network, len(trained.networks))
         exposed = network if self._exposed is None else self._exposed(network)
         criterion = self._whole_criterion(network, parts[0], options.generator)
         if options.of_others:

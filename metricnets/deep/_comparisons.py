@@ -9,6 +9,7 @@ from metricnets._params import Array, Count, Flag, MaybeArray, Positive, fitting
 from metricnets._tuples import distinct
 from metricnets._weights import rows_of
 from metricnets.deep._perceptron import NetworkMetric
+from metricnets.deep._stream import Continued
 from metricnets.deep._training.comparisons import Comparisons, OfComparisons
 from metricnets.deep._training.runtime import defaults
 from metricnets.deep._training.validation import check_validation_tuples
@@ -18,7 +19,7 @@ from metricnets.losses._ops import EPS, precise
 from metricnets.tuple_learners import QuadrupletsMixin, TripletsMixin
 
 
-class _ComparisonsNet(DeepTuplesLearner, NetworkMetric):
+class _ComparisonsNet(Continued, DeepTuplesLearner, NetworkMetric):
     """Network trained with comparisons of two distances, d(a, b) < d(c, d).
 
     Parameters
@@ -54,7 +55,7 @@ class _ComparisonsNet(DeepTuplesLearner, NetworkMetric):
         check_validation_tuples(tuples_val, self.early_stopping, f"{self._kind}_val")
         _, labels, weights, n, X, members = self._validated_tuples(tuples, y, sample_weight, tuples_val)
         X, members = self._distinct(X, members)
-        problem = self._prepare_tuples(X, members, labels, weights, n)
+        problem = self._prepare_tuples(X, members, labels, weights, n, start=self._start())
         problem.rows = Comparisons(problem.rows.X, problem.rows.targets, torch.as_tensor(members))
         return self._learn(problem)
 

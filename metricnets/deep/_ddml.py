@@ -5,9 +5,8 @@ from typing import Literal
 import numpy as np
 
 from metricnets._params import Flag, NonNegative, Parametrized, Positive, UpToOne
-from metricnets.deep._pairs import DeepPairsLearner
 from metricnets.deep._perceptron import NetworkMetric
-from metricnets.deep._supervised import Supervised
+from metricnets.deep._stream import PairsStream, SupervisedStream
 from metricnets.deep._training.autoencoder import pretrain
 from metricnets.deep._training.initialization import principal_start
 from metricnets.losses._pair import check_gap, logistic, logistic_pair
@@ -54,7 +53,7 @@ class _DDML(Parametrized):
             pretrain(network, rows.X, generator)
 
 
-class DDML(_DDML, Supervised, NetworkMetric):
+class DDML(_DDML, SupervisedStream, NetworkMetric):
     """Discriminative deep metric learning (DDML) from class labels.
 
     It minimises ½ mean g(γ − ℓ(τ − d²)) over pairs, where ℓ is +1 for similar and −1 for dissimilar pairs.  The loss
@@ -101,7 +100,7 @@ class DDML(_DDML, Supervised, NetworkMetric):
         return logistic_pair(z, r, **self._margins())
 
 
-class DDMLPairs(_DDML, DeepPairsLearner, NetworkMetric):
+class DDMLPairs(_DDML, PairsStream, NetworkMetric):
     """Discriminative deep metric learning (DDML) from similar and dissimilar pairs.
 
     The method is that of :class:`DDML`, trained on pairs instead of classes.  The estimator is a

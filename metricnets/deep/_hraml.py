@@ -7,12 +7,12 @@ import torch
 from metricnets import relations
 from metricnets._params import Function, Positive, StrOptions, UpToOne
 from metricnets.deep._perceptron import NetworkMetric
-from metricnets.deep._supervised import Supervised
+from metricnets.deep._stream import SupervisedStream
 from metricnets.losses import alignment
 from metricnets.losses._ops import sqdist
 
 
-class HRAML(Supervised, NetworkMetric):
+class HRAML(SupervisedStream, NetworkMetric):
     """Hierarchical relationship alignment metric learning (HRAML).
 
     It aligns the distances of embeddings with the relation r of the targets: it minimises

@@ -93,10 +93,14 @@ class DeepPairsLearner(PairsMixin, DeepTuplesLearner):
         FitInterrupted
             If the user interrupts training after the first epoch.  The learner is fitted.
         """
+        return self._fit_from(self._start(), pairs, y, calibration_params, sample_weight, pairs_val, y_val)
+
+    def _fit_from(self, start, pairs, y, calibration_params=None, sample_weight=None, pairs_val=None, y_val=None):
+        """Learn the metric from new networks, or from those of a `Start`, and calibrate the threshold."""
         calibration_params = calibration.check_params(calibration_params)
         check_validation(pairs_val, y_val, self.early_stopping, "pairs_val")
         pairs, y, weights, n, X, members = self._validated_tuples(pairs, y, sample_weight, pairs_val, y_val)
-        problem = self._prepare_tuples(X, members, y, weights, n, strata=y)
+        problem = self._prepare_tuples(X, members, y, weights, n, y, start)
         rows, kept = problem.rows, problem.kept
         generator = torch.Generator().manual_seed(problem.seed + 1)  # the seed itself is that of weights and dropout
         problem.rows = Pairs(rows.X, rows.targets, torch.as_tensor(members), kept, self.jitter, generator)

@@ -90,16 +90,16 @@ class PartlyLabelled(DeepMetric):
         if self.label_noise is not None and self.unlabeled is None:
             supervised_codes(y)  # it warns of negative ones
 
-    def _learn_revised(self, X, targets, n):
+    def _learn_revised(self, X, targets, n, start):
         """Learn from classes (n,) that are revised, −1 if unknown; rows from the n-th on are for validation."""
         n_given = len(X) if n is None else n
         X, targets, n = (X, targets, n) if n is not None else self._held_apart(X, targets)
         shares = self._revised(X[:n], targets, targets.labels.numpy()[:n].copy())
         try:
             if self.unlabeled == "self_training" and not shares.any(axis=1).all():
-                shares = self._self_train(X, targets, shares, n)
+                shares = self._self_train(X, targets, shares, n, start)
             else:
-                self._learn(self._problem_of(X, targets, shares, n))
+                self._learn(self._problem_of(X, targets, shares, n, start))
         except FitInterrupted:  # what was learned is kept
             self._set_transduction(X, targets, shares, n_given)
             raise
@@ -109,7 +109,7 @@ class PartlyLabelled(DeepMetric):
     def _revised(self, X, targets, codes):
         """Class shares of samples, (n, n_classes), 0 of those without a label."""
         rng, n_classes = np.random.default_rng(0), len(targets.classes)
-        start = partial(self._start, X, unit_components(X), targets)
+        start = partial(self._start_embeddings, X, unit_components(X), targets)
         shares = one_hot(codes, n_classes)
         if self.label_noise is not None:
             shares = corrected(start, codes, n_classes, rng, self.label_noise, self.noise_rate)
@@ -130,14 +130,14 @@ class PartlyLabelled(DeepMetric):
         order = np.concatenate([np.setdiff1d(np.arange(len(codes)), held), held])
         return X[order], targets[torch.from_numpy(order)], len(codes) - len(held)
 
-    def _start(self, X, components, targets, codes):
+    def _start_embeddings(self, X, components, targets, codes):
         """Principal components beside embeddings from which a network starts that learns from these classes, (n, k)."""
         weights = rows_of(targets.weights, slice(len(X)))
         targets = Targets(tensor_of(codes), relation=known_class, classes=targets.classes, weights=weights)
         z = self._prepare(X, targets, n_train=len(X)).rows.X.flatten(1).numpy()
         return np.hstack([components, unit_norm(z.astype(float))])
 
-    def _problem_of(self, X, targets, shares, n):
+    def _problem_of(self, X, targets, shares, n, start):
         """The problem of learning from the class shares of the first n samples, and the others for validation."""
         rows, codes, weights = cards(shares)
         if self.unlabeled == "consistency":
@@ -151,9 +151,9 @@ class PartlyLabelled(DeepMetric):
         labels = np.append(codes, targets.labels.numpy()[n:])
         row = targets.row[torch.from_numpy(place)]
         revised = Targets(tensor_of(labels), row, relation=known_class, classes=targets.classes, weights=weights)
-        return self._prepare(X[place], revised, None, counts, len(rows))
+        return self._prepare(X[place], revised, None, counts, len(rows), start)
 
-    def _self_train(self, X, targets, shares, n):
+    def _self_train(self, X, targets, shares, n, start):
         """Learn, label samples without a label by the embeddings, those first of which they are surest, and again."""
         codes, known, history = shares.argmax(axis=1), shares.any(axis=1, keepdims=True), []
         codes[~known[:, 0]] = UNKNOWN
@@ -164,7 +164,7 @@ class PartlyLabelled(DeepMetric):
                 labels = most_confident(codes, found[codes == UNKNOWN][:, np.unique(codes[codes >= 0])], r / N_ROUNDS)
                 shares = np.where(known, shares, one_hot(labels, len(targets.classes)))
             if r or np.bincount(codes[codes >= 0]).max() > 1:  # there is a similar pair to learn from
-                self._learn(self._problem_of(X, targets, shares, n))
+                self._learn(self._problem_of(X, targets, shares, n, start))
                 history += [{**record, "round": r} for record in self.history_]
                 z = self._embed(X[:n])
         self.history_ = history

@@ -117,6 +117,10 @@ class Supervised(PartlyLabelled):
         FitInterrupted
             If the user interrupts training after the first epoch.  The learner is fitted.
         """
+        return self._fit_from(self._start(), X, y, sample_weight, X_val, y_val)
+
+    def _fit_from(self, start, X, y, sample_weight=None, X_val=None, y_val=None):
+        """Learn the metric from new networks, or from those of a `Start`."""
         X, labels, targets, n = self._encoded(X, y, sample_weight, X_val, y_val)
         classes, weights = targets.classes, targets.weights
         check_differ(labels[:n], classes, self.relation)
@@ -128,12 +132,12 @@ class Supervised(PartlyLabelled):
                 check_relation(self.relation, labels)
         vars(self).pop("transduction_", None)  # of an earlier fit
         if self._revises and (self.label_noise is not None or (labels < 0).any()):
-            return self._learn_revised(X, targets, n)
+            return self._learn_revised(X, targets, n, start)
         strata = labels if labels.ndim == 1 and classes is not None else None
         counts = weights
         if n is not None:
             counts = training_counts(weights, np.arange(len(X)) < n)
-        problem = self._prepare(X, targets, strata, counts, n)
+        problem = self._prepare(X, targets, strata, counts, n, start)
         self._learn(problem)
         if self._revises:  # there was nothing to revise
             self.transduction_ = classes[labels[:n]]

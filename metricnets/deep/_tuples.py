@@ -66,11 +66,11 @@ class DeepTuplesLearner(DeepMetric):
             X, members = points_and_members(tuples, self._tuple_size, self.preprocessor)
         return tuples, labels, weights, None if n is None else np.count_nonzero(is_train), X, members
 
-    def _prepare_tuples(self, X, members, labels, weights, n, strata=None):
+    def _prepare_tuples(self, X, members, labels, weights, n, strata=None, start=None):
         """Prepare the `Problem`: points count as often as they occur in the tuples to train on."""
         counts = None if weights is None else np.repeat(weights[:n], members.shape[1])
         counts = np.bincount(members[:n].ravel(), counts, minlength=len(X))
-        return self._prepare(X, Targets(tensor_of(labels), members=members, weights=weights), strata, counts, n)
+        return self._prepare(X, Targets(tensor_of(labels), members=members, weights=weights), strata, counts, n, start)
 
     def _make_batches(self, part, rng):
         return sampler_of(lambda rows: Shuffled(len(rows), self.batch_size, rng), part, rng)

@@ -143,8 +143,14 @@ class LinearMetric(MahalanobisMetric):
         self : object
             The fitted learner.
         """
-        X, y, weights = self._counted(*self._validated(X, y), sample_weight)
-        return self._keep(self._solve_points(self._ready(X), y, weights), X.dtype)
+        X, labels = self._validated(X, y)
+        Z, labels, weights = self._counted(X, labels, sample_weight)
+        self._keep(self._solve_points(self._ready(Z), labels, weights), X.dtype)
+        self._remember(X, y, sample_weight)
+        return self
+
+    def _remember(self, X, y, sample_weight):
+        """Hook: keep of validated points and the other arguments of ``fit`` what a ``partial_fit`` adds to."""
 
     def _validated(self, X, y, reset=True):
         """Points, looked up, and y as ``_labels`` gives it; without ``reset`` the features are those of before."""

@@ -7,12 +7,12 @@ from metricnets._initialization import warn_if_few
 from metricnets._linalg import components_from_metric, inverse_root, with_fixed_signs
 from metricnets._weights import mean_of, scaled_rows, total_of
 from metricnets.exceptions import warn
-from metricnets.linear._base import LinearMetric
+from metricnets.linear._streams import SumsOfPoints
 
 ENOUGH = 1.001  # samples, by their weights; the covariance is divided by their number minus 1
 
 
-class Covariance(LinearMetric):
+class Covariance(SumsOfPoints):
     """Mahalanobis distance of the inverse covariance, M = Σ⁻¹.
 
     The transformed points are white: they have the identity as covariance.  Labels are not used.  If Σ is
@@ -46,17 +46,28 @@ class Covariance(LinearMetric):
     _supervised = False
 
     def _solve_points(self, X, y, weights):
+        spread = np.ptp(X, axis=0)
         X, n = X - mean_of(X, weights), total_of(weights, len(X))
         if n < ENOUGH:
             raise ValueError(f"sample_weight sums to {n:.3g}; a weight counts samples, so scale them to a mean of 1.")
         Z = scaled_rows(X, weights)
-        covariance = Z.T @ Z / (n - 1)  # takes half the time of numpy.cov
+        return self._solve_scatter(Z.T @ Z, n, spread)  # takes half the time of numpy.cov
+
+    def _solve_sums(self, sums):
+        _, total, _ = sums
+        if total.counts[0] < ENOUGH:
+            raise ValueError("a covariance needs two samples, by their weights.")
+        return self._solve_scatter(total.within, total.counts[0], total.within.diagonal())
+
+    def _solve_scatter(self, scatter, n, spread):
+        """L from the scatter (d, d) of n points about their mean, and the spread of each feature."""
+        covariance = scatter / (n - 1)
         W = inverse_root(covariance)  # (d, rank)
         d, rank = W.shape
         if rank < d:
             warn(f"the covariance of X has rank {rank} < {d}; its pseudo-inverse is used.")
         else:
-            warn_if_few(X, n - 1, "covariance of X", "Use fewer features.")
+            warn_if_few(spread, n - 1, "covariance of X", "Use fewer features.")
         if self.n_components is None:
             return components_from_metric(W @ W.T)
         k = min(self.n_components, rank)

@@ -6,15 +6,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_consistent_length
 
-from metricnets._labels import plain, read, supervised_codes
+from metricnets._labels import known_classes, plain, read, supervised_codes
 from metricnets._linalg import centered, in_span
 from metricnets._params import fitting
 from metricnets._weights import check_weights, counted, rows_of, total_of
-from metricnets.linear._base import LinearMetric
 from metricnets.linear._pairwise.class_pairs import class_scatters
+from metricnets.linear._solvers.scatters import pair_scatters
+from metricnets.linear._streams import SumsOfPoints
 
 
-class CrossViewMetric(LinearMetric):
+class CrossViewMetric(SumsOfPoints):
     """Mahalanobis metric learned from the scatters of all similar and of all dissimilar pairs of samples.
 
     Labels that are None, NaN or negative numbers are unknown: these samples are left out.  Hook: ``_solve_scatters``.
@@ -23,6 +24,7 @@ class CrossViewMetric(LinearMetric):
     __metadata_request__fit = {"view": True}
 
     _labels = staticmethod(supervised_codes)
+    _apart = True  # the pairs of a class are as many as its samples will be
 
     @fitting
     def fit(
@@ -64,14 +66,27 @@ class CrossViewMetric(LinearMetric):
         views = None if view is None else view_codes(view, known)
         Z, basis = in_span(centered(self._ready(X)[known]))
         S, D, *counts = class_scatters(Z, codes[known], views, weights)
-        for kind, count in zip(("similar", "dissimilar"), counts):
-            if count == 0:
-                where = "" if view is None else " across views"
-                raise ValueError(
-                    f"y gives no {kind} pairs{where}; it needs two classes, and two samples{where} in one of them."
-                )
+        check_counts(counts, "" if view is None else " across views")
         rank = max(min(total_of(weights, len(Z)) - 1, X.shape[1]), 1)
-        return self._keep(self._solve_scatters(S, D, rank, basis), X.dtype)
+        self._keep(self._solve_scatters(S, D, rank, basis), X.dtype)
+        if view is None:
+            self._remember(X, y, sample_weight)
+        return self
+
+    def _named(self, y):
+        classes, codes = known_classes(y)
+        known = codes >= 0
+        names = np.zeros(len(codes), classes.dtype)
+        names[known] = classes[codes[known]]
+        return names, known
+
+    def _solve_sums(self, sums):
+        _, classes, _ = sums
+        if not len(classes.names):
+            raise ValueError("y has no known class.")
+        S, D, *counts = pair_scatters(classes)
+        check_counts(counts)
+        return self._solve_scatters(S, D, max(min(classes.counts.sum() - 1, len(S)), 1), None)
 
     def _solve_scatters(self, S, D, rank, basis):
         """Learn L from scatters of differences.
@@ -89,6 +104,15 @@ class CrossViewMetric(LinearMetric):
         L : ndarray of shape (n_components, n_features)
         """
         raise NotImplementedError
+
+
+def check_counts(counts: list[float], where: str = "") -> None:
+    """Raise ValueError unless there are similar and dissimilar pairs."""
+    for kind, count in zip(("similar", "dissimilar"), counts):
+        if count == 0:
+            raise ValueError(
+                f"y gives no {kind} pairs{where}; it needs two classes, and two samples{where} in one of them."
+            )
 
 
 def view_codes(view: ArrayLike, known: np.ndarray) -> np.ndarray:

@@ -8,7 +8,8 @@ from metricnets._linalg import extended_components, in_span, inverse_root, singu
 from metricnets._params import NonNegative, Parametrized, Prior, Seed, ZeroToOne, random_state_of
 from metricnets._weights import rows_of
 from metricnets.linear._pairwise.differences import pair_differences, scatter
-from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
+from metricnets.linear._streams import SumsOfPairs
+from metricnets.linear._weakly_supervised import PairsFromLabels
 
 
 class _BaseGMML(Parametrized):
@@ -38,6 +39,10 @@ class _BaseGMML(Parametrized):
         prior = initial_metric(self.prior, Z, random_state_of(self.random_state))
         differences, n_outside = pair_differences(Z, pairs), X.shape[1] - Z.shape[1]  # (n_pairs, r)
         S, D = (scatter(differences[of], rows_of(weights, of)) for of in (y > 0, y < 0))
+        return self._solve_scatters(S, D, prior, basis, n_outside)
+
+    def _solve_scatters(self, S, D, prior, basis=None, n_outside=0):
+        """L from mean scatters of similar and of dissimilar differences, in coordinates of the span of the points."""
         S, D, of_S, of_D = regularized(S, D, prior, self.regularization, n_outside)
         for kind, M in {"similar": S, "dissimilar": D}.items():
             if singular(M):
@@ -48,7 +53,7 @@ class _BaseGMML(Parametrized):
         return extended_components(geodesic(S, D, self.t), basis, outside, self.n_components)
 
 
-class GMML(_BaseGMML, PairsLearner):
+class GMML(_BaseGMML, SumsOfPairs):
     """Geometric mean metric learning (GMML), from pairs.
 
     Similar pairs should be near under the metric A, and dissimilar pairs near under its inverse: minimise
@@ -81,6 +86,15 @@ class GMML(_BaseGMML, PairsLearner):
     """
 
     _from_labels = "GMML_Supervised"
+
+    def _solve_sums(self, sums):
+        D, S = sums.means()
+        return self._solve_scatters(S, D, initial_metric(self.prior, np.zeros((1, len(S))), None))
+
+    def _why_not_in_batches(self):
+        if isinstance(self.prior, str) and not is_identity(self.prior):
+            return f"prior={self.prior!r} needs all points at once; set 'identity', or give a matrix."
+        return None
 
 
 class GMML_Supervised(_BaseGMML, PairsFromLabels):  # noqa: N801

@@ -6,7 +6,7 @@ from metricnets._weights import rows_of
 from metricnets.linear._cross_view import CrossViewMetric
 from metricnets.linear._pairwise.differences import pair_differences, scatter
 from metricnets.linear._solvers.likelihood_ratio import variance_ratios
-from metricnets.linear._weakly_supervised import PairsLearner
+from metricnets.linear._streams import SumsOfPairs
 
 
 class _BaseKISSME(Parametrized):
@@ -26,7 +26,7 @@ class _BaseKISSME(Parametrized):
         return extended_components((W * (1 - 1 / ratios)) @ W.T, basis, 0.0, self.n_components)
 
 
-class KISSME(_BaseKISSME, PairsLearner):
+class KISSME(_BaseKISSME, SumsOfPairs):
     """KISS metric learning (KISSME), from pairs.
 
     If the differences of similar pairs are normal with covariance S, those of dissimilar pairs with covariance D, and
@@ -69,6 +69,10 @@ class KISSME(_BaseKISSME, PairsLearner):
         differences = pair_differences(Z, pairs)  # (n_pairs, r)
         S, D = (scatter(differences[of], rows_of(weights, of)) for of in (y > 0, y < 0))
         return self._solve_scatters(S, D, max(min(len(X) - 1, X.shape[1]), 1), basis)
+
+    def _solve_sums(self, sums):
+        D, S = sums.means()
+        return self._solve_scatters(S, D, max(min(sums.n_points - 1, len(S)), 1), None)
 
 
 class KISSME_Supervised(_BaseKISSME, CrossViewMetric):  # noqa: N801

@@ -6,16 +6,22 @@ import numpy as np
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.utils.multiclass import check_classification_targets
 
-from metricnets._class_scatter import class_means, covariance, weighted_discriminants
+from metricnets._class_scatter import (
+    class_means,
+    covariance,
+    discriminants_of_scatter,
+    shrunk,
+    weighted_discriminants,
+)
 from metricnets._initialization import warn_if_few
 from metricnets._labels import check_known
 from metricnets._linalg import discriminants
 from metricnets._params import MaybeArray, MaybeCount, MaybeObject, MaybeShare, NonNegative
 from metricnets._weights import total_of
-from metricnets.linear._base import LinearMetric
+from metricnets.linear._streams import SumsOfPoints
 
 
-class LDA(LinearMetric):
+class LDA(SumsOfPoints):
     """Linear discriminant analysis (LDA).
 
     Find the directions in which the class means are far apart, relative to the scatter within classes:
@@ -69,28 +75,12 @@ class LDA(LinearMetric):
     def _solve_points(self, X, y, weights):
         y = check_known(y)
         check_classification_targets(y)
-        if self.solver == "svd" and self.shrinkage is not None:
-            raise ValueError(f"shrinkage={self.shrinkage!r} is not for solver='svd'; use solver='eigen'.")
         classes = np.unique(y)
-        self._check_priors(classes)
-        most = min(len(classes) - 1, X.shape[1])
-        if most < 1:
-            raise ValueError(f"y has one class only, {classes[0]!s}; LDA needs at least two.")
-        if not any((np.ptp(X[y == c], axis=0) >= np.finfo(float).tiny).any() for c in classes):
-            raise ValueError("no class has two different samples; LDA needs some scatter within the classes.")
-        if self.n_components is not None and self.n_components > most:
-            raise ValueError(f"n_components={self.n_components} is more than min(n_classes - 1, n_features) = {most}.")
-        n = total_of(weights, len(X))
-        if n <= len(classes):
-            raise ValueError(
-                f"sample_weight sums to {n:.3g}, in {len(classes)} classes; LDA needs more than one sample for each. "
-                "A weight counts samples: scale them to a mean of 1."
-            )
-        if not (self.shrinkage or self.covariance_estimator):
-            remedy = "Use solver='eigen' with shrinkage='auto', or fewer features."
-            warn_if_few(X, n - len(classes), "scatter within classes", remedy)
+        varies = any((np.ptp(X[y == c], axis=0) >= np.finfo(float).tiny).any() for c in classes)
+        n, spread = total_of(weights, len(X)), np.ptp(X, axis=0)
+        n_rows = self._checked_counts(classes, n, spread, varies)
         if weights is not None:
-            return self._weighted(X, np.searchsorted(classes, y), weights)[: self.n_components or most]
+            return self._weighted(X, np.searchsorted(classes, y), weights)[:n_rows]
         analysis = LinearDiscriminantAnalysis(
             solver="svd" if self.solver == "svd" else "lsqr",
             shrinkage=self.shrinkage,
@@ -99,8 +89,50 @@ class LDA(LinearMetric):
             tol=self.tol,
         ).fit(X, y)
         if self.solver == "svd":
-            return analysis.scalings_.T[: self.n_components or most]
-        return discriminants(analysis.covariance_, analysis.means_, analysis.priors_)[: self.n_components or most]
+            return analysis.scalings_.T[:n_rows]
+        return discriminants(analysis.covariance_, analysis.means_, analysis.priors_)[:n_rows]
+
+    def _solve_sums(self, sums):
+        _, groups, _ = sums
+        spread = groups.joined().within.diagonal()
+        within, counts, n = groups.within, groups.counts, groups.counts.sum()
+        n_rows = self._checked_counts(groups.names, n, spread, within.any())
+        priors = counts / n if self.priors is None else np.asarray(self.priors, dtype=float)
+        if self.solver == "svd":
+            return discriminants_of_scatter(within, counts, groups.means, priors=priors, tol=self.tol).T[:n_rows]
+        return discriminants(shrunk(within / n, self.shrinkage or 0.0), groups.means, priors)[:n_rows]
+
+    def _why_not_in_batches(self):
+        if self.shrinkage == "auto" or self.covariance_estimator is not None:
+            return "shrinkage='auto' and covariance_estimator need all samples at once; set a number, or None."
+        if self.priors is not None and self.solver != "svd":
+            return f"priors with solver={self.solver!r} need the scatter of each class; set solver='svd'."
+        return None
+
+    def _checked_counts(self, classes, n, spread, varies):
+        """Number of discriminants to keep; ValueError if the samples, n by their weights, or parameters do not suit.
+
+        ``spread`` is that of each feature, and ``varies`` whether a class has two different samples.
+        """
+        if self.solver == "svd" and self.shrinkage is not None:
+            raise ValueError(f"shrinkage={self.shrinkage!r} is not for solver='svd'; use solver='eigen'.")
+        self._check_priors(classes)
+        most = min(len(classes) - 1, len(spread))
+        if most < 1:
+            raise ValueError(f"y has one class only, {classes[0]!s}; LDA needs at least two.")
+        if not varies:
+            raise ValueError("no class has two different samples; LDA needs some scatter within the classes.")
+        if self.n_components is not None and self.n_components > most:
+            raise ValueError(f"n_components={self.n_components} is more than min(n_classes - 1, n_features) = {most}.")
+        if n <= len(classes):
+            raise ValueError(
+                f"sample_weight sums to {n:.3g}, in {len(classes)} classes; LDA needs more than one sample for each. "
+                "A weight counts samples: scale them to a mean of 1."
+            )
+        if not (self.shrinkage or self.covariance_estimator):
+            remedy = "Use solver='eigen' with shrinkage='auto', or fewer features."
+            warn_if_few(spread, n - len(classes), "scatter within classes", remedy)
+        return self.n_components or most
 
     def _check_priors(self, classes):
         n = len(classes)

@@ -87,7 +87,7 @@ class LFDA(LinearMetric):
                 f"smallest of which has {sizes.min():g} samples; the last neighbour in such a class gives the scale."
             )
         remedy = "Use fewer features, such as principal components, or LDA(solver='eigen', shrinkage='auto')."
-        warn_if_few(X, total_of(weights, len(X)) - len(sizes), "scatter within classes", remedy)
+        warn_if_few(np.ptp(X, axis=0), total_of(weights, len(X)) - len(sizes), "scatter within classes", remedy)
         within, between = local_scatters(X, codes, self.k or max(1, min(7, X.shape[1] - 1)), weights)
         V, eigenvalues = directions(within, between)
         if self.embedding_type == "weighted":

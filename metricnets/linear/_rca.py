@@ -11,7 +11,14 @@ from metricnets._linalg import with_fixed_signs
 from metricnets._params import Count, MaybeTolerance, Parametrized, Seed, fitting, random_state_of
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
-from metricnets.linear._solvers.relevant_components import PLENTY, degrees_of_freedom, relevant_components
+from metricnets.linear._solvers.relevant_components import (
+    PLENTY,
+    degrees_of_freedom,
+    relevant_components,
+    relevant_directions,
+    whitening,
+)
+from metricnets.linear._streams import SumsOfPoints
 
 
 class _BaseRCA(Parametrized):
@@ -30,10 +37,14 @@ class _BaseRCA(Parametrized):
 
     def _whiten(self, X, codes, weights):
         """Compute L from the chunk number of each row, −1 for none, and the weights."""
-        d, k = X.shape[1], self.n_components
-        A, rank, rank_total = relevant_components(X, codes, self.regularization, weights)
+        found = relevant_components(X, codes, self.regularization, weights)
+        return self._components(*found, degrees_of_freedom(codes, weights))
+
+    def _components(self, A, rank, rank_total, n_free):
+        """L from the directions and ranks of `relevant_components`, and the degrees of freedom."""
+        d, k = A.shape[1], self.n_components
         if self.regularization is None:
-            warn_if_few(degrees_of_freedom(codes, weights), rank, rank_total, d)
+            warn_if_few(n_free, rank, rank_total, d)
         if k is None:
             _, roots, vectors = np.linalg.svd(A, full_matrices=False)  # A.T @ A would square the ratios
             return (vectors.T * roots) @ vectors
@@ -42,7 +53,7 @@ class _BaseRCA(Parametrized):
         return L
 
 
-class RCA(_BaseRCA, LinearMetric):
+class RCA(_BaseRCA, SumsOfPoints):
     """Relevant component analysis (RCA).
 
     Scale down the directions that vary within chunks.  A chunk is a set of points known to belong to one
@@ -133,6 +144,26 @@ class RCA(_BaseRCA, LinearMetric):
         if len(np.unique(known)) == len(known) and degrees_of_freedom(codes, weights) == 0:
             raise ValueError("no chunk has two points; chunks should give points of one class the same number.")
         return self._whiten(X, codes, weights)
+
+    def _named(self, y):
+        known, labels = self._labels(y) >= 0, read(y)[0]
+        names = np.zeros(len(known), plain(labels[known]).dtype)
+        names[known] = plain(labels[known])
+        return names, known
+
+    def _solve_sums(self, sums):
+        _, chunks, others = sums
+        if not len(chunks.names):
+            raise ValueError("there is no chunk.")
+        total = chunks.joined().merged(others)
+        n_known, n_free = chunks.counts.sum(), max(chunks.counts.sum() - len(chunks.names), 0)
+        if n_free == 0:
+            raise ValueError("no chunk has two points.")
+        W, scales = whitening(total.within / total.counts[0])
+        if not len(scales):
+            return self._components(W.T, 0, 0, n_free)
+        C = W.T @ (chunks.within / n_known) @ W
+        return self._components(*relevant_directions(W, scales, C, n_free, self.regularization), n_free)
 
 
 class RCA_Supervised(_BaseRCA, LinearMetric):  # noqa: N801

@@ -113,7 +113,11 @@ class PairsLearner(PairsMixin, TuplesLearner):
             raise ValueError("sample_weight is 0 for all similar or for all dissimilar pairs; both kinds are needed.")
         self._learn(X, members, signs, weights)
         self.classes_ = classes
+        self._remember(X, members, signs, weights)
         return self.calibrate_threshold(pairs, y, **calibration_params, sample_weight=weights)
+
+    def _remember(self, X, members, signs, weights):
+        """Hook: keep of the pairs what a ``partial_fit`` adds to."""
 
     def _take(self, L, task):
         super()._take(L, task)

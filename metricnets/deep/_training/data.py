@@ -147,6 +147,8 @@ class Problem:
     kept, held_back : ndarray of int
         Rows to train on, and rows for early stopping.
     seed : int
+    start : Start or None
+        What training goes on from.
     history : list of dict
         Epochs of training before.
     """
@@ -157,6 +159,7 @@ class Problem:
     kept: np.ndarray
     held_back: np.ndarray
     seed: int
+    start: object = None
     history: list = field(default_factory=list)
 
 

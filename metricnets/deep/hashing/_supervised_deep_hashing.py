@@ -4,12 +4,12 @@ from typing import Annotated
 
 from metricnets import relations
 from metricnets._params import Function, NonNegative, StrOptions
-from metricnets.deep._supervised import Supervised
+from metricnets.deep._stream import SupervisedStream
 from metricnets.deep.hashing._base import HashingMetric
 from metricnets.deep.hashing._objective import likelihood
 
 
-class SupervisedDeepHashing(HashingMetric, Supervised):
+class SupervisedDeepHashing(HashingMetric, SupervisedStream):
     """Supervised deep hashing (SDH): binary codes learned by a network from labels.
 
     The objective is that of :class:`DeepHashing`, with S_w the scatter of codes within classes and S_b that

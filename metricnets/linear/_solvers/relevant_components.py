@@ -37,11 +37,35 @@ def relevant_components(
     """
     X = centered(X)
     X = X if weights is None else X - mean_of(X, weights)
-    W, scales = whitening(X, weights)  # (d, rank_total)
-    n_free, r = degrees_of_freedom(codes, weights), len(scales)
-    if r == 0:
+    W, scales = whitening(scatter(X, weights))  # (d, rank_total)
+    if not len(scales):
         return W.T, 0, 0
     C = covariance_within(X @ W, codes, weights)
+    return relevant_directions(W, scales, C, degrees_of_freedom(codes, weights), regularization)
+
+
+def relevant_directions(
+    W: np.ndarray, scales: np.ndarray, C: np.ndarray, n_free: float, regularization: float | None = None
+) -> tuple[np.ndarray, int, int]:
+    """The directions of `relevant_components` from sums over the points.
+
+    Parameters
+    ----------
+    W : ndarray of shape (d, r)
+    scales : ndarray of shape (r,)
+        What `whitening` returned.
+    C : ndarray of shape (r, r)
+        The covariance within chunks in these coordinates.
+    n_free : float
+        Degrees of freedom of C.
+    regularization : float >= 0 or None
+
+    Returns
+    -------
+    A : ndarray of shape (r, d)
+    rank, rank_total : int
+    """
+    r = len(scales)
     variances, Q = eigh(C)
     singular = variances <= 10 * r * np.finfo(float).eps * max(variances.max(), 1)
     n_more = r if singular.any() else np.clip((PLENTY * r - n_free) / (PLENTY - 1), 0, r)
@@ -74,13 +98,13 @@ def degrees_of_freedom(codes: np.ndarray, weights: np.ndarray | None = None) -> 
     return max(total_of(rows_of(weights, known), np.count_nonzero(known)) - len(np.unique(codes[known])), 0)
 
 
-def whitening(X: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """W (d, rank) such that X @ W has the identity as covariance, for centred X in any units.
+def whitening(S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """W (d, rank) such that X @ W has the identity as covariance, for centred X with the covariance S, in any units.
 
     Also return the variances (rank,) of these columns before whitening, in units where each feature has
     variance one.  Combinations of features that vary by no more than rounding errors are left out.
     """
-    S, eps = scatter(X, weights), np.finfo(float).eps
+    eps = np.finfo(float).eps
     deviations = np.sqrt(S.diagonal())
     varies = deviations > 1e-100
     units = varies / np.where(varies, deviations, 1)

@@ -1,0 +1,98 @@
+"""Training that goes on: the networks it starts from, and what is kept of a stream."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from torch import nn
+
+from metricnets._reservoir import Reservoir
+
+
+@dataclass
+class Start:
+    """Networks from which training goes on.
+
+    Parameters
+    ----------
+    shape : tuple
+        Shape of a point.
+    layers : list of torch.nn.Module
+        Layers before the networks, which stay as they are.
+    networks : list of torch.nn.Module
+        The trained networks, whose weights are copied.
+    n_components : int
+        The parameter with which they were trained.
+    """
+
+    shape: tuple[int, ...]
+    layers: list[nn.Module]
+    networks: list[nn.Module]
+    n_components: int
+
+    def check(self, n_components: int) -> Self:
+        """Raise ValueError for another number of components."""
+        if n_components != self.n_components:
+            raise ValueError(
+                f"n_components={n_components}, and training goes on from networks with n_components="
+                f"{self.n_components}; set it back, set warm_start=False, or fit a clone."
+            )
+        return self
+
+    def layers_for(self, X: np.ndarray) -> list[nn.Module]:
+        """The layers; ValueError if the points have another shape."""
+        if X.shape[1:] != self.shape:
+            raise ValueError(
+                f"X has points of shape {X.shape[1:]}, and training goes on from networks of points of shape "
+                f"{self.shape}; set warm_start=False, or fit a clone."
+            )
+        return list(self.layers)
+
+    def load(self, network: nn.Module, member: int) -> None:
+        """Give a new network the weights of the ``member``-th one; ValueError if that has others."""
+        old = self.networks[member].state_dict() if member < len(self.networks) else {}
+        shapes = [{name: value.shape for name, value in state.items()} for state in (old, network.state_dict())]
+        if shapes[0] != shapes[1]:
+            raise ValueError(
+                "training goes on from networks of other shapes, as a parameter that they depend on was changed; set "
+                "it back, set warm_start=False, or fit a clone."
+            )
+        network.load_state_dict(old)
+
+
+@dataclass
+class Memory:
+    """What a learner keeps of the batches of a stream.
+
+    Parameters
+    ----------
+    kept : Reservoir
+        Some of the points, targets and weights.
+    after_fit : bool
+        Whether the stream began with the networks of a ``fit``, whose samples are not kept.
+    """
+
+    kept: Reservoir
+    after_fit: bool = False
+
+    def joined(self, *batch: np.ndarray) -> tuple[np.ndarray, ...]:
+        """What is kept, followed by a batch of points, targets and weights; ValueError if points differ in shape."""
+        shapes = [arrays[0].shape[1:] for arrays in (self.kept.arrays, batch) if arrays]
+        if shapes[0] != shapes[-1]:
+            raise ValueError(f"the points have shape {shapes[1]}, and those of the batches before {shapes[0]}.")
+        return self.kept.joined(*batch)
+
+    def after(self, rows: tuple[np.ndarray, ...], groups: np.ndarray) -> Self:
+        """The memory after a batch, which ``rows`` have last."""
+        return Memory(self.kept.after(*rows, groups=groups), self.after_fit)
+
+    def goes_on(self, codes: np.ndarray | None) -> bool:
+        """Whether training goes on, rather than from new networks, which learn from all samples if all are kept.
+
+        If a class is new, what networks start from, the scale and a linear map, has to know it.
+        """
+        n = len(self.kept)
+        if self.after_fit or not self.kept.size:
+            return True
+        n_new = 0 if codes is None else len(np.unique(codes)) - len(np.unique(codes[:n]))
+        return n < self.kept.n_seen and not n_new

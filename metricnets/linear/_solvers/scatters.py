@@ -1,0 +1,142 @@
+"""Counts, means and scatters of groups of points, which add up over the batches of a stream."""
+
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from metricnets._groups import group_means
+from metricnets._weights import scaled_rows
+
+
+class Scatters(NamedTuple):
+    """Groups of weighted points: how many there are, their means, and how they scatter about them.
+
+    Parameters
+    ----------
+    names : ndarray of shape (n_groups,)
+        Sorted.
+    counts : ndarray of shape (n_groups,)
+        Sums of the weights.
+    own : ndarray of shape (n_groups,)
+        Sums of min(w, w²), as a point of weight w > 1 forms pairs with itself.
+    means : ndarray of shape (n_groups, d)
+    within : ndarray of shape (d, d), or (n_groups, d, d) if the groups are ``apart``
+        Σ w (x − m)(x − m)ᵀ over all points, with the mean m of their group, or over those of each group.
+    """
+
+    names: np.ndarray
+    counts: np.ndarray
+    own: np.ndarray
+    means: np.ndarray
+    within: np.ndarray
+
+    @classmethod
+    def of_none(cls, d: int, apart: bool = False) -> Self:
+        """Those of no points of d features."""
+        nothing, shape = np.empty(0), (0, d, d) if apart else (d, d)
+        return cls(np.empty(0, int), nothing, nothing, np.empty((0, d)), np.zeros(shape))
+
+    @classmethod
+    def of(cls, X: np.ndarray, groups: np.ndarray, weights: np.ndarray | None = None, apart: bool = False) -> Self:
+        """Those of points X (n, d) in ``groups`` (n,), with positive weights (n,), or None if all are 1."""
+        if not len(X):
+            return cls.of_none(X.shape[1], apart)
+        names, number, counts, means = group_means(X, groups, weights)
+        Z = scaled_rows(X - (means[number] if len(names) > 1 else means), weights)
+        parts = [Z[number == i] for i in range(len(names))] if apart else ()
+        within = np.stack([part.T @ part for part in parts]) if apart else Z.T @ Z
+        own = counts if weights is None else np.bincount(number, np.minimum(weights, weights**2))
+        return cls(names, counts.astype(float), own.astype(float), means, within)
+
+    def merged(self, other: Self) -> Self:
+        """Those of the points of both.
+
+        With the counts n and n' and the means m and m' of a group, the sum of its scatters grows by
+        n n'/(n + n') (m − m')(m − m')ᵀ.
+
+        References
+        ----------
+        T. F. Chan, G. H. Golub, R. J. LeVeque, "Updating formulae and a pairwise algorithm for computing sample
+        variances", COMPSTAT 1982.
+        """
+        if not len(self.names) or not len(other.names):
+            return self if len(self.names) else other
+        names = np.union1d(self.names, other.names)
+        a, b = (each._placed(names) for each in (self, other))
+        counts = a.counts + b.counts
+        step = (b.means - a.means) * (b.counts / counts)[:, None]
+        apart = self.within.ndim == 3
+        rows = (b.means - a.means) * np.sqrt(a.counts * b.counts / counts)[:, None]
+        between = rows[:, :, None] * rows[:, None, :] if apart else rows.T @ rows
+        return type(self)(names, counts, a.own + b.own, a.means + step, a.within + b.within + between)
+
+    def joined(self) -> Self:
+        """Those of all points as one group, of groups that are not apart."""
+        n = self.counts.sum(keepdims=True)
+        mean = self.counts @ self.means / n
+        rows = (self.means - mean) * np.sqrt(self.counts)[:, None]
+        return type(self)(np.zeros(1, int), n, self.own.sum(keepdims=True), mean[None], self.within + rows.T @ rows)
+
+    def _placed(self, names):
+        """The same groups among ``names``, with counts of 0 for the others."""
+        places, n = np.searchsorted(names, self.names), len(names)
+
+        def spread(values):
+            placed = np.zeros((n, *values.shape[1:]))
+            placed[places] = values
+            return placed
+
+        within = spread(self.within) if self.within.ndim == 3 else self.within
+        return type(self)(names, *map(spread, (self.counts, self.own, self.means)), within)
+
+
+def pair_scatters(groups: Scatters) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """Mean scatters of the differences of all pairs of points of one group, and of two, and how many pairs there are.
+
+    They are those of `class_scatters`, from the scatters of groups that are apart: the differences of all pairs of n
+    points with the scatter S have the sum n S of outer products.
+    """
+    n, n_total = groups.counts, groups.counts.sum()
+    same = np.tensordot(n, groups.within, 1)
+    rows = (groups.means - n @ groups.means / n_total) * np.sqrt(n)[:, None]
+    total = n_total * (groups.within.sum(axis=0) + rows.T @ rows)
+    n_same, n_all = ((n**2).sum() - groups.own.sum()) / 2, (n_total**2 - groups.own.sum()) / 2
+    n_other = n_all - n_same if len(n) > 1 else 0.0
+    n_same = n_same if n_same > 1e-12 * n_all else 0.0
+    return same / (n_same or 1), (total - same) / (n_other or 1), n_same, n_other
+
+
+class DifferenceSums(NamedTuple):
+    """Sums over the differences of dissimilar pairs, then of similar ones.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (2,)
+        Sums of the weights of the pairs.
+    products : ndarray of shape (2, d, d)
+        Σ w δ δᵀ of their differences δ.
+    n_points : int
+        Number of distinct points of the pairs of each batch, at least.
+    """
+
+    counts: np.ndarray
+    products: np.ndarray
+    n_points: int
+
+    @classmethod
+    def of(cls, differences: np.ndarray, signs: np.ndarray, weights: np.ndarray, n_points: int) -> Self:
+        """Those of differences (n_pairs, d) of similar pairs, +1, and dissimilar ones, −1."""
+        kinds = signs < 0, signs > 0
+        rows = [scaled_rows(differences[kind], weights[kind]) for kind in kinds]
+        counts = np.array([weights[kind].sum() for kind in kinds])
+        return cls(counts, np.stack([part.T @ part for part in rows]), n_points)
+
+    def merged(self, other: Self) -> Self:
+        """Those of the pairs of both."""
+        return type(self)(*(a + b for a, b in zip(self, other)))
+
+    def means(self) -> np.ndarray:
+        """Mean scatters (2, d, d) of dissimilar and of similar pairs; ValueError without pairs of both kinds."""
+        if not self.counts.all():
+            raise ValueError("y holds pairs of one kind; similar and dissimilar pairs are needed.")
+        return self.products / self.counts[:, None, None]
