@@ -3,32 +3,20 @@
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from metricnets._arrays import checked_array, checked_column, lengths
-from metricnets._params import (
-    Array,
-    Count,
-    Folds,
-    MaybeArray,
-    MaybeCount,
-    MaybePositive,
-    NonNegative,
-    Parametrized,
-    fitting,
-)
+from metricnets._arrays import checked_array
+from metricnets._params import Array, Count, Folds, MaybeArray, MaybeCount, MaybePositive, NonNegative
+from metricnets._params import Parametrized, fitting
 from metricnets._runtime import one_blas_thread
 from metricnets._tuples import FLOATS
 from metricnets.exceptions import warn
-from metricnets.linear._pairwise.documents import compared, judged
+from metricnets.linear._pairwise.relevant_pairs import check_groups, check_relevance, check_shapes
+from metricnets.linear._pairwise.units import common_unit, norm_ratios
 from metricnets.linear._solvers.cross_validation import choose_strength
-from metricnets.linear._solvers.softmax_ranking import Ranking, Subspace, best_temperature, score_coordinates
-
-UNIT = 1e-2  # how far from 1 norms may be, as embeddings are often kept in half precision
-FAR = 1e6  # norms of queries, relative to those of documents
+from metricnets.linear._solvers.low_rank_change import low_rank_change, ranking_of
 
 
 class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
@@ -172,33 +160,19 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
         groups = groups if groups is None else check_groups(groups, len(X))
         pool = np.vstack([Y, further]).astype(X.dtype, copy=False)
         unit, self.keeps_norm_ = common_unit(X, pool)
-        queries, pool, judgements = judged(X / unit, pool / unit, relevance)
-        rows = judgements.relevant
-        own, negatives, scores = compared(queries, pool, judgements, self.n_negatives)
-        weights = (relevance[rows] / relevance[rows].sum()).astype(X.dtype)
-        T = self.temperature / unit**2 if self.temperature else best_temperature(own, scores, weights)
-        E = score_coordinates(pool)
-        x, own_z, z = queries[judgements.query[rows]] @ E, pool[judgements.document[rows]] @ E, pool[negatives] @ E
+        T = self.temperature and self.temperature / unit**2
+        ranking, query, E, T = ranking_of(X / unit, pool / unit, relevance, self.n_negatives, T)
         self.temperature_ = float(T * unit**2)
-        _, held_out = np.unique((judgements.query if groups is None else groups)[rows], return_inverse=True)
-        return self._learn(Ranking(own / T, scores / T, weights, x, own_z, z), held_out, E, T)
-
-    def _learn(self, ranking, held_out, E, T):
-        """Choose the strength, and keep the change of the scores that it gives."""
-        how = {"max_iter": self.max_iter, "tol": self.tol}
+        self.regularization_, self.cv_results_ = self.regularization, {}
+        how = {"n_components": self.n_components, "max_iter": self.max_iter, "tol": self.tol}
         if self.regularization is None:
-            choice = choose_strength(ranking, held_out, self.cv, self.n_components, **how)
+            held_out = np.unique(query if groups is None else groups[relevance > 0], return_inverse=True)[1]
+            choice = choose_strength(ranking, held_out, self.cv, **how)
             self.cv_results_, self.regularization_ = choice.results(), choice.best
-        else:
-            self.cv_results_, self.regularization_ = {}, float(self.regularization)
-        found, self.n_iter_, converged = Subspace(ranking, self.n_components), 1, True
-        if self.regularization_ < np.inf:
-            self.n_iter_, converged = found.minimize(self.regularization_, **how)
+        left, right, self.n_iter_, converged = low_rank_change(ranking, self.regularization_, **how)
         if not converged:
             warn(f"QueryAdapter did not converge in max_iter={self.max_iter} iterations; raise it.", ConvergenceWarning)
-        kept = found.H.any(axis=0)
-        self.query_components_ = (E @ found.right[:, kept]).T
-        self.document_components_ = (T * E @ found.left @ found.H[:, kept]).T
+        self.query_components_, self.document_components_ = (E @ right).T, (T * E @ left).T
         return self
 
     def transform(self, X: Array) -> np.ndarray:
@@ -226,58 +200,3 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
         tags.target_tags.required = tags.target_tags.multi_output = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def check_shapes(X: np.ndarray, Y: np.ndarray, documents: np.ndarray) -> None:
-    """Raise ValueError unless queries and their documents are as many, and all have the same features."""
-    if Y.ndim != 2:
-        raise ValueError("Y should be a 2D array, the embeddings of the documents: index[Y] if Y has rows of an index.")
-    if len(X) != len(Y):
-        raise ValueError(f"X has {len(X)} queries and Y {len(Y)} documents; row i of Y is the document of query i.")
-    for name, given in {"Y": Y, "documents": documents}.items():
-        if given.shape[1] != X.shape[1]:
-            raise ValueError(
-                f"{name} has {given.shape[1]} features and X has {X.shape[1]}; both should be embeddings by one model."
-            )
-
-
-def check_relevance(y: ArrayLike | None, n_pairs: int) -> np.ndarray:
-    """Relevance of each pair; ValueError unless it is in [0, 1], and positive for some pair."""
-    if y is None:
-        return np.ones(n_pairs)
-    relevance = checked_array(y, "y", dtype=float, ensure_2d=False)
-    if relevance.shape != (n_pairs,):
-        raise ValueError(f"y has shape {relevance.shape}; it should hold the relevance of each of {n_pairs} pairs.")
-    if relevance.min() < 0 or relevance.max() > 1:
-        raise ValueError(f"y reaches from {relevance.min():.3g} to {relevance.max():.3g}; relevance is in [0, 1].")
-    if not relevance.any():
-        raise ValueError("y is 0 for all pairs: no document is relevant; give some pairs with a positive relevance.")
-    return relevance
-
-
-def check_groups(groups: ArrayLike, n_pairs: int) -> np.ndarray:
-    """Group of each pair; ValueError unless there is one for each."""
-    groups = checked_column(groups, "groups")
-    if len(groups) != n_pairs:
-        raise ValueError(f"groups has {len(groups)} values; it should have one for each of {n_pairs} pairs.")
-    return groups
-
-
-def common_unit(X: np.ndarray, documents: np.ndarray) -> tuple[float, bool]:
-    """The root mean square of the norms of documents, and whether all norms are 1; the unit is 1 then."""
-    norms, of_queries = lengths(documents), lengths(X)
-    if max(np.abs(norms - 1).max(), np.abs(of_queries - 1).max()) < UNIT:
-        return 1.0, True
-    largest = norms.max()
-    if not largest > 0:
-        raise ValueError("Y and documents hold zeros only; they have no direction in which a query could change.")
-    unit = float(largest * np.sqrt(np.mean((norms / largest) ** 2)))
-    if not of_queries.max() < FAR * unit:
-        raise ValueError(f"X has norms up to {of_queries.max():.3g}, and documents of about {unit:.3g}: scale X first.")
-    return unit, False
-
-
-def norm_ratios(X: np.ndarray, Z: np.ndarray) -> np.ndarray:
-    """By how much each row of X is longer than that of Z; 1 where one of them is zero."""
-    before, after = lengths(X), lengths(Z)
-    return np.divide(before, after, out=np.ones_like(after), where=after > 0).astype(X.dtype)

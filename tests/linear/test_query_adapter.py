@@ -12,7 +12,8 @@ from sklearn.preprocessing import StandardScaler, normalize
 from metricnets import QueryAdapter
 from metricnets.linear._pairwise.documents import Judgements, compared, hardest_negatives, numbered, scores_of
 from metricnets.linear._solvers.cross_validation import Choice, folds_of
-from metricnets.linear._solvers.softmax_ranking import Ranking, Subspace, best_temperature, score_coordinates
+from metricnets.linear._solvers.low_rank_change import Subspace, score_coordinates
+from metricnets.linear._solvers.softmax_ranking import Ranking, best_temperature, log_ranks
 
 X, Y = tiny_queries()
 GRADES = np.random.default_rng(3).choice([0.0, 0.3, 1.0], size=len(X))
@@ -71,7 +72,7 @@ def test_strong_regularization_is_a_step_along_the_gradient_in_closed_form():
     large, T = 1e7, 2.0
     adapter = QueryAdapter(n_components=None, **{**FIXED, "regularization": large, "tol": 0.0}).fit(X, Y)
     unit = np.sqrt(np.mean((Y**2).sum(axis=1)))
-    Q, D, E = X / unit, Y / unit, score_coordinates(Y / unit)
+    Q, D, E = X / unit, Y / unit, score_coordinates(Y / unit, 4)
     logits = scores_of(Q, D) / (T / unit**2)
     shares = np.exp(logits - logits.max(axis=1, keepdims=True))
     shares /= shares.sum(axis=1, keepdims=True)
@@ -93,7 +94,7 @@ def test_the_change_is_minimal_among_those_of_its_subspace():
 
 def test_the_coordinates_make_changes_of_scores_their_norm():
     documents = np.random.default_rng(0).normal(size=(500, 3)) * [5, 1, 0.2]
-    E, B = score_coordinates(documents), np.random.default_rng(1).normal(size=(3, 3))
+    E, B = score_coordinates(documents, 3), np.random.default_rng(1).normal(size=(3, 3))
     second = documents.T @ documents / 500
     ridged = np.linalg.inv(E @ E.T)
     np.testing.assert_allclose(ridged, second + 0.3 * np.trace(second) / 3 * np.eye(3), rtol=1e-8)
@@ -146,10 +147,18 @@ def test_queries_are_held_out_with_all_their_documents_and_folds_have_easy_and_h
     assert sorted(fold[losses < 5]) == sorted(fold[losses >= 5]) == sorted([*range(5)] * 2)
 
 
-def test_a_strength_is_chosen_by_its_gain_less_three_standard_errors():
-    strengths, gains = np.array([10.0, 1.0, 0.1]), np.array([0.5, 0.6, -1.0])
-    assert Choice(strengths, -gains, gains, np.array([0.1, 0.15, 0.1])).best == 10
-    assert Choice(strengths, -gains, gains, np.array([0.2, 0.3, 0.1])).best == np.inf
+def test_a_strength_is_chosen_by_its_gain_less_three_standard_errors_if_ranks_gain():
+    strengths, gains, better = np.array([10.0, 1.0, 0.1]), np.array([0.5, 0.6, -1.0]), (np.ones(3), np.full(3, 0.5))
+    assert Choice(strengths, -gains, gains, np.array([0.1, 0.15, 0.1]), *better).best == 10
+    assert Choice(strengths, -gains, gains, np.array([0.2, 0.3, 0.1]), *better).best == np.inf
+    some = np.array([0.5, 1.0, 1.0]), np.full(3, 0.6)
+    assert Choice(strengths, -gains, gains, np.array([0.1, 0.15, 0.1]), *some).best == 1
+    assert Choice(strengths, -gains, gains, np.array([0.1, 0.15, 0.1]), -better[0], better[1]).best == np.inf
+
+
+def test_ranks_count_negatives_above_and_half_of_the_ties():
+    own, scores = np.array([1.0, 2.0, 0.0]), np.array([[3.0, 1.0, -np.inf], [1.0, 0.0, 1.9], [0.1, 0.2, 0.3]])
+    np.testing.assert_allclose(np.exp(log_ranks(own, scores)), [2.5, 1, 4])
 
 
 # ------------------------------------------------------------------------------------------------

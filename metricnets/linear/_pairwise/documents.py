@@ -116,6 +116,23 @@ def hardest_negatives(
     return by_rank[np.sort(first)[:n_negatives]]
 
 
+def spread(n: int, n_chosen: int) -> np.ndarray:
+    """Numbers below n at equal distances, n_chosen of them or all."""
+    return np.unique(np.linspace(0, n - 1, n_chosen).round().astype(int)) if n_chosen < n else np.arange(n)
+
+
+def negatives_of(
+    X: np.ndarray, documents: np.ndarray, number: np.ndarray, document: np.ndarray, first: np.ndarray, n_negatives: int
+) -> np.ndarray:
+    """Choose negatives: all documents if they are few; else the first ones, then the hardest and a sample of all."""
+    if len(documents) <= n_negatives:
+        return np.arange(len(documents))
+    hardest = hardest_negatives(X, documents, (number, document), n_negatives)
+    sample = spread(len(documents), n_negatives)
+    halves = hardest[: n_negatives // 2], sample[:: 2], hardest[n_negatives // 2 :], sample
+    return np.array(list(dict.fromkeys(np.concatenate([first, *halves]))))[:n_negatives]
+
+
 def judged(X: np.ndarray, documents: np.ndarray, relevance: np.ndarray) -> tuple[np.ndarray, np.ndarray, Judgements]:
     """Distinct queries and documents, the first of which are those of the queries, and what is relevant."""
     (of_queries, query), (of_documents, document) = numbered(X), numbered(documents)
@@ -139,8 +156,7 @@ def compared(
     query, document = judgements.query[rows], judgements.document[rows]
     first = judgements.less_relevant()
     used, number = np.unique(query, return_inverse=True)
-    hardest = hardest_negatives(queries[used], documents, (number, document), n_negatives)
-    chosen = np.concatenate([first, hardest[~np.isin(hardest, first)]])[:n_negatives]
+    chosen = negatives_of(queries[used], documents, number, document, first, n_negatives)
     x, own = queries[query], documents[document]
     scores, places = scores_of(x, documents[chosen]), np.full(len(documents), -1)
     places[chosen] = np.arange(len(chosen))
