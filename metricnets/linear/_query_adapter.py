@@ -13,10 +13,11 @@ from metricnets._params import Parametrized, fitting
 from metricnets._runtime import one_blas_thread
 from metricnets._tuples import FLOATS
 from metricnets.exceptions import warn
+from metricnets.linear._pairwise.index import Index
 from metricnets.linear._pairwise.relevant_pairs import check_groups, check_relevance, check_shapes
 from metricnets.linear._pairwise.units import common_unit, norm_ratios
 from metricnets.linear._solvers.cross_validation import choose_strength
-from metricnets.linear._solvers.low_rank_change import low_rank_change, ranking_of
+from metricnets.linear._solvers.low_rank_change import low_rank_change
 
 
 class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
@@ -27,14 +28,15 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
 
         mean of −r log(exp(s(x, z) / T) / Σ_z' exp(s(x, z') / T)) + λ/2 mean of (x' · A z' / T)²
 
-    over pairs of a query x and a document z with relevance r > 0.  z' in the sum are z and negatives: the documents
-    that are most similar to a query before it is adapted, except copies of z and documents that are at least as
-    relevant to x.  The second mean is over pairs of documents x', z', with a ridge: A may change few scores of
+    over pairs of a query x and a document z with relevance r > 0.  z' in the sum are z and negatives: all documents, or
+    in equal parts those that are most similar to a query before it is adapted and a sample of all; except copies of z
+    and documents that are at least as relevant to x.  The second mean is over pairs of documents x', z', with a ridge: A may change few scores of
     documents that have nothing to do with the queries.  Among the changes of rank ``n_components`` A has the best
     directions at A = 0, by its gradient there, so that the problem is convex; L-BFGS solves it from the identity.
 
-    λ is chosen by cross-validation: the one for which the loss of held-out queries falls most below that of the
-    identity, less three standard errors.  If this is negative for all of them the identity is kept.
+    λ is chosen by cross-validation, from those that lower the loss of held-out queries by more than three standard
+    errors: the one that lowers the mean logarithm of the ranks of their documents most, less two standard errors.  If
+    none lowers both the identity is kept.
 
     Parameters
     ----------
@@ -65,8 +67,8 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
         T.
     cv_results_ : dict of str to ndarray of shape (n_candidates,)
         For each candidate of ``regularization``: ``"loss"``, the mean loss of held-out queries; ``"gain"``, by how much
-        it is lower than that of the identity, and ``"gain_error"``, the standard error of this.  Empty arrays if
-        ``regularization`` is given or there is one query.
+        it is lower than that of the identity, and ``"gain_error"``, the standard error of this; ``"rank_gain"`` and
+        ``"rank_gain_error"``, the same of the logarithm of ranks.  Empty if ``regularization`` is given.
     keeps_norm_ : bool
         Whether `transform` preserves norms: if the queries and documents of ``fit`` have norm 1.
     n_iter_ : int
@@ -86,7 +88,7 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
     Notes
     -----
     Time is that of n_queries × n_documents scores, to find negatives, and in each iteration that of n_pairs ×
-    n_negatives scores of n_components numbers.  Memory beside the data is about 16 × n_pairs × n_negatives bytes in
+    n_negatives scores of n_components numbers.  Memory beside the data is about 8 × n_pairs × n_negatives bytes in
     single and twice that in double precision.
 
     References
@@ -160,19 +162,19 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
         groups = groups if groups is None else check_groups(groups, len(X))
         pool = np.vstack([Y, further]).astype(X.dtype, copy=False)
         unit, self.keeps_norm_ = common_unit(X, pool)
-        T = self.temperature and self.temperature / unit**2
-        ranking, query, E, T = ranking_of(X / unit, pool / unit, relevance, self.n_negatives, T)
-        self.temperature_ = float(T * unit**2)
-        self.regularization_, self.cv_results_ = self.regularization, {}
+        index = Index.of(X / unit, pool / unit, relevance)
+        ranking, judge, T = index.rankings(self.n_negatives, self.temperature and self.temperature / unit**2)
+        self.temperature_, strength, self.cv_results_ = float(T * unit**2), self.regularization, {}
         how = {"n_components": self.n_components, "max_iter": self.max_iter, "tol": self.tol}
-        if self.regularization is None:
-            held_out = np.unique(query if groups is None else groups[relevance > 0], return_inverse=True)[1]
-            choice = choose_strength(ranking, held_out, self.cv, **how)
-            self.cv_results_, self.regularization_ = choice.results(), choice.best
-        left, right, self.n_iter_, converged = low_rank_change(ranking, self.regularization_, **how)
+        if strength is None:
+            held_out = np.unique(index.query if groups is None else groups[relevance > 0], return_inverse=True)[1]
+            choice = choose_strength(ranking, judge, held_out, self.cv, **how)
+            self.cv_results_, strength = choice.results(), choice.best
+        left, right, self.n_iter_, converged = low_rank_change(ranking, strength, **how)
+        self.regularization_ = float(strength)
         if not converged:
             warn(f"QueryAdapter did not converge in max_iter={self.max_iter} iterations; raise it.", ConvergenceWarning)
-        self.query_components_, self.document_components_ = (E @ right).T, (T * E @ left).T
+        self.query_components_, self.document_components_ = (index.basis @ right).T, (T * index.basis @ left).T
         return self
 
     def transform(self, X: Array) -> np.ndarray:

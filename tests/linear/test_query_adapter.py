@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from discovery import tiny_queries
+from numpy.testing import assert_array_equal
 from scipy.optimize import check_grad
 from sklearn.base import clone
 from sklearn.neighbors import NearestNeighbors
@@ -10,8 +11,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 
 from metricnets import QueryAdapter
-from metricnets.linear._pairwise.documents import Judgements, compared, hardest_negatives, numbered, scores_of
-from metricnets.linear._solvers.cross_validation import Choice, folds_of
+from metricnets.linear._pairwise.documents import (
+    Judgements,
+    compared,
+    hardest_negatives,
+    negatives_of,
+    numbered,
+    scores_of,
+)
+from metricnets.linear._pairwise.index import Index
+from metricnets.linear._solvers import cross_validation
+from metricnets.linear._solvers.cross_validation import Choice, choose_strength, folds_of
 from metricnets.linear._solvers.low_rank_change import Subspace, score_coordinates
 from metricnets.linear._solvers.softmax_ranking import Ranking, best_temperature, log_ranks
 
@@ -23,7 +33,8 @@ FIXED = {"regularization": 1.0, "temperature": 2.0, "tol": 1e-12, "max_iter": 10
 def ranking_of(queries, documents, judgements, temperature):
     """The ranking in the coordinates of the features, divided by the temperature."""
     rows = judgements.relevant
-    own, negatives, scores = compared(queries, documents, judgements, 1000)
+    negatives = negatives_of(queries, documents, judgements, 1000)
+    own, scores = compared(queries, documents, judgements, negatives)
     weights = judgements.relevance[rows] / judgements.relevance[rows].sum()
     x, own_z = queries[judgements.query[rows]], documents[judgements.document[rows]]
     return Ranking(
@@ -137,7 +148,42 @@ def test_documents_at_least_as_relevant_are_no_negatives_and_less_relevant_ones_
     found = {int(row): {int(d) for d in document[which == k]} for k, row in enumerate(rows)}
     assert found == {0: {0, 1}, 1: {0, 1}, 2: {0, 1, 2}, 3: {3}, 5: {5}, 6: {3}}
     assert GRADED.less_relevant().tolist() == [2, 4]
-    assert set(compared(X[:4], Y[:12], GRADED, 2)[1]) == {2, 4}
+    assert set(negatives_of(X[:4], Y[:12], GRADED, 2)) == {2, 4}
+
+
+def test_negatives_are_all_documents_or_the_hardest_and_a_sample_in_equal_parts():
+    documents = np.vstack([np.linspace(1.0, 2.0, 50), np.linspace(5, -5, 50)]).T
+    judgements = Judgements(np.array([0]), np.array([0]), np.ones(1))
+    queries = np.array([[1.5, 0.0]])
+    assert_array_equal(negatives_of(queries, documents, judgements, 50), np.arange(50))
+    chosen = negatives_of(queries, documents, judgements, 20)
+    hardest = np.argsort(-scores_of(queries, documents)[0])
+    assert len(np.unique(chosen)) == 20
+    assert set(hardest[hardest > 0][:10]) <= set(chosen)
+    assert np.abs(np.arange(50)[:, None] - chosen).min(axis=1).max() <= 4  # everywhere
+
+
+def test_changes_are_judged_by_documents_that_are_no_negatives():
+    index = Index.of(X, Y, np.ones(45))
+    ranking, judge, T = index.rankings(10, 2.0)
+    assert (len(ranking.z), len(judge.z), T) == (10, 45, 2.0)
+    everything, same, _ = index.rankings(45, 2.0)
+    assert same is everything
+    np.testing.assert_allclose(judge.losses(), everything.losses())
+    scores = scores_of(X, Y)
+    np.testing.assert_allclose(np.exp(judge.log_ranks()), 1 + (scores > np.diag(scores)[:, None]).sum(axis=1))
+
+
+def test_a_few_folds_do_for_many_queries(monkeypatch):
+    index = Index.of(X, Y, np.ones(45))
+    ranking, judge, _ = index.rankings(45, None)
+    how = {"n_components": 2, "max_iter": 20, "tol": 1e-3}
+    fold = folds_of(np.arange(45), ranking.losses(), 5)
+    for enough, n_folds in ((2000, 5), (10, 2), (9, 1)):
+        monkeypatch.setattr(cross_validation, "ENOUGH", enough)
+        choice = choose_strength(ranking, judge, np.arange(45), 5, **how)
+        rows = np.concatenate([np.flatnonzero(fold == k) for k in range(n_folds)])
+        assert choice.losses[0] + choice.gains[0] == pytest.approx(ranking.losses()[rows].mean())
 
 
 def test_queries_are_held_out_with_all_their_documents_and_folds_have_easy_and_hard_ones():
@@ -147,13 +193,14 @@ def test_queries_are_held_out_with_all_their_documents_and_folds_have_easy_and_h
     assert sorted(fold[losses < 5]) == sorted(fold[losses >= 5]) == sorted([*range(5)] * 2)
 
 
-def test_a_strength_is_chosen_by_its_gain_less_three_standard_errors_if_ranks_gain():
-    strengths, gains, better = np.array([10.0, 1.0, 0.1]), np.array([0.5, 0.6, -1.0]), (np.ones(3), np.full(3, 0.5))
-    assert Choice(strengths, -gains, gains, np.array([0.1, 0.15, 0.1]), *better).best == 10
-    assert Choice(strengths, -gains, gains, np.array([0.2, 0.3, 0.1]), *better).best == np.inf
-    some = np.array([0.5, 1.0, 1.0]), np.full(3, 0.6)
-    assert Choice(strengths, -gains, gains, np.array([0.1, 0.15, 0.1]), *some).best == 1
-    assert Choice(strengths, -gains, gains, np.array([0.1, 0.15, 0.1]), -better[0], better[1]).best == np.inf
+def test_the_strength_has_the_best_ranks_less_two_standard_errors_if_losses_gain_by_three():
+    strengths, gains, few, some = np.array([10.0, 1.0, 0.1]), np.array([0.5, 0.6, -1.0]), np.full(3, 0.1), np.full(3, 0.5)
+    ranks = np.array([2.0, 1.5, 9.0])
+    assert Choice(strengths, -gains, gains, few, ranks, some).best == 10
+    assert Choice(strengths, -gains, gains, few, ranks, np.array([0.9, 0.5, 0])).best == 1
+    assert Choice(strengths, -gains, gains, np.array([0.2, 0.1, 0.1]), ranks, some).best == 1
+    assert Choice(strengths, -gains, gains, some, ranks, some).best == np.inf
+    assert Choice(strengths, -gains, gains, few, ranks, np.array([1.1, 1, 0])).best == np.inf
 
 
 def test_ranks_count_negatives_above_and_half_of_the_ties():

@@ -9,8 +9,7 @@ from metricnets.linear._solvers.low_rank_change import Subspace
 from metricnets.linear._solvers.softmax_ranking import Ranking
 
 STRENGTHS = 10.0 ** np.arange(3, -3.1, -0.5)
-CONFIDENCE = 3  # standard errors by which the gain in loss has to exceed 0
-OF_RANKS = 1  # and that in ranks
+CONFIDENCE, OF_RANKS = 3, 2  # standard errors by which the gains in loss and in ranks have to exceed 0
 PATIENCE = 2  # strengths in a row that do not lower the loss
 ENOUGH = 2000  # queries held out; no further fold is needed
 
@@ -38,12 +37,12 @@ class Choice:
 
     @property
     def best(self) -> float:
-        """The strength whose gain in loss has the largest lower confidence bound, among those that improve ranks.
+        """The strength whose gain in ranks has the largest lower confidence bound, among those with a gain in loss.
 
         Infinite if no bound is positive.
         """
-        bounds = self.gains - CONFIDENCE * self.errors
-        bounds = np.where(self.rank_gains > OF_RANKS * self.rank_errors, bounds, -np.inf)
+        bounds = self.rank_gains - OF_RANKS * self.rank_errors
+        bounds = np.where(self.gains > CONFIDENCE * self.errors, bounds, -np.inf)
         return float(self.strengths[bounds.argmax()]) if (bounds > 0).any() else np.inf
 
     def results(self) -> dict[str, np.ndarray]:
@@ -75,13 +74,16 @@ def folds_of(query: np.ndarray, losses: np.ndarray, n_folds: int) -> np.ndarray:
 
 
 def choose_strength(
-    ranking: Ranking, query: np.ndarray, n_folds: int, *, n_components: int | None, max_iter: int, tol: float
+    ranking: Ranking, judge: Ranking, query: np.ndarray, n_folds: int, *, n_components: int | None, max_iter: int, tol: float
 ) -> Choice:
     """Compare strengths, the largest first, until the loss of held-out queries rises.
 
     Parameters
     ----------
     ranking : Ranking
+        To which changes are fitted.
+    judge : Ranking
+        The same pairs, by which changes are judged; documents that were not compared in the former may be in it.
     query : ndarray of int of shape (n_pairs,)
         The query or group of each pair, numbered from 0; its pairs are held out together.
     n_folds : int
@@ -99,25 +101,26 @@ def choose_strength(
     held = [np.flatnonzero(fold == k) for k in range(min(n_folds, ceil(ENOUGH * n_folds / n_queries)))]
     parts = [(Subspace(ranking.of(np.flatnonzero(fold != k)), n_components), rows) for k, rows in enumerate(held)]
     rows = np.concatenate(held)
-    of, before = ranking.of(rows), [ranking.losses()[rows], ranking.log_ranks()[rows]]
+    unchanged = judge.of(rows)
+    before, weights = (unchanged.losses(), unchanged.log_ranks()), unchanged.weights
     tried = []
     for strength in STRENGTHS:
-        after = held_out(parts, ranking, strength, max_iter, tol)
-        gains = [gain for new, old in zip(after, before) for gain in mean_gain(old - new, of.weights, query[rows])]
-        tried.append((strength, of.weights @ after[0], *gains))
+        after = held_out(parts, judge, strength, max_iter, tol)
+        gains = [gain for new, old in zip(after, before) for gain in mean_gain(old - new, weights, query[rows])]
+        tried.append((strength, weights @ after[0], *gains))
         if len(tried) - 1 - np.argmin([row[1] for row in tried]) >= PATIENCE:
             break
     return Choice(*np.array(tried, dtype=float).T)
 
 
 def held_out(
-    parts: list[tuple[Subspace, np.ndarray]], ranking: Ranking, strength: float, max_iter: int, tol: float
+    parts: list[tuple[Subspace, np.ndarray]], judge: Ranking, strength: float, max_iter: int, tol: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Losses, and logarithms of ranks, of the pairs that each part was not fitted to."""
     found = []
     for subspace, rows in parts:
         subspace.minimize(strength, max_iter, tol)
-        unseen = subspace.seen(ranking.of(rows))
+        unseen = subspace.seen(judge.of(rows))
         found.append((unseen.losses(subspace.H), unseen.log_ranks(subspace.H)))
     losses, ranks = map(np.concatenate, zip(*found))
     return losses, ranks

@@ -3,10 +3,8 @@
 import numpy as np
 from scipy.linalg import eigh, qr, svd
 
-from metricnets._linalg import in_span
-from metricnets.linear._pairwise.documents import compared, judged
 from metricnets.linear._solvers.lbfgs import minimize_smooth
-from metricnets.linear._solvers.softmax_ranking import Ranking, best_temperature
+from metricnets.linear._solvers.softmax_ranking import Ranking
 
 RIDGE = 0.3  # of the second moments of documents, relative to the mean of their eigenvalues
 
@@ -104,43 +102,3 @@ def low_rank_change(
         n_iter, converged = found.minimize(strength, max_iter, tol)
     kept = found.H.any(axis=0)
     return found.left @ found.H[:, kept], found.right[:, kept], n_iter, converged
-
-
-def ranking_of(
-    X: np.ndarray, documents: np.ndarray, relevance: np.ndarray, n_negatives: int, temperature: float | None
-) -> tuple[Ranking, np.ndarray, np.ndarray, float]:
-    """Compare the relevant document of each query with negatives.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_pairs, d)
-        The queries of pairs.
-    documents : ndarray of shape (n_documents, d)
-        Of the pairs, and further ones.
-    relevance : ndarray of shape (n_pairs,)
-    n_negatives : int
-    temperature : float or None
-        None takes that of the largest likelihood.
-
-    Returns
-    -------
-    ranking : Ranking
-        In the coordinates of E, of the pairs with a positive relevance.
-    query : ndarray of int
-        The number of the query of each of these.
-    E : ndarray of shape (d, k)
-        The coordinates of `score_coordinates`; k < d in the span of fewer points than features.
-    temperature : float
-    """
-    queries, documents, judgements = judged(X, documents, relevance)
-    rows = judgements.relevant
-    query = judgements.query[rows]
-    own, negatives, scores = compared(queries, documents, judgements, n_negatives)
-    weights = (relevance[rows] / relevance[rows].sum()).astype(X.dtype)
-    T = temperature or best_temperature(own, scores, weights)
-    Z, basis = in_span(np.vstack([queries, documents]))
-    queries, documents = Z[: len(queries)], Z[len(queries) :]
-    E = score_coordinates(documents, X.shape[1])
-    x, own_z, z = queries[query] @ E, documents[judgements.document[rows]] @ E, documents[negatives] @ E
-    E = E if basis is None else basis @ E
-    return Ranking(own / T, scores / T, weights, x, own_z, z), query, E, T
