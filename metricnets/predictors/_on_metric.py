@@ -81,7 +81,7 @@ class OnMetric(MetaEstimatorMixin, Parametrized):
 
     def _fit_metric(self, X, y, weights):
         """Fit the metric unless it is fitted; return the embeddings of X."""
-        self.metric_ = self._fitted_metric(X, y, weights) if self._is_to_be_fitted() else self.metric
+        self.metric_ = fitted_metric(self.metric, X, y, weights) if self._is_to_be_fitted() else self.metric
         self._origin = None
         z = self._embed(X)
         self._dense = not issparse(z)
@@ -91,10 +91,6 @@ class OnMetric(MetaEstimatorMixin, Parametrized):
         """Embeddings of new points, dense if those of the training points were."""
         z = self._embed(self._checked(X))
         return z.toarray() if issparse(z) and self._dense else z
-
-    def _fitted_metric(self, X, y, weights):
-        takes = weights is not None and has_fit_parameter(self.metric, "sample_weight")
-        return clone(self.metric).fit(X, y, **({"sample_weight": weights} if takes else {}))
 
     def _embed(self, X):
         """Embeddings; linear ones of the points minus a training point in the middle, so that no digits are lost."""
@@ -138,6 +134,12 @@ class OnMetric(MetaEstimatorMixin, Parametrized):
         if is_learner(self.metric):
             tags.input_tags = get_tags(self.metric).input_tags
         return tags
+
+
+def fitted_metric(metric: Any, X: Any, y: np.ndarray, weights: np.ndarray | None) -> Any:
+    """Fit a clone of a metric learner, with the weights if its ``fit`` takes them."""
+    takes = weights is not None and has_fit_parameter(metric, "sample_weight")
+    return clone(metric).fit(X, y, **({"sample_weight": weights} if takes else {}))
 
 
 class Measured:
