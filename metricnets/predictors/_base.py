@@ -44,13 +44,13 @@ class Measurements:
     def __init__(self, measured, X, k):
         self.index = NearestNeighbors(n_neighbors=k, metric=measured, algorithm="brute").fit(X)
 
-    def __call__(self, queries=None):
+    def __call__(self, queries=None, k=None):
         """Return the indices of the nearest rows, (n_queries, k)."""
-        return self.index.kneighbors(queries, return_distance=False)
+        return self.index.kneighbors(queries, k, return_distance=False)
 
-    def with_distances(self, queries=None):
+    def with_distances(self, queries=None, k=None):
         """Return the indices of the nearest rows and their distances, each (n_queries, k)."""
-        distances, rows = self.index.kneighbors(queries)
+        distances, rows = self.index.kneighbors(queries, k)
         return rows, distances
 
 

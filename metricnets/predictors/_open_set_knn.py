@@ -6,17 +6,13 @@ import numpy as np
 from sklearn.base import ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from metricnets import calibration
 from metricnets._arrays import rows_at
-from metricnets._groups import places_in_groups
-from metricnets._local_votes import LocalVotes
 from metricnets._params import Array, MaybeArray, MaybeLabel, Points, RateBelowOne, Several, fitting
-from metricnets._weights import rows_of, weighted_quantile
+from metricnets._weights import kept_rows, rows_of
 from metricnets.predictors._base import NeighborsEstimator
+from metricnets.predictors._held_out_classes import check_folds, clearly_best, held_out_in_turn, offset_of
+from metricnets.predictors._novelty import AUTO, scores_of
 from metricnets.predictors._on_metric import check_classes
-
-CHUNK = 4096  # points whose distances to all classes are in memory at a time
-N_LOCAL, WIDTH = 100, 1.25  # neighbours in the kernel ridge regression, and the width of its kernel
 
 
 class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
@@ -36,7 +32,8 @@ class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
     novelty : {'auto', 'kernel', 'relative', 'distance'}, default='auto'
         What `score_samples` computes: from the votes of the classes by kernel ridge regression, from distances to the
         nearest class and the second, or to the nearest.  'auto' is 'kernel', or 'relative' if ``metric`` is a
-        function of two points, which has no kernel.
+        function of two points, which has no kernel; if classes are held out, another one that tells them apart better,
+        by more than 0.01 of the area under the ROC curve.
     n_folds : int >= 2, default=3
         Number of parts that are held out in turn.  A ``metric`` that is not fitted is fitted once for each part,
         besides the final fit.  A fitted one has seen what is held out, and ``offset_`` may not suit new samples.
@@ -50,6 +47,8 @@ class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
         The fitted metric.
     classes_ : ndarray of shape (n_classes,)
         The known classes.
+    novelty_ : str
+        What `score_samples` computes.
     offset_ : float
         Samples with scores below it are of no known class.
     unknown_label_ : int or str
@@ -107,72 +106,52 @@ class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
         y = check_classes(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         self.unknown_label_ = label_of_none(self.classes_, self.unknown_label)
-        self._check_folds(codes)
+        check_folds(codes, self.rejection_rate, n_least=3 if self._is_to_be_fitted() else 2)
+        self._learn(X, y, codes, weights)
+        self._rows = kept_rows(sample_weight, len(y))
+        self.novelty_, self.offset_ = next(iter(self._scores)), -np.inf
+        if self.rejection_rate != 0:
+            self._choose(*self._held_out(X, y, codes, weights))
+        self._scores = {self.novelty_: self._scores[self.novelty_]}
+        return self
+
+    def _learn(self, X, y, codes, weights):
+        """Fit the metric, and prepare the search and the scores."""
         z = self._index(X, y, weights, self.n_neighbors)
         if self.novelty == "kernel" and not self._embeds():
             raise ValueError("novelty='kernel' needs embeddings, and metric is a function of two points; use 'auto'.")
-        self._codes = codes
-        usual = self._search(z, min(int(self.n_neighbors), len(y) - 1)).with_distances()[1] if len(y) > 1 else 1.0
-        self._scale = float(np.median(usual)) or 1.0
-        self._prepare_scores(z)
-        self.offset_ = -np.inf if self.rejection_rate == 0 else self._offset(X, y, codes, weights)
+        names = AUTO[not self._embeds() :] if self.novelty == "auto" else (self.novelty,)
+        self._codes, self._scores = codes, scores_of(names, self._search, z, codes, int(self.n_neighbors))
         return self
 
-    def _prepare_scores(self, z):
-        self._votes, codes = None, self._codes
-        if self.novelty in ("auto", "kernel") and self._embeds():
-            self._votes = LocalVotes(self._search(z, min(N_LOCAL, len(codes))), codes, WIDTH * self._scale)
-            return
-        of_classes = [np.flatnonzero(codes == code) for code in range(len(self.classes_))]
-        self._of_classes = [self._search(z[rows], min(int(self.n_neighbors), len(rows))) for rows in of_classes]
+    def _held_out(self, X, y, codes, weights):
+        """Scores by name of samples that are held out in turn, whether their class is known then, and their weights."""
+        parts, known, rows = [], [], []
+        for train, tested, here in held_out_in_turn(codes, self.n_folds, self.rejection_rate == "auto"):
+            model = clone(self).set_params(n_neighbors=min(int(self.n_neighbors), len(train)))
+            kept = np.unique(codes[train], return_inverse=True)[1]
+            model._learn(rows_at(X, train, "X"), y[train], kept, rows_of(weights, train))
+            z = model._embedded(rows_at(X, tested, "X"))
+            parts.append({name: score(z) for name, score in model._scores.items()})
+            known.append(here)
+            rows.append(tested)
+        scores = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        rows = np.concatenate(rows)
+        return scores, np.concatenate(known), np.ones(len(rows)) if weights is None else weights[rows]
 
-    def _check_folds(self, codes):
-        """Raise ValueError if there are too few classes or samples to be held out."""
-        advice = "give rejection_rate=0 to reject nothing" if self.rejection_rate != "auto" else "give a number"
-        n_least = 3 if self._is_to_be_fitted() else 2
-        if self.rejection_rate == "auto" and len(self.classes_) < n_least:
-            raise ValueError(
-                f"rejection_rate='auto' holds out classes and needs {n_least} of them or more, but y has "
-                f"{len(self.classes_)} class(es); {advice}."
-            )
-        if self.rejection_rate != 0 and np.bincount(codes).max() < 2:
-            raise ValueError(
-                f"every class has 1 sample, and rejection_rate={self.rejection_rate!r} holds out samples of classes "
-                "that have others; give rejection_rate=0 to reject nothing."
-            )
-
-    def _offset(self, X, y, codes, weights):
-        """The threshold of the scores of samples that are held out in turn."""
-        scores, known, rows = self._held_out_scores(X, y, codes, weights)
-        weights = np.ones(len(rows)) if weights is None else weights[rows]
-        if self.rejection_rate != "auto":
-            return float(weighted_quantile(scores, self.rejection_rate, weights))
-        balanced = weights / np.where(known, weights[known].sum(), weights[~known].sum())
-        return calibration.threshold(scores, np.where(known, 1, -1), sample_weight=balanced)
-
-    def _held_out_scores(self, X, y, codes, weights):
-        """Scores of samples that are held out, whether their class is known then, and which samples they are."""
-        parts, by_class = [], self.rejection_rate == "auto"
-        n_folds = min(self.n_folds, len(self.classes_)) if by_class else self.n_folds
-        for fold in range(n_folds):
-            without = (codes % n_folds == fold) & by_class
-            held = places_in_groups(codes) % n_folds == (fold + codes + 1) % n_folds
-            held &= ~without & (np.bincount(codes)[codes] > 1)
-            train, tested = np.flatnonzero(~without & ~held), np.flatnonzero(without | held)
-            if not len(tested):
-                continue
-            k = min(int(self.n_neighbors), len(train))
-            model = clone(self).set_params(rejection_rate=0.0, unknown_label=None, n_neighbors=k)
-            model.fit(rows_at(X, train, "X"), y[train], sample_weight=rows_of(weights, train))
-            parts.append((model.score_samples(rows_at(X, tested, "X")), held[tested], tested))
-        return map(np.concatenate, zip(*parts))
+    def _choose(self, scores, known, weights):
+        """Choose the score, the first one unless another is clearly better, and its threshold."""
+        if self.rejection_rate == "auto":
+            self.novelty_ = clearly_best(scores, known, weights)
+        self.offset_ = offset_of(scores[self.novelty_], known, weights, self.rejection_rate)
 
     def score_samples(self, X: Points) -> np.ndarray:
         """Compute how well samples agree with a known class; smaller for samples of none.
 
-        - 'kernel': −d₁ exp(−2 v), with the distance d₁ to the nearest sample and the largest vote v of a class, near 1
-          among its samples and near 0 far from all or between classes.  Votes are those of kernel ridge regression on
-          the 100 nearest samples, with a Gaussian kernel whose width is 1.25 units and a ridge of 0.2.
+        - 'kernel': −d₁ exp(−2 v) / √u, with the distance d₁ to the nearest sample, the largest vote v of a class, near 1
+          among its samples and near 0 far from all or between classes, and the mean distance u of the k nearest samples
+          to their own k neighbours.  Votes are those of kernel ridge regression on the 100 nearest samples, with a
+          Gaussian kernel whose width is 1.25 units and a ridge of 0.2.
         - 'relative': −t₁²/t₂, with t₁ ≤ t₂ ≤ ... the mean distances to the k nearest samples of each class, or to all
           if it has fewer: near to one class, and nearer than to the others; −t₁ if there is one class.
         - 'distance': −t₁.
@@ -190,19 +169,33 @@ class OpenSetKNN(ClassifierMixin, NeighborsEstimator):
             At most 0.
         """
         check_is_fitted(self)
-        z = self._embedded(X)
-        parts = [self._scores(z[start : start + CHUNK]) for start in range(0, z.shape[0], CHUNK)]
-        return np.concatenate(parts)
+        return self._scores[self.novelty_](self._embedded(X))
 
-    def _scores(self, z):
-        if self._votes is not None:
-            votes, nearest = self._votes.with_distances(z)
-            return -nearest / self._scale * np.exp(-2 * votes)
-        t = np.stack([find.with_distances(z)[1].mean(axis=1) for find in self._of_classes], axis=1) / self._scale
-        if self.novelty == "distance" or t.shape[1] == 1:
-            return -t.min(axis=1)
-        nearest, second = np.partition(t, 1, axis=1)[:, :2].T
-        return -nearest * np.divide(nearest, second, out=np.ones_like(second), where=second > 0)
+    def kneighbors(
+        self, X: Points | None = None, n_neighbors: int | None = None, return_distance: bool = True
+    ) -> tuple[np.ndarray, np.ndarray] | np.ndarray:
+        """Find the nearest training samples, which explain a prediction.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features) or None, default=None
+            Points.  None finds the neighbours of each training sample, without itself.
+        n_neighbors : int >= 1 or None, default=None
+            Number of neighbours; None is that of the estimator.
+        return_distance : bool, default=True
+            Whether distances are returned.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_samples, n_neighbors)
+            In the metric, ascending; not returned if ``return_distance=False``.
+        rows : ndarray of int of shape (n_samples, n_neighbors)
+            Indices of the samples in the X of ``fit``.
+        """
+        check_is_fitted(self)
+        k = int(self.n_neighbors) if n_neighbors is None else n_neighbors
+        rows, distances = self._found.with_distances(None if X is None else self._embedded(X), k)
+        return (distances, self._rows[rows]) if return_distance else self._rows[rows]
 
     def predict(self, X: Points) -> np.ndarray:
         """Predict the class of each sample, or ``unknown_label_``.

@@ -139,7 +139,7 @@ def test_each_class_is_held_out_once_and_the_metric_learns_from_all(monkeypatch)
 
 
 def test_distances_are_those_of_the_fits_that_have_not_seen_the_classes():
-    X, y = blobs(4)
+    X, y = blobs(6)
     _, d, signs, _ = held_out_distances(LDA(n_components=2), X, y, None, 2, 10**6, np.random.RandomState(0))
     fold = folds_of_classes(y, 2, np.random.RandomState(0))
 
@@ -172,10 +172,10 @@ def test_probabilities_hold_for_new_classes():
 
 def test_weights_are_those_of_the_samples(monkeypatch):
     monkeypatch.setattr(Spy, "seen", [])
-    X, y = blobs(6)
+    X, y = blobs(8)
     weights = np.where(y == 0, 0.0, np.where(X[:, 0] > 0, 2.0, 1.0))
     model = PairsClassifier(Spy(n_components=2), n_folds=2, random_state=0).fit(X, y, sample_weight=weights)
-    assert all(classes <= set(range(1, 6)) and given <= {1, 2} for classes, given in Spy.seen)
+    assert all(classes <= set(range(1, 8)) and given <= {1, 2} for classes, given in Spy.seen)
     other = PairsClassifier(LDA(n_components=2), n_folds=2, random_state=0).fit(X[y > 0], y[y > 0])
     assert model.threshold_ != other.threshold_
 
