@@ -3,24 +3,22 @@
 from typing import Self
 
 import numpy as np
-from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from metricnets._arrays import checked_array
-from metricnets._params import Array, Count, Folds, MaybeArray, MaybeCount, MaybePositive, NonNegative
-from metricnets._params import Parametrized, fitting
-from metricnets._runtime import one_blas_thread
+from metricnets._params import Array, Count, Folds, MaybeArray, MaybeCount, MaybePositive, NonNegative, fitting
 from metricnets._tuples import FLOATS
 from metricnets.exceptions import warn
+from metricnets.linear._low_rank_map import LowRankMap
 from metricnets.linear._pairwise.index import Index
 from metricnets.linear._pairwise.relevant_pairs import check_groups, check_relevance, check_shapes
-from metricnets.linear._pairwise.units import common_unit, norm_ratios
+from metricnets.linear._pairwise.units import common_unit
 from metricnets.linear._solvers.cross_validation import choose_strength
 from metricnets.linear._solvers.low_rank_change import low_rank_change
 
 
-class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
+class QueryAdapter(LowRankMap):
     """Linear map of queries, so that an index of documents that stays as it is answers them better.
 
     The adapted query is W x, with W = I + A and A of low rank.  Relevant documents get a large share in the softmax of
@@ -30,9 +28,10 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
 
     over pairs of a query x and a document z with relevance r > 0.  z' in the sum are z and negatives: all documents, or
     in equal parts those that are most similar to a query before it is adapted and a sample of all; except copies of z
-    and documents that are at least as relevant to x.  The second mean is over pairs of documents x', z', with a ridge: A may change few scores of
-    documents that have nothing to do with the queries.  Among the changes of rank ``n_components`` A has the best
-    directions at A = 0, by its gradient there, so that the problem is convex; L-BFGS solves it from the identity.
+    and documents that are at least as relevant to x.  The second mean is over pairs of documents x', z', with a ridge:
+    A may change few scores of documents that have nothing to do with the queries.  Among the changes of rank
+    ``n_components`` A has the best directions at A = 0, by its gradient there, so that the problem is convex; L-BFGS
+    solves it from the identity.
 
     λ is chosen by cross-validation, from those that lower the loss of held-out queries by more than three standard
     errors: the one that lowers the mean logarithm of the ranks of their documents most, less two standard errors.  If
@@ -57,10 +56,8 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
 
     Attributes
     ----------
-    query_components_ : ndarray of shape (rank, n_features)
-        Q; W x = x + Pᵀ Q x.
-    document_components_ : ndarray of shape (rank, n_features)
-        P.
+    query_components_, document_components_ : ndarray of shape (rank, n_features)
+        Q and P: W x = x + Pᵀ Q x.
     regularization_ : float
         λ; infinite if the identity is kept.
     temperature_ : float
@@ -76,8 +73,7 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
     n_features_in_ : int
         Number of features seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of features seen during ``fit``. Defined only when the queries were given with feature names, as in a
-        data frame.
+        Their names. Defined only when the queries were given with feature names, as in a data frame.
 
     See Also
     --------
@@ -176,29 +172,3 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
             warn(f"QueryAdapter did not converge in max_iter={self.max_iter} iterations; raise it.", ConvergenceWarning)
         self.query_components_, self.document_components_ = (index.basis @ right).T, (T * index.basis @ left).T
         return self
-
-    def transform(self, X: Array) -> np.ndarray:
-        """Map queries.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_queries, n_features)
-            Queries.
-
-        Returns
-        -------
-        Z : ndarray of shape (n_queries, n_features)
-            Adapted queries, in the precision of X, for a search among the documents as they are.
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=FLOATS)
-        P, Q = (part.astype(X.dtype, copy=False) for part in (self.document_components_, self.query_components_))
-        with one_blas_thread:
-            Z = X + (X @ Q.T) @ P
-        return Z * norm_ratios(X, Z)[:, None] if self.keeps_norm_ else Z
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = tags.target_tags.multi_output = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

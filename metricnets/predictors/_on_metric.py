@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import MetaEstimatorMixin, clone
+from sklearn.base import MetaEstimatorMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
@@ -13,7 +13,6 @@ from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
     column_or_1d,
-    has_fit_parameter,
     validate_data,
 )
 
@@ -24,6 +23,7 @@ from metricnets._params import LearnerOrDistance, Parametrized, check_instance
 from metricnets._tuples import FLOATS
 from metricnets._weights import check_weights, rows_counted
 from metricnets.base import Distance, MetricMixin
+from metricnets.predictors._classes.held_out_pairs import fitted_metric
 
 
 class OnMetric(MetaEstimatorMixin, Parametrized):
@@ -134,12 +134,6 @@ class OnMetric(MetaEstimatorMixin, Parametrized):
         if is_learner(self.metric):
             tags.input_tags = get_tags(self.metric).input_tags
         return tags
-
-
-def fitted_metric(metric: Any, X: Any, y: np.ndarray, weights: np.ndarray | None) -> Any:
-    """Fit a clone of a metric learner, with the weights if its ``fit`` takes them."""
-    takes = weights is not None and has_fit_parameter(metric, "sample_weight")
-    return clone(metric).fit(X, y, **({"sample_weight": weights} if takes else {}))
 
 
 class Measured:

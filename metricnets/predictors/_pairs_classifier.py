@@ -29,7 +29,7 @@ from metricnets._tuples import check_pair_labels
 from metricnets._weights import check_weights, rows_counted
 from metricnets.base import MetricMixin
 from metricnets.calibration import STRATEGIES, check_strategy
-from metricnets.predictors._held_out_pairs import held_out_distances
+from metricnets.predictors._classes.held_out_pairs import held_out_distances
 from metricnets.predictors._on_metric import check_classes, check_learns_from, check_settable, is_fitted, is_learner
 from metricnets.tuple_learners import PairsMixin
 
@@ -50,9 +50,8 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
         It is fitted, unless ``n_folds`` is given.  Among the values of a search, wrap a fitted one in scikit-learn's
         ``FrozenEstimator``.
     n_folds : int >= 2 or None, default=None
-        Number of parts into which classes are dealt.  Each is held out in turn: a clone of ``metric`` that is fitted to
-        the other classes measures pairs of these, and all of these pairs together choose the threshold and the
-        probabilities.  Give learners a number of components, so that all of the clones have the same.  None takes pairs.
+        Number of parts of the classes, held out in turn: a clone of ``metric`` that is fitted to the others measures
+        pairs of these, and all of these pairs together choose the threshold and the probabilities.  Give learners a number of components, the same for all clones.  None takes pairs.
     n_pairs : int >= 2, default=10000
         Largest number of pairs that are drawn if ``n_folds`` is given, half of them similar.
     random_state : int, RandomState or None, default=None
@@ -139,15 +138,17 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
     def _fit_on_classes(self, X, y, sample_weight):
         if not is_learner(self.metric) or is_fitted(self.metric):
             raise ValueError(
-                f"n_folds={self.n_folds} fits the metric to classes in turn, and metric={self.metric!r} is not a learner "
-                "that is to be fitted; give one, or pairs with n_folds=None."
+                f"n_folds={self.n_folds} fits the metric to classes in turn, and metric={self.metric!r} is no learner "
+                "to be fitted; give one, or pairs with n_folds=None."
             )
         y = check_classes(checked_array(y, "y", ensure_2d=False, dtype=None))
         check_learns_from(self.metric, y)
         check_consistent_length(X, y)
         X, y, weights = rows_counted(check_weights(sample_weight, len(y)), X, y)
         rng = random_state_of(self.random_state)
-        self.metric_, d, signs, weights = held_out_distances(self.metric, X, y, weights, self.n_folds, self.n_pairs, rng)
+        self.metric_, d, signs, weights = held_out_distances(
+            self.metric, X, y, weights, self.n_folds, self.n_pairs, rng
+        )
         self.classes_ = np.array([-1, 1])
         options = {"strategy": self.strategy, "min_rate": self.min_rate, "beta": self.beta, "sample_weight": weights}
         return self._calibrate_on(-d, signs, options)

@@ -194,7 +194,12 @@ def test_queries_are_held_out_with_all_their_documents_and_folds_have_easy_and_h
 
 
 def test_the_strength_has_the_best_ranks_less_two_standard_errors_if_losses_gain_by_three():
-    strengths, gains, few, some = np.array([10.0, 1.0, 0.1]), np.array([0.5, 0.6, -1.0]), np.full(3, 0.1), np.full(3, 0.5)
+    strengths, gains, few, some = (
+        np.array([10.0, 1.0, 0.1]),
+        np.array([0.5, 0.6, -1.0]),
+        np.full(3, 0.1),
+        np.full(3, 0.5),
+    )
     ranks = np.array([2.0, 1.5, 9.0])
     assert Choice(strengths, -gains, gains, few, ranks, some).best == 10
     assert Choice(strengths, -gains, gains, few, ranks, np.array([0.9, 0.5, 0])).best == 1

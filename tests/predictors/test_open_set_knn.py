@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from metricnets import LDA, OpenSetKNN
 from metricnets._groups import places_in_groups
-from metricnets.predictors._held_out_classes import clearly_best
+from metricnets.predictors._classes.open_set import clearly_best
 
 X, Y = tiny_points()
 NEW = np.random.default_rng(1).normal(size=(20, 4)) * 3
@@ -64,7 +64,7 @@ def test_votes_are_those_of_scikit_learns_kernel_ridge(form):
 
 
 def test_votes_of_the_nearest_samples_alone_in_parts(monkeypatch):
-    monkeypatch.setattr("metricnets.predictors._novelty.N_LOCAL", 7)
+    monkeypatch.setattr("metricnets.predictors._classes.novelty.N_LOCAL", 7)
     monkeypatch.setattr("metricnets._local_votes.NUMBERS", 1)
     model = OpenSetKNN(rejection_rate=0).fit(X, Y)
     unit = np.median(np.sort([np.sort(np.linalg.norm(X - x, axis=1))[1:6] for x in X]))
@@ -161,7 +161,7 @@ def test_weights_are_those_of_the_offset():
     two = OpenSetKNN(n_neighbors=3).fit(X, Y, sample_weight=weights)
     assert_array_equal(two.classes_, [1, 2])
     assert two.offset_ == OpenSetKNN(n_neighbors=3).fit(X[Y > 0], Y[Y > 0]).offset_
-    heavy = OpenSetKNN(rejection_rate=0.3).fit(X, Y, sample_weight=np.where(X[:, 0] > 1, 9.0, 1.0))
+    heavy = OpenSetKNN(rejection_rate=0.3).fit(X, Y, sample_weight=np.where(X[:, 0] > 0, 9.0, 1.0))
     assert heavy.offset_ != OpenSetKNN(rejection_rate=0.3).fit(X, Y).offset_
 
 

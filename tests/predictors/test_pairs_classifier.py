@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from metricnets import LDA, PairsClassifier
 from metricnets.metrics import expected_calibration_error
-from metricnets.predictors._held_out_pairs import folds_of_classes, held_out_distances, pairs_of_classes
+from metricnets.predictors._classes.held_out_pairs import folds_of_classes, held_out_distances, pairs_of_classes
 
 
 @pytest.fixture
@@ -163,9 +163,7 @@ def test_probabilities_hold_for_new_classes():
     rows, signs = some_pairs(y[y >= 7])
     seen = model.metric_.pair_distance(X[y < 7][some_pairs(y[y < 7])[0]])
     naive = PairsClassifier(model.metric_).fit(X[y < 7][some_pairs(y[y < 7])[0]], some_pairs(y[y < 7])[1])
-    errors = [
-        expected_calibration_error(signs, m.predict_proba(X[y >= 7][rows])[:, 1]) for m in (model, naive)
-    ]
+    errors = [expected_calibration_error(signs, m.predict_proba(X[y >= 7][rows])[:, 1]) for m in (model, naive)]
     assert errors[0] < errors[1]
     assert np.isfinite(seen).all()
 

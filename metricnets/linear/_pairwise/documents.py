@@ -121,9 +121,7 @@ def spread(n: int, n_chosen: int) -> np.ndarray:
     return np.unique(np.linspace(0, n - 1, n_chosen).round().astype(int)) if n_chosen < n else np.arange(n)
 
 
-def negatives_of(
-    queries: np.ndarray, documents: np.ndarray, judgements: Judgements, n_negatives: int
-) -> np.ndarray:
+def negatives_of(queries: np.ndarray, documents: np.ndarray, judgements: Judgements, n_negatives: int) -> np.ndarray:
     """Choose negatives: all documents, or those named as less relevant, then the hardest and a sample in equal parts.
 
     The most similar documents alone would be the same few for all queries, and others could become similar unseen.

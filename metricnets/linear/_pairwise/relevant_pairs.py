@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 
 from metricnets._arrays import checked_array, checked_column
 
+
 def check_shapes(X: np.ndarray, Y: np.ndarray, documents: np.ndarray) -> None:
     """Raise ValueError unless queries and their documents are as many, and all have the same features."""
     if Y.ndim != 2:

@@ -74,7 +74,14 @@ def folds_of(query: np.ndarray, losses: np.ndarray, n_folds: int) -> np.ndarray:
 
 
 def choose_strength(
-    ranking: Ranking, judge: Ranking, query: np.ndarray, n_folds: int, *, n_components: int | None, max_iter: int, tol: float
+    ranking: Ranking,
+    judge: Ranking,
+    query: np.ndarray,
+    n_folds: int,
+    *,
+    n_components: int | None,
+    max_iter: int,
+    tol: float,
 ) -> Choice:
     """Compare strengths, the largest first, until the loss of held-out queries rises.
 

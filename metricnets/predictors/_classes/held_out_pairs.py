@@ -3,18 +3,25 @@
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
+from sklearn.utils.validation import has_fit_parameter
 
-from metricnets._arrays import count_rows, lengths, rows_at
+from metricnets._arrays import lengths, rows_at
 from metricnets._draws import negative_pairs, positive_pairs
 from metricnets._embedded import embedded
 from metricnets._weights import rows_of
-from metricnets.predictors._on_metric import fitted_metric
 
 Pairs = tuple[np.ndarray, np.ndarray]
 
 
+def fitted_metric(metric: Any, X: Any, y: np.ndarray, weights: np.ndarray | None) -> Any:
+    """Fit a clone of a metric learner, with the weights if its ``fit`` takes them."""
+    takes = weights is not None and has_fit_parameter(metric, "sample_weight")
+    return clone(metric).fit(X, y, **({"sample_weight": weights} if takes else {}))
+
+
 def folds_of_classes(codes: np.ndarray, n_folds: int, rng: np.random.RandomState) -> np.ndarray:
-    """Deal classes to folds at random: the fold of each sample; ValueError if a fold has no pair of one of the kinds."""
+    """Deal classes to folds at random: the fold of each sample; ValueError if a fold lacks pairs of a kind."""
     sizes = np.bincount(codes)
     if len(sizes) < 2 * n_folds:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Samples that are held out, of classes that are known then and of classes that are not, and a threshold of scores."""
+"""Open sets: classes and samples that are held out, and the threshold of scores."""
 
 from collections.abc import Iterator
 
@@ -55,7 +55,9 @@ def balanced(weights: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def clearly_best(scores: dict[str, np.ndarray], known: np.ndarray, weights: np.ndarray) -> str:
-    """The name of the first score, or of one with an area under the ROC curve that is larger by more than `MARGIN`."""
+    """The first score, unless the area under the ROC curve of another one is larger by more than `MARGIN`."""
+    if known.all():
+        return next(iter(scores))
     areas = {name: roc_auc_score(known, values, sample_weight=weights) for name, values in scores.items()}
     first, best = next(iter(areas)), max(areas, key=areas.get)
     return best if areas[best] > areas[first] + MARGIN else first
