@@ -19,7 +19,7 @@ from metricnets.predictors._on_metric import check_classes
 class OpenSetKNN(KNeighborsMixin, ClassifierMixin, NeighborsEstimator):
     """Nearest neighbours classifier that says if a sample is of none of the known classes.
 
-    The class is the most frequent one among the k nearest neighbours.  The sample is unknown if its score is below
+    The class is the most frequent one among the k nearest neighbours; the sample is unknown if its score is below
     ``offset_``, which is chosen on training samples and classes that are held out in turn.
 
     Parameters
@@ -35,8 +35,8 @@ class OpenSetKNN(KNeighborsMixin, ClassifierMixin, NeighborsEstimator):
         nearest class and the second, or to the nearest.  'auto' is 'kernel', or 'relative' if ``metric`` is a
         function; or another one that tells held-out classes apart better, by 0.01 of the area under the ROC curve.
     n_folds : int >= 2, default=3
-        Number of parts that are held out in turn.  A ``metric`` that is not fitted is fitted once for each part,
-        besides the final fit.  A fitted one has seen what is held out, and ``offset_`` may not suit new samples.
+        Number of parts that are held out in turn.  A ``metric`` that is not fitted is fitted for each part, too; a
+        fitted one has seen what is held out, and ``offset_`` may not suit new samples.
     unknown_label : int, str or None, default=None
         What is predicted for them.  None is −1, or the next smaller integer that is no class; 'unknown' for strings.
 
@@ -47,11 +47,11 @@ class OpenSetKNN(KNeighborsMixin, ClassifierMixin, NeighborsEstimator):
     classes_ : ndarray of shape (n_classes,)
         The known classes.
     novelty_ : str
-        What `score_samples` computes.
+        Name of the score.
     offset_ : float
         Samples with scores below it are of no known class.
     unknown_label_ : int or str
-        What is predicted for them.
+        Their label.
 
     See Also
     --------
@@ -143,8 +143,7 @@ class OpenSetKNN(KNeighborsMixin, ClassifierMixin, NeighborsEstimator):
           to their own k neighbours.  Votes are those of kernel ridge regression on the 100 nearest samples, with a
           Gaussian kernel whose width is 1.25 units and a ridge of 0.2.
         - 'relative': −t₁²/t₂, with t₁ ≤ t₂ ≤ ... the mean distances to the k nearest samples of each class, or to all
-          if it has fewer; −t₁ if there is one class.
-        - 'distance': −t₁.
+          if it has fewer; −t₁ if there is one class.  'distance': −t₁.
 
         The unit is the median distance of training samples to their neighbours.
 
@@ -174,8 +173,7 @@ class OpenSetKNN(KNeighborsMixin, ClassifierMixin, NeighborsEstimator):
         y : ndarray of shape (n_samples,)
         """
         check_is_fitted(self)
-        near = self._codes[self._neighbors(X)]
+        near, unknown = self._codes[self._neighbors(X)], self.score_samples(X) < self.offset_
         votes = [(near == code).sum(axis=1) for code in range(len(self.classes_))]
         found = self.classes_[np.argmax(votes, axis=0)]
-        unknown = self.score_samples(X) < self.offset_
         return np.where(unknown, np.asarray(self.unknown_label_), found)  # unsigned integers cannot hold -1

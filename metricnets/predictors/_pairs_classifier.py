@@ -38,20 +38,18 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
     """Classifier of pairs, similar or dissimilar, by the distance of a fitted metric learner.
 
     It takes any metric learner, from points, triplets or labels, linear or deep.  ``fit`` chooses the threshold and the
-    probabilities on pairs, and does not fit the metric again, nor do copies made by ``clone`` and by searches.  With
-    ``n_folds`` it takes points and their classes, fits the metric, and chooses them on classes that were held out: for
-    pairs of classes that the metric has not seen.
+    probabilities on pairs; the metric is not fitted again, nor in copies made by ``clone`` and by searches.  With
+    ``n_folds`` it takes points and classes, fits the metric, and chooses them for pairs of classes that are new to it.
 
     Parameters
     ----------
     metric : metric learner or None, default=None
         An estimator with ``pair_distance``; or one with ``transform``, such as a pipeline that ends with a metric
         learner, for the Euclidean distance of transformed points.  None is the Euclidean distance of the points.
-        It is fitted, unless ``n_folds`` is given.  Among the values of a search, wrap a fitted one in scikit-learn's
-        ``FrozenEstimator``.
+        It is fitted, unless ``n_folds`` is given; in a search, wrap it in scikit-learn's ``FrozenEstimator`` then.
     n_folds : int >= 2 or None, default=None
         Number of parts of the classes, held out in turn: a clone of ``metric`` that is fitted to the others measures
-        pairs of these, and all of these pairs together choose the threshold and the probabilities.  Give learners a number of components, the same for all clones.  None takes pairs.
+        pairs of these, and these choose the threshold and the probabilities; give learners a number of components.
     n_pairs : int >= 2, default=10000
         Largest number of pairs that are drawn if ``n_folds`` is given, half of them similar.
     random_state : int, RandomState or None, default=None
@@ -121,7 +119,7 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
         NotFittedError
             If ``metric`` is not fitted, and ``n_folds`` is not given.
         ValueError
-            If ``n_folds`` is given and ``metric`` is fitted, or there are fewer than 2 ``n_folds`` classes.
+            If it is fitted and ``n_folds`` is given, or there are fewer than 2 ``n_folds`` classes.
         """
         check_instance(self.metric, "metric")
         check_strategy(self.strategy, self.min_rate, self.beta)
@@ -169,7 +167,7 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
         return pair_distances(self.metric_, pairs)
 
     def pair_score(self, pairs: Array) -> np.ndarray:
-        """Compute the similarity of each pair, the negative distance; see `pair_distance`."""
+        """Compute the negative distance of each pair; see `pair_distance`."""
         return -self.pair_distance(pairs)
 
     def set_params(self, **params: Any) -> Self:
