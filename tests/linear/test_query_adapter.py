@@ -5,6 +5,7 @@ import pytest
 from discovery import tiny_queries
 from numpy.testing import assert_array_equal
 from scipy.optimize import check_grad
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
@@ -371,3 +372,32 @@ def test_unusual_pairs_give_finite_queries(queries, documents, regularization):
     Z = adapter.transform(queries)
     assert np.isfinite(Z).all()
     assert Z.dtype == (queries.dtype if queries.dtype == np.float32 else float)
+
+
+def test_frames_and_single_precision_and_what_is_sparse():
+    pd = pytest.importorskip("pandas")
+    names = ["a", "b", "c", "d"]
+    frames = [pd.DataFrame(part, columns=names) for part in (X, Y)]
+    adapter, plain = QueryAdapter(**FIXED).fit(*frames), QueryAdapter(**FIXED).fit(X, Y)
+    assert list(adapter.get_feature_names_out()) == list(adapter.feature_names_in_) == names
+    assert_array_equal(adapter.transform(frames[0]), plain.transform(X))
+    assert list(adapter.set_output(transform="pandas").transform(frames[0]).columns) == names
+    for documents in (Y, Y.astype(np.float32)):
+        single = QueryAdapter(**FIXED).fit(X.astype(np.float32), documents).transform(X.astype(np.float32))
+        assert single.dtype == np.float32
+        np.testing.assert_allclose(single, plain.transform(X), rtol=1e-2, atol=1e-2)
+    assert plain.transform(X.astype(np.float32)).dtype == np.float32
+    assert_array_equal(QueryAdapter(**FIXED).fit(X, csr_array(Y)).transform(X), plain.transform(X))
+    with pytest.raises(TypeError, match="dense data is required"):
+        QueryAdapter().fit(csr_array(X), Y)
+
+
+def test_more_features_than_points_are_as_in_their_span():
+    """Orthogonal coordinates, most of which are 0 for all points, change nothing."""
+    basis = np.linalg.qr(np.random.default_rng(0).normal(size=(120, 4)))[0]
+    wide = QueryAdapter(**FIXED).fit(X @ basis.T, Y @ basis.T)
+    assert wide.query_components_.shape[1] == 120
+    change = basis.T @ wide.document_components_.T @ wide.query_components_ @ basis
+    Z = wide.transform(X @ basis.T) @ basis
+    np.testing.assert_allclose(Z, X + X @ change.T, rtol=1e-6, atol=1e-8)
+    assert found_first(Z) > found_first(X) + 0.2
