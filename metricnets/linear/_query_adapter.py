@@ -56,8 +56,10 @@ class QueryAdapter(LowRankMap):
 
     Attributes
     ----------
-    query_components_, document_components_ : ndarray of shape (rank, n_features)
-        Q and P: W x = x + Pᵀ Q x.
+    query_components_ : ndarray of shape (rank, n_features)
+        Q; W x = x + Pᵀ Q x.
+    document_components_ : ndarray of shape (rank, n_features)
+        P.
     regularization_ : float
         λ; infinite if the identity is kept.
     temperature_ : float
