@@ -10,7 +10,7 @@ from metricnets.linear._pairwise.documents import Judgements, compared, judged, 
 from metricnets.linear._solvers.low_rank_change import score_coordinates
 from metricnets.linear._solvers.softmax_ranking import Ranking, best_temperature
 
-WIDE = 2**25  # scores by which changes are judged
+WIDE, MOST = 2**25, 2**15  # scores by which changes are judged, and documents
 
 
 @dataclass
@@ -38,8 +38,9 @@ class Index:
     def of(cls, X: np.ndarray, documents: np.ndarray, relevance: np.ndarray) -> Self:
         """From the queries of pairs (n_pairs, d), documents of the pairs and further ones, and relevance (n_pairs,)."""
         queries, documents, judgements = judged(X, documents, relevance)
-        Z, basis = in_span(np.vstack([queries, documents]))
-        E = score_coordinates(Z[len(queries) :], X.shape[1])
+        few = len(queries) + len(documents) < X.shape[1]
+        Z, basis = in_span(np.vstack([queries, documents])) if few else (documents, None)
+        E = score_coordinates(Z[-len(documents) :], X.shape[1])
         weights = relevance[judgements.relevant] / relevance.sum()
         return cls(queries, documents, judgements, weights.astype(X.dtype), E if basis is None else basis @ E)
 
@@ -56,7 +57,7 @@ class Index:
         ranking : Ranking
             To learn from: with the hardest negatives.
         judge : Ranking
-            The same pairs, against all documents or a sample, as many as `WIDE` allows.
+            The same pairs, against all documents or a sample, as many as `WIDE` and `MOST` allow.
         temperature : float
             The given one, or that of the largest likelihood.
         """
@@ -66,7 +67,7 @@ class Index:
         ranking = self._ranking(own / T, scores / T, negatives)
         if len(negatives) == len(self.documents):
             return ranking, ranking, T
-        sample = spread(len(self.documents), max(n_negatives, WIDE // len(own)))
+        sample = spread(len(self.documents), max(n_negatives, min(MOST, WIDE // len(own))))
         own, scores = compared(self.queries, self.documents, self.judgements, sample)
         return ranking, self._ranking(own / T, scores / T, sample), T
 
