@@ -74,7 +74,8 @@ def rows_counted(weights: np.ndarray | None, *arrays: Any) -> tuple:
 
 def kept_rows(weights: ArrayLike | float | None, n_kept: int) -> np.ndarray:
     """Where the ``n_kept`` rows of positive weight stood before `rows_counted`."""
-    return np.arange(n_kept) if weights is None or np.ndim(weights) == 0 else np.flatnonzero(np.asarray(weights) > 0)
+    is_array = not (weights is None or isinstance(weights, Real))
+    return np.flatnonzero(np.asarray(weights) > 0) if is_array else np.arange(n_kept)
 
 
 def rows_of(weights: np.ndarray | None, rows: Any) -> np.ndarray | None:
