@@ -30,26 +30,26 @@ class LocalVotes:
     def __init__(self, search: Neighbors, codes: np.ndarray, width: float) -> None:
         self.search, self.codes, self.width = search, codes, width
 
-    def with_distances(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the largest vote of each query and the distance to its nearest neighbour, each (n,)."""
+    def with_neighbors(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the largest vote of each query, (n,), the rows of its neighbours and their distances, (n, m)."""
         rows, distances = self.search.with_distances(z)
         size = max(1, NUMBERS // (rows.shape[1] * (rows.shape[1] + z.shape[1])))
         starts = range(0, len(rows), size)
         votes = [self._largest(rows[start : start + size], distances[start : start + size]) for start in starts]
-        return np.concatenate(votes), distances[:, 0]
+        return np.concatenate(votes), rows, distances
 
     def _largest(self, rows, distances):
-        d2 = squared_among(self.search.points, rows) / self.width**2
+        d2 = squared_among(self.search.points, rows, self.width)
         weights, codes = ridge_weights(d2, distances / self.width), self.codes[rows]
         return np.max([np.where(codes == code, weights, 0).sum(axis=1) for code in np.unique(codes)], axis=0)
 
 
-def squared_among(points: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Squared distances of rows (n, m) of points to each other, (n, m, m)."""
+def squared_among(points: np.ndarray, rows: np.ndarray, unit: float) -> np.ndarray:
+    """Squared distances of rows (n, m) of points to each other, in some unit, (n, m, m)."""
     if issparse(points):
-        return np.stack([euclidean_distances(points[chosen], squared=True) for chosen in rows])
+        return np.stack([euclidean_distances(points[chosen] / unit, squared=True) for chosen in rows])
     z = points[rows].astype(float)
-    z -= z[:, :1]
+    z = (z - z[:, :1]) / unit
     norms = (z**2).sum(axis=2)
     return np.maximum(norms[:, :, None] + norms[:, None] - 2 * z @ z.transpose(0, 2, 1), 0)
 

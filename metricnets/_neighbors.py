@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
+from scipy.sparse import issparse
 from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
@@ -11,6 +12,7 @@ from metricnets._linalg import middle, shifted
 from metricnets._runtime import one_openmp_thread
 
 LIGHT = 4  # neighbours of small weights that may count instead of one of weight 1
+HUGE = 250  # power of two beyond which squares may overflow or vanish
 SMALL = 64  # rows of a class up to which it gets no search of its own
 
 
@@ -98,26 +100,28 @@ def nearest(X: np.ndarray, queries: np.ndarray | None, k: int) -> np.ndarray:
 
 
 class Neighbors:
-    """Search for k nearest rows of X that is accurate far from the origin.
+    """Search for k nearest rows of X that is accurate far from the origin, and for numbers of any size.
 
-    Scikit-learn subtracts squared norms, which loses digits of far points, so the origin is moved near to them.
+    Scikit-learn subtracts squared norms, which loses digits of far points, so the origin is moved near to them; squares
+    of huge or tiny numbers overflow or vanish, so these are multiplied by a power of two first.
     """
 
     def __init__(self, X: np.ndarray, k: int) -> None:
         self.origin = middle(X)
         self.points = shifted(X, self.origin)
+        self.power = power_of(self.points)
         with one_openmp_thread():
-            self.index = NearestNeighbors(n_neighbors=k).fit(self.points)
+            self.index = NearestNeighbors(n_neighbors=k).fit(self._sized(self.points))
 
-    def __call__(self, queries: np.ndarray | None = None) -> np.ndarray:
-        """Return the indices of the nearest rows, (n_queries, k), as `nearest`."""
-        queries = None if queries is None else self._checked(queries)
+    def __call__(self, queries: np.ndarray | None = None, k: int | None = None) -> np.ndarray:
+        """Return the indices of the nearest rows, (n_queries, k), as `nearest`; of another k if it is given."""
+        queries = None if queries is None else self._sized(self._checked(queries))
         with one_openmp_thread():
-            return self.index.kneighbors(queries, return_distance=False)
+            return self.index.kneighbors(queries, k, return_distance=False)
 
-    def with_distances(self, queries: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def with_distances(self, queries: np.ndarray | None = None, k: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Return the indices and the distances of the nearest rows, each (n_queries, k), computed from differences."""
-        rows, own = self(queries), self.points if queries is None else self._checked(queries)
+        rows, own = self(queries, k), self.points if queries is None else self._checked(queries)
         distances = np.stack([lengths(dense(own - self.points[column])) for column in rows.T], axis=1)
         order = np.argsort(distances, axis=1, kind="stable")
         return np.take_along_axis(rows, order, axis=1), np.take_along_axis(distances, order, axis=1)
@@ -129,6 +133,18 @@ class Neighbors:
                 "embed all points into one space."
             )
         return shifted(queries, self.origin)
+
+    def _sized(self, points):
+        if not self.power:
+            return points
+        return points * 2.0**-self.power if issparse(points) else np.ldexp(points, -self.power)
+
+
+def power_of(points: np.ndarray) -> int:
+    """The power of two of the largest number, or 0 if no square of it overflows or vanishes."""
+    numbers = points.data if issparse(points) else points
+    power = int(np.frexp(np.abs(numbers).max(initial=0))[1])
+    return power if abs(power) > HUGE else 0
 
 
 class WithNeighbors:

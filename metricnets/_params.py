@@ -53,6 +53,7 @@ else:
     Sparse = Annotated[spmatrix, "sparse matrix"]
 Prior = Literal["identity", "covariance", "random"] | Array
 MaybeCount = Count | None
+MaybeSeveral = Several | None
 MaybeLabel = Annotated[int, Integral] | Annotated[str, str] | None
 MaybeShare = ZeroToOne | Literal["auto"] | None
 MaybePositive = Positive | None

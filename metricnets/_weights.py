@@ -72,6 +72,12 @@ def rows_counted(weights: np.ndarray | None, *arrays: Any) -> tuple:
     return *(arrays if rows is None else (rows_at(array, rows, "X") for array in arrays)), weights
 
 
+def kept_rows(weights: ArrayLike | float | None, n_kept: int) -> np.ndarray:
+    """Where the ``n_kept`` rows of positive weight stood before `rows_counted`."""
+    is_array = not (weights is None or isinstance(weights, Real))
+    return np.flatnonzero(np.asarray(weights) > 0) if is_array else np.arange(n_kept)
+
+
 def rows_of(weights: np.ndarray | None, rows: Any) -> np.ndarray | None:
     """The weights, or another array, of some rows; None stays None."""
     return None if weights is None else weights[rows]

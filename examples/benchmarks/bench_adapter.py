@@ -16,6 +16,9 @@ banking77, embeddings of questions by a public sentence encoder: an index of ten
   intents of the pairs are given as ``groups``.
 - descriptions: the index has one question of each intent, that with the smallest mean distance to the ten; recall at 1.
 
+olivetti, left halves: pixels of faces in 32 × 32; the query is a face whose right half is 0, and its document the face,
+among all 400; recall at 5.
+
 The adapter has its defaults; λ and T are chosen within the pairs.  Pairs, index and split of words are drawn for each
 seed; ± is the standard error of the mean, of the gain over the raw embeddings in each draw.
 """
@@ -32,7 +35,7 @@ from sklearn.preprocessing import normalize
 from metricnets import QueryAdapter
 from metricnets.metrics import retrieval_scores
 
-FILES = ["news20_w1000.npz", "banking77_minilm.npz"]
+FILES = ["news20_w1000.npz", "banking77_minilm.npz", "olivetti.npz"]
 N_PAIRS, N_INDEXED, N_TEXTS, LENGTH = (20, 50, 100, 500, 2000), 10, 4000, 8
 ABLATIONS = {
     "rank 16": {"n_components": 16},
@@ -90,6 +93,15 @@ def banking(folder, seed, *, unseen=False, descriptions=False):
     return X[rest], X[matched], X[indexed], X[test], X[indexed], y[test], y[indexed], y[rest] if unseen else None
 
 
+def faces(folder, seed):
+    with np.load(folder / FILES[2]) as file:
+        X = file["X"].astype(float).reshape(-1, 32, 2, 32, 2).mean(axis=(2, 4))
+    X = X[np.random.default_rng(seed).permutation(len(X))]
+    halves, X = (X * np.repeat([1, 0], 16)).reshape(len(X), -1), X.reshape(len(X), -1)
+    rows = np.arange(len(X))
+    return halves[:200], X[:200], X, halves[200:], X, rows[200:], rows, None
+
+
 SETTINGS = {
     "news20, frequencies": (news, {"idf": False}, 10),
     "news20, tf-idf": (news, {}, 10),
@@ -97,6 +109,7 @@ SETTINGS = {
     "banking77, questions": (banking, {}, 10),
     "banking77, unseen": (banking, {"unseen": True}, 10),
     "banking77, descriptions": (banking, {"descriptions": True}, 1),
+    "olivetti, left halves": (faces, {}, 5),
 }
 
 

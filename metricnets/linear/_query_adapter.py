@@ -3,35 +3,22 @@
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike
-from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
-from metricnets._arrays import checked_array, checked_column, lengths
-from metricnets._params import (
-    Array,
-    Count,
-    Folds,
-    MaybeArray,
-    MaybeCount,
-    MaybePositive,
-    NonNegative,
-    Parametrized,
-    fitting,
-)
-from metricnets._runtime import one_blas_thread
+from metricnets._arrays import checked_array
+from metricnets._params import Array, Count, Folds, MaybeArray, MaybeCount, MaybePositive, NonNegative, fitting
 from metricnets._tuples import FLOATS
 from metricnets.exceptions import warn
-from metricnets.linear._pairwise.documents import compared, judged
+from metricnets.linear._low_rank_map import LowRankMap
+from metricnets.linear._pairwise.index import Index
+from metricnets.linear._pairwise.relevant_pairs import check_groups, check_relevance, check_shapes
+from metricnets.linear._pairwise.units import common_unit
 from metricnets.linear._solvers.cross_validation import choose_strength
-from metricnets.linear._solvers.softmax_ranking import Ranking, Subspace, best_temperature, score_coordinates
-
-UNIT = 1e-2  # how far from 1 norms may be, as embeddings are often kept in half precision
-FAR = 1e6  # norms of queries, relative to those of documents
+from metricnets.linear._solvers.low_rank_change import low_rank_change
 
 
-class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
+class QueryAdapter(LowRankMap):
     """Linear map of queries, so that an index of documents that stays as it is answers them better.
 
     The adapted query is W x, with W = I + A and A of low rank.  Relevant documents get a large share in the softmax of
@@ -39,14 +26,16 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
 
         mean of −r log(exp(s(x, z) / T) / Σ_z' exp(s(x, z') / T)) + λ/2 mean of (x' · A z' / T)²
 
-    over pairs of a query x and a document z with relevance r > 0.  z' in the sum are z and negatives: the documents
-    that are most similar to a query before it is adapted, except copies of z and documents that are at least as
-    relevant to x.  The second mean is over pairs of documents x', z', with a ridge: A may change few scores of
-    documents that have nothing to do with the queries.  Among the changes of rank ``n_components`` A has the best
-    directions at A = 0, by its gradient there, so that the problem is convex; L-BFGS solves it from the identity.
+    over pairs of a query x and a document z with relevance r > 0.  z' in the sum are z and negatives: all documents, or
+    in equal parts those that are most similar to a query before it is adapted and a sample of all; except copies of z
+    and documents that are at least as relevant to x.  The second mean is over pairs of documents x', z', with a ridge:
+    A may change few scores of documents that have nothing to do with the queries.  Among the changes of rank
+    ``n_components`` A has the best directions at A = 0, by its gradient there, so that the problem is convex; L-BFGS
+    solves it from the identity.
 
-    λ is chosen by cross-validation: the one for which the loss of held-out queries falls most below that of the
-    identity, less three standard errors.  If this is negative for all of them the identity is kept.
+    λ is chosen by cross-validation, from those that lower the loss of held-out queries by more than three standard
+    errors: the one that lowers the mean logarithm of the ranks of their documents most, less two standard errors.  If
+    none lowers both the identity is kept.
 
     Parameters
     ----------
@@ -77,8 +66,8 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
         T.
     cv_results_ : dict of str to ndarray of shape (n_candidates,)
         For each candidate of ``regularization``: ``"loss"``, the mean loss of held-out queries; ``"gain"``, by how much
-        it is lower than that of the identity, and ``"gain_error"``, the standard error of this.  Empty arrays if
-        ``regularization`` is given or there is one query.
+        it is lower than that of the identity, and ``"gain_error"``, the standard error of this; ``"rank_gain"`` and
+        ``"rank_gain_error"``, the same of the logarithm of ranks.  Empty if ``regularization`` is given.
     keeps_norm_ : bool
         Whether `transform` preserves norms: if the queries and documents of ``fit`` have norm 1.
     n_iter_ : int
@@ -86,8 +75,7 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
     n_features_in_ : int
         Number of features seen during ``fit``.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of features seen during ``fit``. Defined only when the queries were given with feature names, as in a
-        data frame.
+        Their names. Defined only when the queries were given with feature names, as in a data frame.
 
     See Also
     --------
@@ -98,7 +86,7 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
     Notes
     -----
     Time is that of n_queries × n_documents scores, to find negatives, and in each iteration that of n_pairs ×
-    n_negatives scores of n_components numbers.  Memory beside the data is about 16 × n_pairs × n_negatives bytes in
+    n_negatives scores of n_components numbers.  Memory beside the data is about 8 × n_pairs × n_negatives bytes in
     single and twice that in double precision.
 
     References
@@ -172,112 +160,17 @@ class QueryAdapter(OneToOneFeatureMixin, TransformerMixin, Parametrized):
         groups = groups if groups is None else check_groups(groups, len(X))
         pool = np.vstack([Y, further]).astype(X.dtype, copy=False)
         unit, self.keeps_norm_ = common_unit(X, pool)
-        queries, pool, judgements = judged(X / unit, pool / unit, relevance)
-        rows = judgements.relevant
-        own, negatives, scores = compared(queries, pool, judgements, self.n_negatives)
-        weights = (relevance[rows] / relevance[rows].sum()).astype(X.dtype)
-        T = self.temperature / unit**2 if self.temperature else best_temperature(own, scores, weights)
-        E = score_coordinates(pool)
-        x, own_z, z = queries[judgements.query[rows]] @ E, pool[judgements.document[rows]] @ E, pool[negatives] @ E
-        self.temperature_ = float(T * unit**2)
-        _, held_out = np.unique((judgements.query if groups is None else groups)[rows], return_inverse=True)
-        return self._learn(Ranking(own / T, scores / T, weights, x, own_z, z), held_out, E, T)
-
-    def _learn(self, ranking, held_out, E, T):
-        """Choose the strength, and keep the change of the scores that it gives."""
-        how = {"max_iter": self.max_iter, "tol": self.tol}
-        if self.regularization is None:
-            choice = choose_strength(ranking, held_out, self.cv, self.n_components, **how)
-            self.cv_results_, self.regularization_ = choice.results(), choice.best
-        else:
-            self.cv_results_, self.regularization_ = {}, float(self.regularization)
-        found, self.n_iter_, converged = Subspace(ranking, self.n_components), 1, True
-        if self.regularization_ < np.inf:
-            self.n_iter_, converged = found.minimize(self.regularization_, **how)
+        index = Index.of(X / unit, pool / unit, relevance)
+        ranking, judge, T = index.rankings(self.n_negatives, self.temperature and self.temperature / unit**2)
+        self.temperature_, strength, self.cv_results_ = float(T * unit**2), self.regularization, {}
+        how = {"n_components": self.n_components, "max_iter": self.max_iter, "tol": self.tol}
+        if strength is None:
+            held_out = np.unique(index.query if groups is None else groups[relevance > 0], return_inverse=True)[1]
+            choice = choose_strength(ranking, judge, held_out, self.cv, **how)
+            self.cv_results_, strength = choice.results(), choice.best
+        left, right, self.n_iter_, converged = low_rank_change(ranking, strength, **how)
+        self.regularization_ = float(strength)
         if not converged:
             warn(f"QueryAdapter did not converge in max_iter={self.max_iter} iterations; raise it.", ConvergenceWarning)
-        kept = found.H.any(axis=0)
-        self.query_components_ = (E @ found.right[:, kept]).T
-        self.document_components_ = (T * E @ found.left @ found.H[:, kept]).T
+        self.query_components_, self.document_components_ = (index.basis @ right).T, (T * index.basis @ left).T
         return self
-
-    def transform(self, X: Array) -> np.ndarray:
-        """Map queries.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_queries, n_features)
-            Queries.
-
-        Returns
-        -------
-        Z : ndarray of shape (n_queries, n_features)
-            Adapted queries, in the precision of X, for a search among the documents as they are.
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=FLOATS)
-        P, Q = (part.astype(X.dtype, copy=False) for part in (self.document_components_, self.query_components_))
-        with one_blas_thread:
-            Z = X + (X @ Q.T) @ P
-        return Z * norm_ratios(X, Z)[:, None] if self.keeps_norm_ else Z
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = tags.target_tags.multi_output = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-
-def check_shapes(X: np.ndarray, Y: np.ndarray, documents: np.ndarray) -> None:
-    """Raise ValueError unless queries and their documents are as many, and all have the same features."""
-    if Y.ndim != 2:
-        raise ValueError("Y should be a 2D array, the embeddings of the documents: index[Y] if Y has rows of an index.")
-    if len(X) != len(Y):
-        raise ValueError(f"X has {len(X)} queries and Y {len(Y)} documents; row i of Y is the document of query i.")
-    for name, given in {"Y": Y, "documents": documents}.items():
-        if given.shape[1] != X.shape[1]:
-            raise ValueError(
-                f"{name} has {given.shape[1]} features and X has {X.shape[1]}; both should be embeddings by one model."
-            )
-
-
-def check_relevance(y: ArrayLike | None, n_pairs: int) -> np.ndarray:
-    """Relevance of each pair; ValueError unless it is in [0, 1], and positive for some pair."""
-    if y is None:
-        return np.ones(n_pairs)
-    relevance = checked_array(y, "y", dtype=float, ensure_2d=False)
-    if relevance.shape != (n_pairs,):
-        raise ValueError(f"y has shape {relevance.shape}; it should hold the relevance of each of {n_pairs} pairs.")
-    if relevance.min() < 0 or relevance.max() > 1:
-        raise ValueError(f"y reaches from {relevance.min():.3g} to {relevance.max():.3g}; relevance is in [0, 1].")
-    if not relevance.any():
-        raise ValueError("y is 0 for all pairs: no document is relevant; give some pairs with a positive relevance.")
-    return relevance
-
-
-def check_groups(groups: ArrayLike, n_pairs: int) -> np.ndarray:
-    """Group of each pair; ValueError unless there is one for each."""
-    groups = checked_column(groups, "groups")
-    if len(groups) != n_pairs:
-        raise ValueError(f"groups has {len(groups)} values; it should have one for each of {n_pairs} pairs.")
-    return groups
-
-
-def common_unit(X: np.ndarray, documents: np.ndarray) -> tuple[float, bool]:
-    """The root mean square of the norms of documents, and whether all norms are 1; the unit is 1 then."""
-    norms, of_queries = lengths(documents), lengths(X)
-    if max(np.abs(norms - 1).max(), np.abs(of_queries - 1).max()) < UNIT:
-        return 1.0, True
-    largest = norms.max()
-    if not largest > 0:
-        raise ValueError("Y and documents hold zeros only; they have no direction in which a query could change.")
-    unit = float(largest * np.sqrt(np.mean((norms / largest) ** 2)))
-    if not of_queries.max() < FAR * unit:
-        raise ValueError(f"X has norms up to {of_queries.max():.3g}, and documents of about {unit:.3g}: scale X first.")
-    return unit, False
-
-
-def norm_ratios(X: np.ndarray, Z: np.ndarray) -> np.ndarray:
-    """By how much each row of X is longer than that of Z; 1 where one of them is zero."""
-    before, after = lengths(X), lengths(Z)
-    return np.divide(before, after, out=np.ones_like(after), where=after > 0).astype(X.dtype)

@@ -2,9 +2,10 @@
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
+from sklearn.utils.validation import check_is_fitted
 
 from metricnets._neighbors import Neighbors
-from metricnets._params import Count
+from metricnets._params import Count, Points
 from metricnets._runtime import one_openmp_thread
 from metricnets.predictors._on_metric import Measured, OnMetric
 
@@ -38,19 +39,49 @@ class NeighborsEstimator(OnMetric):
             return self._found(z)
 
 
+class KNeighborsMixin:
+    """Mixin of estimators that show the neighbours from which they predict; ``_rows`` are their places in X."""
+
+    def kneighbors(
+        self, X: Points | None = None, n_neighbors: int | None = None, return_distance: bool = True
+    ) -> tuple[np.ndarray, np.ndarray] | np.ndarray:
+        """Find the nearest training samples, which explain a prediction.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features) or None, default=None
+            Points.  None finds the neighbours of each training sample, without itself.
+        n_neighbors : int >= 1 or None, default=None
+            Number of neighbours; None is that of the estimator.
+        return_distance : bool, default=True
+            Whether distances are returned.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_samples, n_neighbors)
+            In the metric, ascending; not returned if ``return_distance=False``.
+        rows : ndarray of int of shape (n_samples, n_neighbors)
+            Indices of the samples in the X of ``fit``.
+        """
+        check_is_fitted(self)
+        k = int(self.n_neighbors) if n_neighbors is None else n_neighbors
+        rows, distances = self._found.with_distances(None if X is None else self._embedded(X), k)
+        return (distances, self._rows[rows]) if return_distance else self._rows[rows]
+
+
 class Measurements:
     """Search for nearest rows by a function of two rows, in the form of `Neighbors`."""
 
     def __init__(self, measured, X, k):
         self.index = NearestNeighbors(n_neighbors=k, metric=measured, algorithm="brute").fit(X)
 
-    def __call__(self, queries=None):
+    def __call__(self, queries=None, k=None):
         """Return the indices of the nearest rows, (n_queries, k)."""
-        return self.index.kneighbors(queries, return_distance=False)
+        return self.index.kneighbors(queries, k, return_distance=False)
 
-    def with_distances(self, queries=None):
+    def with_distances(self, queries=None, k=None):
         """Return the indices of the nearest rows and their distances, each (n_queries, k)."""
-        distances, rows = self.index.kneighbors(queries)
+        distances, rows = self.index.kneighbors(queries, k)
         return rows, distances
 
 

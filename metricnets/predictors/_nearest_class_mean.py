@@ -3,19 +3,17 @@
 from typing import Any, Literal, Self
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.sparse import csr_matrix
 from scipy.spatial.distance import cdist
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets._arrays import dense
 from metricnets._params import Array, MaybeArray, Points, Positive, fitting
+from metricnets.predictors._classes.class_means import likely_scale, with_samples
 from metricnets.predictors._on_metric import Measured, OnMetric, check_classes
 
 CHUNK = 4096  # points whose distances are in memory at a time
-SCALES = (-10.0, 10.0)  # logarithms of the scales, in units of the mean squared distance, that are tried
 
 
 class NearestClassMean(ClassifierMixin, OnMetric):
@@ -132,35 +130,22 @@ class NearestClassMean(ClassifierMixin, OnMetric):
 
     def _add(self, z, y, weights):
         weights = np.ones(len(y)) if weights is None else weights
-        classes = np.unique(np.concatenate([self.classes_, y]))
-        codes, old = np.searchsorted(classes, y), np.searchsorted(classes, self.classes_)
-        means, totals = np.zeros((len(classes), z.shape[1])), np.zeros(len(classes))
-        means[old], totals[old] = self.means_, self.class_count_
-        added = np.bincount(codes, weights, minlength=len(classes))
-        totals += added
-        shares = csr_matrix((weights / totals[codes], (codes, np.arange(len(y)))), (len(classes), len(y)))
-        means = means * (1 - added / totals)[:, None] + dense(shares @ z)
-        self.classes_, self.means_, self.class_count_ = classes, means, totals
+        known = self.classes_, self.means_, self.class_count_
+        self.classes_, self.means_, self.class_count_, codes = with_samples(*known, z, y, weights)
         if self.scale_ is None:
-            known = len(classes) > 1 and self.scale == "auto"
-            self.scale_ = likely_scale(self._squared(z), codes, totals, weights) if known else self._given_scale()
+            self.scale_ = None if self.scale == "auto" else float(self.scale)
+            if self.scale == "auto" and len(self.classes_) > 1:
+                self.scale_ = likely_scale(self._squared(z), codes, self.class_count_, weights)
         return self
-
-    def _given_scale(self):
-        return None if self.scale == "auto" else float(self.scale)
 
     def _squared(self, z):
         """Squared distances of embeddings to the means, (n, n_classes)."""
-        found = [self._to_means(dense(z[start : start + CHUNK])) for start in range(0, z.shape[0], CHUNK)]
-        return np.concatenate(found)
-
-    def _to_means(self, z):
-        if self._embeds():
-            return cdist(z, self.means_, "sqeuclidean")
-        return cdist(z, self.means_, Measured(self.metric_)) ** 2
+        metric, power = ("sqeuclidean", 1) if self._embeds() else (Measured(self.metric_), 2)
+        parts = (dense(z[start : start + CHUNK]) for start in range(0, z.shape[0], CHUNK))
+        return np.concatenate([cdist(part, self.means_, metric) ** power for part in parts])
 
     def predict(self, X: Points) -> np.ndarray:
-        """Predict the class whose mean is nearest.
+        """Predict the class with the nearest mean.
 
         Parameters
         ----------
@@ -189,38 +174,3 @@ class NearestClassMean(ClassifierMixin, OnMetric):
         """
         check_is_fitted(self)
         return softmax(-(self.scale_ or 1.0) * self._squared(self._embedded(X)), axis=1)
-
-
-def likely_scale(d2: np.ndarray, codes: np.ndarray, totals: np.ndarray, weights: np.ndarray) -> float:
-    """The α of the largest likelihood of softmax(−α d²) for samples that are left out of their own class means.
-
-    Without a sample the mean of its class, of total weight W, is W / (W − 1) times as far from it; of a weight below 1
-    all is left out.  Samples that are alone in their class do not count.
-
-    Parameters
-    ----------
-    d2 : ndarray of shape (n, n_classes)
-        Squared distances to the means.
-    codes : ndarray of int of shape (n,)
-        The class of each sample.
-    totals : ndarray of shape (n_classes,)
-    weights : ndarray of shape (n,)
-
-    Returns
-    -------
-    scale : float
-        1 over the mean squared distance, if no class has two samples.
-    """
-    unit = np.average(d2.mean(axis=1), weights=weights) or 1.0
-    rest = totals[codes] - np.minimum(weights, 1)
-    several = np.flatnonzero(rest > 1e-9 * totals[codes])
-    if not len(several):
-        return 1 / unit
-    d2, codes, weights, rest = d2[several] / unit, codes[several], weights[several], rest[several]
-    rows = np.arange(len(several))
-    d2[rows, codes] *= (1 + np.minimum(weights, 1) / rest) ** 2
-
-    def loss(log_scale):
-        return -np.average(log_softmax(-np.exp(log_scale) * d2, axis=1)[rows, codes], weights=weights)
-
-    return float(np.exp(minimize_scalar(loss, bounds=SCALES, method="bounded", options={"xatol": 1e-8}).x) / unit)

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import MetaEstimatorMixin, clone
+from sklearn.base import MetaEstimatorMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
@@ -13,7 +13,6 @@ from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
     column_or_1d,
-    has_fit_parameter,
     validate_data,
 )
 
@@ -24,6 +23,7 @@ from metricnets._params import LearnerOrDistance, Parametrized, check_instance
 from metricnets._tuples import FLOATS
 from metricnets._weights import check_weights, rows_counted
 from metricnets.base import Distance, MetricMixin
+from metricnets.predictors._classes.held_out_pairs import fitted_metric
 
 
 class OnMetric(MetaEstimatorMixin, Parametrized):
@@ -81,7 +81,7 @@ class OnMetric(MetaEstimatorMixin, Parametrized):
 
     def _fit_metric(self, X, y, weights):
         """Fit the metric unless it is fitted; return the embeddings of X."""
-        self.metric_ = self._fitted_metric(X, y, weights) if self._is_to_be_fitted() else self.metric
+        self.metric_ = fitted_metric(self.metric, X, y, weights) if self._is_to_be_fitted() else self.metric
         self._origin = None
         z = self._embed(X)
         self._dense = not issparse(z)
@@ -91,10 +91,6 @@ class OnMetric(MetaEstimatorMixin, Parametrized):
         """Embeddings of new points, dense if those of the training points were."""
         z = self._embed(self._checked(X))
         return z.toarray() if issparse(z) and self._dense else z
-
-    def _fitted_metric(self, X, y, weights):
-        takes = weights is not None and has_fit_parameter(self.metric, "sample_weight")
-        return clone(self.metric).fit(X, y, **({"sample_weight": weights} if takes else {}))
 
     def _embed(self, X):
         """Embeddings; linear ones of the points minus a training point in the middle, so that no digits are lost."""

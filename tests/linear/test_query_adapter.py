@@ -3,16 +3,28 @@
 import numpy as np
 import pytest
 from discovery import tiny_queries
+from numpy.testing import assert_array_equal
 from scipy.optimize import check_grad
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 
 from metricnets import QueryAdapter
-from metricnets.linear._pairwise.documents import Judgements, compared, hardest_negatives, numbered, scores_of
-from metricnets.linear._solvers.cross_validation import Choice, folds_of
-from metricnets.linear._solvers.softmax_ranking import Ranking, Subspace, best_temperature, score_coordinates
+from metricnets.linear._pairwise.documents import (
+    Judgements,
+    compared,
+    hardest_negatives,
+    negatives_of,
+    numbered,
+    scores_of,
+)
+from metricnets.linear._pairwise.index import Index
+from metricnets.linear._solvers import cross_validation
+from metricnets.linear._solvers.cross_validation import Choice, choose_strength, folds_of
+from metricnets.linear._solvers.low_rank_change import Subspace, score_coordinates
+from metricnets.linear._solvers.softmax_ranking import Ranking, best_temperature, log_ranks
 
 X, Y = tiny_queries()
 GRADES = np.random.default_rng(3).choice([0.0, 0.3, 1.0], size=len(X))
@@ -22,7 +34,8 @@ FIXED = {"regularization": 1.0, "temperature": 2.0, "tol": 1e-12, "max_iter": 10
 def ranking_of(queries, documents, judgements, temperature):
     """The ranking in the coordinates of the features, divided by the temperature."""
     rows = judgements.relevant
-    own, negatives, scores = compared(queries, documents, judgements, 1000)
+    negatives = negatives_of(queries, documents, judgements, 1000)
+    own, scores = compared(queries, documents, judgements, negatives)
     weights = judgements.relevance[rows] / judgements.relevance[rows].sum()
     x, own_z = queries[judgements.query[rows]], documents[judgements.document[rows]]
     return Ranking(
@@ -71,7 +84,7 @@ def test_strong_regularization_is_a_step_along_the_gradient_in_closed_form():
     large, T = 1e7, 2.0
     adapter = QueryAdapter(n_components=None, **{**FIXED, "regularization": large, "tol": 0.0}).fit(X, Y)
     unit = np.sqrt(np.mean((Y**2).sum(axis=1)))
-    Q, D, E = X / unit, Y / unit, score_coordinates(Y / unit)
+    Q, D, E = X / unit, Y / unit, score_coordinates(Y / unit, 4)
     logits = scores_of(Q, D) / (T / unit**2)
     shares = np.exp(logits - logits.max(axis=1, keepdims=True))
     shares /= shares.sum(axis=1, keepdims=True)
@@ -93,7 +106,7 @@ def test_the_change_is_minimal_among_those_of_its_subspace():
 
 def test_the_coordinates_make_changes_of_scores_their_norm():
     documents = np.random.default_rng(0).normal(size=(500, 3)) * [5, 1, 0.2]
-    E, B = score_coordinates(documents), np.random.default_rng(1).normal(size=(3, 3))
+    E, B = score_coordinates(documents, 3), np.random.default_rng(1).normal(size=(3, 3))
     second = documents.T @ documents / 500
     ridged = np.linalg.inv(E @ E.T)
     np.testing.assert_allclose(ridged, second + 0.3 * np.trace(second) / 3 * np.eye(3), rtol=1e-8)
@@ -136,7 +149,42 @@ def test_documents_at_least_as_relevant_are_no_negatives_and_less_relevant_ones_
     found = {int(row): {int(d) for d in document[which == k]} for k, row in enumerate(rows)}
     assert found == {0: {0, 1}, 1: {0, 1}, 2: {0, 1, 2}, 3: {3}, 5: {5}, 6: {3}}
     assert GRADED.less_relevant().tolist() == [2, 4]
-    assert set(compared(X[:4], Y[:12], GRADED, 2)[1]) == {2, 4}
+    assert set(negatives_of(X[:4], Y[:12], GRADED, 2)) == {2, 4}
+
+
+def test_negatives_are_all_documents_or_the_hardest_and_a_sample_in_equal_parts():
+    documents = np.vstack([np.linspace(1.0, 2.0, 50), np.linspace(5, -5, 50)]).T
+    judgements = Judgements(np.array([0]), np.array([0]), np.ones(1))
+    queries = np.array([[1.5, 0.0]])
+    assert_array_equal(negatives_of(queries, documents, judgements, 50), np.arange(50))
+    chosen = negatives_of(queries, documents, judgements, 20)
+    hardest = np.argsort(-scores_of(queries, documents)[0])
+    assert len(np.unique(chosen)) == 20
+    assert set(hardest[hardest > 0][:10]) <= set(chosen)
+    assert np.abs(np.arange(50)[:, None] - chosen).min(axis=1).max() <= 4  # everywhere
+
+
+def test_changes_are_judged_by_documents_that_are_no_negatives():
+    index = Index.of(X, Y, np.ones(45))
+    ranking, judge, T = index.rankings(10, 2.0)
+    assert (len(ranking.z), len(judge.z), T) == (10, 45, 2.0)
+    everything, same, _ = index.rankings(45, 2.0)
+    assert same is everything
+    np.testing.assert_allclose(judge.losses(), everything.losses())
+    scores = scores_of(X, Y)
+    np.testing.assert_allclose(np.exp(judge.log_ranks()), 1 + (scores > np.diag(scores)[:, None]).sum(axis=1))
+
+
+def test_a_few_folds_do_for_many_queries(monkeypatch):
+    index = Index.of(X, Y, np.ones(45))
+    ranking, judge, _ = index.rankings(45, None)
+    how = {"n_components": 2, "max_iter": 20, "tol": 1e-3}
+    fold = folds_of(np.arange(45), ranking.losses(), 5)
+    for enough, n_folds in ((2000, 5), (10, 2), (9, 1)):
+        monkeypatch.setattr(cross_validation, "ENOUGH", enough)
+        choice = choose_strength(ranking, judge, np.arange(45), 5, **how)
+        rows = np.concatenate([np.flatnonzero(fold == k) for k in range(n_folds)])
+        assert choice.losses[0] + choice.gains[0] == pytest.approx(ranking.losses()[rows].mean())
 
 
 def test_queries_are_held_out_with_all_their_documents_and_folds_have_easy_and_hard_ones():
@@ -146,10 +194,24 @@ def test_queries_are_held_out_with_all_their_documents_and_folds_have_easy_and_h
     assert sorted(fold[losses < 5]) == sorted(fold[losses >= 5]) == sorted([*range(5)] * 2)
 
 
-def test_a_strength_is_chosen_by_its_gain_less_three_standard_errors():
-    strengths, gains = np.array([10.0, 1.0, 0.1]), np.array([0.5, 0.6, -1.0])
-    assert Choice(strengths, -gains, gains, np.array([0.1, 0.15, 0.1])).best == 10
-    assert Choice(strengths, -gains, gains, np.array([0.2, 0.3, 0.1])).best == np.inf
+def test_the_strength_has_the_best_ranks_less_two_standard_errors_if_losses_gain_by_three():
+    strengths, gains, few, some = (
+        np.array([10.0, 1.0, 0.1]),
+        np.array([0.5, 0.6, -1.0]),
+        np.full(3, 0.1),
+        np.full(3, 0.5),
+    )
+    ranks = np.array([2.0, 1.5, 9.0])
+    assert Choice(strengths, -gains, gains, few, ranks, some).best == 10
+    assert Choice(strengths, -gains, gains, few, ranks, np.array([0.9, 0.5, 0])).best == 1
+    assert Choice(strengths, -gains, gains, np.array([0.2, 0.1, 0.1]), ranks, some).best == 1
+    assert Choice(strengths, -gains, gains, some, ranks, some).best == np.inf
+    assert Choice(strengths, -gains, gains, few, ranks, np.array([1.1, 1, 0])).best == np.inf
+
+
+def test_ranks_count_negatives_above_and_half_of_the_ties():
+    own, scores = np.array([1.0, 2.0, 0.0]), np.array([[3.0, 1.0, -np.inf], [1.0, 0.0, 1.9], [0.1, 0.2, 0.3]])
+    np.testing.assert_allclose(np.exp(log_ranks(own, scores)), [2.5, 1, 4])
 
 
 # ------------------------------------------------------------------------------------------------
@@ -310,3 +372,32 @@ def test_unusual_pairs_give_finite_queries(queries, documents, regularization):
     Z = adapter.transform(queries)
     assert np.isfinite(Z).all()
     assert Z.dtype == (queries.dtype if queries.dtype == np.float32 else float)
+
+
+def test_frames_and_single_precision_and_what_is_sparse():
+    pd = pytest.importorskip("pandas")
+    names = ["a", "b", "c", "d"]
+    frames = [pd.DataFrame(part, columns=names) for part in (X, Y)]
+    adapter, plain = QueryAdapter(**FIXED).fit(*frames), QueryAdapter(**FIXED).fit(X, Y)
+    assert list(adapter.get_feature_names_out()) == list(adapter.feature_names_in_) == names
+    assert_array_equal(adapter.transform(frames[0]), plain.transform(X))
+    assert list(adapter.set_output(transform="pandas").transform(frames[0]).columns) == names
+    for documents in (Y, Y.astype(np.float32)):
+        single = QueryAdapter(**FIXED).fit(X.astype(np.float32), documents).transform(X.astype(np.float32))
+        assert single.dtype == np.float32
+        np.testing.assert_allclose(single, plain.transform(X), rtol=1e-2, atol=1e-2)
+    assert plain.transform(X.astype(np.float32)).dtype == np.float32
+    assert_array_equal(QueryAdapter(**FIXED).fit(X, csr_array(Y)).transform(X), plain.transform(X))
+    with pytest.raises(TypeError, match="dense data is required"):
+        QueryAdapter().fit(csr_array(X), Y)
+
+
+def test_more_features_than_points_are_as_in_their_span():
+    """Orthogonal coordinates, most of which are 0 for all points, change nothing."""
+    basis = np.linalg.qr(np.random.default_rng(0).normal(size=(120, 4)))[0]
+    wide = QueryAdapter(**FIXED).fit(X @ basis.T, Y @ basis.T)
+    assert wide.query_components_.shape[1] == 120
+    change = basis.T @ wide.document_components_.T @ wide.query_components_ @ basis
+    Z = wide.transform(X @ basis.T) @ basis
+    np.testing.assert_allclose(Z, X + X @ change.T, rtol=1e-6, atol=1e-8)
+    assert found_first(Z) > found_first(X) + 0.2

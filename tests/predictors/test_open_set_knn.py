@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from metricnets import LDA, OpenSetKNN
 from metricnets._groups import places_in_groups
+from metricnets.predictors._classes.open_set import clearly_best
 
 X, Y = tiny_points()
 NEW = np.random.default_rng(1).normal(size=(20, 4)) * 3
@@ -46,26 +47,34 @@ def test_scores_by_a_loop(k):
         assert_allclose(model.score_samples(NEW), scores)
 
 
+def spacing(points, k=5):
+    """Mean distance of the k nearest samples to their own k neighbours."""
+    own = np.array([np.sort(np.linalg.norm(X - x, axis=1))[1 : k + 1].mean() for x in X])
+    return np.array([own[np.argsort(np.linalg.norm(X - x, axis=1))[:k]].mean() for x in points])
+
+
 @pytest.mark.parametrize("form", [np.asarray, csr_array])
 def test_votes_are_those_of_scikit_learns_kernel_ridge(form):
     """All 45 samples are among the 100 nearest."""
     unit = np.median(np.sort([np.sort(np.linalg.norm(X - x, axis=1))[1:6] for x in X]))
     ridge = KernelRidge(alpha=0.2, kernel="rbf", gamma=1 / (1.25 * unit) ** 2).fit(X, np.eye(3)[Y])
     nearest = np.linalg.norm(NEW[:, None] - X, axis=2).min(axis=1)
-    expected = -nearest / unit * np.exp(-2 * ridge.predict(NEW).max(axis=1))
+    expected = -nearest / unit * np.exp(-2 * ridge.predict(NEW).max(axis=1)) / np.sqrt(spacing(NEW) / unit)
     assert_allclose(OpenSetKNN(rejection_rate=0).fit(form(X), Y).score_samples(form(NEW)), expected)
 
 
 def test_votes_of_the_nearest_samples_alone_in_parts(monkeypatch):
-    monkeypatch.setattr("metricnets.predictors._open_set_knn.N_LOCAL", 7)
+    monkeypatch.setattr("metricnets.predictors._classes.novelty.N_LOCAL", 7)
     monkeypatch.setattr("metricnets._local_votes.NUMBERS", 1)
     model = OpenSetKNN(rejection_rate=0).fit(X, Y)
-    width = 1.25 * model._scale
-    for x, score in zip(NEW, model.score_samples(NEW)):
+    unit = np.median(np.sort([np.sort(np.linalg.norm(X - x, axis=1))[1:6] for x in X]))
+    width, around = 1.25 * unit, spacing(NEW)
+    for x, score, own in zip(NEW, model.score_samples(NEW), around):
         near = np.argsort(np.linalg.norm(X - x, axis=1))[:7]
         ridge = KernelRidge(alpha=0.2, kernel="rbf", gamma=1 / width**2).fit(X[near], np.eye(3)[Y[near]])
         vote = ridge.predict(x[None]).max()
-        assert score == pytest.approx(-np.linalg.norm(X[near[0]] - x) / model._scale * np.exp(-2 * vote))
+        expected = -np.linalg.norm(X[near[0]] - x) / unit * np.exp(-2 * vote) / np.sqrt(own / unit)
+        assert score == pytest.approx(expected)
 
 
 def test_functions_have_no_kernel():
@@ -152,7 +161,7 @@ def test_weights_are_those_of_the_offset():
     two = OpenSetKNN(n_neighbors=3).fit(X, Y, sample_weight=weights)
     assert_array_equal(two.classes_, [1, 2])
     assert two.offset_ == OpenSetKNN(n_neighbors=3).fit(X[Y > 0], Y[Y > 0]).offset_
-    heavy = OpenSetKNN(rejection_rate=0.3).fit(X, Y, sample_weight=np.where(X[:, 0] > 1, 9.0, 1.0))
+    heavy = OpenSetKNN(rejection_rate=0.3).fit(X, Y, sample_weight=np.where(X[:, 0] > 0, 9.0, 1.0))
     assert heavy.offset_ != OpenSetKNN(rejection_rate=0.3).fit(X, Y).offset_
 
 
@@ -175,3 +184,39 @@ def test_parameters_of_the_metric_can_be_searched_in_a_pipeline():
     model = make_pipeline(StandardScaler(), OpenSetKNN(metric=LDA(), rejection_rate=0.1))
     search = GridSearchCV(model, {"opensetknn__metric__n_components": [1, 2]}, cv=3).fit(X, Y)
     assert search.best_score_ > 0.5
+
+
+@pytest.mark.parametrize("size", [1e200, 1e-200])
+def test_huge_and_tiny_numbers_are_points_too(size):
+    model, other = OpenSetKNN().fit(X, Y), OpenSetKNN().fit(X * size, Y)
+    assert_allclose(other.score_samples(NEW * size), model.score_samples(NEW), rtol=1e-6)
+    assert_array_equal(other.predict(NEW * size), model.predict(NEW))
+    assert_array_equal(other.kneighbors(NEW * size, return_distance=False), model.kneighbors(NEW)[1])
+
+
+def test_constant_points_are_not_rejected_silently():
+    with pytest.warns(UserWarning, match="OpenSetKNN rejects nothing"):
+        model = OpenSetKNN().fit(np.ones((45, 4)), Y)
+    assert model.offset_ == -np.inf
+    assert set(model.predict(np.ones((3, 4)))) <= {0, 1, 2}
+
+
+def test_neighbors_are_the_nearest_samples_by_their_place_in_fit():
+    weights = np.where(np.arange(45) % 3 == 0, 0.0, 1.0)
+    model = OpenSetKNN(n_neighbors=3).fit(X, Y, sample_weight=weights)
+    d = np.where(weights > 0, np.linalg.norm(NEW[:, None] - X, axis=2), np.inf)
+    for k in (None, 7):
+        distances, rows = model.kneighbors(NEW, k)
+        assert_array_equal(rows, np.argsort(d, axis=1)[:, : k or 3])
+        assert_allclose(distances, np.sort(d, axis=1)[:, : k or 3])
+    assert_array_equal(model.kneighbors(NEW, return_distance=False), model.kneighbors(NEW)[1])
+    assert (OpenSetKNN().fit(X, Y).kneighbors()[1] != np.arange(45)[:, None]).all()
+
+
+def test_another_score_is_chosen_if_it_is_clearly_better_on_classes_held_out():
+    known = np.repeat([True, False], 50)
+    good, bad = known + 0.0, np.arange(100) % 2 + 0.0
+    assert clearly_best({"kernel": bad, "distance": good}, known, np.ones(100)) == "distance"
+    assert clearly_best({"kernel": good - 1e-3 * bad, "distance": good}, known, np.ones(100)) == "kernel"
+    assert OpenSetKNN(novelty="relative").fit(X, Y).novelty_ == "relative"
+    assert OpenSetKNN(rejection_rate=0.1).fit(X, Y).novelty_ == "kernel"

@@ -1,8 +1,10 @@
+"""PairsClassifier: threshold and probabilities of pairs, of any fitted metric or on classes that are held out."""
+
 import numpy as np
 import pytest
 from discovery import needs_torch
 from sklearn.base import clone
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -10,6 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from metricnets import LDA, PairsClassifier
+from metricnets.metrics import expected_calibration_error
+from metricnets.predictors._classes.held_out_pairs import folds_of_classes, held_out_distances, pairs_of_classes
 
 
 @pytest.fixture
@@ -94,3 +98,96 @@ def test_parameters_of_the_fitted_metric_cannot_be_searched():
         PairsClassifier(metric).set_params(metric__n_components=1)
     assert metric.n_components is None
     assert PairsClassifier(metric).set_params(beta=2.0).beta == 2
+
+
+# ------------------------------------------------------------------------------------------------
+# Classes that are held out.
+
+
+def blobs(n_classes, n=10, seed=0):
+    rng = np.random.default_rng(seed)
+    y = np.repeat(np.arange(n_classes), n)
+    return rng.normal(size=(n_classes, 5))[y] * 2 + rng.normal(size=(len(y), 5)), y
+
+
+def some_pairs(y, seed=0):
+    return pairs_of_classes(y, 2000, np.random.RandomState(seed))
+
+
+class Spy(LDA):
+    """Notes the classes and weights that it is fitted to."""
+
+    seen = []
+
+    def fit(self, X, y, sample_weight=None):
+        self.seen.append((set(y), None if sample_weight is None else set(sample_weight)))
+        return super().fit(X, y, sample_weight=sample_weight)
+
+
+def test_each_class_is_held_out_once_and_the_metric_learns_from_all(monkeypatch):
+    monkeypatch.setattr(Spy, "seen", [])
+    X, y = blobs(7)
+    model = PairsClassifier(Spy(n_components=2), n_folds=3, random_state=0).fit(X, y + 10)
+    everything, *folds = (classes for classes, _ in Spy.seen)
+    assert everything == set(range(10, 17))
+    assert sorted(c for classes in folds for c in everything - classes) == sorted(everything)
+    assert [len(everything - classes) for classes in folds] == [3, 2, 2]
+    np.testing.assert_allclose(model.metric_.transform(X), LDA(n_components=2).fit(X, y).transform(X), rtol=1e-9)
+    rows, signs = some_pairs(y)
+    np.testing.assert_allclose(model.pair_distance(X[rows]), model.metric_.pair_distance(X[rows]))
+    assert np.mean(model.predict(X[rows]) == signs) > 0.6
+
+
+def test_distances_are_those_of_the_fits_that_have_not_seen_the_classes():
+    X, y = blobs(6)
+    _, d, signs, _ = held_out_distances(LDA(n_components=2), X, y, None, 2, 10**6, np.random.RandomState(0))
+    fold = folds_of_classes(y, 2, np.random.RandomState(0))
+
+    def mean_similar(metric, of):
+        z = metric.transform(X[of])
+        same = np.triu(y[of][:, None] == y[of], 1)
+        return np.linalg.norm(z[:, None] - z, axis=2)[same].mean()
+
+    unit, expected = mean_similar(LDA(n_components=2).fit(X, y), y >= 0), []
+    for k in range(2):
+        metric = LDA(n_components=2).fit(X[fold != k], y[fold != k])
+        z, same = metric.transform(X[fold == k]), np.equal.outer(y[fold == k], y[fold == k])
+        found = np.linalg.norm(z[:, None] - z, axis=2)[np.triu(same, 1)]
+        expected.append(found * unit / mean_similar(metric, fold != k))
+    np.testing.assert_allclose(np.sort(d[signs == 1]), np.sort(np.concatenate(expected)), rtol=1e-9)
+
+
+def test_probabilities_hold_for_new_classes():
+    X, y = load_digits(return_X_y=True)
+    model = PairsClassifier(LDA(n_components=3), n_folds=3, random_state=0).fit(X[y < 7], y[y < 7])
+    rows, signs = some_pairs(y[y >= 7])
+    seen = model.metric_.pair_distance(X[y < 7][some_pairs(y[y < 7])[0]])
+    naive = PairsClassifier(model.metric_).fit(X[y < 7][some_pairs(y[y < 7])[0]], some_pairs(y[y < 7])[1])
+    errors = [expected_calibration_error(signs, m.predict_proba(X[y >= 7][rows])[:, 1]) for m in (model, naive)]
+    assert errors[0] < errors[1]
+    assert np.isfinite(seen).all()
+
+
+def test_weights_are_those_of_the_samples(monkeypatch):
+    monkeypatch.setattr(Spy, "seen", [])
+    X, y = blobs(8)
+    weights = np.where(y == 0, 0.0, np.where(X[:, 0] > 0, 2.0, 1.0))
+    model = PairsClassifier(Spy(n_components=2), n_folds=2, random_state=0).fit(X, y, sample_weight=weights)
+    assert all(classes <= set(range(1, 8)) and given <= {1, 2} for classes, given in Spy.seen)
+    other = PairsClassifier(LDA(n_components=2), n_folds=2, random_state=0).fit(X[y > 0], y[y > 0])
+    assert model.threshold_ != other.threshold_
+
+
+def test_what_cannot_be_held_out_is_named(lda, points):
+    X, y = blobs(5)
+    for metric in (lda, None):
+        with pytest.raises(ValueError, match="n_folds=2 fits the metric to classes in turn, and metric="):
+            PairsClassifier(metric, n_folds=2).fit(X, y)
+    with pytest.raises(ValueError, match="n_folds=3 holds out two classes or more in each fold and needs 6 of them"):
+        PairsClassifier(LDA(), n_folds=3).fit(X, y)
+    with pytest.raises(ValueError, match="n_folds=2 needs as many classes with two samples or more"):
+        PairsClassifier(LDA(), n_folds=2).fit(X[:8], [0, 0, 0, 0, 0, 1, 2, 3])
+    with pytest.raises(ValueError, match="y"):
+        PairsClassifier(LDA(), n_folds=2).fit(X, X[:, 0])
+    again = PairsClassifier(LDA(n_components=1), n_folds=2, random_state=3)
+    assert clone(again).fit(X, y).threshold_ == again.fit(X, y).threshold_

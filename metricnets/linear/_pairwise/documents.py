@@ -116,6 +116,27 @@ def hardest_negatives(
     return by_rank[np.sort(first)[:n_negatives]]
 
 
+def spread(n: int, n_chosen: int) -> np.ndarray:
+    """Numbers below n at equal distances, n_chosen of them or all."""
+    return np.unique(np.linspace(0, n - 1, n_chosen).round().astype(int)) if n_chosen < n else np.arange(n)
+
+
+def negatives_of(queries: np.ndarray, documents: np.ndarray, judgements: Judgements, n_negatives: int) -> np.ndarray:
+    """Choose negatives: all documents, or those named as less relevant, then the hardest and a sample in equal parts.
+
+    The most similar documents alone would be the same few for all queries, and others could become similar unseen.
+    """
+    if len(documents) <= n_negatives:
+        return np.arange(len(documents))
+    rows = judgements.relevant
+    used, number = np.unique(judgements.query[rows], return_inverse=True)
+    hardest = hardest_negatives(queries[used], documents, (number, judgements.document[rows]), n_negatives)
+    sample = spread(len(documents), n_negatives)
+    half = n_negatives // 2
+    ordered = [judgements.less_relevant(), hardest[:half], sample[::2], hardest[half:], sample]
+    return np.array(list(dict.fromkeys(np.concatenate(ordered))))[:n_negatives]
+
+
 def judged(X: np.ndarray, documents: np.ndarray, relevance: np.ndarray) -> tuple[np.ndarray, np.ndarray, Judgements]:
     """Distinct queries and documents, the first of which are those of the queries, and what is relevant."""
     (of_queries, query), (of_documents, document) = numbered(X), numbered(documents)
@@ -123,28 +144,26 @@ def judged(X: np.ndarray, documents: np.ndarray, relevance: np.ndarray) -> tuple
 
 
 def compared(
-    queries: np.ndarray, documents: np.ndarray, judgements: Judgements, n_negatives: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    queries: np.ndarray, documents: np.ndarray, judgements: Judgements, negatives: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Scores of the relevant document of each pair and of negatives.
+
+    Parameters
+    ----------
+    negatives : ndarray of int of shape (m,)
+        Rows of documents.
 
     Returns
     -------
     own : ndarray of shape (n_relevant,)
-    negatives : ndarray of int of shape (m,)
-        Rows of documents, m <= n_negatives.
     scores : ndarray of shape (n_relevant, m)
         −∞ where a document is no negative.
     """
     rows = judgements.relevant
-    query, document = judgements.query[rows], judgements.document[rows]
-    first = judgements.less_relevant()
-    used, number = np.unique(query, return_inverse=True)
-    hardest = hardest_negatives(queries[used], documents, (number, document), n_negatives)
-    chosen = np.concatenate([first, hardest[~np.isin(hardest, first)]])[:n_negatives]
-    x, own = queries[query], documents[document]
-    scores, places = scores_of(x, documents[chosen]), np.full(len(documents), -1)
-    places[chosen] = np.arange(len(chosen))
+    x, own = queries[judgements.query[rows]], documents[judgements.document[rows]]
+    scores, places = scores_of(x, documents[negatives]), np.full(len(documents), -1)
+    places[negatives] = np.arange(len(negatives))
     which, other = judgements.no_negatives(rows)
     there = places[other] >= 0
     scores[which[there], places[other[there]]] = -np.inf
-    return (x * own).sum(axis=1) - (own**2).sum(axis=1) / 2, chosen, scores
+    return (x * own).sum(axis=1) - (own**2).sum(axis=1) / 2, scores

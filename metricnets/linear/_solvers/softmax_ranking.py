@@ -1,16 +1,13 @@
-"""The softmax of documents by their similarity to queries, and low-rank changes of this similarity."""
+"""The softmax of documents by their similarity to queries, and the ranks of relevant ones."""
 
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from scipy.linalg import eigh, svd
 from scipy.optimize import minimize_scalar
 
-from metricnets.linear._solvers.lbfgs import minimize_smooth
-
-RIDGE = 0.3  # of the second moments of documents, relative to the mean of their eigenvalues
 COLDEST, WARMEST = 0.05, 5.0  # temperatures, relative to the standard deviation of the scores
+BLOCK = 2**20  # scores in work at a time, which fit into a cache
 
 
 @dataclass
@@ -49,19 +46,37 @@ class Ranking:
 
     def losses(self, B: np.ndarray | None = None) -> np.ndarray:
         """Loss of each pair after a change B of the scores, or without it."""
-        return self._losses_and_errors(B)[0]
+        return np.concatenate([softmax_losses(*self._scores_of(rows, B))[0] for rows in self._blocks()])
+
+    def log_ranks(self, B: np.ndarray | None = None) -> np.ndarray:
+        """Logarithm of the rank of each relevant document among its negatives, 0 for the first; ties count one half."""
+        return np.concatenate([log_ranks(*self._scores_of(rows, B)) for rows in self._blocks()])
 
     def mean_loss(self, B: np.ndarray | None = None) -> tuple[float, np.ndarray]:
         """Weighted mean of the losses, and its gradient with respect to B."""
-        losses, missing, shares = self._losses_and_errors(B)
-        errors = shares @ self.z - missing[:, None] * self.own_z
+        losses, errors = self.losses_and_errors(B)
         return float(self.weights @ losses), errors.T @ (self.x * self.weights[:, None])
 
-    def _losses_and_errors(self, B):
+    def losses_and_errors(self, B: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Loss of each pair, and its gradient with respect to B x, (n_pairs, k)."""
+        losses, errors = np.empty_like(self.own), np.empty_like(self.own_z)
+        for rows in self._blocks():
+            losses[rows], missing, shares = softmax_losses(*self._scores_of(rows, B))
+            errors[rows] = shares @ self.z - missing[:, None] * self.own_z[rows]
+        return losses, errors
+
+    def _blocks(self):
+        size = max(1, BLOCK // max(1, len(self.z)))
+        return [slice(start, start + size) for start in range(0, len(self.own), size)]
+
+    def _scores_of(self, rows, B):
+        """Scores of the relevant document and of the negatives of some pairs, after a change."""
         if B is None:
-            return softmax_losses(self.own, self.scores)
-        moved = self.x @ B.T.astype(self.x.dtype)
-        return softmax_losses(self.own + (moved * self.own_z).sum(axis=1), self.scores + moved @ self.z.T)
+            return self.own[rows], self.scores[rows]
+        moved = self.x[rows] @ B.T.astype(self.x.dtype)
+        scores = moved @ self.z.T
+        scores += self.scores[rows]
+        return self.own[rows] + (moved * self.own_z[rows]).sum(axis=1), scores
 
 
 def softmax_losses(own: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -81,11 +96,18 @@ def softmax_losses(own: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.
         Shares of the scores, their gradient.
     """
     largest = np.maximum(scores.max(axis=1, initial=-np.inf), own)
-    shares = np.exp(scores - largest[:, None])
+    shares = scores - largest[:, None]
+    np.exp(shares, out=shares)
     others, itself = shares.sum(axis=1), np.exp(own - largest)
     totals = others + itself
     shares /= totals[:, None]
     return np.log(totals) + largest - own, others / totals, shares
+
+
+def log_ranks(own: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """log(1 + number of scores above ``own`` + half the number of those equal to it), (n,); arguments as above."""
+    above, equal = ((compare(scores, own[:, None])).sum(axis=1) for compare in (np.greater, np.equal))
+    return np.log1p(above + equal / 2)
 
 
 def best_temperature(own: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> float:
@@ -101,67 +123,3 @@ def best_temperature(own: np.ndarray, scores: np.ndarray, weights: np.ndarray) -
 
     found = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(WARMEST)), method="bounded", options={"xatol": 0.02})
     return unit * float(np.exp(found.x))
-
-
-def score_coordinates(documents: np.ndarray) -> np.ndarray:
-    """Coordinates in which a change zᵀ B x of the scores has a mean square of ‖B‖² over pairs of documents.
-
-    A change of z · A x has a mean square of tr(C A C Aᵀ) over pairs of documents with second moments C, and
-    A = E B Eᵀ with E Eᵀ = C⁻¹ makes it ‖B‖².  A ridge on C bounds the norm of A.
-
-    Parameters
-    ----------
-    documents : ndarray of shape (n_documents, d)
-
-    Returns
-    -------
-    E : ndarray of shape (d, d)
-    """
-    values, vectors = eigh((documents.T @ documents).astype(float) / len(documents))
-    values = np.clip(values, 0, None)
-    return (vectors / np.sqrt(values + RIDGE * values.mean())).astype(documents.dtype)
-
-
-class Subspace:
-    """The changes B = P H Qᵀ of the scores whose rank is limited, with the best directions at B = 0.
-
-    P and Q are the leading singular vectors of the gradient there, so that the loss is a convex function of H.
-
-    Parameters
-    ----------
-    ranking : Ranking
-    n_components : int or None
-
-    Attributes
-    ----------
-    left, right : ndarray of shape (k, rank)
-        P and Q.
-    H : ndarray of shape (rank, rank)
-    """
-
-    def __init__(self, ranking: Ranking, n_components: int | None) -> None:
-        P, _, Q = svd(ranking.mean_loss()[1], full_matrices=False)
-        rank = min(len(Q), len(ranking.x), n_components or len(Q))
-        self.left, self.right = P[:, :rank], Q[:rank].T
-        self.ranking, self.H = ranking.projected(self.left, self.right), np.zeros((rank, rank))
-
-    def minimize(self, strength: float, max_iter: int, tol: float) -> tuple[int, bool]:
-        """Minimise the mean loss plus strength / 2 ‖H‖², from the H of the last call.
-
-        Returns
-        -------
-        n_iter : int
-        converged : bool
-        """
-
-        def objective(H):
-            loss, gradient = self.ranking.mean_loss(H)
-            return loss + strength / 2 * (H**2).sum(), gradient + strength * H
-
-        how = {"ftol": tol, "gtol": 0.0, "max_iter": max_iter, "report": lambda value, H: False}
-        self.H, n_iter, converged = minimize_smooth(objective, self.H, **how)
-        return n_iter, converged
-
-    def losses_of(self, ranking: Ranking) -> np.ndarray:
-        """Loss of each pair of a ranking in the original coordinates."""
-        return ranking.projected(self.left, self.right).losses(self.H)
