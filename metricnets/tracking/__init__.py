@@ -1,0 +1,1 @@
+from metricnets.tracking._tracker import MetricTracker

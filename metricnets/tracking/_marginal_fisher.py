@@ -1,0 +1,70 @@
+"""Marginal Fisher analysis in closed form."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import eigh
+
+from metricnets._linalg import with_fixed_signs
+from metricnets._neighbors import neighborhoods
+
+
+def marginal_fisher(
+    X: np.ndarray,
+    codes: np.ndarray,
+    *,
+    n_within: int,
+    n_between: int,
+    n_components: int,
+    shrinkage: float,
+    n_principal: int = 64,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Linear map of marginal Fisher analysis, after principal components.
+
+    With P over pairs of a sample and its nearest neighbours of the same class, and Q over those of other classes, it
+    maximises the scatter S_b = mean_Q (x_i − x_j)(x_i − x_j)ᵀ in relation to S_c = mean_P (x_i − x_j)(x_i − x_j)ᵀ:
+    S_b v = λ S v, vᵀ S v = 1, where S is S_c shrunk towards a multiple of the identity.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    codes : ndarray of int of shape (n,)
+        Classes, at least two.
+    n_within, n_between : int
+        Numbers of neighbours k₁ and k₂.
+    n_components : int
+        Number of rows of the map, at most.
+    shrinkage : float
+        Share of the identity in S.
+    n_principal : int
+        Number of principal components.
+
+    Returns
+    -------
+    L : ndarray of shape (n_rows, d)
+        The largest λ first.
+    mean : ndarray of shape (d,)
+        Mean of the points.
+    """
+    mean = X.mean(axis=0)
+    basis = principal(X - mean, n_principal)  # (q, d)
+    Z = (X - mean) @ basis.T
+    within, between = neighborhoods(Z, codes, n_within, n_between)
+    S_c, S_b = scatter(Z, within), scatter(Z, between)
+    S = (1 - shrinkage) * S_c + shrinkage * np.trace(S_c) / len(S_c) * np.eye(len(S_c))
+    V = eigh(S_b, S)[1][:, ::-1][:, :n_components]
+    return with_fixed_signs(V.T @ basis), mean
+
+
+def principal(X: np.ndarray, n_components: int) -> np.ndarray:
+    """Orthonormal principal directions (n_rows, d) of centred rows, by their inner products."""
+    values, vectors = eigh(X @ X.T)
+    kept = np.arange(len(X))[::-1][:n_components]
+    kept = kept[values[kept] > 1e-9 * values[-1]]
+    return (vectors[:, kept] / np.sqrt(values[kept])).T @ X
+
+
+def scatter(Z: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
+    """Mean of (z_i − z_j)(z_i − z_j)ᵀ over rows i and their neighbours j, (q, q)."""
+    D = (Z[:, None] - Z[neighbors]).reshape(-1, Z.shape[1])
+    return D.T @ D / len(D)
