@@ -25,10 +25,10 @@ class MetricTracker(Parametrized):
     n_pixels: Count = 256
     radius: Positive = 1.0
     scale_step: Positive = 1.04
-    update_interval: MaybeCount = 3
+    update_interval: MaybeCount = 2
     n_templates: Count = 10
     n_background: Count = 150
-    min_confidence: ZeroToOne = 0.75
+    min_confidence: ZeroToOne = 0.09
     prior: Positive = 0.1
     max_drift: Positive = 0.5
     random_state: Seed = None
@@ -110,8 +110,8 @@ class MetricTracker(Parametrized):
         image = check_frame(frame)
         self.n_frames_ += 1
         predicted = self.center_ + self.velocity_
-        radius = min(self.radius * (1 + 0.3 * self.n_lost_), 3)
-        scales = self.scale_ * self.scale_step ** (SCALES if not self.n_lost_ else np.array([0]))
+        radius = min(self.radius * (1 + 0.2 * self.n_lost_), 2.5)
+        scales = self.scale_ * self.scale_step ** (SCALES * (1 if self.n_lost_ < 4 else 4))
         fs, cs, ss = [], [], []
         for s in scales:
             f, offs = self._dense(image, predicted, s, radius / (s / 1.0) * self.scale_)
@@ -119,8 +119,11 @@ class MetricTracker(Parametrized):
         F, C, S = np.vstack(fs), np.vstack(cs), np.hstack(ss)
         sc = self._score(F)
         away = np.linalg.norm((C - predicted) / (self.size_ * self.scale_), axis=1)
+        raw = sc
         sc = sc - self.prior * away**2 / (1 + 0.3 * self.n_lost_)
         best = sc.argmax()
+        apart = np.abs((C - C[best]) / (self.size_ * S[best])).max(axis=1) > OVERLAP
+        self.margin_ = raw[best] - (raw[apart].max() if apart.any() else 0)
         c, s = C[best], S[best]
         # particles
         n = 60
@@ -131,7 +134,7 @@ class MetricTracker(Parametrized):
         top = np.argsort(-psc)[:5]
         conf = psc[top].mean()
         self.confidence_ = conf
-        if conf >= max(self.min_confidence * self.usual_, 0.38):
+        if self.margin_ >= self.min_confidence * (1.5 if self.n_lost_ else 1):
             self.usual_ = 0.9 * self.usual_ + 0.1 * conf
             c, s = pc[top].mean(0), np.exp(np.log(ps[top]).mean())
             self.velocity_ = 0.5 * self.velocity_ + 0.5 * (c - self.center_) if not self.n_lost_ else np.zeros(2)
@@ -148,7 +151,7 @@ class MetricTracker(Parametrized):
                 self._learn()
         else:
             self.n_lost_ += 1
-            self.velocity_ = self.velocity_ * 0.95
+            self.velocity_ = self.velocity_ * 0.85
             self.center_ = np.clip(predicted, 0, image.shape)
         return self.box_
 
