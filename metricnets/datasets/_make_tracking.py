@@ -11,7 +11,7 @@ from metricnets.exceptions import check_option
 
 PAN = 20  # pixels by which the background moves at most
 BLOBS, BACKGROUND = (2.0, 5.0), (3.0, 8.0, 20.0)  # sizes of blobs in textures, in pixels
-OCCLUDER, DURATION = 1.1, 16  # size in that of the object, frames
+OCCLUDER, DURATION = 1.1, 12  # size in that of the object, frames
 
 
 def make_tracking_sequence(
@@ -56,7 +56,7 @@ def make_tracking_sequence(
     deformation : float in [0, 1], default=0.5
         Share of another texture in that of the object, in the last frame.
     n_occlusions : int >= 0, default=1
-        How often something of the size of the object moves over it, each time for 16 frames.
+        How often something of the size of the object moves over it, each time for 12 frames.
     n_distractors : int >= 0, default=2
         Number of other objects, which move at random behind the object.
     similarity : float in [0, 1], default=0.5

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 BLUR = 0.5  # standard deviation of the smoothing before an image is sampled, in units of the step
 N_CHANNELS = 5
 FLAT = 1e-6  # norm below which a patch has no structure, of grey levels from 0 to 1
 
 
-def sampled(image: np.ndarray, centers: np.ndarray, steps: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def sampled(
+    image: np.ndarray, centers: np.ndarray, steps: np.ndarray, shape: tuple[int, int], angles: float | np.ndarray = 0.0
+) -> np.ndarray:
     """Sample an image on grids around centres; beyond the border it repeats the pixels of the border.
 
     Parameters
@@ -23,29 +25,22 @@ def sampled(image: np.ndarray, centers: np.ndarray, steps: np.ndarray, shape: tu
         Distances of the points of each grid in pixels, similar ones: the smallest says how much the image is smoothed.
     shape : tuple of int
         Size of a grid.
+    angles : float or ndarray of shape (n,)
+        By how much each grid is turned, in radians.
 
     Returns
     -------
     regions : ndarray of shape (n, *shape)
     """
-    axes = [c[:, None] + np.outer(steps, np.arange(n) - (n - 1) / 2) - 0.5 for c, n in zip(centers.T, shape)]
+    v, u = (np.arange(n) - (n - 1) / 2 for n in shape)
+    cos, sin = ((steps * turn(angles))[:, None, None] for turn in (np.cos, np.sin))
+    y = centers[:, :1, None] - 0.5 + cos * v[:, None] - sin * u  # (n, h, w)
+    x = centers[:, 1:, None] - 0.5 + sin * v[:, None] + cos * u
     edge = 2 + int(3 * steps.max())
-    low = [int(np.clip(axis.min() - edge, 0, n - 1)) for axis, n in zip(axes, image.shape)]
-    high = [int(np.clip(axis.max() + edge + 1, first + 1, n)) for axis, first, n in zip(axes, low, image.shape)]
+    low = [int(np.clip(places.min() - edge, 0, n - 1)) for places, n in zip((y, x), image.shape)]
+    high = [int(np.clip(places.max() + edge, first + 1, n)) for places, first, n in zip((y, x), low, image.shape)]
     crop = gaussian_filter(image[low[0] : high[0], low[1] : high[1]], BLUR * steps.min(), mode="nearest", truncate=3)
-    y, x = axes[0] - low[0], axes[1] - low[1]
-    return interpolated(crop, y[:, :, None], x[:, None, :])
-
-
-def interpolated(image: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Bilinear interpolation at rows y (n, h, 1) and columns x (n, 1, w), clipped to the image."""
-    y, x = (np.clip(places, 0, n - 1) for places, n in zip((y, x), image.shape))
-    top, left = (np.minimum(places.astype(int), max(n - 2, 0)) for places, n in zip((y, x), image.shape))
-    bottom, right = (np.minimum(low + 1, n - 1) for low, n in zip((top, left), image.shape))
-    v, u = (y - top).astype(np.float32), (x - left).astype(np.float32)
-    upper = image[top, left] * (1 - u) + image[top, right] * u
-    lower = image[bottom, left] * (1 - u) + image[bottom, right] * u
-    return upper * (1 - v) + lower * v
+    return map_coordinates(crop, [y - low[0], x - low[1]], order=1, mode="nearest")
 
 
 def channels(region: np.ndarray) -> np.ndarray:

@@ -29,6 +29,7 @@ class MetricTracker(Parametrized):
     n_templates: Count = 10
     n_background: Count = 150
     min_confidence: ZeroToOne = 0.09
+    turn: Positive = 0.15
     prior: Positive = 0.1
     max_drift: Positive = 0.5
     random_state: Seed = None
@@ -51,6 +52,7 @@ class MetricTracker(Parametrized):
         first = self._at(image, *self._jitter(0.05, 1.0, 40))
         self.first_ = first
         self.recent_ = np.empty((0, first.shape[1]), first.dtype)
+        self.older_ = self.recent_
         feats, offs = self._dense(image, self.center_, 1.0, 1.5)
         far = np.abs(offs / self.size_).max(axis=1) > OVERLAP
         neg = feats[far]
@@ -66,11 +68,13 @@ class MetricTracker(Parametrized):
         s = np.exp(self.rng_.uniform(-scale, scale, n)) * self.scale_
         c = self.center_ + self.rng_.uniform(-shift, shift, (n, 2)) * self.step_
         s[0], c[0] = self.scale_, self.center_
-        return c, s
+        a = self.rng_.uniform(-self.turn, self.turn, n)
+        a[0] = 0
+        return c, s, a
 
-    def _at(self, image, centers, scales):
+    def _at(self, image, centers, scales, angles=0.0):
         shape = np.add(self.shape_, 2)
-        return normalized(channels(sampled(image, np.asarray(centers), self.step_ * np.asarray(scales), shape)))
+        return normalized(channels(sampled(image, np.asarray(centers), self.step_ * np.asarray(scales), shape, angles)))
 
     def _dense(self, image, center, scale, radius):
         step = self.step_ * scale
@@ -82,8 +86,8 @@ class MetricTracker(Parametrized):
         return normalized(w.reshape(-1, *w.shape[2:])), offs
 
     def _learn(self):
-        X = np.vstack([self.first_, self.recent_, self.fixed_background_, self.background_]).astype(float)
-        codes = np.r_[np.zeros(len(self.first_) + len(self.recent_), int), np.ones(len(self.fixed_background_) + len(self.background_), int)]
+        X = np.vstack([self.first_, self.older_, self.recent_, self.fixed_background_, self.background_]).astype(float)
+        codes = np.r_[np.zeros(len(self.first_) + len(self.older_) + len(self.recent_), int), np.ones(len(self.fixed_background_) + len(self.background_), int)]
         if self.metric == "euclidean":
             self.L_ = np.eye(X.shape[1], dtype=np.float32)
             return self._embed_refs()
@@ -94,7 +98,7 @@ class MetricTracker(Parametrized):
 
     def _embed_refs(self):
         self.z_first_ = self.first_[:1] @ self.L_
-        self.z_recent_ = self.recent_ @ self.L_
+        self.z_recent_ = np.vstack([self.older_, self.recent_]) @ self.L_
         self.z_neg_ = np.vstack([self.fixed_background_, self.background_]) @ self.L_
 
     def _score(self, X):
@@ -111,7 +115,7 @@ class MetricTracker(Parametrized):
         self.n_frames_ += 1
         predicted = self.center_ + self.velocity_
         radius = min(self.radius * (1 + 0.2 * self.n_lost_), 2.5)
-        scales = self.scale_ * self.scale_step ** (SCALES * (1 if self.n_lost_ < 4 else 4))
+        scales = self.scale_ * self.scale_step ** (SCALES * (4 * (1 + self.n_lost_ % 3) if self.n_lost_ > 2 else 1))
         fs, cs, ss = [], [], []
         for s in scales:
             f, offs = self._dense(image, predicted, s, radius / (s / 1.0) * self.scale_)
@@ -120,7 +124,7 @@ class MetricTracker(Parametrized):
         sc = self._score(F)
         away = np.linalg.norm((C - predicted) / (self.size_ * self.scale_), axis=1)
         raw = sc
-        sc = sc - self.prior * away**2 / (1 + 0.3 * self.n_lost_)
+        sc = sc - self.prior * away**2 / (1 + self.n_lost_) ** 2
         best = sc.argmax()
         apart = np.abs((C - C[best]) / (self.size_ * S[best])).max(axis=1) > OVERLAP
         self.margin_ = raw[best] - (raw[apart].max() if apart.any() else 0)
@@ -134,14 +138,16 @@ class MetricTracker(Parametrized):
         top = np.argsort(-psc)[:5]
         conf = psc[top].mean()
         self.confidence_ = conf
-        if self.margin_ >= self.min_confidence * (1.5 if self.n_lost_ else 1):
+        if self.margin_ >= (1.3 if self.n_lost_ > 5 else 0.4) * self.min_confidence:
             self.usual_ = 0.9 * self.usual_ + 0.1 * conf
             c, s = pc[top].mean(0), np.exp(np.log(ps[top]).mean())
             self.velocity_ = 0.5 * self.velocity_ + 0.5 * (c - self.center_) if not self.n_lost_ else np.zeros(2)
             self.center_, self.scale_, self.n_lost_ = c, float(np.clip(s, 0.3, 3)), 0
-            if self.update_interval and self.n_frames_ % self.update_interval == 0:
-                new = self._at(image, *self._jitter(0.03, 0.5, 4))
+            if self.margin_ > self.min_confidence and self.update_interval and self.n_frames_ % self.update_interval == 0:
+                new = self._at(image, *self._jitter(0.05, 0.5, 4))
                 self.recent_ = np.vstack([self.recent_, new])[-4 * self.n_templates:]
+                if self.n_frames_ % (5 * self.update_interval) == 0:
+                    self.older_ = np.vstack([self.older_, new[:2]])[-2 * self.n_templates:]
                 far = np.abs((C - c) / (self.size_ * s)).max(axis=1) > OVERLAP
                 rows = np.flatnonzero(far)
                 order = rows[np.argsort(-sc[rows])]
