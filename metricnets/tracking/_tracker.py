@@ -28,7 +28,7 @@ class MetricTracker(Parametrized):
     update_interval: MaybeCount = 2
     n_templates: Count = 10
     n_background: Count = 150
-    min_confidence: ZeroToOne = 0.09
+    min_confidence: ZeroToOne = 0.2
     turn: Positive = 0.15
     prior: Positive = 0.1
     max_drift: Positive = 0.5
@@ -53,13 +53,15 @@ class MetricTracker(Parametrized):
         self.first_ = first
         self.recent_ = np.empty((0, first.shape[1]), first.dtype)
         self.older_ = self.recent_
-        feats, offs = self._dense(image, self.center_, 1.0, 1.5)
-        far = np.abs(offs / self.size_).max(axis=1) > OVERLAP
-        neg = feats[far]
-        sim = neg @ first[0]
-        top = np.argsort(-sim)[: self.n_background // 3]
-        rest = self.rng_.permutation(len(neg))[: self.n_background // 3]
-        self.fixed_background_ = neg[np.unique(np.r_[top, rest])]
+        parts = []
+        for k in (0.75, 1.0, 1.3):
+            feats, offs = self._dense(image, self.center_, k, 2.5 / k)
+            far = np.abs(offs / self.size_).max(axis=1) > OVERLAP
+            neg = feats[far]
+            top = np.argsort(-(neg @ first[0]))[: self.n_background // 6]
+            rest = self.rng_.permutation(len(neg))[: self.n_background // 6]
+            parts.append(neg[np.unique(np.r_[top, rest])])
+        self.fixed_background_ = np.vstack(parts)
         self.background_ = np.empty((0, first.shape[1]), first.dtype)
         self._learn()
         return self
@@ -109,13 +111,22 @@ class MetricTracker(Parametrized):
         neg = d(self.z_neg_).min(1)
         return neg / (neg + pos + 1e-9)
 
+    def _refined(self, image, c, s):
+        n = 50
+        pc = c + self.rng_.normal(0, 0.7, (n, 2)) * self.step_ * s
+        ps = s * np.exp(self.rng_.normal(0, 0.02 if not self.n_lost_ else 0.05, n))
+        pc[0], ps[0] = c, s
+        psc = self._score(self._at(image, pc, ps))
+        top = np.argsort(-psc)[:5]
+        return pc[top].mean(0), np.exp(np.log(ps[top]).mean()), psc[top].mean()
+
     @fitting
     def update(self, frame):
         image = check_frame(frame)
         self.n_frames_ += 1
         predicted = self.center_ + self.velocity_
         radius = min(self.radius * (1 + 0.2 * self.n_lost_), 2.5)
-        scales = self.scale_ * self.scale_step ** (SCALES * (4 * (1 + self.n_lost_ % 3) if self.n_lost_ > 2 else 1))
+        scales = self.scale_ * self.scale_step ** (SCALES * (4 if self.n_lost_ % 3 == 2 else 1))
         fs, cs, ss = [], [], []
         for s in scales:
             f, offs = self._dense(image, predicted, s, radius / (s / 1.0) * self.scale_)
@@ -124,23 +135,21 @@ class MetricTracker(Parametrized):
         sc = self._score(F)
         away = np.linalg.norm((C - predicted) / (self.size_ * self.scale_), axis=1)
         raw = sc
-        sc = sc - self.prior * away**2 / (1 + self.n_lost_) ** 2
+        sc = sc - self.prior * away**2 / (1 + 0.3 * self.n_lost_)
         best = sc.argmax()
         apart = np.abs((C - C[best]) / (self.size_ * S[best])).max(axis=1) > OVERLAP
-        self.margin_ = raw[best] - (raw[apart].max() if apart.any() else 0)
-        c, s = C[best], S[best]
-        # particles
-        n = 60
-        pc = c + self.rng_.normal(0, 0.7, (n, 2)) * self.step_ * s
-        ps = s * np.exp(self.rng_.normal(0, 0.02, n))
-        pc[0], ps[0] = c, s
-        psc = self._score(self._at(image, pc, ps))
-        top = np.argsort(-psc)[:5]
-        conf = psc[top].mean()
+        second = np.where(apart, sc, -1).argmax()
+        found = [self._refined(image, C[k], S[k]) + (k,) for k in ([best, second] if self.n_lost_ else [best])]
+        penalty = raw - sc
+        found.sort(key=lambda each: each[2] - penalty[each[3]])
+        c_new, s_new, conf, best = found[-1]
+        rivals = [sc[np.abs((C - C[best]) / (self.size_ * S[best])).max(axis=1) > OVERLAP].max(initial=0)]
+        rivals += [each[2] - penalty[each[3]] for each in found[:-1]]
+        self.margin_ = conf - penalty[best] - max(rivals)
         self.confidence_ = conf
-        if self.margin_ >= (1.3 if self.n_lost_ > 5 else 0.4) * self.min_confidence:
+        if self.margin_ >= 0.65 * self.min_confidence:
             self.usual_ = 0.9 * self.usual_ + 0.1 * conf
-            c, s = pc[top].mean(0), np.exp(np.log(ps[top]).mean())
+            c, s = c_new, s_new
             self.velocity_ = 0.5 * self.velocity_ + 0.5 * (c - self.center_) if not self.n_lost_ else np.zeros(2)
             self.center_, self.scale_, self.n_lost_ = c, float(np.clip(s, 0.3, 3)), 0
             if self.margin_ > self.min_confidence and self.update_interval and self.n_frames_ % self.update_interval == 0:
