@@ -209,7 +209,7 @@ def fitting(fit: Fit) -> Fit:
         try:
             bound = signature.bind(self, *args, **kwargs)
         except TypeError as error:  # Python would name the class that defines fit, which may be private
-            raise TypeError(f"{type(self).__name__}.fit() {error}") from None
+            raise TypeError(f"{type(self).__name__}.{fit.__name__}() {error}") from None
         try:
             self._validate_params()
         except InvalidParameterError as error:

@@ -8,6 +8,9 @@ from scipy.linalg import eigh
 from metricnets._linalg import with_fixed_signs
 from metricnets._neighbors import neighborhoods
 
+RIDGE = 1e-6  # of the scatter between the classes, where classes have none within
+NEGLIGIBLE = 1e-9  # variance of a principal component in relation to the largest
+
 
 def marginal_fisher(
     X: np.ndarray,
@@ -18,10 +21,10 @@ def marginal_fisher(
     n_components: int,
     shrinkage: float,
     n_principal: int = 64,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> np.ndarray:
     """Linear map of marginal Fisher analysis, after principal components.
 
-    With P over pairs of a sample and its nearest neighbours of the same class, and Q over those of other classes, it
+    With P the pairs of a sample and its nearest neighbours of the same class, and Q those of other classes, it
     maximises the scatter S_b = mean_Q (x_i − x_j)(x_i − x_j)ᵀ in relation to S_c = mean_P (x_i − x_j)(x_i − x_j)ᵀ:
     S_b v = λ S v, vᵀ S v = 1, where S is S_c shrunk towards a multiple of the identity.
 
@@ -33,7 +36,7 @@ def marginal_fisher(
     n_within, n_between : int
         Numbers of neighbours k₁ and k₂.
     n_components : int
-        Number of rows of the map, at most.
+        Largest number of rows of the map.
     shrinkage : float
         Share of the identity in S.
     n_principal : int
@@ -42,25 +45,29 @@ def marginal_fisher(
     Returns
     -------
     L : ndarray of shape (n_rows, d)
-        The largest λ first.
-    mean : ndarray of shape (d,)
-        Mean of the points.
+        The largest λ first; no row if all points are the same.
+
+    References
+    ----------
+    S. Yan et al., "Graph embedding and extensions: a general framework for dimensionality reduction", PAMI 2007.
     """
-    mean = X.mean(axis=0)
-    basis = principal(X - mean, n_principal)  # (q, d)
-    Z = (X - mean) @ basis.T
+    basis = principal(X - X.mean(axis=0), n_principal)  # (q, d)
+    if not len(basis):
+        return basis
+    Z = X @ basis.T
     within, between = neighborhoods(Z, codes, n_within, n_between)
     S_c, S_b = scatter(Z, within), scatter(Z, between)
-    S = (1 - shrinkage) * S_c + shrinkage * np.trace(S_c) / len(S_c) * np.eye(len(S_c))
+    ridge = shrinkage * np.trace(S_c) + RIDGE * np.trace(S_b)
+    S = (1 - shrinkage) * S_c + ridge / len(S_c) * np.eye(len(S_c))
     V = eigh(S_b, S)[1][:, ::-1][:, :n_components]
-    return with_fixed_signs(V.T @ basis), mean
+    return with_fixed_signs(V.T @ basis)
 
 
 def principal(X: np.ndarray, n_components: int) -> np.ndarray:
-    """Orthonormal principal directions (n_rows, d) of centred rows, by their inner products."""
+    """Orthonormal principal directions (n_rows, d) of centred rows, from their inner products."""
     values, vectors = eigh(X @ X.T)
     kept = np.arange(len(X))[::-1][:n_components]
-    kept = kept[values[kept] > 1e-9 * values[-1]]
+    kept = kept[values[kept] > NEGLIGIBLE * max(values[-1], NEGLIGIBLE)]
     return (vectors[:, kept] / np.sqrt(values[kept])).T @ X
 
 

@@ -1,23 +1,126 @@
 """MetricTracker: an object followed in image sequences by a metric that is updated on line."""
 
+from collections.abc import Iterable
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
-from metricnets._params import Count, Seed, MaybeCount, MaybeObject, Parametrized, Positive, Share, ZeroToOne, fitting
-from metricnets.tracking._frames import check_box, check_frame
+from metricnets._params import (
+    Count,
+    MaybeCount,
+    MaybeMetric,
+    NonNegative,
+    Parametrized,
+    Positive,
+    Seed,
+    Share,
+    ZeroToOne,
+    check_instance,
+    fitting,
+    random_state_of,
+)
+from metricnets.tracking._appearance import Appearance, Matcher, Projection
+from metricnets.tracking._frames import check_box, check_frame, check_same_shape
 from metricnets.tracking._marginal_fisher import marginal_fisher
-from metricnets.tracking._patches import channels, normalized, sampled, windows
+from metricnets.tracking._patches import apart, dense, features_at, geometry_of
+from metricnets.tracking._search import OVERLAP, Motion, best_of, windows_around
 
-STRIDE = 2
-JITTER = 9
-SCALES = np.array([-1, 0, 1])
-OVERLAP = 0.6  # windows whose centres are further away, in sizes of the target, are background
+N_FIRST, N_NEW = 40, 4  # variations of the given box, and of one that is found
+N_HARD = N_RANDOM = 10  # windows of the background that are added in an update
+TURN, RESCALE = 0.15, 0.05  # largest angle and logarithm of the scale of a variation
+AROUND, FIRST_SCALES = 2.5, (0.75, 1.0, 1.3)  # where the background of the first frame is from
+FOLLOW = 0.65  # share of min_margin from which the target counts as seen
+SMALLEST, LARGEST = 0.3, 3.0  # scale of the target in relation to the first frame
 
 
 class MetricTracker(Parametrized):
-    metric: MaybeObject = None
+    """Tracker of an object by a metric between it and the background, which is updated on line (DML tracker).
+
+    Patches of the object and of the background are two classes, and the metric is learned to tell them apart: by marginal
+    Fisher analysis, each patch is near its nearest neighbours in its class and far from those in the other.  In each frame
+    all windows around the predicted place are compared with templates of the object, and so are random particles around
+    the best window.  A window is the better the nearer it is to the templates in relation to the nearest background.
+
+    The object counts as seen if the best window is better than those of all other places by a margin.  Only a clear
+    margin adds templates and updates the metric; while something hides the object, nothing is learned, and a widening
+    area is searched.  The patch of the first frame always stays a template, so that the tracker does not drift.
+
+    Deviations from the paper: the metric is linear and found in closed form, where the paper trains a network of three
+    layers by gradient descent; ``metric`` takes a network.  A patch is described by normalised grey levels and
+    gradients.  The parameters of the search, and how occlusion is noticed, are our choice.
+
+    Parameters
+    ----------
+    metric : estimator or None, default=None
+        What learns the metric: an estimator with ``fit(X, y)`` and ``transform``, which is cloned.  X are features of patches, y
+        is 0 for the target and 1 for the background.  None is marginal Fisher analysis.
+    n_components : int >= 1, default=16
+        Dimension of the embedding of marginal Fisher analysis.
+    n_neighbors_within : int >= 1, default=5
+        Number of neighbours k₁ of the same class.
+    n_neighbors_between : int >= 1, default=10
+        Number of neighbours k₂ of the other class.
+    shrinkage : float in (0, 1), default=0.1
+        Share of the identity in the scatter within the classes.
+    n_pixels : int >= 1, default=256
+        Number of pixels to which the object is scaled.
+    radius : float > 0, default=1.0
+        How far from the predicted place the object is searched along each axis, in sizes of the object.
+    scale_step : float > 0, default=1.04
+        Factor between the scales that are searched; 1 keeps the size.
+    position_weight : float >= 0, default=0.1
+        How much less similar a place counts at a distance of one size from the predicted one.
+    first_weight : float in [0, 1], default=0.5
+        Share of the distance to the first frame's patch in the distance to the templates.  A large one prevents drift, a
+        small one follows changes.
+    min_margin : float >= 0, default=0.2
+        Margin of similarity over all other places from which a frame is learned from.  The object counts as seen from
+        two thirds of it.
+    update_interval : int >= 1 or None, default=2
+        Number of frames between two updates.  None keeps the metric and the template of the first frame.
+    n_templates : int >= 1, default=10
+        Number of recent frames whose patches are templates.
+    n_background : int >= 1, default=150
+        Number of recent patches of the background.
+    random_state : int, RandomState instance or None, default=None
+        Seed or generator of the variations and particles.
+
+    Attributes
+    ----------
+    box_ : ndarray of shape (4,)
+        Last box: x and y of the upper left corner, width and height, in pixels.
+    similarity_ : float
+        Similarity of the last patch to the object, in [0, 1], above 0.5 if it is nearer to it than to the background.
+    margin_ : float
+        Margin of this similarity over those of all other places in the last frame.
+    visible_ : bool
+        Whether the object was seen in the last frame.
+    n_frames_ : int
+        Number of frames since ``init``.
+
+    See Also
+    --------
+    metricnets.datasets.make_tracking_sequence : Sequences to try it on.
+
+    References
+    ----------
+    J. Hu, J. Lu, Y.-P. Tan, "Deep metric learning for visual tracking", IEEE Transactions on Circuits and Systems for Video
+    Technology 2016.
+
+    Examples
+    --------
+    >>> from metricnets.datasets import make_tracking_sequence
+    >>> from metricnets.tracking import MetricTracker
+    >>> frames, boxes = make_tracking_sequence(10, random_state=0)
+    >>> tracker = MetricTracker(random_state=0).init(frames[0], boxes[0])
+    >>> tracker.track(frames[1:]).shape
+    (9, 4)
+    """
+
+    metric: MaybeMetric = None
     n_components: Count = 16
     n_neighbors_within: Count = 5
     n_neighbors_between: Count = 10
@@ -25,152 +128,167 @@ class MetricTracker(Parametrized):
     n_pixels: Count = 256
     radius: Positive = 1.0
     scale_step: Positive = 1.04
+    position_weight: NonNegative = 0.1
+    first_weight: ZeroToOne = 0.5
+    min_margin: NonNegative = 0.2
     update_interval: MaybeCount = 2
     n_templates: Count = 10
     n_background: Count = 150
-    min_confidence: ZeroToOne = 0.2
-    turn: Positive = 0.15
-    prior: Positive = 0.1
-    max_drift: Positive = 0.5
     random_state: Seed = None
 
     @fitting
-    def init(self, frame, box):
-        image = check_frame(frame)
-        box = check_box(box)
-        self.rng_ = np.random.RandomState(0)
-        self.frame_shape_ = image.shape
-        x, y, w, h = box
-        self.center_ = np.array([y + h / 2, x + w / 2])
-        self.size_ = np.array([h, w])
-        self.step_ = float(np.sqrt(h * w / self.n_pixels))
-        self.shape_ = tuple(np.maximum(4, np.round(self.size_ / self.step_)).astype(int))
-        self.scale_ = 1.0
-        self.velocity_ = np.zeros(2)
-        self.n_lost_ = self.n_frames_ = 0
-        self.confidence_ = 1.0; self.usual_ = 0.6
-        first = self._at(image, *self._jitter(0.05, 1.0, 40))
-        self.first_ = first
-        self.recent_ = np.empty((0, first.shape[1]), first.dtype)
-        self.older_ = self.recent_
-        parts = []
-        for k in (0.75, 1.0, 1.3):
-            feats, offs = self._dense(image, self.center_, k, 2.5 / k)
-            far = np.abs(offs / self.size_).max(axis=1) > OVERLAP
-            neg = feats[far]
-            top = np.argsort(-(neg @ first[0]))[: self.n_background // 6]
-            rest = self.rng_.permutation(len(neg))[: self.n_background // 6]
-            parts.append(neg[np.unique(np.r_[top, rest])])
-        self.fixed_background_ = np.vstack(parts)
-        self.background_ = np.empty((0, first.shape[1]), first.dtype)
-        self._learn()
-        return self
+    def init(self, frame: ArrayLike, box: ArrayLike) -> Self:
+        """Begin with an object in a frame; what was followed before is forgotten.
 
-    def _jitter(self, scale, shift, n):
-        s = np.exp(self.rng_.uniform(-scale, scale, n)) * self.scale_
-        c = self.center_ + self.rng_.uniform(-shift, shift, (n, 2)) * self.step_
-        s[0], c[0] = self.scale_, self.center_
-        a = self.rng_.uniform(-self.turn, self.turn, n)
-        a[0] = 0
-        return c, s, a
+        Parameters
+        ----------
+        frame : array-like of shape (height, width) or (height, width, 3)
+            Grey or colour image, of integers or floats of any range.
+        box : array-like of shape (4,)
+            Where the object is: x and y of the upper left corner, width and height, in pixels, at least 4.  The first
+            pixel is from 0 to 1.
 
-    def _at(self, image, centers, scales, angles=0.0):
-        shape = np.add(self.shape_, 2)
-        return normalized(channels(sampled(image, np.asarray(centers), self.step_ * np.asarray(scales), shape, angles)))
+        Returns
+        -------
+        self : object
+            The tracker itself.
 
-    def _dense(self, image, center, scale, radius):
-        step = self.step_ * scale
-        n = np.round(radius * self.size_ / self.step_ / STRIDE).astype(int)
-        shape = np.array(self.shape_) + 2 * n * STRIDE + 2
-        maps = channels(sampled(image, center[None], np.array([step]), shape)[0])
-        w = windows(maps, self.shape_, STRIDE)
-        offs = np.stack(np.meshgrid(*(np.arange(-k, k + 1) for k in n), indexing="ij"), axis=-1).reshape(-1, 2) * STRIDE * step
-        return normalized(w.reshape(-1, *w.shape[2:])), offs
-
-    def _learn(self):
-        X = np.vstack([self.first_, self.older_, self.recent_, self.fixed_background_, self.background_]).astype(float)
-        codes = np.r_[np.zeros(len(self.first_) + len(self.older_) + len(self.recent_), int), np.ones(len(self.fixed_background_) + len(self.background_), int)]
-        if self.metric == "euclidean":
-            self.L_ = np.eye(X.shape[1], dtype=np.float32)
-            return self._embed_refs()
-        L, mean = marginal_fisher(X, codes, n_within=self.n_neighbors_within, n_between=self.n_neighbors_between,
-                            n_components=self.n_components, shrinkage=self.shrinkage)
-        self.L_ = L.T.astype(np.float32)
-        self._embed_refs()
-
-    def _embed_refs(self):
-        self.z_first_ = self.first_[:1] @ self.L_
-        self.z_recent_ = np.vstack([self.older_, self.recent_]) @ self.L_
-        self.z_neg_ = np.vstack([self.fixed_background_, self.background_]) @ self.L_
-
-    def _score(self, X):
-        z = X.astype(np.float32) @ self.L_
-        d = lambda a: np.sqrt(np.maximum((z**2).sum(1)[:, None] - 2 * z @ a.T + (a**2).sum(1), 0))
-        d1 = d(self.z_first_).min(1)
-        pos = d1 if not len(self.z_recent_) else (self.max_drift * d1 + (1 - self.max_drift) * np.minimum(d1, d(self.z_recent_).min(1)))
-        neg = d(self.z_neg_).min(1)
-        return neg / (neg + pos + 1e-9)
-
-    def _refined(self, image, c, s):
-        n = 50
-        pc = c + self.rng_.normal(0, 0.7, (n, 2)) * self.step_ * s
-        ps = s * np.exp(self.rng_.normal(0, 0.02 if not self.n_lost_ else 0.05, n))
-        pc[0], ps[0] = c, s
-        psc = self._score(self._at(image, pc, ps))
-        top = np.argsort(-psc)[:5]
-        return pc[top].mean(0), np.exp(np.log(ps[top]).mean()), psc[top].mean()
+        Raises
+        ------
+        ValueError
+            If the frame is no image of finite numbers, the box is outside of it, or has only equal pixels.
+        """
+        check_instance(self.metric, "metric")
+        grey = check_frame(frame)
+        x, y, width, height = check_box(box, grey.shape)
+        self._unit, self._frame_shape = float(np.ptp(grey)) or 1.0, grey.shape
+        self._geometry = geometry_of(np.array([height, width]), self.n_pixels)
+        self._motion = Motion(np.array([y + height / 2, x + width / 2]), 1.0, np.zeros(2))
+        self._seed = int(random_state_of(self.random_state).randint(2**31 - 1))
+        self.n_frames_, self.similarity_, self.margin_, self.visible_ = 0, 1.0, 1.0, True
+        image = (grey / self._unit).astype(np.float32)
+        target = self._variations(image, N_FIRST, 1.0)
+        if not target[0].any():
+            raise ValueError(f"box={box!r} has pixels of one grey level only; it should show an object with structure.")
+        around = self._first_background(image, target[0])
+        self._learn(Appearance(target, target[:0], target[:0], around, around[:0]))
+        return self._placed()
 
     @fitting
-    def update(self, frame):
-        image = check_frame(frame)
-        self.n_frames_ += 1
-        predicted = self.center_ + self.velocity_
-        radius = min(self.radius * (1 + 0.2 * self.n_lost_), 2.5)
-        scales = self.scale_ * self.scale_step ** (SCALES * (4 if self.n_lost_ % 3 == 2 else 1))
-        fs, cs, ss = [], [], []
-        for s in scales:
-            f, offs = self._dense(image, predicted, s, radius / (s / 1.0) * self.scale_)
-            fs.append(f); cs.append(predicted + offs); ss.append(np.full(len(f), s))
-        F, C, S = np.vstack(fs), np.vstack(cs), np.hstack(ss)
-        sc = self._score(F)
-        away = np.linalg.norm((C - predicted) / (self.size_ * self.scale_), axis=1)
-        raw = sc
-        sc = sc - self.prior * away**2 / (1 + 0.3 * self.n_lost_)
-        best = sc.argmax()
-        apart = np.abs((C - C[best]) / (self.size_ * S[best])).max(axis=1) > OVERLAP
-        second = np.where(apart, sc, -1).argmax()
-        found = [self._refined(image, C[k], S[k]) + (k,) for k in ([best, second] if self.n_lost_ else [best])]
-        penalty = raw - sc
-        found.sort(key=lambda each: each[2] - penalty[each[3]])
-        c_new, s_new, conf, best = found[-1]
-        rivals = [sc[np.abs((C - C[best]) / (self.size_ * S[best])).max(axis=1) > OVERLAP].max(initial=0)]
-        rivals += [each[2] - penalty[each[3]] for each in found[:-1]]
-        self.margin_ = conf - penalty[best] - max(rivals)
-        self.confidence_ = conf
-        if self.margin_ >= 0.65 * self.min_confidence:
-            self.usual_ = 0.9 * self.usual_ + 0.1 * conf
-            c, s = c_new, s_new
-            self.velocity_ = 0.5 * self.velocity_ + 0.5 * (c - self.center_) if not self.n_lost_ else np.zeros(2)
-            self.center_, self.scale_, self.n_lost_ = c, float(np.clip(s, 0.3, 3)), 0
-            if self.margin_ > self.min_confidence and self.update_interval and self.n_frames_ % self.update_interval == 0:
-                new = self._at(image, *self._jitter(0.05, 0.5, 4))
-                self.recent_ = np.vstack([self.recent_, new])[-4 * self.n_templates:]
-                if self.n_frames_ % (5 * self.update_interval) == 0:
-                    self.older_ = np.vstack([self.older_, new[:2]])[-2 * self.n_templates:]
-                far = np.abs((C - c) / (self.size_ * s)).max(axis=1) > OVERLAP
-                rows = np.flatnonzero(far)
-                order = rows[np.argsort(-sc[rows])]
-                hard = order[: 10]
-                rand = self.rng_.permutation(rows)[:10]
-                self.background_ = np.vstack([self.background_, F[hard], F[rand]])[-self.n_background:]
-                self._learn()
-        else:
-            self.n_lost_ += 1
-            self.velocity_ = self.velocity_ * 0.85
-            self.center_ = np.clip(predicted, 0, image.shape)
-        return self.box_
+    def update(self, frame: ArrayLike) -> np.ndarray:
+        """Find the object in the next frame.
 
-    @property
-    def box_(self):
-        h, w = self.size_ * self.scale_
-        return np.array([self.center_[1] - w / 2, self.center_[0] - h / 2, w, h])
+        Parameters
+        ----------
+        frame : array-like of shape (height, width) or (height, width, 3)
+            Of the size of the first one.
+
+        Returns
+        -------
+        box : ndarray of shape (4,)
+            x and y of the upper left corner, width and height.  While the object is not seen, where it is expected.
+
+        Raises
+        ------
+        ValueError
+            If the frame is no image of finite numbers, or has another size.
+        NotFittedError
+            Before ``init``.
+        """
+        if not hasattr(self, "_motion"):
+            raise NotFittedError(f"this {type(self).__name__} has nothing to follow yet: call init(frame, box) first.")
+        grey = check_frame(frame)
+        check_same_shape(grey, self._frame_shape)
+        image = (grey / self._unit).astype(np.float32)
+        self.n_frames_ += 1
+        rng, motion = self._rng(), self._motion
+        windows = windows_around(
+            image,
+            self._geometry,
+            motion,
+            self._matcher,
+            radius=self.radius,
+            scale_step=self.scale_step,
+            position_weight=self.position_weight,
+        )
+        found = best_of(windows, image, self._geometry, self._matcher, motion.n_lost > 0, rng)
+        self.similarity_, self.margin_ = found.similarity, float(found.margin)
+        self.visible_ = self.margin_ > FOLLOW * self.min_margin
+        if self.visible_:
+            self._motion = motion.seen(found.center, float(np.clip(found.scale, SMALLEST, LARGEST)))
+        else:
+            self._motion = motion.unseen(self._frame_shape)
+        due = self.update_interval is not None and self.n_frames_ % self.update_interval == 0
+        if due and self.margin_ > self.min_margin:
+            self._add(image, windows)
+        return self._placed().box_.copy()
+
+    def track(self, frames: Iterable[ArrayLike]) -> np.ndarray:
+        """Find the object in each of the next frames.
+
+        Parameters
+        ----------
+        frames : iterable of array-like of shape (height, width) or (height, width, 3)
+            The next frames, such as an array of shape (n_frames, height, width), or a generator.
+
+        Returns
+        -------
+        boxes : ndarray of shape (n_frames, 4)
+            As of ``update``.
+        """
+        return np.array([self.update(frame) for frame in frames]).reshape(-1, 4)
+
+    def _rng(self):
+        """Generator of the draws of a frame."""
+        return np.random.default_rng([self._seed, self.n_frames_])
+
+    def _placed(self):
+        size = self._geometry.size * self._motion.scale
+        self.box_ = np.concatenate([(self._motion.center - size / 2)[::-1], size[::-1]])
+        return self
+
+    def _variations(self, image, n, shift):
+        """Features of the target and n - 1 random variations, which are moved by up to ``shift`` steps."""
+        rng, motion = self._rng(), self._motion
+        scales = motion.scale * np.exp(rng.uniform(-RESCALE, RESCALE, n))
+        centers = motion.center + rng.uniform(-shift, shift, (n, 2)) * self._geometry.step
+        angles = rng.uniform(-TURN, TURN, n)
+        scales[0], centers[0], angles[0] = motion.scale, motion.center, 0
+        return features_at(image, self._geometry, centers, scales, angles)
+
+    def _first_background(self, image, target):
+        """Features of windows around the target at several scales: those most like it, and random ones."""
+        chosen, n = [], max(1, self.n_background // (2 * len(FIRST_SCALES)))
+        for scale in FIRST_SCALES:
+            features, centers = dense(image, self._geometry, self._motion.center, scale, AROUND)
+            features = features[apart(centers, self._motion.center, self._geometry.size, OVERLAP)]
+            order = np.argsort(-(features @ target), kind="stable")
+            chosen.append(features[np.union1d(order[:n], self._rng().permutation(order)[:n])])
+        return np.vstack(chosen)
+
+    def _add(self, image, windows):
+        """Add templates and background of a frame in which the object was seen clearly, and learn the metric again."""
+        size = self._geometry.size * self._motion.scale
+        rows = np.flatnonzero(apart(windows.centers, self._motion.center, size, OVERLAP))
+        scores = (windows.similarities - windows.penalties)[rows]
+        hard = rows[np.argsort(-scores, kind="stable")[:N_HARD]]
+        around = windows.features[np.concatenate([hard, self._rng().permutation(rows)[:N_RANDOM]])]
+        target = self._variations(image, N_NEW, 0.5)
+        self._learn(self._appearance.changed(target, around, self.n_templates, self.n_background))
+
+    def _learn(self, appearance):
+        X, codes = appearance.samples()
+        if self.metric is not None:
+            embed = clone(self.metric).fit(X, codes).transform
+        else:
+            embed = Projection(
+                marginal_fisher(
+                    X,
+                    codes,
+                    n_within=self.n_neighbors_within,
+                    n_between=self.n_neighbors_between,
+                    n_components=self.n_components,
+                    shrinkage=self.shrinkage,
+                )
+            )
+        self._matcher, self._appearance = Matcher(embed, appearance, self.first_weight), appearance
