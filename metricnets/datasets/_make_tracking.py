@@ -158,7 +158,7 @@ def occluders(rng, n_frames, n_occlusions):
 
 def lit(rng, frames, lighting, t):
     """Vary the brightness in time, and in space by the soft edge of a shadow that moves from one side to the other."""
-    height, width = frames.shape[1:]
+    width = frames.shape[2]
     x = np.arange(width) / width - rng.uniform(0.8, 1.2) * t[:, None]
     shadow = 1 - 0.6 * lighting / (1 + np.exp(20 * x))  # (n_frames, width)
     gain = 1 + 0.3 * lighting * np.sin(rng.uniform(0, 6) + rng.uniform(4, 10) * t)

@@ -79,7 +79,7 @@ class Matcher:
         self.templates, self.background = embed(appearance.templates), embed(appearance.background)
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
-        """Relative similarity (n,), d_b / (d_b + d_t), from the distances to the nearest background and to the target."""
+        """Similarity (n,), d_b / (d_b + d_t), by the distances to the nearest background and to the target."""
         z = self.embed(X)
         if not z.shape[1]:
             return np.zeros(len(X))

@@ -15,8 +15,8 @@ def check_frame(frame: ArrayLike) -> np.ndarray:
     colour = frame.ndim == 3 and frame.shape[2] == 3
     if not (frame.ndim == 2 or colour) or min(frame.shape[:2]) < 2:
         raise ValueError(
-            f"frame has shape {frame.shape}; it should be an image of shape (height, width), or (height, width, 3) with "
-            "red, green and blue."
+            f"frame has shape {frame.shape}; it should be an image of shape (height, width), or (height, width, 3) "
+            "with red, green and blue."
         )
     if frame.dtype.kind not in "buif":
         raise ValueError(f"frame has dtype {frame.dtype}; it should hold real numbers, such as uint8 or float.")
@@ -43,6 +43,14 @@ def check_same_shape(frame: np.ndarray, shape: tuple[int, int]) -> None:
     """Raise ValueError unless a frame has the shape of the first one."""
     if frame.shape != shape:
         raise ValueError(
-            f"frame is {frame.shape[1]} pixels wide and {frame.shape[0]} high, but the first one is {shape[1]} wide and "
-            f"{shape[0]} high; frames of a sequence have one size."
+            f"frame is {frame.shape[1]} pixels wide and {frame.shape[0]} high, but the first one is {shape[1]} wide "
+            f"and {shape[0]} high; frames of a sequence have one size."
         )
+
+
+def check_structure(frame: np.ndarray, box: np.ndarray) -> None:
+    """Raise ValueError if all pixels of a box are the same."""
+    x, y = np.clip(np.floor(box[:2]), 0, None).astype(int)
+    right, bottom = np.ceil(box[:2] + box[2:]).astype(int)
+    if not np.ptp(frame[y:bottom, x:right]):
+        raise ValueError(f"box={box.tolist()} has pixels of one grey level only; it should show an object.")

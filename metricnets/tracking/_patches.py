@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 BLUR = 0.5  # standard deviation of the smoothing before an image is sampled, in units of the step
 STRIDE = 2  # steps between windows
 N_CHANNELS = 5
-FLAT = 1e-6  # norm below which a patch has no structure, in units of the range of the first frame
+FLAT = 1e-3  # norm below which a patch has no structure, in units of the range of the first frame
 
 
 class Geometry(NamedTuple):

@@ -70,8 +70,8 @@ def check_boxes(boxes: ArrayLike, true_boxes: ArrayLike) -> tuple[np.ndarray, np
     for name, each in zip(("boxes", "true_boxes"), found):
         if each.ndim != 2 or each.shape[1] != 4 or not np.isfinite(each).all() or not (each[:, 2:] > 0).all():
             raise ValueError(
-                f"{name} of shape {each.shape} should be rows of four finite numbers: x, y, width and height, the last two "
-                "above 0."
+                f"{name} of shape {each.shape} should be rows of four finite numbers: x, y, width and height, the "
+                "last two above 0."
             )
     if len(found[0]) != len(found[1]):
         raise ValueError(f"boxes has {len(found[0])} rows and true_boxes {len(found[1])}.")

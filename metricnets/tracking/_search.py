@@ -45,13 +45,18 @@ class Motion:
 
 
 class Windows(NamedTuple):
-    """Candidates: features (n, d), centres (n, 2), scales (n,), similarities (n,), and penalties (n,) of their places."""
+    """Candidates: features (n, d), centres (n, 2), scales, similarities, and penalties of their places (n,)."""
 
     features: np.ndarray
     centers: np.ndarray
     scales: np.ndarray
     similarities: np.ndarray
     penalties: np.ndarray
+
+    @property
+    def scores(self) -> np.ndarray:
+        """Similarities minus penalties."""
+        return self.similarities - self.penalties
 
     def elsewhere(self, k: int, size: np.ndarray) -> np.ndarray:
         """Which windows are at another place than the k-th."""
@@ -70,8 +75,8 @@ class Found(NamedTuple):
 def windows_around(
     image: np.ndarray,
     geometry: Geometry,
-    motion: Motion,
     similarity: Callable[[np.ndarray], np.ndarray],
+    motion: Motion,
     *,
     radius: float,
     scale_step: float,
@@ -79,8 +84,8 @@ def windows_around(
 ) -> Windows:
     """All windows around the predicted place at three scales, in a wider area if the target was not seen.
 
-    The penalty of a place is ``position_weight`` times its squared distance from the predicted one in sizes of the target,
-    and falls with the number of frames in which it was not seen.
+    The penalty of a place is ``position_weight`` times its squared distance from the predicted one, in sizes of the
+    target, and falls with the number of frames in which it was not seen.
     """
     lost, center = motion.n_lost, motion.predicted()
     wide = WIDE if lost % EVERY == EVERY - 1 else 1
@@ -113,22 +118,20 @@ def refined(
 
 
 def best_of(
-    windows: Windows,
     image: np.ndarray,
     geometry: Geometry,
     similarity: Callable[[np.ndarray], np.ndarray],
+    windows: Windows,
     lost: bool,
     rng: np.random.Generator,
 ) -> Found:
     """Refine the best window, and if the target was lost the best one elsewhere too, and compare with all others."""
-    scores, spread = windows.similarities - windows.penalties, LOST_SCALE_SPREAD if lost else SCALE_SPREAD
+    scores, spread = windows.scores, LOST_SCALE_SPREAD if lost else SCALE_SPREAD
     first = int(scores.argmax())
     second = int(np.where(windows.elsewhere(first, geometry.size), scores, -np.inf).argmax())
     found = []
     for k in [first, second] if lost else [first]:
-        center, scale, s = refined(
-            image, geometry, similarity, windows.centers[k], windows.scales[k], spread, rng
-        )
+        center, scale, s = refined(image, geometry, similarity, windows.centers[k], windows.scales[k], spread, rng)
         found.append((s - windows.penalties[k], k, center, scale, s))
     *others, (score, k, center, scale, s) = sorted(found, key=lambda each: each[0])
     rivals = scores[windows.elsewhere(k, geometry.size)].max(initial=0.0)

@@ -23,15 +23,14 @@ from metricnets._params import (
     random_state_of,
 )
 from metricnets.tracking._appearance import Appearance, Matcher, Projection
-from metricnets.tracking._frames import check_box, check_frame, check_same_shape
+from metricnets.tracking._frames import check_box, check_frame, check_same_shape, check_structure
 from metricnets.tracking._marginal_fisher import marginal_fisher
-from metricnets.tracking._patches import apart, dense, features_at, geometry_of
-from metricnets.tracking._search import OVERLAP, Motion, best_of, windows_around
+from metricnets.tracking._patches import geometry_of
+from metricnets.tracking._samples import background, first_background, variations
+from metricnets.tracking._search import Motion, best_of, windows_around
 
 N_FIRST, N_NEW = 40, 4  # variations of the given box, and of one that is found
-N_HARD = N_RANDOM = 10  # windows of the background that are added in an update
-TURN, RESCALE = 0.15, 0.05  # largest angle and logarithm of the scale of a variation
-AROUND, FIRST_SCALES = 2.5, (0.75, 1.0, 1.3)  # where the background of the first frame is from
+FIRST_SHIFT, SHIFT = 1.0, 0.5  # by which they are moved at most, in steps
 FOLLOW = 0.65  # share of min_margin from which the target counts as seen
 SMALLEST, LARGEST = 0.3, 3.0  # scale of the target in relation to the first frame
 
@@ -39,10 +38,11 @@ SMALLEST, LARGEST = 0.3, 3.0  # scale of the target in relation to the first fra
 class MetricTracker(Parametrized):
     """Tracker of an object by a metric between it and the background, which is updated on line (DML tracker).
 
-    Patches of the object and of the background are two classes, and the metric is learned to tell them apart: by marginal
-    Fisher analysis, each patch is near its nearest neighbours in its class and far from those in the other.  In each frame
-    all windows around the predicted place are compared with templates of the object, and so are random particles around
-    the best window.  A window is the better the nearer it is to the templates in relation to the nearest background.
+    Patches of the object and of the background are two classes, and the metric is learned to tell them apart: by
+    marginal Fisher analysis, each patch is near its nearest neighbours in its class and far from those in the other.
+    In each frame all windows around the predicted place are compared with templates of the object, and so are random
+    particles around the best window.  A window is the more similar, the nearer it is to the templates in relation to
+    the nearest background.
 
     The object counts as seen if the best window is better than those of all other places by a margin.  Only a clear
     margin adds templates and updates the metric; while something hides the object, nothing is learned, and a widening
@@ -55,8 +55,8 @@ class MetricTracker(Parametrized):
     Parameters
     ----------
     metric : estimator or None, default=None
-        What learns the metric: an estimator with ``fit(X, y)`` and ``transform``, which is cloned.  X are features of patches, y
-        is 0 for the target and 1 for the background.  None is marginal Fisher analysis.
+        What learns the metric: an estimator with ``fit(X, y)`` and ``transform``, which is cloned.  X are features of
+        patches, y is 0 for the target and 1 for the background.  None is marginal Fisher analysis.
     n_components : int >= 1, default=16
         Dimension of the embedding of marginal Fisher analysis.
     n_neighbors_within : int >= 1, default=5
@@ -74,8 +74,8 @@ class MetricTracker(Parametrized):
     position_weight : float >= 0, default=0.1
         How much less similar a place counts at a distance of one size from the predicted one.
     first_weight : float in [0, 1], default=0.5
-        Share of the distance to the first frame's patch in the distance to the templates.  A large one prevents drift, a
-        small one follows changes.
+        Share of the distance to the first frame's patch in the distance to the templates.  A large one prevents drift,
+        a small one follows changes.
     min_margin : float >= 0, default=0.2
         Margin of similarity over all other places from which a frame is learned from.  The object counts as seen from
         two thirds of it.
@@ -107,8 +107,8 @@ class MetricTracker(Parametrized):
 
     References
     ----------
-    J. Hu, J. Lu, Y.-P. Tan, "Deep metric learning for visual tracking", IEEE Transactions on Circuits and Systems for Video
-    Technology 2016.
+    J. Hu, J. Lu, Y.-P. Tan, "Deep metric learning for visual tracking", IEEE Transactions on Circuits and Systems for
+    Video Technology 2016.
 
     Examples
     --------
@@ -160,17 +160,16 @@ class MetricTracker(Parametrized):
         """
         check_instance(self.metric, "metric")
         grey = check_frame(frame)
-        x, y, width, height = check_box(box, grey.shape)
+        x, y, width, height = box = check_box(box, grey.shape)
+        check_structure(grey, box)
         self._unit, self._frame_shape = float(np.ptp(grey)) or 1.0, grey.shape
         self._geometry = geometry_of(np.array([height, width]), self.n_pixels)
         self._motion = Motion(np.array([y + height / 2, x + width / 2]), 1.0, np.zeros(2))
         self._seed = int(random_state_of(self.random_state).randint(2**31 - 1))
         self.n_frames_, self.similarity_, self.margin_, self.visible_ = 0, 1.0, 1.0, True
         image = (grey / self._unit).astype(np.float32)
-        target = self._variations(image, N_FIRST, 1.0)
-        if not target[0].any():
-            raise ValueError(f"box={box!r} has pixels of one grey level only; it should show an object with structure.")
-        around = self._first_background(image, target[0])
+        target = variations(image, self._geometry, self._motion, N_FIRST, FIRST_SHIFT, self._rng())
+        around = first_background(image, self._geometry, self._motion.center, target[0], self.n_background, self._rng())
         self._learn(Appearance(target, target[:0], target[:0], around, around[:0]))
         return self._placed()
 
@@ -201,17 +200,11 @@ class MetricTracker(Parametrized):
         check_same_shape(grey, self._frame_shape)
         image = (grey / self._unit).astype(np.float32)
         self.n_frames_ += 1
-        rng, motion = self._rng(), self._motion
+        motion, search = self._motion, (image, self._geometry, self._matcher)
         windows = windows_around(
-            image,
-            self._geometry,
-            motion,
-            self._matcher,
-            radius=self.radius,
-            scale_step=self.scale_step,
-            position_weight=self.position_weight,
+            *search, motion, radius=self.radius, scale_step=self.scale_step, position_weight=self.position_weight
         )
-        found = best_of(windows, image, self._geometry, self._matcher, motion.n_lost > 0, rng)
+        found = best_of(*search, windows, motion.n_lost > 0, self._rng())
         self.similarity_, self.margin_ = found.similarity, float(found.margin)
         self.visible_ = self.margin_ > FOLLOW * self.min_margin
         if self.visible_:
@@ -220,7 +213,9 @@ class MetricTracker(Parametrized):
             self._motion = motion.unseen(self._frame_shape)
         due = self.update_interval is not None and self.n_frames_ % self.update_interval == 0
         if due and self.margin_ > self.min_margin:
-            self._add(image, windows)
+            around = background(windows, self._motion, self._geometry.size, self._rng())
+            target = variations(image, self._geometry, self._motion, N_NEW, SHIFT, self._rng())
+            self._learn(self._appearance.changed(target, around, self.n_templates, self.n_background))
         return self._placed().box_.copy()
 
     def track(self, frames: Iterable[ArrayLike]) -> np.ndarray:
@@ -246,35 +241,6 @@ class MetricTracker(Parametrized):
         size = self._geometry.size * self._motion.scale
         self.box_ = np.concatenate([(self._motion.center - size / 2)[::-1], size[::-1]])
         return self
-
-    def _variations(self, image, n, shift):
-        """Features of the target and n - 1 random variations, which are moved by up to ``shift`` steps."""
-        rng, motion = self._rng(), self._motion
-        scales = motion.scale * np.exp(rng.uniform(-RESCALE, RESCALE, n))
-        centers = motion.center + rng.uniform(-shift, shift, (n, 2)) * self._geometry.step
-        angles = rng.uniform(-TURN, TURN, n)
-        scales[0], centers[0], angles[0] = motion.scale, motion.center, 0
-        return features_at(image, self._geometry, centers, scales, angles)
-
-    def _first_background(self, image, target):
-        """Features of windows around the target at several scales: those most like it, and random ones."""
-        chosen, n = [], max(1, self.n_background // (2 * len(FIRST_SCALES)))
-        for scale in FIRST_SCALES:
-            features, centers = dense(image, self._geometry, self._motion.center, scale, AROUND)
-            features = features[apart(centers, self._motion.center, self._geometry.size, OVERLAP)]
-            order = np.argsort(-(features @ target), kind="stable")
-            chosen.append(features[np.union1d(order[:n], self._rng().permutation(order)[:n])])
-        return np.vstack(chosen)
-
-    def _add(self, image, windows):
-        """Add templates and background of a frame in which the object was seen clearly, and learn the metric again."""
-        size = self._geometry.size * self._motion.scale
-        rows = np.flatnonzero(apart(windows.centers, self._motion.center, size, OVERLAP))
-        scores = (windows.similarities - windows.penalties)[rows]
-        hard = rows[np.argsort(-scores, kind="stable")[:N_HARD]]
-        around = windows.features[np.concatenate([hard, self._rng().permutation(rows)[:N_RANDOM]])]
-        target = self._variations(image, N_NEW, 0.5)
-        self._learn(self._appearance.changed(target, around, self.n_templates, self.n_background))
 
     def _learn(self, appearance):
         X, codes = appearance.samples()
