@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.utils import check_random_state
 
@@ -42,7 +44,7 @@ def make_tracking_sequence(
     size : tuple of int, default=(240, 320)
         Height and width of the frames in pixels, at least 32.
     target_size : tuple of int, default=(40, 32)
-        Height and width of the object in the first frame, at least 8 and at most a third of those of the frames.
+        Height and width of the object in the first frame, at least 8.
     motion : {'bounce', 'walk', 'circle', 'sway'}, default='bounce'
         How the object moves: straight on and back from the borders, at random, around an ellipse, or to and fro.
     speed : float >= 0, default=4.0
@@ -119,7 +121,8 @@ def check_ranges(n_frames, n_occlusions, n_distractors, **scales):
     """Raise ValueError unless the counts and scales are in their ranges."""
     check_count(n_frames=n_frames)
     for name, value in {"n_occlusions": n_occlusions, "n_distractors": n_distractors}.items():
-        check_real(name, value, "an integer", at_least=0)
+        if not isinstance(value, Integral) or value < 0:
+            raise ValueError(f"{name}={value!r} should be an integer from 0.")
     check_not_negative(**scales)
 
 

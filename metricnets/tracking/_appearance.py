@@ -45,10 +45,10 @@ class Appearance:
         return np.vstack([self.first_around, self.around])
 
     def samples(self) -> tuple[np.ndarray, np.ndarray]:
-        """Patches to learn from, in double precision, and their classes `TARGET` and `BACKGROUND`."""
+        """Patches to learn from and their classes `TARGET` and `BACKGROUND`."""
         target, background = np.vstack([self.first, self.older, self.recent]), self.background
         codes = np.repeat([TARGET, BACKGROUND], [len(target), len(background)])
-        return np.vstack([target, background]).astype(np.float64), codes
+        return np.vstack([target, background]), codes
 
     def changed(self, target: np.ndarray, around: np.ndarray, n_templates: int, n_background: int) -> Appearance:
         """Add patches, and drop the oldest ones, but never those of the first frame."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.linalg import eigh
+from sklearn.metrics import euclidean_distances
 
 from metricnets._linalg import with_fixed_signs
-from metricnets._neighbors import neighborhoods
 
 RIDGE = 1e-6  # of the scatter between the classes, where classes have none within
-NEGLIGIBLE = 1e-9  # variance of a principal component in relation to the largest
+NEGLIGIBLE = 1e-6  # variance of a principal component in relation to the largest
 
 
 def marginal_fisher(
@@ -54,9 +54,10 @@ def marginal_fisher(
     basis = principal(X - X.mean(axis=0), n_principal)  # (q, d)
     if not len(basis):
         return basis
-    Z = X @ basis.T
-    within, between = neighborhoods(Z, codes, n_within, n_between)
-    S_c, S_b = scatter(Z, within), scatter(Z, between)
+    Z = (X @ basis.T).astype(np.float64)
+    squares, same = euclidean_distances(Z, squared=True), codes[:, None] == codes
+    others = same & ~np.eye(len(Z), dtype=bool)
+    S_c, S_b = scatter(Z, nearest_pairs(squares, others, n_within)), scatter(Z, nearest_pairs(squares, ~same, n_between))
     ridge = shrinkage * np.trace(S_c) + RIDGE * np.trace(S_b)
     S = (1 - shrinkage) * S_c + ridge / len(S_c) * np.eye(len(S_c))
     V = eigh(S_b, S)[1][:, ::-1][:, :n_components]
@@ -65,13 +66,25 @@ def marginal_fisher(
 
 def principal(X: np.ndarray, n_components: int) -> np.ndarray:
     """Orthonormal principal directions (n_rows, d) of centred rows, from their inner products."""
-    values, vectors = eigh(X @ X.T)
-    kept = np.arange(len(X))[::-1][:n_components]
-    kept = kept[values[kept] > NEGLIGIBLE * max(values[-1], NEGLIGIBLE)]
-    return (vectors[:, kept] / np.sqrt(values[kept])).T @ X
+    n = len(X)
+    values, vectors = eigh(X @ X.T, subset_by_index=[max(0, n - n_components), n - 1])
+    kept = values > NEGLIGIBLE * max(values[-1], NEGLIGIBLE)
+    return ((vectors[:, kept] / np.sqrt(values[kept])).T @ X)[::-1]
 
 
-def scatter(Z: np.ndarray, neighbors: np.ndarray) -> np.ndarray:
-    """Mean of (z_i − z_j)(z_i − z_j)ᵀ over rows i and their neighbours j, (q, q)."""
-    D = (Z[:, None] - Z[neighbors]).reshape(-1, Z.shape[1])
-    return D.T @ D / len(D)
+def nearest_pairs(squares: np.ndarray, allowed: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the k smallest entries of each row (n, n) that are allowed, or of all of them if fewer are.
+
+    With a few hundred points all distances take less time than a search structure.
+    """
+    k = min(k, squares.shape[1] - 1)
+    columns = np.argpartition(np.where(allowed, squares, np.inf), k, axis=1)[:, :k]
+    rows = np.repeat(np.arange(len(squares)), k)
+    found = allowed[rows, columns.ravel()]
+    return rows[found], columns.ravel()[found]
+
+
+def scatter(Z: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Mean of (z_i − z_j)(z_i − z_j)ᵀ over pairs (i, j) of rows, (q, q); 0 without pairs."""
+    D = Z[pairs[0]] - Z[pairs[1]]
+    return D.T @ D / max(1, len(D))

@@ -79,8 +79,8 @@ class MetricTracker(Parametrized):
     min_margin : float >= 0, default=0.2
         Margin of similarity over all other places from which a frame is learned from.  The object counts as seen from
         two thirds of it.
-    update_interval : int >= 1 or None, default=2
-        Number of frames between two updates.  None keeps the metric and the template of the first frame.
+    update_interval : int >= 1 or None, default=1
+        Number of frames from one update to the next.  None keeps the metric and the template of the first frame.
     n_templates : int >= 1, default=10
         Number of recent frames whose patches are templates.
     n_background : int >= 1, default=150
@@ -131,7 +131,7 @@ class MetricTracker(Parametrized):
     position_weight: NonNegative = 0.1
     first_weight: ZeroToOne = 0.5
     min_margin: NonNegative = 0.2
-    update_interval: MaybeCount = 2
+    update_interval: MaybeCount = 1
     n_templates: Count = 10
     n_background: Count = 150
     random_state: Seed = None
