@@ -17,6 +17,7 @@ OVERLAP = 0.6  # windows further away than this share of the size are other plac
 WIDENING, WIDEST = 0.2, 2.5  # of the radius with each frame in which the target is not seen, at most
 FORGETTING = 0.3  # of the predicted place with each such frame
 WIDE, EVERY = 4, 3  # every EVERY-th of such frames is searched at scales WIDE times as far apart
+SCALE_UNIT = 0.3  # logarithm of a scale that is as unlikely as a distance of one size
 DAMPING = 0.85  # of the velocity while the target is not seen
 
 
@@ -85,7 +86,7 @@ def windows_around(
     """All windows around the predicted place at three scales, in a wider area if the target was not seen.
 
     The penalty of a place is ``position_weight`` times its squared distance from the predicted one, in sizes of the
-    target, and falls with the number of frames in which it was not seen.
+    target, likewise for the scale, and falls with the number of frames in which it was not seen.
     """
     lost, center = motion.n_lost, motion.predicted()
     wide = WIDE if lost % EVERY == EVERY - 1 else 1
@@ -95,6 +96,7 @@ def windows_around(
     scales = np.repeat(scales, [len(part) for part in centers])
     features, centers = np.vstack(features), np.vstack(centers)
     away = (((centers - center) / (geometry.size * motion.scale)) ** 2).sum(axis=1)
+    away += (np.log(scales / motion.scale) / SCALE_UNIT) ** 2
     penalties = position_weight * away / (1 + FORGETTING * lost)
     return Windows(features, centers, scales, similarity(features), penalties)
 

@@ -78,7 +78,7 @@ class MetricTracker(Parametrized):
         a small one follows changes.
     min_margin : float >= 0, default=0.2
         Margin of similarity over all other places from which a frame is learned from.  The object counts as seen from
-        two thirds of it.
+        two thirds of it.  With another ``metric``, whose similarities are closer, it should be smaller.
     update_interval : int >= 1 or None, default=1
         Number of frames from one update to the next.  None keeps the metric and the template of the first frame.
     n_templates : int >= 1, default=10
