@@ -68,6 +68,7 @@ LAYERS = {
     "displays": 5,
     "protocols": 5,
     "inspection": 5,
+    "tracking": 5,
 }
 TORCH = {"losses", "miners", "divergences", "networks", "deep"}
 SKORCH = "metricnets.deep._training."
@@ -84,6 +85,7 @@ SHELLS = {
     "protocols": {"_common"},
     "displays": {"_common", "_projection", "_retrieval"},
     "metric_learn": {"_compatible"},
+    "tracking": {"_appearance", "_frames", "_marginal_fisher", "_patches", "_samples", "_search"},
     "metrics": {
         "_checks",
         "_distribution",
@@ -225,6 +227,7 @@ def test_public_names_are_found_and_listed():
         ("import metricnets; metricnets.metrics.get_scorer, metricnets.protocols.transfer", ["torch", "skorch"]),
         ("import metricnets.calibration, metricnets._targets, metricnets.base", ["torch", "skorch"]),
         ("import metricnets; metricnets.inspection.hard_negatives", ["torch", "skorch"]),
+        ("from metricnets.tracking import MetricTracker; MetricTracker()", ["torch", "skorch"]),
         ("import metricnets; metricnets.datasets.make_pairs", ["torch", "skorch", "PIL"]),
         (
             "import metricnets; [*map(metricnets.displays.__getattr__, metricnets.displays.__all__)]",

@@ -37,6 +37,7 @@ MODULES = [
     "metricnets.protocols",
     "metricnets.relations",
     "metricnets.samplers",
+    "metricnets.tracking",
 ]
 MORE = {
     "metricnets.base": ["MetricMixin"],
