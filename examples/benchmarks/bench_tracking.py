@@ -99,15 +99,26 @@ class Correlation:
         return np.concatenate([self.center[::-1] - size / 2, size])
 
 
+CLOSE = {"min_margin": 0.1, "random_state": 0}  # similarities by the network are closer
+
+
+def network():
+    """One layer with the objective of marginal Fisher analysis, trained by gradient descent."""
+    from metricnets import DTML  # imports PyTorch
+
+    return DTML(n_rounds=0, beta=0.0, n_components=16, max_epochs=5, random_state=0)
+
+
 TRACKERS = {
     "correlation": Correlation,
     "correlation, all of the frame": lambda: Correlation(radius=100.0),
     "correlation, template updated": lambda: Correlation(rate=0.1),
     "MetricTracker": lambda: MetricTracker(random_state=0),
     "metric not updated": lambda: MetricTracker(update_interval=None, random_state=0),
+    "DTML, updated every 8 frames": lambda: MetricTracker(metric=network(), update_interval=8, **CLOSE),
     "no metric": lambda: MetricTracker(metric=FunctionTransformer(), min_margin=0.05, random_state=0),
 }
-SLOW = {"correlation, all of the frame", "no metric"}
+SLOW = {"correlation, all of the frame", "no metric", "DTML, updated every 8 frames"}
 
 
 def measured(_, name, seed):

@@ -56,8 +56,8 @@ def marginal_fisher(
         return basis
     Z = (X @ basis.T).astype(np.float64)
     squares, same = euclidean_distances(Z, squared=True), codes[:, None] == codes
-    others = same & ~np.eye(len(Z), dtype=bool)
-    S_c, S_b = scatter(Z, nearest_pairs(squares, others, n_within)), scatter(Z, nearest_pairs(squares, ~same, n_between))
+    S_c = scatter(Z, nearest_pairs(squares, same & ~np.eye(len(Z), dtype=bool), n_within))
+    S_b = scatter(Z, nearest_pairs(squares, ~same, n_between))
     ridge = shrinkage * np.trace(S_c) + RIDGE * np.trace(S_b)
     S = (1 - shrinkage) * S_c + ridge / len(S_c) * np.eye(len(S_c))
     V = eigh(S_b, S)[1][:, ::-1][:, :n_components]

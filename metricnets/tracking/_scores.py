@@ -35,7 +35,7 @@ def center_error(boxes: ArrayLike, true_boxes: ArrayLike) -> np.ndarray:
 
 
 def box_overlap(boxes: ArrayLike, true_boxes: ArrayLike) -> np.ndarray:
-    """Overlap of boxes: the area of their intersection divided by that of their union (intersection over union).
+    """Overlap of boxes: intersection over union, the share of the area that both have in common.
 
     Parameters
     ----------

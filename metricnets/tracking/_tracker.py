@@ -36,7 +36,7 @@ SMALLEST, LARGEST = 0.3, 3.0  # scale of the target in relation to the first fra
 
 
 class MetricTracker(Parametrized):
-    """Tracker of an object by a metric between it and the background, which is updated on line (DML tracker).
+    """Tracker of an object by a metric that is updated on line (DML tracker).
 
     Patches of the object and of the background are two classes, and the metric is learned to tell them apart: by
     marginal Fisher analysis, each patch is near its nearest neighbours in its class and far from those in the other.
@@ -119,6 +119,8 @@ class MetricTracker(Parametrized):
     >>> tracker.track(frames[1:]).shape
     (9, 4)
     """
+
+    _documented_in = "metricnets.tracking"
 
     metric: MaybeMetric = None
     n_components: Count = 16

@@ -14,7 +14,8 @@ from sklearn.neighbors import KNeighborsClassifier
 import metricnets as mn
 from metricnets import datasets, metrics
 
-SEQUENCES = {"make_tracking_sequence": partial(datasets.make_tracking_sequence, 4)}  # has no planted metric; see test_tracking_sequences.py
+# Without a planted metric; see test_tracking_sequences.py
+SEQUENCES = {"make_tracking_sequence": partial(datasets.make_tracking_sequence, 4)}
 MAKE = {name: getattr(datasets, name) for name in datasets.__all__ if name[0] == "m" and name not in SEQUENCES}
 every_maker = pytest.mark.parametrize("name", MAKE)
 HALF = 200

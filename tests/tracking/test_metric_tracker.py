@@ -109,15 +109,15 @@ def test_errors_leave_the_tracker_as_it_was(sequence, tracked):
     tracker = MetricTracker(**QUICK).init(frames[0], boxes[0])
     tracker.track(frames[1:4])
     wrong = np.where(frames[4] > 200, np.nan, frames[4])
-    for call in (
-        lambda: tracker.update(wrong),
-        lambda: tracker.update(frames[4][:50]),
-        lambda: tracker.init(frames[4], [0, 0, 1, 1]),
-        lambda: tracker.init(frames[4], [500, 0, 20, 20]),
-        lambda: tracker.init(np.zeros((90, 120)), boxes[4]),
-        lambda: clone(tracker).set_params(n_components=0).init(frames[4], boxes[4]),
-    ):
-        with pytest.raises(ValueError):
+    for message, call in {
+        "NaN": lambda: tracker.update(wrong),
+        "120 pixels wide and 50 high, but the first one": lambda: tracker.update(frames[4][:50]),
+        "at least 4 pixels": lambda: tracker.init(frames[4], [0, 0, 1, 1]),
+        "outside of the frame": lambda: tracker.init(frames[4], [500, 0, 20, 20]),
+        "one grey level": lambda: tracker.init(np.zeros((90, 120)), boxes[4]),
+        "n_components": lambda: clone(tracker).set_params(n_components=0).init(frames[4], boxes[4]),
+    }.items():
+        with pytest.raises(ValueError, match=message):
             call()
     assert_array_equal(tracker.track(frames[4:6]), tracked[3:5])
 
