@@ -8,12 +8,6 @@ from scipy.ndimage import gaussian_filter, gaussian_filter1d, map_coordinates
 GREY, CONTRAST = 128.0, 45.0  # mean and standard deviation of textures
 TEXTURE = 48  # pixels along the sides of the texture of an object
 FLAT = 0.8  # share of the radius of an object in which it is opaque
-MOTIONS = {
-    "bounce": lambda rng, t, speed: bounce(rng, t, speed),
-    "walk": lambda rng, t, speed: walk(rng, t, speed),
-    "circle": lambda rng, t, speed: circle(rng, t, speed),
-    "sway": lambda rng, t, speed: sway(rng, t, speed),
-}
 
 
 def texture(rng: np.random.RandomState, shape: tuple[int, int], sizes: tuple[float, ...]) -> np.ndarray:
@@ -51,6 +45,9 @@ def sway(rng: np.random.RandomState, t: np.ndarray, speed: np.ndarray) -> np.nda
     """To and fro along both axes, with different periods."""
     phase = rng.uniform(0, 2 * np.pi, 2)
     return 0.5 + 0.35 * np.sin(phase + t[:, None] * speed / 0.35 * rng.uniform(0.8, 1.2, 2))
+
+
+MOTIONS = {"bounce": bounce, "walk": walk, "circle": circle, "sway": sway}
 
 
 def path(
