@@ -46,7 +46,7 @@ def make_tracking_sequence(
     target_size : tuple of int, default=(40, 32)
         Height and width of the object in the first frame, at least 8.
     motion : {'bounce', 'walk', 'circle', 'sway'}, default='bounce'
-        How the object moves: straight on and back from the borders, at random, around an ellipse, or to and fro.
+        How the object moves: straight on and back from the borders, at random, around an ellipse, or back and forth.
     speed : float >= 0, default=4.0
         Typical distance from one frame to the next, in pixels.
     scaling : float >= 1, default=1.3

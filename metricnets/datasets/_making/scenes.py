@@ -42,7 +42,7 @@ def circle(rng: np.random.RandomState, t: np.ndarray, speed: np.ndarray) -> np.n
 
 
 def sway(rng: np.random.RandomState, t: np.ndarray, speed: np.ndarray) -> np.ndarray:
-    """To and fro along both axes, with different periods."""
+    """Back and forth along both axes, with different periods."""
     phase = rng.uniform(0, 2 * np.pi, 2)
     return 0.5 + 0.35 * np.sin(phase + t[:, None] * speed / 0.35 * rng.uniform(0.8, 1.2, 2))
 
