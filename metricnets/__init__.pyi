@@ -17,6 +17,7 @@ from metricnets import predictors as predictors
 from metricnets import protocols as protocols
 from metricnets import relations as relations
 from metricnets import samplers as samplers
+from metricnets import tracking as tracking
 from metricnets._version import show_versions as show_versions
 from metricnets.constraints import Constraints as Constraints
 from metricnets.deep._comparisons import QuadrupletsNet as QuadrupletsNet

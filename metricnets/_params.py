@@ -114,6 +114,7 @@ class Parametrized(Versioned, BaseEstimator):
 
     _doc_link_module = "metricnets"
     _doc_link_template = "{url}"
+    _documented_in = "metricnets"  # the module whose page lists the class
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -154,7 +155,7 @@ class Parametrized(Versioned, BaseEstimator):
 
     def _doc_link_url_param_generator(self):
         url = documentation_url()
-        return {"url": url and f"{url}/api/metricnets.{type(self).__name__}.html"}
+        return {"url": url and f"{url}/api/{self._documented_in}.{type(self).__name__}.html"}
 
 
 def _take_nearest_defaults(cls):

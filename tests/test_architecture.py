@@ -74,6 +74,7 @@ LAYERS = {
     "protocols": 5,
     "inspection": 5,
     "active": 5,
+    "tracking": 5,
 }
 TORCH = {"losses", "miners", "divergences", "networks", "deep"}
 SKORCH = "metricnets.deep._training."
@@ -102,6 +103,7 @@ SHELLS = {
     "protocols": {"_common"},
     "displays": {"_common", "_projection", "_retrieval"},
     "metric_learn": {"_compatible"},
+    "tracking": {"_appearance", "_frames", "_marginal_fisher", "_patches", "_samples", "_search"},
     "metrics": {
         "_checks",
         "_distribution",
@@ -251,6 +253,7 @@ LIGHT = [
     ("from metricnets import metric_learn; metric_learn.ITML(), metric_learn.base_metric", ["torch", "skorch"]),
     ("from metricnets import SourceOnly; SourceOnly()", ["torch", "skorch"]),
     ("import metricnets; metricnets.inspection.hard_negatives", ["torch", "skorch"]),
+    ("from metricnets.tracking import MetricTracker; MetricTracker()", ["torch", "skorch"]),
     ("import metricnets; metricnets.datasets.make_pairs", ["torch", "skorch", "PIL"]),
     ("import metricnets; metricnets.metrics.get_scorer, metricnets.protocols.transfer", ["torch", "skorch"]),
     (

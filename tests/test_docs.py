@@ -38,6 +38,7 @@ MODULES = [
     "metricnets.protocols",
     "metricnets.relations",
     "metricnets.samplers",
+    "metricnets.tracking",
 ]
 MORE = {
     "metricnets.base": ["MetricMixin"],

@@ -14,6 +14,7 @@ from metricnets.datasets._make_labels import make_label_distributions, make_labe
 from metricnets.datasets._make_metric import make_pairs, make_planted_metric
 from metricnets.datasets._make_sets import make_sets
 from metricnets.datasets._make_tasks import make_tasks
+from metricnets.datasets._make_tracking import make_tracking_sequence
 from metricnets.datasets._make_views import make_views
 from metricnets.datasets._mnist_usps import fetch_mnist_usps
 from metricnets.datasets._mulan import fetch_mulan
@@ -39,5 +40,6 @@ __all__ = [
     "make_planted_metric",
     "make_sets",
     "make_tasks",
+    "make_tracking_sequence",
     "make_views",
 ]

@@ -1,6 +1,7 @@
 """Makers: the planted metric is what it is said to be, and learners that find it are better than without."""
 
 import inspect
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from sklearn.neighbors import KNeighborsClassifier
 import metricnets as mn
 from metricnets import datasets, metrics
 
-MAKE = {name: getattr(datasets, name) for name in datasets.__all__ if name[0] == "m"}
+# Without a planted metric; see test_tracking_sequences.py
+SEQUENCES = {"make_tracking_sequence": partial(datasets.make_tracking_sequence, 4)}
+MAKE = {name: getattr(datasets, name) for name in datasets.__all__ if name[0] == "m" and name not in SEQUENCES}
 every_maker = pytest.mark.parametrize("name", MAKE)
 HALF = 200
 
@@ -27,10 +30,10 @@ def first_half(n):
     return np.arange(n) < n // 2
 
 
-@every_maker
+@pytest.mark.parametrize("name", [*MAKE, *SEQUENCES])
 def test_the_same_seed_gives_the_same_arrays_and_touches_no_global_state(name):
     state = np.random.get_state()[1].copy()
-    first, again, other = (MAKE[name](random_state=seed) for seed in (0, np.random.RandomState(0), 1))
+    first, again, other = ((MAKE | SEQUENCES)[name](random_state=seed) for seed in (0, np.random.RandomState(0), 1))
     for a, b in zip(first, again, strict=True):
         assert_array_equal(a, b)
     assert not np.array_equal(first[0], other[0])

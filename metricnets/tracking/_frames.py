@@ -1,0 +1,56 @@
+"""Validation of frames and boxes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+SMALLEST = 4.0  # pixels, of a side of a box
+LUMA = np.array([0.299, 0.587, 0.114])  # weights of red, green and blue
+
+
+def check_frame(frame: ArrayLike) -> np.ndarray:
+    """Grey levels (height, width) of a grey or colour frame, in double precision; ValueError if it is no image."""
+    frame = np.asarray(frame)
+    colour = frame.ndim == 3 and frame.shape[2] == 3
+    if not (frame.ndim == 2 or colour) or min(frame.shape[:2]) < 2:
+        raise ValueError(
+            f"frame has shape {frame.shape}; it should be an image of shape (height, width), or (height, width, 3) "
+            "with red, green and blue."
+        )
+    if frame.dtype.kind not in "buif":
+        raise ValueError(f"frame has dtype {frame.dtype}; it should hold real numbers, such as uint8 or float.")
+    grey = frame.astype(np.float64) @ LUMA if colour else frame.astype(np.float64)
+    if not np.isfinite(grey).all():
+        raise ValueError("frame has entries that are NaN or infinite; replace them, for instance by the median.")
+    return grey
+
+
+def check_box(box: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
+    """Return a box as four floats; ValueError if it is none, or does not overlap a frame of this shape."""
+    found = np.asarray(box)
+    if found.shape != (4,) or found.dtype.kind not in "uif" or not np.isfinite(found).all():
+        raise ValueError(f"box={box!r} should be four finite numbers: x and y of the upper left corner, width, height.")
+    x, y, width, height = found = found.astype(np.float64)
+    if min(width, height) < SMALLEST:
+        raise ValueError(f"box={box!r} should be at least {SMALLEST:g} pixels wide and high.")
+    if x + width <= 0 or y + height <= 0 or x >= shape[1] or y >= shape[0]:
+        raise ValueError(f"box={box!r} is outside of the frame, which is {shape[1]} pixels wide and {shape[0]} high.")
+    return found
+
+
+def check_same_shape(frame: np.ndarray, shape: tuple[int, int]) -> None:
+    """Raise ValueError unless a frame has the shape of the first one."""
+    if frame.shape != shape:
+        raise ValueError(
+            f"frame is {frame.shape[1]} pixels wide and {frame.shape[0]} high, but the first one is {shape[1]} wide "
+            f"and {shape[0]} high; frames of a sequence have one size."
+        )
+
+
+def check_structure(frame: np.ndarray, box: np.ndarray) -> None:
+    """Raise ValueError if all pixels of a box are the same."""
+    x, y = np.clip(np.floor(box[:2]), 0, None).astype(int)
+    right, bottom = np.ceil(box[:2] + box[2:]).astype(int)
+    if not np.ptp(frame[y:bottom, x:right]):
+        raise ValueError(f"box={box.tolist()} has pixels of one grey level only; it should show an object.")

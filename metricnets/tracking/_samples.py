@@ -1,0 +1,43 @@
+"""Patches to learn from: variations of the target, and its background."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from metricnets.tracking._patches import Geometry, apart, dense, features_at
+from metricnets.tracking._search import OVERLAP, Motion, Windows
+
+TURN, RESCALE = 0.15, 0.05  # largest angle and logarithm of the scale of a variation
+AROUND, SCALES = 2.5, (0.75, 1.0, 1.3)  # where the background of the first frame is from, in sizes of the target
+N_HARD = N_RANDOM = 10  # windows of the background that a frame adds
+
+
+def variations(
+    image: np.ndarray, geometry: Geometry, motion: Motion, n: int, shift: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Features (n, d) of the target and of n - 1 random variations, which are moved by up to ``shift`` steps."""
+    scales = motion.scale * np.exp(rng.uniform(-RESCALE, RESCALE, n))
+    centers = motion.center + rng.uniform(-shift, shift, (n, 2)) * geometry.step
+    angles = rng.uniform(-TURN, TURN, n)
+    scales[0], centers[0], angles[0] = motion.scale, motion.center, 0
+    return features_at(image, geometry, centers, scales, angles)
+
+
+def first_background(
+    image: np.ndarray, geometry: Geometry, center: np.ndarray, target: np.ndarray, n: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Features of up to n windows around the target at several scales: those most like it, and random ones."""
+    chosen, n_each = [], max(1, n // (2 * len(SCALES)))
+    for scale in SCALES:
+        features, centers = dense(image, geometry, center, scale, AROUND)
+        features = features[apart(centers, center, geometry.size, OVERLAP)]
+        order = np.argsort(-(features @ target), kind="stable")
+        chosen.append(features[np.union1d(order[:n_each], rng.permutation(order)[:n_each])])
+    return np.vstack(chosen)
+
+
+def background(windows: Windows, motion: Motion, size: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Features of the windows besides the target that score best, and of random ones."""
+    rows = np.flatnonzero(apart(windows.centers, motion.center, size * motion.scale, OVERLAP))
+    hard = rows[np.argsort(-windows.scores[rows], kind="stable")[:N_HARD]]
+    return windows.features[np.concatenate([hard, rng.permutation(rows)[:N_RANDOM]])]
