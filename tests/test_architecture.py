@@ -28,6 +28,8 @@ LAYERS = {
     "_linalg": 0,
     "_groups": 0,
     "_sets": 1,
+    "_tasks": 1,
+    "_relatedness": 2,
     "_callbacks": 0,
     "_codes": 1,
     "_numpy_networks": 0,
@@ -98,7 +100,7 @@ SHELLS = {
 }
 
 # The same within the folder of a family.
-FAMILY_SHELLS = {"hashing": {"_base", "_objective"}, "views": {"_base", "_embedding"}}
+FAMILY_SHELLS = {"hashing": {"_base", "_objective"}, "multitask": {"_heads", "_objective", "_predictions"}, "views": {"_base", "_embedding"}}
 
 every_file = pytest.mark.parametrize("module", FILES)
 

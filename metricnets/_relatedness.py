@@ -1,0 +1,179 @@
+"""Relatedness of tasks: probabilities of the classes of one task given that of another."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from metricnets._labels import UNKNOWN
+from metricnets._tasks import Tasks
+from metricnets._weights import rows_of
+
+SMOOTHING = 1.0  # how many samples the class frequencies of a task count as
+
+
+class Relatedness(Mapping):
+    """Matrices R of task relatedness by pairs of columns: R[a, b][c, k] = P(class k of b given class c of a).
+
+    Parameters
+    ----------
+    matrices : dict of ndarray
+        Keys are pairs of names; rows sum to 1.
+    classes : dict of ndarray
+        The classes of each column by its name.
+    """
+
+    def __init__(self, matrices: dict, classes: dict) -> None:
+        self.matrices, self.classes = matrices, classes
+
+    def __getitem__(self, pair: tuple) -> np.ndarray:
+        return self.matrices[pair]
+
+    def __iter__(self) -> Iterator:
+        return iter(self.matrices)
+
+    def __len__(self) -> int:
+        return len(self.matrices)
+
+    def __repr__(self) -> str:
+        if not self.matrices:
+            return "Relatedness of no tasks"
+        with np.printoptions(precision=2, suppress=True, threshold=200, linewidth=110):
+            return "\n".join(
+                f"P({b} given {a}): rows {self.classes[a]}, columns {self.classes[b]}\n{R}"
+                for (a, b), R in self.matrices.items()
+            )
+
+
+def class_frequencies(codes: np.ndarray, n_classes: int, weights: np.ndarray | None = None) -> np.ndarray:
+    """Frequencies of the classes among codes (n,), each counted once more; unknown ones do not count.
+
+    >>> class_frequencies(np.array([0, 0, 1, -1]), 2)
+    array([0.6, 0.4])
+    """
+    known = codes != UNKNOWN
+    counts = SMOOTHING + np.bincount(codes[known], rows_of(weights, known), minlength=n_classes)
+    return counts / counts.sum()
+
+
+def counted(codes_a: np.ndarray, codes_b: np.ndarray, n_a: int, prior: np.ndarray, weights: np.ndarray | None = None):
+    """Count relatedness in samples that are annotated in both tasks.
+
+    R[c, k] = (n_ck + s π_k) / (n_c + s), where n_ck samples have the classes c and k, π are the frequencies of the
+    second task, and s = 1; classes that are never annotated with another have R[c] = π.
+
+    Parameters
+    ----------
+    codes_a, codes_b : ndarray of int of shape (n,)
+        Class codes; −1 if unknown.
+    n_a : int
+        Number of classes of the first task.
+    prior : ndarray of shape (n_b,)
+        The frequencies π.
+    weights : ndarray of shape (n,) or None
+
+    Returns
+    -------
+    R : ndarray of shape (n_a, n_b)
+
+    Examples
+    --------
+    >>> counted(np.array([0, 0, 1, -1]), np.array([0, 0, 1, 1]), 2, np.array([0.5, 0.5])).round(2)
+    array([[0.83, 0.17],
+           [0.25, 0.75]])
+    """
+    both = (codes_a != UNKNOWN) & (codes_b != UNKNOWN)
+    counts = np.zeros((n_a, len(prior)))
+    np.add.at(counts, (codes_a[both], codes_b[both]), 1.0 if weights is None else weights[both])
+    return (counts + SMOOTHING * prior) / (counts.sum(axis=1, keepdims=True) + SMOOTHING)
+
+
+def reversed_relatedness(R: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    """Relatedness the other way round by Bayes' theorem, R'[k, c] ∝ π_c R[c, k], of shape (n_b, n_a).
+
+    >>> reversed_relatedness(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([0.5, 0.5])).round(2)
+    array([[0.67, 0.33],
+           [0.  , 1.  ]])
+    """
+    joint = (prior[:, None] * R).T
+    totals = joint.sum(axis=1, keepdims=True)
+    return np.where(totals > 0, joint / np.where(totals > 0, totals, 1), prior)
+
+
+def relatedness_of(given: Any, tasks: Tasks, codes: np.ndarray, weights: np.ndarray | None = None) -> Relatedness:
+    """Count relatedness, or validate that of the user.
+
+    Parameters
+    ----------
+    given : 'counted', array-like, dict or None
+        See the parameter of `MultiTaskNet`.
+    tasks : Tasks
+    codes : ndarray of int of shape (n, n_columns)
+    weights : ndarray of shape (n,) or None
+
+    Raises
+    ------
+    ValueError
+        If the matrices do not suit the tasks.
+    """
+    priors = [class_frequencies(c, len(k), weights) for c, k in zip(codes.T, tasks.classes)]
+    if given is None:
+        found = {}
+    elif isinstance(given, str):
+        found = _counted_pairs(tasks, codes, priors, weights)
+    else:
+        found = _checked_pairs(given, tasks, priors)
+    names = tasks.names
+    return Relatedness({(names[a], names[b]): R for (a, b), R in found.items()}, dict(zip(names, tasks.classes)))
+
+
+def _counted_pairs(tasks, codes, priors, weights):
+    known = (codes != UNKNOWN).astype(float)
+    together = known.T @ known  # (n_columns, n_columns)
+    return {
+        (a, b): counted(codes[:, a], codes[:, b], len(priors[a]), priors[b], weights)
+        for a, b in tasks.pairs()
+        if together[a, b]
+    }
+
+
+def _checked_pairs(given, tasks, priors):
+    if not isinstance(given, Mapping):
+        if len(tasks.names) != 2:
+            raise ValueError(
+                f"relatedness is one matrix, and y has {len(tasks.names)} columns; give a dict of matrices, with pairs "
+                f"of columns as keys, such as {(tasks.names[0], tasks.names[-1])}."
+            )
+        given = {tuple(tasks.names): given}
+    found = {}
+    for pair, matrix in given.items():
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise ValueError(f"the keys of relatedness should be pairs of columns of y; got {pair!r}.")
+        a, b = (tasks.place(column, "relatedness") for column in pair)
+        if tasks.group[a] == tasks.group[b]:
+            raise ValueError(f"relatedness has the columns {pair}, which are of one task; give pairs of two tasks.")
+        found[a, b] = _checked(matrix, pair, tasks.classes[a], tasks.classes[b])
+    for (a, b), R in list(found.items()):
+        found.setdefault((b, a), reversed_relatedness(R, priors[a]))
+    return {pair: found[pair] for pair in tasks.pairs() if pair in found}
+
+
+def _checked(matrix, pair, classes_a, classes_b):
+    """A matrix of probabilities; a data frame is put in the order of the classes."""
+    if hasattr(matrix, "reindex"):
+        matrix = matrix.reindex(index=classes_a, columns=classes_b)
+    try:
+        R = np.array(matrix, dtype=float)
+    except (TypeError, ValueError):
+        R = np.empty(0)
+    shape = (len(classes_a), len(classes_b))
+    if R.shape != shape:
+        raise ValueError(
+            f"relatedness of {pair} should have shape {shape}: a row for each class of {pair[0]!r} and a column for "
+            f"each of {pair[1]!r}; got shape {np.shape(matrix)}."
+        )
+    if not np.isfinite(R).all() or R.min() < 0 or not np.allclose(R.sum(axis=1), 1, atol=1e-3):
+        raise ValueError(
+            f"relatedness of {pair} should hold probabilities, rows that sum to 1 for all classes of y; got {R!s:.200}."
+        )
+    return R / R.sum(axis=1, keepdims=True)
