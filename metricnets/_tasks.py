@@ -24,11 +24,14 @@ class Tasks:
         The classes of each column.
     group : ndarray of int of shape (n_columns,)
         Number of the task of each column; the columns of a label set are one task.
+    one_dimensional : bool
+        Whether the targets have one dimension.
     """
 
     names: list
     classes: list
     group: np.ndarray
+    one_dimensional: bool = False
 
     def pairs(self) -> list[tuple[int, int]]:
         """The ordered pairs of columns of different tasks."""
@@ -91,9 +94,9 @@ def read_tasks(y: ArrayLike, label_sets: Sequence | None = None) -> tuple[Tasks,
            [ 1, -1],
            [-1,  1]])
     """
-    columns, names = columns_of(y)
+    columns, names, one_dimensional = columns_of(y)
     classes, codes = zip(*map(known_classes, columns))
-    tasks = Tasks(names, list(classes), np.arange(len(columns)))
+    tasks = Tasks(names, list(classes), np.arange(len(columns)), one_dimensional)
     tasks.group = _groups(tasks, label_sets)
     sizes = np.array([len(each) for each in classes])
     for group in np.unique(tasks.group):
@@ -106,17 +109,15 @@ def read_tasks(y: ArrayLike, label_sets: Sequence | None = None) -> tuple[Tasks,
     return tasks, np.stack(codes, axis=1)
 
 
-def columns_of(y: Any, name: str = "y") -> tuple[list, list]:
-    """The columns of targets as arrays of objects or numbers, and their names or numbers."""
+def columns_of(y: Any, name: str = "y") -> tuple[list, list, bool]:
+    """The columns of targets, their names or numbers, and whether the targets have one dimension."""
     if hasattr(y, "columns"):  # a data frame, whose columns have types of their own
-        return [y[label].to_numpy(dtype=object) for label in y.columns], list(y.columns)
-    if not hasattr(y, "shape"):
-        y = np.array(y, dtype=object)
-    y = np.asarray(dense(y))
+        return [y[label].to_numpy(dtype=object) for label in y.columns], list(y.columns), False
+    y = np.array(y, dtype=object) if isinstance(y, list | tuple) else np.asarray(dense(y))
     if y.ndim not in (1, 2) or 0 in y.shape[1:]:
         raise ValueError(f"{name} should have a column for each task, shape (n_samples, n_tasks); got {y.shape}.")
     columns = list(y.T) if y.ndim == 2 else [y]
-    return columns, list(range(len(columns)))
+    return columns, list(range(len(columns))), y.ndim == 1
 
 
 def _groups(tasks, label_sets):

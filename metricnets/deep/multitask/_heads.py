@@ -70,11 +70,11 @@ class CoupledLoss(nn.Module):
         for j, ((a, b), share) in enumerate(zip(self.pairs, self.of_pair)):
             R, told = self.get_buffer(f"R{j}"), self.get_buffer(f"information{j}")
             if self.matching:
-                matched = distribution_matching(logits[a], wanted[b], R.to(z.dtype)).mean()
+                matched = distribution_matching(logits[a], wanted[b], R.to(logits[a].dtype)).mean()
                 loss = loss + share * self.matching * matched
             if self.co_annotation:
                 only_a = (codes[:, a] >= 0) & (codes[:, b] < 0)
                 weights = told[codes[:, a].clamp_min(0)] * only_a
-                soft = soft_co_annotation(logits[b], codes[:, a], R.to(z.dtype))
+                soft = soft_co_annotation(logits[b], codes[:, a], R.to(logits[a].dtype))
                 loss = loss + share * self.co_annotation * (weights * soft).sum() / only_a.sum().clamp_min(1)
         return loss

@@ -8,7 +8,7 @@ from sklearn.utils.validation import validate_data
 
 from metricnets._arrays import count_rows
 from metricnets._labels import UNKNOWN
-from metricnets._params import Array, MaybeArray, MaybeList, NonNegative, Positive, fitting
+from metricnets._params import Array, MaybeArray, MaybeList, NonNegative, Positive, RateBelowOne, fitting
 from metricnets._relatedness import class_frequencies, relatedness_of
 from metricnets._tasks import columns_of, read_tasks
 from metricnets._weights import check_weights, rows_of
@@ -39,6 +39,9 @@ class MultiTaskNet(TaskPredictions):
     the less a class tells of the other task, see `information`; both are made so that tasks without a relation are left
     alone.
 
+    :class:`metricnets.displays.RelatednessDisplay` draws relatedness, and :func:`metricnets.protocols.negative_transfer`
+    compares each task with its single-task model.
+
     Parameters
     ----------
     coupling : {'both', 'distribution_matching', 'soft_co_annotation'} or None, default='both'
@@ -56,10 +59,15 @@ class MultiTaskNet(TaskPredictions):
         - None: tasks are not coupled.
     label_sets : list of lists of columns or None, default=None
         Columns of y, by name or number, that are the labels of one task.  They share its weight.
-    margin : float >= 0, default=0.35
+    margin : float >= 0, default=0.0
         Margin of the cosines of the classifiers, see :class:`metricnets.losses.CosFace`.
-    scale : float > 0, default=64.0
-        Factor of these cosines.
+    scale : float > 0, default=8.0
+        Factor of these cosines; with larger values the nearest classes have more weight, and probabilities are nearer to
+        0 and 1.
+    dropout : float in [0, 1), default=0.5
+        Share of the hidden units that are set to 0 in training.
+    input_dropout : float in [0, 1), default=0.5
+        Share of the inputs of the perceptron that are set to 0 in training.
 
     Attributes
     ----------
@@ -70,8 +78,7 @@ class MultiTaskNet(TaskPredictions):
     See Also
     --------
     EmbeddingNet : One task, with any loss; label sets and hierarchies by the relation of targets.
-    metricnets.inspection.transfer_report : Compares each task with its single-task model.
-    metricnets.displays.RelatednessDisplay : Draws the relatedness of two tasks.
+    MLKNN : Label sets from nearest neighbours.
 
     References
     ----------
@@ -92,8 +99,10 @@ class MultiTaskNet(TaskPredictions):
     coupling_weight: NonNegative = 1.0
     relatedness: Literal["counted"] | Array | Annotated[dict, dict] | None = "counted"
     label_sets: MaybeList = None
-    margin: NonNegative = 0.35
-    scale: Positive = 64.0
+    margin: NonNegative = 0.0
+    scale: Positive = 8.0
+    dropout: RateBelowOne = 0.5
+    input_dropout: RateBelowOne = 0.5
 
     @fitting
     @defaults()
@@ -128,7 +137,7 @@ class MultiTaskNet(TaskPredictions):
 
         Warns
         -----
-        MetricnetsWarning
+        UserWarning
             If relatedness should be counted, and no sample is annotated in two tasks.
 
         Raises
@@ -157,9 +166,8 @@ class MultiTaskNet(TaskPredictions):
         is_given = check_validation(X_val, y_val, self.early_stopping, "X_val")
         tasks, codes = (None, None) if y is None else read_tasks(y, self.label_sets)
         X, codes = self._validated(X, codes)
-        self._tasks, self._one_column = tasks, y_is_one_dimensional(y)
-        self.task_names_ = tasks.names
-        self.classes_ = tasks.classes[0] if self._one_column else tasks.classes
+        self._columns, self.target_names_ = tasks, tasks.names
+        self.classes_ = tasks.classes[0] if tasks.one_dimensional else tasks.classes
         if not is_given:
             return X, codes, 0
         codes_val = tasks.codes(columns_of(y_val, "y_val")[0], "y_val")
@@ -170,7 +178,7 @@ class MultiTaskNet(TaskPredictions):
 
     def _check_tasks(self, codes):
         """Raise ValueError unless the samples of positive weight are of two classes in each task."""
-        for name, column, classes in zip(self._tasks.names, codes.T, self._tasks.classes):
+        for name, column, classes in zip(self._columns.names, codes.T, self._columns.classes):
             present = np.unique(column[column != UNKNOWN])
             if len(present) < min(2, len(classes)):
                 found = "no annotated samples" if not len(present) else f"one class only, {classes[present[0]]!s}"
@@ -178,7 +186,7 @@ class MultiTaskNet(TaskPredictions):
 
     def _relate(self, codes, weights):
         """Set ``relatedness_``; warn if it cannot be counted."""
-        tasks = self._tasks
+        tasks = self._columns
         given = self.relatedness if self.coupling else None
         self.relatedness_ = relatedness_of(given, tasks, codes, weights)
         self._priors = [class_frequencies(c, len(k), weights) for c, k in zip(codes.T, tasks.classes)]
@@ -189,7 +197,7 @@ class MultiTaskNet(TaskPredictions):
             )
 
     def _similarity(self, targets, kept):
-        return kept, OfTasks(targets.labels.numpy()[kept], self._tasks.shares(), rows_of(targets.weights, kept))
+        return kept, OfTasks(targets.labels.numpy()[kept], self._columns.shares(), rows_of(targets.weights, kept))
 
     def _make_batches(self, part, rng):
         annotated = part.targets.labels.numpy() != UNKNOWN
@@ -197,7 +205,7 @@ class MultiTaskNet(TaskPredictions):
 
     def _criterion(self, network, part, generator):
         z = embeddings(network, part, self._rows_at_once)
-        tasks, priors = self._tasks, [torch.as_tensor(p, dtype=torch.float32) for p in self._priors]
+        tasks, priors = self._columns, [torch.as_tensor(p, dtype=torch.float32) for p in self._priors]
         sizes = [len(classes) for classes in tasks.classes]
         heads = new_heads(z, part.targets.labels, sizes, self.margin, self.scale, generator)
         relatedness = [
@@ -214,8 +222,3 @@ class MultiTaskNet(TaskPredictions):
         tags.target_tags.required = True
         tags.target_tags.multi_output = True
         return tags
-
-
-def y_is_one_dimensional(y):
-    """Whether targets are of one dimension."""
-    return not hasattr(y, "columns") and np.ndim(np.empty(0) if y is None else y) == 1

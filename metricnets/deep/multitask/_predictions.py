@@ -23,7 +23,7 @@ class TaskPredictions(NetworkMetric):
         For each network the trained classifiers of all tasks, on the CPU.
     classes_ : list of ndarray of shape (n_classes,), or one ndarray
         The classes of each column of y; of y itself if it has one dimension.
-    task_names_ : list
+    target_names_ : list
         The names or numbers of the columns of y.
     """
 
@@ -54,7 +54,7 @@ class TaskPredictions(NetworkMetric):
             z = embed(member, X, **options)
             found.append([probabilities(head, z) for head in heads])
         means = [sum(each) / len(each) for each in zip(*found)]
-        return means[0] if self._one_column else means
+        return means[0] if self._columns.one_dimensional else means
 
     def predict(self, X: Array) -> np.ndarray:
         """Predict the classes of each task.
@@ -70,7 +70,7 @@ class TaskPredictions(NetworkMetric):
             The most probable classes; an array of objects if tasks have classes of different kinds.
         """
         found, classes = self.predict_proba(X), self.classes_
-        if self._one_column:
+        if self._columns.one_dimensional:
             return classes[found.argmax(axis=1)]
         columns = [k[p.argmax(axis=1)] for k, p in zip(classes, found)]
         kinds = {"U" if column.dtype.kind == "U" else "number" for column in columns}
@@ -99,7 +99,7 @@ class TaskPredictions(NetworkMetric):
         annotated = ~np.isnan(accuracies)
         if not annotated.any():
             raise ValueError("y has no annotated sample: all its labels are negative, None or NaN.")
-        return float(np.average(accuracies[annotated], weights=self._tasks.shares()[annotated]))
+        return float(np.average(accuracies[annotated], weights=self._columns.shares()[annotated]))
 
     def task_scores(self, X: Array, y: Array, sample_weight: MaybeArray = None) -> np.ndarray:
         """Compute the accuracy of each task over the samples that are annotated in it.
@@ -115,14 +115,13 @@ class TaskPredictions(NetworkMetric):
             In [0, 1]; NaN of columns in which no sample is annotated.
         """
         found = self.predict_proba(X)
-        columns, _ = columns_of(y)
-        codes = self._tasks.codes(columns, "y")
-        if len(codes) != len(found[0] if not self._one_column else found):
+        codes = self._columns.codes(columns_of(y)[0], "y")
+        if len(codes) != len(found[0] if not self._columns.one_dimensional else found):
             raise ValueError(f"y has {len(codes)} rows, and X another number of them.")
         weights = check_weights(sample_weight, len(codes))
         weights = np.ones(len(codes)) if weights is None else weights
         scores = []
-        for column, p in zip(codes.T, [found] if self._one_column else found):
+        for column, p in zip(codes.T, [found] if self._columns.one_dimensional else found):
             known = (column != UNKNOWN) * weights
             right = p.argmax(axis=1) == column
             scores.append(known @ right / known.sum() if known.any() else np.nan)
