@@ -100,7 +100,11 @@ SHELLS = {
 }
 
 # The same within the folder of a family.
-FAMILY_SHELLS = {"hashing": {"_base", "_objective"}, "multitask": {"_heads", "_objective", "_predictions"}, "views": {"_base", "_embedding"}}
+FAMILY_SHELLS = {
+    "hashing": {"_base", "_objective"},
+    "multitask": {"_heads", "_objective", "_predictions"},
+    "views": {"_base", "_embedding"},
+}
 
 every_file = pytest.mark.parametrize("module", FILES)
 

@@ -16,6 +16,7 @@ from metricnets._params import check_instance
 from metricnets._tasks import Tasks, columns_of, read_tasks
 from metricnets.protocols._common import points, rows_of
 
+
 def negative_transfer(
     estimator: BaseEstimator,
     X: Any,
@@ -107,7 +108,9 @@ def table_of(y: Any, name: str) -> Any:
     return y if hasattr(y, "iloc") and hasattr(y, "columns") else np.stack(columns_of(y, name)[0], axis=1)
 
 
-def judged(estimator: Any, tasks: Tasks, X: Any, Y: Any, codes: np.ndarray, X_test: Any, codes_test: np.ndarray) -> list:
+def judged(
+    estimator: Any, tasks: Tasks, X: Any, Y: Any, codes: np.ndarray, X_test: Any, codes_test: np.ndarray
+) -> list:
     """Whether the predictions of both kinds of models are right, (n_test, n_columns) each; NaN if not annotated."""
     multi = clone(estimator).fit(X, Y).predict(X_test)
     single = np.empty(codes_test.shape, dtype=object)

@@ -332,7 +332,9 @@ def test_optimizers(name, optimizer):
     params |= FOR_OPTIMIZERS.get(name, {})
     model = learner(name, optimizer=OPTIMIZERS[optimizer], lr_schedule=None, lr=0.01, **{"max_epochs": 5} | params)
     if name in SEVERAL_TASKS and optimizer == "LBFGS":  # which takes one group of parameters, and heads are another
-        with pytest.raises(ValueError, match="optimizer=<lambda> raised ValueError: LBFGS doesn't support per-parameter"):
+        with pytest.raises(
+            ValueError, match="optimizer=<lambda> raised ValueError: LBFGS doesn't support per-parameter"
+        ):
             model.fit(X, y)
         return
     first, *later = [epoch["train_loss"] for epoch in model.fit(X, y).history_]
