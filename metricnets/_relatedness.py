@@ -152,28 +152,34 @@ def _checked_pairs(given, tasks, priors):
         a, b = (tasks.place(column, "relatedness") for column in pair)
         if tasks.group[a] == tasks.group[b]:
             raise ValueError(f"relatedness has the columns {pair}, which are of one task; give pairs of two tasks.")
-        found[a, b] = _checked(matrix, pair, tasks.classes[a], tasks.classes[b])
+        found[a, b] = _checked(matrix, pair, tasks.classes[a], tasks.classes[b], priors[b])
     for (a, b), R in list(found.items()):
         found.setdefault((b, a), reversed_relatedness(R, priors[a]))
     return {pair: found[pair] for pair in tasks.pairs() if pair in found}
 
 
-def _checked(matrix, pair, classes_a, classes_b):
-    """A matrix of probabilities; a data frame is put in the order of the classes."""
-    if hasattr(matrix, "reindex"):
-        matrix = matrix.reindex(index=classes_a, columns=classes_b)
+def _checked(matrix, pair, classes_a, classes_b, prior):
+    """A matrix of probabilities; of a data frame, which may have more classes, those that there are, in their order."""
+    frame = matrix if hasattr(matrix, "reindex") else None
     try:
         R = np.array(matrix, dtype=float)
     except (TypeError, ValueError):
         R = np.empty(0)
     shape = (len(classes_a), len(classes_b))
-    if R.shape != shape:
+    if frame is None and R.shape != shape:
         raise ValueError(
             f"relatedness of {pair} should have shape {shape}: a row for each class of {pair[0]!r} and a column for "
-            f"each of {pair[1]!r}; got shape {np.shape(matrix)}."
+            f"each of {pair[1]!r}; got shape {np.shape(matrix)}. A data frame may have more classes."
         )
     if not np.isfinite(R).all() or R.min() < 0 or not np.allclose(R.sum(axis=1), 1, atol=1e-3):
         raise ValueError(
-            f"relatedness of {pair} should hold probabilities, rows that sum to 1 for all classes of y; got {R!s:.200}."
+            f"relatedness of {pair} should hold probabilities, rows that sum to 1 for all classes; got {R!s:.200}."
         )
-    return R / R.sum(axis=1, keepdims=True)
+    if frame is not None:
+        R = frame.reindex(index=classes_a, columns=classes_b).to_numpy(dtype=float)
+    if np.isnan(R).any():
+        raise ValueError(
+            f"relatedness of {pair} has not all classes of y; its rows should be {classes_a}, and columns {classes_b}."
+        )
+    totals = R.sum(axis=1, keepdims=True)
+    return np.where(totals > 0, R / np.where(totals > 0, totals, 1), prior)

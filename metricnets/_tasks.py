@@ -51,19 +51,23 @@ class Tasks:
             f"{did_you_mean(str(column), map(str, self.names))}"
         )
 
-    def codes(self, columns: list, name: str) -> np.ndarray:
-        """Class codes (n, n_columns) of other targets, −1 if unknown; ValueError for columns or classes not in y."""
+    def codes(self, columns: list, name: str, may_be_new: bool = False) -> np.ndarray:
+        """Class codes (n, n_columns) of other targets, −1 if unknown; ValueError for columns or classes not in y.
+
+        New classes, if there may be some, have the code after the last one.
+        """
         if len(columns) != len(self.names):
             raise ValueError(f"{name} has {len(columns)} columns, and y has {len(self.names)}; give the same tasks.")
-        return np.stack([self._codes_of(*each, name) for each in zip(columns, self.names, self.classes)], axis=1)
-
-    def _codes_of(self, column, label, classes, name):
-        found, codes = known_classes(column)
-        new = found[~np.isin(found, classes)]
-        if len(new):
-            raise ValueError(f"{name} has the class {new.tolist()[0]!r} in column {label!r}, which y does not have.")
-        places = np.searchsorted(classes, found)
-        return np.where(codes == UNKNOWN, UNKNOWN, np.append(places, UNKNOWN)[codes])
+        coded = []
+        for column, label, classes in zip(columns, self.names, self.classes):
+            found, codes = known_classes(column)
+            numbers = {each: number for number, each in enumerate(classes.tolist())}
+            places = [numbers.get(each, len(numbers)) for each in found.tolist()]
+            new = [each for each, place in zip(found.tolist(), places) if place == len(numbers)]
+            if new and not may_be_new:
+                raise ValueError(f"{name} has the class {new[0]!r} in column {label!r}, which y does not have.")
+            coded.append(np.array([*places, UNKNOWN])[codes])  # −1 is the last one
+        return np.stack(coded, axis=1)
 
 
 def read_tasks(y: ArrayLike, label_sets: Sequence | None = None) -> tuple[Tasks, np.ndarray]:

@@ -6,9 +6,9 @@ Counts are log(1 + x), rows of unit norm.  Relatedness is given, the shares of t
 rows and the other way round, or counted from the rows annotated in both.  A logistic regression, C = 10, and
 EmbeddingNet(loss="cosface") of each task alone are for reference.
 
-*Digits* (scikit-learn's): four tasks that hardly depend on each other beyond the digit: whether it is odd, whether it has a
-loop, whether it is above 4, and whether the image has more ink than the median of its digit; 60 rows each, a fifth of
-them annotated in all.  Relatedness is counted.
+*Digits* (scikit-learn's): four tasks that hardly depend on each other beyond the digit: whether it is odd, whether it
+has a loop, whether it is above 4, and whether the image has more ink than the median of its digit; 60 rows each, a
+fifth of them annotated in all.  Relatedness is counted.
 
 Run ``python bench_multitask.py --data DIR``, or set METRICNETS_DATA.
 """
@@ -16,6 +16,7 @@ Run ``python bench_multitask.py --data DIR``, or set METRICNETS_DATA.
 import warnings
 
 import numpy as np
+import pandas as pd
 from _options import folder_of, parser_of
 from joblib import Parallel, delayed
 from sklearn.datasets import load_digits
@@ -35,7 +36,7 @@ def coupled(kind, R, seed):
 
 
 LEARNERS = {
-    "logistic regression": lambda seed, R: LogisticRegression(C=10, max_iter=300),
+    "logistic regression": lambda seed, R: LogisticRegression(C=10, max_iter=2000),
     "EmbeddingNet, CosFace": lambda seed, R: EmbeddingNet(loss="cosface", random_state=seed),
     "single": lambda seed, R: MultiTaskNet(random_state=seed),
     "uncoupled": lambda seed, R: MultiTaskNet(coupling=None, random_state=seed),
@@ -66,7 +67,7 @@ def relatedness(Y, a, b):
     """Shares of the classes of b in each class of a."""
     counts = np.zeros((Y[:, a].max() + 1, Y[:, b].max() + 1))
     np.add.at(counts, (Y[:, a], Y[:, b]), 1)
-    return counts / counts.sum(axis=1, keepdims=True)
+    return pd.DataFrame(counts / counts.sum(axis=1, keepdims=True))
 
 
 def annotated(Y, rows, n, share, rng):

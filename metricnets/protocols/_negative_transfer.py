@@ -56,8 +56,8 @@ def negative_transfer(
     -------
     results : dict of ndarray of shape (n_columns,)
         ``task``, its name; ``n_samples``, how many are annotated in it; ``multi_task`` and ``single_task``, accuracies
-        on the same samples; ``difference``, the first minus the second; ``standard_error``, that of the difference, over
-        samples.
+        on the same samples; ``difference``, the first minus the second; ``standard_error``, that of the difference,
+        over samples.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def negative_transfer(
         parts = [(fold != f, fold == f) for f in range(cv)]
         jobs = [(rows_of(X, a), rows_of(Y, a), codes[a], rows_of(X, b), codes[b]) for a, b in parts]
     else:
-        jobs = [(X, Y, codes, points(X_test, estimator), tasks.codes(columns_of(y_test, "y_test")[0], "y_test"))]
+        jobs = [(X, Y, codes, points(X_test, estimator), tasks.codes(columns_of(y_test, "y_test")[0], "y_test", True))]
     found = Parallel(n_jobs=n_jobs)(delayed(judged)(estimator, tasks, *job) for job in jobs)
     right = [np.concatenate(each) for each in zip(*found)]  # multi-task, single-task: (n, n_columns), NaN if unknown
     return _results(tasks, codes, *right)

@@ -1,7 +1,6 @@
 """The heads of several tasks, a classifier each, and their loss."""
 
 import numpy as np
-import torch
 from torch import nn
 
 from metricnets.deep.multitask._objective import (

@@ -39,8 +39,8 @@ class MultiTaskNet(TaskPredictions):
     the less a class tells of the other task, see `information`; both are made so that tasks without a relation are left
     alone.
 
-    :class:`metricnets.displays.RelatednessDisplay` draws relatedness, and :func:`metricnets.protocols.negative_transfer`
-    compares each task with its single-task model.
+    :class:`metricnets.displays.RelatednessDisplay` draws relatedness, and
+    :func:`metricnets.protocols.negative_transfer` compares each task with its single-task model.
 
     Parameters
     ----------
@@ -53,7 +53,8 @@ class MultiTaskNet(TaskPredictions):
 
         - 'counted': from the samples that are annotated in two tasks.  Tasks without such samples are not coupled.
         - An array or data frame of shape (n_classes_a, n_classes_b): R of the second of two tasks given the first, with
-          rows that sum to 1, in the order of the sorted classes, or with the classes as names.
+          rows that sum to 1, in the order of the sorted classes.  A data frame has the classes as names, and may have
+          classes that are not in y.
         - A dict of these with pairs of columns (a, b) as keys, by name or number.  Where only one direction is given,
           the other follows by Bayes' theorem.
         - None: tasks are not coupled.
@@ -62,8 +63,8 @@ class MultiTaskNet(TaskPredictions):
     margin : float >= 0, default=0.0
         Margin of the cosines of the classifiers, see :class:`metricnets.losses.CosFace`.
     scale : float > 0, default=8.0
-        Factor of these cosines; with larger values the nearest classes have more weight, and probabilities are nearer to
-        0 and 1.
+        Factor of these cosines; with larger values the nearest classes have more weight, and probabilities are nearer
+        to 0 and 1.
     dropout : float in [0, 1), default=0.5
         Share of the hidden units that are set to 0 in training.
     input_dropout : float in [0, 1), default=0.5

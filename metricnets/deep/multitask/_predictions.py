@@ -1,7 +1,6 @@
 """Predictions of several tasks by classifiers on the embedding of a network."""
 
 import numpy as np
-import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
@@ -87,7 +86,8 @@ class TaskPredictions(NetworkMetric):
         X : array-like of shape (n_samples, n_features), or (n_samples, ...) with ``module``
             Points.
         y : array-like of shape (n_samples, n_columns) or (n_samples,)
-            Their classes; None, NaN or a negative number where a sample is not annotated.
+            Their classes; None, NaN or a negative number where a sample is not annotated.  A class that was not seen
+            in ``fit`` is never predicted.
         sample_weight : array-like of shape (n_samples,), float or None, default=None
             Weights of the samples.
 
@@ -115,7 +115,7 @@ class TaskPredictions(NetworkMetric):
             In [0, 1]; NaN of columns in which no sample is annotated.
         """
         found = self.predict_proba(X)
-        codes = self._columns.codes(columns_of(y)[0], "y")
+        codes = self._columns.codes(columns_of(y)[0], "y", may_be_new=True)
         if len(codes) != len(found[0] if not self._columns.one_dimensional else found):
             raise ValueError(f"y has {len(codes)} rows, and X another number of them.")
         weights = check_weights(sample_weight, len(codes))

@@ -13,9 +13,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from metricnets import MultiTaskNet
+from metricnets.deep._training.data import Targets
 from metricnets.deep.multitask._heads import CoupledLoss, Heads
 from metricnets.deep.multitask._objective import information
-from metricnets.deep._training.data import Targets
 from metricnets.losses import CosFace
 
 X, Y = tiny_tasks()
