@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from scipy.special import gammaln, softmax
 
 from metricnets._labels import UNKNOWN
 from metricnets._tasks import Tasks
 from metricnets._weights import rows_of
 
-SMOOTHING = 1.0  # how many samples the class frequencies of a task count as
+SMOOTHING = 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0  # how many samples class frequencies may count as
 
 
 class Relatedness(Mapping):
@@ -52,15 +53,17 @@ def class_frequencies(codes: np.ndarray, n_classes: int, weights: np.ndarray | N
     array([0.6, 0.4])
     """
     known = codes != UNKNOWN
-    counts = SMOOTHING + np.bincount(codes[known], rows_of(weights, known), minlength=n_classes)
+    counts = 1 + np.bincount(codes[known], rows_of(weights, known), minlength=n_classes)
     return counts / counts.sum()
 
 
 def counted(codes_a: np.ndarray, codes_b: np.ndarray, n_a: int, prior: np.ndarray, weights: np.ndarray | None = None):
     """Count relatedness in samples that are annotated in both tasks.
 
-    R[c, k] = (n_ck + s π_k) / (n_c + s), where n_ck samples have the classes c and k, π are the frequencies of the
-    second task, and s = 1; classes that are never annotated with another have R[c] = π.
+    Given how many samples s the class frequencies π of the second task count as, it is R[c, k] = (n_ck + s π_k) / (n_c +
+    s), where n_ck samples have the classes c and k.  R is the mean over some s from 0.1 to 1000, weighted by the likelihood
+    of the counts n_ck, which is Dirichlet-multinomial: few samples, and tasks that do not depend on each other, leave it
+    near π.
 
     Parameters
     ----------
@@ -79,13 +82,24 @@ def counted(codes_a: np.ndarray, codes_b: np.ndarray, n_a: int, prior: np.ndarra
     Examples
     --------
     >>> counted(np.array([0, 0, 1, -1]), np.array([0, 0, 1, 1]), 2, np.array([0.5, 0.5])).round(2)
-    array([[0.83, 0.17],
-           [0.25, 0.75]])
+    array([[0.72, 0.28],
+           [0.31, 0.69]])
     """
     both = (codes_a != UNKNOWN) & (codes_b != UNKNOWN)
     counts = np.zeros((n_a, len(prior)))
     np.add.at(counts, (codes_a[both], codes_b[both]), 1.0 if weights is None else weights[both])
-    return (counts + SMOOTHING * prior) / (counts.sum(axis=1, keepdims=True) + SMOOTHING)
+    given, likelihoods = [], []
+    for s in SMOOTHING:
+        given.append((counts + s * prior) / (counts.sum(axis=1, keepdims=True) + s))
+        likelihoods.append(dirichlet_multinomial(counts, s * prior))
+    return np.tensordot(softmax(likelihoods), given, axes=1)
+
+
+def dirichlet_multinomial(counts: np.ndarray, alpha: np.ndarray) -> float:
+    """The log-likelihood of counts (n, k) in a given order, Σ log Γ(α + n_ck) / Γ(α) of all, over those of the sums."""
+    total, totals = alpha.sum(), counts.sum(axis=1)
+    of_cells = (gammaln(counts + alpha) - gammaln(alpha)).sum()
+    return float(of_cells - (gammaln(totals + total) - gammaln(total)).sum())
 
 
 def reversed_relatedness(R: np.ndarray, prior: np.ndarray) -> np.ndarray:

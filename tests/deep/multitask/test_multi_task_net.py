@@ -178,29 +178,16 @@ def test_a_label_set_is_a_task():
     assert fit(csr_matrix(labels.to_numpy()), label_sets=[[0, 1, 2]]).predict(X).shape == (45, 3)
 
 
-def test_relatedness_is_counted_or_given():
-    net, both = fit(), ~np.isnan(Y).any(axis=1)
-    counts = np.zeros((3, 2))
-    np.add.at(counts, tuple(Y[both].astype(int).T), 1)
-    side = Y[~np.isnan(Y[:, 1]), 1].astype(int)
-    prior = (np.bincount(side) + 1) / (len(side) + 2)
-    np.testing.assert_allclose(net.relatedness_[0, 1], (counts + prior) / (counts.sum(axis=1, keepdims=True) + 1))
+def test_relatedness_is_given():
     given = fit(relatedness={(0, 1): R})
     np.testing.assert_allclose(given.relatedness_[0, 1], R)
     kind = Y[~np.isnan(Y[:, 0]), 0].astype(int)
     joint = (R * ((np.bincount(kind) + 1) / (len(kind) + 3))[:, None]).T
     np.testing.assert_allclose(given.relatedness_[1, 0], joint / joint.sum(axis=1, keepdims=True))
-    frame = pd.DataFrame(R, index=[0, 1, 2], columns=[0, 1]).iloc[::-1, ::-1]
+    frame = pd.DataFrame(np.c_[R, np.zeros(3)], index=[0, 1, 2], columns=[0, 1, 9]).iloc[::-1, ::-1]
     np.testing.assert_array_equal(fit(relatedness=frame).transform(X), given.transform(X))
-    weighted = fit_weighted(np.where(both, 3.0, 1.0)).relatedness_[0, 1]
-    assert (
-        np.abs(weighted - counts / counts.sum(axis=1, keepdims=True)).max()
-        < np.abs(net.relatedness_[0, 1] - counts / counts.sum(axis=1, keepdims=True)).max()
-    )
-
-
-def fit_weighted(weights):
-    return quick("MultiTaskNet").fit(X, Y, sample_weight=weights)
+    with pytest.raises(ValueError, match="has not all classes of y"):
+        fit(relatedness=pd.DataFrame(np.eye(2), index=[0, 1], columns=[0, 1]))
 
 
 WRONG = {
