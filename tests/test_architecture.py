@@ -30,6 +30,7 @@ LAYERS = {
     "_sets": 1,
     "_tasks": 1,
     "_relatedness": 2,
+    "_related_tasks": 3,
     "_callbacks": 0,
     "_codes": 1,
     "_numpy_networks": 0,
@@ -102,7 +103,7 @@ SHELLS = {
 # The same within the folder of a family.
 FAMILY_SHELLS = {
     "hashing": {"_base", "_objective"},
-    "multitask": {"_heads", "_objective", "_predictions"},
+    "multitask": {"_base", "_heads", "_objective"},
     "views": {"_base", "_embedding"},
 }
 

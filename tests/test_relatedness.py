@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from metricnets._relatedness import SMOOTHING, counted, dirichlet_multinomial, relatedness_of, reversed_relatedness
+from metricnets._related_tasks import relatedness_of
+from metricnets._relatedness import SMOOTHING, counted, dirichlet_multinomial, reversed_relatedness
 from metricnets._tasks import read_tasks
 
 PRIOR = np.array([0.5, 0.3, 0.2])

@@ -2,9 +2,9 @@
 Several tasks: what one says about another
 ==========================================
 
-Few images are annotated with their digit, and more with something cheaper: whether the digit is odd.  MultiTaskNet learns
-both from one table, in which most entries are missing, and couples the tasks by their relatedness: a digit says whether
-it is odd, and odd leaves five digits.
+Few images are annotated with their digit, and more with something cheaper: whether the digit is odd.  MultiTaskNet
+learns both from one table, in which most entries are missing, and couples the tasks by their relatedness: a digit says
+whether it is odd, and odd leaves five digits.
 """
 
 import matplotlib.pyplot as plt

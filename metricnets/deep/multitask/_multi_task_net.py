@@ -4,28 +4,24 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 import torch
-from sklearn.utils.validation import validate_data
 
-from metricnets._arrays import count_rows
 from metricnets._labels import UNKNOWN
-from metricnets._params import Array, MaybeArray, MaybeList, NonNegative, Positive, RateBelowOne, fitting
-from metricnets._relatedness import class_frequencies, relatedness_of
-from metricnets._tasks import columns_of, read_tasks
+from metricnets._params import Array, MaybeArray, NonNegative, Positive, RateBelowOne, fitting
+from metricnets._related_tasks import relatedness_of
+from metricnets._relatedness import class_frequencies
 from metricnets._weights import check_weights, rows_of
 from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.on_labels import embeddings
 from metricnets.deep._training.runtime import defaults
-from metricnets.deep._training.tasks import OfTasks, TaskBatches
-from metricnets.deep._training.validation import check_validation, followed_by
-from metricnets.deep._training.weights import sampler_of, used, with_validation
+from metricnets.deep._training.weights import used, with_validation
+from metricnets.deep.multitask._base import TaskMetric
 from metricnets.deep.multitask._heads import CoupledLoss, new_heads
-from metricnets.deep.multitask._predictions import TaskPredictions
 from metricnets.exceptions import warn
 
 MATCHING, CO_ANNOTATION = ("both", "distribution_matching"), ("both", "soft_co_annotation")
 
 
-class MultiTaskNet(TaskPredictions):
+class MultiTaskNet(TaskMetric):
     """Network with one embedding and a classifier for each of several tasks, which are coupled.
 
     y has a column for each task, and a sample may be annotated in some of them only.  What is known of how tasks are
@@ -58,8 +54,6 @@ class MultiTaskNet(TaskPredictions):
         - A dict of these with pairs of columns (a, b) as keys, by name or number.  Where only one direction is given,
           the other follows by Bayes' theorem.
         - None: tasks are not coupled.
-    label_sets : list of lists of columns or None, default=None
-        Columns of y, by name or number, that are the labels of one task.  They share its weight.
     margin : float >= 0, default=0.0
         Margin of the cosines of the classifiers, see :class:`metricnets.losses.CosFace`.
     scale : float > 0, default=8.0
@@ -99,7 +93,6 @@ class MultiTaskNet(TaskPredictions):
     coupling: Literal["both", "distribution_matching", "soft_co_annotation"] | None = "both"
     coupling_weight: NonNegative = 1.0
     relatedness: Literal["counted"] | Array | Annotated[dict, dict] | None = "counted"
-    label_sets: MaybeList = None
     margin: NonNegative = 0.0
     scale: Positive = 8.0
     dropout: RateBelowOne = 0.5
@@ -155,35 +148,12 @@ class MultiTaskNet(TaskPredictions):
         X, codes, is_train, weights = used(weights, X, codes, is_train)
         some = (codes != UNKNOWN).any(axis=1)
         X, codes, is_train, weights = X[some], codes[some], is_train[some], rows_of(weights, some)
-        self._check_tasks(codes[is_train])
+        self._check_tasks(codes, is_train, n_val)
         self._relate(codes[is_train], rows_of(weights, is_train))
         targets = Targets(tensor_of(codes), torch.arange(len(X)), weights=weights)
         strata = np.unique(codes != UNKNOWN, axis=0, return_inverse=True)[1].ravel()
         counts = np.where(is_train, 1.0 if weights is None else weights, 0.0) if n_val else weights
         return self._learn(self._prepare(X, targets, strata, counts, np.count_nonzero(is_train) if n_val else None))
-
-    def _read(self, X, y, X_val, y_val):
-        """Points and class codes, followed by those of the validation data, and the number of these."""
-        is_given = check_validation(X_val, y_val, self.early_stopping, "X_val")
-        tasks, codes = (None, None) if y is None else read_tasks(y, self.label_sets)
-        X, codes = self._validated(X, codes)
-        self._columns, self.target_names_ = tasks, tasks.names
-        self.classes_ = tasks.classes[0] if tasks.one_dimensional else tasks.classes
-        if not is_given:
-            return X, codes, 0
-        codes_val = tasks.codes(columns_of(y_val, "y_val")[0], "y_val")
-        checks = {"reset": False, "dtype": X.dtype, "allow_nd": True}
-        n_val = count_rows(y_val, "y_val")
-        X = followed_by(X, validate_data(self, X_val, **checks), "X_val")
-        return X, np.concatenate([codes, codes_val]), n_val
-
-    def _check_tasks(self, codes):
-        """Raise ValueError unless the samples of positive weight are of two classes in each task."""
-        for name, column, classes in zip(self._columns.names, codes.T, self._columns.classes):
-            present = np.unique(column[column != UNKNOWN])
-            if len(present) < min(2, len(classes)):
-                found = "no annotated samples" if not len(present) else f"one class only, {classes[present[0]]!s}"
-                raise ValueError(f"y has {found} of positive weight in column {name!r}; a task needs two classes.")
 
     def _relate(self, codes, weights):
         """Set ``relatedness_``; warn if it cannot be counted."""
@@ -196,13 +166,6 @@ class MultiTaskNet(TaskPredictions):
                 "no sample of y is annotated in two tasks, so relatedness='counted' counts nothing and tasks are not "
                 "coupled; give matrices as relatedness, or set coupling=None."
             )
-
-    def _similarity(self, targets, kept):
-        return kept, OfTasks(targets.labels.numpy()[kept], self._columns.shares(), rows_of(targets.weights, kept))
-
-    def _make_batches(self, part, rng):
-        annotated = part.targets.labels.numpy() != UNKNOWN
-        return sampler_of(lambda rows: TaskBatches(annotated[rows], self.batch_size, rng), part, rng)
 
     def _criterion(self, network, part, generator):
         z = embeddings(network, part, self._rows_at_once)
@@ -217,9 +180,3 @@ class MultiTaskNet(TaskPredictions):
             self.coupling_weight * (self.coupling in kinds) for kinds in (MATCHING, CO_ANNOTATION)
         )
         return CoupledLoss(heads, tasks.shares(), relatedness, priors, matching, co_annotation)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        tags.target_tags.multi_output = True
-        return tags

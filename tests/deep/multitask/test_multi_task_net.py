@@ -222,6 +222,8 @@ def test_validation_data_and_early_stopping():
     assert "valid_loss" in net.fit(X[:30], Y[:30], X_val=X[30:], y_val=Y[30:]).history_[0]
     with pytest.raises(ValueError, match="y_val has the class 7.0 in column 0, which y does not have"):
         net.fit(X[:30], Y[:30], X_val=X[30:], y_val=np.full((15, 2), 7.0))
+    with pytest.raises(ValueError, match="y_val has no annotated sample"):
+        net.fit(X[:30], Y[:30], X_val=X[30:], y_val=np.full((15, 2), np.nan))
     with pytest.raises(ValueError, match="y_val has 1 columns, and y has 2"):
         net.fit(X[:30], Y[:30], X_val=X[30:], y_val=Y[30:, :1])
 

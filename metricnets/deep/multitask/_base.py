@@ -1,20 +1,29 @@
-"""Predictions of several tasks by classifiers on the embedding of a network."""
+"""The shell of learners of several tasks: targets with a column for each, and classifiers that predict them."""
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
+from metricnets._arrays import count_rows
 from metricnets._labels import UNKNOWN
-from metricnets._params import Array, MaybeArray
-from metricnets._tasks import columns_of
-from metricnets._weights import check_weights
+from metricnets._params import Array, MaybeArray, MaybeList
+from metricnets._tasks import columns_of, read_tasks
+from metricnets._weights import check_weights, rows_of
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.embedding import embed
 from metricnets.deep._training.on_labels import probabilities
+from metricnets.deep._training.tasks import OfTasks, TaskBatches
+from metricnets.deep._training.validation import check_validation, followed_by
+from metricnets.deep._training.weights import sampler_of
 
 
-class TaskPredictions(NetworkMetric):
+class TaskMetric(NetworkMetric):
     """Deep metric with a head for each of several tasks, which predicts its classes.
+
+    Parameters
+    ----------
+    label_sets : list of lists of columns or None, default=None
+        Columns of y, by name or number, that are the labels of one task.  They share its weight.
 
     Attributes
     ----------
@@ -25,6 +34,40 @@ class TaskPredictions(NetworkMetric):
     target_names_ : list
         The names or numbers of the columns of y.
     """
+
+    label_sets: MaybeList = None
+
+    def _read(self, X, y, X_val, y_val):
+        """Points and class codes, followed by those of the validation data, and the number of these."""
+        is_given = check_validation(X_val, y_val, self.early_stopping, "X_val")
+        tasks, codes = (None, None) if y is None else read_tasks(y, self.label_sets)
+        X, codes = self._validated(X, codes)
+        self._columns, self.target_names_ = tasks, tasks.names
+        self.classes_ = tasks.classes[0] if tasks.one_dimensional else tasks.classes
+        if not is_given:
+            return X, codes, 0
+        codes_val = tasks.codes(columns_of(y_val, "y_val")[0], "y_val")
+        checks = {"reset": False, "dtype": X.dtype, "allow_nd": True}
+        n_val = count_rows(y_val, "y_val")
+        X = followed_by(X, validate_data(self, X_val, **checks), "X_val")
+        return X, np.concatenate([codes, codes_val]), n_val
+
+    def _check_tasks(self, codes, is_train, n_val):
+        """Raise ValueError unless samples to train on are of two classes in each task, and some are to validate on."""
+        for name, column, classes in zip(self._columns.names, codes[is_train].T, self._columns.classes):
+            present = np.unique(column[column != UNKNOWN])
+            if len(present) < min(2, len(classes)):
+                found = f"one class only, {classes[present[0]]!s}" if len(present) else "no annotated samples"
+                raise ValueError(f"y has {found} of positive weight in column {name!r}; a task needs two classes.")
+        if n_val and is_train.all():
+            raise ValueError("y_val has no annotated sample; leave X_val and y_val out to hold back a part of X.")
+
+    def _similarity(self, targets, kept):
+        return kept, OfTasks(targets.labels.numpy()[kept], self._columns.shares(), rows_of(targets.weights, kept))
+
+    def _make_batches(self, part, rng):
+        annotated = part.targets.labels.numpy() != UNKNOWN
+        return sampler_of(lambda rows: TaskBatches(annotated[rows], self.batch_size, rng), part, rng)
 
     def _keep(self, problem, trained):
         super()._keep(problem, trained)
@@ -126,3 +169,9 @@ class TaskPredictions(NetworkMetric):
             right = p.argmax(axis=1) == column
             scores.append(known @ right / known.sum() if known.any() else np.nan)
         return np.array(scores)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        return tags
