@@ -39,8 +39,8 @@ class Tasks:
         return [(a, b) for a in columns for b in columns if self.group[a] != self.group[b]]
 
     def shares(self) -> np.ndarray:
-        """Weights of the columns, which sum to 1: tasks have the same weight, and so have the columns of a task."""
-        return 1 / (np.bincount(self.group)[self.group] * (self.group.max() + 1))
+        """The weights of `shares_of`."""
+        return shares_of(self.group)
 
     def place(self, column: Hashable, name: str) -> int:
         """The position of a column; ValueError, naming the parameter, if there is none of this name."""
@@ -68,6 +68,16 @@ class Tasks:
                 raise ValueError(f"{name} has the class {new[0]!r} in column {label!r}, which y does not have.")
             coded.append(np.array([*places, UNKNOWN])[codes])  # −1 is the last one
         return np.stack(coded, axis=1)
+
+
+def shares_of(groups: np.ndarray) -> np.ndarray:
+    """Weights of columns, which sum to 1: their tasks have the same weight, and so have the columns of a task.
+
+    >>> shares_of(np.array([0, 1, 1]))
+    array([0.5 , 0.25, 0.25])
+    """
+    number = np.unique(groups, return_inverse=True)[1]
+    return 1 / (np.bincount(number)[number] * (number.max() + 1))
 
 
 def read_tasks(y: ArrayLike, label_sets: Sequence | None = None) -> tuple[Tasks, np.ndarray]:

@@ -4,8 +4,11 @@ import numpy as np
 import torch
 
 from metricnets._labels import UNKNOWN
+from metricnets._tasks import shares_of
 from metricnets._weights import rows_of
 from metricnets.deep._training.similarity import OfTargets, deal
+from metricnets.deep._training.wccn import whitening_layer
+from metricnets.networks import fixed_linear
 from metricnets.relations import known_class
 
 
@@ -57,6 +60,39 @@ class OfTasks:
     def quality(self, z, kept, held, truth):
         """The mean of the qualities of the tasks."""
         return float(self.shares @ [task.quality(z, *each) for task, each in zip(self.tasks, truth)])
+
+
+def maps_of_tasks(X, standardize, codes, groups, weights, kept, n_components, normalize, seed):
+    """The maps of `wccn` of all tasks together and of each of several tasks side by side, as a layer.
+
+    They share the columns; where these are too few, or there is one task, there is the first map only.  Distances of
+    one map alone lose: what all tasks share is better estimated together, and what one needs is in its own.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    standardize : torch.nn.Module
+        The layer before.
+    codes : ndarray of int64 of shape (n, n_columns)
+    groups : ndarray of int of shape (n_columns,)
+        Number of the task of each column.
+    weights : ndarray of shape (n,) or None
+    kept : ndarray of int
+        Rows from which the maps are computed.
+    n_components : int
+    normalize : bool
+    seed : int
+    """
+    n_tasks = groups.max() + 1
+    members = [np.arange(len(groups)), *(np.flatnonzero(groups == task) for task in range(n_tasks))]
+    members = members if n_tasks > 1 and n_components >= 2 * len(members) else members[:1]
+    layers = []
+    for columns, share in zip(members, np.array_split(np.arange(n_components), len(members))):
+        rows = kept[(codes[kept][:, columns] != UNKNOWN).any(axis=1)]
+        similarity = OfTasks(codes[rows][:, columns], shares_of(groups[columns]), rows_of(weights, rows))
+        layers.append(whitening_layer(X, standardize, rows, similarity, len(share), normalize, seed))
+    scale = len(layers) ** -0.5
+    return fixed_linear(*(scale * torch.cat([getattr(layer, name) for layer in layers]) for name in ("weight", "bias")))
 
 
 class TaskBatches:

@@ -8,11 +8,11 @@ from metricnets._arrays import count_rows
 from metricnets._labels import UNKNOWN
 from metricnets._params import Array, MaybeArray, MaybeList
 from metricnets._tasks import columns_of, read_tasks
-from metricnets._weights import check_weights, rows_of
+from metricnets._weights import check_weights
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.embedding import embed
 from metricnets.deep._training.on_labels import probabilities
-from metricnets.deep._training.tasks import OfTasks, TaskBatches
+from metricnets.deep._training.tasks import TaskBatches, maps_of_tasks
 from metricnets.deep._training.validation import check_validation, followed_by
 from metricnets.deep._training.weights import sampler_of
 
@@ -62,8 +62,9 @@ class TaskMetric(NetworkMetric):
         if n_val and is_train.all():
             raise ValueError("y_val has no annotated sample; leave X_val and y_val out to hold back a part of X.")
 
-    def _similarity(self, targets, kept):
-        return kept, OfTasks(targets.labels.numpy()[kept], self._columns.shares(), rows_of(targets.weights, kept))
+    def _whitening(self, X, standardize, targets, kept, seed):
+        codes, groups, options = targets.labels.numpy(), self._columns.group, (self.n_components, self.normalize, seed)
+        return maps_of_tasks(X, standardize, codes, groups, targets.weights, kept, *options)
 
     def _make_batches(self, part, rng):
         annotated = part.targets.labels.numpy() != UNKNOWN
