@@ -29,12 +29,12 @@ class MultiTaskNet(TaskMetric):
     one task predicts agree with the classes of another, and soft co-annotation gives samples that are annotated in one
     task soft labels in the others.
 
-    The network starts from maps of all tasks together and of each task side by side, which share ``n_components``.  Each
-    task has the same weight in the loss, a mean over the samples annotated in it, however many these are.
+    The network starts from maps of all tasks together and of each task side by side, which share ``n_components``.
+    Each task has the same weight in the loss, a mean over the samples annotated in it, however many these are.
     Deviations from the paper: in distribution matching the annotation, where there is one, takes the place of the
-    prediction that is to be matched, and otherwise that prediction is not trained by it; soft labels count the less, the
-    less a class c tells of the other task, by (1 − H(R[c]) / H(π))², where H is the entropy and π the class frequencies.
-    So tasks that do not depend on each other are left alone.
+    prediction that is to be matched, and otherwise that prediction is not trained by it; soft labels count the less,
+    the less a class c tells of the other task, by (1 − H(R[c]) / H(π))², where H is the entropy and π the class
+    frequencies.  So tasks that do not depend on each other are left alone.
 
     :class:`metricnets.displays.RelatednessDisplay` draws relatedness, and
     :func:`metricnets.protocols.negative_transfer` compares each task with its single-task model.
@@ -48,8 +48,8 @@ class MultiTaskNet(TaskMetric):
     relatedness : 'counted', array-like, dict or None, default='counted'
         Relatedness R of tasks.
 
-        - 'counted': from the samples that are annotated in two tasks.  Few of them, and tasks that do not depend on each
-          other, leave it near the class frequencies.  Tasks without such samples are not coupled.
+        - 'counted': from the samples that are annotated in two tasks.  Few of them, and tasks that do not depend on
+          each other, leave it near the class frequencies.  Tasks without such samples are not coupled.
         - An array or data frame of shape (n_classes_a, n_classes_b): R of the second of two tasks given the first, with
           rows that sum to 1, in the order of the sorted classes.  A data frame has the classes as names, and may have
           classes that are not in y.
