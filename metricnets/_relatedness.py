@@ -59,8 +59,8 @@ def counted(codes_a: np.ndarray, codes_b: np.ndarray, n_a: int, prior: np.ndarra
     """Count relatedness in samples that are annotated in both tasks.
 
     If the class frequencies π of the second task count as s samples, it is R[c, k] = (n_ck + s π_k) / (n_c + s), where
-    n_ck samples have the classes c and k.  R is the mean over some s from 0.1 to 1000, weighted by the likelihood of
-    the counts, which is Dirichlet-multinomial: few samples, and tasks that do not depend on each other, leave it near
+    n_ck samples have the classes c and k.  R is the mean over some s from 0.1 to 1000, weighted by s times the likelihood
+    of the counts, which is Dirichlet-multinomial: few samples, and tasks that do not depend on each other, leave it near
     π.
 
     Parameters
@@ -79,9 +79,10 @@ def counted(codes_a: np.ndarray, codes_b: np.ndarray, n_a: int, prior: np.ndarra
 
     Examples
     --------
-    >>> counted(np.array([0, 0, 1, -1]), np.array([0, 0, 1, 1]), 2, np.array([0.5, 0.5])).round(2)
-    array([[0.72, 0.28],
-           [0.31, 0.69]])
+    >>> codes = np.repeat([0, 1], 10)
+    >>> counted(codes, codes, 2, np.array([0.5, 0.5])).round(2)
+    array([[0.96, 0.04],
+           [0.04, 0.96]])
     """
     both = (codes_a != UNKNOWN) & (codes_b != UNKNOWN)
     counts = np.zeros((n_a, len(prior)))
@@ -90,7 +91,7 @@ def counted(codes_a: np.ndarray, codes_b: np.ndarray, n_a: int, prior: np.ndarra
     for s in SMOOTHING:
         given.append((counts + s * prior) / (counts.sum(axis=1, keepdims=True) + s))
         likelihoods.append(dirichlet_multinomial(counts, s * prior))
-    return np.tensordot(softmax(likelihoods), given, axes=1)
+    return np.tensordot(softmax(np.log(SMOOTHING) + likelihoods), given, axes=1)
 
 
 def dirichlet_multinomial(counts: np.ndarray, alpha: np.ndarray) -> float:

@@ -26,7 +26,7 @@ def naive(a, b, n_a, weights):
         matrices.append(
             [[(counts[c, k] + s * PRIOR[k]) / (counts[c].sum() + s) for k in range(n_b)] for c in range(n_a)]
         )
-    return sum(w * np.array(R) for w, R in zip(softmax(logs), matrices))
+    return sum(w * np.array(R) for w, R in zip(softmax(np.log(SMOOTHING) + logs), matrices))
 
 
 @pytest.mark.parametrize("n", [0, 1, 12])

@@ -44,7 +44,7 @@ accuracy |= {name: model.task_scores(X_test, tasks_test)[0] for name, model in m
 print(pd.Series(accuracy, name="accuracy of the digit").round(3))
 
 # %%
-# A row of the relatedness shows what a digit says about its parity, with the frequencies of both as one more sample.
+# A row of the relatedness shows what a digit says about its parity; few samples leave it near the frequencies of both.
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 4.6), layout="constrained")
 RelatednessDisplay.from_estimator(models["counted"], ax=axes[0])
