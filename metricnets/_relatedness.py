@@ -59,9 +59,9 @@ def counted(codes_a: np.ndarray, codes_b: np.ndarray, n_a: int, prior: np.ndarra
     """Count relatedness in samples that are annotated in both tasks.
 
     If the class frequencies π of the second task count as s samples, it is R[c, k] = (n_ck + s π_k) / (n_c + s), where
-    n_ck samples have the classes c and k.  R is the mean over some s from 0.1 to 1000, weighted by s times the likelihood
-    of the counts, which is Dirichlet-multinomial: few samples, and tasks that do not depend on each other, leave it near
-    π.
+    n_ck samples have the classes c and k.  R is the mean over some s from 0.1 to 1000, weighted by s times the
+    likelihood of the counts, which is Dirichlet-multinomial: few samples, and tasks that do not depend on each other,
+    leave it near π.
 
     Parameters
     ----------
