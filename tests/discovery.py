@@ -31,6 +31,7 @@ TWO_VIEWS = [name for name in POINT_LEARNERS if hasattr(ESTIMATORS[name], "trans
 REGRESSION = ["MLKR"]
 CODES = ["DeepHashing", "SupervisedDeepHashing"]  # many distances are equal
 LABEL_SETS = ["AAKNN", "MLKNN"]
+SEVERAL_TASKS = ["MultiTaskNet"]
 MATCHED = ["QueryAdapter"]  # learned from queries and the document of each
 # To these a negative label says that the class is not known
 PARTIAL = ["RCA", "XQDA", *(name for name in POINT_LEARNERS if name.endswith("_Supervised"))]
@@ -83,9 +84,22 @@ def tiny_views(seed=0):
     return X, X[:, :3] @ rng.normal(size=(3, 3)) + 0.3 * rng.normal(size=(45, 3)), y
 
 
+def tiny_tasks(seed=0):
+    """The 45 points, and a column for each of two tasks, of three and two classes; NaN where a point is not annotated.
+
+    Every third point is annotated in both, and the others in one.
+    """
+    X, y = tiny_points(seed)
+    Y, row = np.stack([y, X[:, 3] > 0], axis=1).astype(float), np.arange(len(X))
+    Y[row % 3 == 1, 0] = Y[row % 3 == 2, 1] = np.nan
+    return X, Y
+
+
 def training_data(name):
-    """Return the first two arguments of ``fit``: points and classes, label sets, another view or matched points; pairs
-    and ±1; or other tuples and None."""
+    """Return the first two arguments of ``fit``: points and classes, label sets, classes of several tasks, another view
+    or matched points; pairs and ±1; or other tuples and None."""
+    if name in SEVERAL_TASKS:
+        return tiny_tasks()
     if name in LABEL_SETS:
         X, y = tiny_points()
         return X, np.eye(3)[y]
@@ -131,6 +145,7 @@ SAMPLERS = [
     "HRAML",
     "MMDML",
     "Mahalanobis",
+    "MultiTaskNet",
     "SupervisedDeepHashing",
     "TwoDomainNet",
 ]

@@ -30,6 +30,9 @@ LAYERS = {
     "_linalg": 0,
     "_groups": 0,
     "_sets": 1,
+    "_tasks": 1,
+    "_relatedness": 2,
+    "_related_tasks": 3,
     "_callbacks": 0,
     "_codes": 1,
     "_numpy_networks": 0,
@@ -118,7 +121,11 @@ SHELLS = {
 }
 
 # The same within the folder of a family.
-FAMILY_SHELLS = {"hashing": {"_base", "_objective"}, "views": {"_base", "_embedding", "_networks"}}
+FAMILY_SHELLS = {
+    "hashing": {"_base", "_objective"},
+    "multitask": {"_base", "_heads", "_objective"},
+    "views": {"_base", "_embedding", "_networks"},
+}
 
 
 @functools.cache

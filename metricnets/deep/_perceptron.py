@@ -123,8 +123,12 @@ class NetworkMetric(DeepMetric):
             )
         if self.init == "identity":
             return [principal_layer(X, standardize, self.n_components, seed)]
+        return [self._whitening(X, standardize, targets, kept, seed)]
+
+    def _whitening(self, X, standardize, targets, kept, seed):
+        """Hook: the map of `wccn` from which the network starts, a layer with ``n_components`` outputs."""
         similar = self._similarity(targets, kept)
-        return [whitening_layer(X, standardize, *similar, self.n_components, self.normalize, seed)]
+        return whitening_layer(X, standardize, *similar, self.n_components, self.normalize, seed)
 
     def _residual(self, X, generator):
         """The perceptron added to the points X, starting at 0."""

@@ -4,5 +4,6 @@ from metricnets.displays._history import HistoryDisplay as HistoryDisplay
 from metricnets.displays._metric_importance import MetricImportanceDisplay as MetricImportanceDisplay
 from metricnets.displays._pair_distances import PairDistancesDisplay as PairDistancesDisplay
 from metricnets.displays._precision_at_k import PrecisionAtKDisplay as PrecisionAtKDisplay
+from metricnets.displays._relatedness import RelatednessDisplay as RelatednessDisplay
 from metricnets.displays._relation import RelationDisplay as RelationDisplay
 from metricnets.displays._verification import VerificationDisplay as VerificationDisplay

@@ -22,18 +22,21 @@ DATA = {
     "MetricImportanceDisplay": (),
     "PairDistancesDisplay": (PAIRS, SAME),
     "PrecisionAtKDisplay": (X, Y),
+    "RelatednessDisplay": (),
     "RelationDisplay": (X, Y),
     "VerificationDisplay": (PAIRS, SAME),
 }
+OF_NETWORKS = {"HistoryDisplay": "DDML", "RelatednessDisplay": "MultiTaskNet"}
 every_display = pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=needs_torch) if name == "HistoryDisplay" else name for name in DATA]
+    "name", [pytest.param(name, marks=needs_torch) if name in OF_NETWORKS else name for name in DATA]
 )
 
 
 def learner(name, fitted=True):
     """A pipeline that ends with a metric."""
-    pipeline = make_pipeline(StandardScaler(), quick("DDML") if name == "HistoryDisplay" else LDA())
-    return pipeline.fit(X, Y) if fitted else pipeline
+    pipeline = make_pipeline(StandardScaler(), quick(OF_NETWORKS[name]) if name in OF_NETWORKS else LDA())
+    y = np.stack([Y, Y > 0], axis=1) if name == "RelatednessDisplay" else Y
+    return pipeline.fit(X, y) if fitted else pipeline
 
 
 def artists(ax):

@@ -1,0 +1,95 @@
+"""Relatedness of all pairs of tasks: counted, or given by the user and checked."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from metricnets._labels import UNKNOWN
+from metricnets._relatedness import Relatedness, class_frequencies, counted, reversed_relatedness
+from metricnets._tasks import Tasks
+
+
+def relatedness_of(given: Any, tasks: Tasks, codes: np.ndarray, weights: np.ndarray | None = None) -> Relatedness:
+    """Count relatedness, or validate that of the user.
+
+    Parameters
+    ----------
+    given : 'counted', array-like, dict or None
+        See the parameter of `MultiTaskNet`.
+    tasks : Tasks
+    codes : ndarray of int of shape (n, n_columns)
+    weights : ndarray of shape (n,) or None
+
+    Raises
+    ------
+    ValueError
+        If the matrices do not suit the tasks.
+    """
+    priors = [class_frequencies(c, len(k), weights) for c, k in zip(codes.T, tasks.classes)]
+    if given is None:
+        found = {}
+    elif isinstance(given, str):
+        found = _counted_pairs(tasks, codes, priors, weights)
+    else:
+        found = _checked_pairs(given, tasks, priors)
+    names = tasks.names
+    return Relatedness({(names[a], names[b]): R for (a, b), R in found.items()}, dict(zip(names, tasks.classes)))
+
+
+def _counted_pairs(tasks, codes, priors, weights):
+    known = (codes != UNKNOWN).astype(float)
+    together = known.T @ known  # (n_columns, n_columns)
+    return {
+        (a, b): counted(codes[:, a], codes[:, b], len(priors[a]), priors[b], weights)
+        for a, b in tasks.pairs()
+        if together[a, b]
+    }
+
+
+def _checked_pairs(given, tasks, priors):
+    if not isinstance(given, Mapping):
+        if len(tasks.names) != 2:
+            raise ValueError(
+                f"relatedness is one matrix, and y has {len(tasks.names)} columns; give a dict of matrices, with pairs "
+                f"of columns as keys, such as {(tasks.names[0], tasks.names[-1])}."
+            )
+        given = {tuple(tasks.names): given}
+    found = {}
+    for pair, matrix in given.items():
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise ValueError(f"the keys of relatedness should be pairs of columns of y; got {pair!r}.")
+        a, b = (tasks.place(column, "relatedness") for column in pair)
+        if tasks.group[a] == tasks.group[b]:
+            raise ValueError(f"relatedness has the columns {pair}, which are of one task; give pairs of two tasks.")
+        found[a, b] = _checked(matrix, pair, tasks.classes[a], tasks.classes[b], priors[b])
+    for (a, b), R in list(found.items()):
+        found.setdefault((b, a), reversed_relatedness(R, priors[a]))
+    return {pair: found[pair] for pair in tasks.pairs() if pair in found}
+
+
+def _checked(matrix, pair, classes_a, classes_b, prior):
+    """A matrix of probabilities; of a data frame, which may have more classes, those that there are, in their order."""
+    frame = matrix if hasattr(matrix, "reindex") else None
+    try:
+        R = np.array(matrix, dtype=float)
+    except (TypeError, ValueError):
+        R = np.empty(0)
+    shape = (len(classes_a), len(classes_b))
+    if frame is None and R.shape != shape:
+        raise ValueError(
+            f"relatedness of {pair} should have shape {shape}: a row for each class of {pair[0]!r} and a column for "
+            f"each of {pair[1]!r}; got shape {np.shape(matrix)}. A data frame may have more classes."
+        )
+    if not np.isfinite(R).all() or R.min() < 0 or not np.allclose(R.sum(axis=1), 1, atol=1e-3):
+        raise ValueError(
+            f"relatedness of {pair} should hold probabilities, rows that sum to 1 for all classes; got {R!s:.200}."
+        )
+    if frame is not None:
+        R = frame.reindex(index=classes_a, columns=classes_b).to_numpy(dtype=float)
+    if np.isnan(R).any():
+        raise ValueError(
+            f"relatedness of {pair} has not all classes of y; its rows should be {classes_a}, and columns {classes_b}."
+        )
+    totals = R.sum(axis=1, keepdims=True)
+    return np.where(totals > 0, R / np.where(totals > 0, totals, 1), prior)
