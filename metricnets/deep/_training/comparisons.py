@@ -8,6 +8,9 @@ from metricnets._weights import rows_of, scaled_rows
 from metricnets.deep._training.data import Rows
 from metricnets.deep._training.similarity import deal
 
+N_LEAST = 10  # comparisons by which anything is chosen
+N_COMPARED = 20_000  # of which it is chosen at most
+
 
 class Comparisons(Rows):
     """Comparisons of the distances of rows of X: a batch holds each of its points once.
@@ -78,6 +81,16 @@ class OfComparisons:
         """Share of the comparisons held back that are right; a tie is half."""
         if not len(truth):
             return 0.0
-        a, b, c, d = z[truth].swapaxes(0, 1)
-        differences = ((c - d) ** 2).sum(axis=1) - ((a - b) ** 2).sum(axis=1)
-        return np.average(np.sign(differences), weights=rows_of(self.weights, held)) / 2 + 0.5
+        return np.average(share_right(z, truth), weights=rows_of(self.weights, held))
+
+
+def share_right(z, members):
+    """Whether each of the comparisons (n, 4) of rows of z is right, 1 or 0; a tie is half."""
+    a, b, c, d = z[members].swapaxes(0, 1)
+    return np.sign(((c - d) ** 2).sum(axis=1) - ((a - b) ** 2).sum(axis=1)) / 2 + 0.5
+
+
+def two_folds(n, rng):
+    """Two folds (kept, held) of n comparisons, of which those of 20,000 take part at most; none of fewer than ten."""
+    halves = np.array_split(rng.permutation(n)[:N_COMPARED], 2)
+    return [(halves[0], halves[1]), (halves[1], halves[0])] if n >= N_LEAST else []
