@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 from metricnets._params import ZeroToOne
 from metricnets.deep._base import DeepMetric
-from metricnets.deep._training.shrinkage import SHRINKAGES, largest_within_error, shrink
+from metricnets.deep._training.shrinkage import SHRINKAGES, largest_shrinkage, shrink
 
 
 class ShrunkMetric(DeepMetric):
@@ -57,7 +57,7 @@ class ShrunkMetric(DeepMetric):
         if self.early_stopping or not self._starts_in_closed_form():
             return 0.0
         quality = [np.stack([*self._qualities(*fold, problem_of, quality_of)], axis=1) for fold in folds]
-        return largest_within_error(np.concatenate(quality)) if quality else 1.0
+        return largest_shrinkage(np.concatenate(quality)) if quality else 1.0
 
     def _qualities(self, kept, held, problem_of, quality_of):
         learner = clone(self).set_params(shrinkage=0.0, callbacks=None, verbose=0)

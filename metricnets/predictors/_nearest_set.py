@@ -1,12 +1,12 @@
 """NearestSet: the class of the nearest set of points, by any metric."""
 
-from numbers import Integral
 from typing import Literal, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets._arrays import count_rows, dense
+from metricnets._checks import check_count
 from metricnets._embedded import embedded
 from metricnets._params import Array, Function, LearnerOrDistance, MaybeArray, Points, fitting
 from metricnets._sets import check_stacked, of_each_set, set_numbers, split_sets
@@ -119,11 +119,9 @@ default='minimum'
             If X or ``groups`` does not have this form, or there are fewer training sets.
         """
         check_is_fitted(self)
-        if not isinstance(n_neighbors, Integral) or not 1 <= n_neighbors <= len(self.sets_):
-            raise ValueError(
-                f"n_neighbors={n_neighbors!r} should be an integer from 1 to {len(self.sets_)}, the number of training "
-                "sets."
-            )
+        check_count(n_neighbors=n_neighbors)
+        if n_neighbors > len(self.sets_):
+            raise ValueError(f"n_neighbors={n_neighbors} is above {len(self.sets_)}, the number of training sets.")
         number = set_numbers(groups, count_rows(X, "X"))[1]
         d = self._distances_to_sets(X, number)
         nearest = np.argsort(d, axis=1, kind="stable")[:, :n_neighbors]

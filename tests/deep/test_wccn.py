@@ -18,7 +18,7 @@ from metricnets._numpy_networks import unit_norm
 from metricnets.deep._training import wccn as of_wccn
 from metricnets.deep._training.numpy_networks import TorchEmbedding, as_numpy
 from metricnets.deep._training.scaling import standardization
-from metricnets.deep._training.similarity import OfPairs, OfTargets
+from metricnets.deep._training.similarity import OfPairs, OfTargets, Similarity
 from metricnets.deep._training.wccn import wccn
 from metricnets.networks import Residual
 
@@ -45,7 +45,7 @@ def fixed(monkeypatch):
     """A function that computes the map from classes, with a ridge that is not chosen but given, and no lift."""
 
     def map_of(X, y, n_components, ridge):
-        monkeypatch.setattr(of_wccn, "RIDGES", (ridge,))
+        monkeypatch.setattr(Similarity, "ridges", (ridge,))
         rng = np.random.default_rng(0)
         weight, bias = wccn(X, of_classes(y), n_components, normalize=False, rng=rng)
         assert not bias.any()

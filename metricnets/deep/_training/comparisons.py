@@ -6,7 +6,8 @@ import numpy as np
 
 from metricnets._weights import rows_of, scaled_rows
 from metricnets.deep._training.data import Rows
-from metricnets.deep._training.similarity import deal
+from metricnets.deep._training.shrinkage import within_error
+from metricnets.deep._training.similarity import Similarity, deal
 
 N_LEAST = 10  # comparisons by which anything is chosen
 N_COMPARED = 20_000  # of which it is chosen at most
@@ -34,7 +35,7 @@ class Comparisons(Rows):
         return self.X[rows], dataclasses.replace(self.targets[indices], members=places)
 
 
-class OfComparisons:
+class OfComparisons(Similarity):
     """Points that are similar according to comparisons: those of the nearer pair.
 
     Parameters
@@ -43,6 +44,8 @@ class OfComparisons:
         Rows of the points.
     weights : ndarray of shape (n_comparisons,) or None
     """
+
+    ridges = (10.0, 3.0)  # smaller ones are often chosen, and then are worse for points of other classes
 
     def __init__(self, members, weights=None):
         self.members, self.weights = members, weights
@@ -78,10 +81,17 @@ class OfComparisons:
         return self.members[held]
 
     def quality(self, z, kept, held, truth):
-        """Share of the comparisons held back that are right; a tie is half."""
-        if not len(truth):
-            return 0.0
-        return np.average(share_right(z, truth), weights=rows_of(self.weights, held))
+        """Whether each of the comparisons held back is right, times its weight."""
+        right = share_right(z, truth)
+        return right if self.weights is None else right * self.weights[held]
+
+    def best(self, quality):
+        """The candidate that is right most often, but the first, the simplest one, unless it is clearly worse."""
+        quality = np.stack([np.concatenate(of_candidate) for of_candidate in quality], axis=1)
+        if not len(quality):
+            return 0
+        best = int(quality.mean(axis=0).argmax())
+        return 0 if within_error(quality[:, :1], quality[:, best]).all() else best
 
 
 def share_right(z, members):

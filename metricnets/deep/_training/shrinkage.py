@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 SHRINKAGES = (1.0, 0.75, 0.5, 0.25, 0.0)  # from the start to the trained network
+N_ERRORS = 0.5  # standard errors that something simpler may be worse
 
 
 @torch.no_grad()
@@ -29,16 +30,20 @@ def shrink(network: torch.nn.Module, start: dict[str, torch.Tensor] | None, shri
             weight.copy_(start[name])
 
 
-def largest_within_error(quality: np.ndarray, n_errors: float = 0.5) -> float:
-    """The largest shrinkage whose mean quality is within some standard errors of the best.
+def within_error(quality: np.ndarray, best: np.ndarray) -> np.ndarray:
+    """Whether mean qualities are within half a standard error of the best, of the mean difference from it.
 
     Parameters
     ----------
-    quality : ndarray of shape (n, 5)
-        Quality of each judgement on held-out data with each of `SHRINKAGES`.
-    n_errors : float, default=0.5
-        Number of standard errors, of the mean difference from the best.
+    quality : ndarray of shape (n, m)
+        Quality of each judgement on held-out data, the larger the better, with each of m candidates.
+    best : ndarray of shape (n,)
+        That of the best candidate.
     """
-    missing = quality[:, quality.mean(axis=0).argmax(), None] - quality
-    close = missing.mean(axis=0) <= n_errors * missing.std(axis=0) / len(quality) ** 0.5
-    return SHRINKAGES[close.argmax()]
+    missing = best[:, None] - quality
+    return missing.mean(axis=0) <= N_ERRORS * missing.std(axis=0) / max(1, len(quality)) ** 0.5
+
+
+def largest_shrinkage(quality: np.ndarray) -> float:
+    """The largest of the `SHRINKAGES`, the columns of (n, 5), that is within half a standard error of the best."""
+    return SHRINKAGES[within_error(quality, quality[:, quality.mean(axis=0).argmax()]).argmax()]

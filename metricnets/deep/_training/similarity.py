@@ -10,6 +10,7 @@ from metricnets._similar_pairs import CLASS_RELATIONS
 from metricnets._weights import rows_of, scaled_rows
 from metricnets.deep._training.foreign import naming
 
+RIDGES = (0.3, 3.0, 0.03, 10.0)  # of `wccn`
 N_FOLDS = 3
 N_NEAREST = 3
 N_OF_CLASS = 8  # samples of a class that are kept together in a sample of the samples
@@ -35,7 +36,17 @@ def deal_sets(strata, sets, rng):
     return deal(strata[first], rng)[unit]
 
 
-class OfTargets:
+class Similarity:
+    """Which points are similar, and by which embedding they are found."""
+
+    ridges = RIDGES  # candidates
+
+    def best(self, quality):
+        """The candidate with the largest sum of these lists of qualities, one list for each."""
+        return int(np.argmax([sum(of_candidate) for of_candidate in quality]))
+
+
+class OfTargets(Similarity):
     """Points that are similar according to the relation of their targets.
 
     Parameters
@@ -142,7 +153,7 @@ def _within_classes(Z, codes, weights):
     return D.T @ D / max(1, len(Z) - len(sizes))
 
 
-class OfPairs:
+class OfPairs(Similarity):
     """Points that are similar according to labels of pairs.
 
     Parameters

@@ -15,7 +15,6 @@ from metricnets.deep._training.similarity import N_FOLDS
 from metricnets.networks import Residual, fixed_linear
 
 RANK = 256  # number of principal components, at most
-RIDGES = (0.3, 3.0, 0.03, 10.0)
 VARIES = 1e-24  # variance of a feature, with the largest one 1, that is not rounding in double precision
 ROUNDING = 1e-5  # range of a component, with the largest one 1, that is rounding in single precision
 LIFTS = (0.0, 1.0)
@@ -61,17 +60,18 @@ def wccn(X, similarity, n_components, *, normalize, rng):
     bases = principal_basis(X, np.ones(X.shape[1])), principal_basis(X, scales)
     lifts = LIFTS if normalize and n_components > 1 else LIFTS[:1]
     few, rows = similarity.sample(N_JUDGED, rng)
-    candidates = list(product(RIDGES, lifts))
+    candidates = list(product(similarity.ridges, lifts))
     deals = [few.folds(rng) for _ in range(min(N_DEALS, max(1, N_HELD // len(few))))]
-    quality = np.zeros((len(bases), len(candidates)))
-    for basis, of_basis in zip(bases, quality):
+    quality = [[] for _ in product(bases, candidates)]
+    for b, basis in enumerate(bases):
         Z = X[rows] @ basis.T
         for folds, fold in product(deals, range(N_FOLDS)):
             kept, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
             C, truth = few.covariance(Z, kept), few.truth(kept, held)
-            for j, (L, b) in enumerate(whitened(Z, C, candidates, n_components, few.of_points())):
-                of_basis[j] += few.quality(embedded(Z, L, b, normalize), kept, held, truth)
-    best, j = np.unravel_index(quality.argmax(), quality.shape)
+            for j, (L, bias) in enumerate(whitened(Z, C, candidates, n_components, few.of_points())):
+                judged = few.quality(embedded(Z, L, bias, normalize), kept, held, truth)
+                quality[b * len(candidates) + j].append(judged)
+    best, j = divmod(few.best(quality), len(candidates))
     Z = X @ bases[best].T
     C = similarity.covariance(Z, np.arange(len(similarity)))
     ((L, b),) = whitened(Z, C, candidates[j : j + 1], n_components, similarity.of_points())
