@@ -91,7 +91,7 @@ class OfComparisons(Similarity):
         if not len(quality):
             return 0
         best = int(quality.mean(axis=0).argmax())
-        return 0 if within_error(quality[:, :1], quality[:, best]).all() else best
+        return 0 if within_error(quality[:, :1], quality[:, best], len(self)).all() else best
 
 
 def share_right(z, members):

@@ -30,7 +30,7 @@ def shrink(network: torch.nn.Module, start: dict[str, torch.Tensor] | None, shri
             weight.copy_(start[name])
 
 
-def within_error(quality: np.ndarray, best: np.ndarray) -> np.ndarray:
+def within_error(quality: np.ndarray, best: np.ndarray, n_distinct: int | None = None) -> np.ndarray:
     """Whether mean qualities are within half a standard error of the best, of the mean difference from it.
 
     Parameters
@@ -39,9 +39,11 @@ def within_error(quality: np.ndarray, best: np.ndarray) -> np.ndarray:
         Quality of each judgement on held-out data, the larger the better, with each of m candidates.
     best : ndarray of shape (n,)
         That of the best candidate.
+    n_distinct : int or None, default=None
+        Number of what is judged, if it is judged several times; None is n.
     """
     missing = best[:, None] - quality
-    return missing.mean(axis=0) <= N_ERRORS * missing.std(axis=0) / max(1, len(quality)) ** 0.5
+    return missing.mean(axis=0) <= N_ERRORS * missing.std(axis=0) / (n_distinct or len(quality)) ** 0.5
 
 
 def largest_shrinkage(quality: np.ndarray) -> float:
