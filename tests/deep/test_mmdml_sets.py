@@ -29,7 +29,7 @@ def validated(sets, groups_val="own", **changes):
 
 
 def test_validation_sets_are_judged_and_are_in_no_manifold(sets):
-    X, y, groups, train = sets
+    _, y, groups, train = sets
     model = validated(sets)
     assert "valid_loss" in model.history_[0]
     assert [len(m) for m in model.manifolds_] == [(y[train] == c).sum() for c in model.classes_]

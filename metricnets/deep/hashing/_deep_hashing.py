@@ -46,7 +46,8 @@ class DeepHashing(ShrunkMetric, HashingMetric):
         Number of nearest neighbours to which a sample is similar, found among up to 20,000 samples.
     shrinkage : float in [0, 1] or 'auto', default='auto'
         How far the trained weights are moved back to those that training started from: 0 not at all, 1 all the way,
-        which is iterative quantisation.  'auto' is 100 / (100 + n) for n samples, and 0 with ``module`` and with other initial weights.
+        which is iterative quantisation.  'auto' is 100 / (100 + n) for n samples, and 0 with ``module`` and with other
+        initial weights.
 
     See Also
     --------
