@@ -59,7 +59,7 @@ class ComparisonsNet(ShrunkMetric, DeepTuplesLearner, NetworkMetric):
         problem = problem_of(self, slice(None), n=n)
         folds = two_folds(len(members), np.random.default_rng(problem.seed))
         quality_of = partial(ComparisonsNet._quality, X=X, members=members, weights=weights)
-        problem.shrinkage = self._choose_shrinkage(folds, problem_of, quality_of)
+        problem.shrinkage = self._choose_shrinkage(problem.seed, folds, problem_of, quality_of)
         return self._learn(problem)
 
     def _problem(self, rows, X, members, labels, weights, n=None):

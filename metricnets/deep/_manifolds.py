@@ -90,7 +90,7 @@ class ManifoldsMetric(SetClassifierMixin, ShrunkMetric, NetworkMetric):
         folds = folds_of_sets(codes, sets, np.random.default_rng(problem.seed))
         problem_of = partial(ManifoldsMetric._problem, X=X, targets=targets)
         quality_of = partial(ManifoldsMetric._quality, X=X, targets=targets)
-        problem.shrinkage = self._choose_shrinkage(folds, problem_of, quality_of)
+        problem.shrinkage = self._choose_shrinkage(problem.seed, folds, problem_of, quality_of)
         return self._learn(problem)
 
     def _problem(self, rows, X, targets, n_train=None):

@@ -2,11 +2,9 @@
 
 import copy
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-from sklearn.base import clone
 
 from metricnets._params import ZeroToOne
 from metricnets.deep._base import DeepMetric
@@ -40,11 +38,12 @@ class ShrunkMetric(DeepMetric):
         """Hook: whether what training starts from is a metric of its own, and not random."""
         raise NotImplementedError
 
-    def _choose_shrinkage(self, folds: Iterable, problem_of: Callable, quality_of: Callable) -> float:
+    def _choose_shrinkage(self, seed: int, folds: Iterable, problem_of: Callable, quality_of: Callable) -> float:
         """The shrinkage to use, by what networks trained on some of the data say of the others.
 
         Parameters
         ----------
+        seed : int
         folds : iterable of (kept, held)
             Data to train on, and to judge by; without any, nothing speaks for more than the start.
         problem_of : callable
@@ -56,13 +55,15 @@ class ShrunkMetric(DeepMetric):
             return self.shrinkage
         if self.early_stopping or not self._starts_in_closed_form():
             return 0.0
-        quality = [np.stack([*self._qualities(*fold, problem_of, quality_of)], axis=1) for fold in folds]
+        changes = {"random_state": seed, "shrinkage": 0.0, "callbacks": None, "verbose": 0}
+        learner = type(self)(**self.get_params(deep=False) | changes)
+        quality = [np.stack([*learner._qualities(*fold, problem_of, quality_of)], axis=1) for fold in folds]
         return largest_shrinkage(np.concatenate(quality)) if quality else 1.0
 
     def _qualities(self, kept, held, problem_of, quality_of):
-        learner = clone(self).set_params(shrinkage=0.0, callbacks=None, verbose=0)
-        problem = problem_of(learner, kept)
-        trained = learner._train(problem)
+        """The quality with each of `SHRINKAGES` after training on what is kept; it leaves the last one."""
+        problem = problem_of(self, kept)
+        trained = self._train(problem)
         if trained.interrupted:
             raise KeyboardInterrupt
         ends = [copy.deepcopy(network.state_dict()) for network in trained.networks]
@@ -70,8 +71,8 @@ class ShrunkMetric(DeepMetric):
             for network, start, end in zip(trained.networks, trained.starts, ends):
                 network.load_state_dict(end)
                 shrink(network, start, shrinkage)
-            learner._keep(problem, replace(trained))
-            yield quality_of(learner, held)
+            self._keep(problem, trained)
+            yield quality_of(self, held)
 
     def _keep(self, problem, trained):
         super()._keep(problem, trained)
