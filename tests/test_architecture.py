@@ -75,7 +75,17 @@ PRIVATE_SCIKIT_LEARN = {"metricnets._params"}
 
 # The files of a package that its other files may import, besides those of its folders of machinery.
 SHELLS = {
-    "deep": {"_base", "_perceptron", "_supervised", "_any_loss", "_tuples", "_pairs"},
+    "deep": {
+        "_base",
+        "_perceptron",
+        "_supervised",
+        "_any_loss",
+        "_tuples",
+        "_pairs",
+        "_shrinkage",
+        "_comparisons",
+        "_manifolds",
+    },
     "linear": {"_base", "_bilinear", "_cross_view", "_near_prior", "_weakly_supervised"},
     "predictors": {"_base", "_on_metric"},
     "losses": {"_ops", "_modules", "_catalogue", "_comparison", "_pair", "_sphere"},
