@@ -20,8 +20,6 @@ from metricnets import samplers as samplers
 from metricnets import tracking as tracking
 from metricnets._version import show_versions as show_versions
 from metricnets.constraints import Constraints as Constraints
-from metricnets.deep._comparisons import QuadrupletsNet as QuadrupletsNet
-from metricnets.deep._comparisons import TripletsNet as TripletsNet
 from metricnets.deep._ddml import DDML as DDML
 from metricnets.deep._ddml import DDMLPairs as DDMLPairs
 from metricnets.deep._dtml import DTML as DTML
@@ -31,6 +29,8 @@ from metricnets.deep._isa import DNLML_ISA as DNLML_ISA
 from metricnets.deep._isa import DNLML_ISA_Supervised as DNLML_ISA_Supervised
 from metricnets.deep._mahalanobis import Mahalanobis as Mahalanobis
 from metricnets.deep._mmdml import MMDML as MMDML
+from metricnets.deep._quadruplets_net import QuadrupletsNet as QuadrupletsNet
+from metricnets.deep._triplets_net import TripletsNet as TripletsNet
 from metricnets.deep.hashing._deep_hashing import DeepHashing as DeepHashing
 from metricnets.deep.hashing._supervised_deep_hashing import SupervisedDeepHashing as SupervisedDeepHashing
 from metricnets.deep.multitask._multi_task_net import MultiTaskNet as MultiTaskNet

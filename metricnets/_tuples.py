@@ -204,6 +204,21 @@ def distinct(X: np.ndarray, members: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return X[first], place.ravel()[members_of_used.ravel()].reshape(members.shape)
 
 
+def check_no_labels(y: ArrayLike | None, kind: str) -> None:
+    """Raise ValueError if some of the tuples, triplets or quadruplets, are labelled −1, as the wrong ones.
+
+    Their order says which distance is the smaller one.  Other values of y, such as the +1 that `predict` gives where
+    they are right, are ignored, as scikit-learn's estimators that learn without targets ignore them.
+    """
+    n_wrong = 0 if y is None else np.count_nonzero(np.asarray(y) == -1)
+    if n_wrong:
+        halves = "b and c of triplets (a, b, c)" if kind == "triplets" else "both pairs of quadruplets"
+        raise ValueError(
+            f"y is -1 for {n_wrong} of the {kind}, which have no labels: their order says which distance is the "
+            f"smaller one. Swap {halves} that are wrong, and leave y out."
+        )
+
+
 def check_pair_labels(y: ArrayLike | None, n_pairs: int) -> tuple[np.ndarray, np.ndarray]:
     """Validate labels of pairs, in {−1, +1}, {0, 1} or {False, True}; both labels should occur.
 

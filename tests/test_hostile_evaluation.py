@@ -30,8 +30,10 @@ from metricnets import (
     LDA,
     MLKNN,
     Covariance,
+    HammingNeighbors,
     KNNOutlierDetector,
     NearestClassMean,
+    NearestSet,
     OpenSetKNN,
     PairsClassifier,
     SourceOnly,
@@ -40,6 +42,7 @@ from metricnets import (
     protocols,
 )
 
+SET_DISTANCES = ("minimum", "mean_nearest", "mutual_subspace", "affine_hull", "convex_hull")
 N_CASES = int(os.environ.get("METRICNETS_CASES", 12))
 OWN = str(Path(metricnets.__file__).parent)
 CHECKS = tuple(str(Path(sklearn.__file__).parent / part) for part in ("utils", "neighbors"))  # and those of neighbours
@@ -400,6 +403,89 @@ def split_of_sets(rng):
     return protocols.multilabel_split, (estimator, maybe(rng, X), maybe(rng, Y), train, test), extra
 
 
+def set_names(rng, n):
+    return any_of(rng, np.arange(n) // 3, np.array(["s", "t"])[np.arange(n) % 2], np.zeros(n), rng.integers(4, size=n))
+
+
+def distance_of_sets(rng):
+    some = [lambda A, B: float(len(A)), lambda A, B: np.nan, lambda A, B: A, "euclidean", None, 3]
+    return any_of(rng, *SET_DISTANCES) if rng.random() < GOOD else any_of(rng, *some)
+
+
+def distances_between_sets(rng):
+    n, d = rng.integers(1, 20), rng.integers(1, 5)
+    extra = {"distance": distance_of_sets(rng)} if rng.random() < GOOD else {}
+    if rng.random() < 0.5:
+        m = rng.integers(1, 9)
+        extra |= {"Y": maybe(rng, table(rng, m, d)), "groups_Y": maybe(rng, set_names(rng, m))}
+    return metrics.set_distances, (maybe(rng, table(rng, n, d)), maybe(rng, set_names(rng, n))), extra
+
+
+def distance_of_two_sets(name):
+    def call(rng):
+        d = rng.integers(1, 5)
+        A, B = (maybe(rng, table(rng, rng.integers(1, 9), d)) for _ in range(2))
+        extra = {"n_components": whole(rng), "center": bool(rng.integers(2))} if "subspace" in name else {}
+        return getattr(metrics, name), (A, B), extra if rng.random() < 0.5 else {}
+
+    return call
+
+
+def values_of_sets(rng):
+    n = rng.integers(1, 12)
+    groups = set_names(rng, n)
+    values = np.unique(groups, return_inverse=True)[1] if rng.random() < GOOD else classes(rng, n)
+    return metrics.one_per_set, (maybe(rng, groups), maybe(rng, values)), {}
+
+
+def nearest_set(rng):
+    n, d = rng.integers(2, 20), rng.integers(1, 5)
+    X, groups = table(rng, n, d), set_names(rng, n)
+    y = any_of(rng, groups, np.array(["a", "b"])[np.unique(groups, return_inverse=True)[1] % 2])
+    params = {"distance": distance_of_sets(rng), "metric": any_of(rng, embedder(rng, X, y), None, None)}
+
+    def fit_and_predict(X, y, groups, X_new, groups_new, n_neighbors, **params):
+        model = NearestSet(**params).fit(X, y, groups)
+        model.predict(X_new, groups_new)
+        return [model.class_distances(X_new), *model.kneighbors(X_new, groups_new, n_neighbors=n_neighbors)]
+
+    new = maybe(rng, X[:3]), any_of(rng, None, maybe(rng, groups[:3])), any_of(rng, 1, 1, whole(rng))
+    return fit_and_predict, (maybe(rng, X), maybe(rng, y), maybe(rng, groups), *new), params
+
+
+def codes(rng, n, n_bits, is_packed):
+    signs = rng.normal(size=(n, n_bits))
+    if is_packed:
+        return np.packbits(signs > 0, axis=1)
+    return any_of(rng, np.sign(signs), signs > 0, signs, (signs > 0) * 1)
+
+
+def of_codes(name):
+    def call(rng):
+        n, m, n_bits, is_packed = *rng.integers(1, 12, size=2), rng.integers(1, 20), rng.random() < 0.4
+        a, b = (maybe(rng, codes(rng, size, n_bits, is_packed)) for size in (n, m))
+        arguments, extra = {
+            "pack_codes": ((a,), {}),
+            "unpack_codes": ((a, whole(rng)), {}),
+            "hamming_distances": ((a, b)[: rng.integers(1, 3)], {}),
+            "hamming_scores": ((a, maybe(rng, classes(rng, n)), b, maybe(rng, classes(rng, m))), {"k": whole(rng)}),
+        }[name]
+        return getattr(metrics, name), arguments, extra
+
+    return call
+
+
+def nearest_codes(rng):
+    n, m, n_bits, is_packed = *rng.integers(1, 12, size=2), rng.integers(1, 20), rng.random() < 0.4
+    database, queries = (maybe(rng, codes(rng, size, n_bits, is_packed)) for size in (n, m))
+
+    def fit_and_search(X, queries, k, **params):
+        return HammingNeighbors(**params).fit(X).kneighbors(queries, k)
+
+    queries = None if rng.random() < 0.2 else queries
+    return fit_and_search, (database, queries, any_of(rng, None, 1, whole(rng))), {"n_neighbors": whole(rng)}
+
+
 def names(*functions):
     return [function.__name__ for function in functions]
 
@@ -410,6 +496,9 @@ DISTRIBUTIONS += names(metrics.intersection, metrics.kullback_leibler)
 PAIRS = ["best_threshold_accuracy", "equal_error_rate", "expected_calibration_error", "tar_at_far"]
 RETRIEVAL = ["cmc", "map_at_r", "mean_average_precision", "precision_at_k", "r_precision", "recall_at_k"]
 RETRIEVAL += ["retrieval_scores"]
+CODES = ["hamming_distances", "hamming_scores", "pack_codes", "unpack_codes"]
+OF_TWO_SETS = ["minimum_distance", "mean_nearest_distance", "mutual_subspace_distance", "affine_hull_distance"]
+OF_TWO_SETS += ["convex_hull_distance"]
 CALLS = {
     **{name: scores_of_sets(name) for name in SETS},
     **{name: scores_of_distributions(name) for name in DISTRIBUTIONS},
@@ -423,6 +512,12 @@ CALLS = {
     "OpenSetKNN": points_predictor(OpenSetKNN),
     "PairsClassifier": pairs_classifier,
     "SourceOnly": source_only,
+    "HammingNeighbors": nearest_codes,
+    "NearestSet": nearest_set,
+    **{name: of_codes(name) for name in CODES},
+    **{name: distance_of_two_sets(name) for name in OF_TWO_SETS},
+    "one_per_set": values_of_sets,
+    "set_distances": distances_between_sets,
     "cross_validate_pairs": verification,
     "gallery_probe": gallery,
     "transfer": domains,
@@ -431,16 +526,12 @@ CALLS = {
 }
 
 
-# Those of sets of points and of codes have tests of their own for this.
-ELSEWHERE = {"HammingNeighbors", "NearestSet", "hamming_distances", "hamming_scores", "one_per_set"}
-ELSEWHERE |= {"pack_codes", "unpack_codes", "set_distances", "minimum_distance", "mean_nearest_distance"}
-ELSEWHERE |= {"mutual_subspace_distance", "affine_hull_distance", "convex_hull_distance"}
 
 
 def test_every_score_predictor_and_protocol_is_called():
     predictors = {name for name, cls in ESTIMATORS.items() if cls.__module__.startswith("metricnets.predictors")}
     scores = set(metrics.__all__) - {"get_scorer", "get_scorer_names"}
-    assert {*CALLS, *ELSEWHERE} == predictors | scores | set(protocols.__all__) | {"threshold"}
+    assert {*CALLS} == predictors | scores | set(protocols.__all__) | {"threshold"}
 
 
 # ------------------------------------------------------------------------------------------------
@@ -526,6 +617,8 @@ def test_hostile_arguments_give_a_finite_result_or_a_clear_error(name, seed):
         "NearestClassMean",
         "OpenSetKNN",
         "KNNOutlierDetector",
+        "NearestSet",
+        "HammingNeighbors",
     ],
 )
 def test_what_fit_lacks_is_said_in_the_name_of_the_public_class(name):

@@ -51,7 +51,8 @@ PAPER = {
 }  # fmt: skip
 NETWORKS = {
     "MMDML": {},
-    "MMDML, untrained": {"lr": 1e-9, "max_epochs": 1},
+    "MMDML, shrinkage=1": {"shrinkage": 1.0, "max_epochs": 1},
+    "MMDML, shrinkage=0": {"shrinkage": 0.0},
     "MMDML, alpha=0": {"alpha": 0.0},
     "MMDML, minimum distance": {"distance": "minimum"},
     "MMDML, other_sets=False": {"other_sets": False},

@@ -7,18 +7,16 @@ another class, and 10,000 to judge by; the score is the share of these that are 
 A learner has the best of a few settings, by triplets of a third of the training classes after learning from those of
 the others.  Linear learners have principal components with 95 or 99 % of the variance, rows of unit norm or not, and
 two values of their penalty or prior; in the rows "pixels" they have their defaults and all features, of images of at
-most 32 x 32 pixels.  ``TripletsNet`` has either start, and embeddings of unit norm or not.  "defaults"
-is ``TripletsNet()`` without a choice, and "multi-scale" a convolutional network, from random weights.  LSML gets each
-triplet (a, b, c) as a quadruplet (a, b, a, c), with which ``QuadrupletsNet`` would be the same as ``TripletsNet``.
-"above raw" has the standard error of differences in the same draws.  Run ``python bench_triplets.py --data DIR``, or
-set METRICNETS_DATA.
+most 32 x 32 pixels.  ``TripletsNet`` has either start, and embeddings of unit norm or not.  "defaults" is
+``TripletsNet()`` without a choice.  LSML gets each triplet (a, b, c) as a quadruplet (a, b, a, c), with which
+``QuadrupletsNet`` would be the same as ``TripletsNet``.  "above raw" has the standard error of differences in the same
+draws.  Run ``python bench_triplets.py --data DIR``, or set METRICNETS_DATA.
 
 ``--noise`` flips some of the training triplets, of digits of seen classes instead, with 50 to 20,000 triplets.
 """
 
 import time
 import warnings
-from functools import partial
 from itertools import product
 
 import numpy as np
@@ -32,7 +30,6 @@ from sklearn.preprocessing import FunctionTransformer, Normalizer
 
 from metricnets import LSML, SCML, TripletsNet
 from metricnets._draws import random_triplets
-from metricnets.networks import multi_scale_conv
 
 N_TRAIN, N_TEST = 2_000, 10_000
 SPACES = {"share": [0.95, 0.99], "unit_norm": [False, True]}
@@ -46,7 +43,6 @@ GRIDS = {
     "LSML, pixels": [{}],
     "TripletsNet": list(ParameterGrid({"init": ["wccn", "identity"], "normalize": [False, True]})),
     "defaults": [{}],
-    "multi-scale": [{}],
 }
 
 
@@ -67,10 +63,7 @@ def embedded(name, X, triplets, seed, share=None, unit_norm=False, **params):
         return SCML(preprocessor=X, random_state=seed, **params).fit(triplets).transform(X)
     if name == "LSML":
         return LSML(preprocessor=X, **params).fit(triplets[:, [0, 1, 0, 2]]).transform(X)
-    if name == "multi-scale":
-        X = images(X)
-        params = {"module": partial(multi_scale_conv, n_components=64), "weight_decay": 0.1}
-    if name in ("TripletsNet", "defaults", "multi-scale"):
+    if name in ("TripletsNet", "defaults"):
         return TripletsNet(preprocessor=X, random_state=seed, **params).fit(triplets).transform(X)
     return X
 
@@ -143,7 +136,7 @@ def noise(options):
     """Triplets of digits, some of them flipped; new digits of the same classes judge."""
     X, y, _ = load("digits", None)
     columns = ["raw", "SCML", "start", "hinge", "ratio", "defaults"]
-    settings = {"start": {"lr": 1e-9, "max_epochs": 1}, "hinge": {"loss": "hinge"}, "ratio": {"loss": "ratio"}}
+    settings = {"start": {"shrinkage": 1.0}, "hinge": {"loss": "hinge"}, "ratio": {"loss": "ratio"}}
     rows = {}
     for n, share in product([50, 1000] if options.quick else [50, 1000, 20_000], [0.0, 0.1, 0.2]):
         scores = {name: [] for name in columns}

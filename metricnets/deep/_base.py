@@ -1,5 +1,6 @@
 """Base class of the deep metric learners: validation, seeds, training, embedding."""
 
+import copy
 from typing import Annotated, Literal
 
 import numpy as np
@@ -32,6 +33,7 @@ from metricnets.deep._training.loop import Options, train
 from metricnets.deep._training.numpy_networks import as_numpy
 from metricnets.deep._training.runtime import randomness, threads_for
 from metricnets.deep._training.scaling import applied, in_single_precision, standardization
+from metricnets.deep._training.shrinkage import shrink
 from metricnets.exceptions import FitInterrupted, warn
 from metricnets.networks import Standardize, without_generators
 
@@ -146,6 +148,7 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         """Hook: the `Start` from which ``fit`` goes on, or None."""
 
     loss_lr = None  # unless it is a parameter
+    _shrinks = False  # whether networks may be shrunk to their start
     _exposed = None  # or a function from the network to the module whose output the loss takes
 
     # ---- prepare, train, finish
@@ -183,7 +186,7 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
             with randomness(seed, "cpu", globally=plan.of_others):
                 layers = [standardize, *self._first_layers(X, standardize, targets, kept, seed)]
         X = applied(layers, X) if layers else in_single_precision(X)
-        return Problem(plan, Rows(X, targets, kept), layers, kept, held_back, seed, start)
+        return Problem(plan, Rows(X, targets, kept), layers, kept, held_back, seed, start, n_train=n_train)
 
     def _split(self, n, strata, seed):
         """Indices of the rows to train on and of those held back for early stopping."""
@@ -239,6 +242,7 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
             network = checked_network(network, rows.X)
         if problem.start is not None:
             problem.start.load(network, len(trained.networks))
+        initial = copy.deepcopy(network.state_dict()) if self._shrinks else None
         exposed = network if self._exposed is None else self._exposed(network)
         criterion = self._whole_criterion(network, parts[0], options.generator)
         if options.of_others:
@@ -246,12 +250,14 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         n = problem.plan.n_networks
         options.title = f"network {len(trained.networks) + 1} of {n}" if n > 1 else type(self).__name__
         if task is not None:
-            options.passes = Passes(task, problem, trained, network, criterion, options.generator)
+            options.passes = Passes(task, problem, trained, network, initial, criterion, options.generator)
         history, trained.interrupted, learned = train(exposed, criterion, parts, options)
         trained.stopped = task is not None and task.stopped
         trained.learned = trained.learned or learned or bool((rows.X[:1] == rows.X).all())
         if history:
+            shrink(network, initial, problem.shrinkage)
             trained.networks.append(network)
+            trained.starts.append(initial)
             trained.criteria.append(criterion)
             trained.history += history
 

@@ -2,44 +2,18 @@
 
 from typing import Literal, Self
 
-import numpy as np
-import torch
-from sklearn.utils.validation import column_or_1d
-from torch.nn import functional as F
-
-from metricnets._labels import check_known
-from metricnets._params import (
-    Array,
-    Count,
-    Flag,
-    Function,
-    MaybeArray,
-    NonNegative,
-    Positive,
-    fitting,
-)
-from metricnets._sets import check_stacked, of_each_set, set_numbers, split_sets
-from metricnets._targets import resolve
-from metricnets._weights import check_weights, rows_of
-from metricnets.deep._perceptron import NetworkMetric
-from metricnets.deep._training.data import CHUNK, Targets, tensor_of
+from metricnets._params import Array, Count, Flag, MaybeArray, NonNegative, Positive, fitting
+from metricnets.deep._manifolds import ManifoldsMetric
+from metricnets.deep._training.manifolds import objective, of_networks
 from metricnets.deep._training.runtime import defaults
-from metricnets.deep._training.sets import hold_back_sets
-from metricnets.deep._training.similarity import OfTargets
-from metricnets.deep._training.weights import sampler_of, used
-from metricnets.metrics._sets import distances_of
-from metricnets.networks import Ensemble
-from metricnets.samplers import ClassBalanced
-from metricnets.set_classifiers import SetClassifierMixin
 
 
-class MMDML(SetClassifierMixin, NetworkMetric):
+class MMDML(ManifoldsMetric):
     """Multi-manifold deep metric learning (MMDML) of sets of points, such as the images of an object.
 
     Each class has a network f_c, and the training points of the class, embedded by it, form a manifold.  A point is
-    near the nearest points of the manifold of its class and, by a margin, far from those of others, see
-    :func:`objective`.  A new set goes through every network, and the manifold with the smallest set-to-set distance
-    gives its class.
+    near the nearest points of the manifold of its class and, by a margin, far from those of others.  A new set goes
+    through every network, and the manifold with the smallest set-to-set distance gives its class.
 
     ``transform`` has the outputs of all networks side by side, divided by the square root of their number, so the
     squared distance of two points is the mean of the squared distances by the networks.
@@ -129,19 +103,25 @@ default='mean_nearest'
     sharpness: Positive = 10.0
     n_neighbors_within: Count = 3
     n_neighbors_between: Count = 3
-    distance: Literal["minimum", "mean_nearest", "mutual_subspace", "affine_hull", "convex_hull"] | Function = (
-        "mean_nearest"
-    )
     other_sets: Flag = True
     common_space: Flag = False
-    n_per_class: Count = 8
     batch_size: Count = 256
     max_epochs: Count = 15
     weight_decay: Literal["auto"] | NonNegative = 30.0
 
     @fitting
     @defaults()
-    def fit(self, X: Array, y: Array, groups: MaybeArray = None, *, sample_weight: MaybeArray = None) -> Self:
+    def fit(
+        self,
+        X: Array,
+        y: Array,
+        groups: MaybeArray = None,
+        *,
+        sample_weight: MaybeArray = None,
+        X_val: MaybeArray = None,
+        y_val: MaybeArray = None,
+        groups_val: MaybeArray = None,
+    ) -> Self:
         """Learn the networks.
 
         Parameters
@@ -155,6 +135,9 @@ default='mean_nearest'
         sample_weight : array-like of shape (n_samples,), float or None, default=None
             How often each sample is drawn among those of its class, non-negative; see :ref:`weights_deep`.  Samples of
             weight 0 are left out, of the manifolds too.
+        X_val, y_val, groups_val : array-like or None, default=None
+            Validation sets for ``early_stopping``, as X, y and ``groups``, of at least two of the classes; None holds
+            back a part of the sets.  They are in no manifold.  Their names have nothing to do with those in ``groups``.
 
         Returns
         -------
@@ -164,55 +147,12 @@ default='mean_nearest'
         Raises
         ------
         ValueError
-            If y has one class, the rows of a set have several, X, y, groups or the weights do not have this form, or
-            the loss is no longer finite.
+            If y has one class, the rows of a set have several, the arrays do not have this form, or the loss is no
+            longer finite.
         FitInterrupted
             If the user interrupts training after the first epoch.  The learner is fitted.
         """
-        X, y = self._validated(X, y)
-        relation, codes, classes = resolve(y, "same_class")
-        names, number = set_numbers(groups, len(X))
-        of_each_set(classes[codes], names, number)
-        X, codes, number, weights = used(check_weights(sample_weight, len(X)), X, codes, number)
-        present, codes = np.unique(codes, return_inverse=True)
-        if len(present) < 2:
-            raise ValueError(f"y has one class only, {classes[present[0]]!s}; a metric needs at least two.")
-        targets = Targets(
-            tensor_of(codes),
-            row=torch.arange(len(X)),
-            relation=relation,
-            classes=classes[present],
-            weights=weights,
-            sets=tensor_of(np.unique(number, return_inverse=True)[1]),
-        )
-        problem = self._prepare(X, targets, np.column_stack([codes, targets.sets.numpy()]), weights)
-        return self._learn(problem)
-
-    def _validated(self, X, y):
-        if self.module is None:
-            check_stacked(X)
-        X, y = super()._validated(X, y)
-        return X, check_known(column_or_1d(y, warn=True))
-
-    def _split(self, n, strata, seed):
-        codes, sets = strata.T
-        if self.early_stopping and len(np.unique(sets)) < n:
-            held_back = hold_back_sets(codes, sets, self.validation_fraction, np.random.default_rng(seed))
-            if held_back.any():
-                return np.flatnonzero(~held_back), np.flatnonzero(held_back)
-        return super()._split(n, codes, seed)
-
-    def _similarity(self, targets, kept):
-        weights = rows_of(targets.weights, kept)
-        return kept, OfTargets(targets.labels[kept], targets.relation, weights, targets.sets[kept].numpy())
-
-    def _network(self, rows, generator, member):
-        of_class = super()._network
-        return Ensemble([of_class(rows, generator, member) for _ in rows.targets.classes])
-
-    def _joined(self, networks, X):
-        of_class = super()._joined
-        return Ensemble([of_class([*members], X) for members in zip(*(network.members for network in networks))])
+        return self._fit_sets((X, y, groups), (X_val, y_val, groups_val), sample_weight)
 
     def _criterion(self, network, part, generator):
         n_classes = len(network.members)
@@ -226,87 +166,3 @@ default='mean_nearest'
             )  # fmt: skip
 
         return loss
-
-    def _make_batches(self, part, rng):
-        codes = part.targets.labels.numpy()
-        if len(np.unique(codes)) < 2:
-            raise ValueError(
-                "early_stopping=True leaves one part of the samples without two classes; change "
-                f"validation_fraction={self.validation_fraction}, or give more samples."
-            )
-        return sampler_of(lambda rows: ClassBalanced(codes[rows], self.batch_size, rng, self.n_per_class), part, rng)
-
-    @torch.no_grad()
-    def _keep(self, problem, trained):
-        super()._keep(problem, trained)
-        network, X = self.module_[-1] if problem.plan.of_ours else self.module_, problem.rows.X
-        codes, n_classes = problem.rows.targets.labels.numpy(), len(problem.rows.targets.classes)
-        size = min(CHUNK, self._rows_at_once)
-        z = torch.cat([network(part).double() for part in X.split(size)]).numpy()
-        z = of_networks(z, n_classes)
-        self.classes_ = problem.rows.targets.classes
-        self.manifolds_ = [z[codes == c, c] for c in range(n_classes)]
-
-    def _distances_to_classes(self, X, number):
-        n_classes = len(self.classes_)
-        z = of_networks(self.transform(X).astype(float), n_classes)
-        by_class = zip(z.swapaxes(0, 1), self.manifolds_)
-        return np.hstack([distances_of(split_sets(own, number), [m], self.distance) for own, m in by_class])
-
-
-def of_networks(z, n_classes):
-    """Embeddings by the network of each class, (n, n_classes, n_components), of what `transform` has side by side."""
-    return z.reshape(len(z), n_classes, -1) * n_classes**0.5
-
-
-def objective(z, codes, sets, row, *, n_within, n_between, margin, alpha, sharpness, common_space=False):
-    """Maximal manifold margin, mean_i g(margin + D_within(i) − α D_between(i)), with g(a) = log(1 + exp(β a)) / β.
-
-    With D_ij = ‖f_c(x_i) − f_c(x_j)‖², where c is the class of x_j, D_within(i) is the mean of the k₁ smallest D_ij of
-    the class of x_i, and D_between(i) of the k₂ smallest of other classes; 0 if there are none.  In a common space
-    D_ij = ‖f_b(x_i) − f_c(x_j)‖², where b is the class of x_i.
-
-    Parameters
-    ----------
-    z : tensor of shape (n, n_classes, n_components)
-        Embeddings of a batch by the network of each class.
-    codes, sets, row : tensor of shape (n,)
-        Class, set and number of each point.  Neighbours of the same class are points of other sets; if there are none,
-        they are others of the set.
-    n_within, n_between : int
-        Numbers of neighbours k₁ and k₂, fewer if there are fewer.
-    margin, alpha, sharpness : float
-        The margin, α and β.
-    common_space : bool, default=False
-
-    Returns
-    -------
-    loss : tensor of shape ()
-    """
-    d2 = to_manifolds(z, codes, common_space)
-    same = codes[:, None] == codes
-    elsewhere, another = same & (sets[:, None] != sets), same & (row[:, None] != row)
-    within = torch.where(elsewhere.any(1, keepdim=True), elsewhere, another)
-    excess = margin + mean_nearest(d2, within, n_within) - alpha * mean_nearest(d2, ~same, n_between)
-    return F.softplus(sharpness * excess).mean() / sharpness
-
-
-def to_manifolds(z, codes, common_space):
-    """Squared distances D_ij of `objective` of each point to each point of a manifold, (n, n)."""
-    own = z[torch.arange(len(z)), codes]  # (n, k)
-    norms = (own**2).sum(1)
-    if common_space:
-        return (norms[:, None] + norms - 2 * own @ own.T).clamp_min(0)
-    order = codes.argsort(stable=True)
-    classes, sizes = codes[order].unique_consecutive(return_counts=True)
-    parts = zip(classes.tolist(), own[order].split(sizes.tolist()))
-    products = torch.cat([z[:, c] @ members.T for c, members in parts], dim=1)[:, order.argsort()]
-    return ((z**2).sum(2)[:, codes] + norms - 2 * products).clamp_min(0)
-
-
-def mean_nearest(d2, counts, k):
-    """Mean of the k smallest entries of each row that count, all of them if there are fewer, 0 if there are none."""
-    k = min(k, d2.shape[1])
-    nearest = d2.masked_fill(~counts, torch.inf).topk(k, dim=1, largest=False).values
-    found = nearest.isfinite()
-    return nearest.masked_fill(~found, 0).sum(1) / found.sum(1).clamp_min(1)

@@ -9,7 +9,7 @@ from metricnets import calibration
 from metricnets._draws import negative_pairs, positive_pairs
 from metricnets._labels import partial_codes, supervised_codes
 from metricnets._params import MaybeArray, MaybeCount, Seed, fitting, random_state_of
-from metricnets._tuples import check_pair_labels, distinct, points_and_members
+from metricnets._tuples import check_no_labels, check_pair_labels, distinct, points_and_members
 from metricnets._weighted_draws import weighted_pairs
 from metricnets._weights import check_weights, counted, rows_of
 from metricnets.exceptions import warn
@@ -131,14 +131,15 @@ class TripletsLearner(TripletsMixin, TuplesLearner):
 
     @fitting
     def fit(self, triplets: ArrayLike, y: None = None, *, sample_weight: ArrayLike | None = None) -> Self:
-        """Learn the metric from triplets; ``y`` is not used.
+        """Learn the metric from triplets.
 
         Parameters
         ----------
         triplets : array-like of shape (n_triplets, 3, n_features), or (n_triplets, 3) indicators
             Training triplets.
-        y : None
-            Ignored.
+        y : Ignored
+            Not used, present for API consistency by convention; labels of −1 are refused, as the order says what is
+            wrong.
         sample_weight : array-like of shape (n_triplets,), float or None, default=None
             How often each triplet counts, non-negative; see :doc:`/user_guide/weights`.  None counts each once.
 
@@ -146,7 +147,13 @@ class TripletsLearner(TripletsMixin, TuplesLearner):
         -------
         self : object
             The fitted learner.
+
+        Raises
+        ------
+        ValueError
+            If the triplets or the weights do not have this form, or y is −1 for some of them.
         """
+        check_no_labels(y, "triplets")
         X, members = self._rows(triplets, y)
         return self._learn(X, members, None, check_weights(sample_weight, len(members), of="triplets"))
 

@@ -7,6 +7,8 @@ from numpy.typing import ArrayLike
 
 from metricnets._arrays import checked_array
 
+LARGEST = 1e150  # its square is finite
+
 
 def check_rows(truth: ArrayLike, predicted: ArrayLike, names: tuple[str, str]) -> tuple[np.ndarray, np.ndarray]:
     """Validate two arrays of finite numbers and of the same shape; errors name them."""
@@ -24,4 +26,13 @@ def two_sets(A: ArrayLike, B: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     A, B = checked_array(A, "A", dtype=float), checked_array(B, "B", dtype=float)
     if A.shape[1] != B.shape[1]:
         raise ValueError(f"A has points of {A.shape[1]} features and B of {B.shape[1]}; they should have as many.")
+    check_squares("A", A)
+    check_squares("B", B)
     return A, B
+
+
+def check_squares(name: str, points: np.ndarray) -> None:
+    """Raise ValueError if squared distances of the points may be no finite numbers."""
+    largest = np.abs(points).max(initial=0)
+    if largest > LARGEST:
+        raise ValueError(f"{name} has values up to {largest:.1e}, whose squares are not finite; scale the points.")

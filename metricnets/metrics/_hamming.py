@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from metricnets._arrays import checked_array
+from metricnets._checks import check_count
 from metricnets._codes import count_differences, packed, words
 
 
@@ -65,9 +66,10 @@ def unpack_codes(packed: ArrayLike, n_bits: int) -> np.ndarray:
     packed = checked_array(packed, "packed", dtype=None)
     if packed.dtype != np.uint8:
         raise ValueError(f"packed should be of uint8, as pack_codes returns it; got {packed.dtype}.")
-    if not 1 <= n_bits <= 8 * packed.shape[1]:
+    check_count(n_bits=n_bits)
+    if n_bits > 8 * packed.shape[1]:
         raise ValueError(f"n_bits={n_bits} should be between 1 and the {8 * packed.shape[1]} bits of packed.")
-    return np.unpackbits(packed, axis=1, count=n_bits).astype(np.float32) * 2 - 1
+    return np.unpackbits(packed, axis=1, count=int(n_bits)).astype(np.float32) * 2 - 1
 
 
 def hamming_distances(codes: ArrayLike, other_codes: ArrayLike | None = None) -> np.ndarray:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 
-from metricnets._arrays import checked_array, one_each
+from metricnets._arrays import checked_array, checked_column, one_each
 from metricnets._sets import of_each_set, set_numbers, split_sets
 from metricnets.exceptions import check_option
+from metricnets.metrics._checks import check_squares
 from metricnets.metrics._hulls import (
     affine_hull,
     affine_hull_distance,
@@ -112,7 +114,7 @@ def one_per_set(groups: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray
     >>> one_per_set(["s2", "s1", "s2"], [8, 3, 8])
     (array(['s1', 's2'], dtype='<U2'), array([3, 8]))
     """
-    y = np.asarray(y)
+    y = checked_column(y, "y")
     names, number = set_numbers(groups, len(y))
     return names, of_each_set(y, names, number)
 
@@ -125,12 +127,16 @@ def check_distance(distance: str | SetDistance) -> None:
 
 def distances_of(sets: list[np.ndarray], others: list[np.ndarray], distance: str | SetDistance) -> np.ndarray:
     """Distances of sets, arrays of points, to other sets, (n_sets, n_others)."""
+    for points in (*sets, *others):
+        check_squares("X", points)
     if distance in OF_NEAREST:
         return np.column_stack([_by_nearest(sets, B, distance) for B in others])
     describe, between = IN_TWO_STEPS.get(distance, (None, SET_DISTANCES.get(distance, distance)))
     if describe is not None:
         sets, others = ([describe(S) for S in part] for part in (sets, others))
-    found = np.array([between(A, B) for A in sets for B in others], dtype=object)
+    found = np.empty(len(sets) * len(others), dtype=object)
+    for i, (A, B) in enumerate(product(sets, others)):
+        found[i] = between(A, B)
     return one_each(found, len(found), f"distance={distance!r}").reshape(len(sets), len(others))
 
 

@@ -1,6 +1,7 @@
 """HammingNeighbors: search for the nearest binary codes."""
 
 from bisect import bisect_left
+from numbers import Integral
 from typing import Self
 
 import numpy as np
@@ -95,8 +96,8 @@ class HammingNeighbors(Parametrized):
         """
         check_is_fitted(self)
         k, most = self.n_neighbors if n_neighbors is None else n_neighbors, self.n_samples_fit_ - (X is None)
-        if not 1 <= k <= most:
-            raise ValueError(f"n_neighbors={k} should be between 1 and {most}, the number of codes to choose from.")
+        if not isinstance(k, Integral) or not 1 <= k <= most:
+            raise ValueError(f"n_neighbors={k!r} should be between 1 and {most}, the number of codes to choose from.")
         distances, indices = zip(*(nearest(d, k) for d in self._distances(X)))
         return np.array(distances, np.int32), np.array(indices)
 

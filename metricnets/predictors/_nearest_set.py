@@ -3,8 +3,10 @@
 from typing import Literal, Self
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
-from metricnets._arrays import dense
+from metricnets._arrays import count_rows, dense
+from metricnets._checks import check_count
 from metricnets._embedded import embedded
 from metricnets._params import Array, Function, LearnerOrDistance, MaybeArray, Points, fitting
 from metricnets._sets import check_stacked, of_each_set, set_numbers, split_sets
@@ -36,6 +38,10 @@ default='minimum'
         The fitted metric.
     sets_ : list of ndarray of shape (n_samples_of_set, n_components)
         The embedded points of each training set.
+    set_names_ : ndarray of shape (n_sets,)
+        The training sets, the sorted entries of ``groups``; row numbers without ``groups``.
+    set_classes_ : ndarray of shape (n_sets,)
+        The class of each training set.
 
     See Also
     --------
@@ -79,16 +85,55 @@ default='minimum'
             check_stacked(X)
         X, y, _ = self._validated(X, y, None)
         y = check_classes(y)
-        names, number = set_numbers(groups, len(y))
-        self.classes_, self._of_sets = np.unique(of_each_set(y, names, number), return_inverse=True)
+        self.set_names_, number = set_numbers(groups, len(y))
+        self.set_classes_ = of_each_set(y, self.set_names_, number)
+        self.classes_ = np.unique(self.set_classes_)
         self.sets_ = split_sets(dense(self._fit_metric(X, y, None)).astype(float), number)
         return self
+
+    def kneighbors(
+        self, X: Points, groups: MaybeArray = None, *, n_neighbors: int = 1
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Find the training sets nearest to the set of each row, which explain its prediction.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Points of the sets, as in ``fit``.
+        groups : array-like of shape (n_samples,) or None, default=None
+            The set of each row; None makes each row a set of its own.
+        n_neighbors : int, default=1
+            Number of training sets, from 1 to as many as there are.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_samples, n_neighbors)
+            Set-to-set distances, ascending, the same for all rows of a set.
+        indices : ndarray of int of shape (n_samples, n_neighbors)
+            Indices into ``set_names_``, ``set_classes_`` and ``sets_``; of sets at the same distance the first in
+            ``set_names_`` comes first.
+
+        Raises
+        ------
+        ValueError
+            If X or ``groups`` does not have this form, or there are fewer training sets.
+        """
+        check_is_fitted(self)
+        check_count(n_neighbors=n_neighbors)
+        if n_neighbors > len(self.sets_):
+            raise ValueError(f"n_neighbors={n_neighbors} is above {len(self.sets_)}, the number of training sets.")
+        number = set_numbers(groups, count_rows(X, "X"))[1]
+        d = self._distances_to_sets(X, number)
+        nearest = np.argsort(d, axis=1, kind="stable")[:, :n_neighbors]
+        return np.take_along_axis(d, nearest, axis=1)[number], nearest[number]
 
     def _embed(self, X):
         """Embeddings as the metric gives them, as angles of subspaces depend on the origin."""
         return X if self.metric_ is None else embedded(self.metric_, X)
 
+    def _distances_to_sets(self, X, number):
+        return distances_of(split_sets(dense(self._embedded(X)).astype(float), number), self.sets_, self.distance)
+
     def _distances_to_classes(self, X, number):
-        sets = split_sets(dense(self._embedded(X)).astype(float), number)
-        d = distances_of(sets, self.sets_, self.distance)
-        return np.column_stack([d[:, self._of_sets == c].min(axis=1) for c in range(len(self.classes_))])
+        d = self._distances_to_sets(X, number)
+        return np.column_stack([d[:, self.set_classes_ == c].min(axis=1) for c in self.classes_])

@@ -54,11 +54,16 @@ def n_finished(moment, epoch, max_epochs):
 UNTIL_THEN = {"lr_schedule": None, "early_stopping": False}
 
 
+def fixed(name):
+    """Shrinkage may be chosen otherwise after other numbers of epochs."""
+    return {"shrinkage": 0.0} if "shrinkage" in ESTIMATORS[name.split()[0]]().get_params() else {}
+
+
 @cache
 def embedded_after(name, n, n_layers):
     """Embeddings after so many epochs, without an interrupt."""
     layers = {"n_layers": n_layers} if n_layers else {}
-    fitted = learner(name, max_epochs=n, **UNTIL_THEN, **layers).fit(*data(name))
+    fitted = learner(name, max_epochs=n, **UNTIL_THEN, **fixed(name), **layers).fit(*data(name))
     return fitted.transform(points_of(data(name)[0], name))
 
 
@@ -72,7 +77,8 @@ def fitted_once(name):
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("name", LEARNERS)
 def test_the_epochs_that_were_finished_are_kept(name, moment, epoch):
-    model = learner(name, max_epochs=4, callbacks=[interrupting(moment, epoch)], **UNTIL_THEN)
+    params = UNTIL_THEN | fixed(name)
+    model = learner(name, max_epochs=4, callbacks=[interrupting(moment, epoch)], **params)
     n = n_finished(moment, epoch, 4)
     if n == 0:
         with pytest.raises(KeyboardInterrupt) as caught:

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from metricnets import MMDML, NearestSet
 from metricnets.datasets import make_sets
-from metricnets.deep._mmdml import objective
+from metricnets.deep._training.manifolds import objective
 from metricnets.deep._training.sets import hold_back_sets
 from metricnets.deep._training.similarity import OfTargets, deal_sets
 from metricnets.metrics import affine_hull_distance, mean_nearest_distance, minimum_distance, one_per_set

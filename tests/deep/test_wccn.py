@@ -21,7 +21,7 @@ from metricnets.deep._training import wccn as of_wccn
 from metricnets.deep._training.numpy_networks import TorchEmbedding, as_numpy
 from metricnets.deep._training.scaling import standardization
 from metricnets.deep._training.similar_pairs import OfPairs
-from metricnets.deep._training.similarity import OfTargets
+from metricnets.deep._training.similarity import RIDGES, OfTargets, Similarity
 from metricnets.deep._training.wccn import wccn
 from metricnets.networks import Residual
 
@@ -48,7 +48,7 @@ def fixed(monkeypatch):
     """A function that computes the map from classes, with a ridge that is not chosen but given, and no lift."""
 
     def map_of(X, y, n_components, ridge):
-        monkeypatch.setattr(of_wccn, "RIDGES", (ridge,))
+        monkeypatch.setattr(Similarity, "ridges", (ridge,))
         rng = np.random.default_rng(0)
         weight, bias = wccn(X, of_classes(y), n_components, normalize=False, rng=rng)
         assert not bias.any()
@@ -123,10 +123,10 @@ def test_the_embeddings_by_which_it_is_chosen_are_those_of_the_map(classes, n_co
     X, y = classes
     weights = np.random.default_rng(0).uniform(1, 3, size=100)
     C, S = of_classes(y).covariance(X, np.arange(100)), selection.scatter(X, weights)
-    maps = selection.whitened_directions(C, S, of_wccn.RIDGES, n_components)
+    maps = selection.whitened_directions(C, S, RIDGES, n_components)
     lifts = (0.0, 1.0) if normalize else (0.0,)
     found = selection.embeddings(X, *maps, lifts, n_components, normalize)
-    for z, (ridge, lift) in zip(found, product(of_wccn.RIDGES, lifts), strict=True):
+    for z, (ridge, lift) in zip(found, product(RIDGES, lifts), strict=True):
         L, b = of_wccn.whitened(X, C, ridge, lift, n_components, weights)
         expected = unit_norm(X @ L.T + b) if normalize else X @ L.T
         assert_allclose(z @ z.T, expected @ expected.T, atol=1e-9)

@@ -43,6 +43,29 @@ def test_it_is_the_class_of_the_nearest_training_set(sets, distance):
     assert model.score(X[~train], y[~train], groups[~train]) == (classes[d.argmin(axis=1)] == truth).mean()
 
 
+@pytest.mark.parametrize("distance", ["minimum", "affine_hull"])
+def test_the_nearest_sets_explain_a_prediction(sets, distance):
+    X, y, groups = sets
+    train = groups < 12
+    model = NearestSet(distance=distance).fit(X[train], y[train], groups=groups[train])
+    d = set_distances(X[~train], groups[~train], X[train], groups[train], distance=distance)
+    number = np.unique(groups[~train], return_inverse=True)[1]
+    distances, indices = model.kneighbors(X[~train], groups[~train], n_neighbors=3)
+    assert_array_equal(distances, np.sort(d, axis=1)[number, :3])
+    assert_array_equal(np.take_along_axis(d[number], indices, axis=1), distances)
+    assert_array_equal(model.set_classes_[indices[:, 0]], model.predict(X[~train], groups[~train]))
+    names, classes = one_per_set(groups[train], y[train])
+    assert_array_equal(model.set_names_, names)
+    assert_array_equal(model.set_classes_, classes)
+
+
+@pytest.mark.parametrize("n_neighbors", [0, 25, 1.0, None])
+def test_a_number_of_nearest_sets_that_there_are_not_is_refused(sets, n_neighbors):
+    X, y, groups = sets
+    with pytest.raises(ValueError, match=f"n_neighbors={n_neighbors} "):
+        NearestSet().fit(X, y, groups).kneighbors(X, groups, n_neighbors=n_neighbors)
+
+
 def test_without_groups_it_is_the_nearest_neighbour(sets):
     X, y, _ = sets
     expected = KNeighborsClassifier(1).fit(X[:70], y[:70]).predict(X[70:])

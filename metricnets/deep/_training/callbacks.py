@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR
 from metricnets.deep._training.data import Trained
 from metricnets.deep._training.foreign import checked_schedule
 from metricnets.deep._training.runtime import same_draws
+from metricnets.deep._training.shrinkage import shrink
 
 
 class Snapshot:
@@ -127,15 +128,17 @@ class Passes(Callback):
         The networks that were trained before.
     network : torch.nn.Module
         The network that is being trained.
+    start : dict or None
+        Its state before training, if it is shrunk to it.
     criterion : callable
         Its loss.
     generator : torch.Generator
         Generator of what the network draws.
     """
 
-    def __init__(self, task, problem, trained, network, criterion, generator):
+    def __init__(self, task, problem, trained, network, start, criterion, generator):
         self.task, self.problem, self.trained = task, problem, trained
-        self.network, self.criterion, self.generator = network, criterion, generator
+        self.network, self.start, self.criterion, self.generator = network, start, criterion, generator
 
     def on_epoch_begin(self, net, **kwargs):
         with same_draws(self.generator):
@@ -154,8 +157,9 @@ class Passes(Callback):
         network, module, criterion = copy.deepcopy((self.network, net.module_, criterion), shared)
         if net.watch.n_misses:
             net.watch.best.restore(module, criterion)
+        shrink(network.cpu(), self.start, self.problem.shrinkage)
         before = self.trained
-        networks, criteria = [*before.networks, network.cpu().eval()], [*before.criteria, criterion.cpu().eval()]
+        networks, criteria = [*before.networks, network.eval()], [*before.criteria, criterion.cpu().eval()]
         return self.problem, Trained(networks, [*before.history, *net.watch.history], criteria)
 
 

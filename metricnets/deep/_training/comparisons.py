@@ -6,7 +6,11 @@ import numpy as np
 
 from metricnets._weights import rows_of, scaled_rows
 from metricnets.deep._training.data import Rows
-from metricnets.deep._training.similarity import deal
+from metricnets.deep._training.shrinkage import within_error
+from metricnets.deep._training.similarity import Similarity, deal
+
+N_LEAST = 10  # comparisons by which anything is chosen
+N_COMPARED = 20_000  # of which it is chosen at most
 
 
 class Comparisons(Rows):
@@ -31,7 +35,7 @@ class Comparisons(Rows):
         return self.X[rows], dataclasses.replace(self.targets[indices], members=places)
 
 
-class OfComparisons:
+class OfComparisons(Similarity):
     """Points that are similar according to comparisons: those of the nearer pair.
 
     Parameters
@@ -40,6 +44,8 @@ class OfComparisons:
         Rows of the points.
     weights : ndarray of shape (n_comparisons,) or None
     """
+
+    ridges = (10.0, 3.0)  # smaller ones are often chosen, and then are worse for points of other classes
 
     def __init__(self, members, weights=None):
         self.members, self.weights = members, weights
@@ -75,9 +81,26 @@ class OfComparisons:
         return self.members[held]
 
     def quality(self, z, kept, held, truth):
-        """Share of the comparisons held back that are right, (n_embeddings,); a tie is half."""
-        if not len(truth):
-            return np.zeros(len(z))
-        a, b, c, d = (z[:, points] for points in truth.T)
-        differences = ((c - d) ** 2).sum(axis=2) - ((a - b) ** 2).sum(axis=2)
-        return np.average(np.sign(differences), axis=1, weights=rows_of(self.weights, held)) / 2 + 0.5
+        """Whether each of the comparisons held back is right, times its weight, (n_embeddings, n_held)."""
+        right = share_right(z, truth)
+        return right if self.weights is None else right * self.weights[held]
+
+    def best(self, quality):
+        """The candidate that is right most often, but the first, the simplest one, unless it is clearly worse."""
+        quality = np.concatenate(quality, axis=1).T  # (n_judged, n_candidates)
+        if not len(quality):
+            return 0
+        best = int(quality.mean(axis=0).argmax())
+        return 0 if within_error(quality[:, :1], quality[:, best], len(self)).all() else best
+
+
+def share_right(z, members):
+    """Whether each of the comparisons (n, 4) of rows of z, (..., n_points, k), is right, 1 or 0; a tie is half."""
+    a, b, c, d = (z[..., points, :] for points in members.T)
+    return np.sign(((c - d) ** 2).sum(axis=-1) - ((a - b) ** 2).sum(axis=-1)) / 2 + 0.5
+
+
+def two_folds(n, rng):
+    """Two folds (kept, held) of n comparisons, of which those of 20,000 take part at most; none of fewer than ten."""
+    halves = np.array_split(rng.permutation(n)[:N_COMPARED], 2)
+    return [(halves[0], halves[1]), (halves[1], halves[0])] if n >= N_LEAST else []

@@ -151,6 +151,10 @@ class Problem:
         What training goes on from.
     history : list of dict
         Epochs of training before.
+    n_train : int or None
+        Number of the rows before the validation data of the user, if there are such data.
+    shrinkage : float in [0, 1]
+        How far trained weights are moved back to those of the start.
     """
 
     plan: Plan
@@ -161,6 +165,8 @@ class Problem:
     seed: int
     start: object = None
     history: list = field(default_factory=list)
+    n_train: int | None = None
+    shrinkage: float = 0.0
 
 
 @dataclass
@@ -179,6 +185,8 @@ class Trained:
         Whether the loss of any batch had a gradient.
     stopped : bool
         Whether a callback of scikit-learn asked to stop.
+    starts : list of dict
+        The state of each network before training, None if nothing is shrunk to it.
     """
 
     networks: list
@@ -187,6 +195,7 @@ class Trained:
     interrupted: bool = False
     learned: bool = False
     stopped: bool = False
+    starts: list = field(default_factory=list)
 
 
 def tensor_of(array, dtype=None):

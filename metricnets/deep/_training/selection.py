@@ -9,8 +9,8 @@ from metricnets._weights import mean_of, scaled_rows
 from metricnets.deep._training.similarity import N_FOLDS
 
 
-def qualities(points, similarity, deals, ridges, lifts, n_components, normalize):
-    """Sum over the folds how well points held back are found in the embeddings by the maps of `wccn`.
+def qualities(points, similarity, deals, lifts, n_components, normalize):
+    """How well points held back are found in the embeddings by the maps of `wccn`.
 
     Parameters
     ----------
@@ -19,24 +19,26 @@ def qualities(points, similarity, deals, ridges, lifts, n_components, normalize)
     similarity : OfTargets, OfPairs or OfComparisons
     deals : list of ndarray of shape (n_judged,)
         Numbers of folds.
-    ridges, lifts : tuple of float
+    lifts : tuple of float
     n_components : int
     normalize : bool
 
     Returns
     -------
-    qualities : ndarray of shape (len(points), n_ridges * n_lifts)
-        The lifts of a ridge one after the other.
+    qualities : list of ndarray of shape (len(points) * n_ridges * n_lifts, ...)
+        For each fold, the lifts of a ridge one after the other.
     """
-    found = np.zeros((len(points), len(ridges) * len(lifts)))
+    found, ridges = [], similarity.ridges
     scatters = [scatter(Z, similarity.of_points()) for Z in points]
     for folds, fold in product(deals, range(N_FOLDS)):
         kept, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         truth = similarity.truth(kept, held)
-        for Z, S, of_points in zip(points, scatters, found):
+        found.append([])
+        for Z, S in zip(points, scatters):
             maps = whitened_directions(similarity.covariance(Z, kept), S, ridges, n_components)
-            of_points += similarity.quality(embeddings(Z, *maps, lifts, n_components, normalize), kept, held, truth)
-    return found
+            z = embeddings(Z, *maps, lifts, n_components, normalize)
+            found[-1].extend(similarity.quality(z, kept, held, truth))
+    return [np.array(of_fold) for of_fold in found]
 
 
 def scatter(Z, weights=None):

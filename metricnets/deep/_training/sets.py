@@ -1,4 +1,4 @@
-"""Which sets of samples are held back for early stopping."""
+"""Which sets of samples are held back for early stopping, and folds of sets."""
 
 import numpy as np
 
@@ -34,3 +34,18 @@ def hold_back_sets(codes: np.ndarray, sets: np.ndarray, fraction: float, rng: np
     order = order[np.lexsort((ranks, turn // 2, ~is_free))]
     n_held = min(max(N_SETS, int(np.ceil(fraction * len(order)))), np.count_nonzero(is_free))
     return np.isin(number, order[: n_held if np.count_nonzero(counts > 1) > 1 else 0])
+
+
+def folds_of_sets(codes: np.ndarray, sets: np.ndarray, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Two folds of the rows, (kept, held), with half of the sets of each class; a class of one set is always kept.
+
+    There are none unless at least two classes have several sets.
+    """
+    _, first, number = np.unique(sets, return_index=True, return_inverse=True)
+    order = rng.permutation(len(first))
+    _, code, counts = np.unique(codes[first[order]], return_inverse=True, return_counts=True)
+    if np.count_nonzero(counts > 1) < 2:
+        return []
+    fold = np.empty(len(first), int)
+    fold[order] = np.where(counts[code] > 1, places_in_groups(code) % 2, -1)
+    return [(np.flatnonzero(fold[number] != k), np.flatnonzero(fold[number] == k)) for k in (0, 1)]

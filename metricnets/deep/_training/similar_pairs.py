@@ -4,10 +4,10 @@ import numpy as np
 from scipy.stats import rankdata
 
 from metricnets._weights import rows_of, scaled_rows
-from metricnets.deep._training.similarity import deal
+from metricnets.deep._training.similarity import Similarity, deal
 
 
-class OfPairs:
+class OfPairs(Similarity):
     """Points that are similar according to labels of pairs.
 
     Parameters

@@ -8,6 +8,7 @@ from metricnets._similar_pairs import CLASS_RELATIONS
 from metricnets._weights import rows_of, scaled_rows
 from metricnets.deep._training.foreign import naming
 
+RIDGES = (0.3, 3.0, 0.03, 10.0)  # of `wccn`
 N_FOLDS = 3
 N_NEAREST = 3
 N_OF_CLASS = 8  # samples of a class that are kept together in a sample of the samples
@@ -34,7 +35,17 @@ def deal_sets(strata, sets, rng):
     return deal(strata[first], rng)[unit]
 
 
-class OfTargets:
+class Similarity:
+    """Which points are similar, and by which embedding they are found."""
+
+    ridges = RIDGES  # candidates
+
+    def best(self, quality):
+        """The candidate with the largest sum of these qualities, one array (n_candidates,) for each fold."""
+        return int(sum(quality).argmax())
+
+
+class OfTargets(Similarity):
     """Points that are similar according to the relation of their targets.
 
     Parameters

@@ -6,13 +6,13 @@ import torch
 from metricnets._labels import UNKNOWN
 from metricnets._tasks import shares_of
 from metricnets._weights import rows_of
-from metricnets.deep._training.similarity import OfTargets, deal
+from metricnets.deep._training.similarity import OfTargets, Similarity, deal
 from metricnets.deep._training.wccn import whitening_layer
 from metricnets.networks import fixed_linear
 from metricnets.relations import known_class
 
 
-class OfTasks:
+class OfTasks(Similarity):
     """Points that are similar in several tasks, each as `OfTargets` of the points that are annotated in it.
 
     Parameters

@@ -13,7 +13,6 @@ from metricnets.deep._training.selection import qualities
 from metricnets.networks import Residual, fixed_linear
 
 RANK = 256  # number of principal components, at most
-RIDGES = (0.3, 3.0, 0.03, 10.0)
 VARIES = 1e-24  # variance of a feature, with the largest one 1, that is not rounding in double precision
 ROUNDING = 1e-5  # range of a component, with the largest one 1, that is rounding in single precision
 LIFTS = (0.0, 1.0)
@@ -61,9 +60,8 @@ def wccn(X, similarity, n_components, *, normalize, rng):
     few, rows = similarity.sample(N_JUDGED, rng)
     deals = [few.folds(rng) for _ in range(min(N_DEALS, max(1, N_HELD // len(few))))]
     points = [X[rows] @ basis.T for basis in bases]
-    quality = qualities(points, few, deals, RIDGES, lifts, n_components, normalize)
-    best, candidate = np.unravel_index(quality.argmax(), quality.shape)
-    ridge, lift = list(product(RIDGES, lifts))[candidate]
+    quality = qualities(points, few, deals, lifts, n_components, normalize)
+    best, ridge, lift = list(product(range(len(bases)), few.ridges, lifts))[few.best(quality)]
     Z = X @ bases[best].T
     C = similarity.covariance(Z, np.arange(len(similarity)))
     L, b = whitened(Z, C, ridge, lift, n_components, similarity.of_points())

@@ -8,6 +8,7 @@ import torch
 from metricnets._neighbors import WithNeighbors, nearest
 from metricnets._params import Array, Count, MaybeArray, fitting
 from metricnets._weights import check_weights
+from metricnets.deep._shrinkage import ShrunkMetric
 from metricnets.deep._training.data import Targets
 from metricnets.deep._training.relation import matched
 from metricnets.deep._training.runtime import defaults
@@ -17,9 +18,10 @@ from metricnets.samplers import Shuffled
 
 N_NEAR = 20_000  # rows in which a neighbour is searched
 N_LEADING = 64  # principal components by which it is
+FEW = 100  # samples of which half of what training changes is kept
 
 
-class DeepHashing(HashingMetric):
+class DeepHashing(ShrunkMetric, HashingMetric):
     """Deep hashing (DH): binary codes learned by a network, without labels.
 
     The codes are the signs of the outputs H of a network that minimises
@@ -42,6 +44,10 @@ class DeepHashing(HashingMetric):
     ----------
     n_neighbors : int >= 1, default=3
         Number of nearest neighbours to which a sample is similar, found among up to 20,000 samples.
+    shrinkage : float in [0, 1] or 'auto', default='auto'
+        How far the trained weights are moved back to those that training started from: 0 not at all, 1 all the way,
+        which is iterative quantisation.  'auto' is 100 / (100 + n) for n samples, and 0 with ``module`` and with other
+        initial weights.
 
     See Also
     --------
@@ -96,7 +102,16 @@ class DeepHashing(HashingMetric):
             raise ValueError("sample_weight is positive for one sample only; codes are learned from two or more.")
         labels = torch.zeros(len(X), dtype=torch.int64)  # of no meaning
         problem = self._prepare(X, Targets(labels, torch.arange(len(X)), weights=weights), weights=weights)
+        problem.shrinkage = self._shrinkage_for(len(X))
         return self._learn(problem)
+
+    def _shrinkage_for(self, n):
+        if self.shrinkage != "auto":
+            return self.shrinkage
+        return FEW / (FEW + n) if self._starts_in_closed_form() else 0.0
+
+    def _starts_in_closed_form(self):
+        return self.module is None and self.init == "itq"
 
     def _make_batches(self, part, rng):
         if len(part) < 2:
