@@ -526,8 +526,6 @@ CALLS = {
 }
 
 
-
-
 def test_every_score_predictor_and_protocol_is_called():
     predictors = {name for name, cls in ESTIMATORS.items() if cls.__module__.startswith("metricnets.predictors")}
     scores = set(metrics.__all__) - {"get_scorer", "get_scorer_names"}
