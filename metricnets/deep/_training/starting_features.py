@@ -9,12 +9,12 @@ from torch import nn
 
 from metricnets._weights import mean_of, rows_of
 from metricnets.deep._training.shared_space import candidates_of, shared_space
+from metricnets.deep._training.shrinkage import within_error
 from metricnets.deep._training.wccn import feature_scales, principal_basis
 from metricnets.networks import GaussianKernel, fixed_linear
 
 N_ROWS = 10_000  # from which starting layers are computed
 N_LANDMARKS = 256
-N_ERRORS = 1.0  # standard errors by which a kernel has to be better
 ROUNDING = 1e-6  # eigenvalue of a kernel matrix, with the largest one 1, that is not rounding
 
 
@@ -46,16 +46,8 @@ def starting_layers(views, standardize, targets, kept, n_components, *, kind, no
 
 
 def clearly_better(quality, other, n_distinct):
-    """Whether the mean quality of judgements is larger than another one by more than `N_ERRORS` standard errors.
-
-    Parameters
-    ----------
-    quality, other : ndarray of shape (n,)
-    n_distinct : int
-        Number of samples judged, each once or several times.
-    """
-    gains = quality - other
-    return len(gains) > 0 and gains.mean() > N_ERRORS * gains.std() / n_distinct**0.5
+    """Whether the quality (n,) of judgements of some distinct samples is better than another one beyond its error."""
+    return len(quality) > 0 and not within_error(other[:, None], quality, n_distinct).all()
 
 
 @torch.no_grad()

@@ -143,7 +143,7 @@ def test_with_all_points_as_landmarks_products_of_features_are_the_kernel_up_to_
 
 
 def test_a_kernel_is_taken_only_if_it_is_clearly_better():
-    gains = np.tile([0.3, -0.1], 8)  # the mean is half of their deviation
+    gains = np.tile([0.5, -0.3], 8)  # the mean is a quarter of their deviation
     assert not clearly_better(gains, np.zeros(16), n_distinct=3)
     assert clearly_better(gains, np.zeros(16), n_distinct=5)
     assert not clearly_better(gains[:0], gains[:0], n_distinct=0)
