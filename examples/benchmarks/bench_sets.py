@@ -52,7 +52,7 @@ PAPER = {
 NETWORKS = {
     "MMDML": {},
     "MMDML, shrinkage=1": {"shrinkage": 1.0, "max_epochs": 1},
-    "MMDML, shrinkage=0": {"shrinkage": 0.0},
+    "MMDML, shrinkage='auto'": {"shrinkage": "auto"},
     "MMDML, alpha=0": {"alpha": 0.0},
     "MMDML, minimum distance": {"distance": "minimum"},
     "MMDML, other_sets=False": {"other_sets": False},

@@ -103,7 +103,7 @@ class OpenSetKNN(KNeighborsMixin, ClassifierMixin, NeighborsEstimator):
         y = check_classes(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         self.unknown_label_ = label_of_none(self.classes_, self.unknown_label)
-        check_folds(codes, self.rejection_rate, n_least=3 if self._is_to_be_fitted() else 2)
+        check_folds(codes, self.rejection_rate, self.n_folds, n_left=2 if self._is_to_be_fitted() else 1)
         self._learn(X, y, codes, weights)
         self._rows = kept_rows(sample_weight, len(y))
         self.novelty_, self.offset_ = next(iter(self._scores)), -np.inf

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from metricnets import MMDML
 from metricnets.datasets import make_sets
 
-QUICK = {"max_epochs": 1, "hidden": (4,), "n_components": 3, "device": "cpu", "random_state": 0, "shrinkage": 0.0}
+QUICK = {"max_epochs": 1, "hidden": (4,), "n_components": 3, "device": "cpu", "random_state": 0}
 
 
 @pytest.fixture(scope="module")

@@ -50,9 +50,9 @@ def test_with_shrinkage_1_only_the_start_counts(cls):
 
 @pytest.mark.parametrize("cls", [TripletsNet, QuadrupletsNet, MMDML])
 def test_it_is_chosen_unless_training_is_limited_otherwise(cls):
-    assert fitted(cls).shrinkage_ in SHRINKAGES
+    assert fitted(cls, shrinkage="auto").shrinkage_ in SHRINKAGES
     for params in ({"early_stopping": True}, {"init": "glorot"}):
-        assert fitted(cls, **params).shrinkage_ == 0
+        assert fitted(cls, shrinkage="auto", **params).shrinkage_ == 0
     assert fitted(cls, shrinkage=0.3).shrinkage_ == 0.3
 
 

@@ -321,6 +321,14 @@ WRONG = {
     "too few grades": (X, Y, GRADES[:3], None, r"y has shape \(3,\)"),
     "zero documents": (X, 0 * Y, None, None, "zeros only"),
     "other units": (1e9 * X, Y, None, None, "scale X first"),
+    "squares above all numbers": (1e160 * X, 1e160 * Y, None, None, "norms of about .*e.160: scale X, Y"),
+    "squares below all numbers": (
+        1e-160 * X,
+        1e-160 * Y,
+        None,
+        None,
+        "norms of about .*e-160: scale X, Y",
+    ),
     "classes as documents": (X, GRADES, None, None, "2D array"),
     "rows of the index": (X, np.arange(45), None, None, r"index\[Y\] if Y has rows"),
 }

@@ -176,6 +176,8 @@ def test_few_classes_and_samples():
             OpenSetKNN(n_neighbors=1).fit(points, y)
     with pytest.raises(ValueError, match="needs 3 of them"):
         OpenSetKNN(metric=LDA()).fit(X[Y < 2], Y[Y < 2])
+    with pytest.raises(ValueError, match="needs 4 of them or more, but y has 3"):
+        OpenSetKNN(metric=LDA(), n_folds=2).fit(X, Y)
     assert_array_equal(OpenSetKNN(rejection_rate=0.1).fit(X, np.zeros(45)).predict(X[:3]), [0, 0, 0])
     assert_array_equal(OpenSetKNN(n_neighbors=1, rejection_rate=0).fit(X[:3], [0, 1, 2]).predict(X[:3]), [0, 1, 2])
 

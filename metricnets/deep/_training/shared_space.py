@@ -45,15 +45,15 @@ def shared_space(views, codes, weights, n_components, candidates, *, normalize, 
 
     Returns
     -------
-    quality : float
-        The sum of the mean average precisions of the best candidate.
+    quality : ndarray of shape (n_judged,)
+        The average precision of each sample held back, by the best candidate.
     form : str
     starts : list of two Start
     """
     some = rng.permutation(len(codes))[:N_JUDGED]
     few, c, w = [Z[some] for Z in views], codes[some], rows_of(weights, some)
-    quality = np.zeros(len(candidates))
-    for _ in range(min(N_DEALS, max(1, N_HELD // len(some)))) if len(candidates) > 1 else ():
+    quality = [np.empty((0, len(candidates)))]
+    for _ in range(min(N_DEALS, max(1, N_HELD // len(some)))):
         folds = deal(c, rng)
         for fold in range(N_FOLDS):
             kept, held = folds != fold, np.flatnonzero(folds == fold)
@@ -61,11 +61,15 @@ def shared_space(views, codes, weights, n_components, candidates, *, normalize, 
                 continue
             truth = (c[held, None] == c[held]) & (c[held] != UNKNOWN) | np.eye(len(held), dtype=bool)
             known = [Z[kept] for Z in few], c[kept], rows_of(w, kept)
-            for j, starts in enumerate(fitted(*known, n_components, normalize, candidates)):
-                quality[j] += precision(*(unit_norm(start(Z[held])) for start, Z in zip(starts, few)), truth)
-    best = candidates[quality.argmax()]
-    (starts,) = fitted(views, codes, weights, n_components, normalize, [best])
-    return quality.max(), best[0], starts
+            of_fold = [
+                precisions(*(unit_norm(start(Z[held])) for start, Z in zip(starts, few)), truth)
+                for starts in fitted(*known, n_components, normalize, candidates)
+            ]
+            quality.append(np.stack(of_fold, axis=1))
+    quality = np.concatenate(quality)  # (n_judged, n_candidates)
+    best = int(quality.sum(axis=0).argmax())
+    (starts,) = fitted(views, codes, weights, n_components, normalize, [candidates[best]])
+    return quality[:, best], candidates[best][0], starts
 
 
 def candidates_of(kind, codes):
@@ -88,12 +92,12 @@ def fitted(views, codes, weights, n_components, normalize, candidates):
             yield from canonical_maps(views, codes if form == "classes" else None, weights, n_components, ridges)
 
 
-def precision(z, z_other, truth):
-    """Mean average precision of retrieval, the mean of both directions."""
-    return sum(_average_precision(s, t) for s, t in ((z @ z_other.T, truth), (z_other @ z.T, truth.T))) / 2
+def precisions(z, z_other, truth):
+    """Average precision of retrieval by each row, (n,), the mean of both directions."""
+    return sum(_average_precisions(s, t) for s, t in ((z @ z_other.T, truth), (z_other @ z.T, truth.T))) / 2
 
 
-def _average_precision(s, truth):
+def _average_precisions(s, truth):
     found = truth[np.arange(len(s))[:, None], np.argsort(-s, axis=1, kind="stable")]
     ranks = np.arange(1, s.shape[1] + 1)
-    return float(((np.cumsum(found, axis=1) / ranks * found).sum(axis=1) / found.sum(axis=1)).mean())
+    return (np.cumsum(found, axis=1) / ranks * found).sum(axis=1) / found.sum(axis=1)

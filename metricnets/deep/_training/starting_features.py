@@ -1,7 +1,6 @@
 """Features of two views in which networks start: principal components, or those of a Gaussian kernel."""
 
 import copy
-from operator import itemgetter
 
 import numpy as np
 import torch
@@ -10,6 +9,7 @@ from torch import nn
 
 from metricnets._weights import mean_of, rows_of
 from metricnets.deep._training.shared_space import candidates_of, shared_space
+from metricnets.deep._training.shrinkage import within_error
 from metricnets.deep._training.wccn import feature_scales, principal_basis
 from metricnets.networks import GaussianKernel, fixed_linear
 
@@ -22,7 +22,7 @@ def starting_layers(views, standardize, targets, kept, n_components, *, kind, no
     """Layers of features of each view, and the starts of `shared_space` after them.
 
     Cross-validation chooses whether features are divided by their standard deviations, and whether the layers are
-    principal components of them, or also a Gaussian kernel of these.
+    principal components of them, or also a Gaussian kernel of these, if it is clearly better.
     """
     rng = np.random.default_rng(seed)
     rows = kept[rng.permutation(len(kept))[:N_ROWS]]
@@ -36,12 +36,18 @@ def starting_layers(views, standardize, targets, kept, n_components, *, kind, no
 
     candidates = candidates_of(kind, codes)
     linear = [[[principal_layer(X, weights, scaled)] for X in Z] for scaled in (False, True)]
-    best = max((judged(layers, candidates) for layers in linear), key=itemgetter(0))
-    _, form, _, layers = best
+    found = [judged(layers, candidates) for layers in linear]
+    quality, form, starts, layers = max(found, key=lambda each: each[0].sum())
     kernel = [[*each, *kernel_layers(after(each, X), weights, rng)] for each, X in zip(layers, Z)]
-    of_kernel = judged(kernel, [candidate for candidate in candidates if candidate[0] == form])
-    *_, starts, layers = max(best, of_kernel, key=itemgetter(0))
+    of_kernel, _, *with_kernel = judged(kernel, [candidate for candidate in candidates if candidate[0] == form])
+    if clearly_better(of_kernel, quality, n_distinct=min(len(rows), len(quality))):
+        starts, layers = with_kernel
     return layers, starts
+
+
+def clearly_better(quality, other, n_distinct):
+    """Whether the quality (n,) of judgements of some distinct samples is better than another one beyond its error."""
+    return len(quality) > 0 and not within_error(other[:, None], quality, n_distinct).all()
 
 
 @torch.no_grad()

@@ -6,6 +6,7 @@ from metricnets._arrays import lengths
 
 UNIT = 1e-2  # how far from 1 norms may be, as embeddings are often kept in half precision
 FAR = 1e6  # norms of queries, relative to those of documents
+SMALLEST, LARGEST = 1e-153, 1e153  # unit whose square is a number
 
 
 def common_unit(X: np.ndarray, documents: np.ndarray) -> tuple[float, bool]:
@@ -17,6 +18,8 @@ def common_unit(X: np.ndarray, documents: np.ndarray) -> tuple[float, bool]:
     if not largest > 0:
         raise ValueError("Y and documents hold zeros only; they have no direction in which a query could change.")
     unit = float(largest * np.sqrt(np.mean((norms / largest) ** 2)))
+    if not SMALLEST < unit < LARGEST:
+        raise ValueError(f"documents have norms of about {unit:.3g}: scale X, Y and documents.")
     if not of_queries.max() < FAR * unit:
         raise ValueError(f"X has norms up to {of_queries.max():.3g}, and documents of about {unit:.3g}: scale X first.")
     return unit, False

@@ -13,9 +13,10 @@ from metricnets.exceptions import warn
 MARGIN = 0.01  # of the area under the ROC curve
 
 
-def check_folds(codes: np.ndarray, rejection_rate: float | str, n_least: int) -> None:
-    """Raise ValueError if there are too few classes or samples to be held out."""
+def check_folds(codes: np.ndarray, rejection_rate: float | str, n_folds: int, n_left: int) -> None:
+    """Raise ValueError if too few classes, fewer than ``n_left``, or samples are left beside those held out."""
     n_classes = int(codes.max()) + 1
+    n_least = n_left + 1 + (n_left == n_folds == 2)  # two folds of three classes leave one class
     advice = "give rejection_rate=0 to reject nothing" if rejection_rate != "auto" else "give a number"
     if rejection_rate == "auto" and n_classes < n_least:
         raise ValueError(

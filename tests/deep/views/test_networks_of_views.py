@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from metricnets.deep._training.numpy_networks import as_numpy
-from metricnets.deep._training.starting_features import after, kernel_layers
+from metricnets.deep._training.starting_features import after, clearly_better, kernel_layers
 from metricnets.networks import GaussianKernel, Lift
 
 X, Y, CLASSES = tiny_views()
@@ -140,6 +140,13 @@ def test_with_all_points_as_landmarks_products_of_features_are_the_kernel_up_to_
     K = np.exp(-cdist(X, X, "sqeuclidean") / (2 * X.var(axis=0).sum()))
     centred = K - K.mean(axis=0) - K.mean(axis=1)[:, None] + K.mean()
     np.testing.assert_allclose(Z @ Z.T / np.trace(Z @ Z.T), centred / np.trace(centred), atol=1e-3)
+
+
+def test_a_kernel_is_taken_only_if_it_is_clearly_better():
+    gains = np.tile([0.5, -0.3], 8)  # the mean is a quarter of their deviation
+    assert not clearly_better(gains, np.zeros(16), n_distinct=3)
+    assert clearly_better(gains, np.zeros(16), n_distinct=5)
+    assert not clearly_better(gains[:0], gains[:0], n_distinct=0)
 
 
 def test_classes_that_no_linear_map_finds_are_found_by_the_kernel():

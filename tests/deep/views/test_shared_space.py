@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.preprocessing import scale
 
 from metricnets.datasets import make_views
-from metricnets.deep._training.shared_space import candidates_of, precision, shared_space
+from metricnets.deep._training.shared_space import candidates_of, precisions, shared_space
 from metricnets.deep._training.two_view_maps import canonical_maps, class_probabilities
 
 X, Y, CLASSES = make_views(120, (5, 4), noise=1.0, random_state=0)
@@ -67,7 +67,7 @@ def test_precision_is_the_mean_over_queries_and_directions():
     s = z @ z_other.T
     there = np.mean([average_precision_score(t, row) for t, row in zip(truth, s)])
     back = np.mean([average_precision_score(t, row) for t, row in zip(truth.T, s.T)])
-    assert precision(z, z_other, truth) == pytest.approx((there + back) / 2)
+    assert precisions(z, z_other, truth).mean() == pytest.approx((there + back) / 2)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_precision_is_the_mean_over_queries_and_directions():
 def test_any_classes_have_a_finite_start(codes):
     options = {"normalize": True, "rng": np.random.default_rng(0)}
     quality, _, starts = shared_space(VIEWS, codes, None, 3, candidates_of("auto", codes), **options)
-    assert quality > 0
+    assert quality.mean() > 0
     assert all(np.isfinite(start(Z)).all() and start(Z).shape == (120, 3) for start, Z in zip(starts, VIEWS))
 
 
