@@ -144,13 +144,12 @@ class LinearMetric(MahalanobisMetric):
             The fitted learner.
         """
         X, labels = self._validated(X, y)
-        Z, labels, weights = self._counted(X, labels, sample_weight)
-        self._keep(self._solve_points(self._ready(Z), labels, weights), X.dtype)
-        self._remember(X, y, sample_weight)
-        return self
+        return self._keep(self._solve(X, labels, y, sample_weight), X.dtype)
 
-    def _remember(self, X, y, sample_weight):
-        """Hook: keep of validated points and the other arguments of ``fit`` what a ``partial_fit`` adds to."""
+    def _solve(self, X, labels, y, sample_weight):
+        """Learn L from validated points and labels, and y as it was given."""
+        Z, labels, weights = self._counted(X, labels, sample_weight)
+        return self._solve_points(self._ready(Z), labels, weights)
 
     def _validated(self, X, y, reset=True):
         """Points, looked up, and y as ``_labels`` gives it; without ``reset`` the features are those of before."""

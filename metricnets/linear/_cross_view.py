@@ -60,6 +60,9 @@ class CrossViewMetric(SumsOfPoints):
             If X, y, view or sample_weight do not have this form, or there is no similar or no dissimilar pair.
         """
         X, codes = self._validated(X, y)
+        self._sums = self._sums_of(X, y, sample_weight) if view is None else None
+        if self._sums is not None:
+            return self._keep(self._solve_sums(self._sums), X.dtype)
         weights = check_weights(sample_weight, len(X))
         known = codes >= 0 if weights is None else (codes >= 0) & (weights > 0)
         _, weights = counted(rows_of(weights, known))
@@ -68,10 +71,7 @@ class CrossViewMetric(SumsOfPoints):
         S, D, *counts = class_scatters(Z, codes[known], views, weights)
         check_counts(counts, "" if view is None else " across views")
         rank = max(min(total_of(weights, len(Z)) - 1, X.shape[1]), 1)
-        self._keep(self._solve_scatters(S, D, rank, basis), X.dtype)
-        if view is None:
-            self._remember(X, y, sample_weight)
-        return self
+        return self._keep(self._solve_scatters(S, D, rank, basis), X.dtype)
 
     def _named(self, y):
         classes, codes = known_classes(y)
