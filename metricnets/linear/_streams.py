@@ -13,7 +13,7 @@ from metricnets._labels import check_known
 from metricnets._linalg import middle, shifted
 from metricnets._params import fitting
 from metricnets._tuples import FLOATS, points_of
-from metricnets._weights import check_weights, rows_of
+from metricnets._weights import check_weights, counted, rows_of
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric, check_spread
 from metricnets.linear._solvers.scatters import Scatters, without_rounding
@@ -104,23 +104,31 @@ class SumsOfPoints(InBatches, LinearMetric):
             X, _ = validate_data(self, X, None if y is None else known.astype(int), **checks)
         else:
             X = validate_data(self, X, **checks)
-        self._solve_batches(self._added(self._sums, X, names, known, sample_weight), X.dtype)
+        weights, Z = check_weights(sample_weight, len(X)), self._in_double(X)
+        before = self._sums or self._none(middle(Z))
+        Z = check_spread(shifted(Z, before[0]))
+        self._solve_batches(self._added(before, Z, names, known, weights), X.dtype)
         return self
 
     def _solve(self, X, labels, y, sample_weight):
+        present, _ = counted(check_weights(sample_weight, len(X)))
+        groups = self._grouped(y)
+        groups = groups if present is None else [rows_of(each, present) for each in groups]
         Z, labels, weights = self._counted(X, labels, sample_weight)
-        self._sums = self._sums_of(X, y, sample_weight)
+        origin, Z = middle(Z), self._ready(Z)
+        self._sums = self._sums_of(origin, Z, *groups, weights)
         if self._sums is None or not self._by_sums:
-            return self._solve_points(self._ready(Z), labels, weights)
+            return self._solve_points(Z, labels, weights)
         return self._solve_sums(self._sums)
 
-    def _sums_of(self, X, y, sample_weight):
-        """The sums of all samples, or None if they are larger than the samples, or do not suit the parameters."""
+    def _sums_of(self, origin, Z, names, known, weights):
+        """The sums of all points, or None if they are larger than the points, or do not suit the parameters."""
         if self._why_not_in_batches():
             return None
-        names, known = self._grouped(y)
         n_matrices = len(np.unique(names[known])) if self._apart else 1
-        return self._added(None, X, names, known, sample_weight) if n_matrices * X.shape[1] <= len(X) else None
+        if n_matrices * Z.shape[1] > len(Z):
+            return None
+        return self._added(self._none(origin), Z, names, known, weights)
 
     def _grouped(self, y):
         """The name of the group of each sample, and which of them are in one; None without y."""
@@ -128,20 +136,21 @@ class SumsOfPoints(InBatches, LinearMetric):
             return None, None
         return self._named(rows_of_targets(y, self._sums and self._sums[1].names))
 
-    def _added(self, sums, X, names, known, sample_weight):
-        """The sums after samples in these groups, or in none."""
-        weights, Z = check_weights(sample_weight, len(X)), self._in_double(X)
-        counts = np.ones(len(X), bool) if weights is None else weights > 0
-        known = np.ones(len(X), bool) if known is None else known
-        origin, *before = sums or (middle(Z), *self._none(Z.shape[1]))
-        added, Z = [], check_spread(shifted(Z, origin))
-        for some, groups, apart in ((counts & known, names, self._apart), (counts & ~known, None, False)):
+    def _added(self, before, Z, names, known, weights):
+        """The sums after points minus the origin, in these groups or in none."""
+        counts = np.ones(len(Z), bool) if weights is None else weights > 0
+        known = np.ones(len(Z), bool) if known is None else known
+        origin, *sums = before
+        parts = (counts & known, names, self._apart), (counts & ~known, None, False)
+        for i, (some, groups, apart) in enumerate(parts):
             rows = slice(None) if some.all() else some
-            added.append(Scatters.of(Z[rows], rows_of(groups, rows), rows_of(weights, rows), apart))
-        return without_rounding(origin, *(old.merged(new) for old, new in zip(before, added)))
+            found = Scatters.of(Z[rows], rows_of(groups, rows), rows_of(weights, rows), apart)
+            sums[i] = sums[i].merged(found)
+        return without_rounding(origin, *sums)
 
-    def _none(self, d):
-        return Scatters.of_none(d, self._apart), Scatters.of_none(d)
+    def _none(self, origin):
+        """The sums of no points."""
+        return origin, Scatters.of_none(len(origin), self._apart), Scatters.of_none(len(origin))
 
     def _named(self, y):
         """Hook: what `_grouped` returns, from the rows of y."""

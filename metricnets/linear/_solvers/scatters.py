@@ -47,7 +47,8 @@ class Scatters(NamedTuple):
             counts, means = np.array([total_of(weights, len(X))]), mean_of(X, weights)[None]
         else:
             names, number, counts, means = group_means(X, groups, weights)
-        Z = scaled_rows(X - (means[number] if len(names) > 1 else means), weights)
+        Z = means[number]
+        Z = scaled_rows(np.subtract(X, Z, out=Z), weights)
         parts = [Z[number == i] for i in range(len(names))] if apart else ()
         within = np.stack([part.T @ part for part in parts]) if apart else Z.T @ Z
         own = counts if weights is None else np.bincount(number, np.minimum(weights, weights**2))
