@@ -95,6 +95,24 @@ def test_neither_origin_nor_unit_nor_a_repeated_column_matters(name, change):
 
 @few
 @waits
+@pytest.mark.parametrize("name", ADDED)
+def test_a_feature_that_is_constant_up_to_rounding_is_constant(name):
+    A, b = data(name)
+    rounding = np.resize([0.1 + 0.2, 0.3], A[..., :1].shape)
+    A = np.concatenate([A, rounding], axis=-1)
+    close(streamed(quick(name), np.array_split(np.arange(len(A)), 5), A, b), quick(name).fit(A, b))
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_values_whose_squares_vanish_are_refused_as_in_fit(name):
+    A, b = data(name)
+    for learn in (quick(name).fit, quick(name).partial_fit):
+        with pytest.raises(ValueError, match="scale them first"):
+            learn(A * 1e-80, b)
+
+
+@few
+@waits
 @pytest.mark.parametrize("name", ["Covariance", "LDA", "KISSME_Supervised", "XQDA"])
 def test_more_features_than_samples(name):
     wide = np.hstack([X, X**2, np.sin(3 * X)])[:10]
@@ -176,6 +194,15 @@ def test_fit_keeps_no_sums_that_are_larger_than_the_samples(name):
     wide = np.hstack([X, X**2, np.sin(3 * X)])[:10]
     with pytest.raises(ValueError, match="call partial_fit from the first batch on"):
         quick(name).fit(wide, y[:10]).partial_fit(wide, y[:10])
+
+
+def test_fit_keeps_no_sums_for_parameters_that_need_all_samples():
+    learner = metricnets.LDA(solver="eigen", shrinkage="auto").fit(X, y).set_params(shrinkage=0.1)
+    with pytest.raises(ValueError, match="its parameters did not suit a stream"):
+        learner.partial_fit(X, y)
+    learner = metricnets.GMML(prior="covariance").fit(pairs, similar).set_params(prior="identity")
+    with pytest.raises(ValueError, match="its parameters did not suit a stream"):
+        learner.partial_fit(pairs, similar)
 
 
 @few
