@@ -162,13 +162,17 @@ class LinearMetric(MahalanobisMetric):
 
     def _counted(self, X, y, sample_weight):
         """The rows of X and y that count, and their weights, or None if all are 1."""
-        weights = check_weights(sample_weight, X.shape[0])
-        if weights is not None and not SMALLEST <= weights.max() <= LARGEST:
-            raise ValueError(f"sample_weight is at most {weights.max():.3g}; scale it to a mean of about 1.")
-        rows, weights = counted(weights)
+        rows, weights = counted(self._weights(sample_weight, X.shape[0]))
         if rows is not None and np.count_nonzero(rows) < 2:
             raise ValueError("sample_weight is positive for one sample only; a metric needs two.")
         return (X, y, weights) if rows is None else (X[rows], rows_of(y, rows), weights)
+
+    def _weights(self, sample_weight, n):
+        """Validated weights of n samples, or None."""
+        weights = check_weights(sample_weight, n)
+        if weights is not None and not SMALLEST <= weights.max() <= LARGEST:
+            raise ValueError(f"sample_weight is at most {weights.max():.3g}; scale it to a mean of about 1.")
+        return weights
 
     def _labels(self, y):
         """Hook: encode y before validation, which refuses labels that are unknown."""

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_consistent_length
 from metricnets._labels import known_classes, plain, read, supervised_codes
 from metricnets._linalg import centered, in_span, middle
 from metricnets._params import fitting
-from metricnets._weights import check_weights, counted, rows_of, total_of
+from metricnets._weights import counted, rows_of, total_of
 from metricnets.linear._pairwise.class_pairs import class_scatters
 from metricnets.linear._solvers.scatters import pair_scatters
 from metricnets.linear._streams import SumsOfPoints
@@ -60,7 +60,7 @@ class CrossViewMetric(SumsOfPoints):
             If X, y, view or sample_weight do not have this form, or there is no similar or no dissimilar pair.
         """
         X, codes = self._validated(X, y)
-        weights, Z = check_weights(sample_weight, len(X)), self._ready(X)
+        weights, Z = self._weights(sample_weight, len(X)), self._ready(X)
         self._sums = self._sums_of(middle(X), Z, *self._grouped(y), weights) if view is None else None
         if self._sums is not None:
             return self._keep(self._solve_sums(self._sums), X.dtype)

@@ -104,7 +104,7 @@ class SumsOfPoints(InBatches, LinearMetric):
             X, _ = validate_data(self, X, None if y is None else known.astype(int), **checks)
         else:
             X = validate_data(self, X, **checks)
-        weights, Z = check_weights(sample_weight, len(X)), self._in_double(X)
+        weights, Z = self._weights(sample_weight, len(X)), self._in_double(X)
         before = self._sums or self._none(middle(Z))
         Z = check_spread(shifted(Z, before[0]))
         self._solve_batches(self._added(before, Z, names, known, weights), X.dtype)

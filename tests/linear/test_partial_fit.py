@@ -196,6 +196,13 @@ def test_fit_keeps_no_sums_that_are_larger_than_the_samples(name):
         quick(name).fit(wide, y[:10]).partial_fit(wide, y[:10])
 
 
+@pytest.mark.parametrize("name", [name for name in POINT_LEARNERS if name in ADDED])
+def test_weights_that_are_too_large_are_refused_as_in_fit(name):
+    for learn in (quick(name).fit, quick(name).partial_fit):
+        with pytest.raises(ValueError, match="scale it to a mean of about 1"):
+            learn(X, y, sample_weight=1e200)
+
+
 def test_fit_keeps_no_sums_for_parameters_that_need_all_samples():
     learner = metricnets.LDA(solver="eigen", shrinkage="auto").fit(X, y).set_params(shrinkage=0.1)
     with pytest.raises(ValueError, match="its parameters did not suit a stream"):

@@ -38,7 +38,9 @@ class Scatters(NamedTuple):
         return cls(np.empty(0, int), nothing, nothing, np.empty((0, d)), np.zeros(shape))
 
     @classmethod
-    def of(cls, X: np.ndarray, groups: np.ndarray | None, weights: np.ndarray | None = None, apart: bool = False) -> Self:
+    def of(
+        cls, X: np.ndarray, groups: np.ndarray | None, weights: np.ndarray | None = None, apart: bool = False
+    ) -> Self:
         """Those of points X (n, d) in ``groups`` (n,), or in one, with positive weights (n,), or None if all are 1."""
         if not len(X):
             return cls.of_none(X.shape[1], apart)
