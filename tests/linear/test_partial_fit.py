@@ -252,6 +252,17 @@ def test_labels_of_another_type_are_refused():
         learner.partial_fit(X, y)
 
 
+@few
+@pytest.mark.parametrize("name", ["RCA", "KISSME_Supervised"])
+def test_names_and_missing_labels_in_a_list(name):
+    names = ["abc"[code] if i % 5 else np.nan for i, code in enumerate(y)]
+    found, expected = quick(name), quick(name).fit(X, names)
+    close(expected, quick(name).fit(X, np.where(np.arange(45) % 5, y, np.nan)))
+    for rows in np.split(np.arange(45), [20]):
+        found.partial_fit(X[rows], [names[i] for i in rows])
+    close(found, expected)
+
+
 def test_new_classes_may_come_at_any_time():
     learner = streamed(quick("LDA"), [np.flatnonzero(y < 2), np.flatnonzero(y == 2)], X, y)
     assert learner.components_.shape == (2, 4)
