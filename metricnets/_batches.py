@@ -18,7 +18,7 @@ def takes_batches(learner: object) -> bool:
 
 def rows_of_targets(y: ArrayLike, before: np.ndarray | None = None) -> np.ndarray:
     """Targets as rows of an array; ValueError if they are of another kind than some ``before``."""
-    y = y.toarray() if issparse(y) else np.asarray(y)
+    y = y.toarray() if issparse(y) else _array_of(y)
     y = y[:, 0] if y.shape[1:] == (1,) else y
     if before is None or not len(before) or not y.ndim:
         return y
@@ -28,6 +28,15 @@ def rows_of_targets(y: ArrayLike, before: np.ndarray | None = None) -> np.ndarra
             f"y holds {y[0]!r}, and y of the batches before {before[0]!r}; use targets of one type and shape."
         )
     return y
+
+
+def _array_of(y):
+    """An array of labels; of objects if a list has names and missing labels, as NaN would become a name."""
+    labels = np.asarray(y)
+    if labels.dtype.kind != "U" or hasattr(y, "dtype"):
+        return labels
+    objects = np.asarray(y, dtype=object)
+    return objects if any(map(is_missing, objects.flat)) else labels
 
 
 def are_strings(y: np.ndarray) -> bool | None:

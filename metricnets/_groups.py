@@ -1,6 +1,7 @@
 """Groups of rows: their means, places in them, and rows in the order of their classes."""
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 
 def group_means(
@@ -27,10 +28,11 @@ def group_means(
     means : ndarray of shape (n_groups, d)
     """
     names, number, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    order, starts = np.argsort(number, kind="stable"), np.cumsum(sizes) - sizes
     if weights is not None:
-        X, sizes = X * weights[:, None], np.bincount(number, weights)
-    return names, number, sizes, np.add.reduceat(X[order], starts) / sizes[:, None]
+        sizes = np.bincount(number, weights)
+    n = len(number)
+    members = csr_matrix((np.ones(n) if weights is None else weights, (number, np.arange(n))), (len(names), n))
+    return names, number, sizes, members @ X / sizes[:, None]
 
 
 def places_in_groups(number: np.ndarray) -> np.ndarray:

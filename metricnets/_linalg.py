@@ -6,6 +6,7 @@ from scipy.sparse import csr_matrix, issparse, spmatrix
 from sklearn.utils.sparsefuncs import inplace_column_scale, mean_variance_axis
 
 COLLINEAR = 1e-11  # smallest variance, with columns of variance one, that is not rounding even in single precision
+ROUNDING = 1e-13  # largest spread of a column, relative to its values, that is rounding
 
 
 def standardized(
@@ -210,7 +211,7 @@ def near_origin(X: np.ndarray | spmatrix, origin: np.ndarray) -> np.ndarray | sp
     if issparse(X):
         return shifted(X, origin)
     Z = X - origin
-    Z[:, np.ptp(X, axis=0) <= 1e-13 * np.abs(X).max(axis=0)] = 0
+    Z[:, np.ptp(X, axis=0) <= ROUNDING * np.abs(X).max(axis=0)] = 0
     return Z
 
 

@@ -1,5 +1,6 @@
 """Active learning: pairs of samples that a person should label next."""
 
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -127,7 +128,7 @@ def _threshold(metric, threshold):
             "strategy='uncertain' needs a threshold: give threshold=, or a metric that has threshold_, such as a "
             "learner from pairs; or set strategy='nearest'."
         )
-    if threshold is not None and not threshold > 0:
+    if threshold is not None and not (isinstance(threshold, Real) and threshold > 0):
         raise ValueError(f"threshold={threshold!r} should be a distance above 0.")
     return max(float(found), 1e-300)  # a learner that takes no pair for similar has one below 0
 

@@ -94,11 +94,21 @@ SHELLS = {
         "_tuples",
         "_pairs",
         "_stream",
+        "_warm_start",
         "_shrinkage",
         "_comparisons",
         "_manifolds",
     },
-    "linear": {"_base", "_bilinear", "_cross_view", "_low_rank_map", "_near_prior", "_streams", "_weakly_supervised"},
+    "linear": {
+        "_base",
+        "_bilinear",
+        "_cross_view",
+        "_low_rank_map",
+        "_near_prior",
+        "_pair_streams",
+        "_streams",
+        "_weakly_supervised",
+    },
     "predictors": {"_base", "_on_metric"},
     "losses": {"_ops", "_modules", "_catalogue", "_comparison", "_pair", "_sphere"},
     "miners": {"_ops"},
@@ -216,7 +226,7 @@ def test_machinery_imports_machinery_alone():
 
 
 def test_a_shell_stands_last_among_the_bases_of_a_linear_method():
-    names = ("_base", "_cross_view", "_low_rank_map", "_streams", "_weakly_supervised")
+    names = ("_base", "_cross_view", "_low_rank_map", "_pair_streams", "_streams", "_weakly_supervised")
     shells = [f"metricnets.linear.{name}" for name in names]
     learners = {name: getattr(metricnets.linear, name) for name in metricnets.linear.__all__}
     for name, cls in learners.items():

@@ -1,4 +1,4 @@
-"""Shells of the deep metric learners that go on learning: ``warm_start``, and ``partial_fit`` from a stream."""
+"""Shells of the deep metric learners that learn from a stream: ``partial_fit``."""
 
 from typing import Any, Self
 
@@ -7,46 +7,17 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_consistent_length, validate_data
 
 from metricnets._batches import class_groups, pair_signs, rows_of_targets, suffices, takes_batches
-from metricnets._params import Array, Flag, MaybeArray, Points, Whole, fitting
+from metricnets._params import Array, MaybeArray, Points, Whole, fitting
 from metricnets._reservoir import Reservoir
 from metricnets._targets import CLASSES
 from metricnets._tuples import FLOATS, points_and_members
 from metricnets._weights import check_weights
-from metricnets.deep._base import DeepMetric
 from metricnets.deep._pairs import DeepPairsLearner
 from metricnets.deep._supervised import Supervised
 from metricnets.deep._training.runtime import defaults
-from metricnets.deep._training.stream import Memory, Start
+from metricnets.deep._training.stream import Memory
+from metricnets.deep._warm_start import Continued
 from metricnets.exceptions import warn
-
-
-class Continued(DeepMetric):
-    """Deep metric whose training may go on from the last solution.
-
-    Parameters
-    ----------
-    warm_start : bool, default=False
-        Whether ``fit`` goes on from the networks of the last one, for which the number of features and the parameters
-        of the network have to be the same.  The scale of the points and the linear map before the networks stay as they
-        are; the optimiser, the learning rate and losses with parameters start anew.
-    """
-
-    warm_start: Flag = False
-
-    _solution = None  # of the last fit, a `Start`
-
-    def _start(self):
-        return self._last() if self.warm_start else None
-
-    def _last(self):
-        return self._solution and self._solution.check(self.n_components)
-
-    def _keep(self, problem, trained):
-        super()._keep(problem, trained)
-        self._solution = Start(self._point_shape, problem.layers, trained.networks, self.n_components)
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "module_")
 
 
 class _Stream(Continued):
@@ -155,13 +126,13 @@ class SupervisedStream(Supervised, _Stream):
 
     def _checked_batch(self, X, y, sample_weight, first):
         dtype = FLOATS if self._plan().of_ours else FLOATS[::-1]
-        X = validate_data(self, X, reset=first, dtype=dtype, allow_nd=True)
+        required = {"y": None} if y is None else {}  # then the error is that of scikit-learn
+        X = validate_data(self, X, **required, reset=first, dtype=dtype, allow_nd=True)
         if not first and hasattr(self, "_point_shape"):
             self._check_shape(X)
         y = rows_of_targets(y, self._memory.kept.arrays[1] if self._memory else None)
         check_consistent_length(X, y)
-        weights = check_weights(sample_weight, len(X))
-        return X, y, np.ones(len(X)) if weights is None else weights
+        return of_positive_weight(X, y, check_weights(sample_weight, len(X)))
 
 
 class PairsStream(DeepPairsLearner, _Stream):
@@ -205,7 +176,7 @@ class PairsStream(DeepPairsLearner, _Stream):
             self._check_shape(X)
         signs, classes = pair_signs(y, len(members), self._classes if self._memory else None)
         weights = check_weights(sample_weight, len(members), of="pairs")
-        batch = X[members], signs, np.ones(len(members)) if weights is None else weights
+        batch = of_positive_weight(X[members], signs, weights)
         self._learn_batch(batch, lambda signs: (signs > 0).astype(int))
         self.n_features_in_, self._classes = X.shape[1], classes
         if hasattr(self, "module_"):
@@ -219,3 +190,10 @@ class PairsStream(DeepPairsLearner, _Stream):
         if len(np.unique(signs)) == 2:
             X, members = points_and_members(pairs, 2)
             self._calibrate(X, members, pairs, signs, weights, np.arange(0), {})
+
+
+def of_positive_weight(X: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, ...]:
+    """The rows of positive weight of points and targets, and their weights, 1 if ``weights`` is None."""
+    weights = np.ones(len(X)) if weights is None else weights
+    rows = weights > 0
+    return X[rows], y[rows], weights[rows]

@@ -144,13 +144,12 @@ class LinearMetric(MahalanobisMetric):
             The fitted learner.
         """
         X, labels = self._validated(X, y)
-        Z, labels, weights = self._counted(X, labels, sample_weight)
-        self._keep(self._solve_points(self._ready(Z), labels, weights), X.dtype)
-        self._remember(X, y, sample_weight)
-        return self
+        return self._keep(self._solve(X, labels, y, sample_weight), X.dtype)
 
-    def _remember(self, X, y, sample_weight):
-        """Hook: keep of validated points and the other arguments of ``fit`` what a ``partial_fit`` adds to."""
+    def _solve(self, X, labels, y, sample_weight):
+        """Learn L from validated points and labels, and y as it was given."""
+        Z, labels, weights = self._counted(X, labels, sample_weight)
+        return self._solve_points(self._ready(Z), labels, weights)
 
     def _validated(self, X, y, reset=True):
         """Points, looked up, and y as ``_labels`` gives it; without ``reset`` the features are those of before."""
@@ -163,13 +162,17 @@ class LinearMetric(MahalanobisMetric):
 
     def _counted(self, X, y, sample_weight):
         """The rows of X and y that count, and their weights, or None if all are 1."""
-        weights = check_weights(sample_weight, X.shape[0])
-        if weights is not None and not SMALLEST <= weights.max() <= LARGEST:
-            raise ValueError(f"sample_weight is at most {weights.max():.3g}; scale it to a mean of about 1.")
-        rows, weights = counted(weights)
+        rows, weights = counted(self._weights(sample_weight, X.shape[0]))
         if rows is not None and np.count_nonzero(rows) < 2:
             raise ValueError("sample_weight is positive for one sample only; a metric needs two.")
         return (X, y, weights) if rows is None else (X[rows], rows_of(y, rows), weights)
+
+    def _weights(self, sample_weight, n):
+        """Validated weights of n samples, or None."""
+        weights = check_weights(sample_weight, n)
+        if weights is not None and not SMALLEST <= weights.max() <= LARGEST:
+            raise ValueError(f"sample_weight is at most {weights.max():.3g}; scale it to a mean of about 1.")
+        return weights
 
     def _labels(self, y):
         """Hook: encode y before validation, which refuses labels that are unknown."""

@@ -7,9 +7,9 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_consistent_length
 
 from metricnets._labels import known_classes, plain, read, supervised_codes
-from metricnets._linalg import centered, in_span
+from metricnets._linalg import centered, in_span, middle
 from metricnets._params import fitting
-from metricnets._weights import check_weights, counted, rows_of, total_of
+from metricnets._weights import counted, rows_of, total_of
 from metricnets.linear._pairwise.class_pairs import class_scatters
 from metricnets.linear._solvers.scatters import pair_scatters
 from metricnets.linear._streams import SumsOfPoints
@@ -60,18 +60,18 @@ class CrossViewMetric(SumsOfPoints):
             If X, y, view or sample_weight do not have this form, or there is no similar or no dissimilar pair.
         """
         X, codes = self._validated(X, y)
-        weights = check_weights(sample_weight, len(X))
+        weights, Z = self._weights(sample_weight, len(X)), self._ready(X)
+        self._sums = self._sums_of(middle(X), Z, *self._grouped(y), weights) if view is None else None
+        if self._sums is not None:
+            return self._keep(self._solve_sums(self._sums), X.dtype)
         known = codes >= 0 if weights is None else (codes >= 0) & (weights > 0)
         _, weights = counted(rows_of(weights, known))
         views = None if view is None else view_codes(view, known)
-        Z, basis = in_span(centered(self._ready(X)[known]))
+        Z, basis = in_span(centered(Z[known]))
         S, D, *counts = class_scatters(Z, codes[known], views, weights)
         check_counts(counts, "" if view is None else " across views")
         rank = max(min(total_of(weights, len(Z)) - 1, X.shape[1]), 1)
-        self._keep(self._solve_scatters(S, D, rank, basis), X.dtype)
-        if view is None:
-            self._remember(X, y, sample_weight)
-        return self
+        return self._keep(self._solve_scatters(S, D, rank, basis), X.dtype)
 
     def _named(self, y):
         classes, codes = known_classes(y)

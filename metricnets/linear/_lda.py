@@ -92,6 +92,10 @@ class LDA(SumsOfPoints):
             return analysis.scalings_.T[:n_rows]
         return discriminants(analysis.covariance_, analysis.means_, analysis.priors_)[:n_rows]
 
+    @property
+    def _by_sums(self):
+        return self.solver != "svd"
+
     def _solve_sums(self, sums):
         _, groups, _ = sums
         spread = groups.joined().within.diagonal()

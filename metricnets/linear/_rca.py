@@ -153,12 +153,10 @@ class RCA(_BaseRCA, SumsOfPoints):
 
     def _solve_sums(self, sums):
         _, chunks, others = sums
-        if not len(chunks.names):
-            raise ValueError("there is no chunk.")
-        total = chunks.joined().merged(others)
         n_known, n_free = chunks.counts.sum(), max(chunks.counts.sum() - len(chunks.names), 0)
         if n_free == 0:
-            raise ValueError("no chunk has two points.")
+            raise ValueError("no chunk has two points; chunks should give points of one class the same number.")
+        total = chunks.joined().merged(others)
         W, scales = whitening(total.within / total.counts[0])
         if not len(scales):
             return self._components(W.T, 0, 0, n_free)

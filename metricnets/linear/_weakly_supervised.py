@@ -57,7 +57,10 @@ class TuplesLearner(TuplesSolver, MahalanobisMetric):
             members, labels = members[present], rows_of(labels, present)
         rows = members.ravel()[:: max(1, members.size // 1000)]  # the same points, however the tuples are given
         points, members = distinct(self._ready(X, rows), members)
-        return self._keep(self._solve_tuples(points, members, labels, weights), X.dtype)
+        return self._keep(self._solve(points, members, labels, weights), X.dtype)
+
+    def _solve(self, X, members, labels, weights):
+        return self._solve_tuples(X, members, labels, weights)
 
 
 class PairsLearner(PairsMixin, TuplesLearner):
@@ -113,11 +116,7 @@ class PairsLearner(PairsMixin, TuplesLearner):
             raise ValueError("sample_weight is 0 for all similar or for all dissimilar pairs; both kinds are needed.")
         self._learn(X, members, signs, weights)
         self.classes_ = classes
-        self._remember(X, members, signs, weights)
         return self.calibrate_threshold(pairs, y, **calibration_params, sample_weight=weights)
-
-    def _remember(self, X, members, signs, weights):
-        """Hook: keep of the pairs what a ``partial_fit`` adds to."""
 
     def _take(self, L, task):
         super()._take(L, task)

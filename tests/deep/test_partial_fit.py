@@ -193,6 +193,23 @@ def test_weights_are_requested_and_kept():
 
 
 @waits
+@pytest.mark.parametrize("name", STREAMED)
+def test_samples_of_weight_zero_are_left_out(name):
+    model, expected = learner(name), learner(name)
+    for rows in BATCHES:
+        A, b = rows_of(name, rows)
+        counted = np.ones(len(b), bool) if rows is BATCHES[2] else b == b[0]
+        model.partial_fit(A, b, sample_weight=counted)
+        expected.partial_fit(A[counted], b[counted])
+    assert_array_equal(model.transform(points(name)), expected.transform(points(name)))
+
+
+def test_targets_are_required():
+    with pytest.raises(ValueError, match="requires y to be passed"):
+        learner("EmbeddingNet").partial_fit(X, None)
+
+
+@waits
 def test_the_threshold_is_that_of_the_pairs_that_are_kept():
     pairs, similar = training_data("DDMLPairs")
     found = streamed(learner("DDMLPairs"), "DDMLPairs", np.split(np.argsort(similar), [30]))

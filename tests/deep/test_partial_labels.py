@@ -1,17 +1,21 @@
 """Samples without a label, and wrong labels: laws over all learners with these parameters, and what they gain."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
 from deep_learners import data
 from deep_learners import learner as deep_learner
 from discovery import ESTIMATORS, METRICS, quick, tiny_points
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback
+from torch import nn
 
 from metricnets import EmbeddingNet, SourceOnly
 from metricnets.deep._training.consistency import WithUnlabelled, consistency
@@ -99,6 +103,45 @@ def test_no_label_at_all_is_named(way):
         learner("DDML", way).fit(X, [None] * 45)
     with pytest.raises(ValueError, match="one class only|1 known class"):
         learner("DDML", way).fit(X, np.where(CLASSES == 1, 1, -1))
+
+
+@every_way
+def test_a_warm_start_goes_on_from_the_last_solution(way):
+    model = learner("EmbeddingNet", way, warm_start=True, n_networks=2, init="glorot").fit(X, Y)
+    again = pickle.loads(pickle.dumps(model)).set_params(lr=1e-12, weight_decay=0.0).fit(X, Y)
+    assert_allclose(again.transform(X), model.transform(X), atol=1e-5)
+    anew = clone(model).set_params(random_state=1).fit(X, Y)
+    assert not np.allclose(anew.transform(X), model.transform(X), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"early_stopping": True, "validation_fraction": 0.3},
+        {"class_weight": {0: 0.0, 1: 2.0}},
+        {"loss": "proxy_anchor"},
+        {"memory": 16},
+        {"module": lambda shape: nn.Linear(*shape, 3), "n_components": 64, "hidden": (128,)},
+    ],
+    ids=lambda params: next(iter(params)),
+)
+def test_a_warm_start_of_labels_that_are_revised_and_other_parameters(params):
+    model = learner("EmbeddingNet", "both", warm_start=True, **params).fit(X, Y)
+    before, found = model.transform(X), model.transduction_
+    model.set_params(lr=1e-12, loss_lr=1e-12, weight_decay=0.0).fit(X, Y)
+    assert_allclose(model.transform(X), before, atol=1e-5)
+    assert len(model.transduction_) == len(found)
+
+
+@every_way
+def test_a_stream_is_refused_and_goes_on_without_the_parameters(way):
+    model = learner("EmbeddingNet", way).fit(X, Y)
+    assert not hasattr(model, "partial_fit")
+    with pytest.raises(AttributeError) as error:
+        model.partial_fit  # noqa: B018
+    assert "compares all samples; set it to None, or use fit" in str(error.value.__cause__ or error.value)
+    model.set_params(unlabeled=None, label_noise=None).partial_fit(X, CLASSES)
+    assert not hasattr(model, "transduction_")
 
 
 @pytest.mark.parametrize("way", ["consistency", "both"])

@@ -107,3 +107,17 @@ def test_the_start_from_comparisons_is_the_simplest_unless_another_is_clearly_be
 def test_a_choice_does_not_change_what_is_drawn():
     chosen = fitted(TripletsNet)
     assert_allclose(outputs(chosen), outputs(fitted(TripletsNet, shrinkage=chosen.shrinkage_)))
+
+
+@pytest.mark.parametrize("cls", [TripletsNet, QuadrupletsNet])
+def test_a_warm_start_is_shrunk_to_the_last_solution(cls):
+    model = fitted(cls, shrinkage=0.0, warm_start=True)
+    tuples, before = TUPLES[cls._tuple_size], model.transform(X)
+    assert_allclose(model.set_params(shrinkage=1.0, lr=0.1).fit(tuples).transform(X), before, atol=1e-5)
+    assert not np.allclose(model.set_params(shrinkage=0.5).fit(tuples).transform(X), before, atol=1e-3)
+
+
+def test_the_shrinkage_of_a_warm_start_is_chosen_from_new_networks():
+    model = fitted(TripletsNet, warm_start=True)
+    chosen = model.shrinkage_
+    assert model.fit(TUPLES[3]).shrinkage_ == chosen

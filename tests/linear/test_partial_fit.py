@@ -95,6 +95,24 @@ def test_neither_origin_nor_unit_nor_a_repeated_column_matters(name, change):
 
 @few
 @waits
+@pytest.mark.parametrize("name", ADDED)
+def test_a_feature_that_is_constant_up_to_rounding_is_constant(name):
+    A, b = data(name)
+    rounding = np.resize([0.1 + 0.2, 0.3], A[..., :1].shape)
+    A = np.concatenate([A, rounding], axis=-1)
+    close(streamed(quick(name), np.array_split(np.arange(len(A)), 5), A, b), quick(name).fit(A, b))
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_values_whose_squares_vanish_are_refused_as_in_fit(name):
+    A, b = data(name)
+    for learn in (quick(name).fit, quick(name).partial_fit):
+        with pytest.raises(ValueError, match="scale them first"):
+            learn(A * 1e-80, b)
+
+
+@few
+@waits
 @pytest.mark.parametrize("name", ["Covariance", "LDA", "KISSME_Supervised", "XQDA"])
 def test_more_features_than_samples(name):
     wide = np.hstack([X, X**2, np.sin(3 * X)])[:10]
@@ -178,6 +196,22 @@ def test_fit_keeps_no_sums_that_are_larger_than_the_samples(name):
         quick(name).fit(wide, y[:10]).partial_fit(wide, y[:10])
 
 
+@pytest.mark.parametrize("name", [name for name in POINT_LEARNERS if name in ADDED])
+def test_weights_that_are_too_large_are_refused_as_in_fit(name):
+    for learn in (quick(name).fit, quick(name).partial_fit):
+        with pytest.raises(ValueError, match="scale it to a mean of about 1"):
+            learn(X, y, sample_weight=1e200)
+
+
+def test_fit_keeps_no_sums_for_parameters_that_need_all_samples():
+    learner = metricnets.LDA(solver="eigen", shrinkage="auto").fit(X, y).set_params(shrinkage=0.1)
+    with pytest.raises(ValueError, match="its parameters did not suit a stream"):
+        learner.partial_fit(X, y)
+    learner = metricnets.GMML(prior="covariance").fit(pairs, similar).set_params(prior="identity")
+    with pytest.raises(ValueError, match="its parameters did not suit a stream"):
+        learner.partial_fit(pairs, similar)
+
+
 @few
 @pytest.mark.parametrize("name", STREAMED)
 def test_a_stream_goes_on_after_a_pickle(name):
@@ -216,6 +250,17 @@ def test_labels_of_another_type_are_refused():
     learner = quick("LDA").partial_fit(X, np.array(["a", "b", "c"])[y])
     with pytest.raises(ValueError, match="use targets of one type"):
         learner.partial_fit(X, y)
+
+
+@few
+@pytest.mark.parametrize("name", ["RCA", "KISSME_Supervised"])
+def test_names_and_missing_labels_in_a_list(name):
+    names = ["abc"[code] if i % 5 else np.nan for i, code in enumerate(y)]
+    found, expected = quick(name), quick(name).fit(X, names)
+    close(expected, quick(name).fit(X, np.where(np.arange(45) % 5, y, np.nan)))
+    for rows in np.split(np.arange(45), [20]):
+        found.partial_fit(X[rows], [names[i] for i in rows])
+    close(found, expected)
 
 
 def test_new_classes_may_come_at_any_time():

@@ -5,7 +5,8 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from metricnets._groups import group_means
-from metricnets._weights import scaled_rows
+from metricnets._linalg import ROUNDING
+from metricnets._weights import mean_of, rows_of, scaled_rows, total_of
 
 
 class Scatters(NamedTuple):
@@ -37,12 +38,19 @@ class Scatters(NamedTuple):
         return cls(np.empty(0, int), nothing, nothing, np.empty((0, d)), np.zeros(shape))
 
     @classmethod
-    def of(cls, X: np.ndarray, groups: np.ndarray, weights: np.ndarray | None = None, apart: bool = False) -> Self:
-        """Those of points X (n, d) in ``groups`` (n,), with positive weights (n,), or None if all are 1."""
+    def of(
+        cls, X: np.ndarray, groups: np.ndarray | None, weights: np.ndarray | None = None, apart: bool = False
+    ) -> Self:
+        """Those of points X (n, d) in ``groups`` (n,), or in one, with positive weights (n,), or None if all are 1."""
         if not len(X):
             return cls.of_none(X.shape[1], apart)
-        names, number, counts, means = group_means(X, groups, weights)
-        Z = scaled_rows(X - (means[number] if len(names) > 1 else means), weights)
+        if groups is None:
+            names, number = np.zeros(1, int), np.zeros(len(X), int)
+            counts, means = np.array([total_of(weights, len(X))]), mean_of(X, weights)[None]
+        else:
+            names, number, counts, means = group_means(X, groups, weights)
+        Z = means[number]
+        Z = scaled_rows(np.subtract(X, Z, out=Z), weights)
         parts = [Z[number == i] for i in range(len(names))] if apart else ()
         within = np.stack([part.T @ part for part in parts]) if apart else Z.T @ Z
         own = counts if weights is None else np.bincount(number, np.minimum(weights, weights**2))
@@ -90,6 +98,22 @@ class Scatters(NamedTuple):
         return type(self)(names, *map(spread, (self.counts, self.own, self.means)), within)
 
 
+def without_rounding(origin: np.ndarray, *parts: Scatters) -> tuple:
+    """The origin, and scatters of points minus it, where features that are constant up to rounding become 0.
+
+    These are the features that `near_origin` sets to 0, except that their standard deviation is compared.
+    """
+    counts, means = (np.concatenate(each) for each in zip(*((part.counts, part.means) for part in parts)))
+    deviations = means - counts @ means / counts.sum()
+    squares = sum(part.within.diagonal(axis1=-2, axis2=-1).reshape(-1, len(origin)).sum(axis=0) for part in parts)
+    variances = (squares + counts @ deviations**2) / counts.sum()
+    varies = np.sqrt(variances) > ROUNDING / 2 * np.abs(origin)
+    if varies.all():
+        return origin, *parts
+    zeroed = (part._replace(means=part.means * varies, within=part.within * np.outer(varies, varies)) for part in parts)
+    return origin, *zeroed
+
+
 def pair_scatters(groups: Scatters) -> tuple[np.ndarray, np.ndarray, float, float]:
     """Mean scatters of the differences of all pairs of points of one group, and of two, and how many pairs there are.
 
@@ -124,11 +148,11 @@ class DifferenceSums(NamedTuple):
     n_points: int
 
     @classmethod
-    def of(cls, differences: np.ndarray, signs: np.ndarray, weights: np.ndarray, n_points: int) -> Self:
+    def of(cls, differences: np.ndarray, signs: np.ndarray, weights: np.ndarray | None, n_points: int) -> Self:
         """Those of differences (n_pairs, d) of similar pairs, +1, and dissimilar ones, −1."""
         kinds = signs < 0, signs > 0
-        rows = [scaled_rows(differences[kind], weights[kind]) for kind in kinds]
-        counts = np.array([weights[kind].sum() for kind in kinds])
+        rows = [scaled_rows(differences[kind], rows_of(weights, kind)) for kind in kinds]
+        counts = np.array([total_of(rows_of(weights, kind), np.count_nonzero(kind)) for kind in kinds], float)
         return cls(counts, np.stack([part.T @ part for part in rows]), n_points)
 
     def merged(self, other: Self) -> Self:
