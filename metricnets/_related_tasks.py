@@ -86,7 +86,11 @@ def _checked(matrix, pair, classes_a, classes_b, prior):
             f"relatedness of {pair} should hold probabilities, rows that sum to 1 for all classes; got {R!s:.200}."
         )
     if frame is not None:
-        R = frame.reindex(index=classes_a, columns=classes_b).to_numpy(dtype=float)
+        places = [
+            [{label: k for k, label in enumerate(names)}.get(c, -1) for c in classes.tolist()]
+            for names, classes in ((frame.index, classes_a), (frame.columns, classes_b))
+        ]
+        R = np.pad(R, ((0, 1), (0, 1)), constant_values=np.nan)[np.ix_(*places)]
     if np.isnan(R).any():
         raise ValueError(
             f"relatedness of {pair} has not all classes of y; its rows should be {classes_a}, and columns {classes_b}."

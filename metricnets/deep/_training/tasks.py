@@ -91,8 +91,8 @@ def maps_of_tasks(X, standardize, codes, groups, weights, kept, n_components, no
         rows = kept[(codes[kept][:, columns] != UNKNOWN).any(axis=1)]
         similarity = OfTasks(codes[rows][:, columns], shares_of(groups[columns]), rows_of(weights, rows))
         layers.append(whitening_layer(X, standardize, rows, similarity, len(share), normalize, seed))
-    scale = len(layers) ** -0.5
-    return fixed_linear(*(scale * torch.cat([getattr(layer, name) for layer in layers]) for name in ("weight", "bias")))
+    parts = zip(*((layer.weight.detach().numpy(), layer.bias.detach().numpy()) for layer in layers))
+    return fixed_linear(*(np.concatenate(each) / np.sqrt(len(layers)) for each in parts))
 
 
 class TaskBatches:

@@ -49,7 +49,7 @@ class CoupledLoss(nn.Module):
         self.heads, self.shares = heads, shares.tolist()
         self.matching, self.co_annotation = matching, co_annotation
         self.pairs = [(a, b) for a, b, _ in relatedness]
-        n_from = np.bincount([b for _, b in self.pairs], minlength=len(self.shares))
+        n_from = np.bincount([b for _, b in self.pairs], minlength=len(self.shares)).tolist()
         self.of_pair = [self.shares[b] / n_from[b] for _, b in self.pairs]
         for j, (_, b, R) in enumerate(relatedness):
             self.register_buffer(f"R{j}", R)
