@@ -41,10 +41,10 @@ class TaskMetric(NetworkMetric):
         """Points and class codes, followed by those of the validation data, and the number of these."""
         is_given = check_validation(X_val, y_val, self.early_stopping, "X_val")
         if y is not None and count_rows(y, "y") != count_rows(X, "X"):
-            raise ValueError(
-                f"Found input variables with inconsistent numbers of samples: {count_rows(X, 'X')} in X and "
-                f"{count_rows(y, 'y')} in y, which has a row for each sample and a column for each task."
+            sizes = (
+                f"{count_rows(X, 'X')} in X and {count_rows(y, 'y')} in y, which has a row for each sample and a column"
             )
+            raise ValueError(f"Found input variables with inconsistent numbers of samples: {sizes} for each task.")
         tasks, codes = (None, None) if y is None else read_tasks(y, self.label_sets)
         X, codes = self._validated(X, codes)
         self._columns, self.target_names_ = tasks, tasks.names
@@ -163,15 +163,13 @@ class TaskMetric(NetworkMetric):
         scores : ndarray of shape (n_columns,)
             In [0, 1]; NaN of columns in which no sample is annotated.
         """
-        found = self.predict_proba(X)
         codes = self._columns.codes(y, "y", may_be_new=True)
-        if len(codes) != len(found[0] if not self._columns.one_dimensional else found):
+        if len(codes) != count_rows(X, "X"):
             raise ValueError(f"y has {len(codes)} rows, and X has {count_rows(X, 'X')}; give a row for each sample.")
         weights = check_weights(sample_weight, len(codes))
-        weights = np.ones(len(codes)) if weights is None else weights
-        scores = []
+        found, scores = self.predict_proba(X), []
         for column, p in zip(codes.T, [found] if self._columns.one_dimensional else found):
-            known = (column != UNKNOWN) * weights
+            known = (column != UNKNOWN) * (1.0 if weights is None else weights)
             right = p.argmax(axis=1) == column
             scores.append(known @ right / known.sum() if known.any() else np.nan)
         return np.array(scores)
