@@ -34,7 +34,8 @@ class MultiTaskNet(TaskMetric):
     Deviations from the paper: in distribution matching the annotation, where there is one, takes the place of the
     prediction that is to be matched, and otherwise that prediction is not trained by it, and only classes c with R[c]
     other than the class frequencies π are matched, among themselves; soft labels count the less, the less c tells of
-    the other task, by (1 − H(R[c]) / H(π))², where H is the entropy.  So tasks that do not depend on each other are left alone.
+    the other task, by (1 − H(R[c]) / H(π))², where H is the entropy.  So tasks that do not depend on each other are
+    left alone.
 
     :class:`metricnets.displays.RelatednessDisplay` draws relatedness, and
     :func:`metricnets.protocols.negative_transfer` compares each task with its single-task model.
