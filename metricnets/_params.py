@@ -65,6 +65,7 @@ MaybeArray = Array | None
 MaybeSource = Array | Sparse | Function | None
 MaybeObject = Annotated[object, object, None]
 MaybeMetric = Metric | None
+MaybeTransformer = Annotated[object, HasMethods(["fit", "transform"])] | None
 MaybeFunction = Function | None
 Fit = TypeVar("Fit", bound=Callable)
 

@@ -51,13 +51,13 @@ class Tasks:
             f"{did_you_mean(str(column), map(str, self.names))}"
         )
 
-    def codes(self, columns: list, name: str, may_be_new: bool = False) -> np.ndarray:
+    def codes(self, y: Any, name: str, may_be_new: bool = False) -> np.ndarray:
         """Class codes (n, n_columns) of other targets, −1 if unknown; ValueError for columns or classes not in y.
 
-        New classes, if there may be some, have the code after the last one.
+        The columns of a data frame are found by their names, if those of y have names too.  New classes, if there may
+        be some, have the code after the last one.
         """
-        if len(columns) != len(self.names):
-            raise ValueError(f"{name} has {len(columns)} columns, and y has {len(self.names)}; give the same tasks.")
+        columns = self._in_order(*columns_of(y, name)[:2], name)
         coded = []
         for column, label, classes in zip(columns, self.names, self.classes):
             found, codes = known_classes(column)
@@ -68,6 +68,21 @@ class Tasks:
                 raise ValueError(f"{name} has the class {new[0]!r} in column {label!r}, which y does not have.")
             coded.append(np.array([*places, UNKNOWN])[codes])  # −1 is the last one
         return np.stack(coded, axis=1)
+
+    def _in_order(self, columns, names, name):
+        """Columns in the order of those of ``fit``."""
+        if len(columns) != len(self.names):
+            raise ValueError(
+                f"{name} should have the {len(self.names)} columns of the y of fit, one for each task; it has "
+                f"{len(columns)}."
+            )
+        numbers = list(range(len(columns)))
+        if numbers in (names, self.names):
+            return columns
+        missing = [label for label in self.names if label not in names]
+        if missing:
+            raise ValueError(f"{name} has no column {missing[0]!r}; its columns are {names!s:.200}, not those of fit.")
+        return [columns[names.index(label)] for label in self.names]
 
 
 def shares_of(groups: np.ndarray) -> np.ndarray:
@@ -109,7 +124,7 @@ def read_tasks(y: ArrayLike, label_sets: Sequence | None = None) -> tuple[Tasks,
            [-1,  1]])
     """
     columns, names, one_dimensional = columns_of(y)
-    classes, codes = zip(*map(known_classes, columns))
+    classes, codes = zip(*(_classes_of(*each, one_dimensional) for each in zip(columns, names)))
     tasks = Tasks(names, list(classes), np.arange(len(columns)), one_dimensional)
     tasks.group = _groups(tasks, label_sets)
     sizes = np.array([len(each) for each in classes])
@@ -126,12 +141,23 @@ def read_tasks(y: ArrayLike, label_sets: Sequence | None = None) -> tuple[Tasks,
 def columns_of(y: Any, name: str = "y") -> tuple[list, list, bool]:
     """The columns of targets, their names or numbers, and whether the targets have one dimension."""
     if hasattr(y, "columns"):  # a data frame, whose columns have types of their own
-        return [y[label].to_numpy(dtype=object) for label in y.columns], list(y.columns), False
+        names = list(y.columns)
+        twice = [label for label in names if names.count(label) > 1]
+        if twice:
+            raise ValueError(f"{name} has several columns of the name {twice[0]!r}; give each task a name of its own.")
+        return [np.asarray(y[label], dtype=object) for label in names], names, False
     y = np.array(y, dtype=object) if isinstance(y, list | tuple) else np.asarray(dense(y))
     if y.ndim not in (1, 2) or 0 in y.shape[1:]:
         raise ValueError(f"{name} should have a column for each task, shape (n_samples, n_tasks); got {y.shape}.")
     columns = list(y.T) if y.ndim == 2 else [y]
     return columns, list(range(len(columns))), y.ndim == 1
+
+
+def _classes_of(column, label, one_dimensional):
+    try:
+        return known_classes(column)
+    except ValueError as error:
+        raise error if one_dimensional else ValueError(f"y in column {label!r}: {error}") from None
 
 
 def _groups(tasks, label_sets):

@@ -39,12 +39,15 @@ hidden = np.flatnonzero(~np.array(visible))
 shown = [8, hidden[len(hidden) // 2] if len(hidden) else 20, 40, 59]
 for name, i in zip("abcd", shown):
     axes[name].imshow(frames[i], cmap="gray", vmin=0, vmax=255)
-    for (x, y, w, h), style, colour in ((boxes[i], ":", "white"), (found[i], "-" if visible[i] else "--", "gold")):
-        axes[name].add_patch(plt.Rectangle((x - 0.5, y - 0.5), w, h, fill=False, ls=style, ec=colour, lw=2))
-    axes[name].set(title=f"frame {i}", xticks=[], yticks=[])
+    seen = "-" if visible[i] else "--"
+    for (x, y, w, h), style, colour, label in ((boxes[i], ":", "cyan", "object"), (found[i], seen, "gold", "tracker")):
+        corner = (x - 0.5, y - 0.5)
+        axes[name].add_patch(plt.Rectangle(corner, w, h, fill=False, ls=style, ec=colour, lw=2, label=label))
+    axes[name].set(title=f"frame {i}" + ("" if visible[i] else ", not seen"), xticks=[], yticks=[])
+axes["a"].legend(loc="lower left", fontsize="small")
 for boxes_of, label, style in ((found, "metric updated", "-"), (fixed, "metric of the first frame", "--")):
     axes["error"].plot(center_error(boxes_of, boxes), style, label=label)
 for i in hidden:
-    axes["error"].axvspan(i - 0.5, i + 0.5, color="lightgray")
-axes["error"].set(xlabel="frame", ylabel="error in pixels", ylim=(0, None), xlim=(0, 59))
+    axes["error"].axvspan(i - 0.5, i + 0.5, color="lightgray", label="object not seen" if i == hidden[0] else None)
+axes["error"].set(xlabel="frame", ylabel="error of the centre in pixels", ylim=(0, None), xlim=(0, 59))
 axes["error"].legend()

@@ -17,14 +17,14 @@ from metricnets import MultiTaskNet
 from metricnets.displays import RelatednessDisplay
 
 X, digit = load_digits(return_X_y=True)
-tasks = pd.DataFrame({"digit": digit.astype(float), "parity": np.where(digit % 2, "odd", "even")})
+tasks = pd.DataFrame({"digit": pd.array(digit, dtype="Int64"), "parity": np.where(digit % 2, "odd", "even")})
 X, X_test, tasks, tasks_test = train_test_split(X, tasks, test_size=0.5, stratify=digit, random_state=0)
 
 # %%
 # Of 400 images the first 60 are annotated with their digit, and all but the first 20 with their parity: 20 in both.
 
 X, tasks = X[:400], tasks[:400].reset_index(drop=True)
-tasks.loc[60:, "digit"] = np.nan
+tasks.loc[60:, "digit"] = pd.NA
 tasks.loc[:19, "parity"] = None
 print(tasks.count())
 
@@ -32,7 +32,7 @@ print(tasks.count())
 # A single-task model learns from the samples of its own task.  Relatedness is counted in the 20 samples that are
 # annotated in both tasks, or given: we know which digits are odd.
 
-known = pd.DataFrame({"even": [1, 0] * 5, "odd": [0, 1] * 5}, index=np.arange(10.0))
+known = pd.DataFrame({"even": [1, 0] * 5, "odd": [0, 1] * 5}, index=np.arange(10))
 single = MultiTaskNet(random_state=0).fit(X[:60], tasks[["digit"]][:60])
 models = {
     "uncoupled": MultiTaskNet(coupling=None, random_state=0).fit(X, tasks),
@@ -48,6 +48,8 @@ print(pd.Series(accuracy, name="accuracy of the digit").round(3))
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 4.6), layout="constrained")
 RelatednessDisplay.from_estimator(models["counted"], ax=axes[0])
-axes[1].barh(list(accuracy), list(accuracy.values()), color="#0072B2")
+axes[0].set_title("counted relatedness")
+bars = axes[1].barh(list(accuracy), list(accuracy.values()), color="#0072B2")
+axes[1].bar_label(bars, fmt="%.2f", padding=3)
 axes[1].yaxis.set_inverted(True)
-axes[1].set(xlabel="accuracy of the digit", xlim=(0.5, 1))
+axes[1].set(title="test images", xlabel="accuracy of the digit", xlim=(0, 1))

@@ -99,22 +99,25 @@ def make_tracking_sequence(
     sizes = np.array(target_size) * scaling ** np.sin(rng.choice([-6, 6]) * t)[:, None]  # almost a period
     centers = path(rng, motion, n_frames, speed, size, margin)
     first, last, *others = (texture(rng, (TEXTURE, TEXTURE), BLOBS) for _ in range(2 + n_distractors))
-    changed = deformation * t[:, None, None]
     objects = [(mixed(other, first, similarity), path(rng, "walk", n_frames, speed, size, margin)) for other in others]
-    background = texture(rng, (size[0] + 2 * PAN, size[1] + 2 * PAN), BACKGROUND)
-    corners = PAN * (1 + 0.9 * np.sin(rng.uniform(0, 6, 2) + 4 * t[:, None]))
-    frames = np.stack([background[y : y + size[0], x : x + size[1]] for y, x in corners.astype(int)])
-    angles = rotation * np.sin(rng.uniform(4, 8) * t)
+    frames, angles = backgrounds(rng, size, t), rotation * np.sin(rng.uniform(4, 8) * t)
     covers = occluders(rng, n_frames, n_occlusions)
     for i, frame in enumerate(frames):
         for picture, places in objects:
             paste(frame, picture, places[i], np.array(target_size))
-        paste(frame, mixed(first, last, changed[i]), centers[i], sizes[i], angles[i])
+        paste(frame, mixed(first, last, deformation * t[i]), centers[i], sizes[i], angles[i])
         for picture, places in covers:
             paste(frame, picture, centers[i] + places[i] * sizes[i], OCCLUDER * sizes[i])
     frames = lit(rng, frames, lighting, t) + noise * rng.standard_normal(frames.shape)
     boxes = np.hstack([centers - sizes / 2, sizes])[:, [1, 0, 3, 2]]
     return np.clip(frames, 0, 255).astype(np.uint8), boxes
+
+
+def backgrounds(rng, size, t):
+    """Parts of a texture, (n_frames, height, width), as a camera sees that turns."""
+    picture = texture(rng, (size[0] + 2 * PAN, size[1] + 2 * PAN), BACKGROUND)
+    corners = PAN * (1 + 0.9 * np.sin(rng.uniform(0, 6, 2) + 4 * t[:, None]))
+    return np.stack([picture[y : y + size[0], x : x + size[1]] for y, x in corners.astype(int)])
 
 
 def check_ranges(n_frames, n_occlusions, n_distractors, **scales):

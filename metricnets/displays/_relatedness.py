@@ -13,6 +13,7 @@ from metricnets._params import check_instance
 from metricnets.displays._common import axes, last_step
 
 FEW = 12  # classes of a task, up to which the numbers are written into the cells
+WIDE = 24  # characters of all labels below the columns, from which these are turned
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -121,7 +122,7 @@ class RelatednessDisplay:
         options = {"cmap": "viridis", "vmin": 0.0, "vmax": 1.0} | kwargs
         self.mesh_ = ax.pcolormesh(R, **options)
         ax.yaxis.set_inverted(True)
-        rotation = 90 if max(len(str(label)) for label in self.classes[1]) > 2 else 0
+        rotation = 90 if sum(len(str(label)) for label in self.classes[1]) > WIDE else 0
         ax.set_xticks(np.arange(R.shape[1]) + 0.5, [str(label) for label in self.classes[1]], rotation=rotation)
         ax.set_yticks(np.arange(R.shape[0]) + 0.5, [str(label) for label in self.classes[0]])
         ax.set(xlabel=f"class of {self.tasks[1]}", ylabel=f"class of {self.tasks[0]}")

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 SMALLEST = 4.0  # pixels, of a side of a box
+LARGEST = 2  # sides of a box in relation to those of the frame
 LUMA = np.array([0.299, 0.587, 0.114])  # weights of red, green and blue
 
 
@@ -34,6 +35,11 @@ def check_box(box: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
     x, y, width, height = found = found.astype(np.float64)
     if min(width, height) < SMALLEST:
         raise ValueError(f"box={box!r} should be at least {SMALLEST:g} pixels wide and high.")
+    if width > LARGEST * shape[1] or height > LARGEST * shape[0]:
+        raise ValueError(
+            f"box={box!r} should be at most {LARGEST} times as wide and high as the frame, which is {shape[1]} pixels "
+            f"wide and {shape[0]} high."
+        )
     if x + width <= 0 or y + height <= 0 or x >= shape[1] or y >= shape[0]:
         raise ValueError(f"box={box!r} is outside of the frame, which is {shape[1]} pixels wide and {shape[0]} high.")
     return found

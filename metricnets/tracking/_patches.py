@@ -106,7 +106,7 @@ def dense(
     scale : float
         Of all windows.
     radius : float
-        Largest distance of their centres along each axis, in sizes of the target at scale 1.
+        Largest distance of their centres along each axis, in sizes of the target at scale 1; at most that of the frame.
 
     Returns
     -------
@@ -114,7 +114,8 @@ def dense(
     centers : ndarray of shape (n_windows, 2)
     """
     step = geometry.step * scale
-    n = np.maximum(1, np.round(radius * geometry.size / step / STRIDE)).astype(int)
+    reach = np.minimum(radius * geometry.size, image.shape)
+    n = np.maximum(1, np.round(reach / step / STRIDE)).astype(int)
     height, width = np.add(geometry.shape, 2 * n * STRIDE + 2)
     maps = channels(sampled(image, center[None], np.array([step]), (height, width)))[0]
     views = sliding_window_view(maps, geometry.shape, axis=(1, 2))[:, ::STRIDE, ::STRIDE]

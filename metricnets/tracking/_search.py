@@ -18,6 +18,7 @@ WIDENING, WIDEST = 0.2, 2.5  # of the radius with each frame in which the target
 FORGETTING = 0.3  # of the predicted place with each such frame
 WIDE, EVERY = 4, 3  # every EVERY-th of such frames is searched at scales WIDE times as far apart
 SCALE_UNIT = 0.3  # logarithm of a scale that is as unlikely as a distance of one size
+SMALLEST, LARGEST = 0.3, 3.0  # scale of the target in relation to the first frame
 DAMPING = 0.85  # of the velocity while the target is not seen
 
 
@@ -37,7 +38,7 @@ class Motion:
     def seen(self, center: np.ndarray, scale: float) -> Motion:
         """Motion after the target was found."""
         velocity = np.zeros(2) if self.n_lost else (self.velocity + center - self.center) / 2
-        return Motion(center, scale, velocity)
+        return Motion(center, float(np.clip(scale, SMALLEST, LARGEST)), velocity)
 
     def unseen(self, shape: tuple[int, int]) -> Motion:
         """Motion after the target was not found: it goes on, more slowly, within the frame."""
@@ -90,7 +91,7 @@ def windows_around(
     """
     lost, center = motion.n_lost, motion.predicted()
     wide = WIDE if lost % EVERY == EVERY - 1 else 1
-    scales = motion.scale * scale_step ** np.array([-wide, 0, wide])
+    scales = np.unique(np.clip(motion.scale * scale_step ** np.array([-wide, 0.0, wide]), SMALLEST, LARGEST))
     reach = min(radius * (1 + WIDENING * lost), max(radius, WIDEST)) * motion.scale
     features, centers = zip(*(dense(image, geometry, center, scale, reach) for scale in scales))
     scales = np.repeat(scales, [len(part) for part in centers])

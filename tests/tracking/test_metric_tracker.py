@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import FunctionTransformer
 
 from metricnets.datasets import make_tracking_sequence
@@ -138,7 +139,9 @@ def test_frames_are_checked(frame, message):
         MetricTracker().init(frame, [0, 0, 5, 5])
 
 
-@pytest.mark.parametrize("box", [[0, 0, 5], "box", [0, 0, np.nan, 5], [0, 0, 3, 5], [-9, 0, 9, 9], None, [0, 9, 5, 5]])
+@pytest.mark.parametrize(
+    "box", [[0, 0, 5], "box", [0, 0, np.nan, 5], [0, 0, 3, 5], [-9, 0, 9, 9], None, [0, 9, 5, 5], [0, 0, 19, 9]]
+)
 def test_boxes_are_checked(box):
     with pytest.raises(ValueError, match="box="):
         MetricTracker().init(np.arange(81.0).reshape(9, 9), box)
@@ -202,3 +205,18 @@ def test_scores_by_hand():
     for wrong in ([[0, 0, 1]], [[0, 0, 0, 1]] * 3, a[:2]):
         with pytest.raises(ValueError, match="boxes"):
             box_overlap(wrong, b)
+
+
+@pytest.mark.parametrize("settings", [{"radius": 1e6}, {"scale_step": 1e-3}, {"scale_step": 1e3}])
+def test_searches_stay_within_the_frame_and_the_scales(sequence, settings):
+    frames, boxes = sequence
+    x, y, width, height = MetricTracker(**QUICK, **settings).init(frames[0], boxes[0]).track(frames[1:2])[0]
+    assert -width < x < frames.shape[2]
+    assert -height < y < frames.shape[1]
+    assert 0.29 < width / boxes[0][2] < 3.01
+
+
+def test_a_metric_needs_fit_and_transform(sequence):
+    frames, boxes = sequence
+    with pytest.raises(ValueError, match="'fit' and 'transform'"):
+        MetricTracker(metric=LogisticRegression()).init(frames[0], boxes[0])

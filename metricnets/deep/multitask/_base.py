@@ -7,7 +7,7 @@ from torch import nn
 from metricnets._arrays import count_rows
 from metricnets._labels import UNKNOWN
 from metricnets._params import Array, MaybeArray, MaybeList
-from metricnets._tasks import columns_of, read_tasks
+from metricnets._tasks import read_tasks
 from metricnets._weights import check_weights
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.embedding import embed
@@ -40,13 +40,18 @@ class TaskMetric(NetworkMetric):
     def _read(self, X, y, X_val, y_val):
         """Points and class codes, followed by those of the validation data, and the number of these."""
         is_given = check_validation(X_val, y_val, self.early_stopping, "X_val")
+        if y is not None and count_rows(y, "y") != count_rows(X, "X"):
+            sizes = (
+                f"{count_rows(X, 'X')} in X and {count_rows(y, 'y')} in y, which has a row for each sample and a column"
+            )
+            raise ValueError(f"Found input variables with inconsistent numbers of samples: {sizes} for each task.")
         tasks, codes = (None, None) if y is None else read_tasks(y, self.label_sets)
         X, codes = self._validated(X, codes)
         self._columns, self.target_names_ = tasks, tasks.names
         self.classes_ = tasks.classes[0] if tasks.one_dimensional else tasks.classes
         if not is_given:
             return X, codes, 0
-        codes_val = tasks.codes(columns_of(y_val, "y_val")[0], "y_val")
+        codes_val = tasks.codes(y_val, "y_val")
         checks = {"reset": False, "dtype": X.dtype, "allow_nd": True}
         n_val = count_rows(y_val, "y_val")
         X = followed_by(X, validate_data(self, X_val, **checks), "X_val")
@@ -158,15 +163,13 @@ class TaskMetric(NetworkMetric):
         scores : ndarray of shape (n_columns,)
             In [0, 1]; NaN of columns in which no sample is annotated.
         """
-        found = self.predict_proba(X)
-        codes = self._columns.codes(columns_of(y)[0], "y", may_be_new=True)
-        if len(codes) != len(found[0] if not self._columns.one_dimensional else found):
-            raise ValueError(f"y has {len(codes)} rows, and X another number of them.")
+        codes = self._columns.codes(y, "y", may_be_new=True)
+        if len(codes) != count_rows(X, "X"):
+            raise ValueError(f"y has {len(codes)} rows, and X has {count_rows(X, 'X')}; give a row for each sample.")
         weights = check_weights(sample_weight, len(codes))
-        weights = np.ones(len(codes)) if weights is None else weights
-        scores = []
+        found, scores = self.predict_proba(X), []
         for column, p in zip(codes.T, [found] if self._columns.one_dimensional else found):
-            known = (column != UNKNOWN) * weights
+            known = (column != UNKNOWN) * (1.0 if weights is None else weights)
             right = p.argmax(axis=1) == column
             scores.append(known @ right / known.sum() if known.any() else np.nan)
         return np.array(scores)

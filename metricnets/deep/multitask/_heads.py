@@ -7,6 +7,7 @@ from metricnets.deep.multitask._objective import (
     distribution_matching,
     information,
     soft_co_annotation,
+    speaking,
     targets_of,
 )
 from metricnets.losses import CosFace
@@ -53,6 +54,7 @@ class CoupledLoss(nn.Module):
         self.of_pair = [self.shares[b] / n_from[b] for _, b in self.pairs]
         for j, (_, b, R) in enumerate(relatedness):
             self.register_buffer(f"R{j}", R)
+            self.register_buffer(f"speaks{j}", speaking(R, priors[b]))
             self.register_buffer(f"information{j}", information(R, priors[b]))
 
     def forward(self, z, targets):
@@ -69,7 +71,8 @@ class CoupledLoss(nn.Module):
         for j, ((a, b), share) in enumerate(zip(self.pairs, self.of_pair)):
             R, told = self.get_buffer(f"R{j}"), self.get_buffer(f"information{j}")
             if self.matching:
-                matched = distribution_matching(logits[a], wanted[b], R.to(logits[a].dtype)).mean()
+                speaks = self.get_buffer(f"speaks{j}")
+                matched = distribution_matching(logits[a], wanted[b], R.to(logits[a].dtype), speaks).mean()
                 loss = loss + share * self.matching * matched
             if self.co_annotation:
                 only_a = (codes[:, a] >= 0) & (codes[:, b] < 0)

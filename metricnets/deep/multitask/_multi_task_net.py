@@ -32,9 +32,10 @@ class MultiTaskNet(TaskMetric):
     The network starts from maps of all tasks together and of each task side by side, which share ``n_components``.
     Each task has the same weight in the loss, a mean over the samples annotated in it, however many these are.
     Deviations from the paper: in distribution matching the annotation, where there is one, takes the place of the
-    prediction that is to be matched, and otherwise that prediction is not trained by it; soft labels count the less,
-    the less a class c tells of the other task, by (1 − H(R[c]) / H(π))², where H is the entropy and π the class
-    frequencies.  So tasks that do not depend on each other are left alone.
+    prediction that is to be matched, and otherwise that prediction is not trained by it, and only classes c with R[c]
+    other than the class frequencies π are matched, among themselves; soft labels count the less, the less c tells of
+    the other task, by (1 − H(R[c]) / H(π))², where H is the entropy.  So tasks that do not depend on each other are
+    left alone.
 
     :class:`metricnets.displays.RelatednessDisplay` draws relatedness, and
     :func:`metricnets.protocols.negative_transfer` compares each task with its single-task model.

@@ -12,8 +12,13 @@ def targets_of(logits: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
     return torch.where(known, F.one_hot(codes.clamp_min(0), logits.shape[1]), logits.detach().softmax(1))
 
 
-def distribution_matching(logits_a: torch.Tensor, targets_b: torch.Tensor, R: torch.Tensor) -> torch.Tensor:
+def distribution_matching(
+    logits_a: torch.Tensor, targets_b: torch.Tensor, R: torch.Tensor, speaks: torch.Tensor | None = None
+) -> torch.Tensor:
     """Cross-entropy of the classes of task b with those that task a predicts, −Σ_k t_k log Σ_c p_c R[c, k].
+
+    Only classes c of which something is known are matched, among themselves: with P the sum of their p, it is
+    −P Σ_k t_k log Σ_c (p_c / P) R[c, k], where the first P is not trained.
 
     Parameters
     ----------
@@ -23,12 +28,24 @@ def distribution_matching(logits_a: torch.Tensor, targets_b: torch.Tensor, R: to
         Probabilities t of the classes of b: the annotation, or the prediction of b where there is none.
     R : tensor of shape (n_a, n_b)
         Relatedness, P(class k of b given class c of a).
+    speaks : tensor of bool of shape (n_a,) or None
+        The classes c of which something is known; None is all of them.
 
     Returns
     -------
     loss : tensor of shape (n,)
     """
-    return -(targets_b * (logits_a.softmax(1) @ R + TINY).log()).sum(1)
+    p = logits_a.softmax(1)
+    if speaks is None or speaks.all():
+        return -(targets_b * (p @ R + TINY).log()).sum(1)
+    p = p * speaks
+    total = p.sum(1, keepdim=True)
+    return -(total.detach() * targets_b * (p @ R / (total + TINY) + TINY).log()).sum(1)
+
+
+def speaking(R: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:
+    """Which classes (n_a,) say anything of another task: rows of R that are not just its class frequencies."""
+    return (R - prior).abs().amax(1) > TINY
 
 
 def soft_co_annotation(logits_b: torch.Tensor, codes_a: torch.Tensor, R: torch.Tensor) -> torch.Tensor:

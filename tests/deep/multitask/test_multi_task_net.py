@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from metricnets import MultiTaskNet
 from metricnets.deep._training.data import Targets
 from metricnets.deep.multitask._heads import CoupledLoss, Heads
-from metricnets.deep.multitask._objective import information
+from metricnets.deep.multitask._objective import distribution_matching, information, speaking
 from metricnets.losses import CosFace
 
 X, Y = tiny_tasks()
@@ -43,8 +43,10 @@ def naive_loss(logits, codes, related, matching, co_annotation):
         for i in range(n):
             p_a, p_b = softmax(logits[a][i]), softmax(logits[b][i])
             wanted = np.eye(len(p_b))[codes[i, b]] if codes[i, b] >= 0 else p_b
+            known = [c for c in range(len(p_a)) if not np.allclose(R[c], prior)]
+            share = sum(p_a[c] for c in known)
             for k in range(len(p_b)):
-                matched -= wanted[k] * np.log(sum(p_a[c] * R[c, k] for c in range(len(p_a))))
+                matched -= share * wanted[k] * np.log(sum(p_a[c] / share * R[c, k] for c in known))
             if codes[i, a] >= 0 and codes[i, b] < 0:
                 n_soft += 1
                 row = R[codes[i, a]]
@@ -62,6 +64,7 @@ def test_the_objective_is_that_of_a_naive_loop(matching, co_annotation):
     heads = Heads([CosFace(5, n, margin=0.0, scale=3.0).double() for n in sizes])
     priors = [softmax(rng.normal(size=n)) for n in sizes]
     related = [(a, b, rng.dirichlet(np.ones(sizes[b]), sizes[a])) for a, b in ((0, 1), (1, 0), (2, 1))]
+    related[0][2][1] = priors[1]  # a class of which nothing is known
     tensors = [(a, b, torch.from_numpy(R)) for a, b, R in related]
     loss = CoupledLoss(
         heads, np.full(3, 1 / 3), tensors, [torch.from_numpy(p) for p in priors], matching, co_annotation
@@ -79,6 +82,14 @@ def test_tasks_without_a_relation_are_left_alone():
     independent = np.tile(np.bincount(Y[:, 1][~np.isnan(Y[:, 1])].astype(int)) + 1.0, (3, 1))
     independent /= independent.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(fit(relatedness=independent).transform(X), fit(coupling=None).transform(X), atol=1e-3)
+
+
+def test_a_class_that_was_not_counted_neither_gains_nor_loses():
+    logits, R = torch.zeros(1, 3, requires_grad=True), torch.tensor([[0.9, 0.1], [0.1, 0.9], [0.5, 0.5]])
+    distribution_matching(logits, torch.tensor([[1.0, 0.0]]), R, speaking(R, R[2])).sum().backward()
+    assert logits.grad[0, 2].abs() < 1e-6
+    assert logits.grad[0, 0] < -0.1
+    assert logits.grad[0, 1] > 0.1
 
 
 def test_limiting_cases():
@@ -148,6 +159,17 @@ def test_other_forms_of_targets_give_the_same():
     assert named.score(X, frame) == expected.score(X, Y)
 
 
+def test_columns_of_a_data_frame_are_found_by_their_names():
+    y = pd.DataFrame(Y, columns=["kind", "side"])
+    net = quick("MultiTaskNet").fit(X, y)
+    np.testing.assert_array_equal(net.task_scores(X, y[["side", "kind"]]), net.task_scores(X, y))
+    np.testing.assert_array_equal(net.task_scores(X, Y), net.task_scores(X, y))
+    with pytest.raises(ValueError, match="y has no column 'side'; its columns are"):
+        net.score(X, y.rename(columns={"side": "size"}))
+    with pytest.raises(ValueError, match="the 2 columns of the y of fit, one for each task; it has 1"):
+        net.score(X, y[["kind"]])
+
+
 def test_predictions_fit_each_other():
     net = fit(n_networks=2, init="glorot", n_components=8)
     probabilities = net.predict_proba(X)
@@ -195,6 +217,9 @@ WRONG = {
     "y has one class only, 1.0 in column 1": {"y": np.c_[Y[:, 0], np.ones(45)]},
     r"y should have a column for each task, shape \(n_samples, n_tasks\); got \(45, 2, 1\)": {"y": Y[..., None]},
     "inconsistent numbers of samples": {"y": Y[:9]},
+    "45 in X and 2 in y, which has a row for each sample and a column": {"y": list(Y.T)},
+    "y in column 1: Unknown label type": {"y": np.c_[Y[:, 0], np.linspace(0.1, 1, 45)]},
+    "y has several columns of the name 'a'": {"y": pd.DataFrame(Y, columns=["a", "a"])},
     r"relatedness of \(0, 1\) should have shape \(3, 2\)": {"relatedness": np.eye(3)},
     "should hold probabilities, rows that sum to 1": {"relatedness": 2 * R},
     "relatedness has the column 5": {"relatedness": {(0, 5): R}},
@@ -224,7 +249,9 @@ def test_validation_data_and_early_stopping():
         net.fit(X[:30], Y[:30], X_val=X[30:], y_val=np.full((15, 2), 7.0))
     with pytest.raises(ValueError, match="y_val has no annotated sample"):
         net.fit(X[:30], Y[:30], X_val=X[30:], y_val=np.full((15, 2), np.nan))
-    with pytest.raises(ValueError, match="y_val has 1 columns, and y has 2"):
+    with pytest.raises(
+        ValueError, match="y_val should have the 2 columns of the y of fit, one for each task; it has 1"
+    ):
         net.fit(X[:30], Y[:30], X_val=X[30:], y_val=Y[30:, :1])
 
 
