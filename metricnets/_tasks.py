@@ -51,13 +51,23 @@ class Tasks:
             f"{did_you_mean(str(column), map(str, self.names))}"
         )
 
-    def codes(self, columns: list, name: str, may_be_new: bool = False) -> np.ndarray:
+    def codes(self, y: Any, name: str, may_be_new: bool = False) -> np.ndarray:
         """Class codes (n, n_columns) of other targets, −1 if unknown; ValueError for columns or classes not in y.
 
+        The columns of a data frame are found by their names, if those of the training data had names.
         New classes, if there may be some, have the code after the last one.
         """
+        columns, names, _ = columns_of(y, name)
+        if hasattr(y, "columns") and self.names != [*range(len(self.names))]:
+            missing = [label for label in self.names if label not in names]
+            if missing:
+                raise ValueError(f"{name} has no column {missing[0]!r}, which y has in fit; it has {names!s:.200}.")
+            columns = [columns[names.index(label)] for label in self.names]
         if len(columns) != len(self.names):
-            raise ValueError(f"{name} has {len(columns)} columns, and y has {len(self.names)}; give the same tasks.")
+            raise ValueError(
+                f"{name} has {len(columns)} columns, and y has {len(self.names)} in fit, {self.names!s:.200}; give the "
+                "same tasks."
+            )
         coded = []
         for column, label, classes in zip(columns, self.names, self.classes):
             found, codes = known_classes(column)

@@ -88,7 +88,7 @@ def negative_transfer(
         parts = [(fold != f, fold == f) for f in range(cv)]
         jobs = [(rows_of(X, a), rows_of(Y, a), codes[a], rows_of(X, b), codes[b]) for a, b in parts]
     else:
-        jobs = [(X, Y, codes, points(X_test, estimator), tasks.codes(columns_of(y_test, "y_test")[0], "y_test", True))]
+        jobs = [(X, Y, codes, points(X_test, estimator), tasks.codes(y_test, "y_test", True))]
     found = Parallel(n_jobs=n_jobs)(delayed(judged)(estimator, tasks, *job) for job in jobs)
     right = [np.concatenate(each) for each in zip(*found)]  # multi-task, single-task: (n, n_columns), NaN if unknown
     return _results(tasks, codes, *right)
@@ -121,7 +121,7 @@ def judged(
         part = part.iloc[:, columns] if hasattr(Y, "iloc") else part[:, columns]
         model = of_one_task(estimator, columns_of(part)[1]).fit(rows_of(X, some), part)
         single[:, columns] = model.predict(X_test)
-    found = [tasks.codes(list(predicted.T), "y") for predicted in (multi, single)]
+    found = [tasks.codes(predicted, "y") for predicted in (multi, single)]
     return [np.where(codes_test == UNKNOWN, np.nan, codes == codes_test) for codes in found]
 
 

@@ -7,7 +7,7 @@ from torch import nn
 from metricnets._arrays import count_rows
 from metricnets._labels import UNKNOWN
 from metricnets._params import Array, MaybeArray, MaybeList
-from metricnets._tasks import columns_of, read_tasks
+from metricnets._tasks import read_tasks
 from metricnets._weights import check_weights
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.embedding import embed
@@ -46,7 +46,7 @@ class TaskMetric(NetworkMetric):
         self.classes_ = tasks.classes[0] if tasks.one_dimensional else tasks.classes
         if not is_given:
             return X, codes, 0
-        codes_val = tasks.codes(columns_of(y_val, "y_val")[0], "y_val")
+        codes_val = tasks.codes(y_val, "y_val")
         checks = {"reset": False, "dtype": X.dtype, "allow_nd": True}
         n_val = count_rows(y_val, "y_val")
         X = followed_by(X, validate_data(self, X_val, **checks), "X_val")
@@ -159,7 +159,7 @@ class TaskMetric(NetworkMetric):
             In [0, 1]; NaN of columns in which no sample is annotated.
         """
         found = self.predict_proba(X)
-        codes = self._columns.codes(columns_of(y)[0], "y", may_be_new=True)
+        codes = self._columns.codes(y, "y", may_be_new=True)
         if len(codes) != len(found[0] if not self._columns.one_dimensional else found):
             raise ValueError(f"y has {len(codes)} rows, and X another number of them.")
         weights = check_weights(sample_weight, len(codes))

@@ -148,6 +148,22 @@ def test_other_forms_of_targets_give_the_same():
     assert named.score(X, frame) == expected.score(X, Y)
 
 
+def test_columns_of_a_data_frame_are_found_by_their_names():
+    frame = pd.DataFrame(Y, columns=["letter", "side"])
+    net = fit(frame)
+    others = frame.assign(more=0)[["more", "side", "letter"]]
+    np.testing.assert_array_equal(net.task_scores(X, others), net.task_scores(X, frame))
+    np.testing.assert_array_equal(net.task_scores(X, Y), net.task_scores(X, frame))
+    np.testing.assert_array_equal(fit(Y).task_scores(X, frame), net.task_scores(X, frame))
+    early = quick("MultiTaskNet", early_stopping=True)
+    losses = [clone(early).fit(X, frame, X_val=X, y_val=y).history_[0]["valid_loss"] for y in (frame, others)]
+    assert losses[0] == losses[1]
+    with pytest.raises(ValueError, match="y has no column 'side', which y has in fit; it has .'letter'."):
+        net.score(X, frame[["letter"]])
+    with pytest.raises(ValueError, match="y has 1 columns, and y has 2 in fit"):
+        net.score(X, Y[:, :1])
+
+
 def test_predictions_fit_each_other():
     net = fit(n_networks=2, init="glorot", n_components=8)
     probabilities = net.predict_proba(X)
