@@ -130,8 +130,8 @@ def _threshold(metric, threshold):
         check_is_fitted(metric)
     if found is None:
         raise ValueError(
-            "strategy='uncertain' needs a threshold: give a learner from pairs, which has threshold_, or threshold=, such "
-            "as that of PairsClassifier(metric) after fit; or set strategy='nearest'."
+            "strategy='uncertain' needs a threshold: give a learner from pairs, which has threshold_, or threshold=, "
+            "such as that of PairsClassifier(metric) after fit; or set strategy='nearest'."
         )
     if threshold is not None and not threshold > 0:
         raise ValueError(f"threshold={threshold!r} should be a distance above 0.")

@@ -89,7 +89,9 @@ def held_out_distances(
         try:
             model = fitted_metric(metric, others, y[rest], rows_of(weights, rest))
         except ValueError as error:
-            error.add_note(f"n_folds={n_folds}: the metric was fitted without the classes of a fold, to {len({*y[rest]})}.")
+            error.add_note(
+                f"n_folds={n_folds}: the metric was fitted without the classes of a fold, to {len({*y[rest]})}."
+            )
             raise
         rows, signs = pairs_of_classes(codes[held], n_pairs // n_folds, rng)
         d = distances_of(model, points, rows) * (unit / unit_of(model, others, codes[rest], n_pairs, seed))
