@@ -25,7 +25,8 @@ def rows_of_targets(y: ArrayLike, before: np.ndarray | None = None) -> np.ndarra
     kinds = {are_strings(each) for each in (y, before)} - {None}
     if y.shape[1:] != before.shape[1:] or len(kinds) > 1:
         raise ValueError(
-            f"y holds {y[0]!r}, and y of the batches before {before[0]!r}; use targets of one type and shape."
+            f"y holds {y.tolist()[0]!r}, and y of the batches before {before.tolist()[0]!r}; use targets of one type "
+            "and shape."
         )
     return y
 

@@ -87,13 +87,24 @@ def check_known(y: np.ndarray) -> np.ndarray:
     """Return labels that are all known; raise ValueError if some are missing, or are not of one kind."""
     if y.dtype.kind != "O" or y.ndim != 1:
         return y
-    n_missing = sum(is_missing(label) for label in y)
+    check_not_missing(y)
+    return plain(y)
+
+
+def check_not_missing(y: ArrayLike, advice: str = "leave these samples out") -> None:
+    """Raise ValueError if labels are missing: scikit-learn does not say so of columns of all types.
+
+    Targets that are not a list, an array or a column of a data frame, and those of two dimensions, are not looked at.
+    """
+    kind = getattr(getattr(y, "dtype", None), "kind", "O" if isinstance(y, list | tuple) else "")
+    if kind not in ("O", "f", "i"):
+        return
+    labels = np.asarray(y, dtype=None if isinstance(y, np.ndarray) else object)
+    n_missing = sum(map(is_missing, labels)) if labels.ndim == 1 and labels.dtype.kind in "Of" else 0
     if n_missing:
         raise ValueError(
-            f"y has {n_missing} labels that are None, NaN or the like, and all labels are needed here; leave these "
-            "samples out."
+            f"y has {n_missing} labels that are None, NaN or the like, and all labels are needed here; {advice}."
         )
-    return plain(y)
 
 
 def known_classes(y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

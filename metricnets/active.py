@@ -5,12 +5,13 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
 
 from metricnets._arrays import checked_array, lengths
 from metricnets._checks import check_count
 from metricnets._embedded import embedded
 from metricnets._neighbors import Neighbors
-from metricnets._params import random_state_of
+from metricnets._params import check_instance, random_state_of
 from metricnets.exceptions import check_option
 
 __all__ = ["query_pairs"]
@@ -78,6 +79,8 @@ def query_pairs(
     ------
     ValueError
         If a parameter is out of its range, there is no threshold for 'uncertain', or the metric cannot embed X.
+    NotFittedError
+        If the metric is not fitted.
 
     See Also
     --------
@@ -122,11 +125,14 @@ def query_pairs(
 
 
 def _threshold(metric, threshold):
+    check_instance(metric, "metric")
     found = getattr(metric, "threshold_", None) if threshold is None else threshold
+    if found is None and hasattr(metric, "fit"):
+        check_is_fitted(metric)
     if found is None:
         raise ValueError(
-            "strategy='uncertain' needs a threshold: give threshold=, or a metric that has threshold_, such as a "
-            "learner from pairs; or set strategy='nearest'."
+            "strategy='uncertain' needs a threshold: give a learner from pairs, which has threshold_, or threshold=, "
+            "such as that of PairsClassifier(metric) after fit; or set strategy='nearest'."
         )
     if threshold is not None and not (isinstance(threshold, Real) and threshold > 0):
         raise ValueError(f"threshold={threshold!r} should be a distance above 0.")
@@ -137,7 +143,7 @@ def _excluded(exclude, n):
     """Pairs of rows, (n_excluded, 2)."""
     if exclude is None or not len(exclude):
         return np.empty((0, 2), int)
-    pairs = checked_array(exclude, "exclude", dtype=None)
+    pairs = checked_array(exclude, "exclude", dtype=None, ensure_2d=False, allow_nd=True)
     if pairs.dtype.kind not in "iu" or pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.min() < 0 or pairs.max() >= n:
         raise ValueError(
             f"exclude should hold pairs of rows of X, integers from 0 to {n - 1}, in shape (n_excluded, 2); got "

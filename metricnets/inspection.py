@@ -192,8 +192,12 @@ def _held_apart(metric, X, codes, cv, random_state, names):
     check_instance(metric, "metric")
     if metric is not None and not (hasattr(metric, "fit") and hasattr(metric, "transform")):
         raise ValueError(f"metric={metric!r} should have fit and transform; set cv=None if it is fitted.")
-    if np.bincount(codes).min() < cv:
-        raise ValueError(f"cv={cv} folds need as many samples of each class; y has {np.bincount(codes).min()} of one.")
+    counts = np.bincount(codes)
+    if counts.min() < cv:
+        rarest = names[counts.argmin()]
+        raise ValueError(
+            f"cv={cv} folds need as many samples of each class; y has {counts.min()} of the class {rarest}."
+        )
     of_each = np.zeros((len(N_NEIGHBORS), len(codes), n_classes))
     for kept, held in StratifiedKFold(cv, shuffle=True, random_state=random_state).split(codes, codes):
         fitted = None if metric is None else clone(metric).fit(rows_at(X, kept, "X"), names[codes[kept]])

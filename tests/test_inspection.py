@@ -155,7 +155,7 @@ def test_unknown_classes_are_left_out_and_what_cannot_be_is_named():
     for arguments, message in [
         ({"y": [0, 1]}, "X has 45 rows and y 2"),
         ({"y": np.zeros(45)}, "y has 1 known class"),
-        ({"cv": 20}, "cv=20 folds need as many samples of each class; y has 15"),
+        ({"cv": 20}, "cv=20 folds need as many samples of each class; y has 15 of the class 0"),
         ({"cv": 0}, "cv=0 should be an integer from 1"),
         ({"metric": "euclidean"}, "metric='euclidean' should have fit and transform"),
         ({"metric": LDA}, r"metric=LDA is a class; give an instance, LDA\(\)"),

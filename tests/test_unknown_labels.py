@@ -142,3 +142,19 @@ def test_missing_labels_are_refused_by_name_where_all_are_needed(name, labels):
     X, y = np.random.default_rng(0).normal(size=(40, 3)), np.array(labels * 8, dtype=object)
     with pytest.raises(ValueError, match=r"y has 8 labels that are None"):
         quick(name).fit(X, y)
+
+
+COLUMNS = {
+    "strings": pd.Series(["a", "b", None] * 4),
+    "nullable": pd.Series([0, 1, None] * 4, dtype="Int64"),
+    "categorical": pd.Series(["a", "b", None] * 4, dtype="category"),
+    "numbers": pd.Series([0, 1, np.nan] * 4),
+    "a list": ["a", "b", None] * 4,
+}
+
+
+@pytest.mark.parametrize("y", COLUMNS.values(), ids=COLUMNS)
+@pytest.mark.parametrize(("name", "advice"), [("LDA", "leave these"), ("EmbeddingNet", "unlabeled='label_spreading'")])
+def test_missing_labels_of_all_types_are_counted_with_advice(name, advice, y):
+    with pytest.raises(ValueError, match=f"y has 4 labels that are None.*{advice}"):
+        quick(name).fit(np.eye(12), y)

@@ -37,9 +37,7 @@ def rounds(strategy, seed, budgets=(50, 100, 200, 400, 800)):
     return budgets, scores, metric, pairs
 
 
-figure = plt.figure(figsize=(11, 4), layout="constrained")
-left, right = figure.subfigures(1, 2, width_ratios=[1.6, 1])
-axes = left.subplots()
+figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
 for strategy, color in (("random", "0.4"), ("nearest", "#E69F00"), ("uncertain", "#0072B2")):
     curves = [rounds(strategy, seed) for seed in range(3)]
     axes.plot(curves[0][0], np.mean([scores for _, scores, _, _ in curves], axis=0), "o-", color=color, label=strategy)
@@ -50,11 +48,11 @@ axes.minorticks_off()
 axes.legend()
 
 # %%
-# The pairs on the right are those that the metric would ask about next.
+# These are pairs that the metric would ask about next: is it the same digit?
 
 _, _, metric, pairs = curves[-1]
 asked = query_pairs(metric, X, 6, exclude=pairs, n_per_sample=1, random_state=0)
-right.suptitle("the same digit?")
-for axis, pair in zip(right.subplots(3, 2).flat, asked):
+figure, axes = plt.subplots(1, 6, figsize=(11, 1.2), layout="constrained")
+for axis, pair in zip(axes, asked):
     axis.imshow(np.hstack([X[row].reshape(8, 8) for row in pair]), cmap="gray_r")
     axis.set_axis_off()

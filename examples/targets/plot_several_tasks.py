@@ -21,7 +21,7 @@ tasks = pd.DataFrame({"digit": pd.array(digit, dtype="Int64"), "parity": np.wher
 X, X_test, tasks, tasks_test = train_test_split(X, tasks, test_size=0.5, stratify=digit, random_state=0)
 
 # %%
-# Of 400 images the first 60 are annotated with their digit, and all but the first 20 with their parity: 20 in both.
+# Of 400 images the first 60 are annotated with their digit, and all but the first 20 with their parity: 40 in both.
 
 X, tasks = X[:400], tasks[:400].reset_index(drop=True)
 tasks.loc[60:, "digit"] = pd.NA
@@ -29,7 +29,7 @@ tasks.loc[:19, "parity"] = None
 print(tasks.count())
 
 # %%
-# A single-task model learns from the samples of its own task.  Relatedness is counted in the 20 samples that are
+# A single-task model learns from the samples of its own task.  Relatedness is counted in the 40 samples that are
 # annotated in both tasks, or given: we know which digits are odd.
 
 known = pd.DataFrame({"even": [1, 0] * 5, "odd": [0, 1] * 5}, index=np.arange(10))
@@ -44,7 +44,8 @@ accuracy |= {name: model.task_scores(X_test, tasks_test)[0] for name, model in m
 print(pd.Series(accuracy, name="accuracy of the digit").round(3))
 
 # %%
-# A row of the relatedness shows what a digit says about its parity; few samples leave it near the frequencies of both.
+# A row of the relatedness shows what a digit says about its parity.  It is nearer to the frequencies of even and odd for
+# digits with few samples.
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 4.6), layout="constrained")
 RelatednessDisplay.from_estimator(models["counted"], ax=axes[0])

@@ -8,6 +8,7 @@ from scipy.sparse import issparse, spmatrix
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from metricnets._callbacks import CallbackSupport
+from metricnets._labels import check_not_missing
 from metricnets._linalg import middle, near_origin
 from metricnets._params import MaybeCount, MaybeSource, Parametrized, Points, fitting
 from metricnets._runtime import one_blas_thread
@@ -176,6 +177,7 @@ class LinearMetric(MahalanobisMetric):
 
     def _labels(self, y):
         """Hook: encode y before validation, which refuses labels that are unknown."""
+        check_not_missing(y)
         return y
 
     def _solve_points(self, X, y, weights):

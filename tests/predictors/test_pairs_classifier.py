@@ -189,5 +189,8 @@ def test_what_cannot_be_held_out_is_named(lda, points):
         PairsClassifier(LDA(), n_folds=2).fit(X[:8], [0, 0, 0, 0, 0, 1, 2, 3])
     with pytest.raises(ValueError, match="y"):
         PairsClassifier(LDA(), n_folds=2).fit(X, X[:, 0])
+    with pytest.raises(ValueError, match="n_components=3 is more than") as raised:
+        PairsClassifier(LDA(n_components=3), n_folds=2).fit(X, y)
+    assert raised.value.__notes__ == ["n_folds=2: the metric was fitted without the classes of a fold, to 2."]
     again = PairsClassifier(LDA(n_components=1), n_folds=2, random_state=3)
     assert clone(again).fit(X, y).threshold_ == again.fit(X, y).threshold_

@@ -86,7 +86,13 @@ def held_out_distances(
     for k in range(n_folds):
         rest, held = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
         points, others = rows_at(X, held, "X"), rows_at(X, rest, "X")
-        model = fitted_metric(metric, others, y[rest], rows_of(weights, rest))
+        try:
+            model = fitted_metric(metric, others, y[rest], rows_of(weights, rest))
+        except ValueError as error:
+            error.add_note(
+                f"n_folds={n_folds}: the metric was fitted without the classes of a fold, to {len({*y[rest]})}."
+            )
+            raise
         rows, signs = pairs_of_classes(codes[held], n_pairs // n_folds, rng)
         d = distances_of(model, points, rows) * (unit / unit_of(model, others, codes[rest], n_pairs, seed))
         parts.append((d, signs, held[rows]))
