@@ -155,7 +155,7 @@ class SupervisedStream(Supervised, _Stream):
 
     def _checked_batch(self, X, y, sample_weight, first):
         dtype = FLOATS if self._plan().of_ours else FLOATS[::-1]
-        X = validate_data(self, X, reset=first, dtype=dtype, allow_nd=True)
+        X = validate_data(self, X, reset=first, dtype=dtype, allow_nd=True, ensure_all_finite=self._finite)
         if not first and hasattr(self, "_point_shape"):
             self._check_shape(X)
         y = rows_of_targets(y, self._memory.kept.arrays[1] if self._memory else None)
