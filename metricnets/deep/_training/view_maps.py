@@ -4,14 +4,13 @@ from itertools import product
 
 import numpy as np
 
-from metricnets._views import fused_units, present_views
+from metricnets._numpy_networks import unit_norm
 from metricnets.deep._training.similarity import N_FOLDS
 from metricnets.deep._training.wccn import chosen, deals_of, map_by, n_rows_of, sampled
 from metricnets.networks import fixed_linear
 
-N_JUDGED = 1000  # samples on which weights are chosen
-STEPS = (0.4, 0.1)  # by which weights move to those of one view alone
-N_STEPS = 12  # at most
+N_JUDGED = 2000  # samples on which weights are chosen
+LEAST = 0.01  # quality above chance that counts for a view that has none
 
 
 def map_of_view(X, standardize, points, similarity, n_components, normalize, seed):
@@ -19,19 +18,20 @@ def map_of_view(X, standardize, points, similarity, n_components, normalize, see
     rng = np.random.default_rng(seed)
     Z, similarity = sampled(X, standardize, points, similarity, n_rows_of(X.shape[1]), rng)
     choice = chosen(Z, similarity, n_components, normalize, rng)
-    return fixed_linear(*map_by(choice, Z, similarity, np.arange(len(Z)), n_components)), choice
+    return fixed_linear(*map_by(choice, Z, similarity, n_components)), choice
 
 
 def weights_by_validation(X, standardize, columns, choices, points, similarity, n_components, normalize, seed):
-    """Choose the weights of the views by how well samples held back are found among the others.
+    """Choose the weights of the views by how well each alone finds samples held back among the others.
 
-    The maps of the views are those of `wccn` from the samples that are not held back.  Weights start equal, and move in
-    steps to those of one view alone, as long as that finds samples better.
+    The weight of a view is in proportion to the square of its quality above that of random samples.  Maps are those of `wccn` from
+    the samples that are not held back.
 
     Parameters
     ----------
     X : ndarray of shape (n, d)
         Points, which ``standardize`` makes points of all views side by side; NaN where a view is missing.
+    standardize : torch.nn.Module
     columns : list of ndarray of int
         The columns of each view among these.
     choices : list
@@ -51,53 +51,28 @@ def weights_by_validation(X, standardize, columns, choices, points, similarity, 
     """
     rng = np.random.default_rng(seed)
     Z, few = sampled(X, standardize, points, similarity, N_JUDGED, rng)
-    present = present_views(np.isnan(Z), columns)
-    parts = []
-    for folds, fold in product(deals_of(few, rng), range(N_FOLDS)):
-        kept, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        maps = zip(columns, choices, present.T)
-        z = [_held_apart(Z[:, each], few, kept[has[kept]], choice, n_components) for each, choice, has in maps]
-        parts.append((z, kept, held, few.truth(kept, held)))
-
-    def quality(candidates):
-        found = 0
-        for z, *split in parts:
-            fused = np.stack([fused_units(z, present, weights, normalize) for weights in candidates])
-            found = found + few.quality(fused, *split)
-        return found / len(parts)
-
-    return climbed(quality, len(columns))
+    deals, above = deals_of(few, rng), []
+    for each, choice in zip(columns, choices):
+        rows = np.flatnonzero(~np.isnan(Z[:, each[0]]))
+        found = [
+            _above_chance(Z[:, each], few, *split(folds, fold, rows), choice, n_components, normalize)
+            for folds, fold in product(deals, range(N_FOLDS))
+        ]
+        above.append(max(np.mean(found), LEAST))
+    squares = np.square(above)
+    return squares / squares.sum()
 
 
-def _held_apart(Z, few, rows, choice, n_components):
-    """Embeddings of the points of a view by the map from some rows; 0 if there are too few of them."""
-    if len(rows) < 2:
-        return np.zeros((len(Z), n_components))
-    L, b = map_by(choice, Z, few, rows, n_components)
-    return Z @ L.T + b
+def split(folds, fold, rows):
+    """The rows that are kept, and those held back."""
+    return rows[folds[rows] != fold], rows[folds[rows] == fold]
 
 
-def climbed(quality, n_views):
-    """Weights of large quality, by steps from equal ones to those of one view alone.
-
-    Parameters
-    ----------
-    quality : callable
-        From a list of weights to an array, the quality of each.
-    n_views : int
-
-    Returns
-    -------
-    weights : ndarray of shape (n_views,)
-    """
-    weights = np.full(n_views, 1 / n_views)
-    if n_views == 1:
-        return weights
-    best = quality([weights])[0]
-    for _ in range(N_STEPS):
-        candidates = [(1 - step) * weights + step * alone for step in STEPS for alone in np.eye(n_views)]
-        found = quality(candidates)
-        if not found.max() > best:
-            break
-        weights, best = candidates[int(found.argmax())], found.max()
-    return weights
+def _above_chance(Z, few, kept, held, choice, n_components, normalize):
+    """Quality of the samples held back by the map of the others, above that of random embeddings."""
+    truth = few.truth(kept, held)
+    if not truth.size or len(kept) < 2:
+        return 0.0
+    L, b = map_by(choice, Z, few, n_components, kept)
+    z = Z @ L.T + b
+    return few.quality((unit_norm(z) if normalize else z)[None], kept, held, truth)[0] - truth.mean()

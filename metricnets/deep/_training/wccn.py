@@ -53,17 +53,19 @@ def wccn(X, similarity, n_components, *, normalize, rng):
     ICSLP 2006.
     """
     choice = chosen(X, similarity, n_components, normalize, rng)
-    return map_by(choice, X, similarity, np.arange(len(X)), n_components)
+    return map_by(choice, X, similarity, n_components)
 
 
-def map_by(choice, X, similarity, rows, n_components):
-    """The map of `wccn` from these rows, by what `chosen` returned."""
+def map_by(choice, X, similarity, n_components, rows=None):
+    """The map of `wccn` by what `chosen` returned, from all points, or from some rows, each of which has a target."""
     if choice is None:
         return np.eye(n_components, X.shape[1]), np.zeros(n_components)
     basis, ridge, lift = choice
-    Z = X[rows] @ basis.T
-    C = similarity.covariance(X @ basis.T if len(rows) < len(X) else Z, rows)
-    L, b = whitened(Z, C, ridge, lift, n_components, rows_of(similarity.of_points(), rows))
+    Z, weights = X @ basis.T, similarity.of_points()
+    C = similarity.covariance(Z, np.arange(len(similarity)) if rows is None else rows)
+    if rows is not None:
+        Z, weights = Z[rows], rows_of(weights, rows)
+    L, b = whitened(Z, C, ridge, lift, n_components, weights)
     return L @ basis, b
 
 

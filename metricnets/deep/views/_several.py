@@ -89,6 +89,7 @@ class ViewsMetric(NetworkMetric):
         return SideBySide(parts, self._columns)
 
     def _first_layers(self, X, standardize, targets, kept, seed):
+        self._check_start()
         present = present_views(np.isnan(X), self._columns)
         layers, choices = zip(
             *(
