@@ -89,7 +89,9 @@ def present_views(missing: np.ndarray, columns: list[np.ndarray]) -> np.ndarray:
                 "view that is missing has NaN in all of its columns. Impute single values first."
             )
     if found.all(axis=1).any():
-        raise ValueError(f"X has {np.count_nonzero(found.all(axis=1))} rows without a view: all is NaN. Leave them out.")
+        raise ValueError(
+            f"X has {np.count_nonzero(found.all(axis=1))} rows without a view: all is NaN. Leave them out."
+        )
     return ~found
 
 

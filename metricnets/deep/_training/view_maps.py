@@ -24,8 +24,8 @@ def map_of_view(X, standardize, points, similarity, n_components, normalize, see
 def weights_by_validation(X, standardize, columns, choices, points, similarity, n_components, normalize, seed):
     """Choose the weights of the views by how well each alone finds samples held back among the others.
 
-    The weight of a view is in proportion to the square of its quality above that of random samples.  Maps are those of `wccn` from
-    the samples that are not held back.
+    The weight of a view is in proportion to the square of its quality above that of random samples.  Maps are
+    those of `wccn` from the samples that are not held back.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def split(folds, fold, rows):
 def _above_chance(Z, few, kept, held, choice, n_components, normalize):
     """Quality of the samples held back by the map of the others, above that of random embeddings."""
     truth = few.truth(kept, held)
-    if not truth.size or len(kept) < 2:
+    if not truth.size or (Z[kept] == Z[kept[:1]]).all():
         return 0.0
     L, b = map_by(choice, Z, few, n_components, kept)
     z = Z @ L.T + b

@@ -5,12 +5,12 @@ from metricnets.deep.views._several import ViewsMetric
 
 
 class MultiViewNet(ViewsMetric, EmbeddingNet):
-    """Networks of several views of the samples, such as image and text, fused in one embedding.
+    r"""Networks of several views of the samples, such as image and text, fused in one embedding.
 
     The columns of X are those of several views, and each view v has a network f_v.  Their embeddings are scaled to unit
     norm, and the squared distance is a weighted sum,
 
-    .. math:: d^2(x, x') = \\sum_v w_v \\lVert f_v(x_v) - f_v(x'_v) \\rVert^2 ,
+    .. math:: d^2(x, x') = \sum_v w_v \lVert f_v(x_v) - f_v(x'_v) \rVert^2 ,
 
     as the embedding of x has √w_v f_v(x_v) of all views side by side.  All networks are trained together, with a loss
     of d, as those of :class:`EmbeddingNet`.  The weights w are chosen by cross-validation before training, by how

@@ -70,7 +70,9 @@ class ViewsMetric(NetworkMetric):
             return np.full(n_views, 1 / n_views)
         weights = np.asarray(self.view_weights, dtype=float)
         if weights.shape != (n_views,) or not (weights > 0).all() or not np.isfinite(weights).all():
-            raise ValueError(f"view_weights={self.view_weights!r} should have a positive number for each of {n_views} views.")
+            raise ValueError(
+                f"view_weights={self.view_weights!r} should have a positive number for each of {n_views} views."
+            )
         return weights / weights.sum()
 
     def _why_not_in_batches(self):
