@@ -1,10 +1,10 @@
 """MultiViewNet: a network for each of several views, fused in one embedding."""
 
-from metricnets.deep._embedding import EmbeddingNet
+from metricnets.deep._any_loss_network import AnyLossNetwork
 from metricnets.deep.views._several import ViewsMetric
 
 
-class MultiViewNet(ViewsMetric, EmbeddingNet):
+class MultiViewNet(ViewsMetric, AnyLossNetwork):
     r"""Networks of several views of the samples, such as image and text, fused in one embedding.
 
     The columns of X are those of several views, and each view v has a network f_v.  Their embeddings are scaled to unit
