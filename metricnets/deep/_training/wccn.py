@@ -148,7 +148,7 @@ def added_from_zero(network, last, X):
     spans = X.amax(0) - X.amin(0)
     varies = spans > ROUNDING * spans.max()
     last.weight.zero_()
-    return Residual(network, varies * varies.sum() ** 0.5)
+    return Residual(network, varies * varies.sum().float() ** 0.5)
 
 
 def feature_scales(X, weights=None):
