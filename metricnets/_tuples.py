@@ -136,7 +136,9 @@ def as_tuples(
     return tuples
 
 
-def check_tuples(tuples: ArrayLike, size: int, preprocessor: ArrayLike | Callable | None = None) -> np.ndarray:
+def check_tuples(
+    tuples: ArrayLike, size: int, preprocessor: ArrayLike | Callable | None = None, finite: bool | str = True
+) -> np.ndarray:
     """Validate tuples of points; look up indicators with the preprocessor.
 
     Parameters
@@ -147,6 +149,8 @@ def check_tuples(tuples: ArrayLike, size: int, preprocessor: ArrayLike | Callabl
     preprocessor : array-like, callable or None
         What indicators are looked up in: an array of points, or a function that takes a 1-D
         array of indicators and returns their points.
+    finite : bool or 'allow-nan', default=True
+        Whether the points have to be finite numbers.
 
     Returns
     -------
@@ -162,7 +166,7 @@ def check_tuples(tuples: ArrayLike, size: int, preprocessor: ArrayLike | Callabl
     if tuples.ndim == 2:
         points = fetch(tuples.ravel(), preprocessor)
         tuples = points.reshape(len(tuples), size, *points.shape[1:])
-    return checked_array(tuples, "tuples", dtype=FLOATS, allow_nd=True)
+    return checked_array(tuples, "tuples", dtype=FLOATS, allow_nd=True, ensure_all_finite=finite)
 
 
 def points_and_members(

@@ -89,6 +89,7 @@ class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """
 
     _linear = False  # whether the embedding is a linear map
+    _finite = True  # or "allow-nan", what points may be
 
     def pair_distance(self, pairs: ArrayLike) -> np.ndarray:
         """Compute the learned distance of each pair of points.
@@ -120,7 +121,7 @@ class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return np.concatenate(found)
 
     def _distances(self, pairs):
-        pairs = check_tuples(pairs, 2)
+        pairs = check_tuples(pairs, 2, finite=self._finite)
         left, right = pairs[:, 0], pairs[:, 1]
         difference = self._points(left - right) if self._linear else self._points(left) - self._points(right)
         return lengths(difference).astype(difference.dtype, copy=False)

@@ -75,6 +75,11 @@ def learner(name, **params):
     return quick(name.split()[0], **params)
 
 
+def of_one_view(name):
+    """Parameters with which a module takes all features."""
+    return {"views": 1} if "views" in ESTIMATORS[name.split()[0]]._get_param_names() else {}
+
+
 def data(name):
     """Return the arguments of ``fit``."""
     return VARIANTS[name][1](name)

@@ -31,6 +31,7 @@ LAYERS = {
     "_groups": 0,
     "_sets": 1,
     "_tasks": 1,
+    "_views": 1,
     "_relatedness": 2,
     "_related_tasks": 3,
     "_callbacks": 0,
@@ -91,6 +92,7 @@ SHELLS = {
         "_perceptron",
         "_supervised",
         "_any_loss",
+        "_any_loss_network",
         "_tuples",
         "_pairs",
         "_stream",
@@ -134,7 +136,7 @@ SHELLS = {
 FAMILY_SHELLS = {
     "hashing": {"_base", "_objective"},
     "multitask": {"_base", "_heads", "_objective"},
-    "views": {"_base", "_embedding", "_networks"},
+    "views": {"_base", "_embedding", "_networks", "_several"},
 }
 
 

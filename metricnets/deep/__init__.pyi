@@ -13,5 +13,6 @@ from metricnets.deep.hashing._deep_hashing import DeepHashing as DeepHashing
 from metricnets.deep.hashing._supervised_deep_hashing import SupervisedDeepHashing as SupervisedDeepHashing
 from metricnets.deep.multitask._multi_task_net import MultiTaskNet as MultiTaskNet
 from metricnets.deep.views._dcml import DCML as DCML
+from metricnets.deep.views._multi_view_net import MultiViewNet as MultiViewNet
 from metricnets.deep.views._two_domain_net import TwoDomainNet as TwoDomainNet
 from metricnets.deep.views._two_view_net import TwoViewNet as TwoViewNet

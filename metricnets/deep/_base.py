@@ -136,6 +136,10 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         """Hook: an iterable of index lists for the rows of a part; each iteration is a new pass."""
         raise NotImplementedError
 
+    def _standardization(self, X, weights):
+        """Hook: the layer that standardises points, of which these are to be counted so often."""
+        return standardization(X, weights)
+
     def _first_layers(self, X, standardize, targets, kept, seed):
         """Hook: layers after the standardisation that are computed from the points, and not trained."""
         return []
@@ -157,7 +161,8 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         dtype = FLOATS if self._plan().of_ours else FLOATS[::-1]  # other types are converted to the first
         X = np.asarray(X) if isinstance(X, list | tuple) else X  # of float64: values may be too large for the first
         multi_output = {"multi_output": True} if y else {}
-        return validate_data(self, X, *y, dtype=dtype, allow_nd=True, ensure_min_samples=2, **multi_output)
+        checks = {"dtype": dtype, "allow_nd": True, "ensure_min_samples": 2, "ensure_all_finite": self._finite}
+        return validate_data(self, X, *y, **checks, **multi_output)
 
     def _prepare(self, X, targets, strata=None, weights=None, n_train=None, start=None):
         """Prepare the `Problem` of learning from these points and targets.
@@ -182,7 +187,7 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         self._point_shape, layers = X.shape[1:], [] if start is None else start.layers_for(X)
         if plan.of_ours and start is None:
             counted = slice(None) if weights is None else weights > 0
-            standardize = standardization(X[counted], None if weights is None else weights[counted])
+            standardize = self._standardization(X[counted], None if weights is None else weights[counted])
             with randomness(seed, "cpu", globally=plan.of_others):
                 layers = [standardize, *self._first_layers(X, standardize, targets, kept, seed)]
         X = applied(layers, X) if layers else in_single_precision(X)
@@ -383,7 +388,7 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         """Points to embed.  The shape of images is checked first: they have no number of features to compare."""
         if getattr(X, "ndim", 0) > 2 or len(self._point_shape) > 1:
             self._check_shape(X)
-        return validate_data(self, X, reset=False, dtype=FLOATS, allow_nd=True)
+        return validate_data(self, X, reset=False, dtype=FLOATS, allow_nd=True, ensure_all_finite=self._finite)
 
     def _embed(self, X):
         options = {"n_rows": self._rows_at_once, "in_double": self._in_double, "device": self._device_here()}
@@ -406,7 +411,7 @@ def collapsed(z, x):
 
     It is no fault of the network if the points are nearly the same for their norm.
     """
-    x = x.flatten(1).double()
+    x = x.flatten(1).double().nan_to_num()
     has_unit_norm = ((z.norm(dim=1) - 1).abs() < 1e-3).all()
     spread = min(1.0, mean_distance(x) / max(1e-300, float(x.square().sum(1).mean().sqrt())))
     return mean_distance(z) < spread * (0.05 if has_unit_norm else 0.01)

@@ -111,7 +111,7 @@ class PartlyLabelled(DeepMetric):
     def _revised(self, X, targets, codes):
         """Class shares of samples, (n, n_classes), 0 of those without a label."""
         rng, n_classes = np.random.default_rng(0), len(targets.classes)
-        start = partial(self._start_embeddings, X, unit_components(X), targets)
+        start = partial(self._start_embeddings, X, self._components(X), targets)
         shares = one_hot(codes, n_classes)
         if self.label_noise is not None:
             shares = corrected(start, codes, n_classes, rng, self.label_noise, self.noise_rate)
@@ -136,8 +136,16 @@ class PartlyLabelled(DeepMetric):
         """Principal components beside embeddings from which a network starts that learns from these classes, (n, k)."""
         weights = rows_of(targets.weights, slice(len(X)))
         targets = Targets(tensor_of(codes), relation=known_class, classes=targets.classes, weights=weights)
-        z = self._prepare(X, targets, n_train=len(X)).rows.X.flatten(1).numpy()
-        return np.hstack([components, unit_norm(z.astype(float))])
+        z = self._before_training(self._prepare(X, targets, n_train=len(X)).rows.X)
+        return np.hstack([components, unit_norm(z)])
+
+    def _components(self, X):
+        """Hook: principal components of points, of unit norm, (n, k)."""
+        return unit_components(X)
+
+    def _before_training(self, X):
+        """Hook: embeddings by networks that are not trained, (n, k), from what these take."""
+        return X.flatten(1).numpy().astype(float)
 
     def _problem_of(self, X, targets, shares, n, start):
         """The problem of learning from the class shares of the first n samples, and the others for validation."""
@@ -159,7 +167,7 @@ class PartlyLabelled(DeepMetric):
         """Learn, label samples without a label by the embeddings, those first of which they are surest, and again."""
         codes, known, history = shares.argmax(axis=1), shares.any(axis=1, keepdims=True), []
         codes[~known[:, 0]] = UNKNOWN
-        z = unit_components(X[:n])
+        z = self._components(X[:n])
         for r in range(N_ROUNDS + 1):
             if r:
                 found = nearest_shares(z, codes, len(targets.classes))

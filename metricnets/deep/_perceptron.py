@@ -110,8 +110,17 @@ class NetworkMetric(DeepMetric):
         return network
 
     def _first_layers(self, X, standardize, targets, kept, seed):
+        self._check_start()
         if self.init not in RESIDUAL:
             return []
+        if self.init == "identity":
+            return [principal_layer(X, standardize, self.n_components, seed)]
+        return [self._whitening(X, standardize, targets, kept, seed)]
+
+    def _check_start(self):
+        """Raise ValueError for parameters that are for random weights, with an ``init`` that is not."""
+        if self.init not in RESIDUAL:
+            return
         if self.activate_output:
             raise ValueError(
                 f"activate_output=True is for random weights: with init={self.init!r} the output is a sum; set "
@@ -121,9 +130,6 @@ class NetworkMetric(DeepMetric):
             raise ValueError(
                 f"skip={self.skip} is for random weights: init={self.init!r} has the points in it; set 'glorot'."
             )
-        if self.init == "identity":
-            return [principal_layer(X, standardize, self.n_components, seed)]
-        return [self._whitening(X, standardize, targets, kept, seed)]
 
     def _whitening(self, X, standardize, targets, kept, seed):
         """Hook: the map of `wccn` from which the network starts, a layer with ``n_components`` outputs."""

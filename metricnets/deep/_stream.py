@@ -126,8 +126,9 @@ class SupervisedStream(Supervised, _Stream):
 
     def _checked_batch(self, X, y, sample_weight, first):
         dtype = FLOATS if self._plan().of_ours else FLOATS[::-1]
+        options = {"dtype": dtype, "allow_nd": True, "ensure_all_finite": self._finite}
         required = {"y": None} if y is None else {}  # then the error is that of scikit-learn
-        X = validate_data(self, X, **required, reset=first, dtype=dtype, allow_nd=True)
+        X = validate_data(self, X, **required, reset=first, **options)
         if not first and hasattr(self, "_point_shape"):
             self._check_shape(X)
         y = rows_of_targets(y, self._memory.kept.arrays[1] if self._memory else None)

@@ -178,6 +178,7 @@ class Supervised(PartlyLabelled):
             return self._validated(X, y)
         X, encoded = self._validated(X, y[:n])
         checks = {"reset": False, "dtype": X.dtype, "allow_nd": True, "multi_output": True}
+        checks["ensure_all_finite"] = self._finite
         X_val, encoded_val = validate_data(self, X_val, y[n:], **checks)
         return followed_by(X, X_val, "X_val"), followed_by(encoded, encoded_val, "y_val")
 

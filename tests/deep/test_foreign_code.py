@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from deep_learners import BUILT_IN, LEARNERS, OF_MODULES, OfIds, data, learner, points_of
+from deep_learners import BUILT_IN, LEARNERS, OF_MODULES, OfIds, data, learner, of_one_view, points_of
 from discovery import SEVERAL_TASKS
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -80,7 +80,7 @@ LOW = {
 @pytest.mark.parametrize("name", OF_MODULES)
 def test_modules_of_low_precision(name, module):
     X, y = data(name)
-    model = learner(f"{name} of a module", module=LOW[module], max_epochs=20).fit(X, y)
+    model = learner(f"{name} of a module", module=LOW[module], max_epochs=20, **of_one_view(name)).fit(X, y)
     points = X[:, 0] if X.ndim == 3 else X
     for dtype in (np.float64, np.float32):
         z = model.transform(points.astype(dtype))

@@ -75,7 +75,7 @@ def applied(layers, X):
 
 def in_single_precision(X):
     """Points in single precision; raise ValueError if one is beyond its range."""
-    largest = max(X.max(), -X.min())
+    largest = max(np.fmax.reduce(X, axis=None), -np.fmin.reduce(X, axis=None))
     if largest > np.finfo(np.float32).max:
         raise ValueError(f"X has values up to {largest:.3g}, which networks in float32 cannot take; scale it.")
     return tensor_of(X, torch.float32)

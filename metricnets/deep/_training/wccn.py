@@ -8,7 +8,7 @@ from scipy.linalg import eigh
 from sklearn.decomposition import PCA
 
 from metricnets._linalg import COLLINEAR, with_fixed_signs
-from metricnets._weights import mean_of, scaled_rows
+from metricnets._weights import mean_of, rows_of, scaled_rows
 from metricnets.deep._training.selection import qualities
 from metricnets.networks import Residual, fixed_linear
 
@@ -52,28 +52,54 @@ def wccn(X, similarity, n_components, *, normalize, rng):
     A. Hatch, S. Kajarekar, A. Stolcke, "Within-class covariance normalization for SVM-based speaker recognition",
     ICSLP 2006.
     """
-    if len(X) < 2 or (X[:1] == X).all():  # all points are equal, or those whose similarity is known
+    choice = chosen(X, similarity, n_components, normalize, rng)
+    return map_by(choice, X, similarity, n_components)
+
+
+def map_by(choice, X, similarity, n_components, rows=None):
+    """The map of `wccn` by what `chosen` returned, from all points, or from some rows, each of which has a target."""
+    if choice is None:
         return np.eye(n_components, X.shape[1]), np.zeros(n_components)
+    basis, ridge, lift = choice
+    Z, weights = X @ basis.T, similarity.of_points()
+    C = similarity.covariance(Z, np.arange(len(similarity)) if rows is None else rows)
+    if rows is not None:
+        Z, weights = Z[rows], rows_of(weights, rows)
+    L, b = whitened(Z, C, ridge, lift, n_components, weights)
+    return L @ basis, b
+
+
+def chosen(X, similarity, n_components, normalize, rng):
+    """The principal components, ridge and lift of `wccn`, by cross-validation; None if the points are equal."""
+    if len(X) < 2 or (X[:1] == X).all():  # or those whose similarity is known
+        return None
     scales = feature_scales(X, similarity.of_points())
     bases = principal_basis(X, np.ones(X.shape[1])), principal_basis(X, scales)
     lifts = LIFTS if normalize and n_components > 1 else LIFTS[:1]
     few, rows = similarity.sample(N_JUDGED, rng)
-    deals = [few.folds(rng) for _ in range(min(N_DEALS, max(1, N_HELD // len(few))))]
+    deals = deals_of(few, rng)
     points = [X[rows] @ basis.T for basis in bases]
     quality = qualities(points, few, deals, lifts, n_components, normalize)
     best, ridge, lift = list(product(range(len(bases)), few.ridges, lifts))[few.best(quality)]
-    Z = X @ bases[best].T
-    C = similarity.covariance(Z, np.arange(len(similarity)))
-    L, b = whitened(Z, C, ridge, lift, n_components, similarity.of_points())
-    return L @ bases[best], b
+    return bases[best], ridge, lift
+
+
+def deals_of(few, rng):
+    """Numbers of folds of a few samples, several times if there are very few."""
+    return [few.folds(rng) for _ in range(min(N_DEALS, max(1, N_HELD // len(few))))]
 
 
 def whitening_layer(X, standardize, points, similarity, n_components, normalize, seed):
     """The map of `wccn` as a layer after ``standardize``, from a sample of those rows of X that are ``points``."""
     rng = np.random.default_rng(seed)
-    similarity, rows = similarity.sample(_n_rows(X), rng)
-    Z = standardize(torch.from_numpy(X[points[rows]].astype(float))).numpy()
+    Z, similarity = sampled(X, standardize, points, similarity, n_rows_of(X.shape[1]), rng)
     return fixed_linear(*wccn(Z, similarity, n_components, normalize=normalize, rng=rng))
+
+
+def sampled(X, standardize, points, similarity, n, rng):
+    """At most n of the rows of X that are ``points``, standardised, and which of these are similar."""
+    similarity, rows = similarity.sample(n, rng)
+    return standardize(torch.from_numpy(X[points[rows]].astype(float))).numpy(), similarity
 
 
 def principal_layer(X, standardize, n_components, seed):
@@ -105,12 +131,12 @@ def component_layer(X, standardize, seed):
 
 def _some_rows(X, standardize, rng):
     """A random sample of the rows of X, standardised."""
-    return standardize(torch.from_numpy(X[rng.permutation(len(X))[: _n_rows(X)]].astype(float))).numpy()
+    return standardize(torch.from_numpy(X[rng.permutation(len(X))[: n_rows_of(X.shape[1])]].astype(float))).numpy()
 
 
-def _n_rows(X):
+def n_rows_of(n_features):
     """Number of the samples from which a layer is computed."""
-    return min(N_ROWS, max(N_JUDGED, N_NUMBERS // X.shape[1]))
+    return min(N_ROWS, max(N_JUDGED, N_NUMBERS // n_features))
 
 
 @torch.no_grad()
@@ -122,7 +148,7 @@ def added_from_zero(network, last, X):
     spans = X.amax(0) - X.amin(0)
     varies = spans > ROUNDING * spans.max()
     last.weight.zero_()
-    return Residual(network, varies * varies.sum() ** 0.5)
+    return Residual(network, varies * varies.sum().float() ** 0.5)
 
 
 def feature_scales(X, weights=None):
