@@ -127,8 +127,7 @@ class TaskMetric(NetworkMetric):
     def score(self, X: Array, y: Array, sample_weight: MaybeArray = None) -> float:
         """Compute the mean of the accuracies of all tasks, each over the samples that are annotated in it.
 
-        The accuracy of a label set is the mean of those of its labels.  Tasks in which no sample is annotated are left
-        out.
+        The accuracy of a label set is the mean of those of its labels.  Tasks without annotated samples are left out.
 
         Parameters
         ----------
@@ -163,6 +162,7 @@ class TaskMetric(NetworkMetric):
         scores : ndarray of shape (n_columns,)
             In [0, 1]; NaN of columns in which no sample is annotated.
         """
+        check_is_fitted(self)
         codes = self._columns.codes(y, "y", may_be_new=True)
         if len(codes) != count_rows(X, "X"):
             raise ValueError(f"y has {len(codes)} rows, and X has {count_rows(X, 'X')}; give a row for each sample.")
