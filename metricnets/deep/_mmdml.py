@@ -68,8 +68,8 @@ default='mean_nearest'
         Fraction of the sets to hold back for early stopping, at least four sets if the classes have as many.
     shrinkage : float in [0, 1] or 'auto', default=0.0
         How far the trained weights are moved back to those of the common start: 0 not at all, 1 all the way.  'auto'
-        chooses by the classes of sets that are held out, in two folds, and takes twice the time; it helps where
-        training is worse than the start.
+        chooses by the classes of sets that are held out, in two folds, and takes more than twice the time; it helps
+        where training is worse than the start.
     weight_decay : float >= 0 or 'auto', default=30.0
         Strength of the penalty on the perceptrons, which are added to the common start, see :class:`EmbeddingNet`.
 
