@@ -44,8 +44,8 @@ accuracy |= {name: model.task_scores(X_test, tasks_test)[0] for name, model in m
 print(pd.Series(accuracy, name="accuracy of the digit").round(3))
 
 # %%
-# A row of the relatedness shows what a digit says about its parity.  It is nearer to the frequencies of even and odd for
-# digits with few samples.
+# A row of the relatedness shows what a digit says about its parity.  For digits with few samples it is nearer to the
+# frequencies of even and odd.
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 4.6), layout="constrained")
 RelatednessDisplay.from_estimator(models["counted"], ax=axes[0])
