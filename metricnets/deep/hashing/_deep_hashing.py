@@ -21,7 +21,7 @@ N_LEADING = 64  # principal components by which it is
 FEW = 100  # samples of which half of what training changes is kept
 
 
-class DeepHashing(ShrunkMetric, HashingMetric):
+class DeepHashing(HashingMetric, ShrunkMetric):
     """Deep hashing (DH): binary codes learned by a network, without labels.
 
     The codes are the signs of the outputs H of a network that minimises
