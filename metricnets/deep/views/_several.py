@@ -76,7 +76,7 @@ class ViewsMetric(NetworkMetric):
         return weights / weights.sum()
 
     def _why_not_in_batches(self):
-        if not isinstance(self.views, int) and any(isinstance(c, str) for view in self.views for c in np.ravel(view)):
+        if np.iterable(self.views) and any(isinstance(c, str) for view in self.views for c in np.ravel(view)):
             return "views has names of columns, which samples that are kept have not; give their numbers."
         return super()._why_not_in_batches()
 
@@ -166,7 +166,7 @@ class ViewsMetric(NetworkMetric):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = not isinstance(self.views, int) or self.views > 1
+        tags.input_tags.allow_nan = (len(self.views) if np.iterable(self.views) else self.views) > 1
         return tags
 
 
