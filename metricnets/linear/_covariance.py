@@ -48,15 +48,13 @@ class Covariance(SumsOfPoints):
     def _solve_points(self, X, y, weights):
         spread = np.ptp(X, axis=0)
         X, n = X - mean_of(X, weights), total_of(weights, len(X))
-        if n < ENOUGH:
-            raise ValueError(f"sample_weight sums to {n:.3g}; a weight counts samples, so scale them to a mean of 1.")
+        check_enough(n)
         Z = scaled_rows(X, weights)
         return self._solve_scatter(Z.T @ Z, n, spread)  # takes half the time of numpy.cov
 
     def _solve_sums(self, sums):
         _, total, _ = sums
-        if total.counts[0] < ENOUGH:
-            raise ValueError("a covariance needs two samples, by their weights.")
+        check_enough(total.counts[0])
         return self._solve_scatter(total.within, total.counts[0], total.within.diagonal())
 
     def _solve_scatter(self, scatter, n, spread):
@@ -75,3 +73,12 @@ class Covariance(SumsOfPoints):
         L = np.zeros((self.n_components, d))
         L[:k] = with_fixed_signs((vectors[:, d - k :] / np.sqrt(values[d - k :])).T[::-1])
         return L
+
+
+def check_enough(n):
+    """Raise ValueError if n samples, the sum of their weights, have no covariance."""
+    if n < ENOUGH:
+        raise ValueError(
+            f"a covariance needs two samples, and these count as {n:.3g}; a weight counts samples, so scale weights to "
+            "a mean of 1."
+        )
