@@ -455,7 +455,13 @@ def test_losses_of_triplets_and_single_pairs(loss, points):
         EmbeddingNet(loss=loss, sampler="pairs").fit(*points)
 
 
-@pytest.mark.parametrize("own", [{}, {"optimizer": torch.optim.SGD}, {"module": torch.nn.Linear(2, 2)}])
+def plain_layer():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Linear(2, 2)
+
+
+@pytest.mark.parametrize("own", [{}, {"optimizer": torch.optim.SGD}, {"module": plain_layer()}])
 def test_pairs_that_have_the_margin_from_the_start_are_not_nothing(own):
     X = np.repeat([[0.0, 0.0], [3.0, 1.0]], 20, axis=0) + np.random.default_rng(0).normal(size=(40, 2)) * 1e-3
     params = {"loss": "triplet", "loss_params": {"margin": 1e-30}, "max_epochs": 3}
