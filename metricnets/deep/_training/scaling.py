@@ -45,13 +45,14 @@ def standardization(X, weights=None):
     if max(largest.max(), -origin.min()) > LARGEST:
         raise ValueError(f"X ranges from {X.min():.3g} to {X.max():.3g}, beyond {LARGEST:.0e}: scale it first.")
     span = (largest - origin).max()
-    unit = np.ldexp(1.0, np.frexp(span)[1]) if span else 1.0
+    exponent = np.frexp(span)[1] if span else 0
+    unit = np.ldexp(1.0, exponent)
     mean, variance, parts = np.zeros_like(origin), np.zeros_like(origin), list(gen_batches(len(X), CHUNK))
     for part in parts:
-        mean += weights[part] @ ((X[part] - origin) / unit)
+        mean += weights[part] @ np.ldexp(X[part] - origin, -exponent)
     mean = _rounded(mean / weights.sum())
     for part in parts:
-        variance += weights[part] @ ((X[part] - origin) / unit - mean) ** 2
+        variance += weights[part] @ (np.ldexp(X[part] - origin, -exponent) - mean) ** 2
     variance /= weights.sum()
     scale = _rounded(np.mean(variance[variance > 1e-10 * variance.max()]) ** 0.5) if variance.any() else 1.0
     return Standardize(origin, unit * mean, unit * scale)
