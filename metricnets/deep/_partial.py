@@ -68,15 +68,21 @@ class PartlyLabelled(DeepMetric):
         return self.unlabeled is not None or self.label_noise is not None
 
     @property
+    def _revision(self):
+        """The parameter that revises labels and its value, for messages."""
+        if self.unlabeled is not None:
+            return f"unlabeled={self.unlabeled!r}"
+        return f"label_noise={self.label_noise!r}"
+
+    @property
     def _related_by(self):
         """The relation, with labels that may be unknown if they are revised; ValueError if it is not of classes."""
         if not self._revises:
             return self.relation
         if callable(self.relation) or self.relation not in OF_CLASSES:
-            name = "unlabeled" if self.unlabeled is not None else "label_noise"
             raise ValueError(
-                f"{name}={getattr(self, name)!r} is for classes, and relation={self.relation!r} for other targets; set "
-                f"it to None, or relation to one of {OF_CLASSES}."
+                f"{self._revision} is for classes, and relation={self.relation!r} for other targets; set it to None, or "
+                f"relation to one of {OF_CLASSES}."
             )
         return "known_class"
 

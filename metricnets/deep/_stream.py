@@ -11,7 +11,7 @@ from metricnets._params import Array, MaybeArray, Points, Whole, fitting
 from metricnets._reservoir import Reservoir
 from metricnets._targets import CLASSES
 from metricnets._tuples import FLOATS, points_and_members
-from metricnets._weights import check_weights
+from metricnets._weights import check_weights, rows_counted
 from metricnets.deep._pairs import DeepPairsLearner
 from metricnets.deep._supervised import Supervised
 from metricnets.deep._training.runtime import defaults
@@ -76,8 +76,7 @@ class SupervisedStream(Supervised, _Stream):
 
     def _why_not_in_batches(self):
         if self._revises:
-            name = "unlabeled" if self.unlabeled is not None else "label_noise"
-            return f"{name}={getattr(self, name)!r} compares all samples; set it to None, or use fit."
+            return f"{self._revision} compares all samples; set it to None, or use fit."
         return super()._why_not_in_batches()
 
     @available_if(takes_batches)
@@ -195,6 +194,5 @@ class PairsStream(DeepPairsLearner, _Stream):
 
 def of_positive_weight(X: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, ...]:
     """The rows of positive weight of points and targets, and their weights, 1 if ``weights`` is None."""
-    weights = np.ones(len(X)) if weights is None else weights
-    rows = weights > 0
-    return X[rows], y[rows], weights[rows]
+    X, y, weights = rows_counted(weights, X, y)
+    return X, y, np.ones(len(X)) if weights is None else weights

@@ -1,6 +1,7 @@
 """QueryAdapter: its loss against a loop, limits in closed form, negatives, the choice of strength, hostile pairs."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from discovery import tiny_queries
 from numpy.testing import assert_array_equal
@@ -383,7 +384,6 @@ def test_unusual_pairs_give_finite_queries(queries, documents, regularization):
 
 
 def test_frames_and_single_precision_and_what_is_sparse():
-    pd = pytest.importorskip("pandas")
     names = ["a", "b", "c", "d"]
     frames = [pd.DataFrame(part, columns=names) for part in (X, Y)]
     adapter, plain = QueryAdapter(**FIXED).fit(*frames), QueryAdapter(**FIXED).fit(X, Y)

@@ -10,8 +10,8 @@ from metricnets.deep._perceptron import RESIDUAL, NetworkMetric
 from metricnets.deep._training.data import Rows
 from metricnets.deep._training.embedding import checked_network
 from metricnets.deep._training.scaling import standardization
+from metricnets.deep._training.several_view_maps import map_of_view, weights_by_validation
 from metricnets.deep._training.several_views import Fused, SideBySide
-from metricnets.deep._training.view_maps import map_of_view, weights_by_validation
 from metricnets.deep._training.wccn import principal_layer
 from metricnets.networks import Ensemble
 
