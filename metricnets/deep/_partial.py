@@ -81,8 +81,8 @@ class PartlyLabelled(DeepMetric):
             return self.relation
         if callable(self.relation) or self.relation not in OF_CLASSES:
             raise ValueError(
-                f"{self._revision} is for classes, and relation={self.relation!r} for other targets; set it to None, or "
-                f"relation to one of {OF_CLASSES}."
+                f"{self._revision} is for classes, and relation={self.relation!r} for other targets; set it to None, "
+                f"or relation to one of {OF_CLASSES}."
             )
         return "known_class"
 
