@@ -85,7 +85,7 @@ def test_a_fork_in_the_middle_of_the_training_of_another_thread(name):
     thread = threading.Thread(target=train)
     thread.start()
     try:
-        for _ in range(10):
+        for _ in range(4):
             np.testing.assert_array_equal(in_child(fitted, name), expected)
     finally:
         done.set()
