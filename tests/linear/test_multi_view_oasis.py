@@ -77,7 +77,7 @@ def test_hedge_is_adahedge_and_keeps_its_bound(losses):
     expected, hedge, found = hedged(losses), Hedge(np.zeros(3)), []
     for step in losses:
         found.append(hedge.weights())
-        hedge = hedge.after(step - found[-1] @ step)
+        hedge = hedge.after(step - found[-1] @ step, found[-1])
     assert_allclose(found, expected, rtol=1e-7, atol=1e-12)
     regret = (expected * losses).sum() - losses.sum(axis=0).min()
     assert regret <= bound(losses)
@@ -90,7 +90,7 @@ def test_units_do_not_matter_and_weights_stay_positive():
     )
     assert_allclose(others[0], expected)
     assert_allclose(others[1][::-1], expected)
-    far = weighted_by_margins(Hedge(np.zeros(2)), np.tile([5.0, -50.0], (3000, 1)), False).weights()
+    far = weighted_by_margins(Hedge(np.zeros(2)), np.tile([5.0, -50.0], (800, 1)), False).weights()
     assert 0 < far[1] < 1e-12
 
 
@@ -115,8 +115,8 @@ def test_margins_that_are_equal_up_to_rounding_leave_the_weights():
 
 @pytest.mark.parametrize("center", [True, False])
 def test_each_view_is_oasis_of_the_triplets_that_have_it(center):
-    model = in_order(views=COLUMNS, center=center, C=0.3).fit(gaps)
-    for v, each in enumerate(COLUMNS):
+    model = in_order(center=center, C=0.3).fit(gaps)
+    for v, each in enumerate(TWO):
         whole = ~np.isnan(gaps[..., each]).any(axis=(1, 2))
         oasis = OASIS(shuffle=False, center=center, C=0.3).fit(gaps[whole][..., each])
         assert_allclose(model.bilinear_[v], oasis.bilinear_, rtol=1e-9, atol=1e-12)
@@ -236,7 +236,7 @@ def test_views_that_complete_each_other_are_both_used_and_a_view_of_noise_is_not
     halves, noise = [slice(32), slice(32, 64)], slice(64, 128)
 
     def fitted(views, **params):
-        model = MultiViewOASIS_Supervised(views=views, n_iter=4000, random_state=0, **params).fit(Z[:250], classes[:250])
+        model = MultiViewOASIS_Supervised(views=views, n_iter=1500, random_state=0, **params).fit(Z[:250], classes[:250])
         knn = KNeighborsClassifier(1).fit(model.transform(Z[:250]), classes[:250])
         return model.view_weights_, knn.score(model.transform(Z[250:500]), classes[250:500])
 
@@ -251,7 +251,7 @@ def test_views_that_complete_each_other_are_both_used_and_a_view_of_noise_is_not
 
 
 def test_classes_with_gaps_are_learned_with_the_views_that_rows_have():
-    Z, classes = X.copy(), np.where(np.arange(45) % 7 == 0, -1, y)
+    Z, classes = X.copy(), np.where(np.arange(45) % 7 == 0, np.nan, y)
     Z[::4, :2] = Z[1::4, 2:] = np.nan
     model = quick("MultiViewOASIS_Supervised").fit(Z, classes)
     known = Z[(classes >= 0)]

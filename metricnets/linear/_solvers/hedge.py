@@ -36,11 +36,11 @@ class Hedge(NamedTuple):
         weights = np.exp(-np.minimum(self._rate * (self.losses - self.losses.min()), FAR))
         return weights / weights.sum()
 
-    def after(self, losses: np.ndarray) -> Self:
+    def after(self, losses: np.ndarray, weights: np.ndarray) -> Self:
         """Hedge after a step with these losses, relative to their mean by the weights."""
         mix = least = losses.min()
         if self.gap:
-            mix -= np.log(self.weights() @ np.exp(-self._rate * (losses - least))) / self._rate
+            mix -= np.log(weights @ np.exp(-self._rate * (losses - least))) / self._rate
         return Hedge(self.losses + losses, self.gap + max(0.0, -mix))
 
     @property
@@ -63,14 +63,17 @@ def weighted_by_margins(hedge: Hedge, margins: np.ndarray, combined: bool) -> He
         combination: its sum is at most that of any fixed weights, those of a single view too, plus the bound of
         `Hedge`.  Otherwise they are the mistakes of each view, margin_v <= 0.
     """
-    for row in margins:
-        has = ~np.isnan(row)
-        margin, shares = row[has], hedge.weights()[has]
-        if len(margin) < 2 or (combined and shares @ margin >= shares.sum()):
+    present = ~np.isnan(margins)
+    compared = present.sum(axis=1) > 1
+    present, margins = present[compared], np.nan_to_num(margins[compared])
+    losses, weights = -margins if combined else (margins <= 0) * 1.0, hedge.weights()
+    for has, margin, loss in zip(present, margins, losses):
+        shares = weights * has
+        shares = shares / shares.sum()
+        if combined and shares @ margin >= 1:
             continue
-        losses = -margin if combined else (margin <= 0) * 1.0
-        if np.ptp(losses) > SAME * np.abs(losses).max():
-            relative = np.zeros(len(row))
-            relative[has] = losses - shares @ losses / shares.sum()
-            hedge = hedge.after(relative)
+        relative = (loss - shares @ loss) * has
+        if np.abs(relative).max() > SAME * np.abs(loss).max():
+            hedge = hedge.after(relative, weights)
+            weights = hedge.weights()
     return hedge
