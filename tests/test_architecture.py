@@ -104,6 +104,7 @@ SHELLS = {
     "linear": {
         "_base",
         "_bilinear",
+        "_bilinear_views",
         "_cross_view",
         "_low_rank_map",
         "_near_prior",
