@@ -229,7 +229,15 @@ def test_machinery_imports_machinery_alone():
 
 
 def test_a_shell_stands_last_among_the_bases_of_a_linear_method():
-    names = ("_base", "_cross_view", "_low_rank_map", "_pair_streams", "_streams", "_weakly_supervised")
+    names = (
+        "_base",
+        "_bilinear_views",
+        "_cross_view",
+        "_low_rank_map",
+        "_pair_streams",
+        "_streams",
+        "_weakly_supervised",
+    )
     shells = [f"metricnets.linear.{name}" for name in names]
     learners = {name: getattr(metricnets.linear, name) for name in metricnets.linear.__all__}
     for name, cls in learners.items():

@@ -1,9 +1,9 @@
 """Several views learned online: MultiViewOASIS, on Wikipedia, ETH-80, MNIST and halves of digits.
 
-Wikipedia, ETH-80 and MNIST are those of ``bench_multiview.py``; the views of scikit-learn's *digits* are their upper and
-lower half, of 600 rows to learn from and 600 others.  Accuracies are those of the five nearest neighbours, and mean
-average precision that of the retrieval of rows to learn from by test rows.  Each view alone and all columns as one view
-have the same estimator.  *Mistakes* are the weights of the paper, by the mistakes of each view.
+Wikipedia, ETH-80 and MNIST are those of ``bench_multiview.py``; the views of scikit-learn's *digits* are their upper
+and lower halves, of 600 rows to learn from and 600 others.  Accuracies are those of the five nearest neighbours, and
+mean average precision that of the retrieval of rows to learn from by test rows.  Each view alone and all columns as one
+view have the same estimator.  *Mistakes* are the weights of the paper, by the mistakes of each view.
 
 Then a third of all rows, to learn from and to test on, loses one view, a random one.  *Kept*: these rows are learnt
 from.  *Dropped*: they are not, and the neighbours are of the others.  Last, the same triplets one batch after another,

@@ -1,15 +1,13 @@
 """The shell of learners of a bilinear similarity of each of several views, and weights between them, from a stream."""
 
-import copy
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from metricnets._callbacks import CallbackSupport
-from metricnets._linalg import components_from_metric
-from metricnets._numpy_networks import Affine, Chain, Standardized, unit_norm
+from metricnets._numpy_networks import Chain, unit_norm
 from metricnets._params import Count, Flag, MaybeCount, MaybeSource, Parametrized, Positive, Seed, random_state_of
 from metricnets._progress import progress
 from metricnets._runtime import one_blas_thread
@@ -17,64 +15,11 @@ from metricnets._tuples import FLOATS, points_and_members, points_of
 from metricnets._views import FusedViews, columns_of, present_views, shares_of_views
 from metricnets.base import MetricMixin
 from metricnets.exceptions import warn
-from metricnets.linear._base import check_spread
+from metricnets.linear._base import check_spread, in_double
 from metricnets.linear._solvers.hedge import Hedge, weighted_by_margins
-from metricnets.linear._solvers.passive_aggressive import Moments, passive_aggressive
-
-
-class View:
-    """The bilinear similarity of a view, and the mean and scale of its points."""
-
-    def __init__(self, columns, X, center):
-        self.columns, self.moments = columns, Moments.near(X[:, columns], center)
-        self.bilinear = np.eye(len(columns))
-
-    def near(self, X, has):
-        """Points relative to the origin of the moments; 0 for those that do not have the view."""
-        Z = np.zeros((len(X), len(self.columns)))
-        if has.any():
-            Z[has] = check_spread(self.moments.shift(X[has][:, self.columns]))
-        return Z
-
-    def locate(self, means, scales, moments):
-        """Keep mean, relative to the origin, and scale after groups of points."""
-        self.moments, self.mean, self.scale = moments, means[-1], float(scales[-1])
-
-    def steps(self, Z, triplets, has):
-        """A mask of the triplets that have the view, their anchors and differences, by mean and scale after each."""
-        rows = has[triplets].all(axis=1)
-        if not rows.any():
-            return rows, Z[:0], Z[:0]
-        P, D, *place = self.moments.along(Z[triplets[rows]])
-        self.locate(*place)
-        return rows, P, D
-
-    def located(self, Z, has):
-        """Points near the origin relative to the mean, in units of the scale, which they join."""
-        if has.any():
-            totals, squares = Z.sum(axis=0, keepdims=True), (Z**2).sum()
-            self.locate(*self.moments.after(np.count_nonzero(has), totals, squares))
-        return (Z - self.mean) / self.scale
-
-    def similarities(self, X, members):
-        """The similarity of pairs of rows of X."""
-        Z = Standardized(self.moments.origin, self.mean, self.scale)(X[:, self.columns])
-        return np.einsum("id,id->i", Z[members[:, 0]] @ self.bilinear, Z[members[:, 1]])
-
-    def project(self, n_components):
-        """Factor the projection of the symmetric part onto the positive semi-definite matrices."""
-        size = n_components and min(n_components, len(self.columns))
-        self.components = components_from_metric((self.bilinear + self.bilinear.T) / 2, size)
-
-    def map(self):
-        """The map of the columns of the view to its embedding."""
-        return Chain([Standardized(self.moments.origin, self.mean, self.scale), Affine(self.components)])
-
-    def copy(self):
-        """A copy that learns by itself."""
-        other = copy.copy(self)
-        other.bilinear = self.bilinear.copy()
-        return other
+from metricnets.linear._solvers.passive_aggressive import BLOCK, passive_aggressive
+from metricnets.linear._solvers.view_similarity import View
+from metricnets.tuple_learners import TripletsMixin
 
 
 class BilinearViews(CallbackSupport, MetricMixin, Parametrized):
@@ -150,6 +95,10 @@ class BilinearViews(CallbackSupport, MetricMixin, Parametrized):
                 raise ValueError(f"view {v} is missing in all {self._examples}; leave it out of views.")
         self._views = [View(each, X[has], self.center) for each, has in zip(columns, present.T)]
         self._hedge, self._rng, self.n_iter_ = Hedge(np.zeros(len(columns))), random_state_of(self.random_state), 0
+
+    def _near(self, views, X, present):
+        """Points of each view near the origin of its moments."""
+        return [check_spread(view.near(X, has)) for view, has in zip(views, present)]
 
     def _present(self, X):
         return present_views(np.isnan(X), [view.columns for view in self._views])
@@ -246,3 +195,27 @@ class BilinearViews(CallbackSupport, MetricMixin, Parametrized):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = (len(self.views) if np.iterable(self.views) else self.views) > 1
         return tags
+
+
+class TripletViews(TripletsMixin, BilinearViews):
+    """Weighted sum of bilinear similarities of several views, learned from triplets (a, b, c): a is more like b."""
+
+    _examples = "triplets, in one of their points"
+
+    def _rows(self, triplets, y):
+        X, members = points_and_members(triplets, 3, self.preprocessor, self._for_points(y), self._finite)
+        if X.ndim != 2:
+            raise ValueError(f"points should be rows of features; those of the tuples have shape {X.shape[1:]}.")
+        return in_double(X), members
+
+    def _start(self, X, members):
+        self.n_features_in_, self.classes_ = X.shape[1], np.array([-1, 1])
+        self._begin(X, members)
+
+    def _follow(self, X, members):
+        """Learn from triplets of rows of X in their order."""
+        views, present = [view.copy() for view in self._views], self._present(X).T
+        Z = self._near(views, X, present)
+        blocks = np.split(members, range(BLOCK, len(members), BLOCK))
+        steps = ((len(b), [view.steps(z, b, has) for view, z, has in zip(views, Z, present)]) for b in blocks)
+        return self._learn(views, steps)

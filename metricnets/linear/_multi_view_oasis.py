@@ -9,15 +9,14 @@ from sklearn.utils.validation import validate_data
 from metricnets._draws import check_triplets
 from metricnets._labels import supervised_codes
 from metricnets._params import Flag, MaybeCount, fitting
-from metricnets._tuples import FLOATS, points_and_members, points_of
+from metricnets._tuples import FLOATS, points_of
 from metricnets.linear._base import in_double
 from metricnets.linear._bilinear import blocks_of_triplets
-from metricnets.linear._bilinear_views import BilinearViews
-from metricnets.linear._solvers.passive_aggressive import BLOCK, order_of_steps
-from metricnets.tuple_learners import TripletsMixin
+from metricnets.linear._bilinear_views import BilinearViews, TripletViews
+from metricnets.linear._solvers.passive_aggressive import order_of_steps
 
 
-class MultiViewOASIS(TripletsMixin, BilinearViews):
+class MultiViewOASIS(TripletViews):
     """Online similarity of several views, such as image and text, from triplets.
 
     The columns of a point are those of several views, and each view v has a bilinear similarity s_v, learned by `OASIS`
@@ -25,15 +24,14 @@ class MultiViewOASIS(TripletsMixin, BilinearViews):
 
         s(x, x') = Σ_v w_v s_v(x_v, x'_v),
 
-    and the weights are learned from the same triplets by the Hedge algorithm, with the learning rate of AdaHedge.
+    and the weights are learned from the same triplets by the Hedge algorithm.
 
-    A view may be missing, while learning and later: NaN in all of its columns.  The weights of a point are then those
-    of the views it has, divided by their sum, and the product w_v of two points that have different views is the
-    geometric mean √(w_v w'_v).  A triplet in which a view is missing leaves it as it is, and its weight relative to
-    that of the others together.
+    A view may be missing, in training and later: NaN in all of its columns.  The weights of a point are then those of
+    the views it has, divided by their sum, and the w_v of two points is the geometric mean of theirs.  A triplet in
+    which a view is missing in a point leaves it as it is, and it has the loss of the weighted mean.
 
-    ``transform``, ``pair_distance`` and ``predict`` use the metric of the projections of the symmetric parts of s_v onto
-    the positive semi-definite matrices; by default it is that of cosines.  ``pair_similarity`` computes s itself.
+    ``transform``, ``pair_distance`` and ``predict`` use the metric of the projections of the symmetric parts of s_v
+    onto the positive semi-definite matrices; by default it is that of cosines.  ``pair_similarity`` computes s itself.
 
     Deviations from the paper: s_v is of the points of a view, not of a network of it.  Weights follow from the loss of
     the weighted sum, so that it is nearly as good as the best one; in the paper they follow from the mistakes of each
@@ -78,11 +76,10 @@ class MultiViewOASIS(TripletsMixin, BilinearViews):
     shuffle: Flag = True
 
     _from_labels = "MultiViewOASIS_Supervised"
-    _examples = "triplets, in one of their points"
 
     @fitting
     def fit(self, triplets: ArrayLike, y: None = None) -> Self:
-        """Learn similarities and weights from triplets, from the identity and equal weights on; ``y`` is not used.
+        """Learn similarities and weights from triplets; ``y`` is not used.
 
         Parameters
         ----------
@@ -129,24 +126,6 @@ class MultiViewOASIS(TripletsMixin, BilinearViews):
             self._start(X, members)
         return self._follow(X, members)
 
-    def _rows(self, triplets, y):
-        X, members = points_and_members(triplets, 3, self.preprocessor, self._for_points(y), self._finite)
-        if X.ndim != 2:
-            raise ValueError(f"points should be rows of features; those of the tuples have shape {X.shape[1:]}.")
-        return in_double(X), members
-
-    def _start(self, X, members):
-        self.n_features_in_, self.classes_ = X.shape[1], np.array([-1, 1])
-        self._begin(X, members)
-
-    def _follow(self, X, members):
-        """Learn from triplets of rows of X in their order."""
-        views, present = [view.copy() for view in self._views], self._present(X).T
-        Z = [view.near(X, has) for view, has in zip(views, present)]
-        blocks = np.split(members, range(BLOCK, len(members), BLOCK))
-        steps = ((len(b), [view.steps(z, b, has) for view, z, has in zip(views, Z, present)]) for b in blocks)
-        return self._learn(views, steps)
-
 
 class MultiViewOASIS_Supervised(BilinearViews):  # noqa: N801
     """Online similarity of several views, such as image and text, from classes.
@@ -187,7 +166,7 @@ class MultiViewOASIS_Supervised(BilinearViews):  # noqa: N801
 
     @fitting
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
-        """Learn similarities and weights from classes, from the identity and equal weights on.
+        """Learn similarities and weights from classes.
 
         Parameters
         ----------
@@ -241,7 +220,7 @@ class MultiViewOASIS_Supervised(BilinearViews):  # noqa: N801
         return self._learn(views, self._blocks(views, X, present, codes))
 
     def _blocks(self, views, X, present, codes):
-        Z = [view.located(view.near(X, has), has) for view, has in zip(views, present)]
+        Z = [view.located(z, has) for view, z, has in zip(views, self._near(views, X, present), present)]
         for block in blocks_of_triplets(codes, self.n_iter or 30 * len(codes), self._rng):
             rows = [has[block].all(axis=1) for has in present]
             a, b, c = block.T

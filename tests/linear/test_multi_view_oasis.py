@@ -130,7 +130,11 @@ def test_one_view_is_oasis(normalize):
     pairs = X[np.arange(40).reshape(20, 2)]
     for model, oasis, data in (
         (in_order(views=1, normalize=normalize), OASIS(shuffle=False), (triplets,)),
-        (MultiViewOASIS_Supervised(views=1, normalize=normalize, random_state=0), OASIS_Supervised(random_state=0), (X, y)),
+        (
+            MultiViewOASIS_Supervised(views=1, normalize=normalize, random_state=0),
+            OASIS_Supervised(random_state=0),
+            (X, y),
+        ),
     ):
         model.fit(*data), oasis.fit(*data)
         assert_allclose(model.pair_similarity(pairs), oasis.pair_similarity(pairs), rtol=1e-8, atol=1e-10)
@@ -236,7 +240,9 @@ def test_views_that_complete_each_other_are_both_used_and_a_view_of_noise_is_not
     halves, noise = [slice(32), slice(32, 64)], slice(64, 128)
 
     def fitted(views, **params):
-        model = MultiViewOASIS_Supervised(views=views, n_iter=1500, random_state=0, **params).fit(Z[:250], classes[:250])
+        model = MultiViewOASIS_Supervised(views=views, n_iter=1500, random_state=0, **params).fit(
+            Z[:250], classes[:250]
+        )
         knn = KNeighborsClassifier(1).fit(model.transform(Z[:250]), classes[:250])
         return model.view_weights_, knn.score(model.transform(Z[250:500]), classes[250:500])
 

@@ -12,8 +12,8 @@ class Hedge(NamedTuple):
     """Cumulative losses of experts, from which their weights follow.
 
     Weights are in proportion to exp(−η · loss), with the learning rate η = ln(n_experts) / gap, where the gap is by how
-    much the losses of the weighted mean exceed the mix losses, −ln(Σ w exp(−η · loss)) / η.  So there is no parameter, a
-    common unit of the losses does not matter, and with s the ranges of the losses of each step,
+    much the losses of the weighted mean exceed the mix losses, −ln(Σ w exp(−η · loss)) / η.  So there is no parameter,
+    a common unit of the losses does not matter, and with s the ranges of the losses of each step,
 
         Σ loss of the mean <= Σ loss of the best expert + √(Σ s² ln n_experts) + max s (4/3 ln n_experts + 2).
 
