@@ -12,7 +12,7 @@ from metricnets._params import Flag, Parametrized, Seed, random_state_of
 from metricnets._tuples import points_and_members
 from metricnets.exceptions import warn
 from metricnets.linear._base import check_spread
-from metricnets.linear._solvers.passive_aggressive import BLOCK, Moments
+from metricnets.linear._solvers.passive_aggressive import BLOCK, Moments, bilinear_similarities
 
 DRAWN = 512 * BLOCK  # triplets that are drawn at a time
 
@@ -86,7 +86,7 @@ class BilinearSimilarity(Parametrized):
         X, members = points_and_members(pairs, 2, self.preprocessor)
         self._check_shape(X)
         Z = (X - self.mean_) / self.scale_
-        return np.einsum("id,id->i", Z[members[:, 0]] @ self.bilinear_, Z[members[:, 1]])
+        return bilinear_similarities(self.bilinear_, Z, members)
 
 
 def blocks_of_triplets(codes: np.ndarray, n_triplets: int, rng: np.random.RandomState) -> Iterator[np.ndarray]:

@@ -1,12 +1,15 @@
 """MultiViewOASIS: the views are OASIS, the weights are Hedge, the sum is their similarity; views that are missing."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from discovery import quick, tiny_points, tiny_tuples
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from metricnets.linear._multi_view_oasis import MultiViewOASIS, MultiViewOASIS_Supervised
 from metricnets.linear._oasis import OASIS, OASIS_Supervised
@@ -143,9 +146,9 @@ def test_one_view_is_oasis(normalize):
 
 
 def test_weights_follow_from_the_margins_of_the_views():
-    margins = margins_of(triplets, COLUMNS)
-    combined = in_order(views=COLUMNS).fit(triplets).view_weights_
-    mistakes = in_order(views=COLUMNS, view_weights="mistakes").fit(triplets).view_weights_
+    margins = margins_of(triplets[:40], COLUMNS)
+    combined = in_order(views=COLUMNS).fit(triplets[:40]).view_weights_
+    mistakes = in_order(views=COLUMNS, view_weights="mistakes").fit(triplets[:40]).view_weights_
     steps = [(margin <= 0) * 1.0 for margin in margins]
     assert_allclose(mistakes, hedged(np.array([*steps, steps[0]]))[-1], rtol=1e-6)
     active, combination = [], []
@@ -267,6 +270,16 @@ def test_classes_with_gaps_are_learned_with_the_views_that_rows_have():
     rows = ~np.isnan(lacking).all(axis=1)
     before = batches.bilinear_[0].copy()
     assert_array_equal(batches.partial_fit(lacking[rows], classes[30:][rows]).bilinear_[0], before)
+
+
+def test_columns_by_name_in_a_pipeline_with_gaps():
+    frame = pd.DataFrame(X, columns=["a", "b", "c", "d"])
+    frame.iloc[::4, :2] = np.nan
+    by_name, by_number = (
+        make_pipeline(StandardScaler().set_output(transform="pandas"), quick("MultiViewOASIS_Supervised", views=views))
+        for views in ([["b", "a"], ["c", "d"]], [[1, 0], slice(2, 4)])
+    )
+    assert_array_equal(by_name.fit_transform(frame, y), by_number.fit_transform(frame, y))
 
 
 def test_what_is_wrong_is_named():

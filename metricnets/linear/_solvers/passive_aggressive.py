@@ -53,6 +53,11 @@ def steps_and_losses(losses: np.ndarray, inner: np.ndarray, C: float) -> tuple[n
     return steps, before
 
 
+def bilinear_similarities(W: np.ndarray, Z: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """zᵀ W z' of pairs of rows of Z, (n_pairs, 2)."""
+    return np.einsum("id,id->i", Z[members[:, 0]] @ W, Z[members[:, 1]])
+
+
 def order_of_steps(n: int, n_steps: int | None, rng: np.random.RandomState | None) -> np.ndarray:
     """Numbers of n triplets in passes of ``n_steps`` steps in all, each in random order if there is a generator."""
     n_steps = n_steps or n

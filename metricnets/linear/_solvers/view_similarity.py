@@ -6,7 +6,7 @@ import numpy as np
 
 from metricnets._linalg import components_from_metric
 from metricnets._numpy_networks import Affine, Chain, Standardized
-from metricnets.linear._solvers.passive_aggressive import Moments
+from metricnets.linear._solvers.passive_aggressive import Moments, bilinear_similarities
 
 
 class View:
@@ -24,7 +24,7 @@ class View:
 
     def __init__(self, columns, X, center):
         self.columns, self.moments = columns, Moments.near(X[:, columns], center)
-        self.bilinear = np.eye(len(columns))
+        self.bilinear, self.mean, self.scale = np.eye(len(columns)), np.zeros(len(columns)), 1.0
 
     def near(self, X, has):
         """Points relative to the origin of the moments; 0 for those that do not have the view."""
@@ -56,7 +56,7 @@ class View:
     def similarities(self, X, members):
         """The similarity of pairs of rows of X."""
         Z = Standardized(self.moments.origin, self.mean, self.scale)(X[:, self.columns])
-        return np.einsum("id,id->i", Z[members[:, 0]] @ self.bilinear, Z[members[:, 1]])
+        return bilinear_similarities(self.bilinear, Z, members)
 
     def project(self, n_components):
         """Factor the projection of the symmetric part onto the positive semi-definite matrices."""
