@@ -103,7 +103,7 @@ class BilinearViews(CallbackSupport, MetricMixin, Parametrized):
     def _present(self, X):
         return present_views(np.isnan(X), [view.columns for view in self._views])
 
-    def _learn(self, views, blocks):
+    def _solve_views(self, views, blocks):
         """Take the steps of each view along blocks, and reweight the views, then project.
 
         ``blocks`` are the number of steps, and for each view a mask of those that have it, anchors and differences.
@@ -218,4 +218,4 @@ class TripletViews(TripletsMixin, BilinearViews):
         Z = self._near(views, X, present)
         blocks = np.split(members, range(BLOCK, len(members), BLOCK))
         steps = ((len(b), [view.steps(z, b, has) for view, z, has in zip(views, Z, present)]) for b in blocks)
-        return self._learn(views, steps)
+        return self._solve_views(views, steps)

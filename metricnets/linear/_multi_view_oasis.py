@@ -217,7 +217,7 @@ class MultiViewOASIS_Supervised(BilinearViews):  # noqa: N801
         if first:
             self._begin(X, np.arange(len(X))[:, None])
         views, present = [view.copy() for view in self._views], self._present(X).T
-        return self._learn(views, self._blocks(views, X, present, codes))
+        return self._solve_views(views, self._blocks(views, X, present, codes))
 
     def _blocks(self, views, X, present, codes):
         Z = [view.located(z, has) for view, z, has in zip(views, self._near(views, X, present), present)]
