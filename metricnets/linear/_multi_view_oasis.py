@@ -27,8 +27,8 @@ class MultiViewOASIS(TripletViews):
     and the weights are learned from the same triplets by the Hedge algorithm.
 
     A view may be missing, in training and later: NaN in all of its columns.  The weights of a point are then those of
-    the views it has, divided by their sum, and the w_v of two points is the geometric mean of theirs.  A triplet in
-    which a view is missing in a point leaves it as it is, and it has the loss of the weighted mean.
+    the views it has, divided by their sum, and the w_v of two points is the geometric mean of theirs.  A view that is
+    missing in a point of a triplet does not learn from it, and has the loss of the weighted mean.
 
     ``transform``, ``pair_distance`` and ``predict`` use the metric of the projections of the symmetric parts of s_v
     onto the positive semi-definite matrices; by default it is that of cosines.  ``pair_similarity`` computes s itself.

@@ -78,6 +78,7 @@ class OASIS(_BaseOASIS, TripletsLearner):
     See Also
     --------
     OASIS_Supervised : The same method from classes.
+    MultiViewOASIS : Such a similarity of each of several views.
     SCML : Sparse combination of rank-one metrics, from triplets.
 
     References
@@ -172,6 +173,7 @@ class OASIS_Supervised(_BaseOASIS, LinearMetric):  # noqa: N801
     See Also
     --------
     OASIS : The same method from triplets.
+    MultiViewOASIS_Supervised : Such a similarity of each of several views.
     SCML_Supervised : Sparse combination of rank-one metrics, from classes.
 
     References
