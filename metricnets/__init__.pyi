@@ -59,6 +59,8 @@ from metricnets.linear._lsml import LSML_Supervised as LSML_Supervised
 from metricnets.linear._mlkr import MLKR as MLKR
 from metricnets.linear._mmc import MMC as MMC
 from metricnets.linear._mmc import MMC_Supervised as MMC_Supervised
+from metricnets.linear._multi_view_oasis import MultiViewOASIS as MultiViewOASIS
+from metricnets.linear._multi_view_oasis import MultiViewOASIS_Supervised as MultiViewOASIS_Supervised
 from metricnets.linear._nca import NCA as NCA
 from metricnets.linear._oasis import OASIS as OASIS
 from metricnets.linear._oasis import OASIS_Supervised as OASIS_Supervised

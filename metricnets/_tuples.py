@@ -170,7 +170,11 @@ def check_tuples(
 
 
 def points_and_members(
-    tuples: ArrayLike, size: int, preprocessor: ArrayLike | Callable | None = None, for_points: str = ""
+    tuples: ArrayLike,
+    size: int,
+    preprocessor: ArrayLike | Callable | None = None,
+    for_points: str = "",
+    finite: bool | str = True,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Split tuples into points and, for each tuple, the rows of its points; each indicator is looked up once.
 
@@ -185,9 +189,10 @@ def points_and_members(
         raise ValueError(f"there are no tuples, an array of shape {tuples.shape}: found array with 0 sample(s).")
     if tuples.ndim == 2:
         used, members = distinct_indicators(tuples)
-        X = checked_array(fetch(used, preprocessor), "preprocessor", dtype=FLOATS, allow_nd=True)
+        X = fetch(used, preprocessor)
+        X = checked_array(X, "preprocessor", dtype=FLOATS, allow_nd=True, ensure_all_finite=finite)
         return X, members.reshape(tuples.shape).astype(np.int32)
-    tuples = checked_array(tuples, "tuples", dtype=FLOATS, allow_nd=True)
+    tuples = checked_array(tuples, "tuples", dtype=FLOATS, allow_nd=True, ensure_all_finite=finite)
     return tuples.reshape(-1, *tuples.shape[2:]), np.arange(size * len(tuples), dtype=np.int32).reshape(-1, size)
 
 

@@ -94,7 +94,7 @@ def test_every_pass_is_told_of_and_the_bits_are_those_without_callbacks(name):
     assert len(told.passes) > 0
     if name in DEEP:
         assert len(told.passes) == len(learner.history_)
-    elif not name.startswith(("OASIS", "DMLEig", "MMC")):  # they have other steps too
+    elif not name.startswith(("OASIS", "MultiViewOASIS", "DMLEig", "MMC")):  # they have other steps too
         assert len(told.passes) == learner.n_iter_
 
 
@@ -118,6 +118,14 @@ def test_a_pass_gives_what_a_fit_of_as_many_passes_gives(name):
     if hasattr(learner, "threshold_"):
         assert np.isfinite(told.fitted[0].threshold_)
         assert_array_equal(told.fitted[0].classes_, learner.classes_)
+
+
+def test_a_stream_may_be_stopped_before_a_view_comes():
+    triplets = np.tile(training_data("MultiViewOASIS")[0], (3, 1, 1))
+    triplets[:150, :, :2] = np.nan
+    learner = quick("MultiViewOASIS", shuffle=False).set_callbacks(Recorder(stop_after=1)).fit(triplets)
+    assert learner.n_iter_ == 128
+    assert np.isfinite(learner.transform(triplets[150])).all()
 
 
 def test_callbacks_of_an_upper_layer_see_the_epochs_below():

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from discovery import ESTIMATORS, METRICS, quick, tiny_points, training_data
+from discovery import ESTIMATORS, METRICS, ONLINE_VIEWS, quick, tiny_points, training_data
 
 LINEAR = [name for name in METRICS if ESTIMATORS[name].__module__.startswith("metricnets.linear")]
 SCALES = {
@@ -30,7 +30,8 @@ def test_any_scale_gives_finite_numbers_or_a_clear_error(name, dtype, scale):
         assert "scale" in complaint
         assert not (1e-75 if dtype is np.float64 else 1e-37) < scale < 1e70
         return
-    assert np.isfinite(learner.components_).all()
-    assert np.isfinite(learner.get_mahalanobis_matrix()).all()
+    if name not in ONLINE_VIEWS:
+        assert np.isfinite(learner.components_).all()
+        assert np.isfinite(learner.get_mahalanobis_matrix()).all()
     assert np.isfinite(learner.transform(points)).all()
     assert np.isfinite(learner.pair_distance(np.stack([points[:-1], points[1:]], axis=1))).all()

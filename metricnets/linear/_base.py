@@ -65,11 +65,7 @@ class MahalanobisMetric(CallbackSupport, MetricMixin, Parametrized):
         """X in double precision; ValueError if it has fewer features than n_components, or is too large."""
         if self.n_components is not None and self.n_components > X.shape[1]:
             raise ValueError(f"n_components={self.n_components} is more than the {X.shape[1]} features.")
-        X = X.astype(np.float64) if issparse(X) else np.ascontiguousarray(X, dtype=np.float64)
-        largest = float(max(X.max(), -X.min()))  # sorts the indices of a sparse matrix, which is our copy by now
-        if largest > LARGEST:
-            raise ValueError(f"the features reach {largest:.3g}, beyond {LARGEST:.0e}: scale them first.")
-        return X
+        return in_double(X)
 
     def transform(self, X: Points) -> np.ndarray:
         """Embed points as X Lᵀ.
@@ -204,6 +200,19 @@ class LinearMetric(MahalanobisMetric):
         tags.target_tags.multi_output = self._multi_output
         tags.input_tags.sparse = bool(self._sparse)
         return tags
+
+
+def in_double(X: np.ndarray | spmatrix) -> np.ndarray | spmatrix:
+    """Points in double precision; raise ValueError if they are so large that their powers would overflow."""
+    if issparse(X):
+        X = X.astype(np.float64)
+        largest = float(max(X.max(), -X.min()))  # sorts the indices of the matrix, which is our copy by now
+    else:
+        X = np.ascontiguousarray(X, dtype=np.float64)
+        largest = float(max(np.fmax.reduce(X, axis=None), -np.fmin.reduce(X, axis=None)))
+    if largest > LARGEST:
+        raise ValueError(f"the features reach {largest:.3g}, beyond {LARGEST:.0e}: scale them first.")
+    return X
 
 
 def check_spread(X: np.ndarray | spmatrix) -> np.ndarray | spmatrix:

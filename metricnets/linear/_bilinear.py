@@ -1,15 +1,20 @@
 """The shell of learners of a bilinear similarity from a stream of points."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from metricnets._linalg import components_from_metric, middle, shifted
+from metricnets._draws import random_triplets
+from metricnets._linalg import components_from_metric
 from metricnets._params import Flag, Parametrized, Seed, random_state_of
 from metricnets._tuples import points_and_members
 from metricnets.exceptions import warn
 from metricnets.linear._base import check_spread
-from metricnets.linear._solvers.passive_aggressive import Moments
+from metricnets.linear._solvers.passive_aggressive import BLOCK, Moments, bilinear_similarities
+
+DRAWN = 512 * BLOCK  # triplets that are drawn at a time
 
 
 class BilinearSimilarity(Parametrized):
@@ -41,20 +46,16 @@ class BilinearSimilarity(Parametrized):
 
     def _start(self, X):
         """Begin a stream with points, from the identity."""
-        origin = middle(X) if self.center else np.zeros(X.shape[1])
-        self._moments, self._rng = Moments.around(origin), random_state_of(self.random_state)
+        self._moments, self._rng = Moments.near(X, self.center), random_state_of(self.random_state)
         self.bilinear_, self.n_iter_ = np.eye(X.shape[1]), 0
 
     def _near(self, X):
         """Points relative to the origin of the moments."""
-        return check_spread(shifted(X, self._moments.origin) if self.center else X)
+        return check_spread(self._moments.shift(X))
 
-    def _locate(self, size, totals, squares):
-        """Mean and scale after each group of points, which join the moments."""
-        totals = totals if self.center else np.zeros_like(totals)
-        means, scales, self._moments = self._moments.after(size, totals, squares)
-        self.mean_, self.scale_ = self._moments.origin + means[-1], float(scales[-1])
-        return means, scales
+    def _locate(self, means, scales, moments):
+        """Keep mean and scale after groups of points, which join the moments."""
+        self._moments, self.mean_, self.scale_ = moments, moments.origin + means[-1], float(scales[-1])
 
     def _project(self, W, dtype):
         """Keep W, and the projection of its symmetric part onto the positive semi-definite matrices as the metric."""
@@ -85,4 +86,12 @@ class BilinearSimilarity(Parametrized):
         X, members = points_and_members(pairs, 2, self.preprocessor)
         self._check_shape(X)
         Z = (X - self.mean_) / self.scale_
-        return np.einsum("id,id->i", Z[members[:, 0]] @ self.bilinear_, Z[members[:, 1]])
+        return bilinear_similarities(self.bilinear_, Z, members)
+
+
+def blocks_of_triplets(codes: np.ndarray, n_triplets: int, rng: np.random.RandomState) -> Iterator[np.ndarray]:
+    """Draw triplets as `random_triplets` does, in blocks (n, 3) of at most ``BLOCK``."""
+    while n_triplets > 0:
+        triplets = random_triplets(codes, min(n_triplets, DRAWN), rng)
+        n_triplets -= len(triplets)
+        yield from np.split(triplets, range(BLOCK, len(triplets), BLOCK))

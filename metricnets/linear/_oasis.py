@@ -7,16 +7,14 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.utils.extmath import row_norms
 
-from metricnets._draws import check_triplets, random_triplets
+from metricnets._draws import check_triplets
 from metricnets._labels import supervised_codes
 from metricnets._params import Flag, MaybeCount, Points, Positive, fitting
 from metricnets._progress import progress
 from metricnets.linear._base import LinearMetric
-from metricnets.linear._bilinear import BilinearSimilarity
-from metricnets.linear._solvers.passive_aggressive import BLOCK, passive_aggressive
+from metricnets.linear._bilinear import BilinearSimilarity, blocks_of_triplets
+from metricnets.linear._solvers.passive_aggressive import BLOCK, order_of_steps, passive_aggressive
 from metricnets.linear._weakly_supervised import TripletsLearner
-
-DRAWN = 512 * BLOCK  # triplets that are drawn at a time
 
 
 class _BaseOASIS(BilinearSimilarity):
@@ -80,6 +78,7 @@ class OASIS(_BaseOASIS, TripletsLearner):
     See Also
     --------
     OASIS_Supervised : The same method from classes.
+    MultiViewOASIS : Such a similarity of each of several views.
     SCML : Sparse combination of rank-one metrics, from triplets.
 
     References
@@ -120,9 +119,8 @@ class OASIS(_BaseOASIS, TripletsLearner):
         """
         X, members = self._rows(triplets, y)
         self._begin(X)
-        n, n_steps = len(members), self.n_iter or len(members)
-        orders = [self._rng.permutation(n) if self.shuffle else np.arange(n) for _ in range(-(-n_steps // n))]
-        return self._solve_stream(self._blocks(X, members[np.concatenate(orders)[:n_steps]]), X.dtype)
+        order = order_of_steps(len(members), self.n_iter, self._rng if self.shuffle else None)
+        return self._solve_stream(self._blocks(X, members[order]), X.dtype)
 
     @fitting
     def partial_fit(self, triplets: ArrayLike, y: None = None) -> Self:
@@ -154,9 +152,9 @@ class OASIS(_BaseOASIS, TripletsLearner):
     def _blocks(self, X, members):
         Z = self._near(self._in_double(X))
         for start in range(0, len(members), BLOCK):
-            points = Z[members[start : start + BLOCK]]  # (n_steps, 3, n_features)
-            means, scales = self._locate(3, points.sum(axis=1), np.einsum("itd,itd->i", points, points))
-            yield (points[:, 0] - means) / scales[:, None], (points[:, 1] - points[:, 2]) / scales[:, None]
+            P, D, *place = self._moments.along(Z[members[start : start + BLOCK]])
+            self._locate(*place)
+            yield P, D
 
 
 class OASIS_Supervised(_BaseOASIS, LinearMetric):  # noqa: N801
@@ -175,6 +173,7 @@ class OASIS_Supervised(_BaseOASIS, LinearMetric):  # noqa: N801
     See Also
     --------
     OASIS : The same method from triplets.
+    MultiViewOASIS_Supervised : Such a similarity of each of several views.
     SCML_Supervised : Sparse combination of rank-one metrics, from classes.
 
     References
@@ -247,15 +246,13 @@ class OASIS_Supervised(_BaseOASIS, LinearMetric):  # noqa: N801
 
     def _blocks(self, Z, codes):
         totals = np.asarray(Z.sum(axis=0)).reshape(1, -1)
-        means, _ = self._locate(len(codes), totals, row_norms(Z, squared=True).sum())
+        means, scales, moments = self._moments.after(len(codes), totals, row_norms(Z, squared=True).sum())
+        self._locate(means, scales, moments)
         Z = (Z - means if self.center else Z) / self.scale_
-        n_left = self.n_iter or 30 * len(codes)
-        while n_left > 0:
-            triplets = random_triplets(codes, min(n_left, DRAWN), self._rng)
-            n_left -= len(triplets)
-            for a, b, c in np.split(triplets.T, range(BLOCK, len(triplets), BLOCK), axis=1):
-                D = Z[b] - Z[c]
-                yield Z[a], D.toarray() if issparse(D) else D
+        for block in blocks_of_triplets(codes, self.n_iter or 30 * len(codes), self._rng):
+            a, b, c = block.T
+            D = Z[b] - Z[c]
+            yield Z[a], D.toarray() if issparse(D) else D
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

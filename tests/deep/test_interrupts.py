@@ -348,7 +348,7 @@ def test_an_interrupted_solver_leaves_the_estimator_as_it_was(name, monkeypatch)
         self.half_done_ = True
         raise KeyboardInterrupt
 
-    hooks = ("_solve_points", "_solve_tuples", "_solve_scatters", "_solve_stream", "_solve_sums")
+    hooks = ("_solve_points", "_solve_tuples", "_solve_scatters", "_solve_stream", "_solve_sums", "_solve_views")
     for hook in filter(partial(hasattr, model), hooks):
         monkeypatch.setattr(type(model), hook, interrupt)
     with pytest.raises(KeyboardInterrupt):

@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 import pytest
 import sklearn
-from discovery import ESTIMATORS, POINT_LEARNERS, TUPLE_LEARNERS, quick, tiny_points, training_data
+from discovery import ESTIMATORS, ONLINE_VIEWS, POINT_LEARNERS, TUPLE_LEARNERS, quick, tiny_points, training_data
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.metrics import get_scorer
@@ -253,7 +253,7 @@ def test_weights_that_count_no_sample_are_refused():
         quick("LDA", solver="eigen", covariance_estimator=sklearn.covariance.LedoitWolf()).fit(X, y, sample_weight=W)
 
 
-@pytest.mark.parametrize("name", ["OASIS", "OASIS_Supervised"])
+@pytest.mark.parametrize("name", ["OASIS", "OASIS_Supervised", *ONLINE_VIEWS])
 def test_learners_from_a_stream_take_no_weights(name):
     data = training_data(name)
     with pytest.raises(TypeError, match="sample_weight"):
