@@ -74,6 +74,7 @@ from metricnets.linear._sdml import SDML as SDML
 from metricnets.linear._sdml import SDML_Supervised as SDML_Supervised
 from metricnets.linear._xqda import XQDA as XQDA
 from metricnets.predictors._aaknn import AAKNN as AAKNN
+from metricnets.predictors._faiss_neighbors import FaissKNeighborsTransformer as FaissKNeighborsTransformer
 from metricnets.predictors._hamming_neighbors import HammingNeighbors as HammingNeighbors
 from metricnets.predictors._knn_outlier_detector import KNNOutlierDetector as KNNOutlierDetector
 from metricnets.predictors._mlknn import MLKNN as MLKNN

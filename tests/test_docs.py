@@ -176,7 +176,7 @@ def fitted(name):
         return quick(name).fit(X, y)
     if name == "PairsClassifier":
         return quick(name).fit(*tiny_pairs())
-    if name == "HammingNeighbors":
+    if name in ("HammingNeighbors", "FaissKNeighborsTransformer"):
         return quick(name).fit(X)
     if name == "SourceOnly":
         return quick(name, estimator=metricnets.LDA()).fit(X, y, sample_domain=np.where(np.arange(45) % 2, 1, -2))

@@ -30,6 +30,7 @@ from metricnets import (
     LDA,
     MLKNN,
     Covariance,
+    FaissKNeighborsTransformer,
     HammingNeighbors,
     KNNOutlierDetector,
     NearestClassMean,
@@ -486,11 +487,34 @@ def nearest_codes(rng):
     return fit_and_search, (database, queries, any_of(rng, None, 1, whole(rng))), {"n_neighbors": whole(rng)}
 
 
+def nearest_by_faiss(rng):
+    n, d = rng.integers(1, 20), rng.integers(1, 5)
+    X, queries = maybe(rng, table(rng, n, d)), maybe(rng, table(rng, rng.integers(1, 6), d))
+
+    def fit_and_search(X, queries, k, **params):
+        model = FaissKNeighborsTransformer(**params).fit(X)
+        return [*model.kneighbors(queries, k), model.transform(queries).toarray()]
+
+    params = {
+        "n_neighbors": whole(rng),
+        "metric": any_of(rng, "euclidean", "cosine"),
+        "factory": any_of(rng, None, "Flat"),
+    }
+    return fit_and_search, (X, queries, any_of(rng, None, 1, whole(rng))), params
+
+
+def lists_of_neighbors(rng):
+    n, m = rng.integers(1, 12, size=2)
+    neighbors, y = maybe(rng, rng.integers(n, size=(m, rng.integers(1, 6)))), maybe(rng, classes(rng, m))
+    return metrics.neighbor_scores, (neighbors, y, any_of(rng, None, maybe(rng, classes(rng, n)))), {"k": whole(rng)}
+
+
 def names(*functions):
     return [function.__name__ for function in functions]
 
 
 SETS = ["average_precision", "coverage", "multilabel_scores", "one_error", "ranking_loss"]
+INDEXES = {"neighbor_scores": lists_of_neighbors, "FaissKNeighborsTransformer": nearest_by_faiss}
 DISTRIBUTIONS = names(metrics.canberra, metrics.chebyshev, metrics.clark, metrics.cosine, metrics.distribution_scores)
 DISTRIBUTIONS += names(metrics.intersection, metrics.kullback_leibler)
 PAIRS = ["best_threshold_accuracy", "equal_error_rate", "expected_calibration_error", "tar_at_far"]
@@ -513,6 +537,7 @@ CALLS = {
     "PairsClassifier": pairs_classifier,
     "SourceOnly": source_only,
     "HammingNeighbors": nearest_codes,
+    **INDEXES,
     "NearestSet": nearest_set,
     **{name: of_codes(name) for name in CODES},
     **{name: distance_of_two_sets(name) for name in OF_TWO_SETS},
@@ -621,6 +646,7 @@ def test_hostile_arguments_give_a_finite_result_or_a_clear_error(name, seed):
         "KNNOutlierDetector",
         "NearestSet",
         "HammingNeighbors",
+        "FaissKNeighborsTransformer",
     ],
 )
 def test_what_fit_lacks_is_said_in_the_name_of_the_public_class(name):

@@ -7,6 +7,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import numpy as np
 import pytest
 from discovery import METRICS, needs_torch, quick, training_data
 from threadpoolctl import threadpool_info
@@ -59,6 +60,14 @@ def test_a_bar_needs_tqdm_and_says_so(monkeypatch):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ImportError, match="^verbose=True needs tqdm, which is not installed: pip install tqdm"):
         quick("NCA", verbose=True).fit(*training_data("NCA"))
+
+
+def test_an_index_needs_faiss_and_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    with pytest.raises(
+        ImportError, match=r"^FaissKNeighborsTransformer needs FAISS, .* pip install 'metricnets\[faiss\]'"
+    ):
+        metricnets.FaissKNeighborsTransformer().fit(np.eye(8))
 
 
 def test_callbacks_need_a_newer_scikit_learn_and_say_so(without):

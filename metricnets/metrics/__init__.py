@@ -20,6 +20,7 @@ from metricnets.metrics._hamming_scores import hamming_scores
 from metricnets.metrics._hulls import affine_hull_distance, convex_hull_distance, mutual_subspace_distance
 from metricnets.metrics._multilabel import average_precision, coverage, multilabel_scores, one_error, ranking_loss
 from metricnets.metrics._nearest_points import mean_nearest_distance, minimum_distance
+from metricnets.metrics._neighbor_scores import neighbor_scores
 from metricnets.metrics._retrieval import (
     cmc,
     map_at_r,
@@ -59,6 +60,7 @@ __all__ = [
     "minimum_distance",
     "multilabel_scores",
     "mutual_subspace_distance",
+    "neighbor_scores",
     "one_error",
     "one_per_set",
     "pack_codes",
