@@ -15,6 +15,7 @@ LIBRARIES = {
     "umap": "umap-learn, which is not installed: pip install umap-learn",
     "tqdm": "tqdm, which is not installed: pip install tqdm",
     "pandas": "pandas, which is not installed: pip install 'metricnets[pandas]'",
+    "safetensors": "safetensors, which is not installed: pip install 'metricnets[files]'",
     "PIL": "Pillow, which is not installed: pip install 'metricnets[images]'",
 }
 

@@ -1,0 +1,70 @@
+"""What compiled code of scikit-learn would believe is checked; its search trees are built again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
+from sklearn.cluster import KMeans
+from sklearn.neighbors import (
+    BallTree,
+    KDTree,
+    KNeighborsClassifier,
+    KNeighborsRegressor,
+    KNeighborsTransformer,
+    NearestNeighbors,
+)
+
+NEIGHBORS = (KNeighborsClassifier, KNeighborsRegressor, KNeighborsTransformer, NearestNeighbors)
+TREES = {"kd_tree": KDTree, "ball_tree": BallTree}
+
+
+def state_to_save(estimator: BaseEstimator, state: dict[str, Any], where: str) -> dict[str, Any]:
+    """The state of an estimator without search trees, which take more room than the points."""
+    check_memory(estimator, where)
+    tree = state.get("_tree")
+    if not isinstance(estimator, NEIGHBORS) or tree is None:
+        return state
+    return state | {"_tree": tree.__getstate__()[4]}  # its leaf size; the parameter may have changed since
+
+
+def restored(estimator: BaseEstimator) -> BaseEstimator:
+    """Check an estimator that was read, and build its search tree; ValueError if its arrays do not belong together."""
+    check_memory(estimator, type(estimator).__name__)
+    if isinstance(estimator, NEIGHBORS) and hasattr(estimator, "_fit_X"):
+        _check_neighbors(estimator)
+        if estimator._tree is not None:
+            kind, metric = TREES[estimator._fit_method], estimator.effective_metric_
+            estimator._tree = kind(estimator._fit_X, estimator._tree, metric=metric, **estimator.effective_metric_params_)
+    if isinstance(estimator, KMeans) and hasattr(estimator, "cluster_centers_"):
+        _check_points(estimator.cluster_centers_, estimator.n_features_in_)
+    return estimator
+
+
+def check_memory(estimator: BaseEstimator, where: str) -> None:
+    """Raise ValueError if results of an estimator are kept in a folder, from which it would read pickles."""
+    memory = getattr(estimator, "memory", None)
+    if memory is not None and type(estimator).__module__.startswith("sklearn."):
+        raise ValueError(f"{where} has memory={memory!r}, a folder of pickles; set it to None.")
+
+
+def _check_neighbors(estimator):
+    """Raise ValueError unless the points, and the classes, are those that a search may find."""
+    X = estimator._fit_X
+    _check_points(X, estimator.n_features_in_)
+    if estimator.n_samples_fit_ != X.shape[0]:
+        raise ValueError(f"it has {X.shape[0]} samples to search, and {estimator.n_samples_fit_} were fitted.")
+    if isinstance(estimator, KNeighborsClassifier):
+        outputs = estimator.classes_ if estimator.outputs_2d_ else [estimator.classes_]
+        codes = np.reshape(estimator._y, (X.shape[0], len(outputs)))
+        if codes.dtype.kind != "i" or codes.min() < 0 or (codes.max(axis=0) >= [len(one) for one in outputs]).any():
+            raise ValueError("the classes of neighbours are not among classes_.")
+
+
+def _check_points(X, n_features):
+    """Raise ValueError unless these are numbers, (n, n_features)."""
+    is_matrix = issparse(X) or (isinstance(X, np.ndarray) and X.flags.c_contiguous)
+    if not is_matrix or X.dtype.kind not in "biuf" or X.ndim != 2 or X.shape[1] != n_features:
+        raise ValueError(f"it has points that are no array of shape (n, {n_features}).")
