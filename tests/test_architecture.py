@@ -66,6 +66,7 @@ LAYERS = {
     "_targets": 3,
     "_similar_pairs": 3,
     "base": 3,
+    "persistence": 4,
     "tuple_learners": 3,
     "set_classifiers": 3,
     "divergences": 3,

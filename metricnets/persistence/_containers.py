@@ -99,7 +99,9 @@ KINDS = {
     "set": Kind(of_type(set), _write_set, _read_set),
     "frozenset": Kind(of_type(frozenset), _write_set, lambda content, reader: frozenset(_read_set(content, reader))),
     "dict": Kind(of_type(dict), write_dict, read_dict),
-    "OrderedDict": Kind(of_type(OrderedDict), write_dict, lambda content, reader: OrderedDict(read_dict(content, reader))),
+    "OrderedDict": Kind(
+        of_type(OrderedDict), write_dict, lambda content, reader: OrderedDict(read_dict(content, reader))
+    ),
     "slice": Kind(
         of_type(slice),
         lambda value, writer, where: write_items((value.start, value.stop, value.step), writer, where),

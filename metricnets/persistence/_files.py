@@ -7,8 +7,7 @@ import os
 import secrets
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ class Kinds(dict):
 
     @staticmethod
     def _of_torch():
-        return needed("metricnets.persistence._torch", "a network in a file").KINDS
+        return needed("metricnets.persistence._torch", "a file with a network").KINDS
 
     def __missing__(self, name):
         return self._of_torch()[name]
@@ -86,16 +85,16 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     tree = writer(estimator, type(estimator).__name__)
     versions = {name: sys.modules[name].__version__ for name in LIBRARIES if name in sys.modules}
     content = {"format": FORMAT, "versions": {KEY: __version__} | versions, "value": tree}
-    with _replacing(path) as new:
-        files.save_file(writer.arrays, new, {KEY: json.dumps(content | {"crc32": _checksum(content, writer.arrays)})})
+    text = json.dumps(content | {"crc32": _checksum(content, writer.arrays)})
+    _replace(path, files.save(writer.arrays, {KEY: text}))
 
 
 def load(path: str | os.PathLike[str], *, trusted: Iterable[Any] = ()) -> Any:
     """Load an estimator or a distance from a file that `save` wrote.
 
-    No code is run and no module is imported because a file says so: it may name the public classes and functions of this
-    package, common steps of scikit-learn and layers of PyTorch, and those in ``trusted``.  Networks are loaded on the CPU,
-    whatever the device they were trained on.
+    No code is run and no module is imported because a file says so: it may name the public classes and functions of
+    this package, common steps of scikit-learn and layers of PyTorch, and those in ``trusted``.  Networks are loaded on
+    the CPU, whatever the device they were trained on.
 
     Parameters
     ----------
@@ -152,7 +151,7 @@ def _content(metadata):
     content = json.loads(metadata[KEY])
     if content["format"] > FORMAT:
         version = content["versions"]["metricnets"]
-        raise ValueError(f"it was written by metricnets {version}, which is newer than {__version__}; update metricnets.")
+        raise ValueError(f"it was written by metricnets {version}, which is newer than {__version__}; update it.")
     return content
 
 
@@ -166,14 +165,14 @@ def _checksum(content: dict[str, Any], arrays: dict[str, np.ndarray]) -> int:
     return total
 
 
-@contextmanager
-def _replacing(path: str | os.PathLike[str]) -> Iterator[str]:
-    """The name of a new file, which takes the place of another one at the end, or is removed after an error."""
+def _replace(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a new file, which takes the place of another one at the end, or is removed after an error."""
     final = Path(os.path.realpath(path))
     new = final.with_name(f".{final.name}.{secrets.token_hex(4)}")
     try:
-        yield str(new)
-        with open(new, "rb+") as file:
+        with open(new, "xb") as file:
+            file.write(data)
+            file.flush()
             os.fsync(file.fileno())
         new.replace(final)
     finally:

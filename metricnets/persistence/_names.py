@@ -17,74 +17,73 @@ VOCABULARY = tuple(f"metricnets.{name}" for name in ("losses", "miners", "networ
 # What fitted estimators and distances consist of, besides public classes.  Files have these names: if one is moved, its
 # old name has to be found too.
 HELPERS = {
-    "metricnets._codes": ["signs"],
-    "metricnets._local_votes": ["LocalVotes"],
-    "metricnets._neighbors": ["Neighbors"],
-    "metricnets._numpy_networks": [
-        *("Affine", "Average", "Chain", "GaussianKernels", "Residual", "SideBySide", "Standardized", "SubspaceNorms"),
-        *("Total", "gelu", "lifted", "nonsaturating", "relu", "unit_norm"),
-    ],
-    "metricnets._pair_probability": ["Isotonic", "Odds", "PairProbability"],
-    "metricnets._relatedness": ["Relatedness"],
-    "metricnets._reservoir": ["Reservoir"],
-    "metricnets._tasks": ["Tasks"],
-    "metricnets._tuples": ["ArrayIndexer"],
-    "metricnets._views": ["FusedViews", "Views"],
-    "metricnets.base": ["Distance"],
-    "metricnets.deep._training.numpy_networks": ["TorchEmbedding"],
-    "metricnets.deep._training.several_views": ["Fused", "SideBySide"],
-    "metricnets.deep._training.stream": ["Memory", "Start"],
-    "metricnets.deep._training.two_views": ["CrossDistance"],
-    "metricnets.deep.multitask._heads": ["Heads"],
-    "metricnets.linear._base": ["Linear"],
-    "metricnets.linear._solvers.passive_aggressive": ["Moments"],
-    "metricnets.linear._solvers.scatters": ["DifferenceSums", "Scatters"],
-    "metricnets.predictors._base": ["Measurements"],
-    "metricnets.predictors._classes.novelty": ["ClassScore", "KernelScore"],
-    "metricnets.predictors._on_metric": ["Measured"],
-    "metricnets.tracking._appearance": ["Appearance", "Matcher", "Projection"],
-    "metricnets.tracking._patches": ["Geometry"],
-    "metricnets.tracking._search": ["Motion"],
+    "metricnets._codes": "signs",
+    "metricnets._local_votes": "LocalVotes",
+    "metricnets._neighbors": "Neighbors",
+    "metricnets._numpy_networks": (
+        "Affine Average Chain GaussianKernels Residual SideBySide Standardized SubspaceNorms Total gelu lifted "
+        "nonsaturating relu unit_norm"
+    ),
+    "metricnets._pair_probability": "Isotonic Odds PairProbability",
+    "metricnets._relatedness": "Relatedness",
+    "metricnets._reservoir": "Reservoir",
+    "metricnets._tasks": "Tasks",
+    "metricnets._tuples": "ArrayIndexer",
+    "metricnets._views": "FusedViews Views",
+    "metricnets.base": "Distance",
+    "metricnets.deep._training.numpy_networks": "TorchEmbedding",
+    "metricnets.deep._training.several_views": "Fused SideBySide",
+    "metricnets.deep._training.stream": "Memory Start",
+    "metricnets.deep._training.two_views": "CrossDistance",
+    "metricnets.deep.multitask._heads": "Heads",
+    "metricnets.linear._base": "Linear",
+    "metricnets.linear._solvers.passive_aggressive": "Moments",
+    "metricnets.linear._solvers.scatters": "DifferenceSums Scatters",
+    "metricnets.predictors._base": "Measurements",
+    "metricnets.predictors._classes.novelty": "ClassScore KernelScore",
+    "metricnets.predictors._on_metric": "Measured",
+    "metricnets.tracking._appearance": "Appearance Matcher Projection",
+    "metricnets.tracking._patches": "Geometry",
+    "metricnets.tracking._search": "Motion",
 }
 
 # Steps of scikit-learn that compute with NumPy and SciPy, or whose compiled code is given arrays that are checked.
 # Trees and support vector machines are not: their compiled code reads where a number in the file says.
 SCIKIT_LEARN = {
-    "sklearn.cluster": ["KMeans"],
-    "sklearn.compose": ["ColumnTransformer", "TransformedTargetRegressor"],
-    "sklearn.covariance": ["EmpiricalCovariance", "LedoitWolf", "OAS", "ShrunkCovariance"],
-    "sklearn.cross_decomposition": ["CCA", "PLSCanonical", "PLSRegression", "PLSSVD"],
-    "sklearn.decomposition": ["FactorAnalysis", "FastICA", "IncrementalPCA", "KernelPCA", "NMF", "PCA", "TruncatedSVD"],
-    "sklearn.discriminant_analysis": ["LinearDiscriminantAnalysis", "QuadraticDiscriminantAnalysis"],
-    "sklearn.dummy": ["DummyClassifier", "DummyRegressor"],
-    "sklearn.feature_extraction": ["DictVectorizer"],
-    "sklearn.feature_extraction.text": ["CountVectorizer", "TfidfTransformer", "TfidfVectorizer"],
-    "sklearn.feature_selection": [
-        *("SelectFromModel", "SelectKBest", "SelectPercentile", "VarianceThreshold"),
-        *("chi2", "f_classif", "f_regression", "mutual_info_classif", "mutual_info_regression"),
-    ],
-    "sklearn.impute": ["MissingIndicator", "SimpleImputer"],
-    "sklearn.kernel_approximation": ["AdditiveChi2Sampler", "Nystroem", "RBFSampler"],
-    "sklearn.linear_model": [
-        *("ElasticNet", "Lasso", "LinearRegression", "LogisticRegression", "LogisticRegressionCV", "Ridge"),
-        *("RidgeClassifier", "RidgeClassifierCV", "RidgeCV"),
-    ],
-    "sklearn.multiclass": ["OneVsRestClassifier"],
-    "sklearn.multioutput": ["MultiOutputClassifier", "MultiOutputRegressor"],
-    "sklearn.naive_bayes": ["BernoulliNB", "GaussianNB", "MultinomialNB"],
-    "sklearn.neighbors": [
-        *("KNeighborsClassifier", "KNeighborsRegressor", "KNeighborsTransformer", "NearestCentroid"),
-        *("NearestNeighbors", "NeighborhoodComponentsAnalysis"),
-    ],
-    "sklearn.pipeline": ["FeatureUnion", "Pipeline"],
-    "sklearn.preprocessing": [
-        *("Binarizer", "FunctionTransformer", "KBinsDiscretizer", "KernelCenterer", "LabelBinarizer", "LabelEncoder"),
-        *("MaxAbsScaler", "MinMaxScaler", "MultiLabelBinarizer", "Normalizer", "OneHotEncoder", "OrdinalEncoder"),
-        *("PolynomialFeatures", "PowerTransformer", "QuantileTransformer", "RobustScaler", "StandardScaler"),
-        *("TargetEncoder",),
-    ],
-    "sklearn.random_projection": ["GaussianRandomProjection", "SparseRandomProjection"],
-    "sklearn.utils._metadata_requests": ["MetadataRequest", "MethodMetadataRequest"],
+    "sklearn.cluster": "KMeans",
+    "sklearn.compose": "ColumnTransformer TransformedTargetRegressor",
+    "sklearn.covariance": "EmpiricalCovariance LedoitWolf OAS ShrunkCovariance",
+    "sklearn.cross_decomposition": "CCA PLSCanonical PLSRegression PLSSVD",
+    "sklearn.decomposition": "FactorAnalysis FastICA IncrementalPCA KernelPCA NMF PCA TruncatedSVD",
+    "sklearn.discriminant_analysis": "LinearDiscriminantAnalysis QuadraticDiscriminantAnalysis",
+    "sklearn.dummy": "DummyClassifier DummyRegressor",
+    "sklearn.feature_extraction": "DictVectorizer",
+    "sklearn.feature_extraction.text": "CountVectorizer TfidfTransformer TfidfVectorizer",
+    "sklearn.feature_selection": (
+        "SelectFromModel SelectKBest SelectPercentile VarianceThreshold chi2 f_classif f_regression "
+        "mutual_info_classif mutual_info_regression"
+    ),
+    "sklearn.impute": "MissingIndicator SimpleImputer",
+    "sklearn.kernel_approximation": "AdditiveChi2Sampler Nystroem RBFSampler",
+    "sklearn.linear_model": (
+        "ElasticNet Lasso LinearRegression LogisticRegression LogisticRegressionCV Ridge RidgeClassifier "
+        "RidgeClassifierCV RidgeCV"
+    ),
+    "sklearn.multiclass": "OneVsRestClassifier",
+    "sklearn.multioutput": "MultiOutputClassifier MultiOutputRegressor",
+    "sklearn.naive_bayes": "BernoulliNB GaussianNB MultinomialNB",
+    "sklearn.neighbors": (
+        "KNeighborsClassifier KNeighborsRegressor KNeighborsTransformer NearestCentroid NearestNeighbors "
+        "NeighborhoodComponentsAnalysis"
+    ),
+    "sklearn.pipeline": "FeatureUnion Pipeline",
+    "sklearn.preprocessing": (
+        "Binarizer FunctionTransformer KBinsDiscretizer KernelCenterer LabelBinarizer LabelEncoder MaxAbsScaler "
+        "MinMaxScaler MultiLabelBinarizer Normalizer OneHotEncoder OrdinalEncoder PolynomialFeatures "
+        "PowerTransformer QuantileTransformer RobustScaler StandardScaler TargetEncoder"
+    ),
+    "sklearn.random_projection": "GaussianRandomProjection SparseRandomProjection",
+    "sklearn.utils._metadata_requests": "MetadataRequest MethodMetadataRequest",
 }
 
 LAYERS = {
@@ -93,11 +92,14 @@ LAYERS = {
         "BatchNorm1d BatchNorm2d BatchNorm3d Bilinear CELU ConstantPad1d ConstantPad2d Conv1d Conv2d Conv3d "
         "ConvTranspose1d ConvTranspose2d Dropout Dropout1d Dropout2d ELU Embedding EmbeddingBag Flatten GELU GLU "
         "GroupNorm Hardsigmoid Hardswish Hardtanh Identity InstanceNorm1d InstanceNorm2d LayerNorm LeakyReLU Linear "
-        "LogSigmoid LogSoftmax MaxPool1d MaxPool2d Mish ModuleDict ModuleList PReLU ParameterDict ParameterList RMSNorm "
-        "ReLU ReLU6 SELU Sequential SiLU Sigmoid Softmax Softmin Softplus Softsign Tanh Unflatten Upsample ZeroPad2d"
-    ).split()
+        "LogSigmoid LogSoftmax MaxPool1d MaxPool2d Mish ModuleDict ModuleList PReLU ParameterDict ParameterList "
+        "RMSNorm ReLU ReLU6 SELU Sequential SiLU Sigmoid Softmax Softmin Softplus Softsign Tanh Unflatten Upsample "
+        "ZeroPad2d"
+    ),
 }
-EXACT = HELPERS | SCIKIT_LEARN | LAYERS | {"scipy.special": ["softmax"]}
+
+KNOWN = {module: {*names.split()} for module, names in (HELPERS | SCIKIT_LEARN | LAYERS).items()}
+KNOWN["scipy.special"] = {"softmax"}
 UFUNCS = {"numpy": np, "scipy.special": scipy.special}
 TYPES = {f"builtins.{kind.__name__}": kind for kind in (bool, int, float, complex, str, object)}
 
@@ -122,8 +124,8 @@ class Names:
         thing = _known(module, own)
         if thing is None:
             raise ValueError(
-                f"it needs {name}, which is not among the classes and functions that metricnets knows. If you trust the "
-                f"file, import {own} and call load(..., trusted=[{own}])."
+                f"it needs {name}, which is not among the classes and functions that metricnets knows. If you trust "
+                f"the file, import {own} and call load(..., trusted=[{own}])."
             )
         return thing
 
@@ -141,7 +143,7 @@ def own_name(thing: Any) -> str:
 
 def _known(module: str, own: str) -> Any:
     """The known class or function of this name in this module; otherwise None."""
-    if own in EXACT.get(module, ()):
+    if own in KNOWN.get(module, ()):
         return getattr(needed(module, own), own, None)
     if module in ESTIMATORS or module in VOCABULARY:
         return _public(needed(module, own), own)
@@ -173,4 +175,4 @@ def _homes(thing: Any, own: str) -> Iterator[str]:
     if home.startswith("metricnets."):
         yield from ESTIMATORS
     yield from (module for module in VOCABULARY if home.startswith(module))
-    yield from (module for module, names in EXACT.items() if own in names and home.startswith(module))
+    yield from (module for module, names in KNOWN.items() if own in names and home.startswith(module))

@@ -34,9 +34,10 @@ def _write_array(array, writer: Writer, where: str):
     if array.dtype.str not in STORED:
         raw = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
         return {"name": writer.array(raw, where), "dtype": array.dtype.str, "shape": [*array.shape]}
-    if array.flags.f_contiguous and not array.flags.c_contiguous:  # as products of it may differ in their last bits
+    array = array if array.flags.forc else array.copy(order="K")
+    if array.flags.fnc:  # products of it differ from those of the other order in their last bits
         return {"name": writer.array(array.T, where), "order": "F"}
-    return {"name": writer.array(np.require(array, requirements="C"), where)}
+    return {"name": writer.array(np.ascontiguousarray(array).reshape(array.shape), where)}
 
 
 def _read_array(content, reader: Reader):

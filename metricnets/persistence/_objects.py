@@ -7,21 +7,28 @@ import types
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from metricnets.persistence._containers import read_dict, write_dict
-from metricnets.persistence._names import name_of
+from metricnets.persistence._containers import read_dict
+from metricnets.persistence._names import name_of, own_name
 from metricnets.persistence._scikit_learn import restored, state_to_save
 from metricnets.persistence._tree import Kind, Reader, Writer, refusal
 
-NAMED = (type, types.FunctionType, types.BuiltinFunctionType, np.ufunc)
+NAMED = (type, types.FunctionType, np.ufunc)
+
+
+def _has_a_name(value):
+    """Whether a value is a class or a function, and no method of an object."""
+    of_c = isinstance(value, types.BuiltinFunctionType) and isinstance(value.__self__, types.ModuleType)
+    return isinstance(value, NAMED) or of_c
 
 
 def _write_name(value, writer: Writer, where: str):
-    if getattr(value, "__closure__", None) or getattr(value, "__name__", "") == "<lambda>":
+    name = name_of(value)
+    if own_name(value) == name and (getattr(value, "__closure__", None) or value.__name__ == "<lambda>"):
         raise TypeError(
-            f"{where}={value!r} cannot be saved, as a lambda or a function of a function has no name of its own. Define "
-            "it in a module, or give a functools.partial of such a function."
+            f"{where}={value!r} cannot be saved, as a lambda or a function of a function has no name of its own. "
+            "Define it in a module, or give a functools.partial of such a function."
         )
-    return name_of(value)
+    return name
 
 
 def _has_a_state(value):
@@ -72,6 +79,6 @@ def set_state(value: object, state: dict) -> None:
 
 
 KINDS = {
-    "name": Kind(lambda value: isinstance(value, NAMED), _write_name, lambda name, reader: reader.names[name]),
+    "name": Kind(_has_a_name, _write_name, lambda name, reader: reader.names[name]),
     "object": Kind(_has_a_state, _write_object, _read_object),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -17,29 +18,54 @@ from sklearn.neighbors import (
     NearestNeighbors,
 )
 
+from metricnets.base import MetricMixin
+
 NEIGHBORS = (KNeighborsClassifier, KNeighborsRegressor, KNeighborsTransformer, NearestNeighbors)
+REQUESTS = "_metadata_request"
 TREES = {"kd_tree": KDTree, "ball_tree": BallTree}
 
 
 def state_to_save(estimator: BaseEstimator, state: dict[str, Any], where: str) -> dict[str, Any]:
     """The state of an estimator without search trees, which take more room than the points."""
     check_memory(estimator, where)
-    tree = state.get("_tree")
-    if not isinstance(estimator, NEIGHBORS) or tree is None:
-        return state
-    return state | {"_tree": tree.__getstate__()[4]}  # its leaf size; the parameter may have changed since
+    changed = {}
+    if isinstance(estimator, NEIGHBORS) and state.get("_tree") is not None:
+        changed["_tree"] = state["_tree"].__getstate__()[4]  # its leaf size; the parameter may have changed since
+    if _belongs(state.get(REQUESTS), estimator):
+        changed[REQUESTS] = _owned(state[REQUESTS], None)
+    return state | changed
+
+
+def _belongs(requests, owner):
+    """Whether requests of metadata have this estimator, or its name in older versions, as their owner."""
+    return requests is not None and requests.owner is owner
+
+
+def _owned(requests, owner):
+    """A copy of requests of metadata, of all methods, with another owner."""
+    requests = copy.copy(requests)
+    requests.owner = owner
+    for method, request in vars(requests).items():
+        if hasattr(request, "owner"):
+            vars(requests)[method] = request = copy.copy(request)
+            request.owner = owner
+    return requests
 
 
 def restored(estimator: BaseEstimator) -> BaseEstimator:
     """Check an estimator that was read, and build its search tree; ValueError if its arrays do not belong together."""
     check_memory(estimator, type(estimator).__name__)
+    if _belongs(vars(estimator).get(REQUESTS), None):
+        vars(estimator)[REQUESTS] = _owned(vars(estimator)[REQUESTS], estimator)
     if isinstance(estimator, NEIGHBORS) and hasattr(estimator, "_fit_X"):
         _check_neighbors(estimator)
         if estimator._tree is not None:
-            kind, metric = TREES[estimator._fit_method], estimator.effective_metric_
-            estimator._tree = kind(estimator._fit_X, estimator._tree, metric=metric, **estimator.effective_metric_params_)
-    if isinstance(estimator, KMeans) and hasattr(estimator, "cluster_centers_"):
-        _check_points(estimator.cluster_centers_, estimator.n_features_in_)
+            metric = {"metric": estimator.effective_metric_, **estimator.effective_metric_params_}
+            estimator._tree = TREES[estimator._fit_method](estimator._fit_X, estimator._tree, **metric)
+    learned = vars(estimator)
+    for name, has in {"cluster_centers_": KMeans, "components_": MetricMixin}.items():
+        if isinstance(estimator, has) and name in learned:
+            _check_points(learned[name], learned["n_features_in_"])
     return estimator
 
 
@@ -65,6 +91,6 @@ def _check_neighbors(estimator):
 
 def _check_points(X, n_features):
     """Raise ValueError unless these are numbers, (n, n_features)."""
-    is_matrix = issparse(X) or (isinstance(X, np.ndarray) and X.flags.c_contiguous)
+    is_matrix = issparse(X) or (isinstance(X, np.ndarray) and X.flags.forc)
     if not is_matrix or X.dtype.kind not in "biuf" or X.ndim != 2 or X.shape[1] != n_features:
         raise ValueError(f"it has points that are no array of shape (n, {n_features}).")

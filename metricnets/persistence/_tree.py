@@ -1,8 +1,8 @@
 """Values as a tree of JSON and back: what is shared is written once, and depth is bounded.
 
 A string, an integer, a finite number, a truth value and None are themselves.  Everything else is an object with one
-entry, ``{kind: content}``, and is counted, so that it can be referred to as ``{"same": number}`` afterwards.  Arrays are
-kept beside the tree by name.  As a number refers to what was finished before, a file has no cycles.
+entry, ``{kind: content}``, and is counted, so that it can be referred to as ``{"same": number}`` afterwards.  Arrays
+are kept beside the tree by name.  As a number refers to what was finished before, a file has no cycles.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Writer:
 
     def __init__(self, kinds: dict[str, Kind]) -> None:
         self.kinds, self.arrays = kinds, {}
-        self._numbers, self._kept, self._open, self._names = {}, [], set(), {}  # by id, by number, ids, by memory
+        self._numbers, self._kept, self._open = {}, [], set()  # numbers by id, values by number, ids
 
     def __call__(self, value: Any, where: str) -> Any:
         """The tree of a value; TypeError if it cannot be written."""
@@ -57,7 +57,7 @@ class Writer:
         if id(value) in self._numbers:
             return {"same": self._numbers[id(value)]}
         if id(value) in self._open or len(self._open) == DEPTH:
-            raise TypeError(f"{where} cannot be saved: it contains itself, or is nested {DEPTH} levels deep.")
+            raise TypeError(f"{where:.80} cannot be saved: it contains itself, or is nested {DEPTH} levels deep.")
         self._open.add(id(value))
         name = next((name for name, kind in self.kinds.items() if kind.takes(value)), None)
         if name is None:
@@ -69,13 +69,11 @@ class Writer:
         return {name: content}
 
     def array(self, array: np.ndarray, where: str) -> str:
-        """Keep a contiguous array, and return its name; arrays of the same memory have one."""
-        key = (array.ctypes.data, array.shape, array.dtype.str)
-        if key not in self._names:
-            name = where.partition(".")[2] or where
-            self._names[key] = name if name not in self.arrays else f"{name} ({len(self.arrays)})"
-            self.arrays[self._names[key]] = array
-        return self._names[key]
+        """Keep a contiguous array, and return its name."""
+        name = where.partition(".")[2] or where
+        name = name if name not in self.arrays else f"{name} ({len(self.arrays)})"
+        self.arrays[name] = array
+        return name
 
 
 class Reader:
@@ -120,7 +118,7 @@ class Reader:
 
 
 def _is_plain_number(value):
-    return type(value) is int and abs(value) < SMALL or type(value) is float and math.isfinite(value)
+    return (type(value) is int and abs(value) < SMALL) or (type(value) is float and math.isfinite(value))
 
 
 def refusal(value: Any, where: str, why: str = "of which metricnets does not know how to save the state") -> str:
