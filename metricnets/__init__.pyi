@@ -74,6 +74,7 @@ from metricnets.linear._sdml import SDML_Supervised as SDML_Supervised
 from metricnets.linear._xqda import XQDA as XQDA
 from metricnets.persistence._files import load as load
 from metricnets.persistence._files import save as save
+from metricnets.persistence._onnx import to_onnx as to_onnx
 from metricnets.predictors._aaknn import AAKNN as AAKNN
 from metricnets.predictors._hamming_neighbors import HammingNeighbors as HammingNeighbors
 from metricnets.predictors._knn_outlier_detector import KNNOutlierDetector as KNNOutlierDetector

@@ -5,5 +5,6 @@ Only classes and functions of a fixed list are made from it, and those that are 
 """
 
 from metricnets.persistence._files import load, save
+from metricnets.persistence._onnx import to_onnx
 
-__all__ = ["load", "save"]
+__all__ = ["load", "save", "to_onnx"]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import sys
 import zlib
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from metricnets._lazy import needed
 from metricnets._version import __version__
 from metricnets.exceptions import SavedFileError
 from metricnets.persistence import _containers, _numpy, _objects
+from metricnets.persistence._atomic import write_whole
 from metricnets.persistence._names import Names
 from metricnets.persistence._tree import Reader, Writer
 
@@ -86,7 +85,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     versions = {name: sys.modules[name].__version__ for name in LIBRARIES if name in sys.modules}
     content = {"format": FORMAT, "versions": {KEY: __version__} | versions, "value": tree}
     text = json.dumps(content | {"crc32": _checksum(content, writer.arrays)})
-    _replace(path, files.save(writer.arrays, {KEY: text}))
+    write_whole(path, files.save(writer.arrays, {KEY: text}))
 
 
 def load(path: str | os.PathLike[str], *, trusted: Iterable[Any] = ()) -> Any:
@@ -163,17 +162,3 @@ def _checksum(content: dict[str, Any], arrays: dict[str, np.ndarray]) -> int:
         total = zlib.crc32(f"{name} {array.dtype} {array.shape}".encode(), total)
         total = zlib.crc32(np.ascontiguousarray(array), total)
     return total
-
-
-def _replace(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a new file, which takes the place of another one at the end, or is removed after an error."""
-    final = Path(os.path.realpath(path))
-    new = final.with_name(f".{final.name}.{secrets.token_hex(4)}")
-    try:
-        with open(new, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(final)
-    finally:
-        new.unlink(missing_ok=True)

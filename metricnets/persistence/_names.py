@@ -21,7 +21,7 @@ HELPERS = {
     "metricnets._local_votes": "LocalVotes",
     "metricnets._neighbors": "Neighbors",
     "metricnets._numpy_networks": (
-        "Affine Average Chain GaussianKernels Residual SideBySide Standardized SubspaceNorms Total gelu lifted "
+        "Affine Average Chain GaussianKernels Linear Residual SideBySide Standardized SubspaceNorms Total gelu lifted "
         "nonsaturating relu unit_norm"
     ),
     "metricnets._pair_probability": "Isotonic Odds PairProbability",
@@ -36,7 +36,6 @@ HELPERS = {
     "metricnets.deep._training.stream": "Memory Start",
     "metricnets.deep._training.two_views": "CrossDistance",
     "metricnets.deep.multitask._heads": "Heads",
-    "metricnets.linear._base": "Linear",
     "metricnets.linear._solvers.passive_aggressive": "Moments",
     "metricnets.linear._solvers.scatters": "DifferenceSums Scatters",
     "metricnets.predictors._base": "Measurements",
