@@ -25,8 +25,8 @@ OPSET, IR_VERSION = 17, 8  # old enough for servers of 2022
 def to_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     """Export what ``transform`` does to a file in the ONNX format.
 
-    The file is for servers without Python.  Its graph has an input ``X``, of shape (n, n_features), and an output ``Z``,
-    of shape (n, n_components), both float32.  It computes in single precision, standardisation in double.
+    The file is for servers without Python.  Its graph has an input ``X``, of shape (n, n_features), and an output
+    ``Z``, of shape (n, n_components), both float32.  It computes in single precision, and standardises in double.
 
     Parameters
     ----------
@@ -62,11 +62,8 @@ def to_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     except TypeError as error:
         raise TypeError(f"{type(estimator).__name__} cannot be exported to ONNX: {error}") from None
     graph.operators[-1].output[0] = "Z"
-    n_components = function(np.zeros((1, n_features))).shape[1]
-    ends = [
-        onnx.helper.make_tensor_value_info(*end)
-        for end in (("X", FLOAT, ["n", n_features]), ("Z", FLOAT, ["n", n_components]))
-    ]
+    sizes = {"X": n_features, "Z": function(np.zeros((1, n_features))).shape[1]}
+    ends = [onnx.helper.make_tensor_value_info(name, FLOAT, ["n", size]) for name, size in sizes.items()]
     whole = onnx.helper.make_graph(graph.operators, type(estimator).__name__, ends[:1], ends[1:], graph.constants)
     versions = {"opset_imports": [onnx.helper.make_opsetid("", OPSET)], "ir_version": IR_VERSION}
     model = onnx.helper.make_model(whole, producer_name="metricnets", producer_version=__version__, **versions)
