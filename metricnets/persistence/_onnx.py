@@ -7,9 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.decomposition import PCA
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets._lazy import needed
@@ -17,6 +14,7 @@ from metricnets._numpy_networks import Affine, Chain, Standardized
 from metricnets._version import __version__
 from metricnets.base import Distance, MetricMixin
 from metricnets.persistence._atomic import write_whole
+from metricnets.persistence._names import name_of
 from metricnets.persistence._operators import FLOAT, Graph, add_function
 
 OPSET, IR_VERSION = 17, 8  # old enough for servers of 2022
@@ -73,7 +71,8 @@ def to_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
 
 def _function(estimator: Any) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
     """What ``transform`` does as a function of NumPy arrays, and the number of features."""
-    if isinstance(estimator, Pipeline):
+    name = name_of(type(estimator))
+    if name == "sklearn.pipeline.Pipeline":
         parts = [_function(step) for _, step in estimator.steps if step not in (None, "passthrough")]
         return Chain([function for function, _ in parts]), parts[0][1]
     if isinstance(estimator, Distance):
@@ -82,15 +81,21 @@ def _function(estimator: Any) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
         return estimator.embed, estimator.size
     if isinstance(estimator, MetricMixin):
         return _function(estimator.get_metric())
-    if type(estimator) not in SCALERS:
+    if name not in SCALERS:
         raise TypeError(f"{type(estimator).__name__} cannot be exported to ONNX; skl2onnx exports other steps.")
     check_is_fitted(estimator)
-    return SCALERS[type(estimator)](estimator), estimator.n_features_in_
+    return SCALERS[name](estimator), estimator.n_features_in_
 
 
 def _of_standard_scaler(scaler):
     mean, scale = scaler.mean_ if scaler.with_mean else 0.0, scaler.scale_ if scaler.with_std else 1.0
     return Standardized(0.0, mean, scale)
+
+
+def _of_min_max_scaler(scaler):
+    if scaler.clip:
+        raise TypeError("MinMaxScaler(clip=True) cannot be exported to ONNX.")
+    return Standardized(0.0, -scaler.min_ / scaler.scale_, 1 / scaler.scale_)
 
 
 def _of_pca(pca):
@@ -99,8 +104,8 @@ def _of_pca(pca):
 
 
 SCALERS = {
-    MaxAbsScaler: lambda scaler: Standardized(0.0, 0.0, scaler.scale_),
-    MinMaxScaler: lambda scaler: Standardized(0.0, -scaler.min_ / scaler.scale_, 1 / scaler.scale_),
-    PCA: _of_pca,
-    StandardScaler: _of_standard_scaler,
+    "sklearn.decomposition.PCA": _of_pca,
+    "sklearn.preprocessing.MaxAbsScaler": lambda scaler: Standardized(0.0, 0.0, scaler.scale_),
+    "sklearn.preprocessing.MinMaxScaler": _of_min_max_scaler,
+    "sklearn.preprocessing.StandardScaler": _of_standard_scaler,
 }

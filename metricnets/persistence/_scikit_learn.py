@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import copy
+import importlib
 from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
-from sklearn.cluster import KMeans
-from sklearn.neighbors import (
-    BallTree,
-    KDTree,
-    KNeighborsClassifier,
-    KNeighborsRegressor,
-    KNeighborsTransformer,
-    NearestNeighbors,
-)
 
 from metricnets.base import MetricMixin
+from metricnets.persistence._names import name_of
 
-NEIGHBORS = (KNeighborsClassifier, KNeighborsRegressor, KNeighborsTransformer, NearestNeighbors)
+# By name, so that what is not in use is not imported
+CLASSIFIER, K_MEANS = "sklearn.neighbors.KNeighborsClassifier", "sklearn.cluster.KMeans"
+NEIGHBORS = {
+    CLASSIFIER,
+    "sklearn.neighbors.KNeighborsRegressor",
+    "sklearn.neighbors.KNeighborsTransformer",
+    "sklearn.neighbors.NearestNeighbors",
+}
 REQUESTS = "_metadata_request"
-TREES = {"kd_tree": KDTree, "ball_tree": BallTree}
+TREES = {"kd_tree": "KDTree", "ball_tree": "BallTree"}
 
 
 def state_to_save(estimator: BaseEstimator, state: dict[str, Any], where: str) -> dict[str, Any]:
     """The state of an estimator without search trees, which take more room than the points."""
     check_memory(estimator, where)
     changed = {}
-    if isinstance(estimator, NEIGHBORS) and state.get("_tree") is not None:
+    if name_of(type(estimator)) in NEIGHBORS and state.get("_tree") is not None:
         changed["_tree"] = state["_tree"].__getstate__()[4]  # its leaf size; the parameter may have changed since
     if _belongs(state.get(REQUESTS), estimator):
         changed[REQUESTS] = _owned(state[REQUESTS], None)
@@ -57,15 +57,16 @@ def restored(estimator: BaseEstimator) -> BaseEstimator:
     check_memory(estimator, type(estimator).__name__)
     if _belongs(vars(estimator).get(REQUESTS), None):
         vars(estimator)[REQUESTS] = _owned(vars(estimator)[REQUESTS], estimator)
-    if isinstance(estimator, NEIGHBORS) and hasattr(estimator, "_fit_X"):
+    name = name_of(type(estimator))
+    if name in NEIGHBORS and hasattr(estimator, "_fit_X"):
         _check_neighbors(estimator)
         if estimator._tree is not None:
             metric = {"metric": estimator.effective_metric_, **estimator.effective_metric_params_}
-            estimator._tree = TREES[estimator._fit_method](estimator._fit_X, estimator._tree, **metric)
-    learned = vars(estimator)
-    for name, has in {"cluster_centers_": KMeans, "components_": MetricMixin}.items():
-        if isinstance(estimator, has) and name in learned:
-            _check_points(learned[name], learned["n_features_in_"])
+            kind = getattr(importlib.import_module("sklearn.neighbors"), TREES[estimator._fit_method])
+            estimator._tree = kind(estimator._fit_X, estimator._tree, **metric)
+    points = "cluster_centers_" if name == K_MEANS else "components_" if isinstance(estimator, MetricMixin) else None
+    if points in vars(estimator):
+        _check_points(vars(estimator)[points], estimator.n_features_in_)
     return estimator
 
 
@@ -82,7 +83,7 @@ def _check_neighbors(estimator):
     _check_points(X, estimator.n_features_in_)
     if estimator.n_samples_fit_ != X.shape[0]:
         raise ValueError(f"it has {X.shape[0]} samples to search, and {estimator.n_samples_fit_} were fitted.")
-    if isinstance(estimator, KNeighborsClassifier):
+    if name_of(type(estimator)) == CLASSIFIER:
         outputs = estimator.classes_ if estimator.outputs_2d_ else [estimator.classes_]
         codes = np.reshape(estimator._y, (X.shape[0], len(outputs)))
         if codes.dtype.kind != "i" or codes.min() < 0 or (codes.max(axis=0) >= [len(one) for one in outputs]).any():
