@@ -49,7 +49,7 @@ def changed_bytes(data, seed):
     elif way == 2:
         changed[first:first] = rng.randbytes(rng.randrange(1, 9))
     elif way == 3:
-        changed[:8] = rng.choice((0, 1, first, len(data), 10**8, 2**40, 2**63, 2**64 - 1)).to_bytes(8, "little")
+        changed[:8] = rng.choice((0, 1, len(data), 10**8, 2**40, 2**63, 2**64 - 1)).to_bytes(8, "little")
     else:
         del changed[first:last]
     return bytes(changed)

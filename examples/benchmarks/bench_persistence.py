@@ -1,9 +1,9 @@
 """Files of fitted estimators: sizes, seconds, and what thousands of wrong files do.
 
-The first table compares files of ``save`` with the arrays in them, files of joblib and graphs of ``to_onnx``, of learners
-fitted to made points; seconds are the median of several calls, file system included.  The second counts what ``load``
-does with files of tiny learners of which bytes were changed, lost or put in, and with files whose checksum is right and
-whose content is not.
+The first table compares files of ``save`` with the arrays in them, files of joblib and graphs of ``to_onnx``, of
+learners fitted to made points; seconds are the median of several calls, file system included.  The second counts what
+``load`` does with files of tiny learners of which bytes were changed, lost or put in, and with files whose checksum is
+right and whose content is not.
 """
 
 import argparse

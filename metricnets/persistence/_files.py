@@ -71,13 +71,13 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     Examples
     --------
     >>> import tempfile
-    >>> from metricnets import LDA, load, save
-    >>> lda = LDA().fit([[0.0, 1.0], [1.0, 1.0], [2.0, 0.0], [3.0, 0.0]], [0, 0, 1, 1])
+    >>> from metricnets import Covariance, load, save
+    >>> metric = Covariance().fit([[0.0, 0.0], [2.0, 0.0], [0.0, 4.0], [2.0, 4.0], [1.0, 2.0]])
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save(lda, f"{folder}/lda.safetensors")
-    ...     loaded = load(f"{folder}/lda.safetensors")
-    >>> (loaded.components_ == lda.components_).all()
-    np.True_
+    ...     save(metric, f"{folder}/metric.safetensors")
+    ...     loaded = load(f"{folder}/metric.safetensors")
+    >>> bool((loaded.components_ == metric.components_).all())
+    True
     """
     files = needed("safetensors.numpy", "save")
     writer = Writer(Kinds())

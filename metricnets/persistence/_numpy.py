@@ -11,7 +11,7 @@ from metricnets.persistence._containers import of_type, write_items
 from metricnets.persistence._tree import Kind, Reader, Writer, refusal
 
 STORED = {"<f8", "<f4", "<f2", "<i8", "<i4", "<i2", "|i1", "<u8", "<u4", "<u2", "|u1", "|b1"}  # of safetensors
-PORTABLE = "biufcSUmM"  # kinds of NumPy's types that are the same everywhere, of at most 16 bytes if they are numbers
+PORTABLE = "biufcSUmM"  # kinds of NumPy's types that are the same on all machines, but for long doubles
 BIT_GENERATORS = {name: getattr(np.random, name) for name in ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")}
 PLACES = {"pos": 624, "buffer_pos": 4}  # of numbers that are drawn in advance: how many there are
 SPARSE = {kind.__name__: kind for kind in (sparse.csr_matrix, sparse.csr_array, sparse.csc_matrix, sparse.csc_array)}
@@ -44,7 +44,8 @@ def _read_array(content, reader: Reader):
     if "objects" in content:
         values = reader.each(content["objects"])
         array = np.empty(len(values), dtype=object)
-        array[:] = values
+        for place, value in enumerate(values):  # at once, NumPy would take lists apart
+            array[place] = value
         return array.reshape(_shape(content["shape"], len(values)))
     array = reader.arrays[content["name"]]
     if "dtype" in content:
@@ -117,7 +118,7 @@ def _write_sparse(matrix, writer: Writer, where: str):
 
 def _read_sparse(content, reader: Reader):
     parts = [reader.of_type(content[name], np.ndarray) for name in ("data", "indices", "indptr")]
-    if [part.dtype.kind in kinds for part, kinds in zip(parts, ("biufc", "i", "i"))] != [True] * 3:
+    if not all(part.dtype.kind in kinds for part, kinds in zip(parts, ("biufc", "i", "i"))):
         raise ValueError("it has a sparse matrix of wrong types.")
     matrix = SPARSE[content["format"]](tuple(parts), shape=tuple(map(int, content["shape"])))
     matrix.check_format(full_check=True)

@@ -48,9 +48,9 @@ def to_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
 
     Examples
     --------
-    >>> from metricnets import LDA, to_onnx
-    >>> lda = LDA().fit([[0.0, 1.0], [1.0, 1.0], [2.0, 0.0], [3.0, 0.0]], [0, 0, 1, 1])
-    >>> to_onnx(lda, "lda.onnx")  # doctest: +SKIP
+    >>> from metricnets import Covariance, to_onnx
+    >>> metric = Covariance().fit([[0.0, 0.0], [2.0, 0.0], [0.0, 4.0], [2.0, 4.0], [1.0, 2.0]])
+    >>> to_onnx(metric, "metric.onnx")  # doctest: +SKIP
     """
     onnx = needed("onnx", "to_onnx")
     function, n_features = _function(estimator)

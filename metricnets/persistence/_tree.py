@@ -17,7 +17,7 @@ from metricnets.persistence._names import Names
 
 PLAIN = (str, bool, type(None))
 SMALL = 2**63  # integers that every reader of JSON can read
-DEPTH = 100
+DEPTH = 64
 
 
 class Kind(NamedTuple):
