@@ -35,6 +35,7 @@ LEARNERS = {
     "EmbeddingNet, three networks": EmbeddingNet(hidden=(512,), n_networks=3, max_epochs=1, random_state=0),
 }
 TINY = ["LDA", "OASIS", "DDML", "MLKNN"]
+POINTS = np.eye(4)
 
 
 def seconds(call, n=7):
@@ -62,14 +63,18 @@ def sizes_and_times(name, learner, folder):
 
 
 def outcome(path):
-    """What a load did: the kind of error, or that there was none."""
+    """What a load did: the kind of error, or whether what was loaded can be used."""
     try:
-        load(path)
+        loaded = load(path)
     except SavedFileError as error:
         return f"refused, {type(error.reason).__name__}"
     except BaseException as error:
         return f"ANOTHER ERROR, {type(error).__name__}: {error}"
-    return "loaded"
+    try:
+        repr(loaded), (loaded.predict if hasattr(loaded, "predict") else loaded.transform)(POINTS)
+    except Exception:
+        return "loaded, an error when it is used"
+    return "loaded, can be used"
 
 
 def wrong_files(name, n_files, folder):

@@ -54,7 +54,7 @@ def with_header(text):
 
 OTHERS = {
     "nothing": b"",
-    "random bytes": np.random.default_rng(0).bytes(1000),
+    "random bytes": np.random.default_rng(0).bytes(10**6),
     "a pickle": b"\x80\x04\x95\x12\x00\x00\x00\x00\x00\x00\x00\x8c\x02os\x94\x8c\x06getcwd\x94\x93\x94)R\x94.",
     "a header of 2 ** 62 bytes": struct.pack("<Q", 2**62) + b"{}",
     "two arrays of one name": with_header(
