@@ -117,6 +117,8 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[Any] = ()) -> Any:
         If safetensors is not installed, or PyTorch, which only networks need.
     OSError
         If the file cannot be read.
+    TypeError
+        If ``trusted`` has something else than classes and functions, such as their names.
 
     See Also
     --------
@@ -127,7 +129,7 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[Any] = ()) -> Any:
     See `save`.
     """
     files = needed("safetensors", "load")
-    names, path = Names(trusted), os.fspath(path)
+    names, path = Names([*trusted]), os.fspath(path)
     with open(path, "rb"):  # raises OSError, with the name of the file
         pass
     try:

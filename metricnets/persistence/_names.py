@@ -113,6 +113,9 @@ class Names:
     """
 
     def __init__(self, trusted: Iterable[Any] = ()) -> None:
+        for thing in trusted:
+            if not hasattr(thing, "__qualname__"):
+                raise TypeError(f"trusted has {thing!r}; give classes and functions themselves, and not their names.")
         self.trusted = {own_name(thing): thing for thing in trusted}
 
     def __getitem__(self, name: str) -> Any:

@@ -14,8 +14,9 @@ from metricnets._numpy_networks import Affine, Chain, Standardized
 from metricnets._version import __version__
 from metricnets.base import Distance, MetricMixin
 from metricnets.persistence._atomic import write_whole
+from metricnets.persistence._graph import FLOAT, Graph
 from metricnets.persistence._names import name_of
-from metricnets.persistence._operators import FLOAT, Graph, add_function
+from metricnets.persistence._operators import add_function
 
 OPSET, IR_VERSION = 17, 8  # old enough for servers of 2022
 

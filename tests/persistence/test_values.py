@@ -130,6 +130,8 @@ def test_objects_of_the_users_are_loaded_if_they_are_trusted(tmp_path):
     with pytest.raises(SavedFileError, match=r"file cannot be loaded: it needs .*\.Cube, .* trusted=\[Cube\]"):
         load(tmp_path / "file")
     assert load(tmp_path / "file", trusted=[Cube]).preprocessor.size == 3
+    with pytest.raises(TypeError, match="trusted has 'Cube'; give classes and functions themselves"):
+        load(tmp_path / "file", trusted=["Cube"])
 
 
 def nested(n):
