@@ -13,6 +13,7 @@ from metricnets import metric_learn as metric_learn
 from metricnets import metrics as metrics
 from metricnets import miners as miners
 from metricnets import networks as networks
+from metricnets import persistence as persistence
 from metricnets import predictors as predictors
 from metricnets import protocols as protocols
 from metricnets import relations as relations
@@ -73,6 +74,9 @@ from metricnets.linear._scml import SCML_Supervised as SCML_Supervised
 from metricnets.linear._sdml import SDML as SDML
 from metricnets.linear._sdml import SDML_Supervised as SDML_Supervised
 from metricnets.linear._xqda import XQDA as XQDA
+from metricnets.persistence._files import load as load
+from metricnets.persistence._files import save as save
+from metricnets.persistence._onnx import to_onnx as to_onnx
 from metricnets.predictors._aaknn import AAKNN as AAKNN
 from metricnets.predictors._faiss_neighbors import FaissKNeighborsTransformer as FaissKNeighborsTransformer
 from metricnets.predictors._hamming_neighbors import HammingNeighbors as HammingNeighbors

@@ -16,6 +16,8 @@ LIBRARIES = {
     "tqdm": "tqdm, which is not installed: pip install tqdm",
     "pandas": "pandas, which is not installed: pip install 'metricnets[pandas]'",
     "faiss": "FAISS, which is not installed: pip install 'metricnets[faiss]'",
+    "safetensors": "safetensors, which is not installed: pip install 'metricnets[files]'",
+    "onnx": "onnx, which is not installed: pip install 'metricnets[onnx]'",
     "PIL": "Pillow, which is not installed: pip install 'metricnets[images]'",
 }
 

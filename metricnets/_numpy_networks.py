@@ -10,6 +10,16 @@ from scipy.spatial.distance import cdist
 from scipy.special import erf
 
 
+class Linear:
+    """Linear map, x ↦ L x for each row, or for one point."""
+
+    def __init__(self, components: np.ndarray) -> None:
+        self.components = components
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return x @ self.components.T
+
+
 class Affine:
     """Affine layer, x ↦ x Wᵀ + b for each row."""
 

@@ -20,6 +20,8 @@ LIBRARIES = (
     "matplotlib",
     "pillow",
     "rich",
+    "safetensors",
+    "onnx",
     "umap-learn",
     "pytorch-metric-learning",
 )

@@ -71,17 +71,38 @@ class NonPSDError(LinAlgError):
     """Raised when a matrix that should be positive semi-definite is not."""
 
 
+class SavedFileError(ValueError):
+    """Raised when a file is none that :func:`metricnets.load` can load safely.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    reason : str or Exception
+        What is wrong with it.
+    """
+
+    def __init__(self, path: str, reason: str | Exception) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self):
+        plain = isinstance(self.reason, str) or type(self.reason) is ValueError
+        kind = "" if plain else f"its content is wrong, {type(self.reason).__name__}: "
+        return f"{self.path} cannot be loaded: {kind}{self.reason}"
+
+
 class InconsistentVersionWarning(UserWarning):
-    """Warning that a pickle was written by another version of this package, and may not work.
+    """Warning that a pickle or saved file was written by another version of this package, and may not work.
 
     Parameters
     ----------
     name : str
         Class of the object.
     written_by : str or None
-        Version that wrote the pickle; None if it is unknown.
+        Version that wrote it; None if it is unknown.
     read_by : str
-        Version that reads the pickle.
+        Version that reads it.
     """
 
     def __init__(self, name: str, written_by: str | None, read_by: str) -> None:
@@ -90,7 +111,7 @@ class InconsistentVersionWarning(UserWarning):
 
     def __str__(self):
         return (
-            f"this pickle of {self.name} was written by metricnets {self.written_by or 'of an unknown version'} and is "
+            f"this saved {self.name} was written by metricnets {self.written_by or 'of an unknown version'} and is "
             f"read by metricnets {self.read_by}: it may fail or give other results; refit it, or install the "
             "version that wrote it."
         )

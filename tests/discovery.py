@@ -3,6 +3,7 @@
 ``quick(name).fit(*training_data(name))`` fits any of ``ESTIMATORS``.
 """
 
+import functools
 import importlib.util
 
 import numpy as np
@@ -113,6 +114,20 @@ def training_data(name):
     if issubclass(ESTIMATORS[name], QuadrupletsMixin):
         return tiny_tuples(4), None
     return tiny_pairs() if issubclass(ESTIMATORS[name], PairsMixin) else tiny_points()
+
+
+@functools.cache
+def fitted(name):
+    """The estimator of this name, fitted once for all tests: do not change it."""
+    X, y = tiny_points()
+    if name == "SourceOnly":
+        source = np.where(np.arange(45) % 2, 1, -2)
+        return quick(name, estimator=metricnets.LDA()).fit(X, y, sample_domain=source)
+    if name == "PairsClassifier":
+        return quick(name).fit(*tiny_pairs())
+    if name in ("HammingNeighbors", "FaissKNeighborsTransformer"):
+        return quick(name).fit(X)
+    return quick(name).fit(*training_data(name))
 
 
 # What may be wrong with the 45 points of four features: each takes X and spoils it.

@@ -18,6 +18,7 @@ from discovery import (
     SEVERAL_TASKS,
     TUPLE_LEARNERS,
     TWO_VIEWS,
+    fitted,
     quick,
     tiny_points,
     tiny_views,
@@ -33,16 +34,8 @@ from metricnets.linear._base import MahalanobisMetric
 
 every = pytest.mark.parametrize("name", METRICS)
 of_points = pytest.mark.parametrize("name", POINT_LEARNERS)
-FITTED = {}
 
 X, CLASSES = tiny_points(seed=1)  # not those of the training
-
-
-def fitted(name):
-    """The estimator of this name, fitted once for all tests: do not change it."""
-    if name not in FITTED:
-        FITTED[name] = quick(name).fit(*training_data(name))
-    return FITTED[name]
 
 
 def pairs_of(a, b):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import sklearn
 import torch
-from discovery import ESTIMATORS, MATCHED, METRICS, QUICK, quick, tiny_pairs, tiny_points, training_data
+from discovery import ESTIMATORS, QUICK, fitted, quick, tiny_pairs, tiny_points
 from sklearn.base import clone
 from sklearn.metrics import silhouette_score
 from sklearn.utils.fixes import parse_version
@@ -162,27 +162,6 @@ def test_what_a_fit_leaves_is_documented(name):
     properties = [key for key in dir(cls) if isinstance(getattr(cls, key), property) and hasattr(estimator, key)]
     learned = {key for key in [*vars(estimator), *properties] if key.endswith("_") and not key.startswith("_")}
     assert learned - set(entries(cls.__doc__, "Attributes")) == set()
-
-
-def fitted(name):
-    if name in [*METRICS, *MATCHED]:
-        return quick(name).fit(*training_data(name))
-    X, y = tiny_points()
-    if name == "MLKNN":
-        return quick(name).fit(X, np.eye(3, dtype=int)[y])
-    if name == "AAKNN":
-        return quick(name).fit(X, np.eye(3)[y])
-    if name in ("KNNOutlierDetector", "NearestClassMean", "OpenSetKNN"):
-        return quick(name).fit(X, y)
-    if name == "PairsClassifier":
-        return quick(name).fit(*tiny_pairs())
-    if name in ("HammingNeighbors", "FaissKNeighborsTransformer"):
-        return quick(name).fit(X)
-    if name == "SourceOnly":
-        return quick(name, estimator=metricnets.LDA()).fit(X, y, sample_domain=np.where(np.arange(45) % 2, 1, -2))
-    if name == "NearestSet":
-        return quick(name).fit(X, y)
-    raise NotImplementedError(f"say here what {name} is fitted to")
 
 
 def test_a_docstring_begins_with_one_short_sentence():

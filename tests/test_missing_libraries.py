@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from discovery import METRICS, needs_torch, quick, training_data
+from discovery import METRICS, fitted, needs_torch, quick, tiny_points, training_data
 from threadpoolctl import threadpool_info
 
 import metricnets
@@ -97,17 +97,18 @@ class Missing:
 
 sys.meta_path.insert(0, Missing())
 importlib.util.find_spec = lambda name: None if name in MISSING else found(name)
-sys.path[:0] = sys.argv[1:]
+sys.path[:0] = sys.argv[1:3]
 
 import numpy as np
 from discovery import METRICS, quick, tiny_points, training_data
 from metricnets import AAKNN, MLKNN, PairsClassifier, SourceOnly, calibration, constraints, metric_learn, metrics
-from metricnets import protocols, relations, samplers, show_versions
+from metricnets import load, protocols, relations, samplers, save, show_versions
 
 X, y = tiny_points()
 for name in METRICS:
     learner = quick(name).fit(*training_data(name))
     pickle.loads(pickle.dumps(learner)).get_metric()(X[0], X[1])
+print("distances:", *[load(file)(X[0], X[1]) for file in sys.argv[3:]])
 for predictor in (MLKNN(metric=quick("RAML")), AAKNN()):
     predictor.fit(X, np.eye(3)[y]).predict(X)
 protocols.multilabel_split, metrics.retrieval_scores(X, y)
@@ -116,12 +117,33 @@ print(*METRICS)
 """
 
 
-def test_everything_linear_works_with_scikit_learn_alone():
+def test_everything_linear_works_with_scikit_learn_alone(tmp_path):
     places = [Path(metricnets.__file__).parents[1], Path(__file__).parent]
-    command = [sys.executable, "-W", "ignore", "-c", ONLY_LINEAR, *map(str, places)]
+    metrics = {tmp_path / name: fitted(name).get_metric() for name in ("EmbeddingNet", "LDA") if name in METRICS}
+    for file, metric in metrics.items():
+        metricnets.save(metric, file)
+    command = [sys.executable, "-W", "ignore", "-c", ONLY_LINEAR, *map(str, places), *map(str, metrics)]
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    assert run.stdout.splitlines()[-1].split() == [name for name in METRICS if name not in DEEP]
+    *_, names = run.stdout.splitlines()
+    assert names.split() == [name for name in METRICS if name not in DEEP]
+    (distances,) = re.findall("^distances: (.*)", run.stdout, re.M)
+    assert distances.split() == [str(metric(*tiny_points()[0][:2])) for metric in metrics.values()]
+
+
+@needs_torch
+def test_a_file_of_a_network_needs_pytorch_and_says_so(without, tmp_path):
+    metricnets.save(fitted("EmbeddingNet"), tmp_path / "file")
+    package = without("torch")
+    with pytest.raises(ImportError, match="^a file with a network needs PyTorch"):
+        package.load(tmp_path / "file")
+
+
+def test_files_need_safetensors_and_say_so(without, tmp_path):
+    package = without("safetensors", "safetensors.numpy")
+    for call in (lambda: package.save(package.LDA(), tmp_path / "file"), lambda: package.load(tmp_path / "file")):
+        with pytest.raises(ImportError, match=r"needs safetensors, .*: pip install 'metricnets\[files\]'"):
+            call()
 
 
 def test_show_versions_names_what_matters(capsys):

@@ -47,6 +47,7 @@ LAWS = {  # what is true after the code of a page
     "doc/user_guide/losses.rst": "short.shape == (178, 8)",
     "doc/user_guide/query_adapter.rst": "after >= before",
     "doc/user_guide/relations.rst": "len(net.transform(X)) == 100",
+    "doc/user_guide/saving.rst": "any('module_' in name for name in names) and (metric.embed(X) == Z).all()",
     "doc/user_guide/streams.rst": (
         "np.allclose(M, lda.fit(scaler.transform(X), y).get_mahalanobis_matrix()) "
         "and net.transform(X).shape == (400, 64)"

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from metricnets._callbacks import CallbackSupport
 from metricnets._labels import check_not_missing
 from metricnets._linalg import middle, near_origin
+from metricnets._numpy_networks import Linear
 from metricnets._params import MaybeCount, MaybeSource, Parametrized, Points, fitting
 from metricnets._runtime import one_blas_thread
 from metricnets._tuples import FLOATS, points_of
@@ -221,13 +222,3 @@ def check_spread(X: np.ndarray | spmatrix) -> np.ndarray | spmatrix:
     if 0 < spread < SMALLEST:
         raise ValueError(f"the features differ by at most {spread:.3g}, below {SMALLEST:.0e}: scale them first.")
     return X
-
-
-class Linear:
-    """The map x ↦ L x of the rows of an array; it can be pickled."""
-
-    def __init__(self, components: np.ndarray) -> None:
-        self.components = components
-
-    def __call__(self, X: np.ndarray) -> np.ndarray:
-        return X @ self.components.T

@@ -7,7 +7,7 @@ import warnings
 import joblib
 import numpy as np
 import pytest
-from discovery import ESTIMATORS, METRICS, quick, tiny_points, training_data
+from discovery import ESTIMATORS, METRICS, fitted, tiny_points
 from sklearn.base import clone
 from sklearn.exceptions import InconsistentVersionWarning as InconsistentScikitLearnWarning
 from sklearn.pipeline import make_pipeline
@@ -51,7 +51,7 @@ def by_another_version(monkeypatch):
 
 @pytest.mark.parametrize("name", METRICS)
 def test_a_learner_and_its_distance_are_the_same_after_a_pickle(name, way):
-    learner = quick(name).fit(*training_data(name))
+    learner = fitted(name)
     read = way.load(way.dump(learner))
     np.testing.assert_array_equal(read.transform(np.eye(4)), learner.transform(np.eye(4)))
     assert vars(read).keys() == vars(learner).keys()
@@ -87,7 +87,7 @@ def test_a_pickle_without_a_version_is_one_of_another_version():
 
 
 def test_a_distance_warns_too(way, by_another_version):
-    distance = LDA().fit(*tiny_points()).get_metric()
+    distance = fitted("LDA").get_metric()
     with pytest.warns(InconsistentVersionWarning, match="Distance"):
         read = way.load(by_another_version(distance, way))
     assert read([0, 0, 0, 0], [1, 2, 3, 4]) == distance([0, 0, 0, 0], [1, 2, 3, 4])

@@ -1,0 +1,97 @@
+"""What compiled code of scikit-learn would believe is checked; its search trees are built again."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
+
+from metricnets.base import MetricMixin
+from metricnets.persistence._names import name_of
+
+# By name, so that what is not in use is not imported
+CLASSIFIER, K_MEANS = "sklearn.neighbors.KNeighborsClassifier", "sklearn.cluster.KMeans"
+NEIGHBORS = {
+    CLASSIFIER,
+    "sklearn.neighbors.KNeighborsRegressor",
+    "sklearn.neighbors.KNeighborsTransformer",
+    "sklearn.neighbors.NearestNeighbors",
+}
+REQUESTS = "_metadata_request"
+TREES = {"kd_tree": "KDTree", "ball_tree": "BallTree"}
+
+
+def state_to_save(estimator: BaseEstimator, state: dict[str, Any], where: str) -> dict[str, Any]:
+    """The state of an estimator without search trees, which take more room than the points."""
+    check_memory(estimator, where)
+    changed = {}
+    if name_of(type(estimator)) in NEIGHBORS and state.get("_tree") is not None:
+        changed["_tree"] = state["_tree"].__getstate__()[4]  # its leaf size; the parameter may have changed since
+    if _belongs(state.get(REQUESTS), estimator):
+        changed[REQUESTS] = _owned(state[REQUESTS], None)
+    return state | changed
+
+
+def _belongs(requests, owner):
+    """Whether requests of metadata have this estimator, or its name in older versions, as their owner."""
+    return requests is not None and requests.owner is owner
+
+
+def _owned(requests, owner):
+    """A copy of requests of metadata, of all methods, with another owner."""
+    requests = copy.copy(requests)
+    requests.owner = owner
+    for method, request in vars(requests).items():
+        if hasattr(request, "owner"):
+            vars(requests)[method] = request = copy.copy(request)
+            request.owner = owner
+    return requests
+
+
+def restored(estimator: BaseEstimator) -> BaseEstimator:
+    """Check an estimator that was read, and build its search tree; ValueError if its arrays do not belong together."""
+    check_memory(estimator, type(estimator).__name__)
+    if _belongs(vars(estimator).get(REQUESTS), None):
+        vars(estimator)[REQUESTS] = _owned(vars(estimator)[REQUESTS], estimator)
+    name = name_of(type(estimator))
+    if name in NEIGHBORS and hasattr(estimator, "_fit_X"):
+        _check_neighbors(estimator)
+        if estimator._tree is not None:
+            metric = {"metric": estimator.effective_metric_, **estimator.effective_metric_params_}
+            kind = getattr(importlib.import_module("sklearn.neighbors"), TREES[estimator._fit_method])
+            estimator._tree = kind(estimator._fit_X, estimator._tree, **metric)
+    points = "cluster_centers_" if name == K_MEANS else "components_" if isinstance(estimator, MetricMixin) else None
+    if points in vars(estimator):
+        _check_points(vars(estimator)[points], estimator.n_features_in_)
+    return estimator
+
+
+def check_memory(estimator: BaseEstimator, where: str) -> None:
+    """Raise ValueError if results of an estimator are kept in a folder, from which it would read pickles."""
+    memory = getattr(estimator, "memory", None)
+    if memory is not None and type(estimator).__module__.startswith("sklearn."):
+        raise ValueError(f"{where} has memory={memory!r}, a folder of pickles; set it to None.")
+
+
+def _check_neighbors(estimator):
+    """Raise ValueError unless the points, and the classes, are those that a search may find."""
+    X = estimator._fit_X
+    _check_points(X, estimator.n_features_in_)
+    if estimator.n_samples_fit_ != X.shape[0]:
+        raise ValueError(f"it has {X.shape[0]} samples to search, and {estimator.n_samples_fit_} were fitted.")
+    if name_of(type(estimator)) == CLASSIFIER:
+        outputs = estimator.classes_ if estimator.outputs_2d_ else [estimator.classes_]
+        codes = np.reshape(estimator._y, (X.shape[0], len(outputs)))
+        if codes.dtype.kind != "i" or codes.min() < 0 or (codes.max(axis=0) >= [len(one) for one in outputs]).any():
+            raise ValueError("the classes of neighbours are not among classes_.")
+
+
+def _check_points(X, n_features):
+    """Raise ValueError unless these are numbers, (n, n_features)."""
+    is_matrix = issparse(X) or (isinstance(X, np.ndarray) and X.flags.forc)
+    if not is_matrix or X.dtype.kind not in "biuf" or X.ndim != 2 or X.shape[1] != n_features:
+        raise ValueError(f"it has points that are no array of shape (n, {n_features}).")
