@@ -3,13 +3,13 @@
 import numpy as np
 
 from metricnets._params import Count, MaybeCount, NonNegative, Parametrized, Positive, Seed, ZeroToOne, random_state_of
-from metricnets.tracking._appearance import Appearance, Matcher
+from metricnets.tracking._alignment import Alignment
+from metricnets.tracking._appearance import Appearance, Matcher, Views
 from metricnets.tracking._patches import geometry_of
 from metricnets.tracking._samples import background, first_background, variations
 from metricnets.tracking._search import Motion, best_of, windows_around
 
-N_FIRST, N_NEW = 40, 4  # variations of the given box, and of one that is found
-FIRST_SHIFT, SHIFT = 1.0, 0.5  # by which they are moved at most, in steps
+N_FIRST, N_NEW = 60, 4  # variations of the given box, and of one that is found
 FOLLOW = 0.65  # share of min_margin from which the target counts as seen
 
 
@@ -57,7 +57,7 @@ class Follower(Parametrized):
 
     n_pixels: Count = 256
     radius: Positive = 1.0
-    scale_step: Positive = 1.04
+    scale_step: Positive = 1.1
     position_weight: NonNegative = 0.1
     first_weight: ZeroToOne = 0.5
     min_margin: NonNegative = 0.2
@@ -71,13 +71,14 @@ class Follower(Parametrized):
         x, y, width, height = box
         self._unit, self._frame_shape = float(np.ptp(grey)) or 1.0, grey.shape
         self._geometry = geometry_of(np.array([height, width]), self.n_pixels)
-        self._motion = Motion(np.array([y + height / 2, x + width / 2]), 1.0, np.zeros(2))
+        self._motion = Motion(np.array([y + height / 2, x + width / 2]), 1.0, 0.0, np.zeros(2))
         self._seed = int(random_state_of(self.random_state).randint(2**31 - 1))
         self.n_frames_, self.similarity_, self.margin_, self.visible_ = 0, 1.0, 1.0, True
         image = self._image(grey)
-        target = variations(image, self._geometry, self._motion, N_FIRST, FIRST_SHIFT, self._rng())
-        around = first_background(image, self._geometry, self._motion.center, target[0], self.n_background, self._rng())
-        self._learn(Appearance(target, target[:0], target[:0], around, around[:0]))
+        target = Views(*variations(image, self._geometry, self._motion, N_FIRST, self._rng()))
+        place = self._motion.center, target.features[0]
+        around = first_background(image, self._geometry, *place, self.n_background, self._rng())
+        self._learn(Appearance(target, target.head(0), target.head(0), around, around[:0]))
         self._place()
 
     def _search(self, image):
@@ -85,10 +86,10 @@ class Follower(Parametrized):
         motion, search = self._motion, (image, self._geometry, self._matcher)
         options = {"radius": self.radius, "scale_step": self.scale_step, "position_weight": self.position_weight}
         windows = windows_around(*search, motion, **options)
-        found = best_of(*search, windows, motion.n_lost > 0, self._rng())
+        found = best_of(*search, self._alignment, windows, motion)
         self.similarity_, self.margin_ = found.similarity, float(found.margin)
         self.visible_ = self.margin_ > FOLLOW * self.min_margin
-        self._motion = motion.seen(found.center, found.scale) if self.visible_ else motion.unseen(self._frame_shape)
+        self._motion = motion.seen(found.center, found.scale, found.angle) if self.visible_ else motion.unseen(self._frame_shape)
         return windows
 
     def _adapt(self, image, windows):
@@ -96,12 +97,13 @@ class Follower(Parametrized):
         due = self.update_interval is not None and self.n_frames_ % self.update_interval == 0
         if due and self.margin_ > self.min_margin:
             around = background(windows, self._motion, self._geometry.size, self._rng())
-            target = variations(image, self._geometry, self._motion, N_NEW, SHIFT, self._rng())
+            target = Views(*variations(image, self._geometry, self._motion, N_NEW, self._rng()))
             self._learn(self._appearance.changed(target, around, self.n_templates, self.n_background))
 
     def _learn(self, appearance):
         embed = self._embedding(*appearance.samples())
         self._matcher, self._appearance = Matcher(embed, appearance, self.first_weight), appearance
+        self._alignment = Alignment(*appearance.lasting)
 
     def _place(self):
         size = self._geometry.size * self._motion.scale
