@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import solve
 
-RIDGE = 1.0  # in units of the mean squared norm of the centred features, divided by their number
+RIDGE = 3.0  # in units of the mean squared norm of the centred features, divided by their number
 
 
 class Alignment:

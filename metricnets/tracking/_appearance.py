@@ -10,7 +10,7 @@ import numpy as np
 
 TARGET, BACKGROUND = 0, 1
 OLD = 5  # every OLD-th change of the recent patches is kept longer
-N_OLD = 6  # times the number of recent frames
+N_OLD = 4  # times the number of recent frames
 TINY = 1e-9
 
 

@@ -88,7 +88,7 @@ class Follower(Parametrized):
         windows = windows_around(*search, motion, **options)
         found = best_of(*search, self._alignment, windows, motion)
         self.similarity_, self.margin_ = found.similarity, float(found.margin)
-        self.visible_ = self.margin_ > FOLLOW * self.min_margin
+        self.visible_ = self.margin_ > (1 if motion.is_sweeping else FOLLOW) * self.min_margin
         self._motion = motion.seen(found.center, found.scale, found.angle) if self.visible_ else motion.unseen(self._frame_shape)
         return windows
 

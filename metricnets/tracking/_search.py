@@ -19,6 +19,7 @@ TURNS = np.array([0.0, -0.25, 0.25])  # angles at which a lost target is looked 
 N_LOST = 3  # places at which it is looked for
 SCALE_UNIT = 0.3  # logarithm of a scale that is as unlikely as a distance of one size
 SMALLEST, LARGEST = 0.3, 3.0  # scale of the target in relation to the first frame
+PATIENCE = 6  # frames after which every other one is searched at another part of the frame
 DAMPING = 0.85  # of the velocity while the target is not seen
 
 
@@ -35,6 +36,11 @@ class Motion:
     def predicted(self) -> np.ndarray:
         """Centre in the next frame."""
         return self.center + self.velocity
+
+    @property
+    def is_sweeping(self) -> bool:
+        """Whether the target is looked for elsewhere than where it is expected."""
+        return self.n_lost > PATIENCE and self.n_lost % 2 == 1
 
     def seen(self, center: np.ndarray, scale: float, angle: float) -> Motion:
         """Motion after the target was found."""
@@ -66,6 +72,14 @@ class Windows(NamedTuple):
         return apart(self.centers, self.centers[k], size * self.scales[k], OVERLAP)
 
 
+def part_of(shape: tuple[int, int], reach: np.ndarray, center: np.ndarray, turn: int) -> np.ndarray:
+    """Centre of one of the parts of a frame, each of which reaches so far: in turn, those near a point first."""
+    n = np.maximum(1, np.ceil(shape / (2 * reach))).astype(int)
+    parts = (np.indices(n).reshape(2, -1).T + 0.5) * shape / n
+    order = np.argsort(np.linalg.norm(parts - center, axis=1), kind="stable")
+    return parts[order[turn % len(parts)]]
+
+
 class Found(NamedTuple):
     """Where the target is most likely: centre, scale, angle, similarity, and the margin over all other places."""
 
@@ -92,6 +106,8 @@ def windows_around(
     target, likewise for the scale, and falls with the number of frames in which it was not seen.
     """
     lost, center = motion.n_lost, motion.predicted()
+    if motion.is_sweeping:
+        center, position_weight = part_of(image.shape, WIDEST * motion.scale * geometry.size, center, lost // 2), 0.0
     wide = WIDE if lost % EVERY == EVERY - 1 else 1
     powers = np.array([-wide, 0.0, wide]) if lost else np.zeros(1)
     scales = np.unique(np.clip(motion.scale * scale_step**powers, SMALLEST, LARGEST))
