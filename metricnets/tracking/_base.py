@@ -66,15 +66,15 @@ class Follower(Parametrized):
     n_background: Count = 150
     random_state: Seed = None
 
-    def _begin(self, grey, box):
+    def _begin(self, planes, box):
         """Learn from the first frame."""
         x, y, width, height = box
-        self._unit, self._frame_shape = float(np.ptp(grey)) or 1.0, grey.shape
+        self._unit, self._frame_shape = float(np.ptp(planes)) or 1.0, planes.shape
         self._geometry = geometry_of(np.array([height, width]), self.n_pixels)
         self._motion = Motion(np.array([y + height / 2, x + width / 2]), 1.0, 0.0, np.zeros(2))
         self._seed = int(random_state_of(self.random_state).randint(2**31 - 1))
         self.n_frames_, self.similarity_, self.margin_, self.visible_ = 0, 1.0, 1.0, True
-        image = self._image(grey)
+        image = self._image(planes)
         target = Views(*variations(image, self._geometry, self._motion, N_FIRST, self._rng()))
         place = self._motion.center, target.features[0]
         around = first_background(image, self._geometry, *place, self.n_background, self._rng())
@@ -89,7 +89,7 @@ class Follower(Parametrized):
         found = best_of(*search, self._alignment, windows, motion)
         self.similarity_, self.margin_ = found.similarity, float(found.margin)
         self.visible_ = self.margin_ > (1 if motion.is_sweeping else FOLLOW) * self.min_margin
-        self._motion = motion.seen(found.center, found.scale, found.angle) if self.visible_ else motion.unseen(self._frame_shape)
+        self._motion = motion.seen(found.center, found.scale, found.angle) if self.visible_ else motion.unseen(self._frame_shape[1:])
         return windows
 
     def _adapt(self, image, windows):
@@ -109,9 +109,9 @@ class Follower(Parametrized):
         size = self._geometry.size * self._motion.scale
         self.box_ = np.concatenate([(self._motion.center - size / 2)[::-1], size[::-1]])
 
-    def _image(self, grey):
+    def _image(self, planes):
         """The frame in units of the range of the first one, in single precision."""
-        return (grey / self._unit).astype(np.float32)
+        return (planes / self._unit).astype(np.float32)
 
     def _rng(self):
         """Generator of the draws of a frame."""

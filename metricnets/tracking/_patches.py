@@ -11,7 +11,8 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 BLUR = 0.5  # standard deviation of the smoothing before an image is sampled, in units of the step
 STRIDE = 2  # steps between windows
-N_CHANNELS = 5
+N_GREY = 5  # channels of grey levels
+COLOUR = 1.0  # weight of colours
 RAMP, BORDER = 0.4, 0.1  # share of the radius in which weights of pixels fall, and weight at the border
 FLAT = 1e-3  # norm below which a patch has no structure, in units of the range of the first frame
 
@@ -38,7 +39,7 @@ def sampled(
 
     Parameters
     ----------
-    image : ndarray of shape (height, width)
+    image : ndarray of shape (n_planes, height, width)
     centers : ndarray of shape (n, 2)
         Rows and columns; the first pixel is from 0 to 1.
     steps : ndarray of shape (n,)
@@ -53,40 +54,52 @@ def sampled(
 
     Returns
     -------
-    regions : ndarray of float32 of shape (n, *shape)
+    regions : ndarray of float32 of shape (n_planes, n, *shape)
     """
     v, u = (np.arange(n) - (n - 1) / 2 for n in shape)
     cos, sin = ((steps * part(angles))[:, None, None] for part in (np.cos, np.sin))
     y = centers[:, :1, None] - 0.5 + cos * v[:, None] - sin * u  # (n, h, w)
     x = centers[:, 1:, None] - 0.5 + sin * v[:, None] + cos * u
     edge = 2 + int(3 * blur)
-    low = [int(np.clip(places.min() - edge, 0, n - 1)) for places, n in zip((y, x), image.shape)]
-    high = [int(np.clip(places.max() + edge, first + 1, n)) for places, first, n in zip((y, x), low, image.shape)]
-    crop = gaussian_filter(image[low[0] : high[0], low[1] : high[1]], blur, mode="nearest", truncate=3)
-    return map_coordinates(crop, [y - low[0], x - low[1]], output=np.float32, order=1, mode="nearest")
+    low = [int(np.clip(places.min() - edge, 0, n - 1)) for places, n in zip((y, x), image.shape[1:])]
+    high = [int(np.clip(places.max() + edge, first + 1, n)) for places, first, n in zip((y, x), low, image.shape[1:])]
+    crops = image[:, low[0] : high[0], low[1] : high[1]]
+    crops = [gaussian_filter(crop, blur, mode="nearest", truncate=3) for crop in crops]
+    places = [y - low[0], x - low[1]]
+    return np.stack([map_coordinates(crop, places, output=np.float32, order=1, mode="nearest") for crop in crops])
 
 
-def channels(region: np.ndarray) -> np.ndarray:
-    """Grey levels and gradients to the four sides, (..., N_CHANNELS, h - 2, w - 2), of regions (..., h, w)."""
-    dy = region[..., 2:, 1:-1] - region[..., :-2, 1:-1]
-    dx = region[..., 1:-1, 2:] - region[..., 1:-1, :-2]
-    parts = [region[..., 1:-1, 1:-1], *(np.maximum(d, 0) for d in (dy, -dy, dx, -dx))]
-    return np.stack(parts, axis=-3)
+def channels(regions: np.ndarray) -> np.ndarray:
+    """Channels (n, n_channels, h - 2, w - 2) of regions (n_planes, n, h, w).
+
+    The planes, grey levels first, and before the last ones the gradients of the grey levels to the four sides.
+    """
+    dy = regions[0, :, 2:, 1:-1] - regions[0, :, :-2, 1:-1]
+    dx = regions[0, :, 1:-1, 2:] - regions[0, :, 1:-1, :-2]
+    grey, *colours = regions[:, :, 1:-1, 1:-1]
+    return np.stack([grey, *(np.maximum(d, 0) for d in (dy, -dy, dx, -dx)), *colours], axis=1)
 
 
 def normalized(patches: np.ndarray) -> np.ndarray:
-    """Features (n, d) of the channels (n, N_CHANNELS, h, w) of patches, which are overwritten, with a norm of 1.
+    """Features (n, d) of the channels (n, n_channels, h, w) of patches, which are overwritten.
 
-    Grey levels minus their mean, and gradients, are each divided by their norm, so that light has no effect.  The
-    border counts less, as it may be background.
+    Grey levels minus their mean, and gradients, are each divided by their norm, and colours by the norm of the grey
+    levels with their mean, so that light has no effect.  The border counts less, as it may be background.
     """
     weights = window(patches.shape[2:]).ravel()
-    flat = patches.reshape(len(patches), N_CHANNELS, -1)
-    flat[:, 0] -= flat[:, 0] @ (weights / weights.sum())[:, None]
+    flat = patches.reshape(*patches.shape[:2], -1)
     flat *= weights
-    for part in flat[:, :1], flat[:, 1:]:
-        part /= 2**0.5 * (np.sqrt(np.einsum("ncp,ncp->n", part, part)) + FLAT)[:, None, None]
+    grey, gradients, colours = flat[:, :1], flat[:, 1:N_GREY], flat[:, N_GREY:]
+    colours *= COLOUR / norms(grey)
+    grey -= grey.sum(axis=2, keepdims=True) / weights.sum() * weights
+    for part in grey, gradients:
+        part /= 2**0.5 * norms(part)
     return flat.reshape(len(flat), -1)
+
+
+def norms(parts: np.ndarray) -> np.ndarray:
+    """Norms (n, 1, 1) of parts (n, n_channels, n_pixels), at least `FLAT`."""
+    return (np.sqrt(np.einsum("ncp,ncp->n", parts, parts)) + FLAT)[:, None, None]
 
 
 @lru_cache(maxsize=8)
@@ -117,7 +130,7 @@ def dense(
 
     Parameters
     ----------
-    image : ndarray of shape (height, width)
+    image : ndarray of shape (n_planes, height, width)
     geometry : Geometry
     center : ndarray of shape (2,)
     scale, angle : float
@@ -131,12 +144,12 @@ def dense(
     centers : ndarray of shape (n_windows, 2)
     """
     step = geometry.step * scale
-    reach = np.minimum(radius * geometry.size, image.shape)
+    reach = np.minimum(radius * geometry.size, image.shape[1:])
     n = np.maximum(1, np.round(reach / step / STRIDE)).astype(int)
     height, width = np.add(geometry.shape, 2 * n * STRIDE + 2)
-    maps = channels(sampled(image, center[None], np.array([step]), (height, width), np.array([angle]), BLUR * step))[0]
-    views = sliding_window_view(maps, geometry.shape, axis=(1, 2))[:, ::STRIDE, ::STRIDE]
-    patches = np.moveaxis(views, 0, 2).reshape(-1, N_CHANNELS, *geometry.shape)
+    maps = channels(sampled(image, center[None], np.array([step]), (height, width), np.array([angle]), BLUR * step))
+    views = sliding_window_view(maps[0], geometry.shape, axis=(1, 2))[:, ::STRIDE, ::STRIDE]
+    patches = np.moveaxis(views, 0, 2).reshape(-1, len(views), *geometry.shape)
     places = np.stack(np.meshgrid(*(np.arange(-k, k + 1) for k in n), indexing="ij"), axis=-1)
     return normalized(patches), center + STRIDE * step * turned(places.reshape(-1, 2), angle)
 

@@ -107,7 +107,7 @@ def windows_around(
     """
     lost, center = motion.n_lost, motion.predicted()
     if motion.is_sweeping:
-        center, position_weight = part_of(image.shape, WIDEST * motion.scale * geometry.size, center, lost // 2), 0.0
+        center, position_weight = part_of(image.shape[1:], WIDEST * motion.scale * geometry.size, center, lost // 2), 0.0
     wide = WIDE if lost % EVERY == EVERY - 1 else 1
     powers = np.array([-wide, 0.0, wide]) if lost else np.zeros(1)
     scales = np.unique(np.clip(motion.scale * scale_step**powers, SMALLEST, LARGEST))

@@ -96,10 +96,10 @@ class MetricTracker(Follower):
             If the frame is no image of finite numbers, the box is outside of it, or has only equal pixels.
         """
         check_instance(self.metric, "metric")
-        grey = check_frame(frame)
-        box = check_box(box, grey.shape)
-        check_structure(grey, box)
-        self._begin(grey, box)
+        planes = check_frame(frame)
+        box = check_box(box, planes.shape[1:])
+        check_structure(planes, box)
+        self._begin(planes, box)
         return self
 
     @fitting
@@ -125,10 +125,10 @@ class MetricTracker(Follower):
         """
         if not hasattr(self, "_motion"):
             raise NotFittedError(f"this {type(self).__name__} has nothing to follow yet: call init(frame, box) first.")
-        grey = check_frame(frame)
-        check_same_shape(grey, self._frame_shape)
+        planes = check_frame(frame)
+        check_same_shape(planes, self._frame_shape)
         self.n_frames_ += 1
-        image = self._image(grey)
+        image = self._image(planes)
         self._adapt(image, self._search(image))
         self._place()
         return self.box_.copy()
