@@ -11,6 +11,7 @@ from metricnets.tracking._search import Motion, best_of, windows_around
 
 N_FIRST, N_NEW = 60, 4  # variations of the given box, and of one that is found
 FOLLOW = 0.65  # share of min_margin from which the target counts as seen
+DOUBT = 0.25  # share of it that counts nothing when margins of several frames are added
 
 
 class Follower(Parametrized):
@@ -88,8 +89,13 @@ class Follower(Parametrized):
         windows = windows_around(*search, motion, **options)
         found = best_of(*search, self._alignment, windows, motion)
         self.similarity_, self.margin_ = found.similarity, float(found.margin)
-        self.visible_ = self.margin_ > (1 if motion.is_sweeping else FOLLOW) * self.min_margin
-        self._motion = motion.seen(found.center, found.scale, found.angle) if self.visible_ else motion.unseen(self._frame_shape[1:])
+        least = (1 if motion.is_sweeping else FOLLOW) * self.min_margin
+        evidence = motion.evidence_for(found.center, self.margin_ - DOUBT * self.min_margin, self._geometry.size)
+        self.visible_ = self.margin_ > least or evidence > least - DOUBT * self.min_margin
+        if self.visible_:
+            self._motion = motion.seen(found.center, found.scale, found.angle)
+        else:
+            self._motion = motion.unseen(self._frame_shape[1:], found.center, evidence)
         return windows
 
     def _adapt(self, image, windows):

@@ -25,13 +25,18 @@ DAMPING = 0.85  # of the velocity while the target is not seen
 
 @dataclass(frozen=True)
 class Motion:
-    """Centre (2,) in rows and columns, scale, angle and velocity (2,) of the target, for how long it was not seen."""
+    """Centre (2,) in rows and columns, scale, angle and velocity (2,) of the target, for how long it was not seen.
+
+    Then ``hint`` is the best place in the last frame, and ``evidence`` what speaks for it.
+    """
 
     center: np.ndarray
     scale: float
     angle: float
     velocity: np.ndarray
     n_lost: int = 0
+    hint: np.ndarray | None = None
+    evidence: float = 0.0
 
     def predicted(self) -> np.ndarray:
         """Centre in the next frame."""
@@ -47,10 +52,17 @@ class Motion:
         velocity = np.zeros(2) if self.n_lost else (self.velocity + center - self.center) / 2
         return Motion(center, float(np.clip(scale, SMALLEST, LARGEST)), angle, velocity)
 
-    def unseen(self, shape: tuple[int, int]) -> Motion:
+    def unseen(self, shape: tuple[int, int], hint: np.ndarray, evidence: float) -> Motion:
         """Motion after the target was not found: it goes on, more slowly, within the frame."""
+        if self.is_sweeping:
+            hint, evidence = self.hint, self.evidence
         center = np.clip(self.predicted(), 0, shape)
-        return Motion(center, self.scale, self.angle, DAMPING * self.velocity, self.n_lost + 1)
+        return Motion(center, self.scale, self.angle, DAMPING * self.velocity, self.n_lost + 1, hint, evidence)
+
+    def evidence_for(self, center: np.ndarray, margin: float, size: np.ndarray) -> float:
+        """Sum of the margins of a place over the last frames in which it was the best one."""
+        again = self.hint is not None and not apart(center[None], self.hint, size * self.scale, OVERLAP)[0]
+        return max(0.0, margin) + (self.evidence if again else 0.0)
 
 
 class Windows(NamedTuple):
