@@ -9,7 +9,7 @@ from metricnets.tracking._patches import geometry_of
 from metricnets.tracking._samples import background, first_background, variations
 from metricnets.tracking._search import Motion, best_of, windows_around
 
-N_FIRST, N_NEW = 60, 4  # variations of the given box, and of one that is found
+N_FIRST, N_NEW = 30, 2  # pairs of variations of the given box, and of one that is found
 FOLLOW = 0.65  # share of min_margin from which the target counts as seen
 DOUBT = 0.25  # share of it that counts nothing when margins of several frames are added
 

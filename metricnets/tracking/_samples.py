@@ -15,9 +15,12 @@ N_HARD = N_RANDOM = 10  # windows of the background that a frame adds
 def variations(
     image: np.ndarray, geometry: Geometry, motion: Motion, n: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Features (n, d) of the target and of n - 1 random variations, and their offsets (n, 4) from it."""
+    """Features of the target and of n pairs of random variations, and their offsets (2 n + 1, 4) from it.
+
+    The offsets of a pair are opposite, so that what they have in common does not seem to depend on the offset.
+    """
     offsets = rng.uniform(-SPREAD, SPREAD, (n, 4))
-    offsets[0] = 0
+    offsets = np.vstack([np.zeros(4), offsets, -offsets])
     centers = motion.center + geometry.step * motion.scale * turned(offsets[:, :2], motion.angle)
     scales, angles = motion.scale * np.exp(offsets[:, 2]), motion.angle + offsets[:, 3]
     return features_at(image, geometry, centers, scales, angles, motion.scale), offsets

@@ -99,6 +99,7 @@ class MetricTracker(Follower):
         planes = check_frame(frame)
         box = check_box(box, planes.shape[1:])
         check_structure(planes, box)
+        self._metric = None
         self._begin(planes, box)
         return self
 
@@ -151,7 +152,9 @@ class MetricTracker(Follower):
     def _embedding(self, X, codes):
         """Learn the metric from patches, and return its map of patches to embeddings."""
         if self.metric is not None:
-            return clone(self.metric).fit(X, codes).transform
+            goes_on = self._metric is not None and getattr(self.metric, "warm_start", False)
+            self._metric = (self._metric if goes_on else clone(self.metric)).fit(X, codes)
+            return self._metric.transform
         neighbors = {"n_within": self.n_neighbors_within, "n_between": self.n_neighbors_between}
         return Projection(
             marginal_fisher(X, codes, **neighbors, n_components=self.n_components, shrinkage=self.shrinkage)

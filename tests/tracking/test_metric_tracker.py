@@ -69,7 +69,7 @@ def test_the_first_patch_stays_a_template(sequence):
     tracker = MetricTracker(**QUICK, n_templates=1).init(frames[0], boxes[0])
     first = tracker._appearance.templates[0]
     tracker.track(frames[1:12])
-    assert len(tracker._appearance.recent) == 4
+    assert len(tracker._appearance.recent.features) == 5
     assert_array_equal(tracker._appearance.templates[0], first)
 
 
@@ -112,7 +112,8 @@ def test_errors_leave_the_tracker_as_it_was(sequence, tracked):
     wrong = np.where(frames[4] > 200, np.nan, frames[4])
     for message, call in {
         "NaN": lambda: tracker.update(wrong),
-        "120 pixels wide and 50 high, but the first one": lambda: tracker.update(frames[4][:50]),
+        "120 pixels wide and 50 high, grey, but the first one": lambda: tracker.update(frames[4][:50]),
+        "in colour, but the first one": lambda: tracker.update(np.repeat(frames[4][..., None], 3, axis=-1)),
         "at least 4 pixels": lambda: tracker.init(frames[4], [0, 0, 1, 1]),
         "outside of the frame": lambda: tracker.init(frames[4], [500, 0, 20, 20]),
         "one grey level": lambda: tracker.init(np.zeros((90, 120)), boxes[4]),
