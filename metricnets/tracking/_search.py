@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,8 @@ N_STEPS = 3  # of the alignment
 OVERLAP = 0.6  # windows further away than this share of the size are other places
 WIDENING, WIDEST = 0.2, 2.5  # of the radius with each frame in which the target is not seen, at most
 FORGETTING = 0.3  # of the predicted place with each such frame
-WIDE, EVERY = 3, 3  # every EVERY-th of such frames is searched at scales WIDE times as far apart
+RATE = 0.2  # of the last frame in the mean of scales and angles
+WIDTHS = 1, 3, 2  # steps of the scales that are searched in turn in such frames
 TURNS = np.array([0.0, -0.25, 0.25])  # angles at which a lost target is looked for, beside the last one
 N_LOST = 3  # places at which it is looked for
 SCALE_UNIT = 0.3  # logarithm of a scale that is as unlikely as a distance of one size
@@ -27,7 +28,8 @@ DAMPING = 0.85  # of the velocity while the target is not seen
 class Motion:
     """Centre (2,) in rows and columns, scale, angle and velocity (2,) of the target, for how long it was not seen.
 
-    Then ``hint`` is the best place in the last frame, and ``evidence`` what speaks for it.
+    Then ``hint`` is the best place in the last frame, and ``evidence`` what speaks for it; ``steady`` is the mean of the
+    last logarithms of the scale and angles, as the very last ones are wrong if something begins to hide the target.
     """
 
     center: np.ndarray
@@ -37,6 +39,7 @@ class Motion:
     n_lost: int = 0
     hint: np.ndarray | None = None
     evidence: float = 0.0
+    steady: np.ndarray | None = None
 
     def predicted(self) -> np.ndarray:
         """Centre in the next frame."""
@@ -50,14 +53,18 @@ class Motion:
     def seen(self, center: np.ndarray, scale: float, angle: float) -> Motion:
         """Motion after the target was found."""
         velocity = np.zeros(2) if self.n_lost else (self.velocity + center - self.center) / 2
-        return Motion(center, float(np.clip(scale, SMALLEST, LARGEST)), angle, velocity)
+        scale, pose = float(np.clip(scale, SMALLEST, LARGEST)), np.array([np.log(scale), angle])
+        steady = pose if self.n_lost or self.steady is None else (1 - RATE) * self.steady + RATE * pose
+        return Motion(center, scale, angle, velocity, steady=steady)
 
     def unseen(self, shape: tuple[int, int], hint: np.ndarray, evidence: float) -> Motion:
         """Motion after the target was not found: it goes on, more slowly, within the frame."""
         if self.is_sweeping:
             hint, evidence = self.hint, self.evidence
-        center = np.clip(self.predicted(), 0, shape)
-        return Motion(center, self.scale, self.angle, DAMPING * self.velocity, self.n_lost + 1, hint, evidence)
+        found = {"hint": hint, "evidence": evidence, "n_lost": self.n_lost + 1}
+        if self.steady is not None:
+            found |= {"scale": float(np.exp(self.steady[0])), "angle": float(self.steady[1])}
+        return replace(self, center=np.clip(self.predicted(), 0, shape), velocity=DAMPING * self.velocity, **found)
 
     def evidence_for(self, center: np.ndarray, margin: float, size: np.ndarray) -> float:
         """Sum of the margins of a place over the last frames in which it was the best one."""
@@ -120,7 +127,7 @@ def windows_around(
     lost, center = motion.n_lost, motion.predicted()
     if motion.is_sweeping:
         center, position_weight = part_of(image.shape[1:], WIDEST * motion.scale * geometry.size, center, lost // 2), 0.0
-    wide = WIDE if lost % EVERY == EVERY - 1 else 1
+    wide = WIDTHS[(lost // 2) % len(WIDTHS)]
     powers = np.array([-wide, 0.0, wide]) if lost else np.zeros(1)
     scales = np.unique(np.clip(motion.scale * scale_step**powers, SMALLEST, LARGEST))
     reach = min(radius * (1 + WIDENING * lost), max(radius, WIDEST)) * motion.scale
