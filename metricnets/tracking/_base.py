@@ -34,7 +34,8 @@ class Follower(Parametrized):
         Margin of similarity over all other places from which a frame is learned from.  The object counts as seen from
         two thirds of it.  With another ``metric``, whose similarities are closer, it should be smaller.
     update_interval : int >= 1 or None, default=1
-        Number of frames from one update to the next.  None keeps the metric and the template of the first frame.
+        Number of frames that are learned from between one update of the metric and the next; templates are added with
+        each of them.  None keeps the metric and the templates of the first frame.
     n_templates : int >= 1, default=10
         Number of recent frames whose patches are templates.
     n_background : int >= 1, default=150
@@ -79,7 +80,8 @@ class Follower(Parametrized):
         target = Views(*variations(image, self._geometry, self._motion, N_FIRST, self._rng()))
         place = self._motion.center, target.features[0]
         around = first_background(image, self._geometry, *place, self.n_background, self._rng())
-        self._learn(Appearance(target, target.head(0), target.head(0), around, around[:0]))
+        appearance = Appearance(target, target.head(0), target.head(0), around, around[:0])
+        self._know(appearance, self._embedding(*appearance.samples()))
         self._place()
 
     def _search(self, image):
@@ -99,15 +101,15 @@ class Follower(Parametrized):
         return windows
 
     def _adapt(self, image, windows):
-        """Learn from a frame in which the target is clear, if it is time to."""
-        due = self.update_interval is not None and self.n_frames_ % self.update_interval == 0
-        if due and self.margin_ > self.min_margin:
+        """Add what a frame shows in which the target is clear, and learn the metric again if it is time to."""
+        if self.update_interval is not None and self.margin_ > self.min_margin:
             around = background(windows, self._motion, self._geometry.size, self._rng())
             target = Views(*variations(image, self._geometry, self._motion, N_NEW, self._rng()))
-            self._learn(self._appearance.changed(target, around, self.n_templates, self.n_background))
+            appearance = self._appearance.changed(target, around, self.n_templates, self.n_background)
+            due = appearance.n_changes % self.update_interval == 0
+            self._know(appearance, self._embedding(*appearance.samples()) if due else self._matcher.embed)
 
-    def _learn(self, appearance):
-        embed = self._embedding(*appearance.samples())
+    def _know(self, appearance, embed):
         self._matcher, self._appearance = Matcher(embed, appearance, self.first_weight), appearance
         self._alignment = Alignment(*appearance.lasting)
 
