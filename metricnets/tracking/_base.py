@@ -5,9 +5,10 @@ import numpy as np
 from metricnets._params import Count, MaybeCount, NonNegative, Parametrized, Positive, Seed, ZeroToOne, random_state_of
 from metricnets.tracking._alignment import Alignment
 from metricnets.tracking._appearance import Appearance, Matcher, Views
+from metricnets.tracking._motion import Motion
 from metricnets.tracking._patches import geometry_of
 from metricnets.tracking._samples import background, first_background, variations
-from metricnets.tracking._search import Motion, best_of, windows_around
+from metricnets.tracking._search import best_of, windows_around
 
 N_FIRST, N_NEW = 30, 2  # pairs of variations of the given box, and of one that is found
 FOLLOW = 0.65  # share of min_margin from which the target counts as seen
@@ -23,8 +24,8 @@ class Follower(Parametrized):
         Number of pixels to which the object is scaled.
     radius : float > 0, default=1.0
         How far from the predicted place the object is searched along each axis, in sizes of the object.
-    scale_step : float > 0, default=1.04
-        Factor between the scales that are searched; 1 keeps the size.
+    scale_step : float > 0, default=1.1
+        Factor between the scales at which an object that was lost is searched.
     position_weight : float >= 0, default=0.1
         How much less similar a place counts at a distance of one size from the predicted one.
     first_weight : float in [0, 1], default=0.5
@@ -32,7 +33,8 @@ class Follower(Parametrized):
         a small one follows changes.
     min_margin : float >= 0, default=0.2
         Margin of similarity over all other places from which a frame is learned from.  The object counts as seen from
-        two thirds of it.  With another ``metric``, whose similarities are closer, it should be smaller.
+        two thirds of it, and from less in a place that is the best one in several frames.  With another ``metric``,
+        whose similarities are closer, it should be smaller.
     update_interval : int >= 1 or None, default=1
         Number of frames that are learned from between one update of the metric and the next; templates are added with
         each of them.  None keeps the metric and the templates of the first frame.
@@ -41,7 +43,7 @@ class Follower(Parametrized):
     n_background : int >= 1, default=150
         Number of recent patches of the background.
     random_state : int, RandomState instance or None, default=None
-        Seed or generator of the variations and particles.
+        Seed or generator of the variations and of the background.
 
     Attributes
     ----------
@@ -90,7 +92,7 @@ class Follower(Parametrized):
         options = {"radius": self.radius, "scale_step": self.scale_step, "position_weight": self.position_weight}
         windows = windows_around(*search, motion, **options)
         found = best_of(*search, self._alignment, windows, motion)
-        self.similarity_, self.margin_ = found.similarity, float(found.margin)
+        self.similarity_, self.margin_ = float(found.similarity), float(found.margin)
         least = (1 if motion.is_sweeping else FOLLOW) * self.min_margin
         evidence = motion.evidence_for(found.center, self.margin_ - DOUBT * self.min_margin, self._geometry.size)
         self.visible_ = self.margin_ > least or evidence > least - DOUBT * self.min_margin

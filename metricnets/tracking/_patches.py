@@ -104,7 +104,7 @@ def norms(parts: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def window(shape: tuple[int, int]) -> np.ndarray:
-    """Weights (h, w) of the pixels of a patch, which fall from 1 to `BORDER` from the middle to the inscribed ellipse."""
+    """Weights (h, w) of the pixels of a patch, which fall from 1 in the middle to `BORDER` outside of the ellipse."""
     v, u = (np.linspace(-1 + 1 / n, 1 - 1 / n, n) for n in shape)
     inside = np.clip((1 - np.hypot(v[:, None], u)) / RAMP, 0, 1)
     return (BORDER + (1 - BORDER) * inside).astype(np.float32)
@@ -120,7 +120,9 @@ def features_at(
 ) -> np.ndarray:
     """Features (n, d) of the patches at centres (n, 2), with scales and angles (n,), smoothed as those of a scale."""
     shape = geometry.shape[0] + 2, geometry.shape[1] + 2
-    return normalized(channels(sampled(image, centers, geometry.step * scales, shape, angles, BLUR * geometry.step * scale)))
+    return normalized(
+        channels(sampled(image, centers, geometry.step * scales, shape, angles, BLUR * geometry.step * scale))
+    )
 
 
 def dense(

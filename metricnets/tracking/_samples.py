@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from metricnets.tracking._motion import OVERLAP, Motion
 from metricnets.tracking._patches import Geometry, apart, dense, features_at, turned
-from metricnets.tracking._search import OVERLAP, Motion, Windows
+from metricnets.tracking._search import Windows
 
 SPREAD = np.array([1.5, 1.5, 0.08, 0.15])  # largest offsets of a variation: steps, logarithm of the scale, angle
 AROUND, SCALES = 2.5, (0.75, 1.0, 1.3)  # where the background of the first frame is from, in sizes of the target

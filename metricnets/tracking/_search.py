@@ -3,73 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
+from metricnets.tracking._motion import LARGEST, OVERLAP, SMALLEST, Motion, part_of
 from metricnets.tracking._patches import Geometry, apart, dense, features_at, turned
 
 N_STEPS = 3  # of the alignment
-OVERLAP = 0.6  # windows further away than this share of the size are other places
 WIDENING, WIDEST = 0.2, 2.5  # of the radius with each frame in which the target is not seen, at most
 FORGETTING = 0.3  # of the predicted place with each such frame
-RATE = 0.2  # of the last frame in the mean of scales and angles
 WIDTHS = 1, 3, 2  # steps of the scales that are searched in turn in such frames
 TURNS = np.array([0.0, -0.25, 0.25])  # angles at which a lost target is looked for, beside the last one
 N_LOST = 3  # places at which it is looked for
 SCALE_UNIT = 0.3  # logarithm of a scale that is as unlikely as a distance of one size
-SMALLEST, LARGEST = 0.3, 3.0  # scale of the target in relation to the first frame
-PATIENCE = 6  # frames after which every other one is searched at another part of the frame
-DAMPING = 0.85  # of the velocity while the target is not seen
-
-
-@dataclass(frozen=True)
-class Motion:
-    """Centre (2,) in rows and columns, scale, angle and velocity (2,) of the target, for how long it was not seen.
-
-    Then ``hint`` is the best place in the last frame, and ``evidence`` what speaks for it; ``steady`` is the mean of the
-    last logarithms of the scale and angles, as the very last ones are wrong if something begins to hide the target.
-    """
-
-    center: np.ndarray
-    scale: float
-    angle: float
-    velocity: np.ndarray
-    n_lost: int = 0
-    hint: np.ndarray | None = None
-    evidence: float = 0.0
-    steady: np.ndarray | None = None
-
-    def predicted(self) -> np.ndarray:
-        """Centre in the next frame."""
-        return self.center + self.velocity
-
-    @property
-    def is_sweeping(self) -> bool:
-        """Whether the target is looked for elsewhere than where it is expected."""
-        return self.n_lost > PATIENCE and self.n_lost % 2 == 1
-
-    def seen(self, center: np.ndarray, scale: float, angle: float) -> Motion:
-        """Motion after the target was found."""
-        velocity = np.zeros(2) if self.n_lost else (self.velocity + center - self.center) / 2
-        scale, pose = float(np.clip(scale, SMALLEST, LARGEST)), np.array([np.log(scale), angle])
-        steady = pose if self.n_lost or self.steady is None else (1 - RATE) * self.steady + RATE * pose
-        return Motion(center, scale, angle, velocity, steady=steady)
-
-    def unseen(self, shape: tuple[int, int], hint: np.ndarray, evidence: float) -> Motion:
-        """Motion after the target was not found: it goes on, more slowly, within the frame."""
-        if self.is_sweeping:
-            hint, evidence = self.hint, self.evidence
-        found = {"hint": hint, "evidence": evidence, "n_lost": self.n_lost + 1}
-        if self.steady is not None:
-            found |= {"scale": float(np.exp(self.steady[0])), "angle": float(self.steady[1])}
-        return replace(self, center=np.clip(self.predicted(), 0, shape), velocity=DAMPING * self.velocity, **found)
-
-    def evidence_for(self, center: np.ndarray, margin: float, size: np.ndarray) -> float:
-        """Sum of the margins of a place over the last frames in which it was the best one."""
-        again = self.hint is not None and not apart(center[None], self.hint, size * self.scale, OVERLAP)[0]
-        return max(0.0, margin) + (self.evidence if again else 0.0)
 
 
 class Windows(NamedTuple):
@@ -89,14 +36,6 @@ class Windows(NamedTuple):
     def elsewhere(self, k: int, size: np.ndarray) -> np.ndarray:
         """Which windows are at another place than the k-th."""
         return apart(self.centers, self.centers[k], size * self.scales[k], OVERLAP)
-
-
-def part_of(shape: tuple[int, int], reach: np.ndarray, center: np.ndarray, turn: int) -> np.ndarray:
-    """Centre of one of the parts of a frame, each of which reaches so far: in turn, those near a point first."""
-    n = np.maximum(1, np.ceil(shape / (2 * reach))).astype(int)
-    parts = (np.indices(n).reshape(2, -1).T + 0.5) * shape / n
-    order = np.argsort(np.linalg.norm(parts - center, axis=1), kind="stable")
-    return parts[order[turn % len(parts)]]
 
 
 class Found(NamedTuple):
@@ -126,7 +65,10 @@ def windows_around(
     """
     lost, center = motion.n_lost, motion.predicted()
     if motion.is_sweeping:
-        center, position_weight = part_of(image.shape[1:], WIDEST * motion.scale * geometry.size, center, lost // 2), 0.0
+        center, position_weight = (
+            part_of(image.shape[1:], WIDEST * motion.scale * geometry.size, center, lost // 2),
+            0.0,
+        )
     wide = WIDTHS[(lost // 2) % len(WIDTHS)]
     powers = np.array([-wide, 0.0, wide]) if lost else np.zeros(1)
     scales = np.unique(np.clip(motion.scale * scale_step**powers, SMALLEST, LARGEST))
@@ -157,7 +99,10 @@ def best_of(
     scores = s - np.repeat(windows.penalties[starts], len(s) // len(starts))
     i = int(scores.argmax())
     size = geometry.size * scales[i]
-    others = [found[apart(where, centers[i], size, OVERLAP)] for found, where in ((scores, centers), (windows.scores, windows.centers))]
+    others = [
+        found[apart(where, centers[i], size, OVERLAP)]
+        for found, where in ((scores, centers), (windows.scores, windows.centers))
+    ]
     return Found(centers[i], scales[i], angles[i], s[i], scores[i] - np.concatenate(others).max(initial=0.0))
 
 

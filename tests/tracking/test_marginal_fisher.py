@@ -53,5 +53,7 @@ def test_equal_points_are_no_error(X):
 def test_principal_components_of_some_samples_are_those_of_copies():
     X, codes = points()
     options = {"n_within": 3, "n_between": 4, "n_components": 2, "shrinkage": 0.2}
-    all_of_them, some = (marginal_fisher(np.repeat(X, 2, axis=0), np.repeat(codes, 2), **options, n_rows=n) for n in (64, 32))
+    all_of_them, some = (
+        marginal_fisher(np.repeat(X, 2, axis=0), np.repeat(codes, 2), **options, n_rows=n) for n in (64, 32)
+    )
     assert_allclose(some, all_of_them, atol=1e-5)

@@ -5,9 +5,10 @@ import pytest
 from numpy.testing import assert_allclose
 
 from metricnets.tracking._alignment import RIDGE, Alignment
+from metricnets.tracking._motion import Motion, part_of
 from metricnets.tracking._patches import dense, features_at, geometry_of, sampled, window
 from metricnets.tracking._samples import variations
-from metricnets.tracking._search import Motion, aligned, part_of
+from metricnets.tracking._search import aligned
 
 MIDDLE, ZERO = np.array([30.0, 30.0]), np.zeros(1)
 
@@ -80,7 +81,9 @@ def test_a_patch_is_aligned_in_place_scale_and_angle(wrong):
     assert np.abs(found / [1, 1, 0.06, 0.12]).max() < 0.4
 
 
-@pytest.mark.parametrize(("shape", "reach"), [((60, 80), [10.0, 7.0]), ((60, 80), [90.0, 90.0]), ((33, 90), [8.0, 30.0])])
+@pytest.mark.parametrize(
+    ("shape", "reach"), [((60, 80), [10.0, 7.0]), ((60, 80), [90.0, 90.0]), ((33, 90), [8.0, 30.0])]
+)
 def test_the_parts_of_a_frame_cover_it_those_near_a_point_first(shape, reach):
     points = np.indices(shape).reshape(2, -1).T + 0.5
     parts = np.unique([part_of(shape, np.array(reach), MIDDLE, turn) for turn in range(60)], axis=0)
