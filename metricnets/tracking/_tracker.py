@@ -20,23 +20,26 @@ class MetricTracker(Follower):
 
     Patches of the object and of the background are two classes, and the metric is learned to tell them apart: by
     marginal Fisher analysis, each patch is near its nearest neighbours in its class and far from those in the other.
-    In each frame all windows around the predicted place are compared with templates of the object, and so are random
-    particles around the best window.  A window is the more similar, the nearer it is to the templates in relation to
-    the nearest background.
+    In each frame all windows around the predicted place are compared with templates of the object: a window is the more
+    similar, the nearer it is to the templates in relation to the nearest background.  The best one is aligned in place,
+    scale and angle by a linear regression, learned from variations of the object.
 
     The object counts as seen if the best window is better than those of all other places by a margin.  Only a clear
     margin adds templates and updates the metric; while something hides the object, nothing is learned, and a widening
-    area is searched.  The patch of the first frame always stays a template, so that the tracker does not drift.
+    area is searched at several scales, after a while all of the frame.  The patches of the first frame always stay, so
+    that the tracker does not drift.
 
     Deviations from the paper: the metric is linear and found in closed form, where the paper trains a network of three
-    layers by gradient descent; ``metric`` takes a network.  A patch is described by normalised grey levels and
-    gradients.  The parameters of the search, and how occlusion is noticed, are our choice.
+    layers by gradient descent; ``metric`` takes a network.  The best window is aligned, where the paper draws
+    particles.  A patch is described by normalised grey levels and gradients, and colours if there are any, with weights
+    that fall towards its border.  The parameters of the search, and how occlusion is noticed, are our choice.
 
     Parameters
     ----------
     metric : estimator or None, default=None
         What learns the metric: an estimator with ``fit(X, y)`` and ``transform``, which is cloned.  X are features of
-        patches, y is 0 for the target and 1 for the background.  None is marginal Fisher analysis.
+        patches, y is 0 for the target and 1 for the background.  An estimator with ``warm_start=True`` goes on from the
+        last update.  None is marginal Fisher analysis.
     n_components : int >= 1, default=16
         Dimension of the embedding of marginal Fisher analysis.
     n_neighbors_within : int >= 1, default=5
@@ -110,7 +113,7 @@ class MetricTracker(Follower):
         Parameters
         ----------
         frame : array-like of shape (height, width) or (height, width, 3)
-            Of the size of the first one.
+            Of the size of the first one, and grey or in colour as that one.
 
         Returns
         -------
@@ -120,7 +123,7 @@ class MetricTracker(Follower):
         Raises
         ------
         ValueError
-            If the frame is no image of finite numbers, or has another size.
+            If the frame is no image of finite numbers, has another size, or is grey where the first one is in colour.
         NotFittedError
             Before ``init``.
         """
