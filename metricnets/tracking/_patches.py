@@ -138,7 +138,8 @@ def dense(
     scale, angle : float
         Of all windows.
     radius : float
-        Largest distance of their centres along each axis, in sizes of the target at scale 1; at most that of the frame.
+        Largest distance of their centres along each axis, in sizes of the target at scale 1; at most that of the frame
+        or of the target.
 
     Returns
     -------
@@ -146,7 +147,7 @@ def dense(
     centers : ndarray of shape (n_windows, 2)
     """
     step = geometry.step * scale
-    reach = np.minimum(radius * geometry.size, image.shape[1:])
+    reach = np.minimum(radius * geometry.size, np.maximum(image.shape[1:], geometry.size))
     n = np.maximum(1, np.round(reach / step / STRIDE)).astype(int)
     height, width = np.add(geometry.shape, 2 * n * STRIDE + 2)
     maps = channels(sampled(image, center[None], np.array([step]), (height, width), np.array([angle]), BLUR * step))

@@ -158,7 +158,7 @@ def test_calls_that_are_wrong_say_what_to_do(sequence):
         MetricTracker(metric=PCA).init(frames[0], boxes[0])
 
 
-@pytest.mark.parametrize("box", [[-8, -6, 24, 20], [100, 70, 40, 40], [0, 0, 120, 90], [10.3, 20.7, 4, 60]])
+@pytest.mark.parametrize("box", [[-8, -6, 24, 20], [100, 70, 40, 40], [-60, -45, 240, 180], [10.3, 20.7, 4, 60]])
 def test_boxes_across_the_border_large_and_narrow_ones_are_followed(sequence, box):
     frames, _ = sequence
     found = MetricTracker(**QUICK).init(frames[0], box).track([*frames[1:3], np.zeros_like(frames[0]), frames[3]])
