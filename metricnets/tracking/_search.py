@@ -65,10 +65,8 @@ def windows_around(
     """
     lost, center = motion.n_lost, motion.predicted()
     if motion.is_sweeping:
-        center, position_weight = (
-            part_of(image.shape[1:], WIDEST * motion.scale * geometry.size, center, lost // 2),
-            0.0,
-        )
+        part = WIDEST * motion.scale * geometry.size
+        center, position_weight = part_of(image.shape[1:], part, center, lost // 2), 0.0
     wide = WIDTHS[(lost // 2) % len(WIDTHS)]
     powers = np.array([-wide, 0.0, wide]) if lost else np.zeros(1)
     scales = np.unique(np.clip(motion.scale * scale_step**powers, SMALLEST, LARGEST))
@@ -99,11 +97,9 @@ def best_of(
     scores = s - np.repeat(windows.penalties[starts], len(s) // len(starts))
     i = int(scores.argmax())
     size = geometry.size * scales[i]
-    others = [
-        found[apart(where, centers[i], size, OVERLAP)]
-        for found, where in ((scores, centers), (windows.scores, windows.centers))
-    ]
-    return Found(centers[i], scales[i], angles[i], s[i], scores[i] - np.concatenate(others).max(initial=0.0))
+    rivals = np.concatenate([scores, windows.scores])
+    rivals = rivals[apart(np.vstack([centers, windows.centers]), centers[i], size, OVERLAP)]
+    return Found(centers[i], scales[i], angles[i], s[i], scores[i] - rivals.max(initial=0.0))
 
 
 def aligned(
