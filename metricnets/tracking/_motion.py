@@ -11,6 +11,7 @@ from metricnets.tracking._patches import apart
 OVERLAP = 0.6  # windows further away than this share of the size are other places
 SMALLEST, LARGEST = 0.3, 3.0  # scale of the target in relation to the first frame
 RATE = 0.2  # of the last frame in the mean of scales and angles
+ONSET = 4  # frames in which something begins to hide the target
 PATIENCE = 6  # frames after which every other one is searched at another part of the frame
 DAMPING = 0.85  # of the velocity while the target is not seen
 
@@ -59,7 +60,12 @@ class Motion:
         return replace(self, center=np.clip(self.predicted(), 0, shape), velocity=DAMPING * self.velocity, **found)
 
     def evidence_for(self, center: np.ndarray, margin: float, size: np.ndarray) -> float:
-        """Sum of the margins of a place over the last frames in which it was the best one."""
+        """Sum of the margins of a place over the last frames in which it was the best one.
+
+        The first frames do not count, as then what hides the target has just begun to.
+        """
+        if self.n_lost < ONSET:
+            return 0.0
         again = self.hint is not None and not apart(center[None], self.hint, size * self.scale, OVERLAP)[0]
         return max(0.0, margin) + (self.evidence if again else 0.0)
 

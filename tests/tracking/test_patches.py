@@ -1,5 +1,7 @@
 """Patches, their alignment and the places where they are looked for, against closed forms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -93,8 +95,9 @@ def test_the_parts_of_a_frame_cover_it_those_near_a_point_first(shape, reach):
 
 
 def test_evidence_is_added_at_one_place_only():
-    motion = Motion(MIDDLE, 1.0, 0.0, np.zeros(2), 3, MIDDLE, 0.2)
+    motion = Motion(MIDDLE, 1.0, 0.0, np.zeros(2), 5, MIDDLE, 0.2)
     size = np.array([10.0, 10.0])
     assert_allclose(motion.evidence_for(MIDDLE + 2, 0.1, size), 0.3)
     assert_allclose(motion.evidence_for(MIDDLE + 20, 0.1, size), 0.1)
     assert_allclose(motion.evidence_for(MIDDLE + 2, -0.1, size), 0.2)
+    assert replace(motion, n_lost=1).evidence_for(MIDDLE, 0.1, size) == 0
