@@ -132,7 +132,17 @@ SHELLS = {
     "protocols": {"_common"},
     "displays": {"_common", "_projection", "_retrieval"},
     "metric_learn": {"_compatible"},
-    "tracking": {"_appearance", "_base", "_frames", "_marginal_fisher", "_patches", "_samples", "_search"},
+    "tracking": {
+        "_alignment",
+        "_appearance",
+        "_base",
+        "_frames",
+        "_marginal_fisher",
+        "_motion",
+        "_patches",
+        "_samples",
+        "_search",
+    },
     "metrics": {
         "_checks",
         "_distribution",

@@ -4,21 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 TARGET, BACKGROUND = 0, 1
 OLD = 5  # every OLD-th change of the recent patches is kept longer
+N_OLD = 4  # times the number of recent frames
 TINY = 1e-9
+
+
+class Views(NamedTuple):
+    """Patches of the target: features (n, d) and offsets (n, 4) from it."""
+
+    features: np.ndarray
+    offsets: np.ndarray
+
+    def with_last(self, other: Views, n: int) -> Views:
+        """Append others, and keep the last n."""
+        return Views(*(np.vstack(parts)[-n:] for parts in zip(self, other)))
+
+    def head(self, n: int) -> Views:
+        """The first n."""
+        return Views(*(part[:n] for part in self))
 
 
 @dataclass(frozen=True)
 class Appearance:
-    """Features of patches of the target and of the background, each (n, d); those of the first frame stay.
+    """Patches of the target, and features (n, d) of the background; those of the first frame stay.
 
     Parameters
     ----------
-    first, recent, older : ndarray
+    first, recent, older : Views
         Of the target: in the first frame, the given box before its variations; in the last frames; in frames further
         apart.
     first_around, around : ndarray
@@ -27,9 +44,9 @@ class Appearance:
         How often patches were added.
     """
 
-    first: np.ndarray
-    recent: np.ndarray
-    older: np.ndarray
+    first: Views
+    recent: Views
+    older: Views
     first_around: np.ndarray
     around: np.ndarray
     n_changes: int = 0
@@ -37,26 +54,36 @@ class Appearance:
     @property
     def templates(self) -> np.ndarray:
         """Patches that a candidate is compared with, the first one first."""
-        return np.vstack([self.first[:1], self.older, self.recent])
+        return np.vstack([self.first.features[:1], self.older.features, self.recent.features])
 
     @property
     def background(self) -> np.ndarray:
         """All patches of the background."""
         return np.vstack([self.first_around, self.around])
 
+    @property
+    def target(self) -> Views:
+        """All patches of the target."""
+        return Views(*(np.vstack(parts) for parts in zip(self.first, self.older, self.recent)))
+
+    @property
+    def lasting(self) -> Views:
+        """Patches of the target without those of the last frames, which would make each place found the right one."""
+        return Views(*(np.vstack(parts) for parts in zip(self.first, self.older)))
+
     def samples(self) -> tuple[np.ndarray, np.ndarray]:
         """Patches to learn from and their classes `TARGET` and `BACKGROUND`."""
-        target, background = np.vstack([self.first, self.older, self.recent]), self.background
+        target, background = self.target.features, self.background
         codes = np.repeat([TARGET, BACKGROUND], [len(target), len(background)])
         return np.vstack([target, background]), codes
 
-    def changed(self, target: np.ndarray, around: np.ndarray, n_templates: int, n_background: int) -> Appearance:
+    def changed(self, target: Views, around: np.ndarray, n_templates: int, n_background: int) -> Appearance:
         """Add patches, and drop the oldest ones, but never those of the first frame."""
-        n, add = self.n_changes + 1, target[:2] if (self.n_changes + 1) % OLD == 0 else target[:0]
+        n = self.n_changes + 1
         return replace(
             self,
-            recent=np.vstack([self.recent, target])[-n_templates * len(target) :],
-            older=np.vstack([self.older, add])[-2 * n_templates :],
+            recent=self.recent.with_last(target, n_templates * len(target.features)),
+            older=self.older.with_last(target.head(len(target.features) if n % OLD == 0 else 0), N_OLD * n_templates),
             around=np.vstack([self.around, around])[-n_background:],
             n_changes=n,
         )

@@ -7,11 +7,14 @@ from numpy.typing import ArrayLike
 
 SMALLEST = 4.0  # pixels, of a side of a box
 LARGEST = 2  # sides of a box in relation to those of the frame
-LUMA = np.array([0.299, 0.587, 0.114])  # weights of red, green and blue
+PLANES = np.array([[0.299, 0.587, 0.114], [1.0, -1.0, 0.0], [0.5, 0.5, -1.0]])  # of red, green and blue
 
 
 def check_frame(frame: ArrayLike) -> np.ndarray:
-    """Grey levels (height, width) of a grey or colour frame, in double precision; ValueError if it is no image."""
+    """Planes (n_planes, height, width) of a frame, in double precision; ValueError if it is no image.
+
+    One plane of grey levels, and for colour two more, red - green and yellow - blue.
+    """
     frame = np.asarray(frame)
     colour = frame.ndim == 3 and frame.shape[2] == 3
     if not (frame.ndim == 2 or colour) or min(frame.shape[:2]) < 2:
@@ -21,10 +24,10 @@ def check_frame(frame: ArrayLike) -> np.ndarray:
         )
     if frame.dtype.kind not in "buif":
         raise ValueError(f"frame has dtype {frame.dtype}; it should hold real numbers, such as uint8 or float.")
-    grey = frame.astype(np.float64) @ LUMA if colour else frame.astype(np.float64)
-    if not np.isfinite(grey).all():
+    planes = PLANES @ frame.reshape(-1, 3).T.astype(np.float64) if colour else frame.astype(np.float64)
+    if not np.isfinite(planes).all():
         raise ValueError("frame has entries that are NaN or infinite; replace them, for instance by the median.")
-    return grey
+    return planes.reshape(-1, *frame.shape[:2])
 
 
 def check_box(box: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
@@ -45,18 +48,23 @@ def check_box(box: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
     return found
 
 
-def check_same_shape(frame: np.ndarray, shape: tuple[int, int]) -> None:
+def check_same_shape(planes: np.ndarray, shape: tuple[int, int, int]) -> None:
     """Raise ValueError unless a frame has the shape of the first one."""
-    if frame.shape != shape:
+    if planes.shape != shape:
         raise ValueError(
-            f"frame is {frame.shape[1]} pixels wide and {frame.shape[0]} high, but the first one is {shape[1]} wide "
-            f"and {shape[0]} high; frames of a sequence have one size."
+            f"frame is {described(planes.shape)}, but the first one is {described(shape)}; frames of a sequence have "
+            "one size, and all are grey or all in colour."
         )
 
 
-def check_structure(frame: np.ndarray, box: np.ndarray) -> None:
+def described(shape: tuple[int, int, int]) -> str:
+    """Words for the shape of planes."""
+    return f"{shape[2]} pixels wide and {shape[1]} high, {'grey' if shape[0] == 1 else 'in colour'}"
+
+
+def check_structure(planes: np.ndarray, box: np.ndarray) -> None:
     """Raise ValueError if all pixels of a box are the same."""
     x, y = np.clip(np.floor(box[:2]), 0, None).astype(int)
     right, bottom = np.ceil(box[:2] + box[2:]).astype(int)
-    if not np.ptp(frame[y:bottom, x:right]):
+    if not np.ptp(planes[:, y:bottom, x:right], axis=(1, 2)).any():
         raise ValueError(f"box={box.tolist()} has pixels of one grey level only; it should show an object.")

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
-from metricnets.tracking._patches import Geometry, apart, dense, features_at
-from metricnets.tracking._search import OVERLAP, Motion, Windows
+from metricnets.tracking._motion import OVERLAP, Motion
+from metricnets.tracking._patches import Geometry, apart, dense, features_at, turned
+from metricnets.tracking._search import Windows
 
-TURN, RESCALE = 0.15, 0.05  # largest angle and logarithm of the scale of a variation
+SPREAD = np.array([1.5, 1.5, 0.08, 0.15])  # largest offsets of a variation: steps, logarithm of the scale, angle
 AROUND, SCALES = 2.5, (0.75, 1.0, 1.3)  # where the background of the first frame is from, in sizes of the target
 N_HARD = N_RANDOM = 10  # windows of the background that a frame adds
 
 
 def variations(
-    image: np.ndarray, geometry: Geometry, motion: Motion, n: int, shift: float, rng: np.random.Generator
-) -> np.ndarray:
-    """Features (n, d) of the target and of n - 1 random variations, which are moved by up to ``shift`` steps."""
-    scales = motion.scale * np.exp(rng.uniform(-RESCALE, RESCALE, n))
-    centers = motion.center + rng.uniform(-shift, shift, (n, 2)) * geometry.step
-    angles = rng.uniform(-TURN, TURN, n)
-    scales[0], centers[0], angles[0] = motion.scale, motion.center, 0
-    return features_at(image, geometry, centers, scales, angles)
+    image: np.ndarray, geometry: Geometry, motion: Motion, n: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features of the target and of n pairs of random variations, and their offsets (2 n + 1, 4) from it.
+
+    The offsets of a pair are opposite, so that what they have in common does not seem to depend on the offset.
+    """
+    offsets = rng.uniform(-SPREAD, SPREAD, (n, 4))
+    offsets = np.vstack([np.zeros(4), offsets, -offsets])
+    centers = motion.center + geometry.step * motion.scale * turned(offsets[:, :2], motion.angle)
+    scales, angles = motion.scale * np.exp(offsets[:, 2]), motion.angle + offsets[:, 3]
+    return features_at(image, geometry, centers, scales, angles, motion.scale), offsets
 
 
 def first_background(

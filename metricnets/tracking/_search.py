@@ -3,47 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from metricnets.tracking._patches import Geometry, apart, dense, features_at
+from metricnets.tracking._motion import LARGEST, OVERLAP, SMALLEST, Motion, part_of
+from metricnets.tracking._patches import Geometry, apart, dense, features_at, turned
 
-N_PARTICLES, N_BEST = 50, 5  # particles around a window, those that are averaged
-SPREAD = 0.7  # standard deviation of their places, in steps
-SCALE_SPREAD, LOST_SCALE_SPREAD = 0.02, 0.05  # of the logarithm of their scales
-OVERLAP = 0.6  # windows further away than this share of the size are other places
+N_STEPS = 3  # of the alignment
 WIDENING, WIDEST = 0.2, 2.5  # of the radius with each frame in which the target is not seen, at most
 FORGETTING = 0.3  # of the predicted place with each such frame
-WIDE, EVERY = 4, 3  # every EVERY-th of such frames is searched at scales WIDE times as far apart
+WIDTHS = 1, 3, 2  # steps of the scales that are searched in turn in such frames
+TURNS = np.array([0.0, -0.25, 0.25])  # angles at which a lost target is looked for, beside the last one
+N_LOST = 3  # places at which it is looked for
 SCALE_UNIT = 0.3  # logarithm of a scale that is as unlikely as a distance of one size
-SMALLEST, LARGEST = 0.3, 3.0  # scale of the target in relation to the first frame
-DAMPING = 0.85  # of the velocity while the target is not seen
-
-
-@dataclass(frozen=True)
-class Motion:
-    """Centre (2,) in rows and columns, scale and velocity (2,) of the target, and for how long it was not seen."""
-
-    center: np.ndarray
-    scale: float
-    velocity: np.ndarray
-    n_lost: int = 0
-
-    def predicted(self) -> np.ndarray:
-        """Centre in the next frame."""
-        return self.center + self.velocity
-
-    def seen(self, center: np.ndarray, scale: float) -> Motion:
-        """Motion after the target was found."""
-        velocity = np.zeros(2) if self.n_lost else (self.velocity + center - self.center) / 2
-        return Motion(center, float(np.clip(scale, SMALLEST, LARGEST)), velocity)
-
-    def unseen(self, shape: tuple[int, int]) -> Motion:
-        """Motion after the target was not found: it goes on, more slowly, within the frame."""
-        center = np.clip(self.predicted(), 0, shape)
-        return Motion(center, self.scale, DAMPING * self.velocity, self.n_lost + 1)
 
 
 class Windows(NamedTuple):
@@ -66,10 +39,11 @@ class Windows(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Where the target is most likely: centre, scale, similarity, and the margin over all other places."""
+    """Where the target is most likely: centre, scale, angle, similarity, and the margin over all other places."""
 
     center: np.ndarray
     scale: float
+    angle: float
     similarity: float
     margin: float
 
@@ -84,16 +58,20 @@ def windows_around(
     scale_step: float,
     position_weight: float,
 ) -> Windows:
-    """All windows around the predicted place at three scales, in a wider area if the target was not seen.
+    """All windows around the predicted place, in a wider area and at three scales if the target was not seen.
 
     The penalty of a place is ``position_weight`` times its squared distance from the predicted one, in sizes of the
     target, likewise for the scale, and falls with the number of frames in which it was not seen.
     """
     lost, center = motion.n_lost, motion.predicted()
-    wide = WIDE if lost % EVERY == EVERY - 1 else 1
-    scales = np.unique(np.clip(motion.scale * scale_step ** np.array([-wide, 0.0, wide]), SMALLEST, LARGEST))
+    if motion.is_sweeping:
+        part = WIDEST * motion.scale * geometry.size
+        center, position_weight = part_of(image.shape[1:], part, center, lost // 2), 0.0
+    wide = WIDTHS[(lost // 2) % len(WIDTHS)]
+    powers = np.array([-wide, 0.0, wide]) if lost else np.zeros(1)
+    scales = np.unique(np.clip(motion.scale * scale_step**powers, SMALLEST, LARGEST))
     reach = min(radius * (1 + WIDENING * lost), max(radius, WIDEST)) * motion.scale
-    features, centers = zip(*(dense(image, geometry, center, scale, reach) for scale in scales))
+    features, centers = zip(*(dense(image, geometry, center, scale, reach, motion.angle) for scale in scales))
     scales = np.repeat(scales, [len(part) for part in centers])
     features, centers = np.vstack(features), np.vstack(centers)
     away = (((centers - center) / (geometry.size * motion.scale)) ** 2).sum(axis=1)
@@ -102,40 +80,49 @@ def windows_around(
     return Windows(features, centers, scales, similarity(features), penalties)
 
 
-def refined(
-    image: np.ndarray,
-    geometry: Geometry,
-    similarity: Callable[[np.ndarray], np.ndarray],
-    center: np.ndarray,
-    scale: float,
-    scale_spread: float,
-    rng: np.random.Generator,
-) -> tuple[np.ndarray, float, float]:
-    """Centre, scale and similarity of the best particles around a window."""
-    centers = center + SPREAD * geometry.step * scale * rng.standard_normal((N_PARTICLES, 2))
-    scales = scale * np.exp(scale_spread * rng.standard_normal(N_PARTICLES))
-    centers[0], scales[0] = center, scale
-    s = similarity(features_at(image, geometry, centers, scales))
-    best = np.argsort(-s, kind="stable")[:N_BEST]
-    return centers[best].mean(axis=0), float(np.exp(np.log(scales[best]).mean())), float(s[best].mean())
-
-
 def best_of(
     image: np.ndarray,
     geometry: Geometry,
     similarity: Callable[[np.ndarray], np.ndarray],
+    alignment: Callable[[np.ndarray], np.ndarray],
     windows: Windows,
-    lost: bool,
-    rng: np.random.Generator,
+    motion: Motion,
 ) -> Found:
-    """Refine the best window, and if the target was lost the best one elsewhere too, and compare with all others."""
-    scores, spread = windows.scores, LOST_SCALE_SPREAD if lost else SCALE_SPREAD
-    first = int(scores.argmax())
-    second = int(np.where(windows.elsewhere(first, geometry.size), scores, -np.inf).argmax())
-    found = []
-    for k in [first, second] if lost else [first]:
-        center, scale, s = refined(image, geometry, similarity, windows.centers[k], windows.scales[k], spread, rng)
-        found.append((s - windows.penalties[k], k, center, scale, s))
-    *others, (score, k, center, scale, s) = sorted(found, key=lambda each: each[0])
-    rivals = scores[windows.elsewhere(k, geometry.size)].max(initial=0.0)
-    return Found(center, scale, s, score - max([rivals, *(other[0] for other in others)]))
+    """Align the best window, and if the target was lost the best ones elsewhere too, and compare with all others."""
+    starts = places(windows, N_LOST if motion.n_lost else 1, geometry.size)
+    angles = motion.angle + (TURNS if motion.n_lost else TURNS[:1])
+    found = [aligned(image, geometry, alignment, windows.centers[k], windows.scales[k], angles) for k in starts]
+    centers, scales, angles, features = (np.concatenate(parts) for parts in zip(*found))
+    s = similarity(features)
+    scores = s - np.repeat(windows.penalties[starts], len(s) // len(starts))
+    i = int(scores.argmax())
+    size = geometry.size * scales[i]
+    rivals = np.concatenate([scores, windows.scores])
+    rivals = rivals[apart(np.vstack([centers, windows.centers]), centers[i], size, OVERLAP)]
+    return Found(centers[i], scales[i], angles[i], s[i], scores[i] - rivals.max(initial=0.0))
+
+
+def aligned(
+    image: np.ndarray,
+    geometry: Geometry,
+    alignment: Callable[[np.ndarray], np.ndarray],
+    center: np.ndarray,
+    scale: float,
+    angles: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Centres, scales, angles and features of patches that begin as a window at several angles."""
+    centers, scales, first = np.tile(center, (len(angles), 1)), np.full(len(angles), scale), scale
+    for _ in range(N_STEPS):
+        offsets = alignment(features_at(image, geometry, centers, scales, angles, first))
+        centers = centers - geometry.step * scales[:, None] * turned(offsets[:, :2], angles)
+        scales, angles = np.clip(scales * np.exp(-offsets[:, 2]), SMALLEST, LARGEST), angles - offsets[:, 3]
+    return centers, scales, angles, features_at(image, geometry, centers, scales, angles, first)
+
+
+def places(windows: Windows, n: int, size: np.ndarray) -> list[int]:
+    """Indices of up to n windows at different places with the largest scores."""
+    chosen, scores = [], windows.scores
+    while len(chosen) < n and np.isfinite(scores).any():
+        chosen.append(int(scores.argmax()))
+        scores = np.where(windows.elsewhere(chosen[-1], size), scores, -np.inf)
+    return chosen

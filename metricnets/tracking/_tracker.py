@@ -20,23 +20,26 @@ class MetricTracker(Follower):
 
     Patches of the object and of the background are two classes, and the metric is learned to tell them apart: by
     marginal Fisher analysis, each patch is near its nearest neighbours in its class and far from those in the other.
-    In each frame all windows around the predicted place are compared with templates of the object, and so are random
-    particles around the best window.  A window is the more similar, the nearer it is to the templates in relation to
-    the nearest background.
+    In each frame all windows around the predicted place are compared with templates of the object: a window is the more
+    similar, the nearer it is to the templates in relation to the nearest background.  The best one is aligned in place,
+    scale and angle by a linear regression, learned from variations of the object.
 
     The object counts as seen if the best window is better than those of all other places by a margin.  Only a clear
     margin adds templates and updates the metric; while something hides the object, nothing is learned, and a widening
-    area is searched.  The patch of the first frame always stays a template, so that the tracker does not drift.
+    area is searched at several scales, after a while all of the frame.  The patches of the first frame always stay, so
+    that the tracker does not drift.
 
     Deviations from the paper: the metric is linear and found in closed form, where the paper trains a network of three
-    layers by gradient descent; ``metric`` takes a network.  A patch is described by normalised grey levels and
-    gradients.  The parameters of the search, and how occlusion is noticed, are our choice.
+    layers by gradient descent; ``metric`` takes a network.  The best window is aligned, where the paper draws
+    particles.  A patch is described by normalised grey levels and gradients, and colours if there are any, with weights
+    that fall towards its border.  The parameters of the search, and how occlusion is noticed, are our choice.
 
     Parameters
     ----------
     metric : estimator or None, default=None
         What learns the metric: an estimator with ``fit(X, y)`` and ``transform``, which is cloned.  X are features of
-        patches, y is 0 for the target and 1 for the background.  None is marginal Fisher analysis.
+        patches, y is 0 for the target and 1 for the background.  An estimator with ``warm_start=True`` goes on from the
+        last update.  None is marginal Fisher analysis.
     n_components : int >= 1, default=16
         Dimension of the embedding of marginal Fisher analysis.
     n_neighbors_within : int >= 1, default=5
@@ -96,10 +99,11 @@ class MetricTracker(Follower):
             If the frame is no image of finite numbers, the box is outside of it, or has only equal pixels.
         """
         check_instance(self.metric, "metric")
-        grey = check_frame(frame)
-        box = check_box(box, grey.shape)
-        check_structure(grey, box)
-        self._begin(grey, box)
+        planes = check_frame(frame)
+        box = check_box(box, planes.shape[1:])
+        check_structure(planes, box)
+        self._metric = None
+        self._begin(planes, box)
         return self
 
     @fitting
@@ -109,7 +113,7 @@ class MetricTracker(Follower):
         Parameters
         ----------
         frame : array-like of shape (height, width) or (height, width, 3)
-            Of the size of the first one.
+            Of the size of the first one, and grey or in colour as that one.
 
         Returns
         -------
@@ -119,16 +123,16 @@ class MetricTracker(Follower):
         Raises
         ------
         ValueError
-            If the frame is no image of finite numbers, or has another size.
+            If the frame is no image of finite numbers, has another size, or is grey where the first one is in colour.
         NotFittedError
             Before ``init``.
         """
         if not hasattr(self, "_motion"):
             raise NotFittedError(f"this {type(self).__name__} has nothing to follow yet: call init(frame, box) first.")
-        grey = check_frame(frame)
-        check_same_shape(grey, self._frame_shape)
+        planes = check_frame(frame)
+        check_same_shape(planes, self._frame_shape)
         self.n_frames_ += 1
-        image = self._image(grey)
+        image = self._image(planes)
         self._adapt(image, self._search(image))
         self._place()
         return self.box_.copy()
@@ -151,7 +155,9 @@ class MetricTracker(Follower):
     def _embedding(self, X, codes):
         """Learn the metric from patches, and return its map of patches to embeddings."""
         if self.metric is not None:
-            return clone(self.metric).fit(X, codes).transform
+            goes_on = self._metric is not None and getattr(self.metric, "warm_start", False)
+            self._metric = (self._metric if goes_on else clone(self.metric)).fit(X, codes)
+            return self._metric.transform
         neighbors = {"n_within": self.n_neighbors_within, "n_between": self.n_neighbors_between}
         return Projection(
             marginal_fisher(X, codes, **neighbors, n_components=self.n_components, shrinkage=self.shrinkage)

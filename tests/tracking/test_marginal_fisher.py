@@ -1,4 +1,4 @@
-"""Marginal Fisher analysis and the patches it learns from, against loops and closed forms."""
+"""Marginal Fisher analysis against loops."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ from numpy.testing import assert_allclose
 from scipy.linalg import eigh
 
 from metricnets.tracking._marginal_fisher import marginal_fisher
-from metricnets.tracking._patches import dense, features_at, geometry_of, sampled
 
 
 def points(seed=0):
@@ -51,31 +50,10 @@ def test_equal_points_are_no_error(X):
     assert np.isfinite(L).all()
 
 
-def test_patches_of_a_ramp_are_linear():
-    ramp = np.add.outer(2.0 * np.arange(40), np.arange(50))
-    (region,) = sampled(ramp, np.array([[20.0, 25.0]]), np.array([1.5]), (5, 7))
-    y = 19.5 + 1.5 * np.arange(-2, 3)
-    x = 24.5 + 1.5 * np.arange(-3, 4)
-    assert_allclose(region, np.add.outer(2 * y, x), rtol=1e-5)
-
-
-def test_a_turned_patch_is_the_turned_image():
-    image = np.random.default_rng(0).random((31, 31))
-    center, step = np.array([[15.5, 15.5]]), np.array([1.0])
-    (turned,) = sampled(image, center, step, (9, 9), np.array([np.pi / 2]))
-    (plain,) = sampled(image, center, step, (9, 9))
-    assert_allclose(turned, np.rot90(plain, -1), atol=1e-5)
-
-
-def test_windows_are_patches_and_light_has_no_effect():
-    image = np.random.default_rng(0).random((60, 60))
-    geometry = geometry_of(np.array([16.0, 12.0]), 48)
-    features, centers = dense(image, geometry, np.array([30.0, 30.0]), 1.1, 0.5)
-    middle = len(centers) // 2
-    assert_allclose(centers[middle], [30, 30])
-    for k in (0, middle):
-        (alone,) = features_at(image, geometry, centers[[k]], np.array([1.1]))
-        assert_allclose(features[k], alone, atol=1e-4)
-    assert_allclose(np.linalg.norm(features, axis=1), 1, rtol=1e-2)
-    brighter, _ = dense(3 * image + 2, geometry, np.array([30.0, 30.0]), 1.1, 0.5)
-    assert_allclose(brighter, features, atol=2e-3)
+def test_principal_components_of_some_samples_are_those_of_copies():
+    X, codes = points()
+    options = {"n_within": 3, "n_between": 4, "n_components": 2, "shrinkage": 0.2}
+    all_of_them, some = (
+        marginal_fisher(np.repeat(X, 2, axis=0), np.repeat(codes, 2), **options, n_rows=n) for n in (64, 32)
+    )
+    assert_allclose(some, all_of_them, atol=1e-5)

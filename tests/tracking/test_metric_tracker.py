@@ -69,13 +69,13 @@ def test_the_first_patch_stays_a_template(sequence):
     tracker = MetricTracker(**QUICK, n_templates=1).init(frames[0], boxes[0])
     first = tracker._appearance.templates[0]
     tracker.track(frames[1:12])
-    assert len(tracker._appearance.recent) == 4
+    assert len(tracker._appearance.recent.features) == 5
     assert_array_equal(tracker._appearance.templates[0], first)
 
 
 def test_the_metric_is_updated_unless_it_should_not_be(sequence):
     frames, boxes = sequence
-    for interval, n_changes in ((1, 6), (3, 2), (None, 0)):
+    for interval, n_changes in ((1, 6), (3, 6), (None, 0)):
         tracker = MetricTracker(**QUICK, update_interval=interval, min_margin=0.05).init(frames[0], boxes[0])
         tracker.track(frames[1:7])
         assert tracker._appearance.n_changes == n_changes
@@ -112,7 +112,8 @@ def test_errors_leave_the_tracker_as_it_was(sequence, tracked):
     wrong = np.where(frames[4] > 200, np.nan, frames[4])
     for message, call in {
         "NaN": lambda: tracker.update(wrong),
-        "120 pixels wide and 50 high, but the first one": lambda: tracker.update(frames[4][:50]),
+        "120 pixels wide and 50 high, grey, but the first one": lambda: tracker.update(frames[4][:50]),
+        "in colour, but the first one": lambda: tracker.update(np.repeat(frames[4][..., None], 3, axis=-1)),
         "at least 4 pixels": lambda: tracker.init(frames[4], [0, 0, 1, 1]),
         "outside of the frame": lambda: tracker.init(frames[4], [500, 0, 20, 20]),
         "one grey level": lambda: tracker.init(np.zeros((90, 120)), boxes[4]),
@@ -157,7 +158,7 @@ def test_calls_that_are_wrong_say_what_to_do(sequence):
         MetricTracker(metric=PCA).init(frames[0], boxes[0])
 
 
-@pytest.mark.parametrize("box", [[-8, -6, 24, 20], [100, 70, 40, 40], [0, 0, 120, 90], [10.3, 20.7, 4, 60]])
+@pytest.mark.parametrize("box", [[-8, -6, 24, 20], [100, 70, 40, 40], [-60, -45, 240, 180], [10.3, 20.7, 4, 60]])
 def test_boxes_across_the_border_large_and_narrow_ones_are_followed(sequence, box):
     frames, _ = sequence
     found = MetricTracker(**QUICK).init(frames[0], box).track([*frames[1:3], np.zeros_like(frames[0]), frames[3]])
@@ -175,6 +176,47 @@ def test_an_object_that_leaves_is_expected_at_the_border(sequence):
     assert not tracker.visible_
     assert 0 <= x + width / 2 <= 120
     assert 0 <= y + height / 2 <= 90
+
+
+def test_an_object_that_comes_back_far_away_is_found(sequence):
+    frames, boxes = sequence
+    tracker = MetricTracker(**QUICK).init(frames[0], boxes[0])
+    shift = 55 * np.array([1 if boxes[0, 0] < 50 else -1, 0])
+    tracker.track([frames[1], *[np.full_like(frames[0], 90)] * 8, *[np.roll(frames[0], shift, axis=(1, 0))] * 6])
+    assert tracker.visible_
+    assert center_error([tracker.box_], [boxes[0] + [*shift, 0, 0]])[0] < 3
+
+
+def test_an_object_that_differs_from_the_background_in_colour_only_is_followed(sequence):
+    frames, boxes = sequence
+    red, blue = frames[:8].astype(float), np.full(frames[:8].shape, 90.0)
+    frames = np.stack([red, (150 - 0.299 * red - 0.114 * blue) / 0.587, blue], axis=-1)
+    found = MetricTracker(**QUICK).init(frames[0], boxes[0]).track(frames[1:])
+    assert (center_error(found, boxes[1:8]) < 5).all()
+
+
+class Counting(PCA):
+    """Principal components that count how often they were fitted."""
+
+    def __init__(self, n_components=16, warm_start=False):
+        super().__init__(n_components)
+        self.warm_start = warm_start
+
+    def fit(self, X, y=None):
+        self.n_fits_ = getattr(self, "n_fits_", 0) + 1
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize(("warm_start", "n_fits"), [(True, 3), (False, 1)])
+def test_a_metric_with_warm_start_goes_on_until_init_and_others_begin_anew(sequence, warm_start, n_fits):
+    frames, boxes = sequence
+    options = {"update_interval": 2, "min_margin": 0.02, "metric": Counting(warm_start=warm_start)}
+    tracker = MetricTracker(**QUICK, **options).init(frames[0], boxes[0])
+    tracker.track(frames[1:6])
+    assert tracker._metric.n_fits_ == n_fits
+    assert tracker._appearance.n_changes == 5
+    assert not hasattr(tracker.metric, "n_fits_")
+    assert tracker.init(frames[0], boxes[0])._metric.n_fits_ == 1
 
 
 @pytest.mark.parametrize("metric", [FunctionTransformer(), PCA(16)])
