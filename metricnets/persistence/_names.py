@@ -38,12 +38,15 @@ HELPERS = {
     "metricnets.deep.multitask._heads": "Heads",
     "metricnets.linear._solvers.passive_aggressive": "Moments",
     "metricnets.linear._solvers.scatters": "DifferenceSums Scatters",
+    "metricnets.linear._solvers.hedge": "Hedge",
+    "metricnets.linear._solvers.view_similarity": "View",
     "metricnets.predictors._base": "Measurements",
     "metricnets.predictors._classes.novelty": "ClassScore KernelScore",
     "metricnets.predictors._on_metric": "Measured",
-    "metricnets.tracking._appearance": "Appearance Matcher Projection",
+    "metricnets.tracking._alignment": "Alignment",
+    "metricnets.tracking._appearance": "Appearance Matcher Projection Views",
+    "metricnets.tracking._motion": "Motion",
     "metricnets.tracking._patches": "Geometry",
-    "metricnets.tracking._search": "Motion",
 }
 
 # Steps of scikit-learn that compute with NumPy and SciPy, or whose compiled code is given arrays that are checked.
