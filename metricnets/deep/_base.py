@@ -24,7 +24,7 @@ from metricnets._params import (
     Share,
     Verbosity,
 )
-from metricnets._tuples import FLOATS, points_of
+from metricnets._tuples import FLOATS
 from metricnets.base import MetricMixin
 from metricnets.deep._training.callbacks import Passes
 from metricnets.deep._training.data import CHUNK, Part, Plan, Problem, Rows, Trained
@@ -382,7 +382,7 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
             Embeddings, in the precision of X.
         """
         check_is_fitted(self)
-        return self._points(self._checked_points(points_of(X, getattr(self, "preprocessor", None))))
+        return self._points(self._checked_points(self._looked_up(X)))
 
     def _checked_points(self, X):
         """Points to embed.  The shape of images is checked first: they have no number of features to compare."""
