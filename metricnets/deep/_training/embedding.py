@@ -46,13 +46,10 @@ def _layers_doubled(module):
     layer = copy.copy(module)
     layer._modules = {name: _layers_doubled(part) for name, part in module._modules.items()}
     for kind in ("_parameters", "_buffers"):
-        tensors = getattr(module, kind).items()
-        setattr(layer, kind, {name: None if t is None else _tensor_doubled(t) for name, t in tensors})
+        copies = {name: t if t is None else t.detach().clone() for name, t in getattr(module, kind).items()}
+        doubles = {name: t.double() for name, t in copies.items() if t is not None and t.is_floating_point()}
+        setattr(layer, kind, copies | doubles)
     return layer
-
-
-def _tensor_doubled(tensor):
-    return tensor.detach().to(torch.float64 if tensor.is_floating_point() else tensor.dtype, copy=True)
 
 
 @torch.no_grad()

@@ -101,7 +101,10 @@ class OfTargets(Similarity):
 
     def truth(self, kept, held):
         """Relation of the samples held back to those kept, (n_held, n_kept)."""
-        return self._relation(held, kept)
+        if not self.of_classes:
+            return self._relation(held, kept)
+        codes = self.labels.numpy()
+        return (codes[held, None] == codes[kept]) * (codes[held, None] >= 0.0)
 
     def quality(self, z, kept, held, truth):
         """Mean relation of the samples held back to the nearest, and to the three nearest, of those kept; 0 of none.
@@ -126,18 +129,17 @@ class OfTargets(Similarity):
         """Relation of rows a and b, 0 where it is unknown, (n_a, n_b), some of the rows at a time."""
         labels = self.labels[b]
         size = max(1, N_NUMBERS // max(1, labels.numel()))
-        parts = [self._block(self.labels[a[i : i + size]], labels) for i in range(0, max(1, len(a)), size)]
+        parts = []
+        for i in range(0, max(1, len(a)), size):
+            some = self.labels[a[i : i + size]]
+            with naming("relation", self.relation):
+                parts.append(self.relation(some, labels).detach().double())
+            if parts[-1].shape != (len(some), len(labels)):
+                raise ValueError(
+                    f"relation should turn tensors of n and m targets into an n x m tensor; got "
+                    f"{tuple(parts[-1].shape)} for n={len(some)} and m={len(labels)}."
+                )
         return torch.cat(parts).nan_to_num().numpy()
-
-    def _block(self, some, labels):
-        with naming("relation", self.relation):
-            r = self.relation(some, labels).detach().double()
-        if r.shape != (len(some), len(labels)):
-            raise ValueError(
-                f"relation should turn tensors of n and m targets into an n x m tensor; got {tuple(r.shape)} for "
-                f"n={len(some)} and m={len(labels)}."
-            )
-        return r
 
 
 def _found(z, z_kept, truth, weights):
