@@ -64,7 +64,6 @@ LAYERS = {
     "metrics": 3,
     "datasets": 3,
     "_targets": 3,
-    "_similar_pairs": 3,
     "base": 3,
     "tuple_learners": 3,
     "set_classifiers": 3,

@@ -13,7 +13,7 @@ from metricnets import losses, miners, relations
 from metricnets._params import Function, MaybeDict, MaybeFunction, MaybePositive, StrOptions, UpToOne, Whole
 from metricnets._targets import CLASSES
 from metricnets.deep._stream import SupervisedStream
-from metricnets.deep._training.foreign import check_params, naming, takes
+from metricnets.deep._training.foreign import check_params, checked_miner, naming, takes
 from metricnets.deep._training.memory import WithMemory
 from metricnets.deep._training.on_labels import OnLabels, classifies, embeddings, is_module, loss_module, resolved
 from metricnets.losses._modules import ModuleLoss
@@ -209,7 +209,8 @@ class AnyLoss(SupervisedStream):
         if self.miner is None:
             return super()._miner(relation, generator)
         if callable(self.miner):
-            return partial(self.miner, **self.miner_params) if self.miner_params else self.miner
+            mine = partial(self.miner, **self.miner_params) if self.miner_params else self.miner
+            return partial(checked_miner, mine)
         mine = self._function_of_miner()
         random = {"generator": generator} if takes(mine, "generator") else {}
         return partial(mine, **random, **(self.miner_params or {}))

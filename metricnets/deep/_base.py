@@ -260,7 +260,8 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         trained.stopped = task is not None and task.stopped
         trained.learned = trained.learned or learned or bool((rows.X[:1] == rows.X).all())
         if history:
-            shrink(network, initial, problem.shrinkage)
+            if problem.shrinkage:
+                shrink(network, initial, problem.shrinkage)
             trained.networks.append(network)
             trained.starts.append(initial)
             trained.criteria.append(criterion)
@@ -307,7 +308,12 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         """Keep what was learned; ValueError if it is not finite, and a warning if it is useless."""
         self._keep(problem, trained)
         for network, X in self._final(problem):
-            self._check_embeddings(network, X)
+            n_rows = min(256, self._rows_at_once)
+            some = X[:: max(1, len(X) // n_rows)][:n_rows]  # not the first ones, which may be of one class
+            z = network(some)
+            if not torch.isfinite(z).all():
+                raise ValueError(f"embeddings are no longer finite numbers after training; lower lr (lr={self.lr}).")
+            self._warn_if_collapsed(z, some)
         if not trained.learned and FEEDS_LOSS & {k for k, v in self.get_params(deep=False).items() if callable(v)}:
             warn(
                 "nothing was learned, as the loss had no gradient in any batch. Check what leaves out pairs, such as "
@@ -317,15 +323,6 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
     def _final(self, problem):
         """Hook: the trained networks, and the points that each of them takes."""
         return [(self.module_[-1] if problem.plan.of_ours else self.module_, problem.rows.X)]
-
-    def _check_embeddings(self, network, X):
-        """Raise ValueError if embeddings are not finite, and warn if they have collapsed."""
-        n_rows = min(256, self._rows_at_once)
-        some = X[:: max(1, len(X) // n_rows)][:n_rows]  # not the first ones, which may be of one class
-        z = network(some)
-        if not torch.isfinite(z).all():
-            raise ValueError(f"embeddings are no longer finite numbers after training; lower lr (lr={self.lr}).")
-        self._warn_if_collapsed(z, some)
 
     def _warn_if_collapsed(self, z, x):
         """Hook: warn if outputs z of the network are nearly the same for points x that differ."""

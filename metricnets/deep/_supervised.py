@@ -10,14 +10,13 @@ from sklearn.utils.validation import validate_data
 from metricnets._arrays import count_rows
 from metricnets._labels import known_classes
 from metricnets._params import Array, Count, Function, MaybeArray, MaybeDict, Points, fitting
-from metricnets._similar_pairs import CLASS_RELATIONS, check_pairs
-from metricnets._targets import CLASSES, readable, resolve
+from metricnets._targets import CLASS_RELATIONS, CLASSES, check_differ, check_pairs, readable, resolve
 from metricnets._weights import check_weights, rows_of
 from metricnets.deep._partial import PartlyLabelled
 from metricnets.deep._training.consistency import WithUnlabelled
 from metricnets.deep._training.data import Targets, tensor_of
-from metricnets.deep._training.foreign import CheckedSampler, checked_miner
-from metricnets.deep._training.relation import check_batches, check_differ, check_relation, halves, matched
+from metricnets.deep._training.foreign import CheckedSampler
+from metricnets.deep._training.relation import check_batches, check_relation, halves, matched
 from metricnets.deep._training.runtime import defaults, randomness
 from metricnets.deep._training.similarity import OfTargets
 from metricnets.deep._training.validation import check_class_weight, check_validation, followed_by
@@ -150,8 +149,11 @@ class Supervised(PartlyLabelled):
         by = self._related_by
         self._check_labels(y)
         self._check_partial(y)
-        y = followed_by(y, y_val, "y_val")
-        X, encoded = self._validated_both(X, readable(y, by), X_val, n)
+        if is_given:
+            y = followed_by(y, y_val, "y_val")
+            X, encoded = self._validated_both(X, readable(y, by), X_val, n)
+        else:
+            X, encoded = self._validated(X, readable(y, by))
         weights = with_validation(check_weights(sample_weight, len(X) if n is None else n), len(X))
         is_train = np.arange(len(X)) < (len(X) if n is None else n)
         X, encoded, is_train, weights = used(weights, X, encoded, is_train)
@@ -174,8 +176,6 @@ class Supervised(PartlyLabelled):
 
     def _validated_both(self, X, y, X_val, n):
         """Points and targets; those from the n-th on are for validation."""
-        if X_val is None:
-            return self._validated(X, y)
         X, encoded = self._validated(X, y[:n])
         checks = {"reset": False, "dtype": X.dtype, "allow_nd": True, "multi_output": True}
         checks["ensure_all_finite"] = self._finite
@@ -222,7 +222,7 @@ class Supervised(PartlyLabelled):
             r = halves(z, r)
         if n is not None:
             r[n:] = torch.nan
-        return self._loss(z, r if mine is None else checked_miner(mine, z, r))
+        return self._loss(z, r if mine is None else mine(z, r))
 
     def _make_batches(self, part, rng):
         labels, classes = part.targets.labels.numpy(), part.targets.classes

@@ -7,8 +7,6 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from metricnets._weights import rows_of
-
 CHUNK = 4096  # rows taken at a time
 
 
@@ -56,7 +54,7 @@ class Targets:
             None if source is None else source[indices],
             self.relation,
             classes=self.classes,
-            weights=rows_of(self.weights, indices),
+            weights=None if self.weights is None else self.weights[indices],
             sets=None if self.sets is None else self.sets[indices],
         )
 

@@ -93,24 +93,14 @@ class _Net(NeuralNet):
         return {"loss": loss, "y_pred": z}
 
     def run_single_epoch(self, iterator, training, *args, **kwargs):
-        with NOTHING if training else same_draws(self.generator):  # of miners: epochs are compared
+        draws = NOTHING if training or iterator is None else same_draws(self.generator)
+        with draws:  # of miners: epochs are compared
             super().run_single_epoch(iterator, training, *args, **kwargs)
 
     def get_loss(self, y_pred, y_true, X=None, training=True):
-        loss = self.criterion_(y_pred, y_true if self.device == "cpu" else y_true.to(self.device))
+        loss = (self.function or self.criterion_)(y_pred, y_true if self.device == "cpu" else y_true.to(self.device))
         is_scalar = isinstance(loss, torch.Tensor) and loss.ndim == 0 and (loss.requires_grad or not training)
         return loss if is_scalar else checked_loss(loss, training)
-
-
-class _Function(nn.Module):
-    """A loss function as a module, which skorch needs."""
-
-    def __init__(self, loss):
-        super().__init__()
-        self.loss = loss
-
-    def forward(self, output, targets):
-        return self.loss(output, targets)
 
 
 def train(module, criterion, parts, options):
@@ -141,7 +131,8 @@ def train(module, criterion, parts, options):
         If a loss is no longer finite.
     """
     kept, held_back = parts[0], parts[1] if len(parts) > 1 else None
-    criterion = criterion if isinstance(criterion, nn.Module) else _Function(criterion)
+    function = None if isinstance(criterion, nn.Module) else criterion
+    criterion = criterion if function is None else nn.Identity()  # skorch needs a module
     watch, gradients = Watch(options), Gradients()
     net = _Net(
         module,
@@ -155,7 +146,7 @@ def train(module, criterion, parts, options):
         device=options.device,
         verbose=0,
     )
-    net.watch, net.of_others, net.generator = watch, options.of_others, options.generator
+    net.function, net.watch, net.of_others, net.generator = function, watch, options.of_others, options.generator
     try:
         net.fit(kept.rows)
     except KeyboardInterrupt:

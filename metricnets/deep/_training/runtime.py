@@ -59,11 +59,6 @@ def threads_for(X):
     return one_torch_thread() if X.ndim == 2 else contextlib.nullcontext()
 
 
-def _autocasts(kind):
-    """Whether the caller has set automatic mixed precision; before 2.4 PyTorch cannot be asked for each device."""
-    return torch.__version__ < (2, 4) or torch.is_autocast_enabled(kind)
-
-
 @contextlib.contextmanager
 def defaults(device="cpu", gradients=True):
     """Context of PyTorch's default modes, regardless of the caller's: no autocast, gradients or not, the CPU."""
@@ -71,7 +66,8 @@ def defaults(device="cpu", gradients=True):
         stack.enter_context(torch.inference_mode(not gradients))
         stack.enter_context(torch.set_grad_enabled(gradients))
         for kind in {"cpu", torch.device(device).type}:
-            if _autocasts(kind):  # otherwise a module's own autocast would be nested, and keep outdated casts
+            # otherwise a module's own autocast would be nested, and keep outdated casts; older ones cannot be asked
+            if torch.__version__ < (2, 4) or torch.is_autocast_enabled(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False, cache_enabled=False))
         if torch.empty(0).device.type != "cpu":
             stack.enter_context(torch.device("cpu"))

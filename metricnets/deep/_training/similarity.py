@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from metricnets._groups import group_means, places_in_groups
-from metricnets._similar_pairs import CLASS_RELATIONS
+from metricnets._targets import CLASS_RELATIONS
 from metricnets._weights import rows_of, scaled_rows
 from metricnets.deep._training.foreign import naming
 

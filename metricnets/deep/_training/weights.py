@@ -9,6 +9,8 @@ from metricnets._weights import rows_counted
 
 def used(weights, *arrays):
     """The rows of positive weight of each array; last their weights with mean 1, None if they are equal."""
+    if weights is None:
+        return *arrays, None
     *arrays, weights = rows_counted(weights, *arrays)
     return *arrays, None if weights is None or not np.ptp(weights) else weights / weights.mean()
 
