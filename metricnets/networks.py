@@ -149,9 +149,6 @@ class MLP(nn.Sequential):
     def __init__(self, *blocks: nn.Module) -> None:
         super().__init__(*blocks)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layers(x)[-1]
-
     def layers(self, x: torch.Tensor) -> list[torch.Tensor]:
         """Return the outputs of all layers, from the first to the last."""
         outputs = []

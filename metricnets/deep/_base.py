@@ -1,6 +1,7 @@
 """Base class of the deep metric learners: validation, seeds, training, embedding."""
 
 import copy
+from contextlib import nullcontext
 from typing import Annotated, Literal
 
 import numpy as np
@@ -27,9 +28,9 @@ from metricnets._params import (
 from metricnets._tuples import FLOATS
 from metricnets.base import MetricMixin
 from metricnets.deep._training.callbacks import Passes
-from metricnets.deep._training.data import CHUNK, Part, Plan, Problem, Rows, Trained
+from metricnets.deep._training.data import CHUNK, Plan, Problem, Rows, Trained
 from metricnets.deep._training.embedding import check_trainable, checked_network, embed, takes_double
-from metricnets.deep._training.loop import Options, train
+from metricnets.deep._training.loop import Options, Part, train
 from metricnets.deep._training.numpy_networks import as_numpy
 from metricnets.deep._training.runtime import randomness, threads_for
 from metricnets.deep._training.scaling import applied, in_single_precision, standardization
@@ -188,7 +189,7 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         if plan.of_ours and start is None:
             counted = slice(None) if weights is None else weights > 0
             standardize = self._standardization(X[counted], None if weights is None else weights[counted])
-            with randomness(seed, "cpu", globally=plan.of_others):
+            with randomness(seed, "cpu", globally=True) if plan.of_others else nullcontext():
                 layers = [standardize, *self._first_layers(X, standardize, targets, kept, seed)]
         X = applied(layers, X) if layers else in_single_precision(X)
         return Problem(plan, Rows(X, targets, kept), layers, kept, held_back, seed, start, n_train=n_train)

@@ -1,4 +1,4 @@
-"""Training data of networks: points, targets with named fields, and parts and chunks of both."""
+"""What training takes and gives: points, targets with named fields, a problem and its solution."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -86,29 +86,6 @@ class Rows(Dataset):
 
     def __getitem__(self, indices):
         return self.X[indices], self.targets[indices]
-
-
-class Part:
-    """A subset of the rows, numbered from 0 for its sampler; an iterable of batches.
-
-    Each iteration over ``sampler`` is a new pass of index lists.  It replaces PyTorch's data loader, which
-    collects rows one by one; here a batch is indexed at once.
-    """
-
-    def __init__(self, rows, indices):
-        self.rows, self.indices, self.sampler = rows, indices, None
-        self.targets = rows.targets[torch.from_numpy(indices)]
-
-    def __len__(self):
-        return len(self.indices)
-
-    def __iter__(self):
-        for indices in self.sampler:
-            yield self.rows[torch.from_numpy(self.indices[indices])]
-
-    def points(self):
-        """Points of the part, a copy."""
-        return self.rows.X[torch.from_numpy(self.indices)]
 
 
 @dataclass

@@ -22,6 +22,11 @@ def _number_of_torch_threads():
 _before = Shared(_number_of_torch_threads)
 
 
+def threads_for(X):
+    """Context of one thread for vectors; for images and other points it leaves PyTorch's number of threads."""
+    return one_torch_thread() if X.ndim == 2 else contextlib.nullcontext()
+
+
 @contextlib.contextmanager
 def one_torch_thread():
     """Context in which PyTorch uses one thread.
@@ -52,11 +57,6 @@ def _single_precision():
 
 single_precision = Shared(_single_precision)
 """Context in which new floating-point tensors have single precision, in all threads."""
-
-
-def threads_for(X):
-    """Context of one thread for vectors; for images and other points it leaves PyTorch's number of threads."""
-    return one_torch_thread() if X.ndim == 2 else contextlib.nullcontext()
 
 
 @contextlib.contextmanager

@@ -122,7 +122,7 @@ class OfTargets(Similarity):
             return np.zeros(len(z))
         weights = rows_of(self.weights, held)
         size = max(1, N_DISTANCES // truth.size)
-        parts = [z[i : i + size] for i in range(0, len(z), size)]
+        parts = np.split(z, range(size, len(z), size))
         return np.concatenate([_found(part[:, held], part[:, kept], truth, weights) for part in parts])
 
     def _relation(self, a, b):
@@ -148,10 +148,10 @@ def _found(z, z_kept, truth, weights):
     k = min(N_NEAREST, truth.shape[1])
     near, nearest = np.argpartition(far, k - 1, axis=2)[..., :k], far.argmin(axis=2)[..., None]
     row = np.arange(len(truth))[:, None]
-    found = truth[row, near], truth[row, nearest]  # (n_embeddings, n_held, k)
+    near, nearest = truth[row, near], truth[row, nearest]  # (n_embeddings, n_held, k)
     if weights is None:
-        return sum(each.mean(axis=(1, 2)) for each in found) / 2
-    return np.average(sum(each.mean(axis=2) for each in found) / 2, axis=1, weights=weights)
+        return (near.mean(axis=(1, 2)) + nearest.mean(axis=(1, 2))) / 2
+    return np.average((near.mean(axis=2) + nearest.mean(axis=2)) / 2, axis=1, weights=weights)
 
 
 def _nearest(r, k):

@@ -114,18 +114,20 @@ def qualities(points, similarity, deals, lifts, n_components, normalize):
     qualities : list of ndarray of shape (len(points) * n_ridges * n_lifts, ...)
         For each fold, the lifts of a ridge one after the other.
     """
-    found, ridges = [], similarity.ridges
-    centred = [deviations(Z, similarity.of_points()) for Z in points]
-    scatters = [Z.T @ Z / len(Z) for Z in centred]
+    found, scatters = [], []
+    for Z in points:
+        D = deviations(Z, similarity.of_points())
+        scatters.append(D.T @ D / len(D))
     for folds, fold in product(deals, range(N_FOLDS)):
         kept, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         truth = similarity.truth(kept, held)
-        found.append([])
+        of_fold = []
         for Z, S in zip(points, scatters):
-            maps = whitened_directions(similarity.covariance(Z, kept), S, ridges, n_components)
+            maps = whitened_directions(similarity.covariance(Z, kept), S, similarity.ridges, n_components)
             z = embeddings(Z, *maps, lifts, n_components, normalize)
-            found[-1].extend(similarity.quality(z, kept, held, truth))
-    return [np.array(of_fold) for of_fold in found]
+            of_fold.extend(similarity.quality(z, kept, held, truth))
+        found.append(np.array(of_fold))
+    return found
 
 
 def whitened_directions(C, S, ridges, n_components):
