@@ -11,8 +11,9 @@ from sklearn.preprocessing import label_binarize
 from sklearn.utils.multiclass import type_of_target
 
 from metricnets import relations
+from metricnets._checks import check_option
 from metricnets._labels import check_known, known_classes
-from metricnets.exceptions import check_option, warn
+from metricnets.exceptions import warn
 
 NAMES = ["auto", *relations.NAMES]
 CLASSES = ("same_class", "known_class")

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from torch import nn
 from torch.nn import functional as F
 
-from metricnets.exceptions import check_option
+from metricnets._checks import check_option
 
 __all__ = [
     "MLP",

@@ -22,7 +22,7 @@ FILES = {
 LAYERS = {
     "_lazy": -1,
     "_version": -1,
-    "exceptions": -1,
+    "exceptions": -2,
     "_checks": -1,
     "_arrays": 0,
     "_documentation": 0,

@@ -15,7 +15,7 @@ from metricnets._targets import CLASSES
 from metricnets.deep._stream import SupervisedStream
 from metricnets.deep._training.foreign import check_params, checked_miner, naming, takes
 from metricnets.deep._training.memory import WithMemory
-from metricnets.deep._training.on_labels import OnLabels, classifies, embeddings, is_module, loss_module, resolved
+from metricnets.deep._training.on_labels import OnLabels, embeddings, loss_module
 from metricnets.losses._modules import ModuleLoss
 
 
@@ -230,3 +230,18 @@ class AnyLoss(SupervisedStream):
         if modules:
             self.loss_ = modules[0] if len(modules) == 1 else modules
             self.classes_ = problem.rows.targets.classes
+
+
+def resolved(loss):
+    """The function or class of a name, or the loss that was given."""
+    return losses.CATALOGUE[loss].loss if isinstance(loss, str) else loss
+
+
+def is_module(loss, of=nn.Module):
+    """Whether a loss is a module of this kind, or a class of such modules."""
+    return isinstance(loss, of) or (isinstance(loss, type) and issubclass(loss, of))
+
+
+def classifies(loss):
+    """Whether a loss has logits of the classes."""
+    return hasattr(resolved(loss), "logits")

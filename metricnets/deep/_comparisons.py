@@ -12,7 +12,7 @@ from metricnets._weights import rows_of
 from metricnets.deep._perceptron import RESIDUAL, NetworkMetric
 from metricnets.deep._shrinkage import ShrunkMetric
 from metricnets.deep._training.comparisons import Comparisons, OfComparisons, share_right, two_folds
-from metricnets.deep._training.validation import check_validation_tuples
+from metricnets.deep._training.samples import check_validation_tuples
 from metricnets.deep._tuples import DeepTuplesLearner
 from metricnets.deep._warm_start import Continued
 from metricnets.losses._comparison import hinge, logistic, ratio

@@ -31,7 +31,7 @@ from metricnets.deep._training.embedding import embed
 from metricnets.deep._training.initialization import linear_start, principal_start
 from metricnets.deep._training.jda import jda
 from metricnets.deep._training.runtime import defaults
-from metricnets.deep._training.weights import sampler_of, used
+from metricnets.deep._training.samples import sampler_of, used
 from metricnets.divergences import class_discrepancy, linear_mmd, multi_kernel_mmd
 from metricnets.exceptions import warn
 from metricnets.networks import ACTIVATIONS, BOUNDED, MLP

@@ -12,8 +12,8 @@ from metricnets._weights import rows_of
 from metricnets.deep._training.data import CHUNK, Targets, tensor_of
 from metricnets.deep._training.pairs import Pairs
 from metricnets.deep._training.runtime import defaults
-from metricnets.deep._training.similar_pairs import OfPairs
-from metricnets.deep._training.validation import check_validation
+from metricnets.deep._training.samples import check_validation
+from metricnets.deep._training.similarity import OfPairs
 from metricnets.deep._tuples import DeepTuplesLearner
 from metricnets.tuple_learners import PairsMixin
 

@@ -18,16 +18,18 @@ from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.foreign import CheckedSampler
 from metricnets.deep._training.relation import check_batches, check_relation, halves, matched
 from metricnets.deep._training.runtime import defaults, randomness
-from metricnets.deep._training.similarity import OfTargets
-from metricnets.deep._training.validation import check_class_weight, check_validation, followed_by
-from metricnets.deep._training.weights import (
+from metricnets.deep._training.samples import (
+    check_class_weight,
+    check_validation,
     codes_of,
+    followed_by,
     sampler_of,
     training_counts,
     used,
     weights_of_classes,
     with_validation,
 )
+from metricnets.deep._training.similarity import OfTargets
 from metricnets.miners import easy_positives
 from metricnets.samplers import ClassBalanced, ClassPairs, MatchedPairs, Shuffled
 

@@ -8,8 +8,7 @@ from metricnets._tuples import as_tuples, points_and_members
 from metricnets._weights import check_weights
 from metricnets.deep._base import DeepMetric
 from metricnets.deep._training.data import Targets, tensor_of
-from metricnets.deep._training.validation import check_form, followed_by
-from metricnets.deep._training.weights import sampler_of, used, with_validation
+from metricnets.deep._training.samples import check_form, followed_by, sampler_of, used, with_validation
 from metricnets.samplers import Shuffled
 
 

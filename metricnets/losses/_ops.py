@@ -3,7 +3,7 @@
 import torch
 from torch.autograd.function import once_differentiable
 
-from metricnets.exceptions import check_option
+from metricnets._checks import check_option
 
 EPS = 1e-12
 

@@ -19,8 +19,7 @@ from metricnets._numpy_networks import unit_norm
 from metricnets.deep._training import wccn as of_wccn
 from metricnets.deep._training.numpy_networks import TorchEmbedding, as_numpy
 from metricnets.deep._training.scaling import standardization
-from metricnets.deep._training.similar_pairs import OfPairs
-from metricnets.deep._training.similarity import RIDGES, OfTargets, Similarity
+from metricnets.deep._training.similarity import RIDGES, OfPairs, OfTargets, Similarity
 from metricnets.deep._training.wccn import wccn
 from metricnets.networks import Residual
 
