@@ -18,7 +18,9 @@ def check_real(name: str, value: float, what: str = "a finite number", **bounds:
     ValueError: momentum=2.0 should be a finite number, at least 0 and below 1.
     """
     holds = isinstance(value, Real) and math.isfinite(value)
-    if not (holds and all(HOLDS[bound](value, limit) for bound, limit in bounds.items())):
+    for bound, limit in bounds.items():
+        holds = holds and HOLDS[bound](value, limit)
+    if not holds:
         limits = " and ".join(f"{bound.replace('_', ' ')} {limit:.4g}" for bound, limit in bounds.items())
         raise ValueError(f"{name}={value!r} should be {', '.join(filter(None, [what, limits]))}.")
 

@@ -225,8 +225,10 @@ class AnyLoss(SupervisedStream):
         super()._keep(problem, trained)
         for name in ("loss_", "classes_"):  # of an earlier fit
             vars(self).pop(name, None)
-        parts = [part for each in trained.criteria if isinstance(each, nn.Module) for part in each.modules()]
-        modules = [part.loss for part in parts if isinstance(part, OnLabels)]
+        modules = []
+        for criterion in trained.criteria:
+            if isinstance(criterion, nn.Module):
+                modules += [part.loss for part in criterion.modules() if isinstance(part, OnLabels)]
         if modules:
             self.loss_ = modules[0] if len(modules) == 1 else modules
             self.classes_ = problem.rows.targets.classes

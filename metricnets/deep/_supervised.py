@@ -228,18 +228,19 @@ class Supervised(PartlyLabelled):
 
     def _make_batches(self, part, rng):
         labels, classes = part.targets.labels.numpy(), part.targets.classes
-        sampler = sampler_of(lambda rows: self._sampler(labels[rows], classes, rng), part, rng)
+        sampler = sampler_of(partial(self._sampler, labels, classes, rng), part, rng)
         if not self._graded:
             held_back = f"y_val, or a part of y with validation_fraction={self.validation_fraction}"
             where = held_back if self.early_stopping else "y"
             check_pairs(part.targets.relation, part.targets.labels, self.relation, where, with_itself=self._matched)
             if callable(self.sampler):
-                check_batches(part.targets.relation, labels, self._sampler(labels, classes, np.random.default_rng(0)))
+                check_batches(part.targets.relation, labels, self._sampler(labels, classes, np.random.default_rng(0), slice(None)))
         if self.unlabeled == "consistency" and (labels < 0).any():
             return WithUnlabelled(sampler, labels, self.batch_size, rng)
         return sampler
 
-    def _sampler(self, labels, classes, rng):
+    def _sampler(self, labels, classes, rng, rows):
+        labels = labels[rows]
         if callable(self.sampler):
             return CheckedSampler(self.sampler, labels, self.batch_size, rng)
         if self._matched:

@@ -162,6 +162,8 @@ class LinearMetric(MahalanobisMetric):
 
     def _counted(self, X, y, sample_weight):
         """The rows of X and y that count, and their weights, or None if all are 1."""
+        if sample_weight is None:
+            return X, y, None
         rows, weights = counted(self._weights(sample_weight, X.shape[0]))
         if rows is not None and np.count_nonzero(rows) < 2:
             raise ValueError("sample_weight is positive for one sample only; a metric needs two.")

@@ -31,7 +31,7 @@ def embed(module, X, *, n_rows, in_double, device):
 
 def doubled(module):
     """A copy of a network in double precision; deep copies, which take many times longer, are for modules of others."""
-    if all(_is_known(part) for part in module.modules()):
+    if all(map(_is_known, module.modules())):
         return _layers_doubled(module)
     return copy.deepcopy(module).double()
 
@@ -44,11 +44,13 @@ def _is_known(part):
 
 def _layers_doubled(module):
     layer = copy.copy(module)
-    layer._modules = {name: _layers_doubled(part) for name, part in module._modules.items()}
-    for kind in ("_parameters", "_buffers"):
-        copies = {name: t if t is None else t.detach().clone() for name, t in getattr(module, kind).items()}
-        doubles = {name: t.double() for name, t in copies.items() if t is not None and t.is_floating_point()}
-        setattr(layer, kind, copies | doubles)
+    layer._modules, layer._parameters, layer._buffers = {}, {}, {}
+    for name, part in module._modules.items():
+        layer._modules[name] = _layers_doubled(part)
+    for own, copies in ((module._parameters, layer._parameters), (module._buffers, layer._buffers)):
+        for name, tensor in own.items():
+            dtype = torch.float64 if tensor is not None and tensor.is_floating_point() else None
+            copies[name] = tensor if tensor is None else tensor.detach().to(dtype or tensor.dtype, copy=True)
     return layer
 
 

@@ -167,9 +167,11 @@ def _within_classes(Z, codes, weights):
     if not len(Z):
         return np.zeros((Z.shape[1], Z.shape[1]))
     _, number, sizes, means = group_means(Z if weights is None else Z * weights[:, None], codes)
-    if weights is not None:
+    if weights is None:
+        D = Z - means[number]
+    else:
         means = means * (sizes / np.bincount(number, weights))[:, None]
-    D = scaled_rows(Z - means[number], weights)
+        D = scaled_rows(Z - means[number], weights)
     return D.T @ D / max(1, len(Z) - len(sizes))
 
 
