@@ -113,7 +113,7 @@ SHELLS = {
     "predictors": {"_base", "_on_metric"},
     "losses": {"_ops", "_modules", "_catalogue", "_comparison", "_pair", "_sphere"},
     "miners": {"_ops"},
-    "relations": {"_types"},
+    "relations": {"_classes"},
     "protocols": {"_common"},
     "displays": {"_common", "_projection", "_retrieval"},
     "metric_learn": {"_compatible"},

@@ -124,7 +124,6 @@ class Supervised(PartlyLabelled):
         """Learn the metric from new networks, or from those of a `Start`."""
         X, labels, targets, n = self._encoded(X, y, sample_weight, X_val, y_val)
         classes, weights = targets.classes, targets.weights
-        check_differ(labels[:n], classes, self.relation)
         self._check_targets(labels, classes)
         if n is not None:
             self._check_validation(labels[:n], labels[n:])
@@ -169,12 +168,12 @@ class Supervised(PartlyLabelled):
             if not of_classes.all():
                 relation, labels, classes = resolve(encoded, by)
                 names = names[of_classes > 0]
+        if is_given:
+            n = np.count_nonzero(is_train)
+            check_class_weight(self.class_weight, n, len(X))
+        check_differ(labels[:n], names, self.relation)
         row = torch.arange(len(labels)) if self._repeats_rows or self._revises or weights is not None else None
-        targets = Targets(tensor_of(labels), row, relation=relation, classes=names, weights=weights)
-        if not is_given:
-            return X, labels, targets, None
-        check_class_weight(self.class_weight, np.count_nonzero(is_train), len(X))
-        return X, labels, targets, np.count_nonzero(is_train)
+        return X, labels, Targets(tensor_of(labels), row, relation=relation, classes=names, weights=weights), n
 
     def _validated_both(self, X, y, X_val, n):
         """Points and targets; those from the n-th on are for validation."""
@@ -234,7 +233,8 @@ class Supervised(PartlyLabelled):
             where = held_back if self.early_stopping else "y"
             check_pairs(part.targets.relation, part.targets.labels, self.relation, where, with_itself=self._matched)
             if callable(self.sampler):
-                check_batches(part.targets.relation, labels, self._sampler(labels, classes, np.random.default_rng(0), slice(None)))
+                drawn = self._sampler(labels, classes, np.random.default_rng(0), slice(None))
+                check_batches(part.targets.relation, labels, drawn)
         if self.unlabeled == "consistency" and (labels < 0).any():
             return WithUnlabelled(sampler, labels, self.batch_size, rng)
         return sampler

@@ -6,7 +6,7 @@ from scipy.stats import rankdata
 
 from metricnets._groups import group_means, places_in_groups
 from metricnets._targets import CLASS_RELATIONS
-from metricnets._weights import rows_of, scaled_rows
+from metricnets._weights import scaled_rows
 from metricnets.deep._training.foreign import naming
 
 RIDGES = (0.3, 3.0, 0.03, 10.0)  # of `wccn`
@@ -40,6 +40,11 @@ class Similarity:
     """Which points are similar, and by which embedding they are found."""
 
     ridges = RIDGES  # candidates
+    weights = None  # of the samples, or of the pairs or comparisons
+
+    def weights_of(self, rows):
+        """The weights of some rows, or None."""
+        return None if self.weights is None else self.weights[rows]
 
     def best(self, quality):
         """The candidate with the largest sum of these qualities, one array (n_candidates,) for each fold."""
@@ -77,7 +82,7 @@ class OfTargets(Similarity):
             order = order[places_in_groups(codes)[order] < max(N_OF_CLASS, n // len(counts))]
             rows = rows[order[np.argsort(rng.permutation(len(counts))[codes[order]], kind="stable")]]
         rows = rows[:n]  # in random order, as `covariance` takes the first ones
-        weights, sets = rows_of(self.weights, rows), rows_of(self.sets, rows)
+        weights, sets = self.weights_of(rows), None if self.sets is None else self.sets[rows]
         return OfTargets(self.labels[rows], self.relation, weights, sets), rows
 
     def of_points(self):
@@ -92,7 +97,7 @@ class OfTargets(Similarity):
     def covariance(self, Z, rows):
         """Covariance within the classes, or of samples and those with the nearest targets, among these rows, (r, r)."""
         if self.of_classes:
-            return _within_classes(Z[rows], self.labels.numpy()[rows], rows_of(self.weights, rows))
+            return _within_classes(Z[rows], self.labels.numpy()[rows], self.weights_of(rows))
         rows = rows[:N_GRADED]
         similar, Z = _nearest(self._relation(rows, rows), N_SIMILAR), Z[rows]
         similar += similar.T
@@ -121,7 +126,7 @@ class OfTargets(Similarity):
         """
         if not truth.size:
             return np.zeros(len(z))
-        weights = rows_of(self.weights, held)
+        weights = self.weights_of(held)
         size = max(1, N_DISTANCES // truth.size)
         parts = np.split(z, range(size, len(z), size))
         return np.concatenate([_found(part[:, held], part[:, kept], truth, weights) for part in parts])
@@ -196,7 +201,7 @@ class OfPairs(Similarity):
         """Pairs of at most n points, and the row numbers of these points."""
         some = np.sort(rng.permutation(len(self))[: n // 2])
         rows, members = np.unique(self.members[some], return_inverse=True)
-        return OfPairs(members.reshape(-1, 2), self.similar[some], rows_of(self.weights, some)), rows
+        return OfPairs(members.reshape(-1, 2), self.similar[some], self.weights_of(some)), rows
 
     def of_points(self):
         """Weights of the points, (n,), the sum of those of their pairs; or None."""
@@ -210,7 +215,7 @@ class OfPairs(Similarity):
         """Half the covariance of the differences of similar pairs, (r, r)."""
         similar = pairs[self.similar[pairs]]
         a, b = self.members[similar].T
-        D = scaled_rows(Z[a] - Z[b], rows_of(self.weights, similar))
+        D = scaled_rows(Z[a] - Z[b], self.weights_of(similar))
         return D.T @ D / max(1, 2 * len(D))
 
     def truth(self, kept, held):
