@@ -144,18 +144,3 @@ def bilinear(Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     left[:, k], right[k + 1] = -1, 1
     np.negative(right[k], out=left[:, k + 1])
     return left, right
-
-
-def squared_distances(Z: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-    """Squared distances of pairs of rows, in blocks that stay in the cache."""
-    d = np.empty(len(i))
-    size = max(min(2**15 // Z.shape[1], len(i)), 1)
-    ends = np.empty((2, size, Z.shape[1]))
-    for start in range(0, len(i), size):
-        block = slice(start, start + size)
-        a, b = ends[:, : len(d[block])]
-        np.take(Z, i[block], axis=0, out=a, mode="clip")  # writes directly; 'raise' would make a copy
-        np.take(Z, j[block], axis=0, out=b, mode="clip")
-        a -= b
-        np.einsum("ij,ij->i", a, a, out=d[block])
-    return d
