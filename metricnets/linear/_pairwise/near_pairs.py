@@ -3,6 +3,8 @@
 import numpy as np
 from scipy.sparse import csr_array
 
+from metricnets._linalg import squared_distances
+
 NEGLIGIBLE = 1e-10  # share of its row's weight that may be left out
 SIDE = 512  # rows and columns of a block
 MANY = 1 / 512  # share of all pairs above which the search radius shrinks; below half of it the radius grows
