@@ -52,8 +52,9 @@ class DeepTuplesLearner(DeepMetric):
             if issparse(some):
                 as_tuples(some, self._tuple_size)  # says what to give instead
         tuples = np.asarray(tuples)
-        check_form(tuples, tuples_val, self._kind)
-        tuples, y = followed_by(tuples, tuples_val, f"{self._kind}_val"), followed_by(y, y_val, "y_val")
+        if tuples_val is not None:
+            check_form(tuples, tuples_val, self._kind)
+            tuples, y = followed_by(tuples, tuples_val, f"{self._kind}_val"), followed_by(y, y_val, "y_val")
         X, members = points_and_members(tuples, self._tuple_size, self.preprocessor, self._for_points(y))
         labels = self._labels(y, len(members), n)
         self.n_features_in_ = X.shape[1]

@@ -43,8 +43,8 @@ def _is_known(part):
 
 
 def _layers_doubled(module):
-    layer = copy.copy(module)
-    layer._modules, layer._parameters, layer._buffers = {}, {}, {}
+    layer = type(module).__new__(type(module))
+    vars(layer).update(vars(module), _modules={}, _parameters={}, _buffers={})
     for name, part in module._modules.items():
         layer._modules[name] = _layers_doubled(part)
     for own, copies in ((module._parameters, layer._parameters), (module._buffers, layer._buffers)):

@@ -55,9 +55,9 @@ def _check_matching(X, Y, y, end):
         raise ValueError(f"y{end} has {count_rows(y, 'y')} labels, and there are {n} rows; give one for each.")
 
 
-def check_form(train: np.ndarray, val: ArrayLike | None, kind: str) -> None:
+def check_form(train: np.ndarray, val: ArrayLike, kind: str) -> None:
     """Raise ValueError if one of the tuples, of this kind, are indicators and the others are points."""
-    shape = train.shape if val is None else np.shape(val)
+    shape = np.shape(val)
     if len(train.shape) != len(shape) and min(len(train.shape), len(shape)) == 2:
         raise ValueError(
             f"{kind}_val has shape {shape}, and {kind} {train.shape}: one has indicators, the other points; give both "
