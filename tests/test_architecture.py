@@ -111,7 +111,7 @@ SHELLS = {
         "_weakly_supervised",
     },
     "predictors": {"_base", "_on_metric"},
-    "losses": {"_ops", "_modules", "_catalogue", "_comparison", "_pair", "_sphere"},
+    "losses": {"_ops", "_modules", "_catalogue", "_pair", "_sphere"},
     "miners": {"_ops"},
     "relations": {"_classes"},
     "protocols": {"_common"},

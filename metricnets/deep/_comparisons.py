@@ -15,8 +15,7 @@ from metricnets.deep._training.comparisons import Comparisons, OfComparisons, sh
 from metricnets.deep._training.samples import check_validation_tuples
 from metricnets.deep._tuples import DeepTuplesLearner
 from metricnets.deep._warm_start import Continued
-from metricnets.losses._comparison import hinge, logistic, ratio
-from metricnets.losses._ops import EPS, precise
+from metricnets.losses._ops import EPS, hinge, logistic, precise, ratio
 
 
 class ComparisonsNet(Continued, ShrunkMetric, DeepTuplesLearner, NetworkMetric):
