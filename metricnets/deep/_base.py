@@ -1,4 +1,4 @@
-"""Base class of the deep metric learners: validation, seeds, training, embedding."""
+"""Base class of the deep metric learners: parameters, hooks, and the three steps of a fit."""
 
 import copy
 from contextlib import nullcontext
@@ -7,12 +7,11 @@ from typing import Annotated, Literal
 import numpy as np
 import torch
 from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 from torch import nn
 
 from metricnets._callbacks import CallbackSupport
 from metricnets._params import (
-    Array,
     Count,
     Flag,
     Function,
@@ -26,13 +25,11 @@ from metricnets._params import (
     Verbosity,
 )
 from metricnets._tuples import FLOATS
-from metricnets.base import MetricMixin
 from metricnets.deep._training.callbacks import Passes
 from metricnets.deep._training.data import CHUNK, Plan, Problem, Rows, Trained
-from metricnets.deep._training.embedding import check_trainable, checked_network, embed, takes_double
+from metricnets.deep._training.embedding import EmbeddingMixin, check_trainable, checked_network, takes_double
 from metricnets.deep._training.loop import Options, Part, train
-from metricnets.deep._training.numpy_networks import as_numpy
-from metricnets.deep._training.runtime import randomness, threads_for
+from metricnets.deep._training.runtime import device_for, randomness, threads_for
 from metricnets.deep._training.scaling import applied, in_single_precision, standardization
 from metricnets.deep._training.shrinkage import shrink
 from metricnets.exceptions import FitInterrupted, warn
@@ -44,7 +41,7 @@ LOSS_LR = 10
 FEEDS_LOSS = {"loss", "miner", "sampler", "relation"}  # parameters that may leave nothing to learn from
 
 
-class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
+class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     """Deep metric d(x, x') = ‖f(x) − f(x')‖₂, where f is a neural network.
 
     It contains everything about training.  The ``fit`` of a subclass prepares a `Problem`, trains, and finishes; its
@@ -221,10 +218,11 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
 
     def _train(self, problem):
         """Train new networks; KeyboardInterrupt if the user interrupts before the end of the first epoch."""
-        plan, rows, seed, device = problem.plan, problem.rows, problem.seed, self._device()
+        plan, rows, seed = problem.plan, problem.rows, problem.seed
         parts, rng, trained = [Part(rows, problem.kept)], np.random.default_rng(seed), Trained([], [*problem.history])
         if len(problem.held_back):
             parts.append(Part(rows, problem.held_back))
+        device = device_for(self.device)
         with threads_for(rows.X), randomness(seed, device, globally=plan.of_others) as generator:
             for part in parts:
                 part.sampler = self._make_batches(part, rng)
@@ -346,57 +344,6 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         if isinstance(self.random_state, np.random.RandomState):
             return int(self.random_state.randint(2**31 - 1))
         return int(np.random.default_rng(self.random_state).integers(2**31 - 1))
-
-    def _device(self):
-        if self.device == "auto":
-            return "cuda" if torch.cuda.is_available() else "cpu"
-        try:
-            torch.empty(0, device=self.device)
-        except (RuntimeError, AssertionError) as error:
-            raise ValueError(f"device={self.device!r} is not available: {error}") from None
-        return str(self.device)
-
-    def _device_here(self):
-        """The device to embed on, which may differ from that of training."""
-        try:
-            return self._device()
-        except ValueError as error:
-            warn(f"{error}; points are embedded on the CPU.")
-            return "cpu"
-
-    # ---- embed
-
-    def transform(self, X: Array) -> np.ndarray:
-        """Embed points.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), or (n_samples, ...) with ``module``
-            Points to embed.  With a ``preprocessor``, indicators of shape (n_samples,) too.
-
-        Returns
-        -------
-        Z : ndarray of shape (n_samples, n_components)
-            Embeddings, in the precision of X.
-        """
-        check_is_fitted(self)
-        return self._points(self._checked_points(self._looked_up(X)))
-
-    def _checked_points(self, X):
-        """Points to embed.  The shape of images is checked first: they have no number of features to compare."""
-        if getattr(X, "ndim", 0) > 2 or len(self._point_shape) > 1:
-            self._check_shape(X)
-        return validate_data(self, X, reset=False, dtype=FLOATS, allow_nd=True, ensure_all_finite=self._finite)
-
-    def _embed(self, X):
-        options = {"n_rows": self._rows_at_once, "in_double": self._in_double, "device": self._device_here()}
-        return embed(self.module_, X, **options)
-
-    def _shape(self):
-        return self._point_shape
-
-    def _frozen(self):
-        return as_numpy(self.module_, self._in_double)
 
 
 def mean_distance(z):

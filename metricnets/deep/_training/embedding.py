@@ -1,20 +1,71 @@
-"""Embedding of points with a network: precision, chunks and device."""
+"""Embedding of points with a network: validation, precision, chunks and device."""
 
 import contextlib
 import copy
 
+import numpy as np
 import torch
 from sklearn.utils import gen_batches
+from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
+from metricnets._params import Array
+from metricnets._tuples import FLOATS
+from metricnets.base import MetricMixin
 from metricnets.deep._training.data import tensor_of
-from metricnets.deep._training.runtime import defaults, single_precision, threads_for
+from metricnets.deep._training.numpy_networks import as_numpy
+from metricnets.deep._training.runtime import defaults, device_for, single_precision, threads_for
+from metricnets.exceptions import warn
 from metricnets.networks import WholeNumbers
 
 LARGEST = 2**24  # up to which single precision has all whole numbers
 # Layers that hold nothing but numbers, tensors and other layers, as those of the package do
 LAYERS = {nn.Sequential, nn.ModuleList, nn.Linear, nn.Identity, nn.GELU, nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Softmax}
 ERRORS = (RuntimeError, TypeError, ValueError, IndexError)  # of a network that cannot take its input
+
+
+class EmbeddingMixin(MetricMixin):
+    """Mixin of the learners that embed points with their ``module_``."""
+
+    def transform(self, X: Array) -> np.ndarray:
+        """Embed points.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or (n_samples, ...) with ``module``
+            Points to embed.  With a ``preprocessor``, indicators of shape (n_samples,) too.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components)
+            Embeddings, in the precision of X.
+        """
+        check_is_fitted(self)
+        return self._points(self._checked_points(self._looked_up(X)))
+
+    def _checked_points(self, X):
+        """Points to embed.  The shape of images is checked first: they have no number of features to compare."""
+        if getattr(X, "ndim", 0) > 2 or len(self._point_shape) > 1:
+            self._check_shape(X)
+        return validate_data(self, X, reset=False, dtype=FLOATS, allow_nd=True, ensure_all_finite=self._finite)
+
+    def _embed(self, X):
+        options = {"n_rows": self._rows_at_once, "in_double": self._in_double, "device": self._device_here()}
+        return embed(self.module_, X, **options)
+
+    def _shape(self):
+        return self._point_shape
+
+    def _frozen(self):
+        return as_numpy(self.module_, self._in_double)
+
+    def _device_here(self):
+        """The device to embed on, which may differ from that of training."""
+        try:
+            return device_for(self.device)
+        except ValueError as error:
+            warn(f"{error}; points are embedded on the CPU.")
+            return "cpu"
 
 
 def embed(module, X, *, n_rows, in_double, device):

@@ -22,6 +22,17 @@ def _number_of_torch_threads():
 _before = Shared(_number_of_torch_threads)
 
 
+def device_for(device):
+    """The device of this name, of which 'auto' is the fastest; ValueError if it is not available."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device={device!r} is not available: {error}") from None
+    return str(device)
+
+
 def threads_for(X):
     """Context of one thread for vectors; for images and other points it leaves PyTorch's number of threads."""
     return one_torch_thread() if X.ndim == 2 else contextlib.nullcontext()
