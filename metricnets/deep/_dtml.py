@@ -30,7 +30,7 @@ from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.embedding import embed
 from metricnets.deep._training.initialization import linear_start, principal_start
 from metricnets.deep._training.jda import jda
-from metricnets.deep._training.runtime import defaults, device_for
+from metricnets.deep._training.runtime import defaults
 from metricnets.deep._training.samples import sampler_of, used
 from metricnets.divergences import class_discrepancy, linear_mmd, multi_kernel_mmd
 from metricnets.exceptions import warn
@@ -274,8 +274,8 @@ class DTML(NetworkMetric):
         return self
 
     def _round_embedding(self, problem, trained):
-        options = {"n_rows": self.batch_size, "in_double": False, "device": device_for(self.device)}
-        return embed(self._joined(trained.networks, problem.rows.X), problem.rows.X.numpy(), **options)
+        X, options = problem.rows.X, {"n_rows": self.batch_size, "in_double": False, "device": self._device_here()}
+        return embed(self._joined(trained.networks, X), X.numpy(), **options)
 
     def _max_passes(self):
         n_rounds = 0 if self.init == "jda" and self.module is None else self.n_rounds
