@@ -234,9 +234,11 @@ class DTML(NetworkMetric):
         """
         self._check_bounded()
         X, y, source = self._validated_domains(X, y, sample_domain)
-        X, y, source, weights = used(check_weights(sample_weight, len(X)), X, y, source)
-        if not source.any():
-            raise ValueError("sample_weight is 0 for all source samples; give some of them a positive weight.")
+        weights = None
+        if sample_weight is not None:
+            X, y, source, weights = used(check_weights(sample_weight, len(X)), X, y, source)
+            if not source.any():
+                raise ValueError("sample_weight is 0 for all source samples; give some of them a positive weight.")
         _, codes, classes = resolve(y[source], "same_class")
         if len(classes) < 2:
             raise ValueError(f"y has one class only in the source, {classes[0]!s}; a metric needs at least two.")

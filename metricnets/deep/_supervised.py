@@ -11,7 +11,7 @@ from metricnets._arrays import count_rows
 from metricnets._labels import known_classes
 from metricnets._params import Array, Count, Function, MaybeArray, MaybeDict, Points, fitting
 from metricnets._targets import CLASS_RELATIONS, CLASSES, check_differ, check_pairs, readable, resolve
-from metricnets._weights import check_weights, rows_of
+from metricnets._weights import check_weights
 from metricnets.deep._partial import PartlyLabelled
 from metricnets.deep._training.consistency import WithUnlabelled
 from metricnets.deep._training.data import Targets, tensor_of
@@ -155,9 +155,10 @@ class Supervised(PartlyLabelled):
             X, encoded = self._validated_both(X, readable(y, by), X_val, n)
         else:
             X, encoded = self._validated(X, readable(y, by))
-        weights = with_validation(check_weights(sample_weight, len(X) if n is None else n), len(X))
-        is_train = np.arange(len(X)) < (len(X) if n is None else n)
-        X, encoded, is_train, weights = used(weights, X, encoded, is_train)
+        is_train, weights = np.arange(len(X)) < (len(X) if n is None else n), None
+        if sample_weight is not None:
+            weights = with_validation(check_weights(sample_weight, np.count_nonzero(is_train)), len(X))
+            X, encoded, is_train, weights = used(weights, X, encoded, is_train)
         relation, labels, classes = resolve(encoded, by)
         names = known_classes(y)[0][classes] if by == "known_class" else classes
         if self.class_weight is not None:
@@ -193,7 +194,8 @@ class Supervised(PartlyLabelled):
         """Hook: raise ValueError if the parameters do not suit the encoded targets."""
 
     def _similarity(self, targets, kept):
-        return kept, OfTargets(targets.labels[kept], targets.relation, rows_of(targets.weights, kept))
+        some = targets[torch.from_numpy(kept)]
+        return kept, OfTargets(some.labels, some.relation, some.weights)
 
     def _loss(self, z, r):
         """Hook: the loss of embeddings (n, n_components) and relation (n, n), NaN where it is unknown; a scalar."""

@@ -58,6 +58,8 @@ class DeepTuplesLearner(DeepMetric):
         X, members = points_and_members(tuples, self._tuple_size, self.preprocessor, self._for_points(y))
         labels = self._labels(y, len(members), n)
         self.n_features_in_ = X.shape[1]
+        if sample_weight is None:
+            return tuples, labels, None, n, X, members
         weights = check_weights(sample_weight, len(labels) if n is None else n, of=self._kind)
         is_train = np.arange(len(labels)) < (len(labels) if n is None else n)
         tuples, labels, is_train, weights = used(with_validation(weights, len(labels)), tuples, labels, is_train)
