@@ -116,12 +116,12 @@ class _Net(NeuralNet):
         return {"loss": loss, "y_pred": z}
 
     def run_single_epoch(self, iterator, training, *args, **kwargs):
-        draws = NOTHING if training or iterator is None else same_draws(self.generator)
-        with draws:  # of miners: epochs are compared
+        with NOTHING if training or iterator is None else same_draws(self.generator):  # of miners: epochs are compared
             super().run_single_epoch(iterator, training, *args, **kwargs)
 
     def get_loss(self, y_pred, y_true, X=None, training=True):
-        loss = (self.function or self.criterion_)(y_pred, y_true if self.device == "cpu" else y_true.to(self.device))
+        criterion = self.criterion_ if self.function is None else self.function
+        loss = criterion(y_pred, y_true if self.device == "cpu" else y_true.to(self.device))
         is_scalar = isinstance(loss, torch.Tensor) and loss.ndim == 0 and (loss.requires_grad or not training)
         return loss if is_scalar else checked_loss(loss, training)
 
