@@ -5,6 +5,8 @@ import operator
 from collections.abc import Collection
 from numbers import Integral, Real
 
+from metricnets.exceptions import did_you_mean
+
 HOLDS = {"above": operator.gt, "at_least": operator.ge, "below": operator.lt, "at_most": operator.le}
 
 
@@ -16,9 +18,18 @@ def check_real(name: str, value: float, what: str = "a finite number", **bounds:
     ValueError: momentum=2.0 should be a finite number, at least 0 and below 1.
     """
     holds = isinstance(value, Real) and math.isfinite(value)
-    if not (holds and all(HOLDS[bound](value, limit) for bound, limit in bounds.items())):
+    for bound, limit in bounds.items():
+        holds = holds and HOLDS[bound](value, limit)
+    if not holds:
         limits = " and ".join(f"{bound.replace('_', ' ')} {limit:.4g}" for bound, limit in bounds.items())
         raise ValueError(f"{name}={value!r} should be {', '.join(filter(None, [what, limits]))}.")
+
+
+def check_option(name: str, value: object, options: Collection[object]) -> None:
+    """Raise ValueError, with all options and the most similar one, if ``value`` is not one of them."""
+    if value not in options:
+        known = ", ".join(map(repr, options))
+        raise ValueError(f"{name}={value!r} is unknown; it should be one of {known}.{did_you_mean(value, options)}")
 
 
 def check_positive(**parameters: float) -> None:

@@ -1,4 +1,4 @@
-"""Symmetric matrices, whose eigenvalues are clipped only in this file, and the origin of points."""
+"""Symmetric matrices, whose eigenvalues are clipped only in this file; the origin, the span and distances of points."""
 
 import numpy as np
 from scipy.linalg import eigh, eigvalsh, qr
@@ -239,3 +239,18 @@ def shifted(X: np.ndarray | spmatrix, origin: np.ndarray) -> np.ndarray | spmatr
     if not issparse(X):
         return X - origin
     return X.astype(float) - csr_matrix(np.ones((X.shape[0], 1))) @ csr_matrix(origin[None])
+
+
+def squared_distances(Z: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+    """Squared distances of pairs of rows, in blocks that stay in the cache."""
+    d = np.empty(len(i))
+    size = max(min(2**15 // Z.shape[1], len(i)), 1)
+    ends = np.empty((2, size, Z.shape[1]))
+    for start in range(0, len(i), size):
+        block = slice(start, start + size)
+        a, b = ends[:, : len(d[block])]
+        np.take(Z, i[block], axis=0, out=a, mode="clip")  # writes directly; 'raise' would make a copy
+        np.take(Z, j[block], axis=0, out=b, mode="clip")
+        a -= b
+        np.einsum("ij,ij->i", a, a, out=d[block])
+    return d

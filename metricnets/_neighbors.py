@@ -109,7 +109,9 @@ class Neighbors:
     def __init__(self, X: np.ndarray, k: int) -> None:
         self.origin = middle(X)
         self.points = shifted(X, self.origin)
-        self.power = power_of(self.points)
+        numbers = self.points.data if issparse(self.points) else self.points
+        power = int(np.frexp(np.abs(numbers).max(initial=0))[1])
+        self.power = power if abs(power) > HUGE else 0  # of two, of the largest number
         with one_openmp_thread():
             self.index = NearestNeighbors(n_neighbors=k).fit(self._sized(self.points))
 
@@ -138,13 +140,6 @@ class Neighbors:
         if not self.power:
             return points
         return points * 2.0**-self.power if issparse(points) else np.ldexp(points, -self.power)
-
-
-def power_of(points: np.ndarray) -> int:
-    """The power of two of the largest number, or 0 if no square of it overflows or vanishes."""
-    numbers = points.data if issparse(points) else points
-    power = int(np.frexp(np.abs(numbers).max(initial=0))[1])
-    return power if abs(power) > HUGE else 0
 
 
 class WithNeighbors:

@@ -220,7 +220,8 @@ def fitting(fit: Fit) -> Fit:
         before = vars(self).copy()
         try:
             with one_blas_thread:
-                return fit_as_task(self, fit, bound) if is_task(self) else fit(self, *args, **kwargs)
+                tells = getattr(self, "_skl_callbacks", None) and is_task(self)
+                return fit_as_task(self, fit, bound) if tells else fit(self, *args, **kwargs)
         except BaseException as error:
             if not isinstance(error, FitInterrupted) or error.estimator is not self:
                 vars(self).clear()

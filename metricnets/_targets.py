@@ -1,4 +1,4 @@
-"""Targets encoded for the relations: class codes, rows of numbers, scaled real values."""
+"""Targets encoded for the relations, and checks that they tell samples apart."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,16 +11,17 @@ from sklearn.preprocessing import label_binarize
 from sklearn.utils.multiclass import type_of_target
 
 from metricnets import relations
+from metricnets._checks import check_option
 from metricnets._labels import check_known, known_classes
-from metricnets.exceptions import check_option, warn
+from metricnets.exceptions import warn
 
 NAMES = ["auto", *relations.NAMES]
 CLASSES = ("same_class", "known_class")
 LABEL_SETS = ("hamming", "jaccard", "shared_label")
 DISTRIBUTIONS = ("hellinger", "overlap", "symmetric_kl")
-
-
+CLASS_RELATIONS = (relations.same_class, relations.known_class)
 MANY_VALUES = 100  # different whole numbers from which on they may be quantities
+N_PAIRS = 2**24  # pairs that are searched at most
 
 
 def readable(y: ArrayLike, relation: str | Callable) -> ArrayLike:
@@ -187,3 +188,74 @@ def _check_rows(rows, relation):
         raise ValueError(f"relation='l1' needs y with entries in [0, 1]; they reach {rows.max():.3g}.")
     if relation in DISTRIBUTIONS and not _sum_to_one(rows):
         raise ValueError(f"relation={relation!r} needs distributions, rows of y that sum to 1.")
+
+
+def check_differ(labels: np.ndarray, classes: np.ndarray | None, relation: str | Callable) -> None:
+    """Raise ValueError if encoded targets are all the same."""
+    if classes is None:
+        if not callable(relation) and (labels == labels[0]).all():
+            raise ValueError("y is the same in all rows; a metric needs targets that differ.")
+        return
+    codes = labels.argmax(axis=1) if labels.ndim > 1 else labels
+    present = classes[np.unique(codes[codes >= 0])]
+    if len(present) < 2:
+        found = f"one class only, {present[0]!s}" if len(present) else "no known classes"
+        raise ValueError(f"y has {found}; a metric needs samples of at least two classes.")
+
+
+def check_pairs(
+    relation: Callable, targets: np.ndarray, name: str | Callable, where: str = "y", with_itself: bool = False
+) -> None:
+    """Raise ValueError unless some pairs of samples are similar and some are dissimilar.
+
+    Class codes are counted, in O(n).  For other targets pairs are searched until one of each kind is found: at most
+    16 million, those of randomly drawn samples with all others if there are more.
+
+    Parameters
+    ----------
+    relation : callable
+        ``(y_a, y_b) -> r``.
+    targets : ndarray or tensor of shape (n, ...)
+        As `resolve` encodes them.
+    name : str or callable
+        The relation as given by the user.
+    where : str, default='y'
+        Name of the targets in the message.
+    with_itself : bool, default=False
+        Whether a sample forms a similar pair with itself, so that no other need be similar.
+    """
+    if relation in CLASS_RELATIONS:
+        codes = np.asarray(targets)
+        counts = np.unique(codes[codes >= 0], return_counts=True)[1]
+        similar, dissimilar = counts.max(initial=0) > 1, len(counts) > 1
+    else:
+        similar, dissimilar = _kinds(relation, targets)
+    by = f"related by {'more than' if similar else 'at most'} 0.5 by relation={name!r}"
+    if not (similar or with_itself):
+        raise ValueError(
+            f"there is no similar pair in {where}, as all pairs of samples are {by}; a class needs two samples or "
+            "more. For other targets use a relation that is above 0.5 for some pairs, or loss='alignment', which takes "
+            "graded relations."
+        )
+    if not dissimilar:
+        raise ValueError(
+            f"there is no dissimilar pair in {where}, as all pairs of samples are {by}; there should be two classes "
+            "or more. For other targets use a relation that is at most 0.5 for some pairs, such as 'jaccard' or "
+            "'cosine' for sparse label sets, or loss='alignment', which takes graded relations."
+        )
+
+
+def _kinds(relation, targets):
+    """Whether some pairs of rows are similar, and some are not."""
+    n = len(targets)
+    size = max(1, 2**22 // max(1, n * int(np.prod(targets.shape[1:]))))  # 4 million numbers, also for `overlap`
+    order = np.random.default_rng(0).permutation(n)[: max(1, N_PAIRS // max(1, n))]
+    similar = dissimilar = False
+    for start in range(0, len(order), size):
+        rows = order[start : start + size]
+        r = relation(targets[rows], targets) * 1.0  # (n_rows, n)
+        r[np.arange(len(rows)), rows] = float("nan")
+        similar, dissimilar = similar or bool((r > 0.5).any()), dissimilar or bool((r <= 0.5).any())
+        if similar and dissimilar:
+            break
+    return similar, dissimilar

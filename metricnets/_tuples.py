@@ -101,13 +101,6 @@ def distinct_indicators(indicators: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         raise ValueError(f"indicators should be of one kind, integers or strings: {error}.") from error
 
 
-def points_of(X: ArrayLike, preprocessor: ArrayLike | Callable | None) -> ArrayLike:
-    """Look up points that are given as a 1-D array of indicators; return anything else unchanged."""
-    if preprocessor is None or np.ndim(X) != 1:
-        return X
-    return fetch(np.asarray(X), preprocessor)
-
-
 def as_tuples(
     tuples: ArrayLike, size: int, preprocessor: ArrayLike | Callable | None = None, for_points: str = ""
 ) -> np.ndarray:

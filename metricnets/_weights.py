@@ -106,6 +106,12 @@ def scaled_rows(X: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
     return X if weights is None else X * np.sqrt(weights)[:, None]
 
 
+def scatter(X: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Mean outer product (d, d) of the rows of X (n, d), weighted unless ``weights`` is None."""
+    rows = scaled_rows(X, weights)
+    return rows.T @ rows / (len(X) if weights is None else float(weights.sum()))
+
+
 def weighted_quantile(values: np.ndarray, q: ArrayLike, weights: np.ndarray | None = None) -> np.ndarray:
     """Quantiles of values (n,): interpolated, as NumPy's; with weights the first value that reaches a share of q."""
     if weights is None:

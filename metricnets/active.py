@@ -8,11 +8,10 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets._arrays import checked_array, lengths
-from metricnets._checks import check_count
+from metricnets._checks import check_count, check_option
 from metricnets._embedded import embedded
 from metricnets._neighbors import Neighbors
 from metricnets._params import check_instance, random_state_of
-from metricnets.exceptions import check_option
 
 __all__ = ["query_pairs"]
 

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from metricnets._arrays import lengths
 from metricnets._pickles import Versioned
-from metricnets._tuples import as_tuples, check_tuples, points_and_members
+from metricnets._tuples import as_tuples, check_tuples, fetch, points_and_members
 
 CHUNK = 4096  # pairs whose points are in memory at a time
 
@@ -154,6 +154,11 @@ class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """
         check_is_fitted(self)
         return Distance(self._frozen(), self._shape(), self._linear)
+
+    def _looked_up(self, X):
+        """Points that are given as a 1-D array of indicators; anything else unchanged."""
+        preprocessor = getattr(self, "preprocessor", None)
+        return X if preprocessor is None or np.ndim(X) != 1 else fetch(np.asarray(X), preprocessor)
 
     def _points(self, X):
         """Embed validated points."""

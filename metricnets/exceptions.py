@@ -4,7 +4,7 @@ import difflib
 import os
 import sys
 import warnings
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from numpy.linalg import LinAlgError
 
@@ -172,10 +172,3 @@ def nearest_first(name: object, options: Iterable[object]) -> list[object]:
     options = sorted(options, key=str)
     near = difflib.get_close_matches(name.lower(), map(str, options)) if isinstance(name, str) else []
     return sorted(options, key=lambda option: near.index(option) if option in near else len(near))
-
-
-def check_option(name: str, value: object, options: Collection[object]) -> None:
-    """Raise ValueError, with all options and the most similar one, if ``value`` is not one of them."""
-    if value not in options:
-        known = ", ".join(map(repr, options))
-        raise ValueError(f"{name}={value!r} is unknown; it should be one of {known}.{did_you_mean(value, options)}")

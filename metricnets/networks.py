@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from torch import nn
 from torch.nn import functional as F
 
-from metricnets.exceptions import check_option
+from metricnets._checks import check_option
 
 __all__ = [
     "MLP",
@@ -148,9 +148,6 @@ class MLP(nn.Sequential):
 
     def __init__(self, *blocks: nn.Module) -> None:
         super().__init__(*blocks)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layers(x)[-1]
 
     def layers(self, x: torch.Tensor) -> list[torch.Tensor]:
         """Return the outputs of all layers, from the first to the last."""

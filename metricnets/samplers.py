@@ -101,7 +101,11 @@ class ClassBalanced:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         classes = self._dealt_classes()  # (n_batches, P)
-        n_rows = self._numbers_of_rows(classes)
+        if self.shares is None:
+            n_rows = np.minimum(self.sizes, self.n_per_class)[classes]
+        else:
+            wanted = np.floor(self.n_per_class * self.shares[classes] + self.rng.random(classes.shape)).astype(int)
+            n_rows = np.clip(wanted, 1, self.sizes[classes])
         ends = np.cumsum(n_rows.sum(axis=1))
         batches = np.split(self._dealt_rows(classes.ravel(), n_rows.ravel()), ends[:-1])
         if len(self.singles):
@@ -119,13 +123,6 @@ class ClassBalanced:
         for deck in decks:
             deck[:] = self.rng.permutation(len(self.sizes))
         return decks[:, : per_deck * self.n_classes].reshape(-1, self.n_classes)[: self.n_batches]
-
-    def _numbers_of_rows(self, classes):
-        """Number of rows of each class in a hand, of the shape of ``classes``."""
-        if self.shares is None:
-            return np.minimum(self.sizes, self.n_per_class)[classes]
-        wanted = np.floor(self.n_per_class * self.shares[classes] + self.rng.random(classes.shape)).astype(int)
-        return np.clip(wanted, 1, self.sizes[classes])
 
     def _dealt_rows(self, hands, n_rows):
         """Draw ``n_rows`` rows of the class of each hand, from decks that are shuffled when they have run out."""

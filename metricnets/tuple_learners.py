@@ -259,7 +259,8 @@ class PairsMixin(TuplesMixin):
 
     def _fit_probability(self, scores, signs, sample_weight, method="gamma", prior=None):
         present, weights = counted(check_weights(sample_weight, len(signs), of="pairs"))
-        scores, signs = (values if present is None else values[present] for values in (scores, signs))
+        if present is not None:
+            scores, signs = scores[present], signs[present]
         if len(np.unique(signs)) < 2:
             raise ValueError("y_valid holds pairs of one kind that count; similar and dissimilar pairs are needed.")
         self.probability_ = pair_probability(-scores, signs, method, prior, weights)

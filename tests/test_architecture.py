@@ -22,7 +22,7 @@ FILES = {
 LAYERS = {
     "_lazy": -1,
     "_version": -1,
-    "exceptions": -1,
+    "exceptions": -2,
     "_checks": -1,
     "_arrays": 0,
     "_documentation": 0,
@@ -64,7 +64,6 @@ LAYERS = {
     "metrics": 3,
     "datasets": 3,
     "_targets": 3,
-    "_similar_pairs": 3,
     "base": 3,
     "persistence": 4,
     "tuple_learners": 3,
@@ -115,9 +114,9 @@ SHELLS = {
         "_weakly_supervised",
     },
     "predictors": {"_base", "_on_metric"},
-    "losses": {"_ops", "_modules", "_catalogue", "_comparison", "_pair", "_sphere"},
+    "losses": {"_ops", "_modules", "_catalogue", "_pair", "_sphere"},
     "miners": {"_ops"},
-    "relations": {"_types"},
+    "relations": {"_classes"},
     "persistence": {
         "_atomic",
         "_containers",

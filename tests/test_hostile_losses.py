@@ -11,8 +11,7 @@ import torch
 from test_losses import OPTIONS, RELATIONAL, cases, evaluate, gradient, sample
 
 from metricnets import divergences, losses, relations
-from metricnets._similar_pairs import check_pairs
-from metricnets._targets import CLASSES, DISTRIBUTIONS
+from metricnets._targets import CLASSES, DISTRIBUTIONS, check_pairs
 from metricnets.networks import UnitNorm
 from metricnets.relations import hamming, jaccard, known_class, same_class
 

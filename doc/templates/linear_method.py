@@ -8,8 +8,8 @@ import numpy as np
 
 from metricnets._linalg import components_from_metric, inverse_root
 from metricnets._params import NonNegative, Parametrized
-from metricnets._weights import rows_of
-from metricnets.linear._pairwise.differences import pair_differences, scatter
+from metricnets._weights import rows_of, scatter
+from metricnets.linear._pairwise.differences import pair_differences
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 
 

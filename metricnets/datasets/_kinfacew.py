@@ -8,11 +8,11 @@ from functools import partial
 import numpy as np
 from sklearn.utils import Bunch
 
+from metricnets._checks import check_option
 from metricnets._lazy import needed
 from metricnets.datasets._loading.formats import Archive, grey, matlab
 from metricnets.datasets._loading.remote import Options, RemoteFile, load
 from metricnets.datasets._loading.results import answer, check, documented
-from metricnets.exceptions import check_option
 
 URL = "http://www.kinfacew.com/dataset/{}"
 RELATIONS = {"fd": "father-dau", "fs": "father-son", "md": "mother-dau", "ms": "mother-son"}  # folders of images

@@ -8,10 +8,10 @@ from functools import partial
 import numpy as np
 from sklearn.utils import Bunch
 
+from metricnets._checks import check_option
 from metricnets.datasets._loading.formats import matlab
 from metricnets.datasets._loading.remote import Options, RemoteFile, load
 from metricnets.datasets._loading.results import answer, check, check_as_frame, documented, numbered
-from metricnets.exceptions import check_option
 
 URL = "https://raw.githubusercontent.com/SpriteMisaka/PyLDL/{}/dataset/{}.mat"
 FIRST, SECOND = "b076dea4f5878b9cdf646570538c5b8a3e1aeb2b", "9d68d08a061a39cf9cbdb480a6f0d4847b2ef222"

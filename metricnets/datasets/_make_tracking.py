@@ -7,9 +7,8 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_random_state
 
-from metricnets._checks import check_count, check_not_negative, check_real
+from metricnets._checks import check_count, check_not_negative, check_option, check_real
 from metricnets.datasets._making.scenes import CONTRAST, GREY, MOTIONS, TEXTURE, paste, path, texture
-from metricnets.exceptions import check_option
 
 PAN = 20  # pixels by which the background moves at most
 BLOBS, BACKGROUND = (2.0, 5.0), (3.0, 8.0, 20.0)  # sizes of blobs in textures, in pixels

@@ -10,11 +10,11 @@ from xml.etree import ElementTree
 import numpy as np
 from sklearn.utils import Bunch
 
+from metricnets._checks import check_option
 from metricnets.datasets._loading import arff
 from metricnets.datasets._loading.formats import Archive
 from metricnets.datasets._loading.remote import Options, RemoteFile, load
 from metricnets.datasets._loading.results import answer, check, check_as_frame, documented
-from metricnets.exceptions import check_option
 
 URL = "http://www.uco.es/grupos/kdis/MLLResources/ucobigfiles/Datasets/Original/{}.zip"
 

@@ -13,9 +13,9 @@ from metricnets import losses, miners, relations
 from metricnets._params import Function, MaybeDict, MaybeFunction, MaybePositive, StrOptions, UpToOne, Whole
 from metricnets._targets import CLASSES
 from metricnets.deep._stream import SupervisedStream
-from metricnets.deep._training.foreign import check_params, naming, takes
+from metricnets.deep._training.foreign import check_params, checked_miner, naming, takes
 from metricnets.deep._training.memory import WithMemory
-from metricnets.deep._training.on_labels import OnLabels, classifies, embeddings, is_module, loss_module, resolved
+from metricnets.deep._training.on_labels import OnLabels, embeddings, loss_module
 from metricnets.losses._modules import ModuleLoss
 
 
@@ -209,7 +209,8 @@ class AnyLoss(SupervisedStream):
         if self.miner is None:
             return super()._miner(relation, generator)
         if callable(self.miner):
-            return partial(self.miner, **self.miner_params) if self.miner_params else self.miner
+            mine = partial(self.miner, **self.miner_params) if self.miner_params else self.miner
+            return partial(checked_miner, mine)
         mine = self._function_of_miner()
         random = {"generator": generator} if takes(mine, "generator") else {}
         return partial(mine, **random, **(self.miner_params or {}))
@@ -224,8 +225,25 @@ class AnyLoss(SupervisedStream):
         super()._keep(problem, trained)
         for name in ("loss_", "classes_"):  # of an earlier fit
             vars(self).pop(name, None)
-        parts = [part for each in trained.criteria if isinstance(each, nn.Module) for part in each.modules()]
-        modules = [part.loss for part in parts if isinstance(part, OnLabels)]
+        modules = []
+        for criterion in trained.criteria:
+            if isinstance(criterion, nn.Module):
+                modules += [part.loss for part in criterion.modules() if isinstance(part, OnLabels)]
         if modules:
             self.loss_ = modules[0] if len(modules) == 1 else modules
             self.classes_ = problem.rows.targets.classes
+
+
+def resolved(loss):
+    """The function or class of a name, or the loss that was given."""
+    return losses.CATALOGUE[loss].loss if isinstance(loss, str) else loss
+
+
+def is_module(loss, of=nn.Module):
+    """Whether a loss is a module of this kind, or a class of such modules."""
+    return isinstance(loss, of) or (isinstance(loss, type) and issubclass(loss, of))
+
+
+def classifies(loss):
+    """Whether a loss has logits of the classes."""
+    return hasattr(resolved(loss), "logits")

@@ -11,9 +11,9 @@ from sklearn.utils.validation import check_is_fitted
 from metricnets._arrays import rows_at
 from metricnets._labels import plain, read
 from metricnets._params import Array
-from metricnets.deep._any_loss import AnyLoss
+from metricnets.deep._any_loss import AnyLoss, classifies
 from metricnets.deep._perceptron import NetworkMetric
-from metricnets.deep._training.on_labels import classifies, probabilities
+from metricnets.deep._training.on_labels import probabilities
 
 
 def _classifies(estimator):

@@ -1,17 +1,17 @@
-"""Base class of the deep metric learners: validation, seeds, training, embedding."""
+"""Base class of the deep metric learners: parameters, hooks, and the three steps of a fit."""
 
 import copy
+from contextlib import nullcontext
 from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 from torch import nn
 
 from metricnets._callbacks import CallbackSupport
 from metricnets._params import (
-    Array,
     Count,
     Flag,
     Function,
@@ -24,14 +24,12 @@ from metricnets._params import (
     Share,
     Verbosity,
 )
-from metricnets._tuples import FLOATS, points_of
-from metricnets.base import MetricMixin
+from metricnets._tuples import FLOATS
 from metricnets.deep._training.callbacks import Passes
-from metricnets.deep._training.data import CHUNK, Part, Plan, Problem, Rows, Trained
-from metricnets.deep._training.embedding import check_trainable, checked_network, embed, takes_double
-from metricnets.deep._training.loop import Options, train
-from metricnets.deep._training.numpy_networks import as_numpy
-from metricnets.deep._training.runtime import randomness, threads_for
+from metricnets.deep._training.data import CHUNK, Plan, Problem, Rows, Trained
+from metricnets.deep._training.embedding import EmbeddingMixin, check_trainable, checked_network, takes_double
+from metricnets.deep._training.loop import Options, Part, train
+from metricnets.deep._training.runtime import device_for, randomness, threads_for
 from metricnets.deep._training.scaling import applied, in_single_precision, standardization
 from metricnets.deep._training.shrinkage import shrink
 from metricnets.exceptions import FitInterrupted, warn
@@ -43,7 +41,7 @@ LOSS_LR = 10
 FEEDS_LOSS = {"loss", "miner", "sampler", "relation"}  # parameters that may leave nothing to learn from
 
 
-class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
+class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     """Deep metric d(x, x') = ‖f(x) − f(x')‖₂, where f is a neural network.
 
     It contains everything about training.  The ``fit`` of a subclass prepares a `Problem`, trains, and finishes; its
@@ -188,7 +186,7 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         if plan.of_ours and start is None:
             counted = slice(None) if weights is None else weights > 0
             standardize = self._standardization(X[counted], None if weights is None else weights[counted])
-            with randomness(seed, "cpu", globally=plan.of_others):
+            with randomness(seed, "cpu", globally=True) if plan.of_others else nullcontext():
                 layers = [standardize, *self._first_layers(X, standardize, targets, kept, seed)]
         X = applied(layers, X) if layers else in_single_precision(X)
         return Problem(plan, Rows(X, targets, kept), layers, kept, held_back, seed, start, n_train=n_train)
@@ -220,10 +218,11 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
 
     def _train(self, problem):
         """Train new networks; KeyboardInterrupt if the user interrupts before the end of the first epoch."""
-        plan, rows, seed, device = problem.plan, problem.rows, problem.seed, self._device()
+        plan, rows, seed = problem.plan, problem.rows, problem.seed
         parts, rng, trained = [Part(rows, problem.kept)], np.random.default_rng(seed), Trained([], [*problem.history])
         if len(problem.held_back):
             parts.append(Part(rows, problem.held_back))
+        device = device_for(self.device)
         with threads_for(rows.X), randomness(seed, device, globally=plan.of_others) as generator:
             for part in parts:
                 part.sampler = self._make_batches(part, rng)
@@ -260,7 +259,8 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         trained.stopped = task is not None and task.stopped
         trained.learned = trained.learned or learned or bool((rows.X[:1] == rows.X).all())
         if history:
-            shrink(network, initial, problem.shrinkage)
+            if problem.shrinkage:
+                shrink(network, initial, problem.shrinkage)
             trained.networks.append(network)
             trained.starts.append(initial)
             trained.criteria.append(criterion)
@@ -307,7 +307,12 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         """Keep what was learned; ValueError if it is not finite, and a warning if it is useless."""
         self._keep(problem, trained)
         for network, X in self._final(problem):
-            self._check_embeddings(network, X)
+            n_rows = min(256, self._rows_at_once)
+            some = X[:: max(1, len(X) // n_rows)][:n_rows]  # not the first ones, which may be of one class
+            z = network(some)
+            if not torch.isfinite(z).all():
+                raise ValueError(f"embeddings are no longer finite numbers after training; lower lr (lr={self.lr}).")
+            self._warn_if_collapsed(z, some)
         if not trained.learned and FEEDS_LOSS & {k for k, v in self.get_params(deep=False).items() if callable(v)}:
             warn(
                 "nothing was learned, as the loss had no gradient in any batch. Check what leaves out pairs, such as "
@@ -317,15 +322,6 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
     def _final(self, problem):
         """Hook: the trained networks, and the points that each of them takes."""
         return [(self.module_[-1] if problem.plan.of_ours else self.module_, problem.rows.X)]
-
-    def _check_embeddings(self, network, X):
-        """Raise ValueError if embeddings are not finite, and warn if they have collapsed."""
-        n_rows = min(256, self._rows_at_once)
-        some = X[:: max(1, len(X) // n_rows)][:n_rows]  # not the first ones, which may be of one class
-        z = network(some)
-        if not torch.isfinite(z).all():
-            raise ValueError(f"embeddings are no longer finite numbers after training; lower lr (lr={self.lr}).")
-        self._warn_if_collapsed(z, some)
 
     def _warn_if_collapsed(self, z, x):
         """Hook: warn if outputs z of the network are nearly the same for points x that differ."""
@@ -348,57 +344,6 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         if isinstance(self.random_state, np.random.RandomState):
             return int(self.random_state.randint(2**31 - 1))
         return int(np.random.default_rng(self.random_state).integers(2**31 - 1))
-
-    def _device(self):
-        if self.device == "auto":
-            return "cuda" if torch.cuda.is_available() else "cpu"
-        try:
-            torch.empty(0, device=self.device)
-        except (RuntimeError, AssertionError) as error:
-            raise ValueError(f"device={self.device!r} is not available: {error}") from None
-        return str(self.device)
-
-    def _device_here(self):
-        """The device to embed on, which may differ from that of training."""
-        try:
-            return self._device()
-        except ValueError as error:
-            warn(f"{error}; points are embedded on the CPU.")
-            return "cpu"
-
-    # ---- embed
-
-    def transform(self, X: Array) -> np.ndarray:
-        """Embed points.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features), or (n_samples, ...) with ``module``
-            Points to embed.  With a ``preprocessor``, indicators of shape (n_samples,) too.
-
-        Returns
-        -------
-        Z : ndarray of shape (n_samples, n_components)
-            Embeddings, in the precision of X.
-        """
-        check_is_fitted(self)
-        return self._points(self._checked_points(points_of(X, getattr(self, "preprocessor", None))))
-
-    def _checked_points(self, X):
-        """Points to embed.  The shape of images is checked first: they have no number of features to compare."""
-        if getattr(X, "ndim", 0) > 2 or len(self._point_shape) > 1:
-            self._check_shape(X)
-        return validate_data(self, X, reset=False, dtype=FLOATS, allow_nd=True, ensure_all_finite=self._finite)
-
-    def _embed(self, X):
-        options = {"n_rows": self._rows_at_once, "in_double": self._in_double, "device": self._device_here()}
-        return embed(self.module_, X, **options)
-
-    def _shape(self):
-        return self._point_shape
-
-    def _frozen(self):
-        return as_numpy(self.module_, self._in_double)
 
 
 def mean_distance(z):

@@ -12,11 +12,10 @@ from metricnets._weights import rows_of
 from metricnets.deep._perceptron import RESIDUAL, NetworkMetric
 from metricnets.deep._shrinkage import ShrunkMetric
 from metricnets.deep._training.comparisons import Comparisons, OfComparisons, share_right, two_folds
-from metricnets.deep._training.validation import check_validation_tuples
+from metricnets.deep._training.samples import check_validation_tuples
 from metricnets.deep._tuples import DeepTuplesLearner
 from metricnets.deep._warm_start import Continued
-from metricnets.losses._comparison import hinge, logistic, ratio
-from metricnets.losses._ops import EPS, precise
+from metricnets.losses._ops import EPS, hinge, logistic, precise, ratio
 
 
 class ComparisonsNet(Continued, ShrunkMetric, DeepTuplesLearner, NetworkMetric):

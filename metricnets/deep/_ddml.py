@@ -45,11 +45,9 @@ class _DDML(Parametrized):
 
     def _initialize(self, network, rows, generator):
         check_gap(self.margin, self.gap)
-        if self.init != "dae":
-            super()._initialize(network, rows, generator)
-        elif self.module is not None:
-            raise ValueError("init='dae' is for the built-in perceptron; leave init at 'wccn' with module=.")
-        else:
+        if self.init == "dae":
+            if self.module is not None:
+                raise ValueError("init='dae' is for the built-in perceptron; leave init at 'wccn' with module=.")
             pretrain(network, rows.X, generator)
 
 

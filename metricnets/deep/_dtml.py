@@ -31,7 +31,7 @@ from metricnets.deep._training.embedding import embed
 from metricnets.deep._training.initialization import linear_start, principal_start
 from metricnets.deep._training.jda import jda
 from metricnets.deep._training.runtime import defaults
-from metricnets.deep._training.weights import sampler_of, used
+from metricnets.deep._training.samples import sampler_of, used
 from metricnets.divergences import class_discrepancy, linear_mmd, multi_kernel_mmd
 from metricnets.exceptions import warn
 from metricnets.networks import ACTIVATIONS, BOUNDED, MLP
@@ -234,9 +234,11 @@ class DTML(NetworkMetric):
         """
         self._check_bounded()
         X, y, source = self._validated_domains(X, y, sample_domain)
-        X, y, source, weights = used(check_weights(sample_weight, len(X)), X, y, source)
-        if not source.any():
-            raise ValueError("sample_weight is 0 for all source samples; give some of them a positive weight.")
+        weights = None
+        if sample_weight is not None:
+            X, y, source, weights = used(check_weights(sample_weight, len(X)), X, y, source)
+            if not source.any():
+                raise ValueError("sample_weight is 0 for all source samples; give some of them a positive weight.")
         _, codes, classes = resolve(y[source], "same_class")
         if len(classes) < 2:
             raise ValueError(f"y has one class only in the source, {classes[0]!s}; a metric needs at least two.")
@@ -274,8 +276,8 @@ class DTML(NetworkMetric):
         return self
 
     def _round_embedding(self, problem, trained):
-        options = {"n_rows": self.batch_size, "in_double": False, "device": self._device()}
-        return embed(self._joined(trained.networks, problem.rows.X), problem.rows.X.numpy(), **options)
+        X, options = problem.rows.X, {"n_rows": self.batch_size, "in_double": False, "device": self._device_here()}
+        return embed(self._joined(trained.networks, X), X.numpy(), **options)
 
     def _max_passes(self):
         n_rounds = 0 if self.init == "jda" and self.module is None else self.n_rounds

@@ -17,10 +17,9 @@ from metricnets.deep._perceptron import RESIDUAL, NetworkMetric
 from metricnets.deep._shrinkage import ShrunkMetric
 from metricnets.deep._training.data import CHUNK, Targets, tensor_of
 from metricnets.deep._training.manifolds import of_networks
+from metricnets.deep._training.samples import check_validation, followed_by, sampler_of, used, with_validation
 from metricnets.deep._training.sets import folds_of_sets, hold_back_sets
 from metricnets.deep._training.similarity import OfTargets
-from metricnets.deep._training.validation import check_validation, followed_by
-from metricnets.deep._training.weights import sampler_of, used, with_validation
 from metricnets.metrics._sets import distances_of
 from metricnets.networks import Ensemble
 from metricnets.samplers import ClassBalanced

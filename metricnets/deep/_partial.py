@@ -17,7 +17,7 @@ from metricnets.deep._base import DeepMetric
 from metricnets.deep._training.consistency import Consistent
 from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.revision import cards, corrected, nearest_shares, one_hot, spread_labels, unit_components
-from metricnets.deep._training.weights import with_validation
+from metricnets.deep._training.samples import with_validation
 from metricnets.exceptions import FitInterrupted
 from metricnets.relations import known_class
 

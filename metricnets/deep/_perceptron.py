@@ -103,7 +103,9 @@ class NetworkMetric(DeepMetric):
             network = own_module(self, shape, OF_PERCEPTRON)
             network = nn.Sequential(network, UnitNorm()) if self.normalize else network
         elif self.init in RESIDUAL:
-            network = self._residual(rows.X, generator)
+            network = self._perceptron(*shape, self.n_components, generator, normalize=False)
+            network = added_from_zero(network, network[-1][-1], rows.X)  # the points
+            network = nn.Sequential(network, UnitNorm()) if self.normalize else network
         else:
             network = self._perceptron(*shape, self._n_columns(*shape, member), generator, self.normalize)
         self._initialize(network, rows, generator)
@@ -135,12 +137,6 @@ class NetworkMetric(DeepMetric):
         """Hook: the map of `wccn` from which the network starts, a layer with ``n_components`` outputs."""
         similar = self._similarity(targets, kept)
         return whitening_layer(X, standardize, *similar, self.n_components, self.normalize, seed)
-
-    def _residual(self, X, generator):
-        """The perceptron added to the points X, starting at 0."""
-        network = self._perceptron(X.shape[1], self.n_components, generator, normalize=False)
-        residual = added_from_zero(network, network[-1][-1], X)
-        return nn.Sequential(residual, UnitNorm()) if self.normalize else residual
 
     def _n_columns(self, n_features, member):
         """Columns of a member of the ensemble, which shares ``n_components`` with the others and with the points."""

@@ -10,25 +10,26 @@ from sklearn.utils.validation import validate_data
 from metricnets._arrays import count_rows
 from metricnets._labels import known_classes
 from metricnets._params import Array, Count, Function, MaybeArray, MaybeDict, Points, fitting
-from metricnets._similar_pairs import CLASS_RELATIONS, check_pairs
-from metricnets._targets import CLASSES, readable, resolve
-from metricnets._weights import check_weights, rows_of
+from metricnets._targets import CLASS_RELATIONS, CLASSES, check_differ, check_pairs, readable, resolve
+from metricnets._weights import check_weights
 from metricnets.deep._partial import PartlyLabelled
 from metricnets.deep._training.consistency import WithUnlabelled
 from metricnets.deep._training.data import Targets, tensor_of
-from metricnets.deep._training.foreign import CheckedSampler, checked_miner
-from metricnets.deep._training.relation import check_batches, check_differ, check_relation, halves, matched
+from metricnets.deep._training.foreign import CheckedSampler
+from metricnets.deep._training.relation import check_batches, check_relation, halves, matched
 from metricnets.deep._training.runtime import defaults, randomness
-from metricnets.deep._training.similarity import OfTargets
-from metricnets.deep._training.validation import check_class_weight, check_validation, followed_by
-from metricnets.deep._training.weights import (
+from metricnets.deep._training.samples import (
+    check_class_weight,
+    check_validation,
     codes_of,
+    followed_by,
     sampler_of,
     training_counts,
     used,
     weights_of_classes,
     with_validation,
 )
+from metricnets.deep._training.similarity import OfTargets
 from metricnets.miners import easy_positives
 from metricnets.samplers import ClassBalanced, ClassPairs, MatchedPairs, Shuffled
 
@@ -123,7 +124,6 @@ class Supervised(PartlyLabelled):
         """Learn the metric from new networks, or from those of a `Start`."""
         X, labels, targets, n = self._encoded(X, y, sample_weight, X_val, y_val)
         classes, weights = targets.classes, targets.weights
-        check_differ(labels[:n], classes, self.relation)
         self._check_targets(labels, classes)
         if n is not None:
             self._check_validation(labels[:n], labels[n:])
@@ -150,11 +150,15 @@ class Supervised(PartlyLabelled):
         by = self._related_by
         self._check_labels(y)
         self._check_partial(y)
-        y = followed_by(y, y_val, "y_val")
-        X, encoded = self._validated_both(X, readable(y, by), X_val, n)
-        weights = with_validation(check_weights(sample_weight, len(X) if n is None else n), len(X))
-        is_train = np.arange(len(X)) < (len(X) if n is None else n)
-        X, encoded, is_train, weights = used(weights, X, encoded, is_train)
+        if is_given:
+            y = followed_by(y, y_val, "y_val")
+            X, encoded = self._validated_both(X, readable(y, by), X_val, n)
+        else:
+            X, encoded = self._validated(X, readable(y, by))
+        is_train, weights = np.arange(len(X)) < (len(X) if n is None else n), None
+        if sample_weight is not None:
+            weights = with_validation(check_weights(sample_weight, np.count_nonzero(is_train)), len(X))
+            X, encoded, is_train, weights = used(weights, X, encoded, is_train)
         relation, labels, classes = resolve(encoded, by)
         names = known_classes(y)[0][classes] if by == "known_class" else classes
         if self.class_weight is not None:
@@ -165,17 +169,15 @@ class Supervised(PartlyLabelled):
             if not of_classes.all():
                 relation, labels, classes = resolve(encoded, by)
                 names = names[of_classes > 0]
+        if is_given:
+            n = np.count_nonzero(is_train)
+            check_class_weight(self.class_weight, n, len(X))
+        check_differ(labels[:n], names, self.relation)
         row = torch.arange(len(labels)) if self._repeats_rows or self._revises or weights is not None else None
-        targets = Targets(tensor_of(labels), row, relation=relation, classes=names, weights=weights)
-        if not is_given:
-            return X, labels, targets, None
-        check_class_weight(self.class_weight, np.count_nonzero(is_train), len(X))
-        return X, labels, targets, np.count_nonzero(is_train)
+        return X, labels, Targets(tensor_of(labels), row, relation=relation, classes=names, weights=weights), n
 
     def _validated_both(self, X, y, X_val, n):
         """Points and targets; those from the n-th on are for validation."""
-        if X_val is None:
-            return self._validated(X, y)
         X, encoded = self._validated(X, y[:n])
         checks = {"reset": False, "dtype": X.dtype, "allow_nd": True, "multi_output": True}
         checks["ensure_all_finite"] = self._finite
@@ -192,7 +194,8 @@ class Supervised(PartlyLabelled):
         """Hook: raise ValueError if the parameters do not suit the encoded targets."""
 
     def _similarity(self, targets, kept):
-        return kept, OfTargets(targets.labels[kept], targets.relation, rows_of(targets.weights, kept))
+        some = targets[torch.from_numpy(kept)]
+        return kept, OfTargets(some.labels, some.relation, some.weights)
 
     def _loss(self, z, r):
         """Hook: the loss of embeddings (n, n_components) and relation (n, n), NaN where it is unknown; a scalar."""
@@ -222,22 +225,24 @@ class Supervised(PartlyLabelled):
             r = halves(z, r)
         if n is not None:
             r[n:] = torch.nan
-        return self._loss(z, r if mine is None else checked_miner(mine, z, r))
+        return self._loss(z, r if mine is None else mine(z, r))
 
     def _make_batches(self, part, rng):
         labels, classes = part.targets.labels.numpy(), part.targets.classes
-        sampler = sampler_of(lambda rows: self._sampler(labels[rows], classes, rng), part, rng)
+        sampler = sampler_of(partial(self._sampler, labels, classes, rng), part, rng)
         if not self._graded:
             held_back = f"y_val, or a part of y with validation_fraction={self.validation_fraction}"
             where = held_back if self.early_stopping else "y"
             check_pairs(part.targets.relation, part.targets.labels, self.relation, where, with_itself=self._matched)
             if callable(self.sampler):
-                check_batches(part.targets.relation, labels, self._sampler(labels, classes, np.random.default_rng(0)))
+                drawn = self._sampler(labels, classes, np.random.default_rng(0), slice(None))
+                check_batches(part.targets.relation, labels, drawn)
         if self.unlabeled == "consistency" and (labels < 0).any():
             return WithUnlabelled(sampler, labels, self.batch_size, rng)
         return sampler
 
-    def _sampler(self, labels, classes, rng):
+    def _sampler(self, labels, classes, rng, rows):
+        labels = labels[rows]
         if callable(self.sampler):
             return CheckedSampler(self.sampler, labels, self.batch_size, rng)
         if self._matched:

@@ -8,8 +8,7 @@ from metricnets._tuples import as_tuples, points_and_members
 from metricnets._weights import check_weights
 from metricnets.deep._base import DeepMetric
 from metricnets.deep._training.data import Targets, tensor_of
-from metricnets.deep._training.validation import check_form, followed_by
-from metricnets.deep._training.weights import sampler_of, used, with_validation
+from metricnets.deep._training.samples import check_form, followed_by, sampler_of, used, with_validation
 from metricnets.samplers import Shuffled
 
 
@@ -53,11 +52,14 @@ class DeepTuplesLearner(DeepMetric):
             if issparse(some):
                 as_tuples(some, self._tuple_size)  # says what to give instead
         tuples = np.asarray(tuples)
-        check_form(tuples, tuples_val, self._kind)
-        tuples, y = followed_by(tuples, tuples_val, f"{self._kind}_val"), followed_by(y, y_val, "y_val")
+        if tuples_val is not None:
+            check_form(tuples, tuples_val, self._kind)
+            tuples, y = followed_by(tuples, tuples_val, f"{self._kind}_val"), followed_by(y, y_val, "y_val")
         X, members = points_and_members(tuples, self._tuple_size, self.preprocessor, self._for_points(y))
         labels = self._labels(y, len(members), n)
         self.n_features_in_ = X.shape[1]
+        if sample_weight is None:
+            return tuples, labels, None, n, X, members
         weights = check_weights(sample_weight, len(labels) if n is None else n, of=self._kind)
         is_train = np.arange(len(labels)) < (len(labels) if n is None else n)
         tuples, labels, is_train, weights = used(with_validation(weights, len(labels)), tuples, labels, is_train)

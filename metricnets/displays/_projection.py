@@ -7,9 +7,9 @@ from sklearn.base import TransformerMixin, clone
 from sklearn.decomposition import PCA
 
 from metricnets._arrays import embeddings
+from metricnets._checks import check_option
 from metricnets._lazy import needed
 from metricnets._params import check_instance
-from metricnets.exceptions import check_option
 
 
 def projected(z: np.ndarray, projection: str | TransformerMixin | None) -> tuple[np.ndarray, tuple[str, str]]:

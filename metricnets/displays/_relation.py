@@ -13,11 +13,10 @@ from scipy.stats import spearmanr
 from sklearn.utils import check_random_state
 
 from metricnets._arrays import checked_array
-from metricnets._checks import check_count
+from metricnets._checks import check_count, check_option
 from metricnets._embedded import embedded
 from metricnets._targets import readable, resolve
 from metricnets.displays._common import COLORS, axes, last_step, one_dimensional
-from metricnets.exceptions import check_option
 
 FEW = 10  # values of a relation, up to which each has a box
 

@@ -10,10 +10,9 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm
 from sklearn.metrics import DetCurveDisplay, RocCurveDisplay, auc, roc_curve
 
-from metricnets._checks import check_real
+from metricnets._checks import check_option, check_real
 from metricnets._embedded import pair_distances
 from metricnets.displays._common import axes, name_of
-from metricnets.exceptions import check_option
 from metricnets.metrics._verification import check_scores, equal_error_rate
 
 

@@ -13,7 +13,7 @@ from metricnets._linalg import middle, near_origin
 from metricnets._numpy_networks import Linear
 from metricnets._params import MaybeCount, MaybeSource, Parametrized, Points, fitting
 from metricnets._runtime import one_blas_thread
-from metricnets._tuples import FLOATS, points_of
+from metricnets._tuples import FLOATS
 from metricnets._weights import check_weights, counted, rows_of
 from metricnets.base import MetricMixin
 
@@ -86,8 +86,7 @@ class MahalanobisMetric(CallbackSupport, MetricMixin, Parametrized):
     def _checked(self, X):
         """Points to embed, validated and looked up."""
         check_is_fitted(self)
-        X = points_of(X, self.preprocessor)
-        return validate_data(self, X, reset=False, dtype=FLOATS, accept_sparse=True)
+        return validate_data(self, self._looked_up(X), reset=False, dtype=FLOATS, accept_sparse=True)
 
     def get_mahalanobis_matrix(self) -> np.ndarray:
         """Return the matrix of the metric, M = LᵀL.
@@ -151,7 +150,7 @@ class LinearMetric(MahalanobisMetric):
 
     def _validated(self, X, y, reset=True):
         """Points, looked up, and y as ``_labels`` gives it; without ``reset`` the features are those of before."""
-        X = points_of(X, self.preprocessor)
+        X = self._looked_up(X)
         y = y if y is None else self._labels(y)
         if not self._supervised:
             return validate_data(self, X, reset=reset, dtype=FLOATS, ensure_min_samples=2), y
@@ -160,6 +159,8 @@ class LinearMetric(MahalanobisMetric):
 
     def _counted(self, X, y, sample_weight):
         """The rows of X and y that count, and their weights, or None if all are 1."""
+        if sample_weight is None:
+            return X, y, None
         rows, weights = counted(self._weights(sample_weight, X.shape[0]))
         if rows is not None and np.count_nonzero(rows) < 2:
             raise ValueError("sample_weight is positive for one sample only; a metric needs two.")

@@ -7,8 +7,8 @@ import numpy as np
 from metricnets._linalg import extended_components, in_span, inverse_root
 from metricnets._params import Count, Flag, NonNegative, Parametrized, Positive
 from metricnets._progress import progress, through
-from metricnets._weights import rows_of
-from metricnets.linear._pairwise.differences import in_units, pair_differences, scatter
+from metricnets._weights import rows_of, scatter
+from metricnets.linear._pairwise.differences import in_units, pair_differences
 from metricnets.linear._solvers.eigenvalue_optimization import apart, widest
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 

@@ -6,9 +6,9 @@ from scipy.linalg import cholesky, solve_triangular, svd
 from metricnets._initialization import initial_metric, is_identity
 from metricnets._linalg import extended_components, in_span, inverse_root, singular
 from metricnets._params import NonNegative, Parametrized, Prior, Seed, ZeroToOne, random_state_of
-from metricnets._weights import rows_of
+from metricnets._weights import rows_of, scatter
 from metricnets.linear._pair_streams import SumsOfPairs
-from metricnets.linear._pairwise.differences import pair_differences, scatter
+from metricnets.linear._pairwise.differences import pair_differences
 from metricnets.linear._weakly_supervised import PairsFromLabels
 
 

@@ -2,10 +2,10 @@
 
 from metricnets._linalg import extended_components, in_span
 from metricnets._params import NonNegative, Parametrized
-from metricnets._weights import rows_of
+from metricnets._weights import rows_of, scatter
 from metricnets.linear._cross_view import CrossViewMetric
 from metricnets.linear._pair_streams import SumsOfPairs
-from metricnets.linear._pairwise.differences import pair_differences, scatter
+from metricnets.linear._pairwise.differences import pair_differences
 from metricnets.linear._solvers.likelihood_ratio import variance_ratios
 
 

@@ -9,8 +9,8 @@ from scipy.special import expit
 from metricnets._linalg import components_from_metric, in_span, out_of_span
 from metricnets._params import Count, Flag, NonNegative, Parametrized
 from metricnets._progress import Report, progress, through
-from metricnets._weights import mean_of, rows_of
-from metricnets.linear._pairwise.differences import check_dissimilar, in_units, pair_differences, scatter
+from metricnets._weights import mean_of, rows_of, scatter
+from metricnets.linear._pairwise.differences import check_dissimilar, in_units, pair_differences
 from metricnets.linear._solvers.lbfgs import minimize_smooth
 from metricnets.linear._weakly_supervised import PairsFromLabels, PairsLearner
 

@@ -13,10 +13,9 @@ from metricnets._linalg import in_span, joined, split
 from metricnets._neighbors import counted_within, nearest_within
 from metricnets._params import Array, Count, Flag, NonNegative, Seed, UpToOne
 from metricnets._progress import Report, progress, through
-from metricnets._weights import mean_of, rows_of
+from metricnets._weights import mean_of, rows_of, scatter
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
-from metricnets.linear._pairwise.differences import scatter
 from metricnets.linear._pairwise.large_margins import LargeMargins, best_scale
 from metricnets.linear._solvers.lbfgs import minimize
 

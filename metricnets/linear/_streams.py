@@ -12,7 +12,7 @@ from metricnets._batches import rows_of_targets, takes_batches
 from metricnets._labels import check_known
 from metricnets._linalg import middle, shifted
 from metricnets._params import fitting
-from metricnets._tuples import FLOATS, points_of
+from metricnets._tuples import FLOATS
 from metricnets._weights import check_weights, counted, rows_of
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric, check_spread
@@ -97,7 +97,7 @@ class SumsOfPoints(InBatches, LinearMetric):
             If X, y or the weights do not have this form, or a ``fit`` before had fewer samples than features, and kept
             no sums.  What was learned stays.
         """
-        first, X = self._check_first(), points_of(X, self.preprocessor)
+        first, X = self._check_first(), self._looked_up(X)
         names, known = self._grouped(y)
         checks = {"reset": first, "dtype": FLOATS}
         if self._supervised:

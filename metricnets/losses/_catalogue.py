@@ -4,7 +4,7 @@ from collections.abc import Callable
 from itertools import product
 from typing import NamedTuple
 
-from metricnets.exceptions import check_option
+from metricnets._checks import check_option
 from metricnets.losses._angular import angular
 from metricnets.losses._angular_classifiers import ArcFace, SphereFace
 from metricnets.losses._cosine_classifiers import CosFace, NormalizedSoftmax

@@ -7,8 +7,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from metricnets._checks import check_counts, check_real
-from metricnets.exceptions import check_option
+from metricnets._checks import check_counts, check_option, check_real
 from metricnets.losses._catalogue import CATALOGUE
 from metricnets.losses._ops import unit_rows
 

@@ -2,8 +2,7 @@
 
 import torch
 
-from metricnets.losses._comparison import logistic, ratio
-from metricnets.losses._ops import dist, masked_mean, sqdist, triplets
+from metricnets.losses._ops import dist, logistic, masked_mean, ratio, sqdist, triplets
 
 
 def soft_triplet(z: torch.Tensor, r: torch.Tensor, *, select: str = "all", squared: bool = False) -> torch.Tensor:

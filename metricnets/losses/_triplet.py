@@ -3,10 +3,8 @@
 import torch
 from torch.nn import functional as F
 
-from metricnets._checks import check_not_negative, check_positive
-from metricnets.exceptions import check_option
-from metricnets.losses._comparison import hinge
-from metricnets.losses._ops import dist, masked_mean, precise, similar, sqdist, triplets
+from metricnets._checks import check_not_negative, check_option, check_positive
+from metricnets.losses._ops import dist, hinge, masked_mean, precise, similar, sqdist, triplets
 
 
 def triplet(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 from sklearn.utils.validation import check_array, check_X_y
 
-from metricnets._tuples import ArrayIndexer, as_function, check_tuples, points_of
+from metricnets._tuples import ArrayIndexer, as_function, check_tuples, fetch
 from metricnets.base import MetricMixin as BaseMetricLearner
 from metricnets.base import MetricMixin as MetricTransformer
 from metricnets.linear._base import MahalanobisMetric as MahalanobisMixin
@@ -65,7 +65,8 @@ def check_input(
         size = np.shape(input_data)[1] if tuple_size is None and np.ndim(input_data) > 1 else tuple_size
         X = check_tuples(input_data, size, as_function(preprocessor))
         return X if y is None else check_X_y(X, y, dtype=dtype, allow_nd=True)
-    X = points_of(input_data, as_function(preprocessor))
+    of_indicators = preprocessor is not None and np.ndim(input_data) == 1
+    X = fetch(np.asarray(input_data), preprocessor) if of_indicators else input_data
     return check_array(X, dtype=dtype) if y is None else check_X_y(X, y, dtype=dtype)
 
 

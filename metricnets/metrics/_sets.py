@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 
 from metricnets._arrays import checked_array, checked_column, one_each
+from metricnets._checks import check_option
 from metricnets._sets import of_each_set, set_numbers, split_sets
-from metricnets.exceptions import check_option
 from metricnets.metrics._checks import check_squares
 from metricnets.metrics._hulls import (
     affine_hull,

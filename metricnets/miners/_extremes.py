@@ -95,7 +95,7 @@ def easy_positives(z: torch.Tensor, r: torch.Tensor, *, fraction: float = 0.25) 
     d2 = sqdist(z.detach()).masked_fill(~pos, torch.inf)
     n_kept = (pos.sum(1, keepdim=True) * fraction).ceil().long()
     furthest = d2.sort(1).values.gather(1, (n_kept - 1).clamp_min(0))
-    return kept(r, ~pos | (d2 <= furthest))
+    return r.masked_fill(pos & ~(d2 <= furthest), torch.nan)
 
 
 def moderate_positives(z: torch.Tensor, r: torch.Tensor) -> torch.Tensor:

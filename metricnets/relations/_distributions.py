@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from metricnets.relations._types import Targets
+from metricnets.relations._classes import Targets
 
 TINY = 1e-12
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import csr_matrix, issparse, spmatrix
 
-from metricnets.relations._types import Targets
+from metricnets.relations._classes import Targets
 
 
 class GivenPairs:

@@ -1,6 +1,6 @@
 """Relations of label sets."""
 
-from metricnets.relations._types import Targets, indicator
+from metricnets.relations._classes import Targets, indicator
 
 
 def hamming(y_a: Targets, y_b: Targets) -> Targets:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from metricnets._checks import check_not_negative
-from metricnets.relations._types import Targets, indicator
+from metricnets.relations._classes import Targets, indicator
 
 
 def absolute(y_a: Targets, y_b: Targets) -> Targets:

@@ -17,7 +17,7 @@ from metricnets._draws import random_triplets
 from metricnets.constraints import relevance_triplets
 from metricnets.deep._training.comparisons import Comparisons, OfComparisons
 from metricnets.deep._training.data import Targets
-from metricnets.deep._training.similar_pairs import OfPairs
+from metricnets.deep._training.similarity import OfPairs
 from metricnets.losses import soft_triplet, triplet, triplet_ratio
 from metricnets.networks import multi_scale_conv
 

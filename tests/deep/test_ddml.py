@@ -12,10 +12,10 @@ from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict, cros
 from sklearn.neighbors import KNeighborsClassifier
 
 from metricnets import DDML, DDMLPairs
+from metricnets.deep._pairs import Pairs
 from metricnets.deep._training.autoencoder import pretrain
 from metricnets.deep._training.data import Targets
 from metricnets.deep._training.initialization import principal_start
-from metricnets.deep._training.pairs import Pairs
 from metricnets.networks import mlp
 
 QUICK = {"max_epochs": 5, "random_state": 0}

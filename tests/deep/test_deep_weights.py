@@ -15,9 +15,8 @@ from sklearn.utils.class_weight import compute_sample_weight
 from metricnets import DDML, DTML, HRAML, DDMLPairs, EmbeddingNet, Mahalanobis, losses, relations
 from metricnets._weights import rows_of
 from metricnets.deep._training import wccn as of_wccn
-from metricnets.deep._training.similar_pairs import OfPairs
-from metricnets.deep._training.similarity import OfTargets
-from metricnets.deep._training.weights import Weighted
+from metricnets.deep._training.samples import Weighted
+from metricnets.deep._training.similarity import OfPairs, OfTargets
 from metricnets.samplers import ClassBalanced, Shuffled
 
 QUICK = {"max_epochs": 3, "hidden": (8,), "random_state": 0, "device": "cpu"}

@@ -16,12 +16,10 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from metricnets import RCA, EmbeddingNet, Mahalanobis, relations
 from metricnets._numpy_networks import unit_norm
-from metricnets.deep._training import selection
 from metricnets.deep._training import wccn as of_wccn
 from metricnets.deep._training.numpy_networks import TorchEmbedding, as_numpy
 from metricnets.deep._training.scaling import standardization
-from metricnets.deep._training.similar_pairs import OfPairs
-from metricnets.deep._training.similarity import RIDGES, OfTargets, Similarity
+from metricnets.deep._training.similarity import RIDGES, OfPairs, OfTargets, Similarity
 from metricnets.deep._training.wccn import wccn
 from metricnets.networks import Residual
 
@@ -122,10 +120,10 @@ def test_scale_and_lift(classes):
 def test_the_embeddings_by_which_it_is_chosen_are_those_of_the_map(classes, n_components, normalize):
     X, y = classes
     weights = np.random.default_rng(0).uniform(1, 3, size=100)
-    C, S = of_classes(y).covariance(X, np.arange(100)), selection.scatter(X, weights)
-    maps = selection.whitened_directions(C, S, RIDGES, n_components)
+    C, Z = of_classes(y).covariance(X, np.arange(100)), of_wccn.deviations(X, weights)
+    maps = of_wccn.whitened_directions(C, Z.T @ Z / 100, RIDGES, n_components)
     lifts = (0.0, 1.0) if normalize else (0.0,)
-    found = selection.embeddings(X, *maps, lifts, n_components, normalize)
+    found = of_wccn.embeddings(X, *maps, lifts, n_components, normalize)
     for z, (ridge, lift) in zip(found, product(RIDGES, lifts), strict=True):
         L, b = of_wccn.whitened(X, C, ridge, lift, n_components, weights)
         expected = unit_norm(X @ L.T + b) if normalize else X @ L.T

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from metricnets.deep._training.data import Part, Rows, Targets
-from metricnets.deep._training.loop import Options, train
+from metricnets.deep._training.data import Rows, Targets
+from metricnets.deep._training.loop import Options, Part, train
 from metricnets.networks import Dropout, linear_layer
 from metricnets.samplers import Shuffled
 

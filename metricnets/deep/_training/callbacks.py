@@ -20,7 +20,10 @@ class Snapshot:
     """Weights of a network and of its loss."""
 
     def __init__(self, module, criterion):
-        self.of_module, self.of_criterion = _copied(module.state_dict()), _copied(criterion.state_dict())
+        self.of_module, self.of_criterion = states = module.state_dict(), criterion.state_dict()
+        for state in states:
+            for name, value in state.items():  # takes a quarter of the time of a deep copy
+                state[name] = value.clone() if isinstance(value, torch.Tensor) else copy.deepcopy(value)
 
     def restore(self, module, criterion):
         """Give the modules these weights; a loss keeps what has another shape by now, such as a growing memory."""
@@ -28,13 +31,6 @@ class Snapshot:
         now = criterion.state_dict()
         same = {key: old for key, old in self.of_criterion.items() if getattr(now.get(key), "shape", 0) == old.shape}
         criterion.load_state_dict(same, strict=False)
-
-
-def _copied(state):
-    """The state of a module with copies of its tensors, which takes a quarter of the time of a deep copy."""
-    for name, value in state.items():
-        state[name] = value.clone() if isinstance(value, torch.Tensor) else copy.deepcopy(value)
-    return state
 
 
 class Watch(Callback):

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from metricnets._weights import rows_of, scaled_rows
+from metricnets._weights import scaled_rows
 from metricnets.deep._training.data import Rows
 from metricnets.deep._training.shrinkage import within_error
 from metricnets.deep._training.similarity import Similarity, deal
@@ -60,7 +60,7 @@ class OfComparisons(Similarity):
         n_points = np.bincount(first // 4, minlength=len(order)).cumsum()
         some = np.sort(order[n_points <= n])
         rows, members = np.unique(self.members[some], return_inverse=True)
-        return OfComparisons(members.reshape(-1, 4), rows_of(self.weights, some)), rows
+        return OfComparisons(members.reshape(-1, 4), self.weights_of(some)), rows
 
     def of_points(self):
         """Weights of the points, (n,), the sum of those of their comparisons."""
@@ -73,7 +73,7 @@ class OfComparisons(Similarity):
     def covariance(self, Z, comparisons):
         """Half the covariance of the differences of the nearer pairs, (r, r)."""
         a, b = self.members[comparisons, :2].T
-        D = scaled_rows(Z[a] - Z[b], rows_of(self.weights, comparisons))
+        D = scaled_rows(Z[a] - Z[b], self.weights_of(comparisons))
         return D.T @ D / max(1, 2 * len(D))
 
     def truth(self, kept, held):

@@ -1,4 +1,4 @@
-"""Training data of networks: points, targets with named fields, and parts and chunks of both."""
+"""What training takes and gives: points, targets with named fields, a problem and its solution."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from torch.utils.data import Dataset
-
-from metricnets._weights import rows_of
 
 CHUNK = 4096  # rows taken at a time
 
@@ -56,7 +54,7 @@ class Targets:
             None if source is None else source[indices],
             self.relation,
             classes=self.classes,
-            weights=rows_of(self.weights, indices),
+            weights=None if self.weights is None else self.weights[indices],
             sets=None if self.sets is None else self.sets[indices],
         )
 
@@ -88,29 +86,6 @@ class Rows(Dataset):
 
     def __getitem__(self, indices):
         return self.X[indices], self.targets[indices]
-
-
-class Part:
-    """A subset of the rows, numbered from 0 for its sampler; an iterable of batches.
-
-    Each iteration over ``sampler`` is a new pass of index lists.  It replaces PyTorch's data loader, which
-    collects rows one by one; here a batch is indexed at once.
-    """
-
-    def __init__(self, rows, indices):
-        self.rows, self.indices, self.sampler = rows, indices, None
-        self.targets = rows.targets[torch.from_numpy(indices)]
-
-    def __len__(self):
-        return len(self.indices)
-
-    def __iter__(self):
-        for indices in self.sampler:
-            yield self.rows[torch.from_numpy(self.indices[indices])]
-
-    def points(self):
-        """Points of the part, a copy."""
-        return self.rows.X[torch.from_numpy(self.indices)]
 
 
 @dataclass

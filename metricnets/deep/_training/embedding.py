@@ -1,20 +1,71 @@
-"""Embedding of points with a network: precision, chunks and device."""
+"""Embedding of points with a network: validation, precision, chunks and device."""
 
 import contextlib
 import copy
 
+import numpy as np
 import torch
 from sklearn.utils import gen_batches
+from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
+from metricnets._params import Array
+from metricnets._tuples import FLOATS
+from metricnets.base import MetricMixin
 from metricnets.deep._training.data import tensor_of
-from metricnets.deep._training.runtime import defaults, single_precision, threads_for
+from metricnets.deep._training.numpy_networks import as_numpy
+from metricnets.deep._training.runtime import defaults, device_for, single_precision, threads_for
+from metricnets.exceptions import warn
 from metricnets.networks import WholeNumbers
 
 LARGEST = 2**24  # up to which single precision has all whole numbers
 # Layers that hold nothing but numbers, tensors and other layers, as those of the package do
 LAYERS = {nn.Sequential, nn.ModuleList, nn.Linear, nn.Identity, nn.GELU, nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Softmax}
 ERRORS = (RuntimeError, TypeError, ValueError, IndexError)  # of a network that cannot take its input
+
+
+class EmbeddingMixin(MetricMixin):
+    """Mixin of the learners that embed points with their ``module_``."""
+
+    def transform(self, X: Array) -> np.ndarray:
+        """Embed points.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or (n_samples, ...) with ``module``
+            Points to embed.  With a ``preprocessor``, indicators of shape (n_samples,) too.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components)
+            Embeddings, in the precision of X.
+        """
+        check_is_fitted(self)
+        return self._points(self._checked_points(self._looked_up(X)))
+
+    def _checked_points(self, X):
+        """Points to embed.  The shape of images is checked first: they have no number of features to compare."""
+        if getattr(X, "ndim", 0) > 2 or len(self._point_shape) > 1:
+            self._check_shape(X)
+        return validate_data(self, X, reset=False, dtype=FLOATS, allow_nd=True, ensure_all_finite=self._finite)
+
+    def _embed(self, X):
+        options = {"n_rows": self._rows_at_once, "in_double": self._in_double, "device": self._device_here()}
+        return embed(self.module_, X, **options)
+
+    def _shape(self):
+        return self._point_shape
+
+    def _frozen(self):
+        return as_numpy(self.module_, self._in_double)
+
+    def _device_here(self):
+        """The device to embed on, which may differ from that of training."""
+        try:
+            return device_for(self.device)
+        except ValueError as error:
+            warn(f"{error}; points are embedded on the CPU.")
+            return "cpu"
 
 
 def embed(module, X, *, n_rows, in_double, device):
@@ -31,7 +82,7 @@ def embed(module, X, *, n_rows, in_double, device):
 
 def doubled(module):
     """A copy of a network in double precision; deep copies, which take many times longer, are for modules of others."""
-    if all(_is_known(part) for part in module.modules()):
+    if all(map(_is_known, module.modules())):
         return _layers_doubled(module)
     return copy.deepcopy(module).double()
 
@@ -43,16 +94,15 @@ def _is_known(part):
 
 
 def _layers_doubled(module):
-    layer = copy.copy(module)
-    layer._modules = {name: _layers_doubled(part) for name, part in module._modules.items()}
-    for kind in ("_parameters", "_buffers"):
-        tensors = getattr(module, kind).items()
-        setattr(layer, kind, {name: None if t is None else _tensor_doubled(t) for name, t in tensors})
+    layer = type(module).__new__(type(module))
+    vars(layer).update(vars(module), _modules={}, _parameters={}, _buffers={})
+    for name, part in module._modules.items():
+        layer._modules[name] = _layers_doubled(part)
+    for own, copies in ((module._parameters, layer._parameters), (module._buffers, layer._buffers)):
+        for name, tensor in own.items():
+            dtype = torch.float64 if tensor is not None and tensor.is_floating_point() else None
+            copies[name] = tensor if tensor is None else tensor.detach().to(dtype or tensor.dtype, copy=True)
     return layer
-
-
-def _tensor_doubled(tensor):
-    return tensor.detach().to(torch.float64 if tensor.is_floating_point() else tensor.dtype, copy=True)
 
 
 @torch.no_grad()

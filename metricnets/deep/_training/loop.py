@@ -24,6 +24,29 @@ NOTHING = contextlib.nullcontext()
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
 
+class Part:
+    """A subset of the rows, numbered from 0 for its sampler; an iterable of batches.
+
+    Each iteration over ``sampler`` is a new pass of index lists.  It replaces PyTorch's data loader, which
+    collects rows one by one; here a batch is indexed at once.
+    """
+
+    def __init__(self, rows, indices):
+        self.rows, self.indices, self.sampler = rows, indices, None
+        self.targets = rows.targets[torch.from_numpy(indices)]
+
+    def __len__(self):
+        return len(self.indices)
+
+    def __iter__(self):
+        for indices in self.sampler:
+            yield self.rows[torch.from_numpy(self.indices[indices])]
+
+    def points(self):
+        """Points of the part, a copy."""
+        return self.rows.X[torch.from_numpy(self.indices)]
+
+
 @dataclass
 class Options:
     """Options of training; see the parameters of `metricnets.deep._base.DeepMetric`.
@@ -93,24 +116,14 @@ class _Net(NeuralNet):
         return {"loss": loss, "y_pred": z}
 
     def run_single_epoch(self, iterator, training, *args, **kwargs):
-        with NOTHING if training else same_draws(self.generator):  # of miners: epochs are compared
+        with NOTHING if training or iterator is None else same_draws(self.generator):  # of miners: epochs are compared
             super().run_single_epoch(iterator, training, *args, **kwargs)
 
     def get_loss(self, y_pred, y_true, X=None, training=True):
-        loss = self.criterion_(y_pred, y_true if self.device == "cpu" else y_true.to(self.device))
+        criterion = self.criterion_ if self.function is None else self.function
+        loss = criterion(y_pred, y_true if self.device == "cpu" else y_true.to(self.device))
         is_scalar = isinstance(loss, torch.Tensor) and loss.ndim == 0 and (loss.requires_grad or not training)
         return loss if is_scalar else checked_loss(loss, training)
-
-
-class _Function(nn.Module):
-    """A loss function as a module, which skorch needs."""
-
-    def __init__(self, loss):
-        super().__init__()
-        self.loss = loss
-
-    def forward(self, output, targets):
-        return self.loss(output, targets)
 
 
 def train(module, criterion, parts, options):
@@ -141,8 +154,18 @@ def train(module, criterion, parts, options):
         If a loss is no longer finite.
     """
     kept, held_back = parts[0], parts[1] if len(parts) > 1 else None
-    criterion = criterion if isinstance(criterion, nn.Module) else _Function(criterion)
+    function = None if isinstance(criterion, nn.Module) else criterion
+    criterion = criterion if function is None else nn.Identity()  # skorch needs a module
     watch, gradients = Watch(options), Gradients()
+    callbacks = [watch, gradients] if options.of_others else [watch]
+    if options.callbacks:
+        callbacks += checked_callbacks(options.callbacks, held_back)
+    if options.lr_schedule is not None:
+        callbacks.append(schedule(options.lr_schedule, options.max_epochs))
+    if options.passes is not None:
+        callbacks.append(options.passes)
+    if held_back is not None:
+        callbacks.append(StopEarly(watch, options.patience))
     net = _Net(
         module,
         criterion=criterion,
@@ -151,11 +174,11 @@ def train(module, criterion, parts, options):
         iterator_train__part=kept,
         iterator_valid__part=held_back,
         train_split=None if held_back is None else predefined_split(held_back.rows),
-        callbacks=_callbacks(watch, gradients, options, held_back),
+        callbacks=callbacks,
         device=options.device,
         verbose=0,
     )
-    net.watch, net.of_others, net.generator = watch, options.of_others, options.generator
+    net.function, net.watch, net.of_others, net.generator = function, watch, options.of_others, options.generator
     try:
         net.fit(kept.rows)
     except KeyboardInterrupt:
@@ -169,19 +192,6 @@ def train(module, criterion, parts, options):
         trained.zero_grad(set_to_none=True)
         trained.cpu().eval()
     return watch.history, net.interrupted, gradients.found or not options.of_others
-
-
-def _callbacks(watch, gradients, options, held_back):
-    callbacks = [watch, gradients] if options.of_others else [watch]
-    if options.callbacks:
-        callbacks += checked_callbacks(options.callbacks, held_back)
-    if options.lr_schedule is not None:
-        callbacks.append(schedule(options.lr_schedule, options.max_epochs))
-    if options.passes is not None:
-        callbacks.append(options.passes)
-    if held_back is not None:
-        callbacks.append(StopEarly(watch, options.patience))
-    return callbacks
 
 
 def _stopped_by_skorch(interrupt):

@@ -7,25 +7,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from metricnets import losses
 from metricnets.deep._training.foreign import naming
 from metricnets.deep._training.runtime import defaults, threads_for
 from metricnets.losses._modules import ModuleLoss
-
-
-def resolved(loss):
-    """The function or class of a name, or the loss that was given."""
-    return losses.CATALOGUE[loss].loss if isinstance(loss, str) else loss
-
-
-def is_module(loss, of=nn.Module):
-    """Whether a loss is a module of this kind, or a class of such modules."""
-    return isinstance(loss, of) or (isinstance(loss, type) and issubclass(loss, of))
-
-
-def classifies(loss):
-    """Whether a loss has logits of the classes."""
-    return hasattr(resolved(loss), "logits")
 
 
 def loss_module(loss, params, embed, targets, generator):

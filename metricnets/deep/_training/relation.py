@@ -1,10 +1,8 @@
-"""The relation of a batch whose rows are matched in pairs, and checks of relations and of targets."""
+"""The relation of a batch whose rows are matched in pairs, and checks of relations."""
 
-import numpy as np
 import torch
 
 from metricnets.deep._training.foreign import naming
-from metricnets.deep._training.weights import codes_of
 
 
 def halves(z, r):
@@ -31,19 +29,6 @@ def matched(r):
     left = torch.arange(half)
     r[left, left + half] = r[left + half, left] = 1
     return r
-
-
-def check_differ(labels, classes, relation):
-    """Raise ValueError if encoded targets are all the same."""
-    if classes is None:
-        if not callable(relation) and (labels == labels[0]).all():
-            raise ValueError("y is the same in all rows; a metric needs targets that differ.")
-        return
-    codes = codes_of(labels)
-    present = classes[np.unique(codes[codes >= 0])]
-    if len(present) < 2:
-        found = f"one class only, {present[0]!s}" if len(present) else "no known classes"
-        raise ValueError(f"y has {found}; a metric needs samples of at least two classes.")
 
 
 def check_relation(relation, targets):

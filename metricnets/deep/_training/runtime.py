@@ -22,6 +22,22 @@ def _number_of_torch_threads():
 _before = Shared(_number_of_torch_threads)
 
 
+def device_for(device):
+    """The device of this name, of which 'auto' is the fastest; ValueError if it is not available."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device={device!r} is not available: {error}") from None
+    return str(device)
+
+
+def threads_for(X):
+    """Context of one thread for vectors; for images and other points it leaves PyTorch's number of threads."""
+    return one_torch_thread() if X.ndim == 2 else contextlib.nullcontext()
+
+
 @contextlib.contextmanager
 def one_torch_thread():
     """Context in which PyTorch uses one thread.
@@ -54,16 +70,6 @@ single_precision = Shared(_single_precision)
 """Context in which new floating-point tensors have single precision, in all threads."""
 
 
-def threads_for(X):
-    """Context of one thread for vectors; for images and other points it leaves PyTorch's number of threads."""
-    return one_torch_thread() if X.ndim == 2 else contextlib.nullcontext()
-
-
-def _autocasts(kind):
-    """Whether the caller has set automatic mixed precision; before 2.4 PyTorch cannot be asked for each device."""
-    return torch.__version__ < (2, 4) or torch.is_autocast_enabled(kind)
-
-
 @contextlib.contextmanager
 def defaults(device="cpu", gradients=True):
     """Context of PyTorch's default modes, regardless of the caller's: no autocast, gradients or not, the CPU."""
@@ -71,7 +77,8 @@ def defaults(device="cpu", gradients=True):
         stack.enter_context(torch.inference_mode(not gradients))
         stack.enter_context(torch.set_grad_enabled(gradients))
         for kind in {"cpu", torch.device(device).type}:
-            if _autocasts(kind):  # otherwise a module's own autocast would be nested, and keep outdated casts
+            # otherwise a module's own autocast would be nested, and keep outdated casts; older ones cannot be asked
+            if torch.__version__ < (2, 4) or torch.is_autocast_enabled(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False, cache_enabled=False))
         if torch.empty(0).device.type != "cpu":
             stack.enter_context(torch.device("cpu"))

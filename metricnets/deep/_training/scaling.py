@@ -1,12 +1,13 @@
 """Scaling of the points before a network, and of those appended by a skip connection."""
 
+import copy
+
 import numpy as np
 import torch
 from sklearn.utils import gen_batches
 from torch import nn
 
 from metricnets.deep._training.data import CHUNK, tensor_of
-from metricnets.deep._training.embedding import doubled
 from metricnets.networks import Skip, Standardize
 
 LARGEST = 1e300  # absolute value of features, so that their differences are finite
@@ -67,7 +68,7 @@ def _rounded(numbers):
 @torch.no_grad()
 def applied(layers, X):
     """Apply layers to points, a chunk of rows at a time in double precision; the result has single precision."""
-    layers = doubled(nn.Sequential(*layers))
+    layers = copy.deepcopy(nn.Sequential(*layers)).double()
     Z = torch.empty(len(X), layers(torch.from_numpy(X[:1].astype(float))).shape[1], dtype=torch.float32)
     for part in gen_batches(len(X), CHUNK):
         Z[part] = layers(torch.from_numpy(X[part].astype(float)))

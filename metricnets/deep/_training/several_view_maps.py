@@ -6,7 +6,7 @@ import numpy as np
 
 from metricnets._numpy_networks import unit_norm
 from metricnets.deep._training.similarity import N_FOLDS
-from metricnets.deep._training.wccn import chosen, deals_of, map_by, n_rows_of, sampled
+from metricnets.deep._training.wccn import chosen, deals_of, map_by, sampled
 from metricnets.networks import fixed_linear
 
 N_JUDGED = 2000  # samples on which weights are chosen
@@ -16,7 +16,7 @@ LEAST = 0.01  # quality above chance that counts for a view that has none
 def map_of_view(X, standardize, points, similarity, n_components, normalize, seed):
     """The map of `wccn` for the points of a view, as a layer after ``standardize``, and what was chosen for it."""
     rng = np.random.default_rng(seed)
-    Z, similarity = sampled(X, standardize, points, similarity, n_rows_of(X.shape[1]), rng)
+    Z, similarity = sampled(X, standardize, points, similarity, rng)
     choice = chosen(Z, similarity, n_components, normalize, rng)
     return fixed_linear(*map_by(choice, Z, similarity, n_components)), choice
 
@@ -50,7 +50,7 @@ def weights_by_validation(X, standardize, columns, choices, points, similarity, 
         Positive, with sum 1.
     """
     rng = np.random.default_rng(seed)
-    Z, few = sampled(X, standardize, points, similarity, N_JUDGED, rng)
+    Z, few = sampled(X, standardize, points, similarity, rng, N_JUDGED)
     deals, above = deals_of(few, rng), []
     for each, choice in zip(columns, choices):
         rows = np.flatnonzero(~np.isnan(Z[:, each[0]]))

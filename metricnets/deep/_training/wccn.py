@@ -8,8 +8,9 @@ from scipy.linalg import eigh
 from sklearn.decomposition import PCA
 
 from metricnets._linalg import COLLINEAR, with_fixed_signs
-from metricnets._weights import mean_of, rows_of, scaled_rows
-from metricnets.deep._training.selection import qualities
+from metricnets._numpy_networks import unit_norm
+from metricnets._weights import mean_of, rows_of
+from metricnets.deep._training.similarity import N_FOLDS
 from metricnets.networks import Residual, fixed_linear
 
 RANK = 256  # number of principal components, at most
@@ -19,6 +20,24 @@ LIFTS = (0.0, 1.0)
 N_ROWS, N_NUMBERS = 10_000, 2**22  # samples from which the map is computed, and their features in all
 N_JUDGED = 2_000  # samples on which ridge, lift and scales are chosen
 N_HELD, N_DEALS = 500, 5  # samples held back in all folds: those of few samples are dealt several times, at most 5
+
+
+def whitening_layer(X, standardize, points, similarity, n_components, normalize, seed):
+    """The map of `wccn` as a layer after ``standardize``, from a sample of those rows of X that are ``points``."""
+    rng = np.random.default_rng(seed)
+    Z, similarity = sampled(X, standardize, points, similarity, rng)
+    return fixed_linear(*wccn(Z, similarity, n_components, normalize=normalize, rng=rng))
+
+
+def sampled(X, standardize, points, similarity, rng, n=None):
+    """At most n of the rows of X that are ``points``, standardised, and which of these are similar."""
+    similarity, rows = similarity.sample(n or n_rows_of(X.shape[1]), rng)
+    return standardize(torch.from_numpy(X[points[rows]].astype(float))).numpy(), similarity
+
+
+def n_rows_of(n_features):
+    """Number of the samples from which a layer is computed."""
+    return min(N_ROWS, max(N_JUDGED, N_NUMBERS // n_features))
 
 
 def wccn(X, similarity, n_components, *, normalize, rng):
@@ -56,19 +75,6 @@ def wccn(X, similarity, n_components, *, normalize, rng):
     return map_by(choice, X, similarity, n_components)
 
 
-def map_by(choice, X, similarity, n_components, rows=None):
-    """The map of `wccn` by what `chosen` returned, from all points, or from some rows, each of which has a target."""
-    if choice is None:
-        return np.eye(n_components, X.shape[1]), np.zeros(n_components)
-    basis, ridge, lift = choice
-    Z, weights = X @ basis.T, similarity.of_points()
-    C = similarity.covariance(Z, np.arange(len(similarity)) if rows is None else rows)
-    if rows is not None:
-        Z, weights = Z[rows], rows_of(weights, rows)
-    L, b = whitened(Z, C, ridge, lift, n_components, weights)
-    return L @ basis, b
-
-
 def chosen(X, similarity, n_components, normalize, rng):
     """The principal components, ridge and lift of `wccn`, by cross-validation; None if the points are equal."""
     if len(X) < 2 or (X[:1] == X).all():  # or those whose similarity is known
@@ -89,17 +95,111 @@ def deals_of(few, rng):
     return [few.folds(rng) for _ in range(min(N_DEALS, max(1, N_HELD // len(few))))]
 
 
-def whitening_layer(X, standardize, points, similarity, n_components, normalize, seed):
-    """The map of `wccn` as a layer after ``standardize``, from a sample of those rows of X that are ``points``."""
-    rng = np.random.default_rng(seed)
-    Z, similarity = sampled(X, standardize, points, similarity, n_rows_of(X.shape[1]), rng)
-    return fixed_linear(*wccn(Z, similarity, n_components, normalize=normalize, rng=rng))
+def qualities(points, similarity, deals, lifts, n_components, normalize):
+    """How well points held back are found in the embeddings by the maps of `wccn`.
+
+    Parameters
+    ----------
+    points : list of ndarray of shape (n, r)
+        Principal components of the points, for each way to scale the features.
+    similarity : OfTargets, OfPairs or OfComparisons
+    deals : list of ndarray of shape (n_judged,)
+        Numbers of folds.
+    lifts : tuple of float
+    n_components : int
+    normalize : bool
+
+    Returns
+    -------
+    qualities : list of ndarray of shape (len(points) * n_ridges * n_lifts, ...)
+        For each fold, the lifts of a ridge one after the other.
+    """
+    found, scatters = [], []
+    for Z in points:
+        D = deviations(Z, similarity.of_points())
+        scatters.append(D.T @ D / len(D))
+    for folds, fold in product(deals, range(N_FOLDS)):
+        kept, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        truth = similarity.truth(kept, held)
+        of_fold = []
+        for Z, S in zip(points, scatters):
+            maps = whitened_directions(similarity.covariance(Z, kept), S, similarity.ridges, n_components)
+            z = embeddings(Z, *maps, lifts, n_components, normalize)
+            of_fold.extend(similarity.quality(z, kept, held, truth))
+        found.append(np.array(of_fold))
+    return found
 
 
-def sampled(X, standardize, points, similarity, n, rng):
-    """At most n of the rows of X that are ``points``, standardised, and which of these are similar."""
-    similarity, rows = similarity.sample(n, rng)
-    return standardize(torch.from_numpy(X[points[rows]].astype(float))).numpy(), similarity
+def whitened_directions(C, S, ridges, n_components):
+    """Directions of largest variance of points with covariance S, after whitening by C and each ridge.
+
+    Returns
+    -------
+    directions : ndarray of shape (n_ridges, r, k)
+        One in a column, the largest variance first.
+    variances : ndarray of shape (n_ridges, k)
+    """
+    values, vectors = np.linalg.eigh(C)
+    roots = np.tile(np.eye(len(C)), (len(ridges), 1, 1))  # (C + λ tr(C)/r I)^(−1/2), or the identity if C is 0
+    if (mean := values.mean()) > 0:
+        scales = (values.clip(0) + np.multiply.outer(ridges, mean)[:, None]) ** -0.5
+        roots = (vectors * scales[:, None]) @ vectors.T
+    variances, vectors = np.linalg.eigh(roots @ S @ roots)
+    k = min(n_components, len(C))
+    return roots @ vectors[..., : -k - 1 : -1], variances[:, : -k - 1 : -1].clip(0)
+
+
+def embeddings(Z, directions, variances, lifts, n_components, normalize):
+    """Embeddings of points as by `wccn`, up to signs and columns of zeros, (n_ridges * n_lifts, n, k + 1)."""
+    n_ridges, _, k = directions.shape
+    z = np.zeros((n_ridges, len(lifts), len(Z), k + 1))
+    for i, lift in enumerate(lifts):
+        n_directions = min(k, n_components - (lift > 0))
+        norms = np.sqrt(variances[:, :n_directions].sum(axis=1))
+        scales = np.where(norms > 0, norms, 1.0)[:, None, None]
+        z[:, i, :, :n_directions] = Z @ (directions[..., :n_directions] / scales)
+        z[:, i, :, -1] = lift
+    z = z.reshape(-1, len(Z), k + 1)
+    return unit_norm(z) if normalize else z
+
+
+def map_by(choice, X, similarity, n_components, rows=None):
+    """The map of `wccn` by what `chosen` returned, from all points, or from some rows, each of which has a target."""
+    if choice is None:
+        return np.eye(n_components, X.shape[1]), np.zeros(n_components)
+    basis, ridge, lift = choice
+    Z, weights = X @ basis.T, similarity.of_points()
+    C = similarity.covariance(Z, np.arange(len(similarity)) if rows is None else rows)
+    if rows is not None:
+        Z, weights = Z[rows], rows_of(weights, rows)
+    L, b = whitened(Z, C, ridge, lift, n_components, weights)
+    return L @ basis, b
+
+
+def whitened(Z, C, ridge, lift, n_components, weights=None):
+    """The map (n_components, r) and bias of `wccn` in principal components Z; similar points have covariance C.
+
+    With the lift, which has a column of its own, there is one direction less.
+    """
+    values, vectors = eigh(C)
+    mean = values.mean()
+    Z = deviations(Z, weights)
+    root = (vectors * (values.clip(0) + ridge * mean) ** -0.5) @ vectors.T if mean > 0 else np.eye(len(C))
+    directions = eigh(root @ (Z.T @ Z) @ root)[1][:, ::-1].T
+    n_directions = min(len(directions), n_components - (lift > 0))
+    L, b = np.zeros((n_components, len(root))), np.zeros(n_components)
+    L[:n_directions] = with_fixed_signs(directions[:n_directions] @ root)
+    L /= np.sqrt(((Z @ L.T) ** 2).sum(axis=1).mean())
+    if lift:
+        b[n_directions] = lift
+    return L, b
+
+
+def deviations(Z, weights=None):
+    """Points minus their mean, times the roots of their weights, of which the mean is 1."""
+    if weights is None:
+        return Z - Z.mean(axis=0)
+    return (Z - mean_of(Z, weights)) * np.sqrt(weights / weights.mean())[:, None]
 
 
 def principal_layer(X, standardize, n_components, seed):
@@ -134,11 +234,6 @@ def _some_rows(X, standardize, rng):
     return standardize(torch.from_numpy(X[rng.permutation(len(X))[: n_rows_of(X.shape[1])]].astype(float))).numpy()
 
 
-def n_rows_of(n_features):
-    """Number of the samples from which a layer is computed."""
-    return min(N_ROWS, max(N_JUDGED, N_NUMBERS // n_features))
-
-
 @torch.no_grad()
 def added_from_zero(network, last, X):
     """Residual network that starts as the identity: a network, whose layer ``last`` is set to 0, added to points.
@@ -170,22 +265,3 @@ def principal_basis(X, scales, rank=RANK):
     varies = values > COLLINEAR * values[-1]
     components = vectors[:, varies].T if n >= d else (vectors[:, varies] / np.sqrt(values[varies])).T @ X
     return with_fixed_signs(components[::-1]) * scales
-
-
-def whitened(Z, C, ridge, lift, n_components, weights=None):
-    """The map (n_components, r) and bias of `wccn` in principal components Z; similar points have covariance C.
-
-    With the lift, which has a column of its own, there is one direction less.
-    """
-    values, vectors = eigh(C)
-    mean = values.mean()
-    Z = scaled_rows(Z - mean_of(Z, weights), None if weights is None else weights / weights.mean())
-    root = (vectors * (values.clip(0) + ridge * mean) ** -0.5) @ vectors.T if mean > 0 else np.eye(len(C))
-    directions = eigh(root @ (Z.T @ Z) @ root)[1][:, ::-1].T
-    n_directions = min(len(directions), n_components - (lift > 0))
-    L, b = np.zeros((n_components, len(root))), np.zeros(n_components)
-    L[:n_directions] = with_fixed_signs(directions[:n_directions] @ root)
-    L /= np.sqrt(((Z @ L.T) ** 2).sum(axis=1).mean())
-    if lift:
-        b[n_directions] = lift
-    return L, b

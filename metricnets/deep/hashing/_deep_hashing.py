@@ -12,7 +12,7 @@ from metricnets.deep._shrinkage import ShrunkMetric
 from metricnets.deep._training.data import Targets
 from metricnets.deep._training.relation import matched
 from metricnets.deep._training.runtime import defaults
-from metricnets.deep._training.weights import sampler_of, used
+from metricnets.deep._training.samples import sampler_of, used
 from metricnets.deep.hashing._base import HashingMetric
 from metricnets.samplers import Shuffled
 

@@ -12,9 +12,8 @@ from metricnets._weights import check_weights
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.embedding import embed
 from metricnets.deep._training.on_labels import probabilities
+from metricnets.deep._training.samples import check_validation, followed_by, sampler_of
 from metricnets.deep._training.tasks import TaskBatches, maps_of_tasks
-from metricnets.deep._training.validation import check_validation, followed_by
-from metricnets.deep._training.weights import sampler_of
 
 
 class TaskMetric(NetworkMetric):

@@ -13,7 +13,7 @@ from metricnets._weights import check_weights, rows_of
 from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.on_labels import embeddings
 from metricnets.deep._training.runtime import defaults
-from metricnets.deep._training.weights import used, with_validation
+from metricnets.deep._training.samples import used, with_validation
 from metricnets.deep.multitask._base import TaskMetric
 from metricnets.deep.multitask._heads import CoupledLoss, new_heads
 from metricnets.exceptions import warn

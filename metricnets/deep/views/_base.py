@@ -13,11 +13,10 @@ from metricnets._weights import check_weights
 from metricnets.deep._training.data import CHUNK, Problem, Targets, tensor_of
 from metricnets.deep._training.identification import WithClassLogits, WithCrossEntropy
 from metricnets.deep._training.runtime import defaults
+from metricnets.deep._training.samples import check_views, followed_by, sampler_of, used, with_validation
 from metricnets.deep._training.scaling import applied, in_single_precision, standardization
 from metricnets.deep._training.starting_features import starting_layers
 from metricnets.deep._training.two_views import ViewRows
-from metricnets.deep._training.validation import check_views, followed_by
-from metricnets.deep._training.weights import sampler_of, used, with_validation
 from metricnets.deep.views._embedding import checked_view
 from metricnets.deep.views._networks import RANDOM, TwoViewNetworks
 from metricnets.samplers import Shuffled

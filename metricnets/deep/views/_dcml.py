@@ -6,9 +6,9 @@ import torch
 
 from metricnets._neighbors import neighborhoods
 from metricnets._params import Count, MaybePositive, NonNegative
+from metricnets.deep._training.samples import sampler_of
 from metricnets.deep._training.two_networks import points_of_views
 from metricnets.deep._training.two_views import WithNeighborsInViews
-from metricnets.deep._training.weights import sampler_of
 from metricnets.deep.views._base import TwoViewMetric
 from metricnets.samplers import Shuffled
 

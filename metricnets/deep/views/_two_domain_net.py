@@ -16,10 +16,16 @@ from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.foreign import check_loss, naming
 from metricnets.deep._training.runtime import defaults
+from metricnets.deep._training.samples import (
+    check_validation,
+    followed_by,
+    sampler_of,
+    training_counts,
+    used,
+    with_validation,
+)
 from metricnets.deep._training.similarity import OfTargets
 from metricnets.deep._training.two_domains import WithHead, check_domains, check_parts, first_domain, relation_of
-from metricnets.deep._training.validation import check_validation, followed_by
-from metricnets.deep._training.weights import sampler_of, training_counts, used, with_validation
 from metricnets.losses import NormalizedSoftmax
 from metricnets.relations import known_class
 from metricnets.samplers import ClassBalanced

@@ -1,19 +1,13 @@
-"""Differences of the two points of each pair, their mean scatter, and their units."""
+"""Differences of the two points of each pair, and their units."""
 
 import numpy as np
 
-from metricnets._weights import mean_of, scaled_rows, total_of
+from metricnets._weights import mean_of
 
 
 def pair_differences(X: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """X[i] − X[j] for pairs (n_pairs, 2) of rows i, j; of shape (n_pairs, d)."""
     return X[pairs[:, 0]] - X[pairs[:, 1]]
-
-
-def scatter(differences: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Mean outer product (d, d) of the rows of ``differences`` (n, d), weighted unless ``weights`` is None."""
-    rows = scaled_rows(differences, weights)
-    return rows.T @ rows / total_of(weights, len(rows))
 
 
 def in_units(differences: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -6,8 +6,8 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.spatial.distance import cdist
 
+from metricnets._linalg import squared_distances
 from metricnets._weights import total_of
-from metricnets.linear._pairwise.near_pairs import squared_distances
 
 N_BLOCK = 2**19  # distances in one block of the search, and pairs in one batch
 N_KEPT = 2**23  # pairs found that are kept for the next evaluations

@@ -3,6 +3,8 @@
 import numpy as np
 from scipy.sparse import csr_array
 
+from metricnets._linalg import squared_distances
+
 NEGLIGIBLE = 1e-10  # share of its row's weight that may be left out
 SIDE = 512  # rows and columns of a block
 MANY = 1 / 512  # share of all pairs above which the search radius shrinks; below half of it the radius grows
@@ -144,18 +146,3 @@ def bilinear(Z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     left[:, k], right[k + 1] = -1, 1
     np.negative(right[k], out=left[:, k + 1])
     return left, right
-
-
-def squared_distances(Z: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-    """Squared distances of pairs of rows, in blocks that stay in the cache."""
-    d = np.empty(len(i))
-    size = max(min(2**15 // Z.shape[1], len(i)), 1)
-    ends = np.empty((2, size, Z.shape[1]))
-    for start in range(0, len(i), size):
-        block = slice(start, start + size)
-        a, b = ends[:, : len(d[block])]
-        np.take(Z, i[block], axis=0, out=a, mode="clip")  # writes directly; 'raise' would make a copy
-        np.take(Z, j[block], axis=0, out=b, mode="clip")
-        a -= b
-        np.einsum("ij,ij->i", a, a, out=d[block])
-    return d

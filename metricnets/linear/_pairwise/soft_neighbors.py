@@ -5,11 +5,11 @@ from functools import partial
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
-from metricnets._linalg import in_span, joined, split, standardized
+from metricnets._linalg import in_span, joined, split, squared_distances, standardized
 from metricnets._progress import Report, through
 from metricnets._weights import mean_of, total_of
 from metricnets.linear._pairwise.all_pairs import AllPairs, SoftLoss, derivatives, expected_values
-from metricnets.linear._pairwise.near_pairs import NearPairs, squared_distances
+from metricnets.linear._pairwise.near_pairs import NearPairs
 from metricnets.linear._solvers.lbfgs import minimize_smooth
 
 START = 4.0  # initial mean squared distance, over log(n)

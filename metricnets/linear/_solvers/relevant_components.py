@@ -5,8 +5,7 @@ from scipy.linalg import eigh
 
 from metricnets._groups import group_means
 from metricnets._linalg import centered
-from metricnets._weights import mean_of, rows_of, total_of
-from metricnets.linear._pairwise.differences import scatter
+from metricnets._weights import mean_of, rows_of, scatter, total_of
 
 PLENTY = 3  # degrees of freedom for each direction that are enough to invert a covariance unchanged
 
