@@ -16,12 +16,22 @@ from metricnets._weights import rows_of
 from metricnets.deep._base import DeepMetric
 from metricnets.deep._training.consistency import Consistent
 from metricnets.deep._training.data import Targets, tensor_of
-from metricnets.deep._training.revision import cards, corrected, nearest_shares, one_hot, spread_labels, unit_components
+from metricnets.deep._training.revision import (
+    beside_spread,
+    cards,
+    corrected,
+    have_spread,
+    nearest_shares,
+    one_hot,
+    spread_labels,
+    unit_components,
+)
 from metricnets.deep._training.weights import with_validation
 from metricnets.exceptions import FitInterrupted
 from metricnets.relations import known_class
 
 N_ROUNDS = 3  # of self-training
+SPREAD_DECAY = 0.3  # of the weights, if labels are spread: the network learns from more samples
 OF_CLASSES = ("auto", *CLASSES)
 
 
@@ -115,7 +125,7 @@ class PartlyLabelled(DeepMetric):
         return self
 
     def _revised(self, X, targets, codes):
-        """Class shares of samples, (n, n_classes), 0 of those without a label."""
+        """Class shares of samples, (n, n_classes), 0 of those without a label; a multiple of them counts so often."""
         rng, n_classes = np.random.default_rng(0), len(targets.classes)
         start = partial(self._start_embeddings, X, self._components(X), targets)
         shares = one_hot(codes, n_classes)
@@ -123,8 +133,7 @@ class PartlyLabelled(DeepMetric):
             shares = corrected(start, codes, n_classes, rng, self.label_noise, self.noise_rate)
             codes = np.where(shares.any(axis=1), shares.argmax(axis=1), UNKNOWN)
         if self.unlabeled == "label_spreading" and (codes == UNKNOWN).any():
-            spread = spread_labels(start, codes, n_classes, rng)
-            shares = np.where(shares.any(axis=1, keepdims=True), shares, spread)
+            shares = beside_spread(shares, spread_labels(start, codes, n_classes, rng))
         return shares
 
     def _held_apart(self, X, targets):
@@ -167,7 +176,9 @@ class PartlyLabelled(DeepMetric):
         labels = np.append(codes, targets.labels.numpy()[n:])
         row = targets.row[torch.from_numpy(place)]
         revised = Targets(tensor_of(labels), row, relation=known_class, classes=targets.classes, weights=weights)
-        return self._prepare(X[place], revised, None, counts, len(rows), start)
+        problem = self._prepare(X[place], revised, None, counts, len(rows), start)
+        problem.decay = SPREAD_DECAY if have_spread(shares) else problem.decay
+        return problem
 
     def _self_train(self, X, targets, shares, n, start):
         """Learn, label samples without a label by the embeddings, those first of which they are surest, and again."""

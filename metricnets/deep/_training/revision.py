@@ -21,6 +21,7 @@ from metricnets._pseudo_labels import class_spread
 from metricnets.deep._training.similarity import N_FOLDS, deal
 
 SMALLEST = 0.1  # probability of a class from which on a sample has a part in it
+LABELLED = 3.0  # how often a labelled sample counts, beside those to which labels are spread
 N_COMPONENTS = 64  # principal components, at most
 Start = Callable[[np.ndarray], np.ndarray]  # from class codes (n,), −1 if unknown, to embeddings (n, k)
 
@@ -85,6 +86,18 @@ def spread_labels(start: Start, codes: np.ndarray, n_classes: int, rng: np.rando
         return known
     shares = class_spread(start(codes), codes, n_classes)
     return np.where(known.any(axis=1, keepdims=True), known, one_hot(shares.argmax(axis=1), n_classes))
+
+
+def beside_spread(shares: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Class shares of labelled samples, which count `LABELLED` times if others have a share, and of these others."""
+    known = shares.any(axis=1, keepdims=True)
+    others = np.where(known, 0, spread)
+    return np.where(known, (LABELLED if others.any() else 1.0) * shares, others)
+
+
+def have_spread(shares: np.ndarray) -> bool:
+    """Whether shares are those of `beside_spread`, and others than labelled samples have one."""
+    return bool((shares.sum(axis=1) > (1 + LABELLED) / 2).any())
 
 
 def corrected(start: Start, codes: np.ndarray, n_classes: int, rng, method: str, rate: float | None) -> np.ndarray:
@@ -164,9 +177,9 @@ def nearest_shares(z: np.ndarray, codes: np.ndarray, n_classes: int) -> np.ndarr
 
 
 def cards(shares: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows, classes and weights of samples that have a part in several classes: a card for each, of its probability.
+    """Rows, classes and weights of samples that have a part in several classes: a card for each, of its share.
 
     How often a card is drawn is in proportion to its weight, so that a sample has soft labels in expectation.
     """
-    rows, codes = np.nonzero(shares > SMALLEST)
+    rows, codes = np.nonzero(shares > SMALLEST * shares.sum(axis=1, keepdims=True))
     return rows, codes, shares[rows, codes]
