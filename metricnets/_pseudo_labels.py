@@ -130,7 +130,15 @@ def most_confident(codes: np.ndarray, shares: np.ndarray, share: float = 1.0) ->
     return labels
 
 
-def class_spread(z: np.ndarray, codes: np.ndarray, n_classes: int, k: int = 10, alpha: float = 0.99) -> np.ndarray:
+def class_spread(
+    z: np.ndarray,
+    codes: np.ndarray,
+    n_classes: int,
+    weights: np.ndarray | None = None,
+    *,
+    k: int = 10,
+    alpha: float = 0.99,
+) -> np.ndarray:
     """Probabilities of the classes of all samples, by label spreading in which classes keep their mass.
 
     It differs from `spread_shares` in three points, which matter if there are a few labels of each class.  Two samples
@@ -144,6 +152,8 @@ def class_spread(z: np.ndarray, codes: np.ndarray, n_classes: int, k: int = 10, 
     codes : ndarray of int of shape (n,)
         Class codes from 0; −1 where the class is unknown.
     n_classes : int
+    weights : ndarray of shape (n,) or None
+        How often each label counts; None for once.
     k : int, default=10
         Number of neighbours.
     alpha : float in (0, 1), default=0.99
@@ -163,7 +173,7 @@ def class_spread(z: np.ndarray, codes: np.ndarray, n_classes: int, k: int = 10, 
     G, root = _graph(z, min(k, len(z) - 1), _powers_of_cosines, ONE_SIDED)
     known = np.flatnonzero(codes != UNKNOWN)
     Y = np.zeros((len(z), n_classes))
-    Y[known, codes[known]] = 1
+    Y[known, codes[known]] = 1 if weights is None else weights[known]
     F, sizes = Y, Y.sum(axis=0)
     for _ in range(N_SPREAD):
         F = alpha * root[:, None] * (G @ (root[:, None] * F)) + (1 - alpha) * Y

@@ -128,12 +128,13 @@ class PartlyLabelled(DeepMetric):
         """Class shares of samples, (n, n_classes), 0 of those without a label; a multiple of them counts so often."""
         rng, n_classes = np.random.default_rng(0), len(targets.classes)
         start = partial(self._start_embeddings, X, self._components(X), targets)
+        weights = rows_of(targets.weights, slice(len(X)))
         shares = one_hot(codes, n_classes)
         if self.label_noise is not None:
-            shares = corrected(start, codes, n_classes, rng, self.label_noise, self.noise_rate)
+            shares = corrected(start, codes, n_classes, rng, self.label_noise, self.noise_rate, weights)
             codes = np.where(shares.any(axis=1), shares.argmax(axis=1), UNKNOWN)
         if self.unlabeled == "label_spreading" and (codes == UNKNOWN).any():
-            shares = beside_spread(shares, spread_labels(start, codes, n_classes, rng))
+            shares = beside_spread(shares, spread_labels(start, codes, n_classes, rng, weights))
         return shares
 
     def _held_apart(self, X, targets):
