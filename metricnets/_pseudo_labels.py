@@ -142,8 +142,8 @@ def class_spread(
     """Probabilities of the classes of all samples, by label spreading in which classes keep their mass.
 
     It differs from `spread_shares` in three points, which matter if there are a few labels of each class.  Two samples
-    are joined if either is among the nearest of the other, with a weight of w⁶ if both are and of w⁶/4 otherwise, where w
-    is their cosine.  What a class has spread in all is scaled to its share of the labels (class mass normalisation),
+    are joined if either is among the nearest of the other, with a weight of c⁶ if both are and of c⁶/4 otherwise, where
+    c is their cosine.  What a class has spread in all is scaled to its share of the labels (class mass normalisation),
     so that a class in a dense region gains nothing.
 
     Parameters

@@ -8,7 +8,7 @@ each round from all pairs that were labelled; it is judged on the classes that i
 curve of all pairs, and by the mean average precision at R of retrieval.  Points are 40 principal components of the half
 that is learned from.
 
-``--choose`` compares regularisations of KISSME within the classes to learn from: half of these judge, and the other classes
+``--choose`` compares regularisations of KISSME within the classes to learn from, of which half judge; the other classes
 are not looked at.
 
 "labels needed" is the budget at which a curve reaches what random pairs have at the largest budget, interpolated in
@@ -116,7 +116,7 @@ def main():
 
 
 def choose(parts, budgets):
-    """Area and MAP@R, means over draws, strategies and budgets, of each regularisation; the new classes have no part."""
+    """Area and MAP@R of each regularisation, means over draws, strategies and budgets; new classes have no part."""
     inner = [halves(*part[:2], seed) for seed, part in enumerate(parts)]
     rows = {"no metric": np.mean([judged(*part[2:]) for part in inner], axis=0)}
     for strength in REGULARIZATIONS:

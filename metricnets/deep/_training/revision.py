@@ -22,6 +22,7 @@ from metricnets._weights import rows_of
 from metricnets.deep._training.similarity import N_FOLDS, deal
 
 SMALLEST = 0.1  # probability of a class from which on a sample has a part in it
+CLEARLY = 0.25  # share of what wrong labels would cost that samples held apart should gain without them
 LABELLED = 3.0  # how often a labelled sample counts, beside those to which labels are spread
 N_COMPONENTS = 64  # principal components, at most
 Start = Callable[[np.ndarray], np.ndarray]  # from class codes (n,), −1 if unknown, to embeddings (n, k)
@@ -127,7 +128,7 @@ def corrected(
         have the probabilities of their true class.
     rate : float or None
         Share of the samples without a share; None to estimate it, and to leave none out if nearest neighbours predict
-        the given classes, wrong ones too, no better without them.
+        the given classes, wrong ones too, not clearly better without them.
 
     Returns
     -------
@@ -156,20 +157,29 @@ def corrected(
     wrong = np.zeros(len(codes), bool)
     estimated = noise_rate(joint) if rate is None else rate
     wrong[rows] = ~smallest_losses(p[np.arange(len(p)), given], given, estimated, counts)
-    if rate is None and not _is_better_without(wrong, codes, embeddings, [held for held, _ in parts], weights):
+    judged = [(*embedded, held) for embedded, (held, _) in zip(embeddings, parts)]
+    if rate is None and not _is_better_without(wrong, codes, n_classes, judged, weights):
         return shares
     shares[wrong] = 0
     return shares
 
 
-def _is_better_without(wrong, codes, embeddings, parts, weights):
-    """Whether nearest neighbours predict the given classes of samples held apart better without the wrong ones."""
-    right = np.zeros(2)
-    for (z, known), held in zip(embeddings, parts):
-        for i, others in enumerate((known, known[~wrong[known]])):
-            found = codes[others][nearest(z[others], z[held], 1)[:, 0]] == codes[held]
-            right[i] += found.sum() if weights is None else weights[held] @ found
-    return right[1] > right[0]
+def _is_better_without(wrong, codes, n_classes, judged, weights):
+    """Whether nearest neighbours predict the given classes of samples held apart clearly better without the wrong ones.
+
+    A sample is the nearest of one sample held apart on average.  If its class is wrong, drawn at random, it makes a
+    prediction wrong that would be right if the other class is, and right if this is the same wrong one.
+    """
+    weights, gain = np.ones(len(codes)) if weights is None else weights, 0.0
+    for z, known, held in judged:
+        before, after = (
+            codes[others][nearest(z[others], z[held], 1)[:, 0]] == codes[held]
+            for others in (known, known[~wrong[known]])
+        )
+        gain += weights[held] @ after - weights[held] @ before
+    rate = weights[wrong].sum() / weights[codes != UNKNOWN].sum()
+    expected = weights[wrong].sum() * (1 - rate - rate / (n_classes - 1))
+    return gain > max(0.0, CLEARLY * expected)
 
 
 def nearest_shares(z: np.ndarray, codes: np.ndarray, n_classes: int) -> np.ndarray:
