@@ -37,7 +37,7 @@ STRATEGIES = ("random", "uncertain", "nearest")
 REGULARIZATIONS = (0.1, 0.3, 1.0, 3.0, 10.0)
 
 
-def kissme(X, seed, regularization=0.5):
+def kissme(X, seed, regularization):
     return mn.KISSME(preprocessor=X, regularization=regularization)
 
 
@@ -99,11 +99,13 @@ def needed(scores, level):
 def main():
     parser = parser_of(__doc__, quick="one draw", seeds="draws of the classes", n_seeds=5)
     parser.add_argument("--only", nargs="+", default=["KISSME"], choices=LEARNERS, help="learners")
+    parser.add_argument("--regularization", type=float, default=0.3, help="of KISSME")
     parser.add_argument("--choose", action="store_true", help="compare regularisations of KISSME")
     options = parser.parse_args()
     if (folder := folder_of(options, FILES.values())) is None:
         return
     warnings.simplefilter("ignore")
+    learners = LEARNERS | {"KISSME": partial(kissme, regularization=options.regularization)}
     for name in FILES:
         X, y, _ = load(name, folder)
         parts = [halves(X, y, seed) for seed in range(1 if options.quick else options.seeds)]
@@ -112,7 +114,7 @@ def main():
             continue
         raw = np.mean([judged(X_new, y_new) for _, _, X_new, y_new in parts], axis=0)
         for learner in options.only:
-            tell(f"{name}, {learner}", raw, {s: draws(LEARNERS[learner], s, parts) for s in STRATEGIES})
+            tell(f"{name}, {learner}", raw, {s: draws(learners[learner], s, parts) for s in STRATEGIES})
 
 
 def choose(parts, budgets):
