@@ -15,6 +15,8 @@ from metricnets._runtime import one_openmp_thread, quiet
 
 N_STEPS = 30  # of k-means and of smoothing, at most
 N_SPREAD = 100  # steps of spreading by classes
+POWER, ONE_SIDED = 6, 0.25  # of the cosine of neighbours; weight if one is not among the nearest of the other
+SMALLEST_COSINE = 0.01  # so that every sample has neighbours
 KEPT = 0.1  # weight of a sample's own probabilities in a step of smoothing
 
 
@@ -128,12 +130,21 @@ def most_confident(codes: np.ndarray, shares: np.ndarray, share: float = 1.0) ->
     return labels
 
 
-def class_spread(z: np.ndarray, codes: np.ndarray, n_classes: int, k: int = 5, alpha: float = 0.99) -> np.ndarray:
+def class_spread(
+    z: np.ndarray,
+    codes: np.ndarray,
+    n_classes: int,
+    weights: np.ndarray | None = None,
+    *,
+    k: int = 10,
+    alpha: float = 0.99,
+) -> np.ndarray:
     """Probabilities of the classes of all samples, by label spreading in which classes keep their mass.
 
-    It differs from `spread_shares` in two points, which matter if there are a few labels of each class: two samples are
-    neighbours if either is among the nearest of the other, and what a class has spread in all is scaled to its share of
-    the labels (class mass normalisation), so that a class in a dense region gains nothing.
+    It differs from `spread_shares` in three points, which matter if there are a few labels of each class.  Two samples
+    are joined if either is among the nearest of the other, with a weight of c⁶ if both are and of c⁶/4 otherwise, where
+    c is their cosine.  What a class has spread in all is scaled to its share of the labels (class mass normalisation),
+    so that a class in a dense region gains nothing.
 
     Parameters
     ----------
@@ -141,7 +152,9 @@ def class_spread(z: np.ndarray, codes: np.ndarray, n_classes: int, k: int = 5, a
     codes : ndarray of int of shape (n,)
         Class codes from 0; −1 where the class is unknown.
     n_classes : int
-    k : int, default=5
+    weights : ndarray of shape (n,) or None
+        How often each label counts; None for once.
+    k : int, default=10
         Number of neighbours.
     alpha : float in (0, 1), default=0.99
         Weight of the neighbours in a step of F ← α D^(−1/2) G D^(−1/2) F + (1 − α) Y.
@@ -154,12 +167,13 @@ def class_spread(z: np.ndarray, codes: np.ndarray, n_classes: int, k: int = 5, a
     References
     ----------
     X. Zhu, Z. Ghahramani, J. Lafferty, "Semi-supervised learning using Gaussian fields and harmonic functions", ICML
-    2003, for the mass; D. Zhou et al., "Learning with local and global consistency", NIPS 2003.
+    2003, for the mass; A. Iscen et al., "Label propagation for deep semi-supervised learning", CVPR 2019, for powers of
+    cosines; D. Zhou et al., "Learning with local and global consistency", NIPS 2003.
     """
-    G, root = _graph(z, min(k, len(z) - 1))
+    G, root = _graph(z, min(k, len(z) - 1), _powers_of_cosines, ONE_SIDED)
     known = np.flatnonzero(codes != UNKNOWN)
     Y = np.zeros((len(z), n_classes))
-    Y[known, codes[known]] = 1
+    Y[known, codes[known]] = 1 if weights is None else weights[known]
     F, sizes = Y, Y.sum(axis=0)
     for _ in range(N_SPREAD):
         F = alpha * root[:, None] * (G @ (root[:, None] * F)) + (1 - alpha) * Y
@@ -168,9 +182,21 @@ def class_spread(z: np.ndarray, codes: np.ndarray, n_classes: int, k: int = 5, a
     return np.where(mass > 0, F / np.where(mass > 0, mass, 1), sizes / sizes.sum())
 
 
-def _graph(z, k):
-    """The graph G in which two samples are joined if one is among the k nearest of the other, and D^(−1/2)."""
-    ends = np.arange(len(z) + 1) * k
-    G = csr_matrix((np.ones(ends[-1]), nearest(z, None, k).ravel(), ends), shape=(len(z), len(z)))
-    G = G.maximum(G.T)
+def _graph(z, k, weights_of=None, one_sided=1.0):
+    """The graph G in which two samples are joined if one is among the k nearest of the other, and D^(−1/2).
+
+    ``weights_of(z, near)`` are the weights of the edges to the neighbours (n, k), 1 without it; times ``one_sided`` if
+    only one of two samples is among the nearest of the other.
+    """
+    near, ends = nearest(z, None, k), np.arange(len(z) + 1) * k
+    weights = np.ones(near.shape) if weights_of is None else weights_of(z, near)
+    G = csr_matrix((weights.ravel(), near.ravel(), ends), shape=(len(z), len(z)))
+    G = one_sided * G.maximum(G.T) + (1 - one_sided) * G.minimum(G.T)
     return G, np.asarray(G.sum(axis=1)).ravel() ** -0.5
+
+
+def _powers_of_cosines(z, near):
+    """The cosine of each sample and its neighbours, at least `SMALLEST_COSINE`, to the power of `POWER`, (n, k)."""
+    z = unit_norm(z)
+    cosines = np.stack([(z * z[column]).sum(axis=1) for column in near.T], axis=1)
+    return cosines.clip(SMALLEST_COSINE) ** POWER

@@ -41,6 +41,17 @@ def test_the_joint_distribution_equals_a_loop(points):
     assert_allclose(noise_rate(joint), 1 - np.trace(expected), atol=1e-6)
 
 
+def test_a_weight_of_two_is_a_sample_that_is_there_twice(points):
+    z, codes = points
+    p, counts = votes(z, codes, None, 3, 15), np.arange(60) % 3 + 1
+    twice = np.repeat(np.arange(60), counts)
+    assert_allclose(confident_joint(p, codes, counts), confident_joint(p[twice], codes[twice]), atol=1e-9)
+    held, all_of_them = z[:5] + 0.1, votes(z[twice], codes[twice], z[:5] + 0.1, 3, len(twice))
+    assert_allclose(votes(z, codes, held, 3, 60, counts), all_of_them)
+    kept = smallest_losses(np.array([0.1, 0.2, 0.3, 0.4]), np.zeros(4, int), 0.5, np.array([3.0, 1, 1, 1]))
+    assert_array_equal(kept, [False, True, True, True])
+
+
 def test_a_planted_share_of_wrong_labels_is_found():
     rng = np.random.default_rng(0)
     true = rng.integers(4, size=4000)
@@ -65,15 +76,16 @@ def test_spreading_equals_its_closed_form(points):
     z, codes = points
     partial = np.where(np.arange(60) % 6, -1, codes)
     d = np.linalg.norm(z[:, None] - z, axis=2)
-    near = np.argsort(d, axis=1)[:, 1:6]
-    G = np.zeros((60, 60))
-    np.put_along_axis(G, near, 1, axis=1)
-    G = np.maximum(G, G.T)
+    is_near, unit = np.zeros((60, 60)), z / np.linalg.norm(z, axis=1, keepdims=True)
+    np.put_along_axis(is_near, np.argsort(d, axis=1)[:, 1:6], 1, axis=1)
+    both = is_near * is_near.T
+    G = (both + (is_near + is_near.T - 2 * both) / 4) * (unit @ unit.T).clip(0.01) ** 6
     root = G.sum(axis=1) ** -0.5
-    Y = (partial[:, None] == np.arange(3)) * 1.0
+    weights = np.arange(60) % 5 + 1.0
+    Y = (partial[:, None] == np.arange(3)) * weights[:, None]
     F = np.linalg.solve(np.eye(60) - 0.5 * root[:, None] * G * root, 0.5 * Y)
     F *= Y.sum(axis=0) / F.sum(axis=0)  # each class has its share of the labels
-    assert_allclose(class_spread(z, partial, 3, alpha=0.5), F / F.sum(axis=1, keepdims=True), rtol=1e-6)
+    assert_allclose(class_spread(z, partial, 3, weights, k=5, alpha=0.5), F / F.sum(axis=1, keepdims=True), rtol=1e-6)
 
 
 def test_where_no_label_arrives_shares_are_those_of_the_labels():

@@ -8,6 +8,9 @@ each round from all pairs that were labelled; it is judged on the classes that i
 curve of all pairs, and by the mean average precision at R of retrieval.  Points are 40 principal components of the half
 that is learned from.
 
+``--choose`` compares regularisations of KISSME within the classes to learn from, of which half judge; the other classes
+are not looked at.
+
 "labels needed" is the budget at which a curve reaches what random pairs have at the largest budget, interpolated in
 the logarithm of the budget.
 
@@ -15,6 +18,7 @@ Run ``python bench_active.py --data DIR``, or set METRICNETS_DATA.
 """
 
 import warnings
+from functools import partial
 
 import numpy as np
 from _datasets import load
@@ -30,8 +34,15 @@ from metricnets.metrics import retrieval_scores
 FILES = {"olivetti": "olivetti.npz", "alphadigits": "binaryalphadigs.npz"}
 BUDGETS = (50, 100, 200, 400, 800, 1600)
 STRATEGIES = ("random", "uncertain", "nearest")
+REGULARIZATIONS = (0.1, 0.3, 1.0, 3.0, 10.0)
+
+
+def kissme(X, seed, regularization):
+    return mn.KISSME(preprocessor=X, regularization=regularization)
+
+
 LEARNERS = {
-    "KISSME": lambda X, seed: mn.KISSME(preprocessor=X, regularization=0.5),
+    "KISSME": kissme,
     "GMML": lambda X, seed: mn.GMML(preprocessor=X),
     "DDMLPairs": lambda X, seed: mn.DDMLPairs(preprocessor=X, random_state=seed),
 }
@@ -47,10 +58,10 @@ def halves(X, y, seed):
     return pca.transform(X[seen]) / scale, y[seen], pca.transform(X[~seen]) / scale, y[~seen]
 
 
-def curve(make, strategy, X, y, X_new, y_new, seed):
-    """Scores after each round, (n_budgets, 2), and the number of similar pairs that were labelled."""
+def curve(make, strategy, X, y, X_new, y_new, seed, budgets=BUDGETS):
+    """Scores after each round, (n_budgets, 2), and the share of similar pairs among those that were labelled."""
     pairs, scores, metric = np.empty((0, 2), int), [], None
-    for budget in BUDGETS:
+    for budget in budgets:
         chosen = "nearest" if metric is None and strategy == "uncertain" else strategy
         for some in (chosen, "random"):
             n = (budget - len(pairs)) // (2 if some == chosen and chosen != "random" else 1)
@@ -88,16 +99,33 @@ def needed(scores, level):
 def main():
     parser = parser_of(__doc__, quick="one draw", seeds="draws of the classes", n_seeds=5)
     parser.add_argument("--only", nargs="+", default=["KISSME"], choices=LEARNERS, help="learners")
+    parser.add_argument("--regularization", type=float, default=0.3, help="of KISSME")
+    parser.add_argument("--choose", action="store_true", help="compare regularisations of KISSME")
     options = parser.parse_args()
     if (folder := folder_of(options, FILES.values())) is None:
         return
     warnings.simplefilter("ignore")
+    learners = LEARNERS | {"KISSME": partial(kissme, regularization=options.regularization)}
     for name in FILES:
         X, y, _ = load(name, folder)
         parts = [halves(X, y, seed) for seed in range(1 if options.quick else options.seeds)]
+        if options.choose:
+            show(f"{name}, regularization of KISSME", ["area", "MAP@R"], choose(parts, BUDGETS[:5]))
+            continue
         raw = np.mean([judged(X_new, y_new) for _, _, X_new, y_new in parts], axis=0)
         for learner in options.only:
-            tell(f"{name}, {learner}", raw, {s: draws(LEARNERS[learner], s, parts) for s in STRATEGIES})
+            tell(f"{name}, {learner}", raw, {s: draws(learners[learner], s, parts) for s in STRATEGIES})
+
+
+def choose(parts, budgets):
+    """Area and MAP@R of each regularisation, means over draws, strategies and budgets; new classes have no part."""
+    inner = [halves(*part[:2], seed) for seed, part in enumerate(parts)]
+    rows = {"no metric": np.mean([judged(*part[2:]) for part in inner], axis=0)}
+    for strength in REGULARIZATIONS:
+        make = partial(kissme, regularization=strength)
+        found = [curve(make, s, *part, seed, budgets)[0] for s in STRATEGIES for seed, part in enumerate(inner)]
+        rows[f"{strength:g}"] = np.mean(found, axis=(0, 1))
+    return {name: [f"{value:.2f}" for value in values] for name, values in rows.items()}
 
 
 def draws(make, strategy, parts):

@@ -35,6 +35,7 @@ FILES = {"mnist": "mnist.npz", "uspst": "uspst.npz", "banking77": "banking77_min
 OTHERS = {"olivetti": "olivetti.npz", "news": "news20_rec4_w1000.npz"}
 OF_SCIKIT_LEARN = {"wine": load_wine, "breast cancer": load_breast_cancer, "digits": load_digits}
 COUNTS, RATES = (1, 2, 5, 10, 50), (0.0, 0.1, 0.2, 0.3, 0.4)
+METHODS = ("plain", "small_loss", "soft_labels")
 WAYS = ("label_spreading", "self_training", "consistency")
 N_UNLABELLED, N_TESTED = 2000, 1000
 
@@ -89,15 +90,16 @@ def falsified(y, rate, seed):
     return classes[codes], np.isin(np.arange(len(y)), wrong)
 
 
-def wrong_labels(X, y, pool, test, rate, seed):
-    """Per cent of both scores for no method and the two methods."""
+def wrong_labels(X, y, pool, test, rate, seed, methods):
+    """Per cent of both scores, each method."""
     rng = np.random.default_rng(seed)
     rows = rng.permutation(pool)[: 1200 if len(np.unique(y)) < 50 else 3000]
     test = rng.permutation(test)[:N_TESTED]
     noisy, _ = falsified(y[rows], rate, seed)
     found = []
-    for method in (None, "small_loss", "soft_labels"):
-        net = mn.EmbeddingNet(label_noise=method, random_state=seed).fit(X[rows], noisy)
+    for method in methods:
+        noise = None if method == "plain" else method
+        net = mn.EmbeddingNet(label_noise=noise, random_state=seed).fit(X[rows], noisy)
         z_test = net.transform(X[test])
         near = NearestNeighbors(n_neighbors=1).fit(z_test).kneighbors(return_distance=False)[:, 0]
         nearest = 100 * np.mean(y[test][near] == y[test])
@@ -119,13 +121,40 @@ def cells_of(found):
     return [f"{m:.1f} ± {s:.1f}" for m, s in zip(found.mean(axis=0), found.std(axis=0))]
 
 
+def table_of_few(name, data, options):
+    counts = {c: [few(*data, c, seed, options.ways) for seed in range(options.seeds)] for c in options.counts}
+    rows = {f"{count} a class": cells_of(found) for count, found in counts.items()}
+    show(f"{name}: new samples, per cent", ["without", *options.ways, "gallery"], rows)
+
+
+def table_of_wrong(name, data, options):
+    rows = {}
+    for rate in options.rates:
+        found = np.array([wrong_labels(*data, rate, seed, options.methods) for seed in range(options.seeds)])
+        gains = found[:, 1:, 0] - found[:, :1, 0]
+        errors = gains.std(axis=0) / max(1, len(gains) - 1) ** 0.5
+        cells = [f"{nearest:.1f} ({voted:.1f})" for nearest, voted in found.mean(axis=0)]
+        rows[f"{rate:.0%} wrong"] = cells + [f"{g:+.1f} ± {e:.1f}" for g, e in zip(gains.mean(axis=0), errors)]
+    show(f"{name}: nearest (kNN), per cent", [*options.methods, *("gain, " + m for m in options.methods[1:])], rows)
+
+
+def table_of_rows(name, data, options):
+    found = {rate: [rows_found(*data[:3], rate, seed) for seed in range(options.seeds)] for rate in (0.1, 0.2)}
+    rows = {f"{rate:.0%} wrong": cells_of(values) for rate, values in found.items()}
+    show(f"{name}: rows that look wrong", ["precision", "recall", "of the worst"], rows)
+
+
+TABLES = {"few": table_of_few, "wrong": table_of_wrong, "rows": table_of_rows}
+
+
 def main():
     parser = parser_of(__doc__, quick="digits alone, 5 labels and a fifth wrong", seeds="draws", n_seeds=3)
-    parser.add_argument("--part", nargs="+", default=["few", "wrong", "rows"], choices=["few", "wrong", "rows"])
+    parser.add_argument("--part", nargs="+", default=[*TABLES], choices=TABLES)
     parser.add_argument("--sets", nargs="+", default=[*FILES], choices=[*FILES, *OTHERS, *OF_SCIKIT_LEARN])
     parser.add_argument("--counts", nargs="+", type=int, default=COUNTS, help="labelled samples of each class")
     parser.add_argument("--rates", nargs="+", type=float, default=RATES, help="shares of wrong labels")
     parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
+    parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
     options = parser.parse_args()
     if options.quick:
         options.sets, options.counts, options.rates, options.seeds = ["digits"], (5,), (0.2,), 1
@@ -133,22 +162,10 @@ def main():
     if folder is None and not options.quick:
         return
     warnings.simplefilter("ignore")
-    seeds = range(options.seeds)
     for name in options.sets:
         data = read(name, folder)
-        if "few" in options.part:
-            counts = {f"{c} a class": [few(*data, c, seed, options.ways) for seed in seeds] for c in options.counts}
-            columns = ["without", *options.ways, "gallery"]
-            show(f"{name}: new samples, per cent", columns, {k: cells_of(v) for k, v in counts.items()})
-        if "wrong" in options.part:
-            rows = {}
-            for rate in options.rates:
-                means = np.mean([wrong_labels(*data, rate, seed) for seed in seeds], axis=0)
-                rows[f"{rate:.0%} wrong"] = [f"{a:.1f} ({b:.1f})" for a, b in means]
-            show(f"{name}: nearest (kNN), per cent", ["plain", "small_loss", "soft_labels"], rows)
-        if "rows" in options.part:
-            rows = {f"{r:.0%} wrong": cells_of([rows_found(*data[:3], r, seed) for seed in seeds]) for r in (0.1, 0.2)}
-            show(f"{name}: rows that look wrong", ["precision", "recall", "of the worst"], rows)
+        for part in options.part:
+            TABLES[part](name, data, options)
 
 
 if __name__ == "__main__":

@@ -229,7 +229,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
             for part in parts[1:]:
                 part.sampler = list(part.sampler)  # epochs are compared on the same batches
             try:
-                options = self._options(device, generator, plan.of_others)
+                options = self._options(device, generator, problem)
                 while len(trained.networks) < plan.n_networks and not (trained.interrupted or trained.stopped):
                     self._train_another(trained, problem, parts, options)
             except KeyboardInterrupt:  # while a network was built
@@ -266,8 +266,8 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
             trained.criteria.append(criterion)
             trained.history += history
 
-    def _options(self, device, generator, of_others):
-        decay = 3.0 if self.optimizer == "adamw" else 1e-4
+    def _options(self, device, generator, problem):
+        decay = problem.decay if self.optimizer == "adamw" else 1e-4
         return Options(
             optimizer=self.optimizer,
             lr=self.lr,
@@ -280,7 +280,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
             device=device,
             verbose=self.verbose,
             generator=generator,
-            of_others=of_others,
+            of_others=problem.plan.of_others,
         )
 
     def _max_passes(self):

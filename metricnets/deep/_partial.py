@@ -16,12 +16,22 @@ from metricnets._weights import rows_of
 from metricnets.deep._base import DeepMetric
 from metricnets.deep._training.consistency import Consistent
 from metricnets.deep._training.data import Targets, tensor_of
-from metricnets.deep._training.revision import cards, corrected, nearest_shares, one_hot, spread_labels, unit_components
+from metricnets.deep._training.revision import (
+    beside_spread,
+    cards,
+    have_spread,
+    nearest_shares,
+    one_hot,
+    spread_labels,
+    unit_components,
+)
 from metricnets.deep._training.samples import with_validation
+from metricnets.deep._training.wrong_labels import corrected
 from metricnets.exceptions import FitInterrupted
 from metricnets.relations import known_class
 
 N_ROUNDS = 3  # of self-training
+SPREAD_DECAY = 0.3  # of the weights, if labels are spread: the network learns from more samples
 OF_CLASSES = ("auto", *CLASSES)
 
 
@@ -36,9 +46,10 @@ class PartlyLabelled(DeepMetric):
         - None: nothing.  A negative number is a class, and None and NaN are errors, except with relation='known_class',
           which leaves these samples out.
         - 'label_spreading': labels spread along nearest neighbours of the embeddings from which the network starts, and
-          a sample without a label is drawn as one of its most probable class.  If labelled samples that are held back
-          are clearly better classified by the nearest of the others, those without a label are left out.  For classes
-          that are clusters, above all with a few labels of each.
+          a sample without a label is drawn as one of its most probable class, labelled ones three times as often;
+          weight_decay='auto' is 0.3 with 'adamw' then.  If labelled samples that are held back are clearly better
+          classified by the nearest of the others, those without a label are left out.  For classes that are clusters,
+          above all with a few labels of each.
         - 'self_training': the network is trained again three times, with the label of the nearest labelled samples
           for a third, two thirds and all of the others, those first of which it is most confident.
         - 'consistency': a sample without a label has to have the same classes among the labelled samples of a batch
@@ -115,16 +126,16 @@ class PartlyLabelled(DeepMetric):
         return self
 
     def _revised(self, X, targets, codes):
-        """Class shares of samples, (n, n_classes), 0 of those without a label."""
+        """Class shares of samples, (n, n_classes), 0 of those without a label; a multiple of them counts so often."""
         rng, n_classes = np.random.default_rng(0), len(targets.classes)
         start = partial(self._start_embeddings, X, self._components(X), targets)
+        weights = rows_of(targets.weights, slice(len(X)))
         shares = one_hot(codes, n_classes)
         if self.label_noise is not None:
-            shares = corrected(start, codes, n_classes, rng, self.label_noise, self.noise_rate)
+            shares = corrected(start, codes, n_classes, rng, self.label_noise, self.noise_rate, weights)
             codes = np.where(shares.any(axis=1), shares.argmax(axis=1), UNKNOWN)
         if self.unlabeled == "label_spreading" and (codes == UNKNOWN).any():
-            spread = spread_labels(start, codes, n_classes, rng)
-            shares = np.where(shares.any(axis=1, keepdims=True), shares, spread)
+            shares = beside_spread(shares, spread_labels(start, codes, n_classes, rng, weights))
         return shares
 
     def _held_apart(self, X, targets):
@@ -167,7 +178,9 @@ class PartlyLabelled(DeepMetric):
         labels = np.append(codes, targets.labels.numpy()[n:])
         row = targets.row[torch.from_numpy(place)]
         revised = Targets(tensor_of(labels), row, relation=known_class, classes=targets.classes, weights=weights)
-        return self._prepare(X[place], revised, None, counts, len(rows), start)
+        problem = self._prepare(X[place], revised, None, counts, len(rows), start)
+        problem.decay = SPREAD_DECAY if have_spread(shares) else problem.decay
+        return problem
 
     def _self_train(self, X, targets, shares, n, start):
         """Learn, label samples without a label by the embeddings, those first of which they are surest, and again."""

@@ -11,7 +11,7 @@ from metricnets._numpy_networks import Chain, unit_norm
 from metricnets._params import Count, Flag, MaybeCount, MaybeSource, Parametrized, Positive, Seed, random_state_of
 from metricnets._progress import progress
 from metricnets._runtime import one_blas_thread
-from metricnets._tuples import FLOATS, points_and_members, points_of
+from metricnets._tuples import FLOATS, points_and_members
 from metricnets._views import FusedViews, columns_of, present_views, shares_of_views
 from metricnets.base import MetricMixin
 from metricnets.exceptions import warn
@@ -154,7 +154,7 @@ class BilinearViews(CallbackSupport, MetricMixin, Parametrized):
             times the roots of their weights divided by the sum of these.
         """
         check_is_fitted(self)
-        X = points_of(X, self.preprocessor)
+        X = self._looked_up(X)
         X = validate_data(self, X, reset=False, dtype=FLOATS, ensure_all_finite=self._finite)
         return self._points(X)
 

@@ -9,7 +9,7 @@ from sklearn.utils.validation import validate_data
 from metricnets._draws import check_triplets
 from metricnets._labels import supervised_codes
 from metricnets._params import Flag, MaybeCount, fitting
-from metricnets._tuples import FLOATS, points_of
+from metricnets._tuples import FLOATS
 from metricnets.linear._base import in_double
 from metricnets.linear._bilinear import blocks_of_triplets
 from metricnets.linear._bilinear_views import BilinearViews, TripletViews
@@ -209,7 +209,7 @@ class MultiViewOASIS_Supervised(BilinearViews):  # noqa: N801
         return self._follow(X, y, first=not hasattr(self, "view_weights_"))
 
     def _follow(self, X, y, first):
-        X, y = points_of(X, self.preprocessor), y if y is None else supervised_codes(y)
+        X, y = self._looked_up(X), y if y is None else supervised_codes(y)
         checks = {"reset": first, "dtype": FLOATS, "ensure_min_samples": 2, "ensure_all_finite": self._finite}
         X, codes = validate_data(self, X, y, **checks)
         check_triplets(codes)

@@ -20,6 +20,7 @@ from torch import nn
 from metricnets import EmbeddingNet, SourceOnly
 from metricnets.deep._training.consistency import WithUnlabelled, consistency
 from metricnets.deep._training.revision import cards, nearest_shares
+from metricnets.deep._training.wrong_labels import is_better_without
 from metricnets.exceptions import FitInterrupted
 
 LEARNERS = [name for name in METRICS if "unlabeled" in ESTIMATORS[name]._get_param_names()]
@@ -226,10 +227,10 @@ def digits():
     return points[rows], y[rows]
 
 
-def test_spreading_gains_on_clusters_with_few_labels(digits):
-    points, y = digits
+def test_spreading_gains_on_clusters_with_few_labels():
+    points, y = (of_all[np.random.default_rng(0).permutation(1797)[:900]] for of_all in load_digits(return_X_y=True))
     labelled = np.concatenate([np.flatnonzero(y[:350] == c)[:3] for c in range(10)])
-    partial, test = np.full(350, -1), np.arange(350, 500)
+    partial, test = np.full(350, -1), np.arange(350, 900)
     partial[labelled] = y[labelled]
     net = EmbeddingNet(unlabeled="label_spreading", max_epochs=3, device="cpu", random_state=0)
     z = net.fit(points[:350], partial).transform(points)
@@ -256,6 +257,14 @@ def test_wrong_labels_are_corrected(digits, method):
     noisy = np.where(wrong, (y + rng.integers(1, 10, size=500)) % 10, y)
     model = EmbeddingNet(label_noise=method, max_epochs=1, device="cpu", random_state=0).fit(points, noisy)
     assert (model.transduction_ == y).mean() > 0.8  # 0.7 as given
+
+
+@pytest.mark.parametrize(("place", "weight", "expected"), [(0.25, 1, True), (-0.1, 1, False), (0.25, 0.1, False)])
+def test_labels_are_left_out_if_samples_held_apart_gain_as_much_as_wrong_labels_cost(place, weight, expected):
+    z, codes = np.array([0.0, 0.3, 10.0, 10.3, place, 9.9])[:, None], np.array([0, 1, 1, 1, 0, 1])
+    known, held, wrong = np.arange(4), np.arange(4, 6), np.arange(6) == 1
+    weights = np.where(np.arange(6) == 4, weight, 1)  # its nearest is the wrong one, or not; a gain of its weight
+    assert is_better_without(wrong, codes, 2, [(z, known, held)], weights) == expected
 
 
 def test_a_share_of_none_keeps_all_labels():

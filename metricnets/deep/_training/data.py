@@ -130,6 +130,8 @@ class Problem:
         Number of the rows before the validation data of the user, if there are such data.
     shrinkage : float in [0, 1]
         How far trained weights are moved back to those of the start.
+    decay : float
+        Weight decay of AdamW if it is 'auto'.
     """
 
     plan: Plan
@@ -142,6 +144,7 @@ class Problem:
     history: list = field(default_factory=list)
     n_train: int | None = None
     shrinkage: float = 0.0
+    decay: float = 3.0
 
 
 @dataclass

@@ -1,26 +1,19 @@
-"""Labels revised before training: samples without a label, samples whose label is wrong."""
+"""Class shares of samples before training: labels spread to samples without one; samples as cards of classes."""
 
 from collections.abc import Callable
 
 import numpy as np
 from sklearn.decomposition import PCA
 
-from metricnets._label_votes import (
-    N_NEIGHBORS,
-    confident_joint,
-    most_often_right,
-    noise_rate,
-    smallest_losses,
-    true_shares,
-    votes,
-)
+from metricnets._label_votes import votes
 from metricnets._labels import UNKNOWN
-from metricnets._neighbors import Neighbors, nearest
+from metricnets._neighbors import Neighbors
 from metricnets._numpy_networks import unit_norm
 from metricnets._pseudo_labels import class_spread
 from metricnets.deep._training.similarity import N_FOLDS, deal
 
 SMALLEST = 0.1  # probability of a class from which on a sample has a part in it
+LABELLED = 3.0  # how often a labelled sample counts, beside those to which labels are spread
 N_COMPONENTS = 64  # principal components, at most
 Start = Callable[[np.ndarray], np.ndarray]  # from class codes (n,), −1 if unknown, to embeddings (n, k)
 
@@ -39,7 +32,7 @@ def unit_components(X: np.ndarray) -> np.ndarray:
     return unit_norm(PCA(k, random_state=0).fit_transform(X))
 
 
-def held_apart(start: Start, codes: np.ndarray, shares: Callable, n_classes: int, rng: np.random.Generator):
+def held_apart(start: Start, codes: np.ndarray, shares: Callable, rng: np.random.Generator):
     """Class shares of labelled samples, each by embeddings and labels of the others, and the rows of these samples.
 
     ``shares(z, codes, held)`` are those of the rows ``held``, (n_held, n_classes) or a list of such.
@@ -54,7 +47,9 @@ def held_apart(start: Start, codes: np.ndarray, shares: Callable, n_classes: int
     return parts
 
 
-def spread_labels(start: Start, codes: np.ndarray, n_classes: int, rng: np.random.Generator) -> np.ndarray:
+def spread_labels(
+    start: Start, codes: np.ndarray, n_classes: int, rng: np.random.Generator, weights: np.ndarray | None = None
+) -> np.ndarray:
     """Class shares of all samples, 0 or 1, by labels spread along neighbours.
 
     Where the nearest labelled sample classifies labelled samples that are held back better, by more than the standard
@@ -66,6 +61,8 @@ def spread_labels(start: Start, codes: np.ndarray, n_classes: int, rng: np.rando
     codes : ndarray of int of shape (n,)
     n_classes : int
     rng : numpy.random.Generator
+    weights : ndarray of shape (n,) or None
+        How often each sample counts; None for once.
 
     Returns
     -------
@@ -74,71 +71,31 @@ def spread_labels(start: Start, codes: np.ndarray, n_classes: int, rng: np.rando
 
     def both(z, others, held):
         known = np.flatnonzero(others != UNKNOWN)
-        return class_spread(z, others, n_classes)[held], votes(z[known], others[known], z[held], n_classes, 1)
+        spread = class_spread(z, others, n_classes, weights)[held]
+        return spread, votes(z[known], others[known], z[held], n_classes, 1)
 
-    better, worse = 0, 0
-    for held, shares in held_apart(start, codes, both, n_classes, rng):
-        spread, nearest_one = (p.argmax(axis=1) == codes[held] for p in shares)
-        better, worse = better + np.sum(spread & ~nearest_one), worse + np.sum(nearest_one & ~spread)
+    loss = np.zeros(len(codes))  # 1 where the nearest labelled sample alone is right, −1 where the spread label is
+    for held, shares in held_apart(start, codes, both, rng):
+        spread, nearest_one = ((p.argmax(axis=1) == codes[held]) * 1.0 for p in shares)
+        loss[held] = nearest_one - spread
+    loss = loss if weights is None else weights * loss
     known = one_hot(codes, n_classes)
-    if worse - better > np.sqrt(worse + better):
+    if loss.sum() > np.linalg.norm(loss):
         return known
-    shares = class_spread(start(codes), codes, n_classes)
+    shares = class_spread(start(codes), codes, n_classes, weights)
     return np.where(known.any(axis=1, keepdims=True), known, one_hot(shares.argmax(axis=1), n_classes))
 
 
-def corrected(start: Start, codes: np.ndarray, n_classes: int, rng, method: str, rate: float | None) -> np.ndarray:
-    """Class shares of the labelled samples whose labels may be wrong.
-
-    Parameters
-    ----------
-    start, codes, n_classes, rng
-        As in `spread_labels`.
-    method : {'small_loss', 'soft_labels'}
-        Whether samples of a large loss, −log of the probability of their class by neighbours, have no share, or all
-        have the probabilities of their true class.
-    rate : float or None
-        Share of the samples without a share; None to estimate it, and to leave none out if nearest neighbours predict
-        the given classes, wrong ones too, no better without them.
-
-    Returns
-    -------
-    shares : ndarray of shape (n, n_classes)
-        0 for samples without a label.
-    """
-    embeddings = []
-
-    def each(z, others, held):
-        known = np.flatnonzero(others != UNKNOWN)
-        embeddings.append((z, known))
-        return [votes(z[known], others[known], z[held], n_classes, k) for k in N_NEIGHBORS]
-
-    parts = held_apart(start, codes, each, n_classes, rng)
-    if not parts:  # too few samples to judge any by the others
-        return one_hot(codes, n_classes)
-    rows = np.concatenate([held for held, _ in parts])
-    of_each, given = [np.concatenate(p) for p in zip(*(p for _, p in parts))], codes[rows]
-    p = most_often_right(of_each, given)
-    joint, shares = confident_joint(p, given), one_hot(codes, n_classes)
-    if method == "soft_labels":
-        shares[rows] = true_shares(p, given, joint)
-        return shares
-    wrong = np.zeros(len(codes), bool)
-    estimated = noise_rate(joint) if rate is None else rate
-    wrong[rows] = ~smallest_losses(p[np.arange(len(p)), given], given, estimated)
-    if rate is None and not _is_better_without(wrong, codes, embeddings, [held for held, _ in parts]):
-        return shares
-    shares[wrong] = 0
-    return shares
+def beside_spread(shares: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Class shares of labelled samples, which count `LABELLED` times if others have a share, and of these others."""
+    known = shares.any(axis=1, keepdims=True)
+    others = np.where(known, 0, spread)
+    return np.where(known, (LABELLED if others.any() else 1.0) * shares, others)
 
 
-def _is_better_without(wrong, codes, embeddings, parts):
-    """Whether nearest neighbours predict the given classes of samples held apart better without the wrong ones."""
-    right = np.zeros(2)
-    for (z, known), held in zip(embeddings, parts):
-        for i, others in enumerate((known, known[~wrong[known]])):
-            right[i] += np.sum(codes[others][nearest(z[others], z[held], 1)[:, 0]] == codes[held])
-    return right[1] > right[0]
+def have_spread(shares: np.ndarray) -> bool:
+    """Whether shares are those of `beside_spread`, and others than labelled samples have one."""
+    return bool((shares.sum(axis=1) > (1 + LABELLED) / 2).any())
 
 
 def nearest_shares(z: np.ndarray, codes: np.ndarray, n_classes: int) -> np.ndarray:
@@ -164,9 +121,9 @@ def nearest_shares(z: np.ndarray, codes: np.ndarray, n_classes: int) -> np.ndarr
 
 
 def cards(shares: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows, classes and weights of samples that have a part in several classes: a card for each, of its probability.
+    """Rows, classes and weights of samples that have a part in several classes: a card for each, of its share.
 
     How often a card is drawn is in proportion to its weight, so that a sample has soft labels in expectation.
     """
-    rows, codes = np.nonzero(shares > SMALLEST)
+    rows, codes = np.nonzero(shares > SMALLEST * shares.sum(axis=1, keepdims=True))
     return rows, codes, shares[rows, codes]
