@@ -7,8 +7,6 @@ from numbers import Integral
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metricnets._numpy_networks import unit_norm
-
 
 def columns_of(views: int | list, n_features: int, names: ArrayLike | None = None) -> list[np.ndarray]:
     """Find the columns of each view.
@@ -93,61 +91,3 @@ def present_views(missing: np.ndarray, columns: list[np.ndarray]) -> np.ndarray:
             f"X has {np.count_nonzero(found.all(axis=1))} rows without a view: all is NaN. Leave them out."
         )
     return ~found
-
-
-def shares_of_views(present: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Weights of the views of each row, (n, n_views): 0 of those it has not, and the others sum to 1."""
-    shares = present * weights
-    return shares / shares.sum(axis=1, keepdims=True)
-
-
-def side_by_side(embeddings: list[np.ndarray], shares: np.ndarray) -> np.ndarray:
-    """Embeddings of several views side by side, times the roots of their shares; 0 where these are 0."""
-    parts = [np.where(s > 0, z * s**0.5, 0.0) for z, s in zip(embeddings, shares.T[..., None])]
-    return np.concatenate(parts, axis=-1)
-
-
-class Views:
-    """Functions of several views, each of its columns of a row, side by side; NaN where a view is missing.
-
-    Parameters
-    ----------
-    members : list of callable
-    columns : list of ndarray of int
-    """
-
-    def __init__(self, members: list, columns: list[np.ndarray]):
-        self.members, self.columns = members, columns
-
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        present_views(np.isnan(x), self.columns)
-        return np.hstack(self.parts(x))
-
-    def parts(self, x: np.ndarray) -> list[np.ndarray]:
-        """What each function returns."""
-        return [member(x[:, columns]) for member, columns in zip(self.members, self.columns)]
-
-
-class FusedViews(Views):
-    """Embeddings of several views side by side, times the roots of the weights of the views a row has.
-
-    Parameters
-    ----------
-    members : list of callable
-    columns : list of ndarray of int
-    weights : ndarray of shape (n_views,)
-    """
-
-    def __init__(self, members: list, columns: list[np.ndarray], weights: np.ndarray):
-        super().__init__(members, columns)
-        self.weights = weights
-
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        present = present_views(np.isnan(x), self.columns)
-        return side_by_side(self.parts(x), shares_of_views(present, self.weights))
-
-
-def fused_units(embeddings: list[np.ndarray], present: np.ndarray, weights: np.ndarray, normalize: bool) -> np.ndarray:
-    """Embeddings of several views as `FusedViews` joins them, scaled to unit norm first if ``normalize``."""
-    embeddings = [unit_norm(z) if normalize else z for z in embeddings]
-    return side_by_side(embeddings, shares_of_views(present, weights))

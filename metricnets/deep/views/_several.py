@@ -4,16 +4,19 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from metricnets._params import Array, Count
-from metricnets._views import columns_of, fused_units, present_views
+from torch import nn
+
+from metricnets._fused_views import fused_units
+from metricnets._params import Array, Count, RateBelowOne
+from metricnets._views import columns_of, present_views
 from metricnets.deep._perceptron import RESIDUAL, NetworkMetric
 from metricnets.deep._training.data import Rows
 from metricnets.deep._training.embedding import checked_network
 from metricnets.deep._training.scaling import standardization
 from metricnets.deep._training.several_view_maps import map_of_view, weights_by_validation
-from metricnets.deep._training.several_views import Fused, SideBySide
+from metricnets.deep._training.several_views import Checked, Fused, SideBySide
 from metricnets.deep._training.wccn import principal_layer
-from metricnets.networks import Ensemble
+from metricnets.networks import Ensemble, Standardize
 
 
 class ViewsMetric(NetworkMetric):
@@ -48,6 +51,7 @@ class ViewsMetric(NetworkMetric):
 
     views: Count | Annotated[list | tuple, list, tuple] = 2
     view_weights: Literal["auto", "equal"] | Array = "auto"
+    joint_weight: RateBelowOne = 0.5
 
     _finite = "allow-nan"
 
@@ -88,23 +92,27 @@ class ViewsMetric(NetworkMetric):
             if not has.any():
                 raise ValueError(f"view {v} is missing in all rows of X to learn from; leave it out of views.")
             parts.append(standardization(X[has][:, columns], None if weights is None else weights[has]))
-        return SideBySide(parts, self._columns)
+        return Checked(parts, self._columns)
 
     def _first_layers(self, X, standardize, targets, kept, seed):
         self._check_start()
-        present = present_views(np.isnan(X), self._columns)
-        layers, choices = zip(
-            *(
-                self._first_of_view(X[:, columns], each, targets, kept[has[kept]], seed)
-                for columns, each, has in zip(self._columns, standardize.networks, present.T)
-            )
-        )
+        present = present_views(np.isnan(X), self._columns)[kept]
+        views = zip(self._columns, standardize.networks, present.T)
+        starts = [self._first_of_view(X[:, each], scale, targets, kept[has], seed) for each, scale, has in views]
+        layers, choices = map(list, zip(*starts))
         inner = blocks([len(columns) for columns in self._columns])
         if self._chooses_weights:
-            similar = self._similarity(targets, kept)
-            options = choices, *similar, self.n_components, self.normalize, seed
+            options = choices, *self._similarity(targets, kept), self.n_components, self.normalize, seed
             self._weights = weights_by_validation(X, standardize, inner, *options)
-        return [SideBySide(layers, inner)] if self.init in RESIDUAL else []
+        if self.init not in RESIDUAL:
+            return []
+        whole = kept[present.all(axis=1)]
+        if self.joint_weight and len(inner) > 1 and len(whole) > 1:
+            by_weights = Standardize(0.0, 0.0, 1 / np.repeat(self._weights, [len(each) for each in inner]))
+            start, _ = self._first_of_view(X, nn.Sequential(standardize, by_weights), targets, whole, seed)
+            layers.append(nn.Sequential(by_weights, start))
+            inner.append(np.concatenate(inner))
+        return [SideBySide(layers, inner)]
 
     @property
     def _chooses_weights(self):
@@ -123,29 +131,46 @@ class ViewsMetric(NetworkMetric):
     # ---- the networks
 
     def _network(self, rows, generator, member):
-        columns, networks = self._columns_inside(), []
-        for each, has in zip(columns, present_views(rows.X.isnan().numpy(), columns).T):
-            points = rows.X[has][:, each]
+        columns, weights = self._inside(rows.X)
+        networks = []
+        for each in columns:
+            points = rows.X[:, each]
+            has = ~points[:, 0].isnan()
+            points = points[has] if has.any() else points.nan_to_num()
             network = super()._network(Rows(points, rows.targets, rows.kept), generator, member)
             networks.append(network if self.module is None else checked_network(network, points))
-        return Fused(networks, columns, self._weights)
+        return Fused(networks, columns, weights, self.normalize)
 
-    def _columns_inside(self):
-        """The columns of each view that the networks take."""
+    def _inside(self, X):
+        """The columns that each network has of what all of them take, and its weight."""
         if self.module is not None:
-            return self._columns
-        return blocks([self.n_components if self.init in RESIDUAL else len(each) for each in self._columns])
+            return self._columns, self._weights
+        if self.init not in RESIDUAL:
+            return blocks([len(each) for each in self._columns]), self._weights
+        columns = blocks([self.n_components] * (X.shape[1] // self.n_components))
+        if len(columns) == len(self._weights):
+            return columns, self._weights
+        joint = self.joint_weight * float((~X[:, -1].isnan()).double().mean())
+        return columns, np.append(self._weights * (1 - joint), joint)
 
     def _ensemble(self, networks):
         if self.module is not None or self.init not in RESIDUAL:
             return Ensemble(networks)
         of_views = zip(*(network.networks for network in networks))
         parts = [super(ViewsMetric, self)._ensemble(list(each)) for each in of_views]
-        return Fused(parts, networks[0].columns, networks[0].weights)
+        return Fused(parts, networks[0].columns, networks[0].weights, self.normalize)
+
+    def _joined(self, networks, X):
+        module = super()._joined(networks, X)
+        for part in module.modules():
+            if isinstance(part, Fused):
+                part.expect(X, self._rows_at_once)
+        return module
 
     def _keep(self, problem, trained):
         super()._keep(problem, trained)
-        self.view_weights_ = trained.networks[0].weights.numpy().copy()
+        weights = trained.networks[0].weights.numpy()[: len(self._columns)]
+        self.view_weights_ = weights / weights.sum()
 
     # ---- before training
 
@@ -160,9 +185,10 @@ class ViewsMetric(NetworkMetric):
         return fused_units(parts, present, self._weights, False)
 
     def _before_training(self, X):
-        X, columns = super()._before_training(X), self._columns_inside()
+        columns, weights = self._inside(X)
+        X = super()._before_training(X)
         present = present_views(np.isnan(X), columns)
-        return fused_units([X[:, each] for each in columns], present, self._weights, self.normalize)
+        return fused_units([X[:, each] for each in columns], present, weights, self.normalize)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
