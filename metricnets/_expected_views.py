@@ -30,17 +30,17 @@ class Expectation:
         The map, (k, n_missing) and (n_missing,), takes all columns, with 0 in those that are missing.
         """
         for pattern in np.unique(present, axis=0):
-            if not pattern.all():
-                has = np.repeat(pattern, self.sizes)
-                B = self.regression(has)
-                yield np.flatnonzero((present == pattern).all(axis=1)), np.flatnonzero(~has), B, self.mean[~has] - self.mean @ B
+            has = np.repeat(pattern, self.sizes)
+            if not has.all():
+                B, rows = self.regression(has), np.flatnonzero((present == pattern).all(axis=1))
+                yield rows, np.flatnonzero(~has), B, self.mean[~has] - self.mean @ B
 
     def regression(self, has: np.ndarray) -> np.ndarray:
         """Coefficients of the columns that are missing, (k, n_missing), 0 in the rows of these."""
         B, C = np.zeros((len(has), np.count_nonzero(~has))), self.covariance[np.ix_(has, has)]
-        ridge = RIDGE * np.trace(C) / len(C)
-        if ridge:
-            B[has] = np.linalg.solve(C + ridge * np.eye(len(C)), self.covariance[np.ix_(has, ~has)])
+        variance = np.trace(C) / len(C)
+        if variance:
+            B[has] = np.linalg.solve(C + RIDGE * variance * np.eye(len(C)), self.covariance[np.ix_(has, ~has)])
         return B
 
 

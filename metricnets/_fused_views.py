@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from metricnets._expected_views import Expectation, filled
@@ -21,6 +23,16 @@ def fused_units(embeddings: list[np.ndarray], present: np.ndarray, weights: np.n
     embeddings = [unit_norm(z) if normalize else z for z in embeddings]
     parts = [np.where(s > 0, z * s**0.5, 0.0) for z, s in zip(embeddings, shares.T[..., None])]
     return np.concatenate(parts, axis=-1)
+
+
+def fused_parts(X: np.ndarray, columns: list[np.ndarray], weights: np.ndarray, embed: Callable) -> np.ndarray:
+    """What a function makes of each view of the rows that have it, times the roots of the shares, side by side."""
+    present, parts = present_views(np.isnan(X), columns), []
+    for each, has in zip(columns, present.T):
+        z = embed(X[has][:, each])
+        parts.append(np.zeros((len(X), z.shape[1])))
+        parts[-1][has] = z
+    return fused_units(parts, present, weights, False)
 
 
 class Views:

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.modules import module as torch_modules
 
 from metricnets import networks
+from metricnets._fused_views import CheckedViews, FusedViews, Views
 from metricnets._numpy_networks import (
     Affine,
     Average,
@@ -26,7 +27,6 @@ from metricnets._numpy_networks import (
     relu,
     unit_norm,
 )
-from metricnets._fused_views import CheckedViews, FusedViews, Views
 from metricnets.deep._training.runtime import defaults, single_precision
 from metricnets.deep._training.several_views import Checked, Fused
 from metricnets.deep._training.several_views import SideBySide as ViewsSideBySide

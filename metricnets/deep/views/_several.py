@@ -1,19 +1,18 @@
 """The shell of deep metric learners of several views: a network for each, and one embedding."""
 
+import dataclasses
 from typing import Annotated, Literal
 
 import numpy as np
-
 from torch import nn
 
-from metricnets._fused_views import fused_units
-from metricnets._params import Array, Count, RateBelowOne
-from metricnets._views import columns_of, present_views
+from metricnets._fused_views import fused_parts, fused_units
+from metricnets._params import Array, Count, MaybeFunction, RateBelowOne
+from metricnets._views import blocks, columns_of, modules_of, present_views, weights_of
 from metricnets.deep._perceptron import RESIDUAL, NetworkMetric
 from metricnets.deep._training.data import Rows
 from metricnets.deep._training.embedding import checked_network
-from metricnets.deep._training.scaling import standardization
-from metricnets.deep._training.several_view_maps import map_of_view, weights_by_validation
+from metricnets.deep._training.several_view_maps import map_of_view, standardizations, weights_by_validation
 from metricnets.deep._training.several_views import Checked, Fused, SideBySide
 from metricnets.deep._training.wccn import principal_layer
 from metricnets.networks import Ensemble, Standardize
@@ -24,24 +23,30 @@ class ViewsMetric(NetworkMetric):
 
     Parameters
     ----------
-    views : int >= 1 or list, default=2
+    views : int >= 1, list or dict, default=2
         The columns of X that belong to each view.
 
         - A list with a group of columns for each view: a slice, or a list of numbers, or of names of columns of a data
           frame.  Groups may overlap, and columns in none are not used.
+        - A dict of such groups, whose keys are names of the views.
         - The number of views, whose columns follow each other, as many of each; the first ones have one more where
           they cannot be equal.
-    view_weights : {'auto', 'equal'} or array-like of shape (n_views,), default='auto'
+    view_weights : {'auto', 'equal'}, array-like of shape (n_views,) or dict, default='auto'
         Weights of the views, positive numbers, which are divided by their sum.  'auto' chooses them by
         cross-validation of the maps from which the networks start; with ``module``, they are equal.
+    joint_weight : float in [0, 1), default=0.5
+        Weight of one more network, of the columns of all views times the weights of these, relative to 1 for all
+        networks together.  It is multiplied by the share of the rows that have all views; 0 leaves this network out.
+        There is none with ``module``, or with random initial weights, ``init='glorot'`` or 'uniform'.
     n_components : int >= 1, default=64
-        Number of columns of the embedding of each view.
+        Number of columns of the embedding of each network.
     skip : float, default=0.0
         Not available with several views, as points may be missing; leave it at 0.
-    module : torch.nn.Module, class, callable or None, default=None
+    module : torch.nn.Module, class, callable, list, dict or None, default=None
         Network to use for each view instead of the perceptron, from a batch of n points to a tensor (n, k) of
         embeddings.  An instance is copied; a class or function is called for each view, with the shape of its points,
-        ``(n_columns,)``, if it has a required argument, and returns a new network.
+        ``(n_columns,)``, if it has a required argument, and returns a new network.  A list, or a dict if ``views`` is
+        one, has a module, class or function for each view.
 
     Attributes
     ----------
@@ -49,11 +54,16 @@ class ViewsMetric(NetworkMetric):
         The weights of the views, positive, with sum 1.
     """
 
-    views: Count | Annotated[list | tuple, list, tuple] = 2
-    view_weights: Literal["auto", "equal"] | Array = "auto"
+    views: Count | Annotated[list | tuple | dict, list, tuple, dict] = 2
+    view_weights: Literal["auto", "equal"] | Array | Annotated[dict, dict] = "auto"
     joint_weight: RateBelowOne = 0.5
+    module: MaybeFunction | Annotated[list | tuple | dict, list, tuple, dict] = None
 
     _finite = "allow-nan"
+
+    def _plan(self):
+        plan = super()._plan()
+        return dataclasses.replace(plan, of_others=plan.of_others or self.module is not None)
 
     def _validated(self, X, *y):
         if self.skip:
@@ -61,38 +71,24 @@ class ViewsMetric(NetworkMetric):
         X, *y = super()._validated(X, *y)
         if X.ndim > 2:
             raise ValueError(f"X has shape {X.shape}; views are columns of an array of shape (n_samples, n_features).")
-        self._columns = columns_of(self.views, X.shape[1], getattr(self, "feature_names_in_", None))
+        names = vars(self).pop("_names", None)  # of the batches of a stream, which are kept without them
+        self._columns = columns_of(self.views, X.shape[1], getattr(self, "feature_names_in_", names))
         for v, has in enumerate(present_views(np.isnan(X), self._columns).T):
             if not has.any():
                 raise ValueError(f"view {v} is missing in all rows of X; leave it out of views.")
-        self._weights = self._weights_before(len(self._columns))
+        modules_of(self.module, self.views, len(self._columns))
+        self._weights = weights_of(self.view_weights, self.views, len(self._columns))
         return X, *y
 
-    def _weights_before(self, n_views):
-        """Weights that do not depend on the data."""
-        if isinstance(self.view_weights, str):
-            return np.full(n_views, 1 / n_views)
-        weights = np.asarray(self.view_weights, dtype=float)
-        if weights.shape != (n_views,) or not (weights > 0).all() or not np.isfinite(weights).all():
-            raise ValueError(
-                f"view_weights={self.view_weights!r} should have a positive number for each of {n_views} views."
-            )
-        return weights / weights.sum()
-
-    def _why_not_in_batches(self):
-        if np.iterable(self.views) and any(isinstance(c, str) for view in self.views for c in np.ravel(view)):
-            return "views has names of columns, which samples that are kept have not; give their numbers."
-        return super()._why_not_in_batches()
+    def _checked_batch(self, *batch):
+        batch = super()._checked_batch(*batch)
+        self._names = getattr(self, "feature_names_in_", None)
+        return batch
 
     # ---- layers before the networks
 
     def _standardization(self, X, weights):
-        present, parts = present_views(np.isnan(X), self._columns), []
-        for v, (columns, has) in enumerate(zip(self._columns, present.T)):
-            if not has.any():
-                raise ValueError(f"view {v} is missing in all rows of X to learn from; leave it out of views.")
-            parts.append(standardization(X[has][:, columns], None if weights is None else weights[has]))
-        return Checked(parts, self._columns)
+        return Checked(standardizations(X, self._columns, weights), self._columns)
 
     def _first_layers(self, X, standardize, targets, kept, seed):
         self._check_start()
@@ -133,12 +129,14 @@ class ViewsMetric(NetworkMetric):
     def _network(self, rows, generator, member):
         columns, weights = self._inside(rows.X)
         networks = []
-        for each in columns:
+        for each, module in zip(columns, modules_of(self.module, self.views, len(columns))):
             points = rows.X[:, each]
             has = ~points[:, 0].isnan()
             points = points[has] if has.any() else points.nan_to_num()
-            network = super()._network(Rows(points, rows.targets, rows.kept), generator, member)
-            networks.append(network if self.module is None else checked_network(network, points))
+            if module is None:
+                networks.append(super()._network(Rows(points, rows.targets, rows.kept), generator, member))
+            else:
+                networks.append(checked_network(self._own_network(module, (len(each),)), points))
         return Fused(networks, columns, weights, self.normalize)
 
     def _inside(self, X):
@@ -175,14 +173,7 @@ class ViewsMetric(NetworkMetric):
     # ---- before training
 
     def _components(self, X):
-        columns = self._columns
-        present = present_views(np.isnan(X), columns)
-        parts = []
-        for each, has in zip(columns, present.T):
-            z = super()._components(X[has][:, each])
-            parts.append(np.zeros((len(X), z.shape[1])))
-            parts[-1][has] = z
-        return fused_units(parts, present, self._weights, False)
+        return fused_parts(X, self._columns, self._weights, super()._components)
 
     def _before_training(self, X):
         columns, weights = self._inside(X)
@@ -194,8 +185,3 @@ class ViewsMetric(NetworkMetric):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = (len(self.views) if np.iterable(self.views) else self.views) > 1
         return tags
-
-
-def blocks(sizes):
-    """Numbers of consecutive columns, in blocks of these sizes."""
-    return np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
