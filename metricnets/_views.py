@@ -94,6 +94,15 @@ def present_views(missing: np.ndarray, columns: list[np.ndarray]) -> np.ndarray:
     return ~found
 
 
+def seen_views(missing: np.ndarray, columns: list[np.ndarray], of: str) -> np.ndarray:
+    """Find which views each row has; ValueError if no row has one of them, where the rows are those ``of``."""
+    present = present_views(missing, columns)
+    for v, has in enumerate(present.T):
+        if not has.any():
+            raise ValueError(f"view {v} is missing in all rows of {of}; leave it out of views.")
+    return present
+
+
 def for_each_view(values: object, views: int | list | dict, n_views: int, name: str) -> list:
     """What a parameter, called ``name``, has for each view: a sequence in their order, or a dict by their names.
 

@@ -5,7 +5,8 @@ from itertools import product
 import numpy as np
 
 from metricnets._numpy_networks import unit_norm
-from metricnets._views import present_views
+from metricnets._views import seen_views
+from metricnets._weights import rows_of
 from metricnets.deep._training.scaling import standardization
 from metricnets.deep._training.similarity import N_FOLDS
 from metricnets.deep._training.wccn import chosen, deals_of, map_by, n_rows_of, sampled
@@ -17,12 +18,8 @@ LEAST = 0.01  # quality above chance that counts for a view that has none
 
 def standardizations(X, columns, weights):
     """The standardisation of each view, of the rows that have it; ValueError if none has."""
-    parts = []
-    for v, (each, has) in enumerate(zip(columns, present_views(np.isnan(X), columns).T)):
-        if not has.any():
-            raise ValueError(f"view {v} is missing in all rows of X to learn from; leave it out of views.")
-        parts.append(standardization(X[has][:, each], None if weights is None else weights[has]))
-    return parts
+    views = zip(columns, seen_views(np.isnan(X), columns, "X to learn from").T)
+    return [standardization(X[has][:, each], rows_of(weights, has)) for each, has in views]
 
 
 def map_of_view(X, standardize, points, similarity, n_components, normalize, seed):

@@ -89,6 +89,21 @@ class Fused(nn.Module):
         self.expectation = joint_normal(z, present, [z.shape[1] for z in some[0]])
 
 
+def expect_missing(module, x, n_rows):
+    """Let each part of a module that fuses views expect those that are missing."""
+    for part in module.modules():
+        if isinstance(part, Fused):
+            part.expect(x, n_rows)
+    return module
+
+
+def of_view(x, columns):
+    """Points of a view, of the rows that have it; zeros if none has."""
+    x = x[:, columns]
+    has = ~x[:, 0].isnan()
+    return x[has] if has.any() else x.nan_to_num()
+
+
 def _part(network, x, has):
     if has.all():
         return network(x)

@@ -8,12 +8,12 @@ from torch import nn
 
 from metricnets._fused_views import fused_parts, fused_units
 from metricnets._params import Array, Count, MaybeFunction, RateBelowOne
-from metricnets._views import blocks, columns_of, modules_of, present_views, weights_of
+from metricnets._views import blocks, columns_of, modules_of, present_views, seen_views, weights_of
 from metricnets.deep._perceptron import RESIDUAL, NetworkMetric
 from metricnets.deep._training.data import Rows
 from metricnets.deep._training.embedding import checked_network
 from metricnets.deep._training.several_view_maps import map_of_view, standardizations, weights_by_validation
-from metricnets.deep._training.several_views import Checked, Fused, SideBySide
+from metricnets.deep._training.several_views import Checked, Fused, SideBySide, expect_missing, of_view
 from metricnets.deep._training.wccn import principal_layer
 from metricnets.networks import Ensemble, Standardize
 
@@ -73,9 +73,7 @@ class ViewsMetric(NetworkMetric):
             raise ValueError(f"X has shape {X.shape}; views are columns of an array of shape (n_samples, n_features).")
         names = vars(self).pop("_names", None)  # of the batches of a stream, which are kept without them
         self._columns = columns_of(self.views, X.shape[1], getattr(self, "feature_names_in_", names))
-        for v, has in enumerate(present_views(np.isnan(X), self._columns).T):
-            if not has.any():
-                raise ValueError(f"view {v} is missing in all rows of X; leave it out of views.")
+        seen_views(np.isnan(X), self._columns, "X")
         modules_of(self.module, self.views, len(self._columns))
         self._weights = weights_of(self.view_weights, self.views, len(self._columns))
         return X, *y
@@ -130,9 +128,7 @@ class ViewsMetric(NetworkMetric):
         columns, weights = self._inside(rows.X)
         networks = []
         for each, module in zip(columns, modules_of(self.module, self.views, len(columns))):
-            points = rows.X[:, each]
-            has = ~points[:, 0].isnan()
-            points = points[has] if has.any() else points.nan_to_num()
+            points = of_view(rows.X, each)
             if module is None:
                 networks.append(super()._network(Rows(points, rows.targets, rows.kept), generator, member))
             else:
@@ -159,11 +155,7 @@ class ViewsMetric(NetworkMetric):
         return Fused(parts, networks[0].columns, networks[0].weights, self.normalize)
 
     def _joined(self, networks, X):
-        module = super()._joined(networks, X)
-        for part in module.modules():
-            if isinstance(part, Fused):
-                part.expect(X, self._rows_at_once)
-        return module
+        return expect_missing(super()._joined(networks, X), X, self._rows_at_once)
 
     def _keep(self, problem, trained):
         super()._keep(problem, trained)
