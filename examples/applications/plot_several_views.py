@@ -41,13 +41,15 @@ for name, half, rows in (("left half", left, lost != 1), ("right half", right, l
     alone[name] = neighbors.score(of_half.transform(X_test), y_test)
 
 # %%
-# Accuracies of the test images, and six queries with the five images nearest to each: a half that is missing is yellow.
+# Accuracies of the test images, and six queries with the five images nearest to each; halves that are missing are
+# yellow.  Two halves are much better than one.  For queries with one half, a network of this half alone is better still:
+# one half says little about the other.
 
 fig, (axis, pictures) = plt.subplots(1, 2, figsize=(10, 4), width_ratios=[2, 3], layout="constrained")
 axis.plot([*accuracies.values()], [*accuracies], "o", color="#0072B2", label="learned from both")
 axis.plot([*alone.values()], [*alone], "s", color="#D55E00", mfc="none", ms=9, label="learned from one half")
 axis.set(xlabel="accuracy of 5 nearest neighbours", ylim=(-0.6, 2.9))
-axis.legend(loc="upper left", bbox_to_anchor=(0, 0.5))
+axis.legend(loc="lower left")
 Q = np.vstack([queries["left half"][:3], queries["right half"][3:6]])
 found = X_train[nearest.kneighbors(net.transform(Q), return_distance=False)]
 tiles = np.concatenate([Q[:, None], found], axis=1).reshape(6, 6, 8, 8)
