@@ -55,6 +55,7 @@ def filled(z, present: np.ndarray, expectation: Expectation, convert: Callable =
     return z
 
 
+@np.errstate(over="ignore", invalid="ignore")  # the caller checks whether embeddings are finite
 def joint_normal(z: np.ndarray, present: np.ndarray, sizes: list[int]) -> Expectation:
     """Estimate mean and covariance of the columns of all views from rows that may lack some, by maximum likelihood.
 

@@ -136,7 +136,7 @@ def weights_of(view_weights: str | list | dict | ArrayLike, views: int | list | 
     if isinstance(view_weights, str):
         return np.full(n_views, 1 / n_views)
     weights = np.asarray(for_each_view(view_weights, views, n_views, "view_weights"), dtype=float)
-    if not (weights > 0).all() or not np.isfinite(weights).all():
+    if weights.shape != (n_views,) or not (weights > 0).all() or not np.isfinite(weights).all():
         raise ValueError(f"view_weights={view_weights!r} should have a positive number for each of {n_views} views.")
     return weights / weights.sum()
 

@@ -42,8 +42,8 @@ for name, half, rows in (("left half", left, lost != 1), ("right half", right, l
 
 # %%
 # Accuracies of the test images, and six queries with the five images nearest to each; halves that are missing are
-# yellow.  Two halves are much better than one.  For queries with one half, a network of this half alone is better still:
-# one half says little about the other.
+# yellow.  Two halves are much better than one.  Queries with one half are classified less well than by a network of
+# this half alone, as one half says little about the other.
 
 fig, (axis, pictures) = plt.subplots(1, 2, figsize=(10, 4), width_ratios=[2, 3], layout="constrained")
 axis.plot([*accuracies.values()], [*accuracies], "o", color="#0072B2", label="learned from both")

@@ -159,6 +159,7 @@ def test_columns_in_no_view_are_not_used(points):
         ({"views": [[0], "b"]}, "list of columns"),
         ({"views": [[0], ["b"]]}, "data frame"),
         ({"view_weights": [1, 0]}, "positive"),
+        ({"view_weights": [[1], [1]]}, "positive number for each of 2"),
         ({"view_weights": [1, 1, 1]}, "2 views"),
         ({"view_weights": {"image": 1}}, r"each of the views \[0, 1\]"),
         ({"module": [nn.Linear(2, 3)]}, "2 views"),
