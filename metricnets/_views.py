@@ -7,17 +7,15 @@ from numbers import Integral
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metricnets._numpy_networks import unit_norm
 
-
-def columns_of(views: int | list, n_features: int, names: ArrayLike | None = None) -> list[np.ndarray]:
+def columns_of(views: int | list | dict, n_features: int, names: ArrayLike | None = None) -> list[np.ndarray]:
     """Find the columns of each view.
 
     Parameters
     ----------
-    views : int or list
+    views : int, list or dict
         Number of views whose columns follow each other, as many of each; or the columns of each view, a slice, or
-        numbers or names of columns.
+        numbers or names of columns.  The keys of a dict are names of the views.
     n_features : int
         Number of columns.
     names : ndarray of shape (n_features,) or None
@@ -42,33 +40,34 @@ def columns_of(views: int | list, n_features: int, names: ArrayLike | None = Non
             raise ValueError(f"views={views} needs a column for each view, and X has n_features={n_features}.")
         return np.array_split(np.arange(n_features), views)
     if not len(views):
-        raise ValueError("views=[] has no view; give the columns of each.")
-    return [_columns(view, v, n_features, names) for v, view in enumerate(views)]
+        raise ValueError(f"views={views!r} has no view; give the columns of each.")
+    named = views.items() if isinstance(views, dict) else enumerate(views)
+    return [_columns(view, v, n_features, names) for v, view in named]
 
 
 def _columns(view, v, n_features, names):
-    """Numbers of the columns of the v-th view."""
+    """Numbers of the columns of the view that is called v."""
     if isinstance(view, slice):
         found = np.arange(n_features)[view]
     elif isinstance(view, str) or not np.iterable(view):
-        raise ValueError(f"views[{v}]={view!r} should be a list of columns or a slice.")
+        raise ValueError(f"views[{v!r}]={view!r} should be a list of columns or a slice.")
     else:
         found = np.array([_number(column, v, n_features, names) for column in view], dtype=int)
     if not len(found):
-        raise ValueError(f"views[{v}]={view!r} has no column; X has {n_features} features.")
+        raise ValueError(f"views[{v!r}]={view!r} has no column; X has {n_features} features.")
     return found
 
 
 def _number(column, v, n_features, names):
     if isinstance(column, str):
         if names is None:
-            raise ValueError(f"views[{v}] has the name {column!r}, and X no names of columns; give a data frame.")
+            raise ValueError(f"views[{v!r}] has the name {column!r}, and X no names of columns; give a data frame.")
         place = np.flatnonzero(np.asarray(names) == column)
         if not len(place):
-            raise ValueError(f"views[{v}] has the column {column!r}, which X has not.")
+            raise ValueError(f"views[{v!r}] has the column {column!r}, which X has not.")
         return place[0]
     if not isinstance(column, Integral) or isinstance(column, bool) or not -n_features <= column < n_features:
-        raise ValueError(f"views[{v}] has the column {column!r}; X has {n_features} features, counted from 0.")
+        raise ValueError(f"views[{v!r}] has the column {column!r}; X has {n_features} features, counted from 0.")
     return column % n_features
 
 
@@ -95,59 +94,53 @@ def present_views(missing: np.ndarray, columns: list[np.ndarray]) -> np.ndarray:
     return ~found
 
 
-def shares_of_views(present: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Weights of the views of each row, (n, n_views): 0 of those it has not, and the others sum to 1."""
-    shares = present * weights
-    return shares / shares.sum(axis=1, keepdims=True)
+def seen_views(missing: np.ndarray, columns: list[np.ndarray], of: str) -> np.ndarray:
+    """Find which views each row has; ValueError if no row has one of them, where the rows are those ``of``."""
+    present = present_views(missing, columns)
+    for v, has in enumerate(present.T):
+        if not has.any():
+            raise ValueError(f"view {v} is missing in all rows of {of}; leave it out of views.")
+    return present
 
 
-def side_by_side(embeddings: list[np.ndarray], shares: np.ndarray) -> np.ndarray:
-    """Embeddings of several views side by side, times the roots of their shares; 0 where these are 0."""
-    parts = [np.where(s > 0, z * s**0.5, 0.0) for z, s in zip(embeddings, shares.T[..., None])]
-    return np.concatenate(parts, axis=-1)
+def for_each_view(values: object, views: int | list | dict, n_views: int, name: str) -> list:
+    """What a parameter, called ``name``, has for each view: a sequence in their order, or a dict by their names.
 
-
-class Views:
-    """Functions of several views, each of its columns of a row, side by side; NaN where a view is missing.
-
-    Parameters
-    ----------
-    members : list of callable
-    columns : list of ndarray of int
+    Raises
+    ------
+    ValueError
+        If it has not one value for each view.
     """
-
-    def __init__(self, members: list, columns: list[np.ndarray]):
-        self.members, self.columns = members, columns
-
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        present_views(np.isnan(x), self.columns)
-        return np.hstack(self.parts(x))
-
-    def parts(self, x: np.ndarray) -> list[np.ndarray]:
-        """What each function returns."""
-        return [member(x[:, columns]) for member, columns in zip(self.members, self.columns)]
+    names = list(views) if isinstance(views, dict) else list(range(n_views))
+    if isinstance(values, dict):
+        if values.keys() != set(names):
+            raise ValueError(f"{name} has values for {list(values)}; it needs one for each of the views {names}.")
+        return [values[key] for key in names]
+    if len(values) != n_views:
+        raise ValueError(f"{name}={values!r} should have one value for each of {n_views} views.")
+    return list(values)
 
 
-class FusedViews(Views):
-    """Embeddings of several views side by side, times the roots of the weights of the views a row has.
-
-    Parameters
-    ----------
-    members : list of callable
-    columns : list of ndarray of int
-    weights : ndarray of shape (n_views,)
-    """
-
-    def __init__(self, members: list, columns: list[np.ndarray], weights: np.ndarray):
-        super().__init__(members, columns)
-        self.weights = weights
-
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        present = present_views(np.isnan(x), self.columns)
-        return side_by_side(self.parts(x), shares_of_views(present, self.weights))
+def modules_of(module: object, views: int | list | dict, n_views: int) -> list:
+    """The ``module`` of each view, a copy or a call of one, or one for each; ValueError if a view has none."""
+    if module is None or callable(module):
+        return [module] * n_views
+    modules = for_each_view(module, views, n_views, "module")
+    if not all(map(callable, modules)):
+        raise ValueError(f"module={module!r} should have a module, class or function for each view.")
+    return modules
 
 
-def fused_units(embeddings: list[np.ndarray], present: np.ndarray, weights: np.ndarray, normalize: bool) -> np.ndarray:
-    """Embeddings of several views as `FusedViews` joins them, scaled to unit norm first if ``normalize``."""
-    embeddings = [unit_norm(z) if normalize else z for z in embeddings]
-    return side_by_side(embeddings, shares_of_views(present, weights))
+def weights_of(view_weights: str | list | dict | ArrayLike, views: int | list | dict, n_views: int) -> np.ndarray:
+    """The weights that the user gave the views, divided by their sum; equal ones for a string."""
+    if isinstance(view_weights, str):
+        return np.full(n_views, 1 / n_views)
+    weights = np.asarray(for_each_view(view_weights, views, n_views, "view_weights"), dtype=float)
+    if weights.shape != (n_views,) or not (weights > 0).all() or not np.isfinite(weights).all():
+        raise ValueError(f"view_weights={view_weights!r} should have a positive number for each of {n_views} views.")
+    return weights / weights.sum()
+
+
+def blocks(sizes: list[int]) -> list[np.ndarray]:
+    """Numbers of consecutive columns, in blocks of these sizes."""
+    return np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])

@@ -32,6 +32,8 @@ LAYERS = {
     "_sets": 1,
     "_tasks": 1,
     "_views": 1,
+    "_expected_views": 1,
+    "_fused_views": 2,
     "_relatedness": 2,
     "_related_tasks": 3,
     "_callbacks": 0,

@@ -75,7 +75,7 @@ def learners(columns, seed):
     alone = {f"view {v} alone": MultiViewNet(views=[each], random_state=seed) for v, each in enumerate(columns)}
     return alone | {
         "EmbeddingNet of both": EmbeddingNet(random_state=seed),
-        "fused, equal weights": MultiViewNet(views=columns, view_weights="equal", random_state=seed),
+        "fused, without a joint network": MultiViewNet(views=columns, joint_weight=0.0, random_state=seed),
         "fused": MultiViewNet(views=columns, random_state=seed),
     }
 
@@ -106,7 +106,7 @@ def draw(views, y, train, test, seed):
 
 def main():
     """Parse the options, and print a table for each data set."""
-    parser = parser_of(__doc__, quick="one draw of Wikipedia", seeds="number of draws", n_seeds=3)
+    parser = parser_of(__doc__, quick="one draw of Wikipedia", seeds="number of draws", n_seeds=5)
     options = parser.parse_args()
     folder = folder_of(options, FILES)
     if folder is None:

@@ -100,8 +100,7 @@ class NetworkMetric(DeepMetric):
     def _network(self, rows, generator, member):
         shape = tuple(rows.X.shape[1:])
         if self.module is not None:
-            network = own_module(self, shape, OF_PERCEPTRON)
-            network = nn.Sequential(network, UnitNorm()) if self.normalize else network
+            network = self._own_network(self.module, shape)
         elif self.init in RESIDUAL:
             network = self._perceptron(*shape, self.n_components, generator, normalize=False)
             network = added_from_zero(network, network[-1][-1], rows.X)  # the points
@@ -110,6 +109,11 @@ class NetworkMetric(DeepMetric):
             network = self._perceptron(*shape, self._n_columns(*shape, member), generator, self.normalize)
         self._initialize(network, rows, generator)
         return network
+
+    def _own_network(self, module, shape):
+        """A new network from a ``module`` of the user's for points of this shape."""
+        network = own_module(self, module, shape, OF_PERCEPTRON)
+        return nn.Sequential(network, UnitNorm()) if self.normalize else network
 
     def _first_layers(self, X, standardize, targets, kept, seed):
         self._check_start()
@@ -171,7 +175,7 @@ class NetworkMetric(DeepMetric):
         )
 
 
-def own_module(estimator, shape, of_perceptron, which="module"):
+def own_module(estimator, module, shape, of_perceptron, which="module"):
     """A new network from a ``module`` of the estimator; ValueError if a parameter ``of_perceptron`` is set besides."""
     for name in of_perceptron:
         value, default = getattr(estimator, name), type(estimator).__dataclass_fields__[name].default
@@ -179,7 +183,7 @@ def own_module(estimator, shape, of_perceptron, which="module"):
             raise ValueError(
                 f"{name}={value!r} is for the built-in perceptron, which {which}= replaces; leave it at {default!r}."
             )
-    n_networks, module = estimator._plan().n_networks, getattr(estimator, which)
+    n_networks = estimator._plan().n_networks
     if n_networks > 1 and isinstance(module, nn.Module):
         raise ValueError(
             f"n_networks={n_networks} would train copies of one module; give a class or a function as {which}=, "

@@ -7,12 +7,13 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from metricnets._callbacks import CallbackSupport
+from metricnets._fused_views import WeightedViews, shares_of_views
 from metricnets._numpy_networks import Chain, unit_norm
 from metricnets._params import Count, Flag, MaybeCount, MaybeSource, Parametrized, Positive, Seed, random_state_of
 from metricnets._progress import progress
 from metricnets._runtime import one_blas_thread
 from metricnets._tuples import FLOATS, points_and_members
-from metricnets._views import FusedViews, columns_of, present_views, shares_of_views
+from metricnets._views import columns_of, present_views
 from metricnets.base import MetricMixin
 from metricnets.exceptions import warn
 from metricnets.linear._base import check_spread, in_double
@@ -27,11 +28,12 @@ class BilinearViews(CallbackSupport, MetricMixin, Parametrized):
 
     Parameters
     ----------
-    views : int >= 1 or list, default=2
+    views : int >= 1, list or dict, default=2
         The columns of X that belong to each view.
 
         - A list with a group of columns for each view: a slice, or a list of numbers, or of names of columns of a data
           frame.  Groups may overlap, and columns in none are not used.
+        - A dict of such groups, whose keys are names of the views.
         - The number of views, whose columns follow each other, as many of each; the first ones have one more where
           they cannot be equal.
     view_weights : {'auto', 'mistakes', 'equal'}, default='auto'
@@ -69,7 +71,7 @@ class BilinearViews(CallbackSupport, MetricMixin, Parametrized):
         Number of steps so far, those that changed nothing included.
     """
 
-    views: Count | Annotated[list | tuple, list, tuple] = 2
+    views: Count | Annotated[list | tuple | dict, list, tuple, dict] = 2
     view_weights: Literal["auto", "mistakes", "equal"] = "auto"
     C: Positive = 0.1
     n_components: MaybeCount = None
@@ -188,7 +190,7 @@ class BilinearViews(CallbackSupport, MetricMixin, Parametrized):
 
     def _frozen(self):
         columns = [view.columns for view in self._views]
-        fused = FusedViews([view.map() for view in self._views], columns, self.view_weights_)
+        fused = WeightedViews([view.map() for view in self._views], columns, self.view_weights_)
         return Chain([fused, unit_norm]) if self.normalize else fused
 
     def __sklearn_tags__(self):

@@ -18,6 +18,8 @@ VOCABULARY = tuple(f"metricnets.{name}" for name in ("losses", "miners", "networ
 # old name has to be found too.
 HELPERS = {
     "metricnets._codes": "signs",
+    "metricnets._expected_views": "Expectation",
+    "metricnets._fused_views": "CheckedViews FusedViews Views WeightedViews",
     "metricnets._local_votes": "LocalVotes",
     "metricnets._neighbors": "Neighbors",
     "metricnets._numpy_networks": (
@@ -29,10 +31,9 @@ HELPERS = {
     "metricnets._reservoir": "Reservoir",
     "metricnets._tasks": "Tasks",
     "metricnets._tuples": "ArrayIndexer",
-    "metricnets._views": "FusedViews Views",
     "metricnets.base": "Distance",
     "metricnets.deep._training.numpy_networks": "TorchEmbedding",
-    "metricnets.deep._training.several_views": "Fused SideBySide",
+    "metricnets.deep._training.several_views": "Checked Fused SideBySide",
     "metricnets.deep._training.stream": "Memory Start",
     "metricnets.deep._training.two_views": "CrossDistance",
     "metricnets.deep.multitask._heads": "Heads",

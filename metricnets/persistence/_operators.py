@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ from scipy.special import expit, softmax
 
 from metricnets import _numpy_networks as networks
 from metricnets._codes import signs
-from metricnets._views import FusedViews, Views
+from metricnets._fused_views import CheckedViews, FusedViews, Views, WeightedViews
 from metricnets.persistence._graph import DOUBLE, FLOAT, Graph
+
+MOST_VIEWS = 6  # of which all combinations may be missing
 
 
 def add_function(graph: Graph, function: Any, x: str) -> str:
@@ -88,17 +91,46 @@ def _parts(graph, f, x):
     return [add_function(graph, member, view) for member, view in zip(f.members, views)]
 
 
-def _fused_views(graph, f, x):
-    """The weights of the views that a row has, and zeros for those that it lacks."""
+def _missing(graph, f, x):
     firsts = np.array([columns[0] for columns in f.columns])
-    missing = graph.add("IsNaN", graph.add_exact("Gather", x, firsts, axis=1))
-    weights = graph.add("Where", missing, 0.0, f.weights)
-    total = graph.add_exact("ReduceSum", weights, np.array([1]), keepdims=1)
-    shares, parts = graph.add("Sqrt", graph.add("Div", weights, total)), []
+    return graph.add("IsNaN", graph.add_exact("Gather", x, firsts, axis=1))
+
+
+def _scaled(graph, f, x, factors):
+    """The parts side by side, each times a column of the factors; 0 where this is 0."""
+    parts = []
     for i, part in enumerate(_parts(graph, f, x)):
-        share = graph.add_exact("Gather", shares, np.array([i]), axis=1)
-        parts.append(graph.add("Where", graph.add("Greater", share, 0.0), graph.add("Mul", part, share), 0.0))
+        factor = graph.add_exact("Gather", factors, np.array([i]), axis=1)
+        parts.append(graph.add("Where", graph.add("Greater", factor, 0.0), graph.add("Mul", part, factor), 0.0))
     return graph.add("Concat", *parts, axis=1)
+
+
+def _weighted_views(graph, f, x):
+    weights = graph.add("Where", _missing(graph, f, x), 0.0, f.weights)
+    total = graph.add_exact("ReduceSum", weights, np.array([1]), keepdims=1)
+    return _scaled(graph, f, x, graph.add("Sqrt", graph.add("Div", weights, total)))
+
+
+def _fused_views(graph, f, x):
+    """For each combination of missing views, what is expected is added to the rows that miss these."""
+    if len(f.columns) > MOST_VIEWS:
+        raise TypeError(f"{len(f.columns)} views have too many combinations; {MOST_VIEWS} are exported at most.")
+    missing = graph.add("Where", _missing(graph, f, x), 1.0, 0.0)
+    z = _scaled(graph, f, x, graph.add("Sub", 1.0, missing))
+    filled = [z]
+    for pattern in product([False, True], repeat=len(f.columns)):
+        if not any(pattern) or all(pattern):
+            continue
+        ((_, columns, B, b),) = f.expectation.of_patterns(~np.array([pattern]))
+        weight, bias = np.zeros((len(B), len(B))), np.zeros(len(B))
+        weight[:, columns], bias[columns] = B, b
+        differing = graph.add("Abs", graph.add("Sub", missing, np.array([pattern], float)))
+        n_differing = graph.add_exact("ReduceSum", differing, np.array([1]), keepdims=1)
+        of_pattern = graph.add("Where", graph.add("Greater", n_differing, 0.5), 0.0, 1.0)
+        expected = graph.add("Add", graph.add("MatMul", z, weight), bias)
+        filled.append(graph.add("Mul", of_pattern, expected))
+    z = graph.add("Mul", graph.add("Sum", *filled), f.factors)
+    return _unit_norm(graph, f, z) if f.normalize else z
 
 
 def _gelu(graph, f, x):
@@ -142,8 +174,10 @@ OPERATORS = {
     networks.Standardized: _standardized,
     networks.SubspaceNorms: _subspace_norms,
     networks.Total: _total,
+    CheckedViews: _views,
     FusedViews: _fused_views,
     Views: _views,
+    WeightedViews: _weighted_views,
 }
 SIMPLE = {
     np.tanh: _operator("Tanh"),

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.modules import module as torch_modules
 
 from metricnets import networks
+from metricnets._fused_views import CheckedViews, FusedViews, Views
 from metricnets._numpy_networks import (
     Affine,
     Average,
@@ -26,9 +27,8 @@ from metricnets._numpy_networks import (
     relu,
     unit_norm,
 )
-from metricnets._views import FusedViews, Views
 from metricnets.deep._training.runtime import defaults, single_precision
-from metricnets.deep._training.several_views import Fused
+from metricnets.deep._training.several_views import Checked, Fused
 from metricnets.deep._training.several_views import SideBySide as ViewsSideBySide
 from metricnets.networks import MLP, Dropout, Ensemble, Mean, NonSaturatingSigmoid, Skip, Standardize, Sum, UnitNorm
 
@@ -107,12 +107,12 @@ def _translated(module):
         return partial(lifted, place=module.place)
     if kind is networks.SubspaceNorm:
         return SubspaceNorms(module.size, networks.TINY)
-    if kind is ViewsSideBySide:
-        return _joined(Views, [_translated(part) for part in module.networks], module.columns)
-    if kind is Fused:
-        return _joined(
-            FusedViews, [_translated(part) for part in module.networks], module.columns, module.weights.numpy()
-        )
+    if kind in (Checked, ViewsSideBySide):
+        views = CheckedViews if kind is Checked else Views
+        return _joined(views, [_translated(part) for part in module.networks], module.columns)
+    if kind is Fused and module.expectation is not None:
+        options = module.columns, module.weights.numpy(), module.expectation, module.normalize
+        return _joined(FusedViews, [_translated(part) for part in module.networks], *options)
     if kind is Skip and module.center.ndim == 1:
         points = Standardized(0.0, module.center.double().numpy(), 1.0)
         return _joined(SideBySide, [_translated(module.network), points], [1.0, module.factor.double().numpy()])

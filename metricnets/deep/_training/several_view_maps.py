@@ -5,12 +5,21 @@ from itertools import product
 import numpy as np
 
 from metricnets._numpy_networks import unit_norm
+from metricnets._views import seen_views
+from metricnets._weights import rows_of
+from metricnets.deep._training.scaling import standardization
 from metricnets.deep._training.similarity import N_FOLDS
 from metricnets.deep._training.wccn import chosen, deals_of, map_by, sampled
 from metricnets.networks import fixed_linear
 
 N_JUDGED = 2000  # samples on which weights are chosen
 LEAST = 0.01  # quality above chance that counts for a view that has none
+
+
+def standardizations(X, columns, weights):
+    """The standardisation of each view, of the rows that have it; ValueError if none has."""
+    views = zip(columns, seen_views(np.isnan(X), columns, "X to learn from").T)
+    return [standardization(X[has][:, each], rows_of(weights, has)) for each, has in views]
 
 
 def map_of_view(X, standardize, points, similarity, n_components, normalize, seed):

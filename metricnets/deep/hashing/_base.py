@@ -114,7 +114,7 @@ class HashingMetric(DeepMetric):
 
     def _network(self, rows, generator, member):
         if self.module is not None:
-            return nn.Sequential(own_module(self, tuple(rows.X.shape[1:]), OF_PERCEPTRON), nn.Tanh())
+            return nn.Sequential(own_module(self, self.module, tuple(rows.X.shape[1:]), OF_PERCEPTRON), nn.Tanh())
         network = mlp(
             rows.X.shape[1],
             self.n_components,

@@ -7,20 +7,22 @@ from metricnets.deep.views._several import ViewsMetric
 class MultiViewNet(ViewsMetric, AnyLossNetwork):
     r"""Networks of several views of the samples, such as image and text, fused in one embedding.
 
-    The columns of X are those of several views, and each view v has a network f_v.  Their embeddings are scaled to unit
-    norm, and the squared distance is a weighted sum,
+    The columns of X are those of several views, and each view v has a network f_v.  One more network f has the columns
+    of all views, as it can learn how these vary together.  The embeddings of the networks are scaled to unit norm, and
+    the squared distance is a weighted sum,
 
-    .. math:: d^2(x, x') = \sum_v w_v \lVert f_v(x_v) - f_v(x'_v) \rVert^2 ,
+    .. math:: d^2(x, x') = (1 - \beta) \sum_v w_v \lVert f_v(x_v) - f_v(x'_v) \rVert^2
+              + \beta \lVert f(x) - f(x') \rVert^2 ,
 
-    as the embedding of x has √w_v f_v(x_v) of all views side by side.  All networks are trained together, with a loss
-    of d, as those of :class:`EmbeddingNet`.  The weights w are chosen by cross-validation before training, by how
-    well samples held back are found among the others: weights that are trained with the networks prefer views whose
-    networks overfit.
+    as the embedding of x has those of all networks side by side, times the roots of their weights.  All are trained
+    together, with a loss of d, as that of :class:`EmbeddingNet`.  The weights w are chosen by cross-validation before
+    training, by how well samples held back are found among the others.
 
-    A view may be missing in a row, in training and later: NaN in all of its columns.  The embedding has zeros in its
-    place, and the weights of the other views are scaled to sum to 1.  So the squared distance of rows that have the
-    same views is the weighted mean over these, and views that only one of two rows has count as unrelated, at right
-    angles.
+    A view may be missing in a row, in training and later: NaN in all of its columns.  In place of what the row lacks
+    its embedding has the expectation given its other views, as if embeddings were jointly normal, and is scaled to unit
+    norm, so that rows with and without a view are ranked together.  Mean and covariance of the embeddings are estimated
+    from the training rows by expectation maximisation.  During training there is 0 instead, and the weights of the
+    other views are scaled to sum to 1.
 
     See Also
     --------
@@ -40,5 +42,5 @@ class MultiViewNet(ViewsMetric, AnyLossNetwork):
     >>> X, y = load_wine(return_X_y=True)
     >>> X[:20, 6:] = np.nan  # rows without the second view
     >>> MultiViewNet(views=[slice(6), slice(6, 13)], random_state=0).fit_transform(X, y).shape
-    (178, 128)
+    (178, 192)
     """

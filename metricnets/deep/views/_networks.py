@@ -104,7 +104,7 @@ class TwoViewNetworks(TwoViewEmbedding):
             n_columns = self.n_components if self._has_modules else self._n_columns(member)
             return self._perceptron(points.shape[1], n_columns, generator, self.normalize)
         both = self.module is not None and self.module_y is not None
-        network = own_module(self, tuple(points.shape[1:]), OF_PERCEPTRON if both else (), name)
+        network = own_module(self, getattr(self, name), tuple(points.shape[1:]), OF_PERCEPTRON if both else (), name)
         network = checked_network(network, points, name)
         return torch.nn.Sequential(network, UnitNorm()) if self.normalize else network
 

@@ -9,6 +9,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
+from torch import nn
 
 VIEWS = [slice(2), [2, 3]]
 
@@ -34,16 +35,15 @@ def missing(points):
 
 
 @pytest.mark.parametrize(
-    "params", [{}, {"normalize": False}, {"n_networks": 2}, {"init": "glorot"}, {"init": "identity"}], ids=str
+    ("params", "joint"),
+    [({}, 0.5), ({"n_networks": 2}, 0.5), ({"init": "identity", "joint_weight": 0.2}, 0.2), ({"init": "glorot"}, 0)],
+    ids=str,
 )
-def test_squared_distance_is_the_weighted_sum_of_those_of_the_views(points, params):
-    X, y = points
-    model = net(n_components=5, **params).fit(X, y)
-    alone = [X.copy(), X.copy()]
-    alone[0][:, 2:] = alone[1][:, :2] = np.nan
-    parts = [model.pair_distance(np.stack([Z[:20], Z[20:40]], axis=1)) ** 2 for Z in alone]
-    fused = model.pair_distance(np.stack([X[:20], X[20:40]], axis=1)) ** 2
-    assert_allclose(fused, model.view_weights_ @ parts, atol=1e-6)
+def test_columns_of_each_network_have_the_norm_of_its_weight(points, params, joint):
+    model = net(n_components=5, **params).fit(*points)
+    z = model.transform(points[0]).reshape(45, -1, 5)
+    expected = np.append(model.view_weights_ * (1 - joint), [joint] * (joint > 0))
+    assert_allclose((z**2).sum(axis=2), np.tile(expected, (45, 1)), atol=1e-6)
 
 
 def test_one_view_is_embedding_net(points):
@@ -52,16 +52,37 @@ def test_one_view_is_embedding_net(points):
     assert_allclose(net(views=1).fit(X, y).transform(X), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("params", [{}, {"n_networks": 2}, {"init": "glorot"}, {"loss": "cosface"}], ids=str)
-def test_rows_without_a_view_have_embeddings_of_unit_norm_and_zeros_in_its_columns(missing, params):
+@pytest.mark.parametrize("params", [{}, {"n_networks": 2}, {"init": "glorot", "loss": "cosface"}], ids=str)
+def test_rows_without_a_view_have_embeddings_of_unit_norm(missing, params):
     X, y = missing
     model = net(n_components=5, **params).fit(X, y)
-    z = model.transform(X)
-    assert_allclose(np.linalg.norm(z, axis=1), 1, atol=1e-5)
-    assert_allclose((z[0] @ z[1], z[3] @ z[4]), 0, atol=1e-6)  # no view in common
+    assert_allclose(np.linalg.norm(model.transform(X), axis=1), 1, atol=1e-5)
     distance, pairs = model.get_metric(), np.stack([X[:9], X[9:18]], axis=1)
     assert_allclose([distance(a, b) for a, b in pairs], model.pair_distance(pairs), atol=1e-5)
     assert np.isfinite(model.history_[-1]["train_loss"])
+
+
+def test_what_a_view_says_does_not_depend_on_others(missing):
+    X, y = missing
+    model = net(n_components=5, normalize=False).fit(X, y)
+    lacking = X[2::3].copy()
+    lacking[:, 2:] = np.nan
+    assert_allclose(model.transform(lacking)[:, :5], model.transform(X[2::3])[:, :5], atol=1e-6)
+
+
+def test_a_view_that_another_one_determines_may_as_well_be_missing(points):
+    X, y = np.tile(points[0], 2), points[1]
+    model = net(views=2).fit(X, y)
+    lacking = X.copy()
+    lacking[:, 4:] = np.nan
+    assert (model.transform(lacking) * model.transform(X)).sum(axis=1).min() > 0.9
+
+
+def test_joint_network_of_few_whole_rows_has_a_small_weight(missing):
+    X, y = missing
+    z = net(n_components=5).fit(X, y).transform(tiny_points()[0])
+    share = (~np.isnan(X).any(axis=1)).mean() / 2
+    assert_allclose((z[:, 10:] ** 2).sum(axis=1), share, atol=1e-6)
 
 
 def test_rows_learn_with_the_views_they_have(missing):
@@ -92,7 +113,17 @@ def test_two_equal_views_have_equal_weights(points):
 
 def test_weights_that_are_given(points):
     assert_allclose(net(view_weights=[1, 3]).fit(*points).view_weights_, [0.25, 0.75])
-    assert_allclose(net(view_weights="equal").fit(*points).view_weights_, 0.5)
+    named = net(views={"left": [0, 1], "right": [2, 3]}, view_weights={"right": 3, "left": 1})
+    assert_allclose(named.fit(*points).view_weights_, [0.25, 0.75])
+
+
+def test_a_module_for_each_view(points):
+    modules = {"right": nn.Linear(2, 5), "left": lambda shape: nn.Linear(*shape, 3)}
+    named = net(views={"left": [0, 1], "right": [2, 3]}, module=modules, hidden=(128,)).fit(*points)
+    listed = net(module=[modules["left"], modules["right"]], hidden=(128,)).fit(*points)
+    z = named.transform(points[0])
+    assert_array_equal(listed.transform(points[0]), z)
+    assert_allclose((z[:, :3] ** 2).sum(axis=1), 0.5, atol=1e-6)
 
 
 # --- columns
@@ -104,6 +135,10 @@ def test_columns_by_number_name_or_slice_are_the_same(points):
     expected = net().fit(X, y).transform(X)
     for views, Z in ((2, X), ([[0, 1], [-2, -1]], X), ([["a", "b"], ["c", "d"]], frame), ([[0, 1], ["c", "d"]], frame)):
         assert_array_equal(net(views=views).fit(Z, y).transform(Z), expected)
+    named = net(views={"left": ["a", "b"], "right": ["c", "d"]}).partial_fit(frame, y)
+    assert_array_equal(named.transform(frame), expected)
+    named.partial_fit(frame[:20], y[:20])
+    assert list(named.feature_names_in_) == list("abcd")
 
 
 def test_columns_in_no_view_are_not_used(points):
@@ -124,7 +159,11 @@ def test_columns_in_no_view_are_not_used(points):
         ({"views": [[0], "b"]}, "list of columns"),
         ({"views": [[0], ["b"]]}, "data frame"),
         ({"view_weights": [1, 0]}, "positive"),
+        ({"view_weights": [[1], [1]]}, "positive number for each of 2"),
         ({"view_weights": [1, 1, 1]}, "2 views"),
+        ({"view_weights": {"image": 1}}, r"each of the views \[0, 1\]"),
+        ({"module": [nn.Linear(2, 3)]}, "2 views"),
+        ({"module": [nn.Linear(2, 3), 4]}, "class or function for each view"),
         ({"skip": 1.0}, "skip"),
         ({"activate_output": True}, "activate_output"),
     ],
@@ -139,7 +178,6 @@ def test_names_that_a_frame_does_not_have(points):
     frame = pd.DataFrame(points[0], columns=list("abcd"))
     with pytest.raises(ValueError, match="'e', which X has not"):
         net(views=[["a"], ["e"]]).fit(frame, points[1])
-    assert not hasattr(net(views=[["a"], ["b"]]), "partial_fit")
 
 
 def test_nan_that_is_no_missing_view_is_an_error(points):
