@@ -46,8 +46,9 @@ def test_it_computes_what_transform_does(name, exported):
     assert_agree(exported(fitted(name)), fitted(name).transform(X.astype(np.float32)))
 
 
-def test_missing_views_count_as_in_transform(exported):
-    views, points = fitted("MultiViewNet"), X.astype(np.float32)
+@pytest.mark.parametrize("name", ["MultiViewNet", "MultiViewOASIS"])
+def test_missing_views_count_as_in_transform(name, exported):
+    views, points = fitted(name), X.astype(np.float32)
     points[::3, :2], points[1::3, 2:] = np.nan, np.nan
     assert_agree(exported(views, points), views.transform(points))
 
