@@ -1,25 +1,34 @@
-"""Relatedness of all pairs of tasks: counted, or given by the user and checked."""
+"""Relatedness of all pairs of tasks: inferred, counted, or given by the user and checked."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from metricnets._class_ratios import class_ratios
+from metricnets._inferred_relatedness import inferred_both
 from metricnets._labels import UNKNOWN
 from metricnets._relatedness import Relatedness, class_frequencies, counted, reversed_relatedness
 from metricnets._tasks import Tasks
+from metricnets._weights import rows_of
+
+N_ROWS = 1_000  # annotated samples of each column from which relatedness is inferred
 
 
-def relatedness_of(given: Any, tasks: Tasks, codes: np.ndarray, weights: np.ndarray | None = None) -> Relatedness:
-    """Count relatedness, or validate that of the user.
+def relatedness_of(
+    given: Any, tasks: Tasks, codes: np.ndarray, weights: np.ndarray | None = None, X: np.ndarray | None = None
+) -> Relatedness:
+    """Infer or count relatedness, or validate that of the user.
 
     Parameters
     ----------
-    given : 'counted', array-like, dict or None
+    given : 'inferred', 'counted', array-like, dict or None
         See the parameter of `MultiTaskNet`.
     tasks : Tasks
     codes : ndarray of int of shape (n, n_columns)
     weights : ndarray of shape (n,) or None
+    X : ndarray of shape (n, ...) or None
+        Points, from which relatedness is inferred.
 
     Raises
     ------
@@ -29,6 +38,8 @@ def relatedness_of(given: Any, tasks: Tasks, codes: np.ndarray, weights: np.ndar
     priors = [class_frequencies(c, len(k), weights) for c, k in zip(codes.T, tasks.classes)]
     if given is None:
         found = {}
+    elif isinstance(given, str) and given == "inferred":
+        found = _inferred_pairs(tasks, codes, priors, weights, X)
     elif isinstance(given, str):
         found = _counted_pairs(tasks, codes, priors, weights)
     else:
@@ -45,6 +56,22 @@ def _counted_pairs(tasks, codes, priors, weights):
         for a, b in tasks.pairs()
         if together[a, b]
     }
+
+
+def _inferred_pairs(tasks, codes, priors, weights, X):
+    if not tasks.pairs():
+        return {}
+    order = np.random.default_rng(0).permutation(len(codes))
+    first = (codes[order] != UNKNOWN).cumsum(axis=0) <= N_ROWS
+    rows = np.sort(order[(first & (codes[order] != UNKNOWN)).any(axis=1)])
+    codes, weights = codes[rows], rows_of(weights, rows)
+    ratios = class_ratios(X[rows].reshape(len(rows), -1).astype(float), codes, priors, weights)
+    found = {}
+    for a, b in tasks.pairs():
+        if a < b:
+            columns = zip(codes[:, [a, b]].T, (ratios[a], ratios[b]), (priors[a], priors[b]))
+            found[a, b], found[b, a] = inferred_both(*zip(*columns), weights)
+    return {pair: found[pair] for pair in tasks.pairs()}
 
 
 def _checked_pairs(given, tasks, priors):

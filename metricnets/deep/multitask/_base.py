@@ -101,8 +101,12 @@ class TaskMetric(NetworkMetric):
         for member, heads in zip(self._members, self.heads_):
             z = embed(member, X, **options)
             found.append([probabilities(head, z) for head in heads])
-        means = [sum(each) / len(each) for each in zip(*found)]
+        means = self._combined([sum(each) / len(each) for each in zip(*found)])
         return means[0] if self._columns.one_dimensional else means
+
+    def _combined(self, probabilities):
+        """Hook: what tasks predict, in view of the others."""
+        return probabilities
 
     def predict(self, X: Array) -> np.ndarray:
         """Predict the classes of each task.

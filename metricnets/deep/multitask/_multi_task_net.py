@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from metricnets._labels import UNKNOWN
-from metricnets._params import Array, MaybeArray, NonNegative, Positive, RateBelowOne, fitting
+from metricnets._params import Array, Flag, MaybeArray, NonNegative, Positive, RateBelowOne, fitting
 from metricnets._related_tasks import relatedness_of
-from metricnets._relatedness import class_frequencies
+from metricnets._relatedness import class_frequencies, combined
 from metricnets._weights import check_weights, rows_of
 from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.on_labels import embeddings
@@ -94,12 +94,13 @@ class MultiTaskNet(TaskMetric):
     """
 
     coupling: Literal["both", "distribution_matching", "soft_co_annotation"] | None = "both"
-    coupling_weight: NonNegative = 1.0
-    relatedness: Literal["counted"] | Array | Annotated[dict, dict] | None = "counted"
+    coupling_weight: NonNegative = 0.5
+    relatedness: Literal["inferred", "counted"] | Array | Annotated[dict, dict] | None = "inferred"
     margin: NonNegative = 0.0
     scale: Positive = 8.0
     dropout: RateBelowOne = 0.5
     input_dropout: RateBelowOne = 0.5
+    combine: Flag = True
 
     @fitting
     @defaults()
@@ -152,19 +153,19 @@ class MultiTaskNet(TaskMetric):
         some = (codes != UNKNOWN).any(axis=1)
         X, codes, is_train, weights = X[some], codes[some], is_train[some], rows_of(weights, some)
         self._check_tasks(codes, is_train, n_val)
-        self._relate(codes[is_train], rows_of(weights, is_train))
+        self._relate(X[is_train], codes[is_train], rows_of(weights, is_train))
         targets = Targets(tensor_of(codes), torch.arange(len(X)), weights=weights)
         strata = np.unique(codes != UNKNOWN, axis=0, return_inverse=True)[1].ravel()
         counts = np.where(is_train, 1.0 if weights is None else weights, 0.0) if n_val else weights
         return self._learn(self._prepare(X, targets, strata, counts, np.count_nonzero(is_train) if n_val else None))
 
-    def _relate(self, codes, weights):
+    def _relate(self, X, codes, weights):
         """Set ``relatedness_``; warn if it cannot be counted."""
         tasks = self._columns
         given = self.relatedness if self.coupling else None
-        self.relatedness_ = relatedness_of(given, tasks, codes, weights)
+        self.relatedness_ = relatedness_of(given, tasks, codes, weights, X)
         self._priors = [class_frequencies(c, len(k), weights) for c, k in zip(codes.T, tasks.classes)]
-        if isinstance(given, str) and tasks.pairs() and not len(self.relatedness_):
+        if isinstance(given, str) and given == "counted" and tasks.pairs() and not len(self.relatedness_):
             warn(
                 "no sample of y is annotated in two tasks, so relatedness='counted' counts nothing and tasks are not "
                 "coupled; give matrices as relatedness, or set coupling=None."
@@ -175,11 +176,16 @@ class MultiTaskNet(TaskMetric):
         tasks, priors = self._columns, [torch.as_tensor(p, dtype=torch.float32) for p in self._priors]
         sizes = [len(classes) for classes in tasks.classes]
         heads = new_heads(z, part.targets.labels, sizes, self.margin, self.scale, generator)
-        relatedness = [
-            (tasks.names.index(a), tasks.names.index(b), torch.as_tensor(R, dtype=torch.float32))
-            for (a, b), R in self.relatedness_.items()
-        ]
+        relatedness = {pair: torch.as_tensor(R, dtype=torch.float32) for pair, R in self._numbered().items()}
         matching, co_annotation = (
             self.coupling_weight * (self.coupling in kinds) for kinds in (MATCHING, CO_ANNOTATION)
         )
         return CoupledLoss(heads, tasks.shares(), relatedness, priors, matching, co_annotation)
+
+    def _numbered(self):
+        """``relatedness_`` with numbers of columns as keys."""
+        place = self._columns.names.index
+        return {(place(a), place(b)): R for (a, b), R in self.relatedness_.items()}
+
+    def _combined(self, probabilities):
+        return combined(probabilities, self._numbered()) if self.combine else probabilities

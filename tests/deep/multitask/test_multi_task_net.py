@@ -65,12 +65,12 @@ def test_the_objective_is_that_of_a_naive_loop(matching, co_annotation):
     priors = [softmax(rng.normal(size=n)) for n in sizes]
     related = [(a, b, rng.dirichlet(np.ones(sizes[b]), sizes[a])) for a, b in ((0, 1), (1, 0), (2, 1))]
     related[0][2][1] = priors[1]  # a class of which nothing is known
-    tensors = [(a, b, torch.from_numpy(R)) for a, b, R in related]
+    tensors = {(a, b): torch.from_numpy(R) for a, b, R in related}
     loss = CoupledLoss(
         heads, np.full(3, 1 / 3), tensors, [torch.from_numpy(p) for p in priors], matching, co_annotation
     )
     found = loss(z, Targets(torch.from_numpy(codes)))
-    logits = [head.detach().numpy() for head in heads.logits(z)]
+    logits = [head.logits(z).detach().numpy() for head in heads]
     expected = naive_loss(logits, codes, [(*each, priors[each[1]]) for each in related], matching, co_annotation)
     assert found.item() == pytest.approx(expected, rel=1e-4)
 
