@@ -4,13 +4,13 @@ import numpy as np
 from scipy.special import digamma, gammaln, softmax
 
 from metricnets._labels import UNKNOWN
-from metricnets._relatedness import SMOOTHING, counts_of
-from metricnets._weights import rows_of
+from metricnets._relatedness import SMOOTHING
 
 N_PASSES = 5  # for each smoothing; it begins at what was found with the one before
 
 
 def inferred(
+    counts: np.ndarray,
     codes_a: np.ndarray,
     codes_b: np.ndarray,
     ratios_a: np.ndarray,
@@ -29,8 +29,10 @@ def inferred(
 
     Parameters
     ----------
+    counts : ndarray of shape (n_a, n_b)
+        Numbers of samples annotated in both tasks, of each pair of classes.
     codes_a, codes_b : ndarray of int of shape (n,)
-        Class codes; −1 if unknown.
+        Class codes; −1 if unknown.  Samples annotated in both tasks do not count once more.
     ratios_a, ratios_b : ndarray of shape (n, n_a), (n, n_b)
         P(k | x) / π_k.  If all are 1, points say nothing, and the samples do not count.
     prior_a, prior_b : ndarray of shape (n_a,), (n_b,)
@@ -46,12 +48,11 @@ def inferred(
     >>> codes_a, codes_b = np.repeat([0, 1, -1], 10), np.repeat([-1, 0], [20, 10])
     >>> ratios = np.repeat([[2.0, 0.0], [0.0, 2.0], [2.0, 0.0]], 10, axis=0)
     >>> half = np.array([0.5, 0.5])
-    >>> inferred(codes_a, codes_b, ratios, ratios, half, half).round(1)
+    >>> inferred(np.zeros((2, 2)), codes_a, codes_b, ratios, ratios, half, half).round(1)
     array([[1., 0.],
            [0., 1.]])
     """
     weights = np.ones(len(codes_a)) if weights is None else weights
-    counts = counts_of(codes_a, codes_b, (len(prior_a), len(prior_b)), weights)
     only_a = (codes_a != UNKNOWN) & (codes_b == UNKNOWN) & (ratios_b != 1).any()
     only_b = (codes_b != UNKNOWN) & (codes_a == UNKNOWN) & (ratios_a != 1).any()
     parts = [
@@ -69,12 +70,13 @@ def inferred(
 
 
 def inferred_both(
-    codes: tuple, ratios: tuple, priors: tuple, weights: np.ndarray | None = None
+    counts: np.ndarray, codes: tuple, ratios: tuple, priors: tuple, weights: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Infer relatedness of two tasks in both directions, from the mean of the joint probabilities of either.
 
     Parameters
     ----------
+    counts : ndarray of shape (n_a, n_b)
     codes, ratios, priors : tuple of two ndarray
         Those of `inferred`, of both tasks.
     weights : ndarray of shape (n,) or None
@@ -83,8 +85,8 @@ def inferred_both(
     -------
     R, reverse : ndarray of shape (n_a, n_b), (n_b, n_a)
     """
-    R = inferred(*codes, *ratios, *priors, weights)
-    reverse = inferred(*codes[::-1], *ratios[::-1], *priors[::-1], weights)
+    R = inferred(counts, *codes, *ratios, *priors, weights)
+    reverse = inferred(counts.T, *codes[::-1], *ratios[::-1], *priors[::-1], weights)
     joint = (priors[0][:, None] * R + (priors[1][:, None] * reverse).T) / 2
     return joint / joint.sum(axis=1, keepdims=True), joint.T / joint.sum(axis=0)[:, None]
 

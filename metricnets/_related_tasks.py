@@ -8,11 +8,11 @@ import numpy as np
 from metricnets._class_ratios import class_ratios
 from metricnets._inferred_relatedness import inferred_both
 from metricnets._labels import UNKNOWN
-from metricnets._relatedness import Relatedness, class_frequencies, counted, reversed_relatedness
+from metricnets._relatedness import Relatedness, class_frequencies, counted, counts_of, reversed_relatedness
 from metricnets._tasks import Tasks
 from metricnets._weights import rows_of
 
-N_ROWS = 1_000  # annotated samples of each column from which relatedness is inferred
+N_ROWS = 500  # annotated samples of each column from which relatedness is inferred
 
 
 def relatedness_of(
@@ -61,17 +61,23 @@ def _counted_pairs(tasks, codes, priors, weights):
 def _inferred_pairs(tasks, codes, priors, weights, X):
     if not tasks.pairs():
         return {}
-    order = np.random.default_rng(0).permutation(len(codes))
-    first = (codes[order] != UNKNOWN).cumsum(axis=0) <= N_ROWS
-    rows = np.sort(order[(first & (codes[order] != UNKNOWN)).any(axis=1)])
-    codes, weights = codes[rows], rows_of(weights, rows)
-    ratios = class_ratios(X[rows].reshape(len(rows), -1).astype(float), codes, priors, weights)
+    rows = _first_annotated(codes)
+    some, weights_of_some = codes[rows], rows_of(weights, rows)
+    ratios = class_ratios(X[rows].reshape(len(rows), -1).astype(float), some, priors, weights_of_some)
     found = {}
     for a, b in tasks.pairs():
         if a < b:
-            columns = zip(codes[:, [a, b]].T, (ratios[a], ratios[b]), (priors[a], priors[b]))
-            found[a, b], found[b, a] = inferred_both(*zip(*columns), weights)
+            counts = counts_of(codes[:, a], codes[:, b], (len(priors[a]), len(priors[b])), weights)
+            both = (tuple(each[j] for j in (a, b)) for each in (some.T, ratios, priors))
+            found[a, b], found[b, a] = inferred_both(counts, *both, weights_of_some)
     return {pair: found[pair] for pair in tasks.pairs()}
+
+
+def _first_annotated(codes):
+    """Rows of the first samples that are annotated in each column, in random order, at most `N_ROWS` for each."""
+    order = np.random.default_rng(0).permutation(len(codes))
+    known = codes[order] != UNKNOWN
+    return np.sort(order[(known & (known.cumsum(axis=0) <= N_ROWS)).any(axis=1)])
 
 
 def _checked_pairs(given, tasks, priors):

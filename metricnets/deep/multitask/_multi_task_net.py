@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from metricnets._labels import UNKNOWN
-from metricnets._params import Array, Flag, MaybeArray, NonNegative, Positive, RateBelowOne, fitting
+from metricnets._params import Array, Flag, MaybeArray, NonNegative, Positive, fitting
 from metricnets._related_tasks import relatedness_of
 from metricnets._relatedness import class_frequencies, combined
 from metricnets._weights import check_weights, rows_of
@@ -34,8 +34,9 @@ class MultiTaskNet(TaskMetric):
     Deviations from the paper: in distribution matching the annotation, where there is one, takes the place of the
     prediction that is to be matched, and otherwise that prediction is not trained by it, and only classes c with R[c]
     other than the class frequencies π are matched, among themselves; soft labels count the less, the less c tells of
-    the other task, by (1 − H(R[c]) / H(π))², where H is the entropy.  So tasks that do not depend on each other are
-    left alone.
+    the other task, by (1 − H(R[c]) / H(π))⁶, where H is the entropy; relatedness is inferred without samples annotated
+    in both tasks, too; and what related tasks predict is combined by Jeffrey's rule.  Tasks that do not depend on each
+    other are left alone.
 
     :class:`metricnets.displays.RelatednessDisplay` draws relatedness, and
     :func:`metricnets.protocols.negative_transfer` compares each task with its single-task model.
@@ -44,13 +45,16 @@ class MultiTaskNet(TaskMetric):
     ----------
     coupling : {'both', 'distribution_matching', 'soft_co_annotation'} or None, default='both'
         How tasks are coupled.
-    coupling_weight : float >= 0, default=1.0
-        Weight of each of the couplings.
-    relatedness : 'counted', array-like, dict or None, default='counted'
+    coupling_weight : float >= 0, default=0.5
+        Weight of each of the couplings in the loss.
+    relatedness : 'inferred', 'counted', array-like, dict or None, default='inferred'
         Relatedness R of tasks.
 
-        - 'counted': from the samples that are annotated in two tasks.  Few of them, and tasks that do not depend on
-          each other, leave it near the class frequencies.  Tasks without such samples are not coupled.
+        - 'inferred': by variational Bayes from the samples that are annotated in two tasks, and from what a ridge
+          regression of each task says of samples that are annotated in the other one only.
+        - 'counted': from the samples that are annotated in two tasks alone.  Tasks without such samples are not
+          coupled.  By both, few samples, and tasks that do not depend on each other, leave R near the class
+          frequencies.
         - An array or data frame of shape (n_classes_a, n_classes_b): R of the second of two tasks given the first, with
           rows that sum to 1, in the order of the sorted classes.  A data frame has the classes as names, and may have
           classes that are not in y.
@@ -62,10 +66,8 @@ class MultiTaskNet(TaskMetric):
     scale : float > 0, default=8.0
         Factor of these cosines; with larger values the nearest classes have more weight, and probabilities are nearer
         to 0 and 1.
-    dropout : float in [0, 1), default=0.5
-        Share of the hidden units that are set to 0 in training.
-    input_dropout : float in [0, 1), default=0.5
-        Share of the inputs of the perceptron that are set to 0 in training.
+    combine : bool, default=True
+        Whether predictions of related tasks are combined by Jeffrey's rule.
 
     Attributes
     ----------
@@ -98,8 +100,6 @@ class MultiTaskNet(TaskMetric):
     relatedness: Literal["inferred", "counted"] | Array | Annotated[dict, dict] | None = "inferred"
     margin: NonNegative = 0.0
     scale: Positive = 8.0
-    dropout: RateBelowOne = 0.5
-    input_dropout: RateBelowOne = 0.5
     combine: Flag = True
 
     @fitting
