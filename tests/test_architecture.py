@@ -33,7 +33,6 @@ LAYERS = {
     "_tasks": 1,
     "_views": 1,
     "_relatedness": 2,
-    "_related_tasks": 3,
     "_callbacks": 0,
     "_codes": 1,
     "_numpy_networks": 0,

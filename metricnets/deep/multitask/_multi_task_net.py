@@ -7,8 +7,9 @@ import torch
 
 from metricnets._labels import UNKNOWN
 from metricnets._params import Array, Flag, MaybeArray, NonNegative, Positive, fitting
-from metricnets._related_tasks import relatedness_of
-from metricnets._relatedness import class_frequencies, combined
+from metricnets._relatedness.combination import combined
+from metricnets._relatedness.counting import class_frequencies
+from metricnets._relatedness.of_tasks import relatedness_of
 from metricnets._weights import check_weights, rows_of
 from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.on_labels import embeddings

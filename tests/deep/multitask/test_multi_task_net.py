@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from metricnets import MultiTaskNet
+from metricnets._relatedness.combination import combined
 from metricnets.deep._training.data import Targets
 from metricnets.deep.multitask._heads import CoupledLoss, Heads
 from metricnets.deep.multitask._objective import distribution_matching, information, speaking
@@ -218,11 +219,11 @@ WRONG = {
     "y has one class only, 1.0 in column 1": {"y": np.c_[Y[:, 0], np.ones(45)]},
     r"y should have a column for each task, shape \(n_samples, n_tasks\); got \(45, 2, 1\)": {"y": Y[..., None]},
     "inconsistent numbers of samples": {"y": Y[:9]},
-    "45 in X and 2 in y, which has a row for each sample and a column": {"y": list(Y.T)},
-    "y in column 1: Unknown label type": {"y": np.c_[Y[:, 0], np.linspace(0.1, 1, 45)]},
+    "45 in X and 2 in y, a list of columns; give numpy.column_stack": {"y": list(Y.T)},
+    "y in column 1: Unknown label type.* Bin real targets": {"y": np.c_[Y[:, 0], np.linspace(0.1, 1, 45)]},
     "y has several columns of the name 'a'": {"y": pd.DataFrame(Y, columns=["a", "a"])},
     r"relatedness of \(0, 1\) should have shape \(3, 2\)": {"relatedness": np.eye(3)},
-    "should hold probabilities, rows that sum to 1": {"relatedness": 2 * R},
+    "row 0 has the smallest value 0.2 and the sum 2": {"relatedness": 2 * R},
     "relatedness has the column 5": {"relatedness": {(0, 5): R}},
     "columns \\(0, 0\\), which are of one task": {"relatedness": {(0, 0): R}},
     "keys of relatedness should be pairs of columns": {"relatedness": {"a": R}},
@@ -267,6 +268,14 @@ def test_in_a_search_of_a_pipeline_with_routing_on_and_off():
             quick("MultiTaskNet").set_fit_request(sample_weight=True).set_score_request(sample_weight=True),
         )
         assert 0 <= routed.fit(X, Y, sample_weight=np.ones(45)).score(X, Y, sample_weight=np.ones(45)) <= 1
+
+
+def test_predictions_are_combined_by_relatedness():
+    net = fit(relatedness=R, combine=False)
+    separate = net.predict_proba(X)
+    net.set_params(combine=True)
+    for found, expected in zip(net.predict_proba(X), combined(separate, {(0, 1): R, (1, 0): net.relatedness_[1, 0]})):
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 def test_it_is_named_where_it_is_looked_for():

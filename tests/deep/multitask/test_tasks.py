@@ -9,6 +9,7 @@ from metricnets._tasks import read_tasks, shares_of
 from metricnets.deep._training.scaling import standardization
 from metricnets.deep._training.similarity import OfTargets
 from metricnets.deep._training.tasks import OfTasks, TaskBatches, maps_of_tasks
+from metricnets.deep._training.wccn import bases_of_rows, whitening_layer
 from metricnets.relations import known_class
 
 X, Y = tiny_tasks()
@@ -43,12 +44,11 @@ def test_maps_of_all_tasks_and_of_each_share_the_columns():
 
     W = weight([0, 1], 7)
     assert W.shape == (7, 4)
-    known = CODES[:, 1] >= 0
-    own = CODES.copy()
-    own[:, 0] = -1
-    alone = weight([0], 2, own[:, 1:])
+    own = np.flatnonzero(CODES[:, 1] >= 0)
+    assert len(own) < 45
+    similarity, bases = OfTasks(CODES[own, 1:], np.ones(1)), bases_of_rows(X, standardize, rows, None, 0)
+    alone = whitening_layer(X, standardize, own, similarity, 2, True, 0, bases).weight.numpy()
     np.testing.assert_allclose(W[5:], alone / 3**0.5, rtol=1e-5, atol=1e-6)
-    assert known.sum() < 45
     np.testing.assert_allclose(weight([0, 1], 5), weight([0, 0], 5), rtol=1e-5, atol=1e-6)  # too few columns
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from metricnets._class_ratios import class_ratios
-from metricnets._inferred_relatedness import inferred_both
 from metricnets._labels import UNKNOWN
-from metricnets._relatedness import Relatedness, class_frequencies, counted, counts_of, reversed_relatedness
+from metricnets._relatedness.class_ratios import class_ratios
+from metricnets._relatedness.counting import Relatedness, class_frequencies, counted, counts_of, reversed_relatedness
+from metricnets._relatedness.inference import inferred_both
 from metricnets._tasks import Tasks
 from metricnets._weights import rows_of
 
@@ -114,9 +114,12 @@ def _checked(matrix, pair, classes_a, classes_b, prior):
             f"relatedness of {pair} should have shape {shape}: a row for each class of {pair[0]!r} and a column for "
             f"each of {pair[1]!r}; got shape {np.shape(matrix)}. A data frame may have more classes."
         )
-    if not np.isfinite(R).all() or R.min() < 0 or not np.allclose(R.sum(axis=1), 1, atol=1e-3):
+    wrong = ~np.isfinite(R).all(axis=1) | (R < 0).any(axis=1) | ~np.isclose(R.sum(axis=1), 1, atol=1e-3)
+    if wrong.any():
+        first = wrong.argmax()
         raise ValueError(
-            f"relatedness of {pair} should hold probabilities, rows that sum to 1 for all classes; got {R!s:.200}."
+            f"relatedness of {pair} should hold probabilities, rows that sum to 1 for all classes; row {first} has the "
+            f"smallest value {R[first].min():.3g} and the sum {R[first].sum():.3g}."
         )
     if frame is not None:
         places = [

@@ -1,4 +1,4 @@
-"""Relatedness of tasks: probabilities of the classes of one task given that of another, and predictions by them."""
+"""Relatedness of tasks: probabilities of the classes of one task given that of another."""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,7 +9,6 @@ from metricnets._labels import UNKNOWN
 from metricnets._weights import rows_of
 
 SMOOTHING = 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0  # how many samples class frequencies may count as
-TINY = 1e-12
 
 
 class Relatedness(Mapping):
@@ -117,43 +116,3 @@ def reversed_relatedness(R: np.ndarray, prior: np.ndarray) -> np.ndarray:
     joint = (prior[:, None] * R).T
     totals = joint.sum(axis=1, keepdims=True)
     return np.where(totals > 0, joint / np.where(totals > 0, totals, 1), prior)
-
-
-def combined(probabilities: list[np.ndarray], relatedness: dict) -> list[np.ndarray]:
-    """Combine what several tasks predict, p^b, by Jeffrey's rule.
-
-    If the classes c of a related task have the probabilities p^a, those of this one become
-    Σ_c p^a_c p^b_k R'[k, c] / Σ_j p^b_j R'[j, c], where R'[k, c] = P(c | k).  The result is the mean of p^b and of this
-    for all related tasks.  Tasks that do not depend on each other leave p^b as it is.
-
-    Parameters
-    ----------
-    probabilities : list of ndarray of shape (n, n_classes)
-    relatedness : dict of ndarray
-        Keys are pairs of numbers of tasks.
-
-    Returns
-    -------
-    probabilities : list of ndarray of shape (n, n_classes)
-
-    References
-    ----------
-    R. C. Jeffrey, "The logic of decision", 1965, chapter 11.
-
-    Examples
-    --------
-    >>> p = [np.array([[0.5, 0.3, 0.2]]), np.array([[0.2, 0.8]])]
-    >>> R = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
-    >>> combined(p, {(0, 1): R})[0]  # the mean of p and [0.2, 0.8 · 3/5, 0.8 · 2/5]
-    array([[0.35, 0.39, 0.26]])
-    """
-    means = []
-    for b, own in enumerate(probabilities):
-        parts = [own]
-        for a, R in ((a, R) for (target, a), R in relatedness.items() if target == b):
-            expected = own @ R  # (n, n_a)
-            ratios = probabilities[a] / np.maximum(expected, TINY)
-            moved = own * (ratios @ R.T)
-            parts.append(moved / np.maximum(moved.sum(axis=1, keepdims=True), TINY))
-        means.append(sum(parts) / len(parts))
-    return means

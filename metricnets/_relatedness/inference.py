@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import digamma, gammaln, softmax
 
 from metricnets._labels import UNKNOWN
-from metricnets._relatedness import SMOOTHING
+from metricnets._relatedness.counting import SMOOTHING
 
 N_PASSES = 5  # for each smoothing; it begins at what was found with the one before
 
