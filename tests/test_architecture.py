@@ -85,6 +85,7 @@ PRIVATE_SCIKIT_LEARN = {"metricnets._params"}
 
 # The files of a package that its other files may import, besides those of its folders of machinery.
 SHELLS = {
+    "_relatedness": {"class_ratios", "counting", "inference"},
     "deep": {
         "_base",
         "_partial",
