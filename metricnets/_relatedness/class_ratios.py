@@ -75,10 +75,10 @@ def _ratios(spectra, labels, prior, weights):
             inverse = (vectors / (values.clip(0) + ridge)) @ vectors.T
             dual = roots * (inverse @ (roots * truth))
             left_out = truth - dual / (weights * np.diag(inverse))[:, None]
-            for factor in FACTORS:
-                errors = np.take_along_axis(log_softmax(factor * left_out + logs, axis=1), labels[:, None], axis=1)
-                if weights @ errors[:, 0] > likelihood:
-                    likelihood, chosen = weights @ errors[:, 0], (factor, products, dual)
+            logits = np.multiply.outer(FACTORS, left_out) + logs
+            found = log_softmax(logits, axis=2)[:, np.arange(len(labels)), labels] @ weights
+            if found.max() > likelihood:
+                likelihood, chosen = found.max(), (FACTORS[found.argmax()], products, dual)
     if chosen is None:
         return np.ones((len(spectra[0][0]), len(prior)))
     factor, products, dual = chosen
