@@ -169,7 +169,7 @@ class MultiTaskNet(TaskMetric):
         if isinstance(given, str) and given == "counted" and tasks.pairs() and not len(self.relatedness_):
             warn(
                 "no sample of y is annotated in two tasks, so relatedness='counted' counts nothing and tasks are not "
-                "coupled; give matrices as relatedness, or set coupling=None."
+                "coupled; set relatedness='inferred', or give matrices, or set coupling=None."
             )
 
     def _criterion(self, network, part, generator):
