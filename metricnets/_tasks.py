@@ -157,7 +157,13 @@ def _classes_of(column, label, one_dimensional):
     try:
         return known_classes(column)
     except ValueError as error:
-        raise error if one_dimensional else ValueError(f"y in column {label!r}: {error}") from None
+        where, message = "y" if one_dimensional else f"y in column {label!r}", str(error)
+        if "continuous" in message:
+            message = (
+                f"{message.removesuffix('.')}; tasks are classes. Bin real targets, for example with KBinsDiscretizer, "
+                "or learn one of them with EmbeddingNet or MLKR."
+            )
+        raise ValueError(f"{where}: {message}") from None
 
 
 def _groups(tasks, label_sets):

@@ -35,7 +35,6 @@ LAYERS = {
     "_expected_views": 1,
     "_fused_views": 2,
     "_relatedness": 2,
-    "_related_tasks": 3,
     "_callbacks": 0,
     "_codes": 1,
     "_numpy_networks": 0,
@@ -89,6 +88,7 @@ PRIVATE_SCIKIT_LEARN = {"metricnets._params"}
 
 # The files of a package that its other files may import, besides those of its folders of machinery.
 SHELLS = {
+    "_relatedness": {"class_ratios", "counting", "inference"},
     "deep": {
         "_base",
         "_partial",

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from metricnets._related_tasks import relatedness_of
-from metricnets._relatedness import SMOOTHING, counted, dirichlet_multinomial, reversed_relatedness
+from metricnets._relatedness.counting import SMOOTHING, counted, dirichlet_multinomial, reversed_relatedness
+from metricnets._relatedness.of_tasks import relatedness_of
 from metricnets._tasks import read_tasks
 
 PRIOR = np.array([0.5, 0.3, 0.2])

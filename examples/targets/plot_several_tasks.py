@@ -29,14 +29,14 @@ tasks.loc[:19, "parity"] = None
 print(tasks.count())
 
 # %%
-# A single-task model learns from the samples of its own task.  Relatedness is counted in the 40 samples that are
-# annotated in both tasks, or given: we know which digits are odd.
+# A single-task model learns from the samples of its own task.  Relatedness is inferred, also from samples that are
+# annotated in one task only, or given: we know which digits are odd.
 
 known = pd.DataFrame({"even": [1, 0] * 5, "odd": [0, 1] * 5}, index=np.arange(10))
 single = MultiTaskNet(random_state=0).fit(X[:60], tasks[["digit"]][:60])
 models = {
     "uncoupled": MultiTaskNet(coupling=None, random_state=0).fit(X, tasks),
-    "counted": MultiTaskNet(random_state=0).fit(X, tasks),
+    "inferred": MultiTaskNet(random_state=0).fit(X, tasks),
     "given": MultiTaskNet(relatedness=known, random_state=0).fit(X, tasks),
 }
 accuracy = {"single task": single.score(X_test, tasks_test[["digit"]])}
@@ -48,8 +48,8 @@ print(pd.Series(accuracy, name="accuracy of the digit").round(3))
 # for digits with few samples.
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 4.6), layout="constrained")
-RelatednessDisplay.from_estimator(models["counted"], ax=axes[0])
-axes[0].set_title("counted relatedness")
+RelatednessDisplay.from_estimator(models["inferred"], ax=axes[0])
+axes[0].set_title("inferred relatedness")
 bars = axes[1].barh(list(accuracy), list(accuracy.values()), color="#0072B2")
 axes[1].bar_label(bars, fmt="%.2f", padding=3)
 axes[1].yaxis.set_inverted(True)

@@ -27,7 +27,7 @@ HELPERS = {
         "nonsaturating relu unit_norm"
     ),
     "metricnets._pair_probability": "Isotonic Odds PairProbability",
-    "metricnets._relatedness": "Relatedness",
+    "metricnets._relatedness.counting": "Relatedness",
     "metricnets._reservoir": "Reservoir",
     "metricnets._tasks": "Tasks",
     "metricnets._tuples": "ArrayIndexer",

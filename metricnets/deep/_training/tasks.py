@@ -7,7 +7,7 @@ from metricnets._labels import UNKNOWN
 from metricnets._tasks import shares_of
 from metricnets._weights import rows_of
 from metricnets.deep._training.similarity import OfTargets, Similarity, deal
-from metricnets.deep._training.wccn import whitening_layer
+from metricnets.deep._training.wccn import bases_of_rows, whitening_layer
 from metricnets.networks import fixed_linear
 from metricnets.relations import known_class
 
@@ -86,11 +86,11 @@ def maps_of_tasks(X, standardize, codes, groups, weights, kept, n_components, no
     n_tasks = groups.max() + 1
     members = [np.arange(len(groups)), *(np.flatnonzero(groups == task) for task in range(n_tasks))]
     members = members if n_tasks > 1 and n_components >= 2 * len(members) else members[:1]
-    layers = []
+    layers, bases = [], bases_of_rows(X, standardize, kept, weights, seed) if len(members) > 1 else None
     for columns, share in zip(members, np.array_split(np.arange(n_components), len(members))):
         rows = kept[(codes[kept][:, columns] != UNKNOWN).any(axis=1)]
         similarity = OfTasks(codes[rows][:, columns], shares_of(groups[columns]), rows_of(weights, rows))
-        layers.append(whitening_layer(X, standardize, rows, similarity, len(share), normalize, seed))
+        layers.append(whitening_layer(X, standardize, rows, similarity, len(share), normalize, seed, bases))
     parts = zip(*((layer.weight.detach().numpy(), layer.bias.detach().numpy()) for layer in layers))
     return fixed_linear(*(np.concatenate(each) / np.sqrt(len(layers)) for each in parts))
 

@@ -22,11 +22,11 @@ N_JUDGED = 2_000  # samples on which ridge, lift and scales are chosen
 N_HELD, N_DEALS = 500, 5  # samples held back in all folds: those of few samples are dealt several times, at most 5
 
 
-def whitening_layer(X, standardize, points, similarity, n_components, normalize, seed):
+def whitening_layer(X, standardize, points, similarity, n_components, normalize, seed, bases=None):
     """The map of `wccn` as a layer after ``standardize``, from a sample of those rows of X that are ``points``."""
     rng = np.random.default_rng(seed)
     Z, similarity = sampled(X, standardize, points, similarity, rng)
-    return fixed_linear(*wccn(Z, similarity, n_components, normalize=normalize, rng=rng))
+    return fixed_linear(*wccn(Z, similarity, n_components, normalize=normalize, rng=rng, bases=bases))
 
 
 def sampled(X, standardize, points, similarity, rng, n=None):
@@ -40,7 +40,7 @@ def n_rows_of(n_features):
     return min(N_ROWS, max(N_JUDGED, N_NUMBERS // n_features))
 
 
-def wccn(X, similarity, n_components, *, normalize, rng):
+def wccn(X, similarity, n_components, *, normalize, rng, bases=None):
     """Compute the map x ↦ Wx + b of within-class covariance normalisation.
 
     In the principal components of the points, where the differences of similar points have the covariance C, it is
@@ -60,6 +60,8 @@ def wccn(X, similarity, n_components, *, normalize, rng):
     normalize : bool
         Whether embeddings are scaled to unit norm afterwards.
     rng : numpy.random.Generator
+    bases : tuple of ndarray or None
+        The principal components of `bases_of`; None computes those of these points.
 
     Returns
     -------
@@ -71,16 +73,15 @@ def wccn(X, similarity, n_components, *, normalize, rng):
     A. Hatch, S. Kajarekar, A. Stolcke, "Within-class covariance normalization for SVM-based speaker recognition",
     ICSLP 2006.
     """
-    choice = chosen(X, similarity, n_components, normalize, rng)
+    choice = chosen(X, similarity, n_components, normalize, rng, bases)
     return map_by(choice, X, similarity, n_components)
 
 
-def chosen(X, similarity, n_components, normalize, rng):
+def chosen(X, similarity, n_components, normalize, rng, bases=None):
     """The principal components, ridge and lift of `wccn`, by cross-validation; None if the points are equal."""
     if len(X) < 2 or (X[:1] == X).all():  # or those whose similarity is known
         return None
-    scales = feature_scales(X, similarity.of_points())
-    bases = principal_basis(X, np.ones(X.shape[1])), principal_basis(X, scales)
+    bases = bases or bases_of(X, similarity.of_points())
     lifts = LIFTS if normalize and n_components > 1 else LIFTS[:1]
     few, rows = similarity.sample(N_JUDGED, rng)
     deals = deals_of(few, rng)
@@ -88,6 +89,17 @@ def chosen(X, similarity, n_components, normalize, rng):
     quality = qualities(points, few, deals, lifts, n_components, normalize)
     best, ridge, lift = list(product(range(len(bases)), few.ridges, lifts))[few.best(quality)]
     return bases[best], ridge, lift
+
+
+def bases_of(X, weights):
+    """The principal components of the points, and of those whose features are divided by standard deviations."""
+    return principal_basis(X, np.ones(X.shape[1])), principal_basis(X, feature_scales(X, weights))
+
+
+def bases_of_rows(X, standardize, rows, weights, seed):
+    """The principal components of `bases_of` of a sample of some rows of X, standardised."""
+    rows = rows[np.random.default_rng(seed).permutation(len(rows))[: n_rows_of(X.shape[1])]]
+    return bases_of(standardize(torch.from_numpy(X[rows].astype(float))).numpy(), rows_of(weights, rows))
 
 
 def deals_of(few, rng):

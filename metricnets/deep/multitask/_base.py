@@ -40,10 +40,7 @@ class TaskMetric(NetworkMetric):
         """Points and class codes, followed by those of the validation data, and the number of these."""
         is_given = check_validation(X_val, y_val, self.early_stopping, "X_val")
         if y is not None and count_rows(y, "y") != count_rows(X, "X"):
-            sizes = (
-                f"{count_rows(X, 'X')} in X and {count_rows(y, 'y')} in y, which has a row for each sample and a column"
-            )
-            raise ValueError(f"Found input variables with inconsistent numbers of samples: {sizes} for each task.")
+            raise ValueError(_inconsistent(count_rows(X, "X"), y))
         tasks, codes = (None, None) if y is None else read_tasks(y, self.label_sets)
         X, codes = self._validated(X, codes)
         self._columns, self.target_names_ = tasks, tasks.names
@@ -100,8 +97,12 @@ class TaskMetric(NetworkMetric):
         for member, heads in zip(self._members, self.heads_):
             z = embed(member, X, **options)
             found.append([probabilities(head, z) for head in heads])
-        means = [sum(each) / len(each) for each in zip(*found)]
+        means = self._combined([sum(each) / len(each) for each in zip(*found)])
         return means[0] if self._columns.one_dimensional else means
+
+    def _combined(self, probabilities):
+        """Hook: what tasks predict, in view of the others."""
+        return probabilities
 
     def predict(self, X: Array) -> np.ndarray:
         """Predict the classes of each task.
@@ -178,3 +179,11 @@ class TaskMetric(NetworkMetric):
         tags.target_tags.required = True
         tags.target_tags.multi_output = True
         return tags
+
+
+def _inconsistent(n, y):
+    """The message for a y that does not have n rows."""
+    found = f"Found input variables with inconsistent numbers of samples: {n} in X and {count_rows(y, 'y')} in y"
+    if isinstance(y, list | tuple) and len(y) and all(np.size(each) == n for each in y):
+        return f"{found}, a list of columns; give numpy.column_stack(y), which has a column for each task."
+    return f"{found}, which has a row for each sample and a column for each task."

@@ -1,7 +1,8 @@
 """The heads of several tasks, a classifier each, and their loss."""
 
-import numpy as np
+import torch
 from torch import nn
+from torch.nn import functional as F
 
 from metricnets.deep.multitask._objective import (
     distribution_matching,
@@ -11,14 +12,19 @@ from metricnets.deep.multitask._objective import (
     targets_of,
 )
 from metricnets.losses import CosFace
+from metricnets.losses._ops import unit_rows
 
 
 class Heads(nn.ModuleList):
     """A cosine classifier for each column of the targets, on one embedding."""
 
     def logits(self, z):
-        """Logits (n, n_classes) of each column."""
-        return [head.logits(z) for head in self]
+        """Logits of all columns in one product, (n_columns, n, n_classes), −∞ after the last class of a column."""
+        z = unit_rows(z)
+        cosines = z @ unit_rows(torch.cat([head.weight[:, 0] for head in self]).to(z.dtype)).T
+        sizes = [len(head.weight) for head in self]
+        parts = zip(self, cosines.split(sizes, dim=1))
+        return torch.stack([F.pad(head.scale * s, (0, max(sizes) - s.shape[1]), value=-torch.inf) for head, s in parts])
 
 
 def new_heads(z, codes, sizes, margin, scale, generator):
@@ -37,8 +43,8 @@ class CoupledLoss(nn.Module):
     heads : Heads
     shares : ndarray of shape (n_columns,)
         Weights of the columns.
-    relatedness : list of (int, int, tensor of shape (n_a, n_b))
-        Pairs of columns and their relatedness.
+    relatedness : dict of tensor of shape (n_a, n_b)
+        Keys are pairs of columns (a, b).
     priors : list of tensor of shape (n_classes,)
         Class frequencies.
     matching, co_annotation : float
@@ -47,36 +53,48 @@ class CoupledLoss(nn.Module):
 
     def __init__(self, heads, shares, relatedness, priors, matching, co_annotation):
         super().__init__()
-        self.heads, self.shares = heads, shares.tolist()
-        self.matching, self.co_annotation = matching, co_annotation
-        self.pairs = [(a, b) for a, b, _ in relatedness]
-        n_from = np.bincount([b for _, b in self.pairs], minlength=len(self.shares)).tolist()
-        self.of_pair = [self.shares[b] / n_from[b] for _, b in self.pairs]
-        for j, (_, b, R) in enumerate(relatedness):
-            self.register_buffer(f"R{j}", R)
-            self.register_buffer(f"speaks{j}", speaking(R, priors[b]))
-            self.register_buffer(f"information{j}", information(R, priors[b]))
+        self.heads, self.matching, self.co_annotation = heads, matching, co_annotation
+        self.register_buffer("shares", torch.as_tensor(shares, dtype=torch.float32))
+        margins = torch.tensor([head.scale * head.margin for head in heads])
+        self.register_buffer("margins", margins if margins.any() else None)
+        self.targets = sorted({b for _, b in relatedness})
+        widest = max(len(prior) for prior in priors)
+        for b in self.targets:
+            sources = [a for a, target in relatedness if target == b]
+            R = torch.stack([F.pad(relatedness[a, b], (0, 0, 0, widest - len(priors[a]))) for a in sources])
+            self.register_buffer(f"sources{b}", torch.tensor(sources))
+            self.register_buffer(f"R{b}", R)  # (n_sources, n_classes, n_b), 0 after the last class of a source
+            self.register_buffer(f"speaks{b}", speaking(R, priors[b]))
+            self.register_buffer(f"information{b}", information(R, priors[b]))
 
     def forward(self, z, targets):
-        codes = targets.labels
-        loss = z.sum() * 0
-        for head, share, column in zip(self.heads, self.shares, codes.T):
-            loss = loss + share * head(z, column)
-        return loss + self._coupling(z, codes) if self.pairs else loss
-
-    def _coupling(self, z, codes):
-        """The couplings of all pairs of columns, a scalar."""
-        logits, loss = self.heads.logits(z), 0
-        wanted = [targets_of(*each) for each in zip(logits, codes.T)]
-        for j, ((a, b), share) in enumerate(zip(self.pairs, self.of_pair)):
-            R, told = self.get_buffer(f"R{j}"), self.get_buffer(f"information{j}")
-            if self.matching:
-                speaks = self.get_buffer(f"speaks{j}")
-                matched = distribution_matching(logits[a], wanted[b], R.to(logits[a].dtype), speaks).mean()
-                loss = loss + share * self.matching * matched
-            if self.co_annotation:
-                only_a = (codes[:, a] >= 0) & (codes[:, b] < 0)
-                weights = told[codes[:, a].clamp_min(0)] * only_a
-                soft = soft_co_annotation(logits[b], codes[:, a], R.to(logits[a].dtype))
-                loss = loss + share * self.co_annotation * (weights * soft).sum() / only_a.sum().clamp_min(1)
+        codes, logits = targets.labels.T, self.heads.logits(z)  # (n_columns, n), (n_columns, n, n_classes)
+        known, loss = codes >= 0, z.sum() * 0
+        own, number = logits, codes.clamp_min(0)[..., None]
+        if self.margins is not None:
+            own = logits.scatter_add(2, number, -self.margins.to(logits.dtype)[:, None, None].expand_as(number))
+        errors = -own.log_softmax(2).gather(2, number).squeeze(2)
+        loss = loss + self.shares.to(errors.dtype) @ mean_where(known, errors)
+        for b in self.targets:
+            loss = loss + self.shares[b] * self._coupling(b, logits, codes)
         return loss
+
+    def _coupling(self, b, logits, codes):
+        """The couplings of column b with all that are related to it, the mean over these, a scalar."""
+        sources, R, told = (self.get_buffer(f"{name}{b}") for name in ("sources", "R", "information"))
+        R, loss, own = R.to(logits.dtype), 0, logits[b, :, : R.shape[2]]
+        if self.matching:
+            wanted, speaks = targets_of(own, codes[b]), self.get_buffer(f"speaks{b}")
+            loss = loss + self.matching * distribution_matching(logits[sources], wanted, R, speaks).mean()
+        if self.co_annotation:
+            theirs = codes[sources]
+            only = (theirs >= 0) & (codes[b] < 0)
+            counts = told.gather(1, theirs.clamp_min(0)).to(logits.dtype)
+            soft = soft_co_annotation(own, theirs, R)
+            loss = loss + self.co_annotation * mean_where(only, counts * soft).mean()
+        return loss
+
+
+def mean_where(mask, values):
+    """Means of rows of values over the mask, 0 of none, both (m, n)."""
+    return torch.where(mask, values, 0).sum(1) / mask.sum(1).clamp_min(1)

@@ -6,9 +6,10 @@ import numpy as np
 import torch
 
 from metricnets._labels import UNKNOWN
-from metricnets._params import Array, MaybeArray, NonNegative, Positive, RateBelowOne, fitting
-from metricnets._related_tasks import relatedness_of
-from metricnets._relatedness import class_frequencies
+from metricnets._params import Array, Flag, MaybeArray, NonNegative, Positive, fitting
+from metricnets._relatedness.combination import combined
+from metricnets._relatedness.counting import class_frequencies
+from metricnets._relatedness.of_tasks import relatedness_of
 from metricnets._weights import check_weights, rows_of
 from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.on_labels import embeddings
@@ -34,8 +35,9 @@ class MultiTaskNet(TaskMetric):
     Deviations from the paper: in distribution matching the annotation, where there is one, takes the place of the
     prediction that is to be matched, and otherwise that prediction is not trained by it, and only classes c with R[c]
     other than the class frequencies π are matched, among themselves; soft labels count the less, the less c tells of
-    the other task, by (1 − H(R[c]) / H(π))², where H is the entropy.  So tasks that do not depend on each other are
-    left alone.
+    the other task, by (1 − H(R[c]) / H(π))⁶, where H is the entropy; relatedness is inferred without samples annotated
+    in both tasks, too; and what related tasks predict is combined by Jeffrey's rule.  Tasks that do not depend on each
+    other are left alone.
 
     :class:`metricnets.displays.RelatednessDisplay` draws relatedness, and
     :func:`metricnets.protocols.negative_transfer` compares each task with its single-task model.
@@ -44,13 +46,16 @@ class MultiTaskNet(TaskMetric):
     ----------
     coupling : {'both', 'distribution_matching', 'soft_co_annotation'} or None, default='both'
         How tasks are coupled.
-    coupling_weight : float >= 0, default=1.0
-        Weight of each of the couplings.
-    relatedness : 'counted', array-like, dict or None, default='counted'
+    coupling_weight : float >= 0, default=0.5
+        Weight of each of the couplings in the loss.
+    relatedness : 'inferred', 'counted', array-like, dict or None, default='inferred'
         Relatedness R of tasks.
 
-        - 'counted': from the samples that are annotated in two tasks.  Few of them, and tasks that do not depend on
-          each other, leave it near the class frequencies.  Tasks without such samples are not coupled.
+        - 'inferred': by variational Bayes from the samples that are annotated in two tasks, and from what a ridge
+          regression of each task says of samples that are annotated in the other one only.
+        - 'counted': from the samples that are annotated in two tasks alone.  Tasks without such samples are not
+          coupled.  By both, few samples, and tasks that do not depend on each other, leave R near the class
+          frequencies.
         - An array or data frame of shape (n_classes_a, n_classes_b): R of the second of two tasks given the first, with
           rows that sum to 1, in the order of the sorted classes.  A data frame has the classes as names, and may have
           classes that are not in y.
@@ -62,10 +67,8 @@ class MultiTaskNet(TaskMetric):
     scale : float > 0, default=8.0
         Factor of these cosines; with larger values the nearest classes have more weight, and probabilities are nearer
         to 0 and 1.
-    dropout : float in [0, 1), default=0.5
-        Share of the hidden units that are set to 0 in training.
-    input_dropout : float in [0, 1), default=0.5
-        Share of the inputs of the perceptron that are set to 0 in training.
+    combine : bool, default=True
+        Whether predictions of related tasks are combined by Jeffrey's rule.
 
     Attributes
     ----------
@@ -94,12 +97,11 @@ class MultiTaskNet(TaskMetric):
     """
 
     coupling: Literal["both", "distribution_matching", "soft_co_annotation"] | None = "both"
-    coupling_weight: NonNegative = 1.0
-    relatedness: Literal["counted"] | Array | Annotated[dict, dict] | None = "counted"
+    coupling_weight: NonNegative = 0.5
+    relatedness: Literal["inferred", "counted"] | Array | Annotated[dict, dict] | None = "inferred"
     margin: NonNegative = 0.0
     scale: Positive = 8.0
-    dropout: RateBelowOne = 0.5
-    input_dropout: RateBelowOne = 0.5
+    combine: Flag = True
 
     @fitting
     @defaults()
@@ -152,22 +154,22 @@ class MultiTaskNet(TaskMetric):
         some = (codes != UNKNOWN).any(axis=1)
         X, codes, is_train, weights = X[some], codes[some], is_train[some], rows_of(weights, some)
         self._check_tasks(codes, is_train, n_val)
-        self._relate(codes[is_train], rows_of(weights, is_train))
+        self._relate(X[is_train], codes[is_train], rows_of(weights, is_train))
         targets = Targets(tensor_of(codes), torch.arange(len(X)), weights=weights)
         strata = np.unique(codes != UNKNOWN, axis=0, return_inverse=True)[1].ravel()
         counts = np.where(is_train, 1.0 if weights is None else weights, 0.0) if n_val else weights
         return self._learn(self._prepare(X, targets, strata, counts, np.count_nonzero(is_train) if n_val else None))
 
-    def _relate(self, codes, weights):
+    def _relate(self, X, codes, weights):
         """Set ``relatedness_``; warn if it cannot be counted."""
         tasks = self._columns
         given = self.relatedness if self.coupling else None
-        self.relatedness_ = relatedness_of(given, tasks, codes, weights)
+        self.relatedness_ = relatedness_of(given, tasks, codes, weights, X)
         self._priors = [class_frequencies(c, len(k), weights) for c, k in zip(codes.T, tasks.classes)]
-        if isinstance(given, str) and tasks.pairs() and not len(self.relatedness_):
+        if isinstance(given, str) and given == "counted" and tasks.pairs() and not len(self.relatedness_):
             warn(
                 "no sample of y is annotated in two tasks, so relatedness='counted' counts nothing and tasks are not "
-                "coupled; give matrices as relatedness, or set coupling=None."
+                "coupled; set relatedness='inferred', or give matrices, or set coupling=None."
             )
 
     def _criterion(self, network, part, generator):
@@ -175,11 +177,16 @@ class MultiTaskNet(TaskMetric):
         tasks, priors = self._columns, [torch.as_tensor(p, dtype=torch.float32) for p in self._priors]
         sizes = [len(classes) for classes in tasks.classes]
         heads = new_heads(z, part.targets.labels, sizes, self.margin, self.scale, generator)
-        relatedness = [
-            (tasks.names.index(a), tasks.names.index(b), torch.as_tensor(R, dtype=torch.float32))
-            for (a, b), R in self.relatedness_.items()
-        ]
+        relatedness = {pair: torch.as_tensor(R, dtype=torch.float32) for pair, R in self._numbered().items()}
         matching, co_annotation = (
             self.coupling_weight * (self.coupling in kinds) for kinds in (MATCHING, CO_ANNOTATION)
         )
         return CoupledLoss(heads, tasks.shares(), relatedness, priors, matching, co_annotation)
+
+    def _numbered(self):
+        """``relatedness_`` with numbers of columns as keys."""
+        place = self._columns.names.index
+        return {(place(a), place(b)): R for (a, b), R in self.relatedness_.items()}
+
+    def _combined(self, probabilities):
+        return combined(probabilities, self._numbered()) if self.combine else probabilities

@@ -3,6 +3,7 @@
 import torch
 from torch.nn import functional as F
 
+POWER = 6
 TINY = 1e-6  # added to probabilities whose logarithm is taken
 
 
@@ -13,7 +14,7 @@ def targets_of(logits: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
 
 
 def distribution_matching(
-    logits_a: torch.Tensor, targets_b: torch.Tensor, R: torch.Tensor, speaks: torch.Tensor | None = None
+    logits_a: torch.Tensor, targets_b: torch.Tensor, R: torch.Tensor, speaks: torch.Tensor
 ) -> torch.Tensor:
     """Cross-entropy of the classes of task b with those that task a predicts, −Σ_k t_k log Σ_c p_c R[c, k].
 
@@ -22,30 +23,27 @@ def distribution_matching(
 
     Parameters
     ----------
-    logits_a : tensor of shape (n, n_a)
+    logits_a : tensor of shape (..., n, n_a)
         The predictions p are their softmax.
     targets_b : tensor of shape (n, n_b)
         Probabilities t of the classes of b: the annotation, or the prediction of b where there is none.
-    R : tensor of shape (n_a, n_b)
+    R : tensor of shape (..., n_a, n_b)
         Relatedness, P(class k of b given class c of a).
-    speaks : tensor of bool of shape (n_a,) or None
-        The classes c of which something is known; None is all of them.
+    speaks : tensor of bool of shape (..., n_a)
+        The classes c of which something is known.
 
     Returns
     -------
-    loss : tensor of shape (n,)
+    loss : tensor of shape (..., n)
     """
-    p = logits_a.softmax(1)
-    if speaks is None or speaks.all():
-        return -(targets_b * (p @ R + TINY).log()).sum(1)
-    p = p * speaks
-    total = p.sum(1, keepdim=True)
-    return -(total.detach() * targets_b * (p @ R / (total + TINY) + TINY).log()).sum(1)
+    p = logits_a.softmax(-1) * speaks[..., None, :]
+    total = p.sum(-1, keepdim=True)
+    return -(total.detach() * targets_b * (p @ R / (total + TINY) + TINY).log()).sum(-1)
 
 
 def speaking(R: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:
-    """Which classes (n_a,) say anything of another task: rows of R that are not just its class frequencies."""
-    return (R - prior).abs().amax(1) > TINY
+    """Which classes (..., n_a) say anything of another task: rows of R that are not just its class frequencies."""
+    return (R - prior).abs().amax(-1) > TINY
 
 
 def soft_co_annotation(logits_b: torch.Tensor, codes_a: torch.Tensor, R: torch.Tensor) -> torch.Tensor:
@@ -54,15 +52,16 @@ def soft_co_annotation(logits_b: torch.Tensor, codes_a: torch.Tensor, R: torch.T
     Parameters
     ----------
     logits_b : tensor of shape (n, n_b)
-    codes_a : tensor of int64 of shape (n,)
-        Class codes; the loss of samples of unknown class, −1, is of no use.
-    R : tensor of shape (n_a, n_b)
+    codes_a : tensor of int64 of shape (n_tasks, n)
+        Class codes in several tasks a; the loss of samples of unknown class, −1, is of no use.
+    R : tensor of shape (n_tasks, n_a, n_b)
 
     Returns
     -------
-    loss : tensor of shape (n,)
+    loss : tensor of shape (n_tasks, n)
     """
-    return -(R[codes_a.clamp_min(0)] * logits_b.log_softmax(1)).sum(1)
+    soft = R[torch.arange(len(R), device=R.device)[:, None], codes_a.clamp_min(0)]  # (n_tasks, n, n_b)
+    return -(soft * logits_b.log_softmax(1)).sum(2)
 
 
 def information(R: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:
@@ -72,13 +71,13 @@ def information(R: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:
 
     Parameters
     ----------
-    R : tensor of shape (n_a, n_b)
+    R : tensor of shape (..., n_a, n_b)
     prior : tensor of shape (n_b,)
         Class frequencies π.
 
     Returns
     -------
-    information : tensor of shape (n_a,)
+    information : tensor of shape (..., n_a)
     """
-    entropies = torch.special.entr(R).sum(1)
-    return (1 - entropies / torch.special.entr(prior).sum().clamp_min(TINY)).clamp_min(0).square()
+    entropies = torch.special.entr(R).sum(-1)
+    return (1 - entropies / torch.special.entr(prior).sum().clamp_min(TINY)).clamp_min(0) ** POWER

@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from metricnets import MultiTaskNet
+from metricnets._relatedness.combination import combined
 from metricnets.deep._training.data import Targets
 from metricnets.deep.multitask._heads import CoupledLoss, Heads
 from metricnets.deep.multitask._objective import distribution_matching, information, speaking
@@ -51,7 +52,7 @@ def naive_loss(logits, codes, related, matching, co_annotation):
                 n_soft += 1
                 row = R[codes[i, a]]
                 told = 1 - sum(-r * np.log(r) for r in row if r) / sum(-p * np.log(p) for p in prior)
-                soft -= max(told, 0) ** 2 * sum(row[k] * np.log(p_b[k]) for k in range(len(p_b)))
+                soft -= max(told, 0) ** 6 * sum(row[k] * np.log(p_b[k]) for k in range(len(p_b)))
         total += (matching * matched / n + co_annotation * soft / max(1, n_soft)) / n_tasks / n_from
     return total
 
@@ -65,12 +66,12 @@ def test_the_objective_is_that_of_a_naive_loop(matching, co_annotation):
     priors = [softmax(rng.normal(size=n)) for n in sizes]
     related = [(a, b, rng.dirichlet(np.ones(sizes[b]), sizes[a])) for a, b in ((0, 1), (1, 0), (2, 1))]
     related[0][2][1] = priors[1]  # a class of which nothing is known
-    tensors = [(a, b, torch.from_numpy(R)) for a, b, R in related]
+    tensors = {(a, b): torch.from_numpy(R) for a, b, R in related}
     loss = CoupledLoss(
         heads, np.full(3, 1 / 3), tensors, [torch.from_numpy(p) for p in priors], matching, co_annotation
     )
     found = loss(z, Targets(torch.from_numpy(codes)))
-    logits = [head.detach().numpy() for head in heads.logits(z)]
+    logits = [head.logits(z).detach().numpy() for head in heads]
     expected = naive_loss(logits, codes, [(*each, priors[each[1]]) for each in related], matching, co_annotation)
     assert found.item() == pytest.approx(expected, rel=1e-4)
 
@@ -107,11 +108,12 @@ def test_limiting_cases():
 
 def test_couplings_have_an_effect_of_their_own():
     embeddings = [
-        fit(coupling=kind).transform(X) for kind in (None, "both", "distribution_matching", "soft_co_annotation")
+        fit(coupling=kind, relatedness=R).transform(X)
+        for kind in (None, "both", "distribution_matching", "soft_co_annotation")
     ]
     for i, z in enumerate(embeddings):
         assert not any(np.array_equal(z, other) for other in embeddings[:i])
-    assert not np.array_equal(fit(coupling_weight=3.0).transform(X), embeddings[1])
+    assert not np.array_equal(fit(coupling_weight=3.0, relatedness=R).transform(X), embeddings[1])
 
 
 def test_equal_tasks_with_the_identity_as_relatedness_help_each_other():
@@ -132,7 +134,7 @@ def test_equal_tasks_with_the_identity_as_relatedness_help_each_other():
 def test_a_warning_if_there_is_nothing_to_count():
     apart = np.where(np.arange(45)[:, None] % 2 == [0, 1], Y, np.nan)
     with pytest.warns(UserWarning, match="no sample of y is annotated in two tasks"):
-        net = fit(apart)
+        net = fit(apart, relatedness="counted")
     assert len(net.relatedness_) == 0
     np.testing.assert_array_equal(net.transform(X), fit(apart, coupling=None).transform(X))
     assert len(fit(apart, relatedness=R).relatedness_) == 2
@@ -217,11 +219,11 @@ WRONG = {
     "y has one class only, 1.0 in column 1": {"y": np.c_[Y[:, 0], np.ones(45)]},
     r"y should have a column for each task, shape \(n_samples, n_tasks\); got \(45, 2, 1\)": {"y": Y[..., None]},
     "inconsistent numbers of samples": {"y": Y[:9]},
-    "45 in X and 2 in y, which has a row for each sample and a column": {"y": list(Y.T)},
-    "y in column 1: Unknown label type": {"y": np.c_[Y[:, 0], np.linspace(0.1, 1, 45)]},
+    "45 in X and 2 in y, a list of columns; give numpy.column_stack": {"y": list(Y.T)},
+    "y in column 1: Unknown label type.* Bin real targets": {"y": np.c_[Y[:, 0], np.linspace(0.1, 1, 45)]},
     "y has several columns of the name 'a'": {"y": pd.DataFrame(Y, columns=["a", "a"])},
     r"relatedness of \(0, 1\) should have shape \(3, 2\)": {"relatedness": np.eye(3)},
-    "should hold probabilities, rows that sum to 1": {"relatedness": 2 * R},
+    "row 0 has the smallest value 0.2 and the sum 2": {"relatedness": 2 * R},
     "relatedness has the column 5": {"relatedness": {(0, 5): R}},
     "columns \\(0, 0\\), which are of one task": {"relatedness": {(0, 0): R}},
     "keys of relatedness should be pairs of columns": {"relatedness": {"a": R}},
@@ -268,5 +270,13 @@ def test_in_a_search_of_a_pipeline_with_routing_on_and_off():
         assert 0 <= routed.fit(X, Y, sample_weight=np.ones(45)).score(X, Y, sample_weight=np.ones(45)) <= 1
 
 
+def test_predictions_are_combined_by_relatedness():
+    net = fit(relatedness=R, combine=False)
+    separate = net.predict_proba(X)
+    net.set_params(combine=True)
+    for found, expected in zip(net.predict_proba(X), combined(separate, {(0, 1): R, (1, 0): net.relatedness_[1, 0]})):
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
 def test_it_is_named_where_it_is_looked_for():
-    assert MultiTaskNet().get_params()["relatedness"] == "counted"
+    assert MultiTaskNet().get_params()["relatedness"] == "inferred"

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 from discovery import quick, tiny_tasks
+from sklearn.datasets import load_digits
 
 from metricnets._tasks import read_tasks, shares_of
 from metricnets.deep._training.scaling import standardization
 from metricnets.deep._training.similarity import OfTargets
 from metricnets.deep._training.tasks import OfTasks, TaskBatches, maps_of_tasks
+from metricnets.deep._training.wccn import bases_of_rows, whitening_layer
 from metricnets.relations import known_class
 
 X, Y = tiny_tasks()
@@ -43,12 +45,11 @@ def test_maps_of_all_tasks_and_of_each_share_the_columns():
 
     W = weight([0, 1], 7)
     assert W.shape == (7, 4)
-    known = CODES[:, 1] >= 0
-    own = CODES.copy()
-    own[:, 0] = -1
-    alone = weight([0], 2, own[:, 1:])
+    own = np.flatnonzero(CODES[:, 1] >= 0)
+    assert len(own) < 45
+    similarity, bases = OfTasks(CODES[own, 1:], np.ones(1)), bases_of_rows(X, standardize, rows, None, 0)
+    alone = whitening_layer(X, standardize, own, similarity, 2, True, 0, bases).weight.numpy()
     np.testing.assert_allclose(W[5:], alone / 3**0.5, rtol=1e-5, atol=1e-6)
-    assert known.sum() < 45
     np.testing.assert_allclose(weight([0, 1], 5), weight([0, 0], 5), rtol=1e-5, atol=1e-6)  # too few columns
 
 
@@ -65,13 +66,32 @@ def test_batches_have_the_same_share_of_each_task():
 
 def test_a_small_task_counts_as_much_as_a_large_one():
     rng = np.random.default_rng(0)
-    y = np.full((420, 2), np.nan)
-    y[:400, 0], y[400:, 1] = rng.integers(2, size=400), rng.integers(2, size=20)
-    points = rng.normal(size=(420, 6))
-    points[:, 0] += 3 * np.nan_to_num(y[:, 0])
-    points[:, 1] += 3 * np.nan_to_num(y[:, 1])
-    net = quick("MultiTaskNet", max_epochs=10, coupling=None).fit(points, y)
-    assert net.task_scores(points, y).min() > 0.85
+    truth = rng.integers(2, size=(1300, 2))
+    points = rng.normal(size=(1300, 6))
+    points[:, :2] += 3 * truth
+    y = np.where(np.arange(1300)[:, None] < 1000, [1, 0], [0, 1]) * 1.0
+    y = np.where(y == 1, truth, np.nan)[:1020]
+    net = quick("MultiTaskNet", max_epochs=5, batch_size=256, coupling=None)
+    scores = net.fit(points[:1020], y).task_scores(points[1020:], truth[1020:])
+    alone = net.fit(points[1000:1020], y[1000:, 1]).score(points[1020:], truth[1020:, 1])
+    assert scores[1] > alone - 0.05 > 0.8
+    assert scores[0] > 0.85
+
+
+def test_a_dozen_tasks_on_digits_do_not_harm_each_other():
+    X, digit = load_digits(return_X_y=True)
+    rng = np.random.default_rng(0)
+    truth = np.stack([np.isin(digit, rng.permutation(10)[:5]) for _ in range(12)], axis=1)
+    y = np.where(rng.permuted(np.arange(240) % 12)[:, None] == np.arange(12), truth[:240], -1)
+    net = quick("MultiTaskNet", n_components=64, max_epochs=5)
+    together = net.fit(X[:240], y).task_scores(X[300:], truth[300:].astype(int))
+    assert len(net.relatedness_) == 132
+    alone = []
+    for task in range(3):
+        some = y[:, task] >= 0
+        alone.append(net.fit(X[:240][some], y[some, task]).score(X[300:], truth[300:, task].astype(int)))
+    assert together[:3].mean() > np.mean(alone) - 0.02
+    assert together.mean() > 0.65
 
 
 @pytest.mark.parametrize("groups", [[0, 1, 2], [0, 1, 1], [3, 3, 3], [0, 5, 0]])

@@ -1,4 +1,4 @@
-"""Relatedness of all pairs of tasks: counted, or given by the user and checked."""
+"""Relatedness of all pairs of tasks: inferred, counted, or given by the user and checked."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,20 +6,29 @@ from typing import Any
 import numpy as np
 
 from metricnets._labels import UNKNOWN
-from metricnets._relatedness import Relatedness, class_frequencies, counted, reversed_relatedness
+from metricnets._relatedness.class_ratios import class_ratios
+from metricnets._relatedness.counting import Relatedness, class_frequencies, counted, counts_of, reversed_relatedness
+from metricnets._relatedness.inference import inferred_both
 from metricnets._tasks import Tasks
+from metricnets._weights import rows_of
+
+N_ROWS = 500  # annotated samples of each column from which relatedness is inferred
 
 
-def relatedness_of(given: Any, tasks: Tasks, codes: np.ndarray, weights: np.ndarray | None = None) -> Relatedness:
-    """Count relatedness, or validate that of the user.
+def relatedness_of(
+    given: Any, tasks: Tasks, codes: np.ndarray, weights: np.ndarray | None = None, X: np.ndarray | None = None
+) -> Relatedness:
+    """Infer or count relatedness, or validate that of the user.
 
     Parameters
     ----------
-    given : 'counted', array-like, dict or None
+    given : 'inferred', 'counted', array-like, dict or None
         See the parameter of `MultiTaskNet`.
     tasks : Tasks
     codes : ndarray of int of shape (n, n_columns)
     weights : ndarray of shape (n,) or None
+    X : ndarray of shape (n, ...) or None
+        Points, from which relatedness is inferred.
 
     Raises
     ------
@@ -29,6 +38,8 @@ def relatedness_of(given: Any, tasks: Tasks, codes: np.ndarray, weights: np.ndar
     priors = [class_frequencies(c, len(k), weights) for c, k in zip(codes.T, tasks.classes)]
     if given is None:
         found = {}
+    elif isinstance(given, str) and given == "inferred":
+        found = _inferred_pairs(tasks, codes, priors, weights, X)
     elif isinstance(given, str):
         found = _counted_pairs(tasks, codes, priors, weights)
     else:
@@ -45,6 +56,28 @@ def _counted_pairs(tasks, codes, priors, weights):
         for a, b in tasks.pairs()
         if together[a, b]
     }
+
+
+def _inferred_pairs(tasks, codes, priors, weights, X):
+    if not tasks.pairs():
+        return {}
+    rows = _first_annotated(codes)
+    some, weights_of_some = codes[rows], rows_of(weights, rows)
+    ratios = class_ratios(X[rows].reshape(len(rows), -1).astype(float), some, priors, weights_of_some)
+    found = {}
+    for a, b in tasks.pairs():
+        if a < b:
+            counts = counts_of(codes[:, a], codes[:, b], (len(priors[a]), len(priors[b])), weights)
+            both = (tuple(each[j] for j in (a, b)) for each in (some.T, ratios, priors))
+            found[a, b], found[b, a] = inferred_both(counts, *both, weights_of_some)
+    return {pair: found[pair] for pair in tasks.pairs()}
+
+
+def _first_annotated(codes):
+    """Rows of the first samples that are annotated in each column, in random order, at most `N_ROWS` for each."""
+    order = np.random.default_rng(0).permutation(len(codes))
+    known = codes[order] != UNKNOWN
+    return np.sort(order[(known & (known.cumsum(axis=0) <= N_ROWS)).any(axis=1)])
 
 
 def _checked_pairs(given, tasks, priors):
@@ -81,9 +114,12 @@ def _checked(matrix, pair, classes_a, classes_b, prior):
             f"relatedness of {pair} should have shape {shape}: a row for each class of {pair[0]!r} and a column for "
             f"each of {pair[1]!r}; got shape {np.shape(matrix)}. A data frame may have more classes."
         )
-    if not np.isfinite(R).all() or R.min() < 0 or not np.allclose(R.sum(axis=1), 1, atol=1e-3):
+    wrong = ~np.isfinite(R).all(axis=1) | (R < 0).any(axis=1) | ~np.isclose(R.sum(axis=1), 1, atol=1e-3)
+    if wrong.any():
+        first = wrong.argmax()
         raise ValueError(
-            f"relatedness of {pair} should hold probabilities, rows that sum to 1 for all classes; got {R!s:.200}."
+            f"relatedness of {pair} should hold probabilities, rows that sum to 1 for all classes; row {first} has the "
+            f"smallest value {R[first].min():.3g} and the sum {R[first].sum():.3g}."
         )
     if frame is not None:
         places = [

@@ -84,14 +84,19 @@ def counted(codes_a: np.ndarray, codes_b: np.ndarray, n_a: int, prior: np.ndarra
     array([[0.96, 0.04],
            [0.04, 0.96]])
     """
-    both = (codes_a != UNKNOWN) & (codes_b != UNKNOWN)
-    counts = np.zeros((n_a, len(prior)))
-    np.add.at(counts, (codes_a[both], codes_b[both]), 1.0 if weights is None else weights[both])
+    counts = counts_of(codes_a, codes_b, (n_a, len(prior)), weights)
     given, likelihoods = [], []
     for s in SMOOTHING:
         given.append((counts + s * prior) / (counts.sum(axis=1, keepdims=True) + s))
         likelihoods.append(dirichlet_multinomial(counts, s * prior))
     return np.tensordot(softmax(np.log(SMOOTHING) + likelihoods), given, axes=1)
+
+
+def counts_of(codes_a: np.ndarray, codes_b: np.ndarray, shape: tuple, weights: np.ndarray | None = None) -> np.ndarray:
+    """Numbers (n_a, n_b) of samples that have the classes c and k, of those annotated in both tasks."""
+    both, counts = (codes_a != UNKNOWN) & (codes_b != UNKNOWN), np.zeros(shape)
+    np.add.at(counts, (codes_a[both], codes_b[both]), 1.0 if weights is None else weights[both])
+    return counts
 
 
 def dirichlet_multinomial(counts: np.ndarray, alpha: np.ndarray) -> float:
