@@ -33,7 +33,7 @@ from metricnets.deep._training.loop import Options, train
 from metricnets.deep._training.numpy_networks import as_numpy
 from metricnets.deep._training.runtime import randomness, threads_for
 from metricnets.deep._training.scaling import applied, in_single_precision, standardization
-from metricnets.deep._training.shrinkage import shrink
+from metricnets.deep._training.shrinkage import shrink, state_of
 from metricnets.exceptions import FitInterrupted, warn
 from metricnets.networks import Standardize, without_generators
 
@@ -191,7 +191,9 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
             with randomness(seed, "cpu", globally=plan.of_others):
                 layers = [standardize, *self._first_layers(X, standardize, targets, kept, seed)]
         X = applied(layers, X) if layers else in_single_precision(X)
-        return Problem(plan, Rows(X, targets, kept), layers, kept, held_back, seed, start, n_train=n_train)
+        shrinkage = 0.0 if start is None else start.shrinkage
+        rows = Rows(X, targets, kept)
+        return Problem(plan, rows, layers, kept, held_back, seed, start, n_train=n_train, shrinkage=shrinkage)
 
     def _split(self, n, strata, seed):
         """Indices of the rows to train on and of those held back for early stopping."""
@@ -247,9 +249,10 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
             network = checked_network(network, rows.X)
         if problem.start is not None:
             problem.start.load(network, len(trained.networks))
-        initial = copy.deepcopy(network.state_dict()) if self._shrinks else None
+        initial = copy.deepcopy(network.state_dict()) if self._shrinks or problem.shrinkage else None
         exposed = network if self._exposed is None else self._exposed(network)
         criterion = self._whole_criterion(network, parts[0], options.generator)
+        of_loss = state_of(criterion) if problem.start is not None and problem.shrinkage else None
         if options.of_others:
             check_trainable(network, criterion)
         n = problem.plan.n_networks
@@ -261,6 +264,7 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         trained.learned = trained.learned or learned or bool((rows.X[:1] == rows.X).all())
         if history:
             shrink(network, initial, problem.shrinkage)
+            shrink(criterion, of_loss, problem.shrinkage)
             trained.networks.append(network)
             trained.starts.append(initial)
             trained.criteria.append(criterion)

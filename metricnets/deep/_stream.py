@@ -1,5 +1,6 @@
 """Shells of the deep metric learners that learn from a stream: ``partial_fit``."""
 
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -51,7 +52,8 @@ class _Stream(Continued):
         ``codes_of`` is a function of targets that returns the codes of their classes, or None.
         """
         before = self._memory or Memory(
-            Reservoir(self.replay_size, np.random.default_rng(self._seed())), hasattr(self, "module_")
+            Reservoir(self.replay_size, np.random.default_rng(self._seed())),
+            self._solution.n_samples if self._solution else 0,
         )
         rows = before.joined(*batch)
         codes = codes_of(rows[1])
@@ -61,6 +63,7 @@ class _Stream(Continued):
             if suffices(codes, len(groups)):
                 X, targets, weights = rows
                 start = self._last() if before.goes_on(codes) else None
+                start = start and replace(start, shrinkage=memory.shrinkage(len(groups)))
                 self._fit_from(start, X, targets, sample_weight=weights)
             else:
                 warn(

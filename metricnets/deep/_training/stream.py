@@ -8,6 +8,8 @@ from torch import nn
 
 from metricnets._reservoir import Reservoir
 
+LEAST = 0.1  # share of the networks of a call in the mean
+
 
 @dataclass
 class Start:
@@ -23,12 +25,18 @@ class Start:
         The trained networks, whose weights are copied.
     n_components : int
         The parameter with which they were trained.
+    n_samples : int
+        Number of samples that they learned from in the last call.
+    shrinkage : float in [0, 1]
+        How far what is trained is moved back to these networks.
     """
 
     shape: tuple[int, ...]
     layers: list[nn.Module]
     networks: list[nn.Module]
     n_components: int
+    n_samples: int = 0
+    shrinkage: float = 0.0
 
     def check(self, n_components: int) -> Self:
         """Raise ValueError for another number of components."""
@@ -68,12 +76,12 @@ class Memory:
     ----------
     kept : Reservoir
         Some of the points, targets and weights.
-    after_fit : bool
-        Whether the stream began with the networks of a ``fit``, whose samples are not kept.
+    n_before : int
+        Number of samples of a ``fit`` before the stream, which are not kept.
     """
 
     kept: Reservoir
-    after_fit: bool = False
+    n_before: int = 0
 
     def joined(self, *batch: np.ndarray) -> tuple[np.ndarray, ...]:
         """What is kept, followed by a batch of points, targets and weights; ValueError if points differ in shape."""
@@ -84,7 +92,14 @@ class Memory:
 
     def after(self, rows: tuple[np.ndarray, ...], groups: np.ndarray) -> Self:
         """The memory after a batch, which ``rows`` have last."""
-        return Memory(self.kept.after(*rows, groups=groups), self.after_fit)
+        return Memory(self.kept.after(*rows, groups=groups), self.n_before)
+
+    def shrinkage(self, n: int) -> float:
+        """How far networks that go on with n samples are moved back: so they become the mean over all samples so far.
+
+        Each sample that came counts as much as another, but those at hand at least `LEAST`, as what comes may change.
+        """
+        return 1 - max(LEAST, n / (self.n_before + self.kept.n_seen))
 
     def goes_on(self, codes: np.ndarray | None) -> bool:
         """Whether training goes on, rather than from new networks, which learn from all samples if all are kept.
@@ -92,7 +107,7 @@ class Memory:
         If a class is new, what networks start from, the scale and a linear map, has to know it.
         """
         n = len(self.kept)
-        if self.after_fit or not self.kept.size:
+        if self.n_before or not self.kept.size:
             return True
         n_new = 0 if codes is None else len(np.unique(codes)) - len(np.unique(codes[:n]))
         return n < self.kept.n_seen and not n_new
