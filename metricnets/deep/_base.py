@@ -144,6 +144,10 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         """Hook: layers after the standardisation that are computed from the points, and not trained."""
         return []
 
+    def _layers_of(self, start, X, targets, kept, seed):
+        """Hook: the layers of a `Start`; ValueError if the points have another shape."""
+        return start.layers_for(X)
+
     def _similarity(self, targets, kept):
         """Hook: rows of X that form the rows ``kept``, and which of them are similar, `OfTargets` or `OfPairs`."""
         raise NotImplementedError
@@ -152,6 +156,7 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         """Hook: the `Start` from which ``fit`` goes on, or None."""
 
     loss_lr = None  # unless it is a parameter
+    _is_whitened = False  # whether networks start from the map of `wccn` of all features
     _shrinks = False  # whether networks may be shrunk to their start
     _exposed = None  # or a function from the network to the module whose output the loss takes
 
@@ -184,7 +189,7 @@ class DeepMetric(CallbackSupport, MetricMixin, Parametrized):
         n = len(targets.labels)
         kept, held_back = np.split(np.arange(n), [n_train]) if n_train else self._split(n, strata, seed)
         self._rows_at_once = CHUNK if plan.of_ours else self.batch_size
-        self._point_shape, layers = X.shape[1:], [] if start is None else start.layers_for(X)
+        self._point_shape, layers = X.shape[1:], [] if start is None else self._layers_of(start, X, targets, kept, seed)
         if plan.of_ours and start is None:
             counted = slice(None) if weights is None else weights > 0
             standardize = self._standardization(X[counted], None if weights is None else weights[counted])

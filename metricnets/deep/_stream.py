@@ -17,8 +17,11 @@ from metricnets.deep._pairs import DeepPairsLearner
 from metricnets.deep._supervised import Supervised
 from metricnets.deep._training.runtime import defaults
 from metricnets.deep._training.stream import Memory
+from metricnets.deep._training.renewed import ClassSums, renewed
 from metricnets.deep._warm_start import Continued
 from metricnets.exceptions import warn
+
+N_FEATURES = 1000  # up to which sums are kept, 8 megabytes
 
 
 class _Stream(Continued):
@@ -58,12 +61,12 @@ class _Stream(Continued):
         rows = before.joined(*batch)
         codes = codes_of(rows[1])
         groups = codes + 1 if self._balances and codes is not None else np.zeros(len(rows[1]), int)
-        memory = before.after(rows, groups)
+        memory = before.after(rows, groups, self._sums_after(before, batch, codes))
         try:
             if suffices(codes, len(groups)):
                 X, targets, weights = rows
                 start = self._last() if before.goes_on(codes) else None
-                start = start and replace(start, shrinkage=memory.shrinkage(len(groups)))
+                start = start and replace(start, shrinkage=memory.shrinkage(len(groups)), sums=memory.sums)
                 self._fit_from(start, X, targets, sample_weight=weights)
             else:
                 warn(
@@ -72,6 +75,10 @@ class _Stream(Continued):
                 )
         finally:
             self._memory = memory
+
+
+    def _sums_after(self, before, batch, codes):
+        """Hook: sums over all samples after a batch, by which what networks start from is renewed, or None."""
 
 
 class SupervisedStream(Supervised, _Stream):
@@ -122,6 +129,23 @@ class SupervisedStream(Supervised, _Stream):
         self._learn_batch(batch, self._codes_of)
         vars(self).update(names)  # of a data frame, of which rows are kept as arrays
         return self
+
+    def _sums_after(self, before, batch, codes):
+        """Sums over all samples, unless there are many features."""
+        X, y, weights = batch
+        is_complete = before.sums is not None or not (len(before.kept) or before.n_before)
+        suits = self._is_whitened and codes is not None and self.class_weight is None
+        if not (suits and is_complete) or X.shape[1] > N_FEATURES:
+            return None
+        known = codes[-len(y) :] >= 0
+        return ClassSums.of(X[known], y[known], weights[known], before.sums)
+
+    def _layers_of(self, start, X, targets, kept, seed):
+        layers = super()._layers_of(start, X, targets, kept, seed)
+        if start.sums is None:
+            return layers
+        similar = self._similarity(targets, kept)
+        return renewed(layers, start.sums, X, *similar, not self._linear and self.normalize, seed)
 
     def _codes_of(self, y):
         return class_groups(y) if self.relation in ("auto", *CLASSES) else None

@@ -11,7 +11,7 @@ from metricnets._linalg import centered, in_span, middle
 from metricnets._params import fitting
 from metricnets._weights import counted, rows_of, total_of
 from metricnets.linear._pairwise.class_pairs import class_scatters
-from metricnets.linear._solvers.scatters import pair_scatters
+from metricnets._scatters import pair_scatters
 from metricnets.linear._streams import SumsOfPoints
 
 

@@ -16,7 +16,7 @@ from metricnets._tuples import FLOATS, points_of
 from metricnets._weights import check_weights, counted, rows_of
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric, check_spread
-from metricnets.linear._solvers.scatters import Scatters, without_rounding
+from metricnets._scatters import Scatters, without_rounding
 
 
 class InBatches:

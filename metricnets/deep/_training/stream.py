@@ -7,6 +7,7 @@ import numpy as np
 from torch import nn
 
 from metricnets._reservoir import Reservoir
+from metricnets.deep._training.renewed import ClassSums
 
 LEAST = 0.1  # share of the networks of a call in the mean
 
@@ -29,6 +30,8 @@ class Start:
         Number of samples that they learned from in the last call.
     shrinkage : float in [0, 1]
         How far what is trained is moved back to these networks.
+    sums : ClassSums or None
+        Sums over all samples, by which the layers before the networks are renewed.
     """
 
     shape: tuple[int, ...]
@@ -37,6 +40,7 @@ class Start:
     n_components: int
     n_samples: int = 0
     shrinkage: float = 0.0
+    sums: ClassSums | None = None
 
     def check(self, n_components: int) -> Self:
         """Raise ValueError for another number of components."""
@@ -78,10 +82,13 @@ class Memory:
         Some of the points, targets and weights.
     n_before : int
         Number of samples of a ``fit`` before the stream, which are not kept.
+    sums : ClassSums or None
+        Sums over all samples, if what networks start from is renewed by them.
     """
 
     kept: Reservoir
     n_before: int = 0
+    sums: ClassSums | None = None
 
     def joined(self, *batch: np.ndarray) -> tuple[np.ndarray, ...]:
         """What is kept, followed by a batch of points, targets and weights; ValueError if points differ in shape."""
@@ -90,9 +97,9 @@ class Memory:
             raise ValueError(f"the points have shape {shapes[1]}, and those of the batches before {shapes[0]}.")
         return self.kept.joined(*batch)
 
-    def after(self, rows: tuple[np.ndarray, ...], groups: np.ndarray) -> Self:
-        """The memory after a batch, which ``rows`` have last."""
-        return Memory(self.kept.after(*rows, groups=groups), self.n_before)
+    def after(self, rows: tuple[np.ndarray, ...], groups: np.ndarray, sums: ClassSums | None = None) -> Self:
+        """The memory after a batch, which ``rows`` have last, with these sums."""
+        return Memory(self.kept.after(*rows, groups=groups), self.n_before, sums)
 
     def shrinkage(self, n: int) -> float:
         """How far networks that go on with n samples are moved back: so they become the mean over all samples so far.
@@ -104,10 +111,10 @@ class Memory:
     def goes_on(self, codes: np.ndarray | None) -> bool:
         """Whether training goes on, rather than from new networks, which learn from all samples if all are kept.
 
-        If a class is new, what networks start from, the scale and a linear map, has to know it.
+        If a class is new, what networks start from, the scale and a linear map, has to know it: it is renewed by sums.
         """
         n = len(self.kept)
         if self.n_before or not self.kept.size:
             return True
         n_new = 0 if codes is None else len(np.unique(codes)) - len(np.unique(codes[:n]))
-        return n < self.kept.n_seen and not n_new
+        return n < self.kept.n_seen and (self.sums is not None or not n_new)

@@ -50,6 +50,7 @@ class ViewsMetric(NetworkMetric):
     view_weights: Literal["auto", "equal"] | Array = "auto"
 
     _finite = "allow-nan"
+    _is_whitened = False  # each view is, by itself
 
     def _validated(self, X, *y):
         if self.skip:
