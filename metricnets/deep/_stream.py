@@ -1,5 +1,6 @@
 """Shells of the deep metric learners that learn from a stream: ``partial_fit``."""
 
+import copy
 from dataclasses import replace
 from typing import Any, Self
 
@@ -15,9 +16,9 @@ from metricnets._tuples import FLOATS, points_and_members
 from metricnets._weights import check_weights, rows_counted
 from metricnets.deep._pairs import DeepPairsLearner
 from metricnets.deep._supervised import Supervised
+from metricnets.deep._training.renewed import ClassSums, renewed
 from metricnets.deep._training.runtime import defaults
 from metricnets.deep._training.stream import Memory
-from metricnets.deep._training.renewed import ClassSums, renewed
 from metricnets.deep._warm_start import Continued
 from metricnets.exceptions import warn
 
@@ -54,18 +55,18 @@ class _Stream(Continued):
 
         ``codes_of`` is a function of targets that returns the codes of their classes, or None.
         """
-        before = self._memory or Memory(
-            Reservoir(self.replay_size, np.random.default_rng(self._seed())),
-            self._solution.n_samples if self._solution else 0,
-        )
+        before = self._memory_before()
         rows = before.joined(*batch)
         codes = codes_of(rows[1])
         groups = codes + 1 if self._balances and codes is not None else np.zeros(len(rows[1]), int)
-        memory = before.after(rows, groups, self._sums_after(before, batch, codes))
+        y = batch[1]
+        classes = np.unique(y[:0] if codes is None else y[codes[-len(y) :] >= 0])
+        memory = before.after(rows, groups, classes, self._sums_after(before, batch, codes))
+        self._check_kept(memory.classes)
         try:
             if suffices(codes, len(groups)):
                 X, targets, weights = rows
-                start = self._last() if before.goes_on(codes) else None
+                start = self._last() if before.goes_on(classes) else None
                 start = start and replace(start, shrinkage=memory.shrinkage(len(groups)), sums=memory.sums)
                 self._fit_from(start, X, targets, sample_weight=weights)
             else:
@@ -76,6 +77,17 @@ class _Stream(Continued):
         finally:
             self._memory = memory
 
+    def _memory_before(self):
+        """What is kept of the batches so far; ``replay_size`` may have been changed."""
+        if self._memory is None:
+            n = self._solution.n_samples if self._solution else 0
+            return Memory(Reservoir(self.replay_size, np.random.default_rng(self._seed())), n)
+        kept = copy.copy(self._memory.kept)
+        kept.size = self.replay_size
+        return replace(self._memory, kept=kept)
+
+    def _check_kept(self, classes):
+        """Hook: raise ValueError if samples of more of the classes so far have to be kept."""
 
     def _sums_after(self, before, batch, codes):
         """Hook: sums over all samples after a batch, by which what networks start from is renewed, or None."""

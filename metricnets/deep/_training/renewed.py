@@ -42,7 +42,8 @@ class ClassSums(NamedTuple):
 
     def have_digits(self) -> bool:
         """Whether the squares that are summed neither overflow nor vanish."""
-        return 0 < np.trace(self.groups.joined().within) < np.inf
+        with np.errstate(over="ignore", invalid="ignore"):
+            return 0 < np.trace(self.groups.joined().within) < np.inf
 
 
 def renewed(layers, sums, X, points, similarity, normalize, seed):

@@ -84,11 +84,14 @@ class Memory:
         Number of samples of a ``fit`` before the stream, which are not kept.
     sums : ClassSums or None
         Sums over all samples, if what networks start from is renewed by them.
+    classes : ndarray of shape (n_classes,) or None
+        Those of all samples, which may be more than those of the samples that are kept; None before the first batch.
     """
 
     kept: Reservoir
     n_before: int = 0
     sums: ClassSums | None = None
+    classes: np.ndarray | None = None
 
     def joined(self, *batch: np.ndarray) -> tuple[np.ndarray, ...]:
         """What is kept, followed by a batch of points, targets and weights; ValueError if points differ in shape."""
@@ -97,9 +100,12 @@ class Memory:
             raise ValueError(f"the points have shape {shapes[1]}, and those of the batches before {shapes[0]}.")
         return self.kept.joined(*batch)
 
-    def after(self, rows: tuple[np.ndarray, ...], groups: np.ndarray, sums: ClassSums | None = None) -> Self:
-        """The memory after a batch, which ``rows`` have last, with these sums."""
-        return Memory(self.kept.after(*rows, groups=groups), self.n_before, sums)
+    def after(
+        self, rows: tuple[np.ndarray, ...], groups: np.ndarray, classes: np.ndarray, sums: ClassSums | None = None
+    ) -> Self:
+        """The memory after a batch of these classes, which ``rows`` have last, with the sums after it."""
+        classes = classes if self.classes is None else np.union1d(self.classes, classes)
+        return Memory(self.kept.after(*rows, groups=groups), self.n_before, sums, classes)
 
     def shrinkage(self, n: int) -> float:
         """How far networks that go on with n samples are moved back: so they become the mean over all samples so far.
@@ -108,13 +114,12 @@ class Memory:
         """
         return 1 - max(LEAST, n / (self.n_before + self.kept.n_seen))
 
-    def goes_on(self, codes: np.ndarray | None) -> bool:
+    def goes_on(self, classes: np.ndarray) -> bool:
         """Whether training goes on, rather than from new networks, which learn from all samples if all are kept.
 
         If a class is new, what networks start from, the scale and a linear map, has to know it: it is renewed by sums.
         """
-        n = len(self.kept)
         if self.n_before or not self.kept.size:
             return True
-        n_new = 0 if codes is None else len(np.unique(codes)) - len(np.unique(codes[:n]))
-        return n < self.kept.n_seen and (self.sums is not None or not n_new)
+        are_known = self.sums is not None or np.isin(classes, self.classes).all()
+        return len(self.kept) < self.kept.n_seen and bool(are_known)
