@@ -57,7 +57,7 @@ class ComparisonsNet(Continued, ShrunkMetric, DeepTuplesLearner, NetworkMetric):
         check_no_labels(y, self._kind)
         _, labels, weights, n, X, members = self._validated_tuples(tuples, y, sample_weight, tuples_val)
         X, members = self._distinct(X, members)
-        self._warn_of_equal(members)
+        self._warn_if_equal(members)
         problem_of = partial(ComparisonsNet._problem, X=X, members=members, labels=labels, weights=weights)
         problem = problem_of(self, slice(None), n=n, start=self._start())
         folds = two_folds(len(members), np.random.default_rng(problem.seed))
@@ -77,15 +77,14 @@ class ComparisonsNet(Continued, ShrunkMetric, DeepTuplesLearner, NetworkMetric):
         right = share_right(self._embed(X), members[held])
         return right if weights is None else right * weights[held]
 
-    def _warn_of_equal(self, members):
-        """Warn of comparisons whose two distances are equal for every metric, as their points are."""
+    def _warn_if_equal(self, members):
+        """Warn if every comparison is of two distances that are equal for all metrics, as their points are."""
         near, far = np.sort(members[:, :2]), np.sort(members[:, 2:])
         are_zero = (near[:, 0] == near[:, 1]) & (far[:, 0] == far[:, 1])
-        n_equal = np.count_nonzero(are_zero | (near == far).all(axis=1))
-        if n_equal:
+        if (are_zero | (near == far).all(axis=1)).all():
             warn(
-                f"{n_equal} of {len(members)} {self._kind} compare two distances of the same points, which teaches "
-                "nothing; leave them out."
+                f"all {self._kind} compare two distances of the same points, so there is nothing to learn; check "
+                "whether their points differ."
             )
 
     def _starts_in_closed_form(self):

@@ -1,6 +1,6 @@
 """The shell of the linear learners from points whose statistics add up: ``partial_fit``."""
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -67,9 +67,7 @@ class SumsOfPoints(InBatches, LinearMetric):
     _apart = False  # whether the scatter of each group is needed
     @available_if(takes_batches)
     @fitting
-    def partial_fit(
-        self, X: ArrayLike, y: ArrayLike | None = None, classes: Any = None, *, sample_weight: ArrayLike | None = None
-    ) -> Self:
+    def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None, *, sample_weight: ArrayLike | None = None) -> Self:
         """Learn from one more batch of samples.
 
         After the last batch the metric is equal to that of ``fit`` on all of them, up to rounding, whatever the order
@@ -83,9 +81,7 @@ class SumsOfPoints(InBatches, LinearMetric):
         X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
             Points, one or more.
         y : array-like of shape (n_samples,)
-            Their classes, as in ``fit``.
-        classes : Ignored
-            Not used, present for API consistency by convention: new classes may come at any time.
+            Their classes, as in ``fit``; new ones may come at any time.
         sample_weight : array-like of shape (n_samples,), float or None, default=None
             How often each sample counts, as in ``fit``.
 
