@@ -107,11 +107,11 @@ class SupervisedStream(Supervised, _Stream):
     def partial_fit(self, X: Array, y: Points, classes: Any = None, *, sample_weight: MaybeArray = None) -> Self:
         """Learn from one more batch of samples, together with those that are kept of earlier ones.
 
-        It does what ``fit`` does with these samples, in ``max_epochs`` epochs, from the networks of the last call on.
-        It starts from new networks as long as ``replay_size`` samples are all that came, and when a class is new.  So
-        the result is at first equal to that of ``fit`` on all samples, and close to it afterwards.  Memory is that of a
-        batch and ``replay_size`` samples.  As long as there are no two classes, there is a warning, and the learner is
-        not fitted.  See :ref:`replay`.
+        It does what ``fit`` does with these samples, in ``max_epochs`` epochs, from the networks of the last call on,
+        and averages the networks over the calls.  It starts from new networks as long as ``replay_size`` samples are
+        all that came.  So the result is at first equal to that of ``fit`` on all samples, and close to it afterwards.
+        Memory is that of a batch and ``replay_size`` samples, and of a matrix of the features.  As long as there are no
+        two classes, there is a warning, and the learner is not fitted.  See :ref:`replay`.
 
         Parameters
         ----------
@@ -185,8 +185,8 @@ class PairsStream(DeepPairsLearner, _Stream):
     def partial_fit(self, pairs: Array, y: Array, *, sample_weight: MaybeArray = None) -> Self:
         """Learn from one more batch of pairs, together with those that are kept of earlier ones.
 
-        It does what ``fit`` does with these pairs, in ``max_epochs`` epochs, from the networks of the last call on, or
-        from new ones as long as ``replay_size`` pairs are all that came.  So the result is at first equal to that of
+        It does what ``fit`` does with these pairs, in ``max_epochs`` epochs, from the networks of the last call on, and
+        averages the networks over the calls, or from new ones as long as ``replay_size`` pairs are all that came.  So the result is at first equal to that of
         ``fit`` on all pairs, and close to it afterwards.  The threshold is calibrated on the pairs that are kept.  As
         long as all pairs are of one kind, there is a warning, and the learner is not fitted.  See :ref:`replay`.
 
