@@ -19,16 +19,17 @@ from metricnets import DDMLPairs
 from metricnets.active import query_pairs
 
 rng = np.random.default_rng(0)
-FIRST = "Anna Ben Clara David Emma Frank Greta Henry Ida Jacob Karin Leon Maria Noah Olga Paul Rosa Simon".split()
-LAST = "Adams Baker Carter Dawson Ellis Fisher Garner Hughes Irving Jansen Keller Lambert Meyer Novak Olsen".split()
+FIRST = ["Anna", "Ben", "Clara", "David", "Emma", "Frank", "Greta", "Henry", "Ida", "Jacob", "Karin", "Leon"]
+LAST = ["Adams", "Baker", "Carter", "Dawson", "Ellis", "Fisher", "Garner", "Hughes", "Irving", "Jansen", "Keller"]
 
 
 def record(first, last, born, house, street):
+    """A record of a person, with swapped letters, an initial, another address and gaps."""
     i, moved = rng.integers(len(last) - 1), rng.random() < 0.25
-    last = last[:i] + last[i + 1] + last[i] + last[i + 2 :] if rng.random() < 0.25 else last  # two letters are swapped
-    first = first[0] + "." if rng.random() < 0.15 else first
+    last = last[:i] + last[i + 1] + last[i] + last[i + 2 :] if rng.random() < 0.25 else last
     address = f"{rng.integers(99)} {rng.choice(LAST)} St." if moved else f"{house} {street} Street"
-    return [str(value) if rng.random() < 0.9 else "" for value in (first, last, born, address)]
+    values = first[0] + "." if rng.random() < 0.15 else first, last, born, address
+    return [str(value) if rng.random() < 0.9 else "" for value in values]
 
 
 homes = [(rng.choice(LAST), rng.integers(99), rng.choice(LAST), rng.permutation(FIRST)[:3]) for _ in range(160)]
@@ -39,8 +40,7 @@ records = np.array([record(*people[i]) for i in person], dtype=object)
 print(*records[:6].tolist(), sep="\n")
 
 # %%
-# Each field has columns of its own: counts of letters and of pairs of letters.  Half of the persons are for pairs that
-# are labelled, in four rounds of a hundred, the first without a metric; the others judge.
+# Each field has columns of its own.  Pairs of half of the persons are labelled, a hundred in each of four rounds.
 
 letters = make_pipeline(TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 2)), TruncatedSVD(25, random_state=0))
 known = person < 240
@@ -54,7 +54,7 @@ for strategy, color, style in ((None, "0.4", ":"), ("random", "#E69F00", "--"), 
         pairs = np.concatenate([pairs, new])
         metric.fit(pairs, np.where(person[pairs[:, 0]] == person[pairs[:, 1]], 1, -1))
     d = pdist(metric.transform(X_new) if strategy else X_new)
-    label = f"{f'{strategy} pairs' if strategy else 'no metric'}: {average_precision_score(same, -d):.2f}"
+    label = f"{strategy or 'no metric'}, {average_precision_score(same, -d):.2f}"
     axes.plot(*precision_recall_curve(same, -d)[1::-1], style, color=color, label=label)
-axes.set(xlabel="recall", ylabel="precision", title="Pairs of records of new persons")
-axes.legend(title="average precision")
+axes.set(xlabel="recall", ylabel="precision", title="Records of new persons")
+axes.legend(title="pairs, average precision")

@@ -142,8 +142,8 @@ class AnyLoss(SupervisedStream):
     def _check_kept(self, classes):
         if len(classes) > self.replay_size and is_module(resolved(self.loss)):
             raise ValueError(
-                f"replay_size={self.replay_size} would keep no samples of some of the {len(classes)} classes so far, and "
-                f"loss={self.loss!r} has parameters for each; set it to {len(classes)} or more."
+                f"replay_size={self.replay_size} would keep no samples of some of the {len(classes)} classes so far, "
+                f"and loss={self.loss!r} has parameters for each; set it to {len(classes)} or more."
             )
 
     def _function_of_miner(self):

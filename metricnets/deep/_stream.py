@@ -186,9 +186,10 @@ class PairsStream(DeepPairsLearner, _Stream):
         """Learn from one more batch of pairs, together with those that are kept of earlier ones.
 
         It does what ``fit`` does with these pairs, in ``max_epochs`` epochs, from the networks of the last call on, and
-        averages the networks over the calls, or from new ones as long as ``replay_size`` pairs are all that came.  So the result is at first equal to that of
-        ``fit`` on all pairs, and close to it afterwards.  The threshold is calibrated on the pairs that are kept.  As
-        long as all pairs are of one kind, there is a warning, and the learner is not fitted.  See :ref:`replay`.
+        averages the networks over the calls.  It starts from new ones as long as ``replay_size`` pairs are all that
+        came.  So the result is at first equal to that of ``fit`` on all pairs, and close to it afterwards.  The
+        threshold is calibrated on the pairs that are kept.  As long as all pairs are of one kind, there is a warning,
+        and the learner is not fitted.  See :ref:`replay`.
 
         Parameters
         ----------

@@ -12,11 +12,11 @@ from metricnets._batches import rows_of_targets, takes_batches
 from metricnets._labels import check_known
 from metricnets._linalg import middle, shifted
 from metricnets._params import fitting
+from metricnets._scatters import Scatters, without_rounding
 from metricnets._tuples import FLOATS, points_of
 from metricnets._weights import check_weights, counted, rows_of
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric, check_spread
-from metricnets._scatters import Scatters, without_rounding
 
 
 class InBatches:
@@ -65,6 +65,7 @@ class SumsOfPoints(InBatches, LinearMetric):
     """
 
     _apart = False  # whether the scatter of each group is needed
+
     @available_if(takes_batches)
     @fitting
     def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None, *, sample_weight: ArrayLike | None = None) -> Self:

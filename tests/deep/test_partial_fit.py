@@ -184,7 +184,7 @@ def test_sums_over_batches_give_the_start_of_all_samples(normalize):
     standardize = standardization(X)
     expected = [standardize, whitening_layer(X, standardize, rows, similarity, 3, normalize, 0)]
     sums = None
-    for batch in BATCHES + [np.arange(40, 45)]:
+    for batch in [*BATCHES, np.arange(40, 45)]:
         sums = ClassSums.of(X[batch], y[batch], np.ones(len(batch)), sums)
     before = [standardize, fixed_linear(np.eye(3, 4), np.zeros(3))]
     found = renewed(before, sums, X, rows, similarity, normalize, 0)

@@ -112,7 +112,7 @@ SINGULAR = {
 def test_nearly_collinear_columns_keep_their_digits():
     near = np.hstack([X, X[:, :1] + 3e-4 * X[:, ::-1][:, :1] + 1e-4 * X[:, 1:2] ** 2])
     L = fit(near, y, {"solver": "svd"}, tol=1e-8).components_
-    within, between, _ = scatters(near, y, {"solver": "svd"})
+    within, _, _ = scatters(near, y, {"solver": "svd"})
     np.testing.assert_allclose(L @ within @ L.T, np.eye(2), atol=1e-8)
     expected = LinearDiscriminantAnalysis(tol=1e-8).fit(near, y).transform(near)[:, :2]
     np.testing.assert_allclose(pdist(near @ L.T), pdist(expected), rtol=1e-7)
