@@ -85,6 +85,8 @@ def keeps_digits(within: np.ndarray, counts: np.ndarray, tol: float) -> bool:
     The singular values there are roots of eigenvalues here, of which small ones have lost their digits; that matters
     unless they count as zero.
     """
+    if counts.sum() <= len(counts):  # one sample in each: there are none
+        return True
     values = eigvalsh(_units_of_deviation(within, counts)[0])
     small = values < 1e-6 * values[-1]
     return bool((values[small] < min(1e-12 * values[-1], tol**2 / 10)).all())
