@@ -150,7 +150,7 @@ class SupervisedStream(Supervised, _Stream):
         if not (suits and is_complete) or X.shape[1] > N_FEATURES:
             return None
         known = codes[-len(y) :] >= 0
-        return ClassSums.of(X[known], y[known], weights[known], before.sums)
+        return (before.sums or ClassSums.of_none(X)).after(X[known], y[known], weights[known])
 
     def _layers_of(self, start, X, targets, kept, seed):
         layers = super()._layers_of(start, X, targets, kept, seed)

@@ -183,9 +183,9 @@ def test_sums_over_batches_give_the_start_of_all_samples(normalize):
     rows, similarity = np.arange(45), OfTargets(torch.from_numpy(y), same_class)
     standardize = standardization(X)
     expected = [standardize, whitening_layer(X, standardize, rows, similarity, 3, normalize, 0)]
-    sums = None
+    sums = ClassSums.of_none(X)
     for batch in [*BATCHES, np.arange(40, 45)]:
-        sums = ClassSums.of(X[batch], y[batch], np.ones(len(batch)), sums)
+        sums = sums.after(X[batch], y[batch], np.ones(len(batch)))
     before = [standardize, fixed_linear(np.eye(3, 4), np.zeros(3))]
     found = renewed(before, sums, X, rows, similarity, normalize, 0)
     assert_allclose(pdist(applied(found, X)), pdist(applied(expected, X)), rtol=1e-4)
@@ -198,6 +198,10 @@ def test_a_stream_with_a_new_class_goes_on_from_a_renewed_start():
     assert model._memory.goes_on(np.array([7]))
     assert_allclose(model._memory.sums.groups.counts, [15, 15, 15])
     assert_allclose(model.module_[0].origin + model.module_[0].mean, X.mean(axis=0), rtol=1e-6)
+    unknown = learner("EmbeddingNet", init="wccn", replay_size=6, relation="known_class")
+    with pytest.warns(UserWarning, match="goes on with the next one"):
+        unknown.partial_fit(X, np.full(45, -1))
+    assert_allclose(unknown.partial_fit(X, y)._memory.sums.groups.counts, [15, 15, 15])
     far = learner("EmbeddingNet", init="wccn", replay_size=6).set_params(**STILL)
     for rows in BATCHES:  # squares overflow: the start is not renewed
         far.partial_fit(1e200 * X[rows], y[rows])

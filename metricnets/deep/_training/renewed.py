@@ -7,6 +7,7 @@ from scipy.linalg import orthogonal_procrustes
 
 from metricnets._linalg import components_from_metric, middle, shifted
 from metricnets._scatters import Scatters
+from metricnets.deep._training.data import CHUNK
 from metricnets.deep._training.scaling import applied
 from metricnets.deep._training.wccn import chosen, n_rows_of, sampled, whitened
 from metricnets.networks import Standardize, fixed_linear
@@ -27,12 +28,17 @@ class ClassSums(NamedTuple):
     groups: Scatters
 
     @classmethod
-    def of(cls, X: np.ndarray, y: np.ndarray, weights: np.ndarray, before: Self | None = None) -> Self:
-        """Those of points X (n, d) of classes y (n,), and of the points before."""
-        X = X.astype(float)
-        origin, groups = (middle(X), Scatters.of_none(X.shape[1])) if before is None else before
+    def of_none(cls, X: np.ndarray) -> Self:
+        """Those of no points; the origin is near X (n, d)."""
+        return cls(middle(X[:CHUNK].astype(float)), Scatters.of_none(X.shape[1]))
+
+    def after(self, X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> Self:
+        """Those after points X (n, d) of classes y (n,)."""
+        origin, groups = self
         with np.errstate(over="ignore", invalid="ignore"):
-            return cls(origin, groups.merged(Scatters.of(shifted(X, origin), y, weights)))
+            for part in (slice(i, i + CHUNK) for i in range(0, len(X), CHUNK)):
+                groups = groups.merged(Scatters.of(shifted(X[part], origin), y[part], weights[part]))
+        return ClassSums(origin, groups)
 
     def standardization(self) -> Standardize:
         """The layer that subtracts the mean, and divides by one standard deviation for all features that vary."""
