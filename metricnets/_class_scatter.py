@@ -3,7 +3,7 @@
 import functools
 
 import numpy as np
-from scipy.linalg import eigh, svd
+from scipy.linalg import eigh, eigvalsh, svd
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from metricnets._weights import mean_of, scaled_rows, total_of
@@ -73,12 +73,31 @@ def discriminants_of_scatter(
     -------
     scalings : ndarray of shape (d, rank)
     """
-    total, n_classes = counts.sum(), len(counts)
+    S, std = _units_of_deviation(within, counts)
+    values, vectors = eigh(S)
+    s = np.sqrt(values[::-1].clip(0))
+    return _rotated(vectors[:, ::-1] / std[:, None], s, means, counts.sum(), priors / priors.sum(), tol)
+
+
+def keeps_digits(within: np.ndarray, counts: np.ndarray, tol: float) -> bool:
+    """Whether `discriminants_of_scatter` has most digits of `weighted_discriminants`.
+
+    The singular values there are roots of eigenvalues here, of which small ones have lost their digits; that matters
+    unless they count as zero.
+    """
+    if counts.sum() <= len(counts):  # one sample in each: there are none
+        return True
+    values = eigvalsh(_units_of_deviation(within, counts)[0])
+    small = values < 1e-6 * values[-1]
+    return bool((values[small] < min(1e-12 * values[-1], tol**2 / 10)).all())
+
+
+def _units_of_deviation(within, counts):
+    """Covariance within classes in units of the standard deviations, and these, 1 where they are 0."""
+    total = counts.sum()
     std = np.sqrt(within.diagonal() / total)
     std[std == 0] = 1
-    values, vectors = eigh(within / np.outer(std, std) / (total - n_classes * lost_for_each_class()))
-    s = np.sqrt(values[::-1].clip(0))
-    return _rotated(vectors[:, ::-1] / std[:, None], s, means, total, priors / priors.sum(), tol)
+    return within / np.outer(std, std) / (total - len(counts) * lost_for_each_class()), std
 
 
 def _rotated(vectors, s, means, total, priors, tol):

@@ -45,6 +45,7 @@ LAYERS = {
     "_batches": 3,
     "_weights": 1,
     "_class_scatter": 2,
+    "_scatters": 2,
     "_params": 1,
     "relations": 2,
     "_initialization": 3,

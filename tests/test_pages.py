@@ -38,7 +38,10 @@ LAWS = {  # what is true after the code of a page
     "doc/user_guide/codes.rst": "recall > 0.8",
     "doc/user_guide/coming_from_setfit.rst": "(predicted == np.repeat(np.arange(4), 50)).mean() > 0.5",
     "doc/user_guide/datasets.rst": "(np.diff([roc_auc_score(y[200:], score) for score in scores]) > [0.2, 0]).all()",
-    "doc/user_guide/deduplication.rst": "precision > 0.8 and recall > 0.4 and learned > plain + 0.05",
+    "doc/user_guide/deduplication.rst": (
+        "precision > 0.8 and recall > 0.4 and share_of_candidates > 0.8 "
+        "and learned > max(plain, of_letters, of_random) + 0.1"
+    ),
     "doc/user_guide/displays.rst": "{CMCDisplay, VerificationDisplay} <= {*map(type, vars().values())}",
     "doc/user_guide/faces.rst": "min(auc, ratio_auc, chi_auc, siamese_auc) > raw + 0.02",
     "doc/user_guide/few_and_wrong_labels.rst": (

@@ -42,6 +42,8 @@ DEEP = {
     "triplet": mn.EmbeddingNet(random_state=0),
     "DDML": mn.DDML(random_state=0),
     "Mahalanobis": mn.Mahalanobis(random_state=0),
+    "HRAML": mn.HRAML(random_state=0),
+    "SupervisedDeepHashing": mn.SupervisedDeepHashing(random_state=0),
 }
 ORDERS = ("random", "sorted")
 N_MADE, N_FEATURES = 200_000, 100

@@ -139,6 +139,13 @@ class AnyLoss(SupervisedStream):
             return f"loss={self.loss!r} has parameters for each class, and replay_size=0 keeps no samples of them."
         return super()._why_not_in_batches()
 
+    def _check_kept(self, classes):
+        if len(classes) > self.replay_size and is_module(resolved(self.loss)):
+            raise ValueError(
+                f"replay_size={self.replay_size} would keep no samples of some of the {len(classes)} classes so far, "
+                f"and loss={self.loss!r} has parameters for each; set it to {len(classes)} or more."
+            )
+
     def _function_of_miner(self):
         return getattr(miners, self.miner) if isinstance(self.miner, str) else self.miner
 

@@ -31,7 +31,7 @@ from metricnets.deep._training.embedding import EmbeddingMixin, check_trainable,
 from metricnets.deep._training.loop import Options, Part, train
 from metricnets.deep._training.runtime import device_for, randomness, threads_for
 from metricnets.deep._training.scaling import applied, in_single_precision, standardization
-from metricnets.deep._training.shrinkage import shrink
+from metricnets.deep._training.shrinkage import shrink, state_of
 from metricnets.exceptions import FitInterrupted, warn
 from metricnets.networks import Standardize, without_generators
 
@@ -142,6 +142,10 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         """Hook: layers after the standardisation that are computed from the points, and not trained."""
         return []
 
+    def _layers_of(self, start, X, targets, kept, seed):
+        """Hook: the layers of a `Start`; ValueError if the points have another shape."""
+        return start.layers_for(X)
+
     def _similarity(self, targets, kept):
         """Hook: rows of X that form the rows ``kept``, and which of them are similar, `OfTargets` or `OfPairs`."""
         raise NotImplementedError
@@ -150,6 +154,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         """Hook: the `Start` from which ``fit`` goes on, or None."""
 
     loss_lr = None  # unless it is a parameter
+    _is_whitened = False  # whether networks start from the map of `wccn` of all features
     _shrinks = False  # whether networks may be shrunk to their start
     _exposed = None  # or a function from the network to the module whose output the loss takes
 
@@ -182,14 +187,16 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         n = len(targets.labels)
         kept, held_back = np.split(np.arange(n), [n_train]) if n_train else self._split(n, strata, seed)
         self._rows_at_once = CHUNK if plan.of_ours else self.batch_size
-        self._point_shape, layers = X.shape[1:], [] if start is None else start.layers_for(X)
+        self._point_shape, layers = X.shape[1:], [] if start is None else self._layers_of(start, X, targets, kept, seed)
         if plan.of_ours and start is None:
             counted = slice(None) if weights is None else weights > 0
             standardize = self._standardization(X[counted], None if weights is None else weights[counted])
             with randomness(seed, "cpu", globally=True) if plan.of_others else nullcontext():
                 layers = [standardize, *self._first_layers(X, standardize, targets, kept, seed)]
         X = applied(layers, X) if layers else in_single_precision(X)
-        return Problem(plan, Rows(X, targets, kept), layers, kept, held_back, seed, start, n_train=n_train)
+        shrinkage = 0.0 if start is None else start.shrinkage
+        rows = Rows(X, targets, kept)
+        return Problem(plan, rows, layers, kept, held_back, seed, start, n_train=n_train, shrinkage=shrinkage)
 
     def _split(self, n, strata, seed):
         """Indices of the rows to train on and of those held back for early stopping."""
@@ -246,9 +253,10 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
             network = checked_network(network, rows.X)
         if problem.start is not None:
             problem.start.load(network, len(trained.networks))
-        initial = copy.deepcopy(network.state_dict()) if self._shrinks else None
+        initial = copy.deepcopy(network.state_dict()) if self._shrinks or problem.shrinkage else None
         exposed = network if self._exposed is None else self._exposed(network)
         criterion = self._whole_criterion(network, parts[0], options.generator)
+        of_loss = state_of(criterion) if problem.start is not None and problem.shrinkage else None
         if options.of_others:
             check_trainable(network, criterion)
         n = problem.plan.n_networks
@@ -261,6 +269,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         if history:
             if problem.shrinkage:
                 shrink(network, initial, problem.shrinkage)
+                shrink(criterion, of_loss, problem.shrinkage)
             trained.networks.append(network)
             trained.starts.append(initial)
             trained.criteria.append(criterion)

@@ -15,6 +15,7 @@ from metricnets.deep._training.comparisons import Comparisons, OfComparisons, sh
 from metricnets.deep._training.samples import check_validation_tuples
 from metricnets.deep._tuples import DeepTuplesLearner
 from metricnets.deep._warm_start import Continued
+from metricnets.exceptions import warn
 from metricnets.losses._ops import EPS, hinge, logistic, precise, ratio
 
 
@@ -55,6 +56,7 @@ class ComparisonsNet(Continued, ShrunkMetric, DeepTuplesLearner, NetworkMetric):
         check_no_labels(y, self._kind)
         _, labels, weights, n, X, members = self._validated_tuples(tuples, y, sample_weight, tuples_val)
         X, members = self._distinct(X, members)
+        self._warn_if_equal(members)
         problem_of = partial(ComparisonsNet._problem, X=X, members=members, labels=labels, weights=weights)
         problem = problem_of(self, slice(None), n=n, start=self._start())
         folds = two_folds(len(members), np.random.default_rng(problem.seed))
@@ -73,6 +75,16 @@ class ComparisonsNet(Continued, ShrunkMetric, DeepTuplesLearner, NetworkMetric):
         """How much of each of the comparisons held out is right, times its weight."""
         right = share_right(self._embed(X), members[held])
         return right if weights is None else right * weights[held]
+
+    def _warn_if_equal(self, members):
+        """Warn if every comparison is of two distances that are equal for all metrics, as their points are."""
+        near, far = np.sort(members[:, :2]), np.sort(members[:, 2:])
+        are_zero = (near[:, 0] == near[:, 1]) & (far[:, 0] == far[:, 1])
+        if (are_zero | (near == far).all(axis=1)).all():
+            warn(
+                f"all {self._kind} compare two distances of the same points, so there is nothing to learn; check "
+                "whether their points differ."
+            )
 
     def _starts_in_closed_form(self):
         return self.module is None and self.init in RESIDUAL

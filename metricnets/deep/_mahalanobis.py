@@ -59,7 +59,7 @@ class Mahalanobis(AnyLoss):
     weight_decay: Literal["auto"] | NonNegative = 30.0
     orthogonality: NonNegative = 0.0
 
-    _linear = True
+    _linear = _is_whitened = True
 
     def get_mahalanobis_matrix(self) -> np.ndarray:
         """Return the matrix of the metric, M = LᵀL.

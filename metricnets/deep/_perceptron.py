@@ -83,6 +83,10 @@ class NetworkMetric(DeepMetric):
     n_networks: Count = 1
     skip: NonNegative = 0.0
 
+    @property
+    def _is_whitened(self):
+        return self.module is None and self.init == "wccn"
+
     def _plan(self):
         of_others = any(map(callable, self.get_params(deep=False).values()))
         return Plan(self.module is None, self.n_networks, of_others)

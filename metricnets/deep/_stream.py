@@ -1,5 +1,7 @@
 """Shells of the deep metric learners that learn from a stream: ``partial_fit``."""
 
+import copy
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -14,10 +16,13 @@ from metricnets._tuples import FLOATS, points_and_members
 from metricnets._weights import check_weights, rows_counted
 from metricnets.deep._pairs import DeepPairsLearner
 from metricnets.deep._supervised import Supervised
+from metricnets.deep._training.renewed import ClassSums, renewed
 from metricnets.deep._training.runtime import defaults
 from metricnets.deep._training.stream import Memory
 from metricnets.deep._warm_start import Continued
 from metricnets.exceptions import warn
+
+N_FEATURES = 1000  # up to which sums are kept, 8 megabytes
 
 
 class _Stream(Continued):
@@ -50,17 +55,19 @@ class _Stream(Continued):
 
         ``codes_of`` is a function of targets that returns the codes of their classes, or None.
         """
-        before = self._memory or Memory(
-            Reservoir(self.replay_size, np.random.default_rng(self._seed())), hasattr(self, "module_")
-        )
+        before = self._memory_before()
         rows = before.joined(*batch)
         codes = codes_of(rows[1])
         groups = codes + 1 if self._balances and codes is not None else np.zeros(len(rows[1]), int)
-        memory = before.after(rows, groups)
+        y = batch[1]
+        classes = np.unique(y[:0] if codes is None else y[codes[-len(y) :] >= 0])
+        memory = before.after(rows, groups, classes, self._sums_after(before, batch, codes))
+        self._check_kept(memory.classes)
         try:
             if suffices(codes, len(groups)):
                 X, targets, weights = rows
-                start = self._last() if before.goes_on(codes) else None
+                start = self._last() if before.goes_on(classes) else None
+                start = start and replace(start, shrinkage=memory.shrinkage(len(groups)), sums=memory.sums)
                 self._fit_from(start, X, targets, sample_weight=weights)
             else:
                 warn(
@@ -69,6 +76,21 @@ class _Stream(Continued):
                 )
         finally:
             self._memory = memory
+
+    def _memory_before(self):
+        """What is kept of the batches so far; ``replay_size`` may have been changed."""
+        if self._memory is None:
+            n = self._solution.n_samples if self._solution else 0
+            return Memory(Reservoir(self.replay_size, np.random.default_rng(self._seed())), n)
+        kept = copy.copy(self._memory.kept)
+        kept.size = self.replay_size
+        return replace(self._memory, kept=kept)
+
+    def _check_kept(self, classes):
+        """Hook: raise ValueError if samples of more of the classes so far have to be kept."""
+
+    def _sums_after(self, before, batch, codes):
+        """Hook: sums over all samples after a batch, by which what networks start from is renewed, or None."""
 
 
 class SupervisedStream(Supervised, _Stream):
@@ -85,11 +107,11 @@ class SupervisedStream(Supervised, _Stream):
     def partial_fit(self, X: Array, y: Points, classes: Any = None, *, sample_weight: MaybeArray = None) -> Self:
         """Learn from one more batch of samples, together with those that are kept of earlier ones.
 
-        It does what ``fit`` does with these samples, in ``max_epochs`` epochs, from the networks of the last call on.
-        It starts from new networks as long as ``replay_size`` samples are all that came, and when a class is new.  So
-        the result is at first equal to that of ``fit`` on all samples, and close to it afterwards.  Memory is that of a
-        batch and ``replay_size`` samples.  As long as there are no two classes, there is a warning, and the learner is
-        not fitted.  See :ref:`replay`.
+        It does what ``fit`` does with these samples, in ``max_epochs`` epochs, from the networks of the last call on,
+        and averages the networks over the calls.  It starts from new networks as long as ``replay_size`` samples are
+        all that came.  So the result is at first equal to that of ``fit`` on all samples, and close to it afterwards.
+        Memory is that of a batch and ``replay_size`` samples, and of a matrix of the features.  As long as there are no
+        two classes, there is a warning, and the learner is not fitted.  See :ref:`replay`.
 
         Parameters
         ----------
@@ -120,6 +142,23 @@ class SupervisedStream(Supervised, _Stream):
         vars(self).update(names)  # of a data frame, of which rows are kept as arrays
         return self
 
+    def _sums_after(self, before, batch, codes):
+        """Sums over all samples, unless there are many features."""
+        X, y, weights = batch
+        is_complete = before.sums is not None or not (len(before.kept) or before.n_before)
+        suits = self._is_whitened and codes is not None and self.class_weight is None
+        if not (suits and is_complete) or X.shape[1] > N_FEATURES:
+            return None
+        known = codes[-len(y) :] >= 0
+        return (before.sums or ClassSums.of_none(X)).after(X[known], y[known], weights[known])
+
+    def _layers_of(self, start, X, targets, kept, seed):
+        layers = super()._layers_of(start, X, targets, kept, seed)
+        if start.sums is None:
+            return layers
+        similar = self._similarity(targets, kept)
+        return renewed(layers, start.sums, X, *similar, not self._linear and self.normalize, seed)
+
     def _codes_of(self, y):
         return class_groups(y) if self.relation in ("auto", *CLASSES) else None
 
@@ -146,10 +185,11 @@ class PairsStream(DeepPairsLearner, _Stream):
     def partial_fit(self, pairs: Array, y: Array, *, sample_weight: MaybeArray = None) -> Self:
         """Learn from one more batch of pairs, together with those that are kept of earlier ones.
 
-        It does what ``fit`` does with these pairs, in ``max_epochs`` epochs, from the networks of the last call on, or
-        from new ones as long as ``replay_size`` pairs are all that came.  So the result is at first equal to that of
-        ``fit`` on all pairs, and close to it afterwards.  The threshold is calibrated on the pairs that are kept.  As
-        long as all pairs are of one kind, there is a warning, and the learner is not fitted.  See :ref:`replay`.
+        It does what ``fit`` does with these pairs, in ``max_epochs`` epochs, from the networks of the last call on, and
+        averages the networks over the calls.  It starts from new ones as long as ``replay_size`` pairs are all that
+        came.  So the result is at first equal to that of ``fit`` on all pairs, and close to it afterwards.  The
+        threshold is calibrated on the pairs that are kept.  As long as all pairs are of one kind, there is a warning,
+        and the learner is not fitted.  See :ref:`replay`.
 
         Parameters
         ----------

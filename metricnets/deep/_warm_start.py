@@ -28,7 +28,8 @@ class Continued(DeepMetric):
 
     def _keep(self, problem, trained):
         super()._keep(problem, trained)
-        self._solution = Start(self._point_shape, problem.layers, trained.networks, self.n_components)
+        n = len(problem.kept)
+        self._solution = Start(self._point_shape, problem.layers, trained.networks, self.n_components, n)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "module_")

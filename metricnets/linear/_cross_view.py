@@ -9,9 +9,9 @@ from sklearn.utils.validation import check_consistent_length
 from metricnets._labels import known_classes, plain, read, supervised_codes
 from metricnets._linalg import centered, in_span, middle
 from metricnets._params import fitting
+from metricnets._scatters import pair_scatters
 from metricnets._weights import counted, rows_of, total_of
 from metricnets.linear._pairwise.class_pairs import class_scatters
-from metricnets.linear._solvers.scatters import pair_scatters
 from metricnets.linear._streams import SumsOfPoints
 
 

@@ -10,6 +10,7 @@ from metricnets._class_scatter import (
     class_means,
     covariance,
     discriminants_of_scatter,
+    keeps_digits,
     shrunk,
     weighted_discriminants,
 )
@@ -36,7 +37,8 @@ class LDA(SumsOfPoints):
     n_components : int >= 1 or None, default=None
         Number of discriminants, at most ``min(n_classes - 1, n_features)``, which is also what None takes.
     solver : {'svd', 'eigen', 'lsqr'}, default='svd'
-        'svd' does not form S_w and takes no ``shrinkage``; 'eigen' and 'lsqr' do, and give the same result.
+        'svd' finds the discriminants by singular values, and takes no ``shrinkage``; 'eigen' and 'lsqr' do, and give
+        the same result.
     shrinkage : float in [0, 1], 'auto' or None, default=None
         Share of a multiple of the identity in S_w; 'auto' takes the estimate of Ledoit and Wolf.
     priors : array-like of shape (n_classes,) or None, default=None
@@ -92,9 +94,8 @@ class LDA(SumsOfPoints):
             return analysis.scalings_.T[:n_rows]
         return discriminants(analysis.covariance_, analysis.means_, analysis.priors_)[:n_rows]
 
-    @property
-    def _by_sums(self):
-        return self.solver != "svd"
+    def _solves_by(self, sums):
+        return self.solver != "svd" or keeps_digits(sums[1].within, sums[1].counts, self.tol)
 
     def _solve_sums(self, sums):
         _, groups, _ = sums

@@ -9,10 +9,10 @@ from sklearn.utils.metaestimators import available_if
 from metricnets._batches import pair_signs, takes_batches
 from metricnets._params import fitting
 from metricnets._reservoir import Reservoir
+from metricnets._scatters import DifferenceSums
 from metricnets._tuples import distinct
 from metricnets._weights import check_weights
 from metricnets.linear._pairwise.differences import pair_differences
-from metricnets.linear._solvers.scatters import DifferenceSums
 from metricnets.linear._streams import InBatches
 from metricnets.linear._weakly_supervised import PairsLearner
 

@@ -12,11 +12,11 @@ from metricnets._batches import rows_of_targets, takes_batches
 from metricnets._labels import check_known
 from metricnets._linalg import middle, shifted
 from metricnets._params import fitting
+from metricnets._scatters import Scatters, without_rounding
 from metricnets._tuples import FLOATS
 from metricnets._weights import check_weights, counted, rows_of
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric, check_spread
-from metricnets.linear._solvers.scatters import Scatters, without_rounding
 
 
 class InBatches:
@@ -65,7 +65,6 @@ class SumsOfPoints(InBatches, LinearMetric):
     """
 
     _apart = False  # whether the scatter of each group is needed
-    _by_sums = True  # whether ``fit`` solves from sums too, where it keeps them
 
     @available_if(takes_batches)
     @fitting
@@ -117,7 +116,7 @@ class SumsOfPoints(InBatches, LinearMetric):
         Z, labels, weights = self._counted(X, labels, sample_weight)
         origin, Z = middle(Z), self._ready(Z)
         self._sums = self._sums_of(origin, Z, *groups, weights)
-        if self._sums is None or not self._by_sums:
+        if self._sums is None or not self._solves_by(self._sums):
             return self._solve_points(Z, labels, weights)
         return self._solve_sums(self._sums)
 
@@ -151,6 +150,10 @@ class SumsOfPoints(InBatches, LinearMetric):
     def _none(self, origin):
         """The sums of no points."""
         return origin, Scatters.of_none(len(origin), self._apart), Scatters.of_none(len(origin))
+
+    def _solves_by(self, sums):
+        """Hook: whether ``fit`` solves from the sums too, which takes less time, but squares what it sums."""
+        return True
 
     def _named(self, y):
         """Hook: what `_grouped` returns, from the rows of y."""

@@ -5,13 +5,22 @@ import pickle
 import numpy as np
 import pytest
 import sklearn
+import torch
 from deep_learners import BUILT_IN
 from discovery import ESTIMATORS, PAIR_LEARNERS, TUPLE_LEARNERS, quick, tiny_points, training_data
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.spatial.distance import pdist
 from sklearn.exceptions import NotFittedError
 
+from metricnets._reservoir import Reservoir
+from metricnets.deep._training.renewed import ClassSums, renewed, rotated
+from metricnets.deep._training.scaling import applied, standardization
+from metricnets.deep._training.similarity import OfTargets
+from metricnets.deep._training.stream import Memory
+from metricnets.deep._training.wccn import whitening_layer
 from metricnets.losses import ProxyAnchor
-from metricnets.networks import small_conv
+from metricnets.networks import Standardize, fixed_linear, small_conv
+from metricnets.relations import same_class
 
 STREAMED = [name for name in BUILT_IN if hasattr(ESTIMATORS[name], "partial_fit")]
 WARM = [name for name in BUILT_IN if "warm_start" in ESTIMATORS[name]._get_param_names()]
@@ -63,7 +72,8 @@ def test_a_stream_that_is_kept_gives_the_fit_on_all_samples(name):
 
 @pytest.mark.parametrize("name", STREAMED)
 def test_a_longer_stream_goes_on_from_the_networks_and_keeps_few_samples(name):
-    model = streamed(learner(name, replay_size=12), name)
+    still = {"class_weight": "balanced"} if name == "Mahalanobis" else {}  # its start would be renewed
+    model = streamed(learner(name, replay_size=12, **still), name)
     assert len(model._memory.kept) == 12
     before = model.set_params(**STILL).transform(points(name))
     after = streamed(model, name, BATCHES[:1]).transform(points(name))
@@ -134,6 +144,78 @@ def test_a_new_class_moves_what_the_network_starts_from():
     assert model._solution.layers[-1] is first[-1]
     model.partial_fit(X, y)
     assert model._solution.layers[-1] is not first[-1]
+
+
+@pytest.mark.parametrize("params", [{"loss": "cosface"}, {}])
+def test_fewer_samples_are_kept_than_there_are_classes(params):
+    model = learner("EmbeddingNet", replay_size=2, **params).partial_fit(X[y < 2], y[y < 2])
+    if params:
+        with pytest.raises(ValueError, match="replay_size=2 would keep no samples of some of the 3 classes"):
+            model.partial_fit(X, y)
+        model.set_params(replay_size=3)
+    model.partial_fit(X, y)
+    first = model._solution.layers
+    rows = np.setdiff1d(np.arange(45), np.searchsorted(y, 0))
+    model.partial_fit(X[rows], y[rows])  # a class of which no sample is kept is not new
+    assert model._solution.layers[-1] is first[-1]
+    assert len(model._memory.kept) == (3 if params else 2)
+
+
+def test_networks_are_the_mean_over_the_samples():
+    model = learner("EmbeddingNet", init="glorot", replay_size=5, **STILL).partial_fit(X[:20], y[:20])
+    before = model.module_[-1].state_dict()
+    rough = pickle.loads(pickle.dumps(model)).set_params(lr=0.01)
+    alone = pickle.loads(pickle.dumps(rough))
+    alone._memory.kept.n_seen = 6  # as if one more had come before than is kept
+    after = rough.partial_fit(X[20:40], y[20:40]).module_[-1].state_dict()
+    found = alone.partial_fit(X[20:40], y[20:40]).module_[-1].state_dict()
+    for name, weight in after.items():
+        assert_allclose(weight, before[name].lerp(found[name], 26 / 40), atol=1e-6)
+    assert Memory(Reservoir(5, None, n_seen=300), 100).shrinkage(4) == 0.9
+
+
+# ------------------------------------------------------------------------------------------------
+# The start, renewed.
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_sums_over_batches_give_the_start_of_all_samples(normalize):
+    rows, similarity = np.arange(45), OfTargets(torch.from_numpy(y), same_class)
+    standardize = standardization(X)
+    expected = [standardize, whitening_layer(X, standardize, rows, similarity, 3, normalize, 0)]
+    sums = ClassSums.of_none(X)
+    for batch in [*BATCHES, np.arange(40, 45)]:
+        sums = sums.after(X[batch], y[batch], np.ones(len(batch)))
+    before = [standardize, fixed_linear(np.eye(3, 4), np.zeros(3))]
+    found = renewed(before, sums, X, rows, similarity, normalize, 0)
+    assert_allclose(pdist(applied(found, X)), pdist(applied(expected, X)), rtol=1e-4)
+
+
+def test_a_stream_with_a_new_class_goes_on_from_a_renewed_start():
+    model = learner("EmbeddingNet", init="wccn", replay_size=6, **STILL)
+    for rows in np.split(np.argsort(y, kind="stable"), [20, 28]):
+        model.partial_fit(X[rows], y[rows])
+    assert model._memory.goes_on(np.array([7]))
+    assert_allclose(model._memory.sums.groups.counts, [15, 15, 15])
+    assert_allclose(model.module_[0].origin + model.module_[0].mean, X.mean(axis=0), rtol=1e-6)
+    unknown = learner("EmbeddingNet", init="wccn", replay_size=6, relation="known_class")
+    with pytest.warns(UserWarning, match="goes on with the next one"):
+        unknown.partial_fit(X, np.full(45, -1))
+    assert_allclose(unknown.partial_fit(X, y)._memory.sums.groups.counts, [15, 15, 15])
+    far = learner("EmbeddingNet", init="wccn", replay_size=6).set_params(**STILL)
+    for rows in BATCHES:  # squares overflow: the start is not renewed
+        far.partial_fit(1e200 * X[rows], y[rows])
+    assert np.isfinite(far.transform(1e200 * X)).all()
+
+
+def test_a_renewed_start_is_rotated_to_the_one_before():
+    rng = np.random.default_rng(0)
+    layers = [Standardize(0.0, X.mean(axis=0), X.std()), fixed_linear(rng.normal(size=(3, 4)), rng.normal(size=3))]
+    R = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    turned = [layers[0], fixed_linear(R @ layers[1].weight.numpy(), R @ layers[1].bias.numpy())]
+    found = rotated(turned, layers, X)
+    assert_allclose(found.weight, layers[1].weight, atol=1e-5)
+    assert_allclose(found.bias, layers[1].bias, atol=1e-5)
 
 
 def test_a_classifier_of_a_stream_knows_all_classes():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from discovery import tiny_points
 from scipy.linalg import eigh
+from scipy.spatial.distance import pdist
 from sklearn.covariance import EmpiricalCovariance, ledoit_wolf
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.preprocessing import StandardScaler
@@ -106,6 +107,15 @@ SINGULAR = {
     "a constant column": lambda X: np.hstack([X, np.full((len(X), 1), 0.1)]),
     "a sum of columns": lambda X: np.hstack([X, X[:, :1] + X[:, 1:2]]),
 }
+
+
+def test_nearly_collinear_columns_keep_their_digits():
+    near = np.hstack([X, X[:, :1] + 3e-4 * X[:, ::-1][:, :1] + 1e-4 * X[:, 1:2] ** 2])
+    L = fit(near, y, {"solver": "svd"}, tol=1e-8).components_
+    within, _, _ = scatters(near, y, {"solver": "svd"})
+    np.testing.assert_allclose(L @ within @ L.T, np.eye(2), atol=1e-8)
+    expected = LinearDiscriminantAnalysis(tol=1e-8).fit(near, y).transform(near)[:, :2]
+    np.testing.assert_allclose(pdist(near @ L.T), pdist(expected), rtol=1e-7)
 
 
 @pytest.mark.parametrize("solver", ["svd", "eigen", "lsqr"])

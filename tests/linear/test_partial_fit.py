@@ -22,8 +22,8 @@ from sklearn.exceptions import NotFittedError
 import metricnets
 from metricnets._batches import pair_signs
 from metricnets._reservoir import Reservoir
+from metricnets._scatters import Scatters, pair_scatters
 from metricnets.linear._pairwise.class_pairs import class_scatters
-from metricnets.linear._solvers.scatters import Scatters, pair_scatters
 
 STREAMED = [name for name in METRICS if name in metricnets.linear.__all__ and hasattr(ESTIMATORS[name], "partial_fit")]
 ONLINE = ["OASIS", "OASIS_Supervised", *ONLINE_VIEWS]  # tests/linear/test_oasis.py, test_multi_view_oasis.py

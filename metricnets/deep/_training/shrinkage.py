@@ -1,5 +1,7 @@
 """Shrinkage of a trained network to the weights that it started from, and how much of it suffices."""
 
+import copy
+
 import numpy as np
 import torch
 
@@ -28,6 +30,11 @@ def shrink(network: torch.nn.Module, start: dict[str, torch.Tensor] | None, shri
             weight.lerp_(start[name], shrinkage)
         elif shrinkage == 1:
             weight.copy_(start[name])
+
+
+def state_of(loss: object) -> dict[str, torch.Tensor] | None:
+    """A copy of the state of a loss that is a module; None of a function."""
+    return copy.deepcopy(loss.state_dict()) if isinstance(loss, torch.nn.Module) else None
 
 
 def within_error(quality: np.ndarray, best: np.ndarray, n_distinct: int | None = None) -> np.ndarray:

@@ -7,6 +7,9 @@ import numpy as np
 from torch import nn
 
 from metricnets._reservoir import Reservoir
+from metricnets.deep._training.renewed import ClassSums
+
+LEAST = 0.1  # share of the networks of a call in the mean
 
 
 @dataclass
@@ -23,12 +26,21 @@ class Start:
         The trained networks, whose weights are copied.
     n_components : int
         The parameter with which they were trained.
+    n_samples : int
+        Number of samples that they learned from in the last call.
+    shrinkage : float in [0, 1]
+        How far what is trained is moved back to these networks.
+    sums : ClassSums or None
+        Sums over all samples, by which the layers before the networks are renewed.
     """
 
     shape: tuple[int, ...]
     layers: list[nn.Module]
     networks: list[nn.Module]
     n_components: int
+    n_samples: int = 0
+    shrinkage: float = 0.0
+    sums: ClassSums | None = None
 
     def check(self, n_components: int) -> Self:
         """Raise ValueError for another number of components."""
@@ -68,12 +80,18 @@ class Memory:
     ----------
     kept : Reservoir
         Some of the points, targets and weights.
-    after_fit : bool
-        Whether the stream began with the networks of a ``fit``, whose samples are not kept.
+    n_before : int
+        Number of samples of a ``fit`` before the stream, which are not kept.
+    sums : ClassSums or None
+        Sums over all samples, if what networks start from is renewed by them.
+    classes : ndarray of shape (n_classes,) or None
+        Those of all samples, which may be more than those of the samples that are kept; None before the first batch.
     """
 
     kept: Reservoir
-    after_fit: bool = False
+    n_before: int = 0
+    sums: ClassSums | None = None
+    classes: np.ndarray | None = None
 
     def joined(self, *batch: np.ndarray) -> tuple[np.ndarray, ...]:
         """What is kept, followed by a batch of points, targets and weights; ValueError if points differ in shape."""
@@ -82,17 +100,26 @@ class Memory:
             raise ValueError(f"the points have shape {shapes[1]}, and those of the batches before {shapes[0]}.")
         return self.kept.joined(*batch)
 
-    def after(self, rows: tuple[np.ndarray, ...], groups: np.ndarray) -> Self:
-        """The memory after a batch, which ``rows`` have last."""
-        return Memory(self.kept.after(*rows, groups=groups), self.after_fit)
+    def after(
+        self, rows: tuple[np.ndarray, ...], groups: np.ndarray, classes: np.ndarray, sums: ClassSums | None = None
+    ) -> Self:
+        """The memory after a batch of these classes, which ``rows`` have last, with the sums after it."""
+        classes = classes if self.classes is None else np.union1d(self.classes, classes)
+        return Memory(self.kept.after(*rows, groups=groups), self.n_before, sums, classes)
 
-    def goes_on(self, codes: np.ndarray | None) -> bool:
+    def shrinkage(self, n: int) -> float:
+        """How far networks that go on with n samples are moved back: so they become the mean over all samples so far.
+
+        Each sample that came counts as much as another, but those at hand at least `LEAST`, as what comes may change.
+        """
+        return 1 - max(LEAST, n / (self.n_before + self.kept.n_seen))
+
+    def goes_on(self, classes: np.ndarray) -> bool:
         """Whether training goes on, rather than from new networks, which learn from all samples if all are kept.
 
-        If a class is new, what networks start from, the scale and a linear map, has to know it.
+        If a class is new, what networks start from, the scale and a linear map, has to know it: it is renewed by sums.
         """
-        n = len(self.kept)
-        if self.after_fit or not self.kept.size:
+        if self.n_before or not self.kept.size:
             return True
-        n_new = 0 if codes is None else len(np.unique(codes)) - len(np.unique(codes[:n]))
-        return n < self.kept.n_seen and not n_new
+        are_known = self.sums is not None or np.isin(classes, self.classes).all()
+        return len(self.kept) < self.kept.n_seen and bool(are_known)
