@@ -26,8 +26,10 @@ def one_hot(codes: np.ndarray, n_classes: int) -> np.ndarray:
 def unit_components(X: np.ndarray) -> np.ndarray:
     """Principal components of the points, scaled to unit norm, (n, k)."""
     X = X.reshape(len(X), -1).astype(float)
+    if (X[:1] == X).all():
+        return np.zeros((len(X), 1))
     X = X - X.mean(axis=0)
-    X /= np.abs(X).max() or 1.0
+    X /= np.abs(X).max()
     k = min(N_COMPONENTS, *X.shape)
     return unit_norm(PCA(k, random_state=0).fit_transform(X))
 
