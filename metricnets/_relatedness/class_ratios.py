@@ -57,7 +57,8 @@ def class_ratios(
 def _spectra(X, known, weights):
     """Products of all points and the known ones, eigenvalues and vectors of the latter, weighted; for both scales."""
     centred, roots = X - X.mean(axis=0), np.sqrt(weights)
-    centred = np.ldexp(centred, -np.frexp(np.abs(centred).max())[1])  # so that squares neither overflow nor vanish
+    exponent = np.frexp(max(centred.max(), -centred.min()))[1]
+    np.ldexp(centred, -exponent, out=centred)  # so that squares neither overflow nor vanish
     spreads = centred.std(axis=0)
     inverse = np.divide(1.0, spreads, out=np.zeros_like(spreads), where=spreads > TINY * spreads.max())
     found = []
