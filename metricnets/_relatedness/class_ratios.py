@@ -4,6 +4,7 @@ import numpy as np
 from scipy.special import log_softmax, softmax
 
 from metricnets._labels import UNKNOWN
+from metricnets._linalg import middle, shifted
 from metricnets._weights import mean_of, rows_of
 
 RIDGES = 0.03, 0.1, 0.3, 1.0, 3.0, 10.0
@@ -56,9 +57,9 @@ def class_ratios(
 
 def _spectra(X, known, weights):
     """Products of all points and the known ones, eigenvalues and vectors of the latter, weighted; for both scales."""
-    centred, roots = X - X.mean(axis=0), np.sqrt(weights)
-    exponent = np.frexp(max(centred.max(), -centred.min()))[1]
-    np.ldexp(centred, -exponent, out=centred)  # so that squares neither overflow nor vanish
+    X, roots = shifted(X, middle(X)), np.sqrt(weights)
+    X = np.ldexp(X, -np.frexp(np.abs(X).max(initial=0))[1])  # squares would overflow or vanish
+    centred = X - X.mean(axis=0)
     spreads = centred.std(axis=0)
     inverse = np.divide(1.0, spreads, out=np.zeros_like(spreads), where=spreads > TINY * spreads.max())
     found = []
