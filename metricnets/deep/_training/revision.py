@@ -35,9 +35,9 @@ def unit_components(X: np.ndarray) -> np.ndarray:
 
 
 def held_apart(start: Start, codes: np.ndarray, shares: Callable, rng: np.random.Generator):
-    """Class shares of labelled samples, each by embeddings and labels of the others, and the rows of these samples.
+    """For each fold, the rows of labelled samples, and what embeddings and labels of the others say of them.
 
-    ``shares(z, codes, held)`` are those of the rows ``held``, (n_held, n_classes) or a list of such.
+    That is ``shares(z, codes, held)``, such as class shares of the rows ``held``, (n_held, n_classes).
     """
     rows = np.flatnonzero(codes != UNKNOWN)
     folds, parts = deal(codes[rows], rng), []
