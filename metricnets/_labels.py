@@ -126,8 +126,9 @@ def supervised_codes(y: ArrayLike) -> np.ndarray:
     classes, codes = known_classes(y)
     n_unknown, n_negative = np.count_nonzero(codes < 0), np.count_nonzero(read(y)[2])
     if n_unknown and len(classes) < 2:
+        found = "one known class only" if len(classes) else "no known class"
         raise ValueError(
-            f"y has {len(classes)} known class only, as its {n_unknown} labels that are negative, None or NaN count as "
+            f"y has {found}, as its {n_unknown} labels that are negative, None or NaN count as "
             "unknown; number the classes from 0, as scikit-learn's LabelEncoder does."
         )
     if n_negative:

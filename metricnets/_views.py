@@ -71,6 +71,11 @@ def _number(column, v, n_features, names):
     return column % n_features
 
 
+def are_several(views: int | list | dict) -> bool:
+    """Whether there is more than one view, so that one may be missing."""
+    return (views if isinstance(views, Integral) else len(views)) > 1
+
+
 def present_views(missing: np.ndarray, columns: list[np.ndarray]) -> np.ndarray:
     """Find which views each row has, (n, n_views), from a mask (n, d) of NaN.
 

@@ -45,7 +45,9 @@ def test_points_that_are_left_out_are_predicted_as_by_a_naive_loop():
                     fitted = KernelRidge(alpha=ridge, **kernel).fit(products, np.eye(2)[labels])
                     best, odds = likelihood, np.exp(factor * fitted.predict(products))
                     expected = odds / odds.sum(axis=1, keepdims=True) / 0.5
-    np.testing.assert_allclose(class_ratios(X, labels[:, None], [np.full(2, 0.5)])[0], expected, rtol=1e-5)
+    for unit in (1.0, 1e200, 1e-200):
+        found = class_ratios(X * unit, labels[:, None], [np.full(2, 0.5)])[0]
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_points_say_nothing_of_random_classes():

@@ -116,7 +116,7 @@ def test_rows_that_negative_labels_leave_out_are_counted(name):
 @pytest.mark.parametrize("name", PARTIAL)
 def test_labels_that_are_none_are_said(name):
     for y, message in [
-        ([None] * 45, "known class only|no chunk has two"),
+        ([None] * 45, "no known class|no chunk has two"),
         (["a", 1, "b"] * 15, "labels of one type"),
         (X[:, 0] + 9, "(?i)unknown label type|whole numbers"),
         (X, "1d array"),

@@ -134,10 +134,6 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         """Hook: an iterable of index lists for the rows of a part; each iteration is a new pass."""
         raise NotImplementedError
 
-    def _standardization(self, X, weights):
-        """Hook: the layer that standardises points, of which these are to be counted so often."""
-        return standardization(X, weights)
-
     def _first_layers(self, X, standardize, targets, kept, seed):
         """Hook: layers after the standardisation that are computed from the points, and not trained."""
         return []
@@ -153,6 +149,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     def _start(self):
         """Hook: the `Start` from which ``fit`` goes on, or None."""
 
+    _standardization = staticmethod(standardization)  # hook: the layer that standardises points, by their weights
     loss_lr = None  # unless it is a parameter
     _is_whitened = False  # whether networks start from the map of `wccn` of all features
     _shrinks = False  # whether networks may be shrunk to their start

@@ -59,14 +59,8 @@ class MahalanobisMetric(CallbackSupport, MetricMixin, Parametrized):
 
     def _ready(self, X, rows=slice(None)):
         """Check the scale of X and shift it near the origin, to the middle of some ``rows``, in double precision."""
-        X = self._in_double(X)
+        X = in_double(X, self.n_components)
         return check_spread(near_origin(X, middle(X[rows])))
-
-    def _in_double(self, X):
-        """X in double precision; ValueError if it has fewer features than n_components, or is too large."""
-        if self.n_components is not None and self.n_components > X.shape[1]:
-            raise ValueError(f"n_components={self.n_components} is more than the {X.shape[1]} features.")
-        return in_double(X)
 
     def transform(self, X: Points) -> np.ndarray:
         """Embed points as X Lᵀ.
@@ -204,8 +198,10 @@ class LinearMetric(MahalanobisMetric):
         return tags
 
 
-def in_double(X: np.ndarray | spmatrix) -> np.ndarray | spmatrix:
-    """Points in double precision; raise ValueError if they are so large that their powers would overflow."""
+def in_double(X: np.ndarray | spmatrix, n_components: int | None = None) -> np.ndarray | spmatrix:
+    """X in double precision; ValueError if it has fewer features than ``n_components``, or powers would overflow."""
+    if n_components is not None and n_components > X.shape[1]:
+        raise ValueError(f"n_components={n_components} is more than the {X.shape[1]} features.")
     if issparse(X):
         X = X.astype(np.float64)
         largest = float(max(X.max(), -X.min()))  # sorts the indices of the matrix, which is our copy by now

@@ -13,7 +13,7 @@ from metricnets._params import Count, Flag, MaybeCount, MaybeSource, Parametrize
 from metricnets._progress import progress
 from metricnets._runtime import one_blas_thread
 from metricnets._tuples import FLOATS, points_and_members
-from metricnets._views import columns_of, present_views
+from metricnets._views import are_several, columns_of, present_views
 from metricnets.base import MetricMixin
 from metricnets.exceptions import warn
 from metricnets.linear._base import check_spread, in_double
@@ -195,7 +195,7 @@ class BilinearViews(CallbackSupport, MetricMixin, Parametrized):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = (len(self.views) if np.iterable(self.views) else self.views) > 1
+        tags.input_tags.allow_nan = are_several(self.views)
         return tags
 
 

@@ -11,7 +11,7 @@ from metricnets._draws import check_triplets
 from metricnets._labels import supervised_codes
 from metricnets._params import Flag, MaybeCount, Points, Positive, fitting
 from metricnets._progress import progress
-from metricnets.linear._base import LinearMetric
+from metricnets.linear._base import LinearMetric, in_double
 from metricnets.linear._bilinear import BilinearSimilarity, blocks_of_triplets
 from metricnets.linear._solvers.passive_aggressive import BLOCK, order_of_steps, passive_aggressive
 from metricnets.linear._weakly_supervised import TripletsLearner
@@ -150,7 +150,7 @@ class OASIS(_BaseOASIS, TripletsLearner):
         self._start(X)
 
     def _blocks(self, X, members):
-        Z = self._near(self._in_double(X))
+        Z = self._near(in_double(X, self.n_components))
         for start in range(0, len(members), BLOCK):
             P, D, *place = self._moments.along(Z[members[start : start + BLOCK]])
             self._locate(*place)
@@ -239,7 +239,7 @@ class OASIS_Supervised(_BaseOASIS, LinearMetric):  # noqa: N801
             raise TypeError("center=True would make a sparse X dense; set center=False, or give an array.")
         X, codes = self._validated(X, y, reset=first)
         check_triplets(codes)
-        dtype, X, codes = X.dtype, self._in_double(X)[codes >= 0], codes[codes >= 0]
+        dtype, X, codes = X.dtype, in_double(X, self.n_components)[codes >= 0], codes[codes >= 0]
         if first:
             self._start(X)
         return self._solve_stream(self._blocks(self._near(X), codes), dtype)

@@ -16,7 +16,7 @@ from metricnets._scatters import Scatters, without_rounding
 from metricnets._tuples import FLOATS
 from metricnets._weights import check_weights, counted, rows_of
 from metricnets.exceptions import warn
-from metricnets.linear._base import LinearMetric, check_spread
+from metricnets.linear._base import LinearMetric, check_spread, in_double
 
 
 class InBatches:
@@ -103,7 +103,7 @@ class SumsOfPoints(InBatches, LinearMetric):
             X, _ = validate_data(self, X, None if y is None else known.astype(int), **checks)
         else:
             X = validate_data(self, X, **checks)
-        weights, Z = self._weights(sample_weight, len(X)), self._in_double(X)
+        weights, Z = self._weights(sample_weight, len(X)), in_double(X, self.n_components)
         before = self._sums or self._none(middle(Z))
         Z = check_spread(shifted(Z, before[0]))
         self._solve_batches(self._added(before, Z, names, known, weights), X.dtype)

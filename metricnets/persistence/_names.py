@@ -35,7 +35,7 @@ HELPERS = {
     "metricnets.base": "Distance",
     "metricnets.deep._training.numpy_networks": "TorchEmbedding",
     "metricnets.deep._training.renewed": "ClassSums",
-    "metricnets.deep._training.several_views": "Checked Fused SideBySide",
+    "metricnets.deep._training.several_views": "Checked Fused ViewNetworks",
     "metricnets.deep._training.stream": "Memory Start",
     "metricnets.deep._training.two_views": "CrossDistance",
     "metricnets.deep.multitask._heads": "Heads",

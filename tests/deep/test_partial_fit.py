@@ -205,6 +205,7 @@ def test_a_stream_with_a_new_class_goes_on_from_a_renewed_start():
     far = learner("EmbeddingNet", init="wccn", replay_size=6).set_params(**STILL)
     for rows in BATCHES:  # squares overflow: the start is not renewed
         far.partial_fit(1e200 * X[rows], y[rows])
+    assert not far._memory.goes_on(np.array([7]))
     assert np.isfinite(far.transform(1e200 * X)).all()
 
 

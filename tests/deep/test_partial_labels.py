@@ -19,7 +19,7 @@ from torch import nn
 
 from metricnets import EmbeddingNet, SourceOnly
 from metricnets.deep._training.consistency import WithUnlabelled, consistency
-from metricnets.deep._training.revision import cards, nearest_shares
+from metricnets.deep._training.revision import cards, nearest_shares, unit_components
 from metricnets.deep._training.wrong_labels import is_better_without
 from metricnets.exceptions import FitInterrupted
 
@@ -98,11 +98,15 @@ def test_samples_without_a_label_are_twice_in_a_batch(name):
     assert_array_equal(model.transduction_[~HIDDEN], CLASSES[~HIDDEN])
 
 
+def test_points_that_are_equal_have_no_components():
+    assert not unit_components(np.full((5, 2), 0.1)).any()
+
+
 @every_way
 def test_no_label_at_all_is_named(way):
-    with pytest.raises(ValueError, match="no known class|0 known class"):
+    with pytest.raises(ValueError, match="no known class"):
         learner("DDML", way).fit(X, [None] * 45)
-    with pytest.raises(ValueError, match="one class only|1 known class"):
+    with pytest.raises(ValueError, match="one (known )?class only"):
         learner("DDML", way).fit(X, np.where(CLASSES == 1, 1, -1))
 
 

@@ -28,8 +28,7 @@ from metricnets._numpy_networks import (
     unit_norm,
 )
 from metricnets.deep._training.runtime import defaults, single_precision
-from metricnets.deep._training.several_views import Checked, Fused
-from metricnets.deep._training.several_views import SideBySide as ViewsSideBySide
+from metricnets.deep._training.several_views import Checked, Fused, ViewNetworks
 from metricnets.networks import MLP, Dropout, Ensemble, Mean, NonSaturatingSigmoid, Skip, Standardize, Sum, UnitNorm
 
 FUNCTIONS = {
@@ -107,7 +106,7 @@ def _translated(module):
         return partial(lifted, place=module.place)
     if kind is networks.SubspaceNorm:
         return SubspaceNorms(module.size, networks.TINY)
-    if kind in (Checked, ViewsSideBySide):
+    if kind in (Checked, ViewNetworks):
         views = CheckedViews if kind is Checked else Views
         return _joined(views, [_translated(part) for part in module.networks], module.columns)
     if kind is Fused and module.expectation is not None:

@@ -26,16 +26,18 @@ def one_hot(codes: np.ndarray, n_classes: int) -> np.ndarray:
 def unit_components(X: np.ndarray) -> np.ndarray:
     """Principal components of the points, scaled to unit norm, (n, k)."""
     X = X.reshape(len(X), -1).astype(float)
+    if (X[:1] == X).all():
+        return np.zeros((len(X), 1))
     X = X - X.mean(axis=0)
-    X /= np.abs(X).max() or 1.0
+    X /= np.abs(X).max()
     k = min(N_COMPONENTS, *X.shape)
     return unit_norm(PCA(k, random_state=0).fit_transform(X))
 
 
 def held_apart(start: Start, codes: np.ndarray, shares: Callable, rng: np.random.Generator):
-    """Class shares of labelled samples, each by embeddings and labels of the others, and the rows of these samples.
+    """For each fold, the rows of labelled samples, and what embeddings and labels of the others say of them.
 
-    ``shares(z, codes, held)`` are those of the rows ``held``, (n_held, n_classes) or a list of such.
+    That is ``shares(z, codes, held)``, such as class shares of the rows ``held``, (n_held, n_classes).
     """
     rows = np.flatnonzero(codes != UNKNOWN)
     folds, parts = deal(codes[rows], rng), []

@@ -13,7 +13,7 @@ from metricnets.networks import UnitNorm
 N_ROWS = 10_000  # samples from which the joint distribution of the embeddings is estimated, at most
 
 
-class SideBySide(nn.Module):
+class ViewNetworks(nn.Module):
     """A network for each view, side by side: (n, d) points, (n, k) outputs, NaN where a row does not have the view.
 
     Parameters
@@ -31,7 +31,7 @@ class SideBySide(nn.Module):
         return torch.cat([network(x[:, each]) for network, each in zip(self.networks, self.columns)], dim=1)
 
 
-class Checked(SideBySide):
+class Checked(ViewNetworks):
     """The same for points as they are given: ValueError if a view is missing in part, or all are."""
 
     def forward(self, x):

@@ -121,5 +121,5 @@ class Memory:
         """
         if self.n_before or not self.kept.size:
             return True
-        are_known = self.sums is not None or np.isin(classes, self.classes).all()
-        return len(self.kept) < self.kept.n_seen and bool(are_known)
+        is_renewed = self.sums is not None and self.sums.have_digits()
+        return len(self.kept) < self.kept.n_seen and (is_renewed or bool(np.isin(classes, self.classes).all()))

@@ -46,19 +46,17 @@ def corrected(
     shares : ndarray of shape (n, n_classes)
         0 for samples without a label.
     """
-    embeddings = []
 
     def each(z, others, held):
         known = np.flatnonzero(others != UNKNOWN)
-        embeddings.append((z, known))
         counts = rows_of(weights, known)
-        return [votes(z[known], others[known], z[held], n_classes, k, counts) for k in N_NEIGHBORS]
+        return [votes(z[known], others[known], z[held], n_classes, k, counts) for k in N_NEIGHBORS], z, known
 
     parts = held_apart(start, codes, each, rng)
     if not parts:  # too few samples to judge any by the others
         return one_hot(codes, n_classes)
     rows = np.concatenate([held for held, _ in parts])
-    of_each, given = [np.concatenate(p) for p in zip(*(p for _, p in parts))], codes[rows]
+    of_each, given = [np.concatenate(p) for p in zip(*(p for _, (p, _, _) in parts))], codes[rows]
     counts = rows_of(weights, rows)
     p = most_often_right(of_each, given, counts)
     joint, shares = confident_joint(p, given, counts), one_hot(codes, n_classes)
@@ -68,7 +66,7 @@ def corrected(
     wrong = np.zeros(len(codes), bool)
     estimated = noise_rate(joint) if rate is None else rate
     wrong[rows] = ~smallest_losses(p[np.arange(len(p)), given], given, estimated, counts)
-    judged = [(*embedded, held) for embedded, (held, _) in zip(embeddings, parts)]
+    judged = [(z, known, held) for held, (_, z, known) in parts]
     if rate is None and not is_better_without(wrong, codes, n_classes, judged, weights):
         return shares
     shares[wrong] = 0

@@ -65,7 +65,7 @@ def soft_co_annotation(logits_b: torch.Tensor, codes_a: torch.Tensor, R: torch.T
 
 
 def information(R: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:
-    """How much a class of one task tells of another: 1 − H(R[c]) / H(π) squared, 0 if that is negative.
+    """How much a class of one task tells of another: [1 − H(R[c]) / H(π)]₊ to the power of `POWER`.
 
     It is 1 if the other class follows, and 0 if it is as likely as without.
 

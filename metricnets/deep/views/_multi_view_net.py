@@ -28,6 +28,7 @@ class MultiViewNet(ViewsMetric, AnyLossNetwork):
     --------
     EmbeddingNet : One network for all columns.
     TwoViewNet : Two views in one space, in which one is found by the other.
+    MultiViewOASIS_Supervised : Bilinear similarities of several views, learned online.
 
     References
     ----------

@@ -8,12 +8,12 @@ from torch import nn
 
 from metricnets._fused_views import fused_parts, fused_units
 from metricnets._params import Array, Count, MaybeFunction, RateBelowOne
-from metricnets._views import blocks, columns_of, modules_of, present_views, seen_views, weights_of
+from metricnets._views import are_several, blocks, columns_of, modules_of, present_views, seen_views, weights_of
 from metricnets.deep._perceptron import RESIDUAL, NetworkMetric
 from metricnets.deep._training.data import Rows
 from metricnets.deep._training.embedding import checked_network
 from metricnets.deep._training.several_view_maps import map_of_view, standardizations, weights_by_validation
-from metricnets.deep._training.several_views import Checked, Fused, SideBySide, expect_missing, of_view
+from metricnets.deep._training.several_views import Checked, Fused, ViewNetworks, expect_missing, of_view
 from metricnets.deep._training.wccn import principal_layer
 from metricnets.networks import Ensemble, Standardize
 
@@ -107,7 +107,7 @@ class ViewsMetric(NetworkMetric):
             start, _ = self._first_of_view(X, nn.Sequential(standardize, by_weights), targets, whole, seed)
             layers.append(nn.Sequential(by_weights, start))
             inner.append(np.concatenate(inner))
-        return [SideBySide(layers, inner)]
+        return [ViewNetworks(layers, inner)]
 
     @property
     def _chooses_weights(self):
@@ -176,5 +176,5 @@ class ViewsMetric(NetworkMetric):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = (len(self.views) if np.iterable(self.views) else self.views) > 1
+        tags.input_tags.allow_nan = are_several(self.views)
         return tags
