@@ -1,5 +1,6 @@
 """For all tests: one PyTorch thread, which is several times faster on tiny networks, and tiny data."""
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # for `from discovery import ...`
 
 from discovery import HAS_TORCH, tiny_pairs, tiny_points
+
+with contextlib.suppress(ImportError):
+    import faiss  # noqa: F401  # loads a BLAS of its own, whose threads tests of others would find
 
 if HAS_TORCH:
     import torch

@@ -22,6 +22,11 @@ import sklearn.neighbors  # loads its OpenMP
 from discovery import ESTIMATORS, HAS_TORCH, quick, training_data
 from threadpoolctl import threadpool_info
 
+try:
+    import faiss  # loads its BLAS, and makes a logger
+except ImportError:
+    pass
+
 
 def listed(folder):
     return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
