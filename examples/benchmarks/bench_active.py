@@ -6,13 +6,15 @@ what the metric is least certain of ("uncertain"), or nearest neighbours, whose 
 ("nearest"); before there is a metric "uncertain" starts with nearest neighbours.  The metric is learned anew after
 each round from all pairs that were labelled; it is judged on the classes that it has not seen by the area under the ROC
 curve of all pairs, and by the mean average precision at R of retrieval.  Points are 40 principal components of the half
-that is learned from.
+that is learned from.  Classes are persons (olivetti), objects (eth80), intents (banking77) and characters.
 
-``--choose`` compares regularisations of KISSME within the classes to learn from, of which half judge; the other classes
-are not looked at.
+``--choose`` compares values of a parameter of the learner within the classes to learn from, of which half judge; the
+other classes are not looked at.
 
-"labels needed" is the budget at which a curve reaches what random pairs have at the largest budget, interpolated in
+"labels needed" is the budget at which a curve reaches the best that random pairs reach with any budget, interpolated in
 the logarithm of the budget.
+
+"half as many" is what uncertain pairs give above twice as many random ones, in the mean over draws.
 
 Run ``python bench_active.py --data DIR``, or set METRICNETS_DATA.
 """
@@ -21,7 +23,7 @@ import warnings
 from functools import partial
 
 import numpy as np
-from _datasets import load
+from _datasets import Dataset, drawn, load, stratified, whole
 from _options import folder_of, parser_of
 from _tables import show
 from sklearn.decomposition import PCA
@@ -31,21 +33,29 @@ import metricnets as mn
 from metricnets.active import query_pairs
 from metricnets.metrics import retrieval_scores
 
-FILES = {"olivetti": "olivetti.npz", "alphadigits": "binaryalphadigs.npz"}
-BUDGETS = (50, 100, 200, 400, 800, 1600)
-STRATEGIES = ("random", "uncertain", "nearest")
-REGULARIZATIONS = (0.1, 0.3, 1.0, 3.0, 10.0)
-
-
-def kissme(X, seed, regularization):
-    return mn.KISSME(preprocessor=X, regularization=regularization)
-
-
-LEARNERS = {
-    "KISSME": kissme,
-    "GMML": lambda X, seed: mn.GMML(preprocessor=X),
-    "DDMLPairs": lambda X, seed: mn.DDMLPairs(preprocessor=X, random_state=seed),
+SETS = {
+    "olivetti": ("olivetti.npz", whole),
+    "eth80": ("eth80.npz", lambda data: Dataset(data["X"], data["set_id"], stratified)),
+    "viper": ("viper_mdf.npz", lambda data: Dataset(data["X"], data["person"], stratified)),
+    "banking77": ("banking77_minilm.npz", drawn),
+    "alphadigits": ("binaryalphadigs.npz", whole),
 }
+BUDGETS = (100, 200, 400, 800, 1600, 3200, 6400)
+STRATEGIES = ("random", "uncertain", "nearest")
+LEARNERS = {  # name: parameter, and the values of it that are compared
+    "ITML": ("gamma", (0.1, 0.3, 1.0, 3.0, 10.0)),
+    "KISSME": ("regularization", (0.1, 0.3, 1.0, 3.0, 10.0)),
+    "GMML": ("regularization", (0.01, 0.1, 1.0, 10.0)),
+    "DDMLPairs": ("max_epochs", (10, 30)),
+}
+
+
+def learner(X, seed, *, name, value=None):
+    """A learner of pairs of rows of X; its defaults if there is no value."""
+    made = getattr(mn, name)(preprocessor=X)
+    if "random_state" in made.get_params():
+        made.set_params(random_state=seed)
+    return made if value is None else made.set_params(**{LEARNERS[name][0]: value})
 
 
 def halves(X, y, seed):
@@ -98,34 +108,38 @@ def needed(scores, level):
 
 def main():
     parser = parser_of(__doc__, quick="one draw", seeds="draws of the classes", n_seeds=5)
-    parser.add_argument("--only", nargs="+", default=["KISSME"], choices=LEARNERS, help="learners")
-    parser.add_argument("--regularization", type=float, default=0.3, help="of KISSME")
-    parser.add_argument("--choose", action="store_true", help="compare regularisations of KISSME")
+    parser.add_argument("--only", nargs="+", default=SETS, choices=SETS, help="data sets")
+    parser.add_argument("--learner", default="ITML", choices=LEARNERS)
+    parser.add_argument("--value", type=float, help="of the parameter of the learner that --choose compares")
+    parser.add_argument("--choose", action="store_true", help="compare values of this parameter")
     options = parser.parse_args()
-    if (folder := folder_of(options, FILES.values())) is None:
+    if (folder := folder_of(options, [file for file, _ in SETS.values()])) is None:
         return
     warnings.simplefilter("ignore")
-    learners = LEARNERS | {"KISSME": partial(kissme, regularization=options.regularization)}
-    for name in FILES:
-        X, y, _ = load(name, folder)
-        parts = [halves(X, y, seed) for seed in range(1 if options.quick else options.seeds)]
+    make = partial(learner, name=options.learner)
+    for name in options.only:
+        if (data := load(name, folder, SETS)) is None:
+            print(f"{name}: {SETS[name][0]} is missing")
+            continue
+        parts = [halves(data.X, data.y, seed) for seed in range(1 if options.quick else options.seeds)]
         if options.choose:
-            show(f"{name}, regularization of KISSME", ["area", "MAP@R"], choose(parts, BUDGETS[:5]))
+            param, values = LEARNERS[options.learner]
+            show(f"{name}, {param} of {options.learner}", ["area", "MAP@R"], choose(make, values, parts))
             continue
         raw = np.mean([judged(X_new, y_new) for _, _, X_new, y_new in parts], axis=0)
-        for learner in options.only:
-            tell(f"{name}, {learner}", raw, {s: draws(learners[learner], s, parts) for s in STRATEGIES})
+        results = {s: draws(partial(make, value=options.value), s, parts) for s in STRATEGIES}
+        tell(f"{name}, {options.learner}", raw, results)
+        show(f"{name}, {options.learner}: half as many uncertain as random pairs", ["area", "MAP@R"], halved(results))
 
 
-def choose(parts, budgets):
-    """Area and MAP@R of each regularisation, means over draws, strategies and budgets; new classes have no part."""
+def choose(make, values, parts, budgets=BUDGETS[:5]):
+    """Area and MAP@R of each value, means over draws, strategies and budgets; new classes have no part."""
     inner = [halves(*part[:2], seed) for seed, part in enumerate(parts)]
     rows = {"no metric": np.mean([judged(*part[2:]) for part in inner], axis=0)}
-    for strength in REGULARIZATIONS:
-        make = partial(kissme, regularization=strength)
-        found = [curve(make, s, *part, seed, budgets)[0] for s in STRATEGIES for seed, part in enumerate(inner)]
-        rows[f"{strength:g}"] = np.mean(found, axis=(0, 1))
-    return {name: [f"{value:.2f}" for value in values] for name, values in rows.items()}
+    for value in values:
+        fits = [(partial(make, value=value), s, *part, seed) for s in STRATEGIES for seed, part in enumerate(inner)]
+        rows[f"{value:g}"] = np.mean([curve(*fit, budgets)[0] for fit in fits], axis=(0, 1))
+    return {name: [f"{score:.2f}" for score in scores] for name, scores in rows.items()}
 
 
 def draws(make, strategy, parts):
@@ -134,9 +148,18 @@ def draws(make, strategy, parts):
     return np.array(found), np.mean(shares)
 
 
+def halved(results):
+    """What each budget of uncertain pairs gives above twice as many random ones, as text."""
+    found, rows = results["uncertain"][0][:, :-1] - results["random"][0][:, 1:], {}
+    means, errors = found.mean(axis=0), found.std(axis=0) / max(1, len(found) - 1) ** 0.5
+    for budget, gains in zip(BUDGETS, np.stack([means, errors], axis=-1)):
+        rows[f"{budget}, {2 * budget}"] = [f"{mean:+.1f} ± {error:.1f}" for mean, error in gains]
+    return rows
+
+
 def tell(title, raw, results):
     for j, score in enumerate(("area under the ROC curve", "MAP@R")):
-        rows, level = {}, results["random"][0][:, -1, j].mean()
+        rows, level = {}, results["random"][0][..., j].mean(axis=0).max()
         for strategy, (found, share) in results.items():
             means, errors = found[..., j].mean(axis=0), found[..., j].std(axis=0) / max(1, len(found) - 1) ** 0.5
             cells = [f"{m:.1f} ± {e:.1f}" for m, e in zip(means, errors)]
