@@ -127,7 +127,7 @@ def refusal(value: Any, where: str, why: str = "of which metricnets does not kno
     if ".cv_results_" in where:
         return f"{where} cannot be saved: of a search save best_estimator_."
     if kind.__module__.startswith("pandas."):
-        return f"{where} cannot be saved: it belongs to a data frame of pandas; give an array in its place."
+        return f"{where} cannot be saved: it is of pandas; give an array in place of a data frame."
     return (
         f"{where} cannot be saved: it is of {kind.__module__}.{kind.__qualname__}, {why}. Set it to None if it is a "
         "parameter that is not needed any more, or use pickle if the file needs no safety."

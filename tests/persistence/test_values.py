@@ -137,7 +137,7 @@ def test_objects_of_the_users_are_loaded_if_they_are_trusted(tmp_path):
 
 
 def test_what_to_save_instead(tmp_path):
-    with pytest.raises(TypeError, match=r"^LDA\.preprocessor.* data frame of pandas; give an array"):
+    with pytest.raises(TypeError, match=r"^LDA\.preprocessor.* it is of pandas; give an array"):
         save(LDA(preprocessor=pd.DataFrame([[1.0]])), tmp_path / "file")
     search = GridSearchCV(LDA(), {"n_components": [1]})
     search.cv_results_ = {"rank": np.ma.masked_array([1])}

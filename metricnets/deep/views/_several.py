@@ -69,7 +69,7 @@ class ViewsMetric(NetworkMetric):
     def _validated(self, X, *y):
         if self.skip:
             raise ValueError(f"skip={self.skip} is for one view, as points may be missing; set it to 0.")
-        if isinstance(X, list | tuple) and all(np.ndim(each) == 2 for each in X):
+        if isinstance(X, list | tuple) and len(X) and all(np.ndim(each) == 2 for each in X):
             raise ValueError("X is a list of tables; give one, np.hstack(X), and to views the columns of each view.")
         X, *y = super()._validated(X, *y)
         if X.ndim > 2:
