@@ -20,7 +20,11 @@ def rows_of_targets(y: ArrayLike, before: np.ndarray | None = None) -> np.ndarra
     """Targets as rows of an array; ValueError if they are of another kind than some ``before``."""
     y = y.toarray() if issparse(y) else _array_of(y)
     y = y[:, 0] if y.shape[1:] == (1,) else y
-    if before is None or not len(before) or not y.ndim:
+    if not y.ndim:
+        raise ValueError(
+            f"y should have a target for each row of X; for one sample give X[[i]] and y[[i]], got y={y!s}."
+        )
+    if before is None or not len(before):
         return y
     kinds = {are_strings(each) for each in (y, before)} - {None}
     if y.shape[1:] != before.shape[1:] or len(kinds) > 1:

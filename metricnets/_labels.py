@@ -52,6 +52,16 @@ def is_missing(label: object) -> bool:
     return label is None or type(label).__name__ == "NAType" or bool(label != label)
 
 
+def warn_of_names(y: ArrayLike) -> None:
+    """Warn of strings that look like unknown labels, and are classes."""
+    names = {label for label in np.asarray(y, dtype=object).flat if isinstance(label, str)}
+    for name in sorted(names & {"", "-1", "nan", "None"}):
+        warn(
+            f"y has the string {name!r}, which is a class; if it means unknown, give None, such as "
+            f"np.where(y == {name!r}, None, y)."
+        )
+
+
 def plain(labels: np.ndarray, name: str = "y") -> np.ndarray:
     """Convert an array of objects to one of strings or numbers, if all of them are; ``name`` is for the message."""
     if labels.dtype.kind != "O" or not len(labels):

@@ -61,10 +61,15 @@ def _columns(view, v, n_features, names):
 def _number(column, v, n_features, names):
     if isinstance(column, str):
         if names is None:
-            raise ValueError(f"views[{v!r}] has the name {column!r}, and X no names of columns; give a data frame.")
+            raise ValueError(
+                f"views[{v!r}] has the name {column!r}, and X no names of columns; give a "
+                "data frame, and to steps before set_output(transform='pandas'), or numbers of columns."
+            )
         place = np.flatnonzero(np.asarray(names) == column)
         if not len(place):
-            raise ValueError(f"views[{v!r}] has the column {column!r}, which X has not.")
+            raise ValueError(
+                f"views[{v!r}] has the column {column!r}, which X has not; its columns are {', '.join(names[:3])}, ..."
+            )
         return place[0]
     if not isinstance(column, Integral) or isinstance(column, bool) or not -n_features <= column < n_features:
         raise ValueError(f"views[{v!r}] has the column {column!r}; X has {n_features} features, counted from 0.")
@@ -76,8 +81,8 @@ def are_several(views: int | list | dict) -> bool:
     return (views if isinstance(views, Integral) else len(views)) > 1
 
 
-def present_views(missing: np.ndarray, columns: list[np.ndarray]) -> np.ndarray:
-    """Find which views each row has, (n, n_views), from a mask (n, d) of NaN.
+def present_views(missing: np.ndarray, columns: list[np.ndarray], views: int | list | dict = ()) -> np.ndarray:
+    """Find which views each row has, (n, n_views), from a mask (n, d) of NaN; a dict of views has their names.
 
     Raises
     ------
@@ -89,23 +94,40 @@ def present_views(missing: np.ndarray, columns: list[np.ndarray]) -> np.ndarray:
         partly = found[:, v] & ~missing[:, each].all(axis=1)
         if partly.any():
             raise ValueError(
-                f"X has NaN in some columns of view {v}, and numbers in others, in {np.count_nonzero(partly)} rows; a "
+                f"X has NaN in some columns of view {_name(v, views)}, and numbers in others, in {_rows(partly)}; a "
                 "view that is missing has NaN in all of its columns. Impute single values first."
             )
     if found.all(axis=1).any():
-        raise ValueError(
-            f"X has {np.count_nonzero(found.all(axis=1))} rows without a view: all is NaN. Leave them out."
-        )
+        raise ValueError(f"X has {_rows(found.all(axis=1))} without a view: all is NaN. Leave them out.")
     return ~found
 
 
-def seen_views(missing: np.ndarray, columns: list[np.ndarray], of: str) -> np.ndarray:
+def _rows(chosen):
+    """The rows of a mask for a message: how many, and the first of them."""
+    rows = np.flatnonzero(chosen)
+    return f"{len(rows)} rows (row {', '.join(map(str, rows[:3]))}{', ...' if len(rows) > 3 else ''})"
+
+
+def _name(v, views):
+    """The name of the v-th view for a message, or its number."""
+    return repr(list(views)[v]) if isinstance(views, dict) else v
+
+
+def seen_views(missing: np.ndarray, columns: list[np.ndarray], of: str, views: int | list | dict = ()) -> np.ndarray:
     """Find which views each row has; ValueError if no row has one of them, where the rows are those ``of``."""
-    present = present_views(missing, columns)
+    present = present_views(missing, columns, views)
+    check_seen(present, f"rows of {of}", views)
+    return present
+
+
+def check_seen(present: np.ndarray, of: str, views: int | list | dict) -> None:
+    """Raise ValueError if a view is missing in all rows of ``present``, which are those ``of``."""
     for v, has in enumerate(present.T):
         if not has.any():
-            raise ValueError(f"view {v} is missing in all rows of {of}; leave it out of views.")
-    return present
+            raise ValueError(
+                f"view {_name(v, views)} is missing in all {of}; leave it out of views, or begin "
+                "a stream with some that have it."
+            )
 
 
 def for_each_view(values: object, views: int | list | dict, n_views: int, name: str) -> list:

@@ -26,7 +26,10 @@ class Relatedness(Mapping):
         self.matrices, self.classes = matrices, classes
 
     def __getitem__(self, pair: tuple) -> np.ndarray:
-        return self.matrices[pair]
+        try:
+            return self.matrices[pair]
+        except KeyError:
+            raise KeyError(f"{pair!r} are no two tasks; the pairs are {list(self.matrices)[:6]}") from None
 
     def __iter__(self) -> Iterator:
         return iter(self.matrices)

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from metricnets._labels import UNKNOWN, check_not_missing, supervised_codes
+from metricnets._labels import UNKNOWN, check_not_missing, supervised_codes, warn_of_names
 from metricnets._neighbors import nearest
 from metricnets._numpy_networks import unit_norm
 from metricnets._params import MaybeRate
@@ -106,6 +106,8 @@ class PartlyLabelled(DeepMetric):
             )
         if self.label_noise is not None and self.unlabeled is None:
             supervised_codes(y)  # it warns of negative ones
+        if self.unlabeled is not None:
+            warn_of_names(y)
         if self._related_by != "known_class":
             check_not_missing(y, "leave these samples out or, if y has classes, set unlabeled='label_spreading'")
 

@@ -13,7 +13,7 @@ from metricnets._params import Count, Flag, MaybeCount, MaybeSource, Parametrize
 from metricnets._progress import progress
 from metricnets._runtime import one_blas_thread
 from metricnets._tuples import FLOATS, points_and_members
-from metricnets._views import are_several, columns_of, present_views
+from metricnets._views import are_several, check_seen, columns_of, present_views
 from metricnets.base import MetricMixin
 from metricnets.exceptions import warn
 from metricnets.linear._base import check_spread, in_double
@@ -91,10 +91,8 @@ class BilinearViews(CallbackSupport, MetricMixin, Parametrized):
     def _begin(self, X, members):
         """Begin a stream with tuples of rows of X, from the identity in each view."""
         columns = columns_of(self.views, X.shape[1], getattr(self, "feature_names_in_", None))
-        present = present_views(np.isnan(X), columns)
-        for v, has in enumerate(present[members].all(axis=1).T):
-            if not has.any():
-                raise ValueError(f"view {v} is missing in all {self._examples}; leave it out of views.")
+        present = present_views(np.isnan(X), columns, self.views)
+        check_seen(present[members].all(axis=1), self._examples, self.views)
         self._views = [View(each, X[has], self.center) for each, has in zip(columns, present.T)]
         self._hedge, self._rng, self.n_iter_ = Hedge(np.zeros(len(columns))), random_state_of(self.random_state), 0
 
@@ -103,7 +101,7 @@ class BilinearViews(CallbackSupport, MetricMixin, Parametrized):
         return [check_spread(view.near(X, has)) for view, has in zip(views, present)]
 
     def _present(self, X):
-        return present_views(np.isnan(X), [view.columns for view in self._views])
+        return present_views(np.isnan(X), [view.columns for view in self._views], self.views)
 
     def _solve_views(self, views, blocks):
         """Take the steps of each view along blocks, and reweight the views, then project.

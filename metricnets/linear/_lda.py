@@ -135,7 +135,9 @@ class LDA(SumsOfPoints):
                 "A weight counts samples: scale them to a mean of 1."
             )
         if not (self.shrinkage or self.covariance_estimator):
-            remedy = "Use solver='eigen' with shrinkage='auto', or fewer features."
+            remedy = (
+                "Use solver='eigen' with shrinkage='auto', in a stream with a number such as 0.1, or fewer features."
+            )
             warn_if_few(spread, n - len(classes), "scatter within classes", remedy)
         return self.n_components or most
 

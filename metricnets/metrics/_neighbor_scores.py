@@ -52,6 +52,8 @@ def neighbor_scores(
     >>> scores["recall_at_k"], scores["n_queries"]
     (1.0, 2)
     """
+    if isinstance(neighbors, tuple) and np.ndim(neighbors[0]) == 2:
+        raise ValueError("neighbors has distances too; give the rows alone, kneighbors(X, return_distance=False).")
     k, neighbors, y = check_k(k), checked_array(neighbors, "neighbors"), checked_column(y, "y")
     alone = y_gallery is None
     y_gallery = y if alone else checked_column(y_gallery, "y_gallery")

@@ -141,6 +141,11 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[Any] = ()) -> Any:
         return Reader(Kinds(), names, arrays)(content["value"])
     except ImportError:
         raise
+    except files.SafetensorError as error:
+        reason = (
+            f"it is none of metricnets.save, or not complete ({error}). joblib.load reads a pickle, and runs its code."
+        )
+        raise SavedFileError(path, reason) from error
     except Exception as error:  # whatever a wrong file leads to
         raise SavedFileError(path, error) from error
 

@@ -83,7 +83,10 @@ def _function(estimator: Any) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
     if isinstance(estimator, MetricMixin):
         return _function(estimator.get_metric())
     if name not in SCALERS:
-        raise TypeError(f"{type(estimator).__name__} cannot be exported to ONNX; skl2onnx exports other steps.")
+        raise TypeError(
+            f"{type(estimator).__name__} cannot be exported to ONNX; skl2onnx exports other steps. Leave out a "
+            "predictor at the end, to_onnx(pipeline[:-1], path)."
+        )
     check_is_fitted(estimator)
     return SCALERS[name](estimator), estimator.n_features_in_
 

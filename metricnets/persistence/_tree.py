@@ -124,6 +124,10 @@ def _is_plain_number(value):
 def refusal(value: Any, where: str, why: str = "of which metricnets does not know how to save the state") -> str:
     """The message for a value that cannot be written."""
     kind = value if isinstance(value, type) else type(value)
+    if ".cv_results_" in where:
+        return f"{where} cannot be saved: of a search save best_estimator_."
+    if kind.__module__.startswith("pandas."):
+        return f"{where} cannot be saved: it is of pandas; give an array in place of a data frame."
     return (
         f"{where} cannot be saved: it is of {kind.__module__}.{kind.__qualname__}, {why}. Set it to None if it is a "
         "parameter that is not needed any more, or use pickle if the file needs no safety."

@@ -84,6 +84,8 @@ def negative_transfer(
         raise ValueError("give both X_test and y_test, or neither.")
     if X_test is None:
         check_count(cv=cv)
+        if not 2 <= cv <= len(codes):
+            raise ValueError(f"cv={cv} should be at least 2, and at most the number of rows, {len(codes)}.")
         fold = folds(codes, cv, np.random.default_rng(random_state))
         parts = [(fold != f, fold == f) for f in range(cv)]
         jobs = [(rows_of(X, a), rows_of(Y, a), codes[a], rows_of(X, b), codes[b]) for a, b in parts]

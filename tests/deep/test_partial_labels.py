@@ -224,6 +224,11 @@ def test_parameters_that_do_not_fit_together_are_named(params, message):
         quick("EmbeddingNet", **{"unlabeled": "consistency"} | params).fit(X, Y)
 
 
+def test_strings_that_look_like_unknown_labels():
+    with pytest.warns(UserWarning, match="y has the string '-1', which is a class"):
+        quick("EmbeddingNet", unlabeled="consistency").fit(X, np.where(HIDDEN, -1, CLASSES).astype(str))
+
+
 @pytest.fixture(scope="module")
 def digits():
     points, y = load_digits(return_X_y=True)

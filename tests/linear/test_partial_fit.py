@@ -261,6 +261,8 @@ def test_labels_of_another_type_are_refused():
     learner = quick("LDA").partial_fit(X, np.array(["a", "b", "c"])[y])
     with pytest.raises(ValueError, match="use targets of one type"):
         learner.partial_fit(X, y)
+    with pytest.raises(ValueError, match="for one sample give"):
+        learner.partial_fit(X[0], "a")
 
 
 @few

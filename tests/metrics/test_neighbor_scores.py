@@ -34,6 +34,7 @@ def test_a_query_that_is_not_among_its_own_neighbours():
         (([[0, 2], [1, 0]], [0, 0]), "integers from 0 to 1"),
         (([[0, 0.5], [1, 0]], [0, 0]), "integers from 0 to 1"),
         (([[0, 1], [1, 0]], [0, 1]), "no query"),
+        (((np.zeros((2, 2)), np.array([[0, 1], [1, 0]])), [0, 0]), "distances too"),
     ],
 )
 def test_errors(arguments, message):

@@ -7,11 +7,13 @@ import threading
 from collections import Counter, OrderedDict
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from discovery import tiny_points
 from scipy import sparse
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from torch import nn
 
@@ -132,6 +134,20 @@ def test_objects_of_the_users_are_loaded_if_they_are_trusted(tmp_path):
     assert load(tmp_path / "file", trusted=[Cube]).preprocessor.size == 3
     with pytest.raises(TypeError, match="trusted has 'Cube'; give classes and functions themselves"):
         load(tmp_path / "file", trusted=["Cube"])
+
+
+def test_what_to_save_instead(tmp_path):
+    with pytest.raises(TypeError, match=r"^LDA\.preprocessor.* it is of pandas; give an array"):
+        save(LDA(preprocessor=pd.DataFrame([[1.0]])), tmp_path / "file")
+    search = GridSearchCV(LDA(), {"n_components": [1]})
+    search.cv_results_ = {"rank": np.ma.masked_array([1])}
+    with pytest.raises(TypeError, match="of a search save best_estimator_"):
+        save(search, tmp_path / "file")
+
+
+def test_arguments_in_the_wrong_order(tmp_path):
+    with pytest.raises(TypeError, match="path should be the name of a file, got LDA"):
+        save(str(tmp_path / "file"), LDA())
 
 
 def nested(n):

@@ -69,12 +69,14 @@ class ViewsMetric(NetworkMetric):
     def _validated(self, X, *y):
         if self.skip:
             raise ValueError(f"skip={self.skip} is for one view, as points may be missing; set it to 0.")
+        if isinstance(X, list | tuple) and len(X) and all(np.ndim(each) == 2 for each in X):
+            raise ValueError("X is a list of tables; give one, np.hstack(X), and to views the columns of each view.")
         X, *y = super()._validated(X, *y)
         if X.ndim > 2:
             raise ValueError(f"X has shape {X.shape}; views are columns of an array of shape (n_samples, n_features).")
         names = vars(self).pop("_names", None)  # of the batches of a stream, which are kept without them
         self._columns = columns_of(self.views, X.shape[1], getattr(self, "feature_names_in_", names))
-        seen_views(np.isnan(X), self._columns, "X")
+        seen_views(np.isnan(X), self._columns, "X", self.views)
         modules_of(self.module, self.views, len(self._columns))
         self._weights = weights_of(self.view_weights, self.views, len(self._columns))
         return X, *y

@@ -205,6 +205,8 @@ def test_a_label_set_is_a_task():
 def test_relatedness_is_given():
     given = fit(relatedness={(0, 1): R})
     np.testing.assert_allclose(given.relatedness_[0, 1], R)
+    with pytest.raises(KeyError, match=r"the pairs are \[\(0, 1\), \(1, 0\)\]"):
+        given.relatedness_[0, 2]
     kind = Y[~np.isnan(Y[:, 0]), 0].astype(int)
     joint = (R * ((np.bincount(kind) + 1) / (len(kind) + 3))[:, None]).T
     np.testing.assert_allclose(given.relatedness_[1, 0], joint / joint.sum(axis=1, keepdims=True))

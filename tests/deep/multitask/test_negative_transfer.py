@@ -50,6 +50,8 @@ def test_what_is_refused():
     net = quick("MultiTaskNet")
     with pytest.raises(ValueError, match="y has 9 rows, and X 45"):
         negative_transfer(net, X, Y[:9])
+    with pytest.raises(ValueError, match="cv=1 should be at least 2"):
+        negative_transfer(net, X, Y, cv=1)
     with pytest.raises(ValueError, match="give both X_test and y_test"):
         negative_transfer(net, X, Y, X_test=X)
     with pytest.raises(ValueError, match="estimator=MultiTaskNet is a class"):

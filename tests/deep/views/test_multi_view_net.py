@@ -194,6 +194,10 @@ def test_nan_that_is_no_missing_view_is_an_error(points):
             model.get_metric()(bad[3], X[0])
     with pytest.raises(ValueError, match="view 0 is missing in all rows"):
         net().fit(never, y)
+    with pytest.raises(ValueError, match=r"of view 'low', and numbers in others, in 1 rows \(row 3\)"):
+        net(views={"low": [0, 1], "high": [2, 3]}).fit(partly, y)
+    with pytest.raises(ValueError, match="X is a list of tables"):
+        net().fit([X[:, :2], X[:, 2:3]], y)
     with pytest.raises(ValueError, match="infinity"):
         model.transform(np.where(np.isnan(partly), np.inf, partly))
 
