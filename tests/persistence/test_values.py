@@ -132,6 +132,15 @@ def test_objects_of_the_users_are_loaded_if_they_are_trusted(tmp_path):
     assert load(tmp_path / "file", trusted=[Cube]).preprocessor.size == 3
     with pytest.raises(TypeError, match="trusted has 'Cube'; give classes and functions themselves"):
         load(tmp_path / "file", trusted=["Cube"])
+    with pytest.raises(TypeError, match="should be a list of classes"):
+        load(tmp_path / "file", trusted=Cube)
+
+
+def test_a_class_of_a_script_is_found_where_it_was_imported_from(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(Cube, "__module__", "__main__")
+        save(LDA(preprocessor=Cube(3)), tmp_path / "file")
+    assert type(load(tmp_path / "file", trusted=[Cube]).preprocessor) is Cube
 
 
 def nested(n):
