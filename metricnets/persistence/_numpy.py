@@ -68,7 +68,7 @@ def _read_array(content, reader: Reader):
 
 def _shape(numbers, size):
     """A shape of so many entries."""
-    shape = tuple(map(int, numbers[:N_AXES + 1]))
+    shape = tuple(map(int, numbers[: N_AXES + 1]))
     if len(shape) > N_AXES or min(shape, default=0) < 0 or math.prod(shape) != size:
         raise ValueError(f"it has {size} entries of an array of shape {shape}.")
     return shape

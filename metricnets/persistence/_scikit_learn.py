@@ -28,6 +28,8 @@ TREES = {"kd_tree": "KDTree", "ball_tree": "BallTree"}
 def state_to_save(estimator: BaseEstimator, state: dict[str, Any], where: str) -> dict[str, Any]:
     """The state of an estimator without search trees, which take more room than the points."""
     check_memory(estimator, where)
+    if hasattr(estimator, "best_estimator_"):
+        raise TypeError(f"{where} cannot be saved, as it has the results of a search: save its best_estimator_.")
     changed = {}
     if name_of(type(estimator)) in NEIGHBORS and state.get("_tree") is not None:
         changed |= _without_tree(state)

@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from metricnets._checks import check_count
 from metricnets._lazy import needed
 from metricnets._linalg import middle, shifted
 from metricnets._params import (
@@ -88,7 +89,14 @@ class FaissKNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMix
     Notes
     -----
     Distances are of single precision, from the middle of the samples.  "Flat" and "HNSW32" keep a copy of the
-    samples, 4 bytes a number.  An index whose search visits too few samples may find fewer neighbours than asked
+    samples, 4 bytes a number.
+
+    As with scikit-learn's transformer, ``fit`` of a pipeline searches the neighbours of all training samples too, and
+    the last step keeps their graph: for n samples, n (k + 1) distances of 8 bytes and indices of 4 or 8 bytes, 0.1 GB
+    for a million samples and 5 neighbours, after as long a search as a prediction of n samples takes.  `kneighbors`
+    needs no such graph.
+
+    An index whose search visits too few samples may find fewer neighbours than asked
     for, which is an error.
 
     References
@@ -139,7 +147,7 @@ class FaissKNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMix
         """
         faiss = needed("faiss", type(self).__name__)
         X = validate_data(self, X, dtype=[np.float32, np.float64])
-        origin = middle(X) if self.metric == "euclidean" else None
+        origin, unit = _origin_and_unit(X) if self.metric == "euclidean" else (None, 1.0)
         metric = faiss.METRIC_L2 if self.metric == "euclidean" else faiss.METRIC_INNER_PRODUCT
         factory = self.factory or ("Flat" if len(X) <= FEW else "HNSW32")
         with _words_of_faiss(f"factory={factory!r}"), _threads(faiss, self.n_jobs):
@@ -148,10 +156,10 @@ class FaissKNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMix
                 with _words_of_faiss(f"search_params={{{name!r}: {value!r}}}"):
                     faiss.ParameterSpace().set_index_parameter(index, name, value)
             if not index.is_trained:
-                index.train(self._rows(_drawn(X, self.random_state), origin))
+                index.train(_rows(_drawn(X, self.random_state), origin, unit))
             for start in range(0, len(X), ROWS):
-                index.add(self._rows(X[start : start + ROWS], origin))
-        self.index_, self._origin = index, origin
+                index.add(_rows(X[start : start + ROWS], origin, unit))
+        self.index_, self._origin, self._unit = index, origin, unit
         self.n_samples_fit_ = self._n_features_out = len(X)
         return self
 
@@ -183,15 +191,16 @@ class FaissKNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMix
         """
         check_is_fitted(self)
         k = self.n_neighbors if n_neighbors is None else n_neighbors
-        if not isinstance(k, Integral) or not 1 <= k <= self.n_samples_fit_:
-            raise ValueError(f"n_neighbors={k!r} should be between 1 and {self.n_samples_fit_}, the number of samples.")
+        check_count(n_neighbors=k)
+        if k > self.n_samples_fit_:
+            raise ValueError(f"n_neighbors={k} is larger than the number of samples, {self.n_samples_fit_}.")
         X = validate_data(self, X, reset=False, dtype=[np.float32, np.float64])
-        distances = np.empty((len(X), k), np.float32)
-        indices = np.empty((len(X), k), np.int64)
+        distances, indices = np.empty((len(X), int(k)), np.float32), np.empty((len(X), int(k)), np.int64)
         with _threads(needed("faiss", type(self).__name__), self.n_jobs):
             for start in range(0, len(X), ROWS):
                 rows = slice(start, start + ROWS)
-                self.index_.search(self._rows(X[rows], self._origin), int(k), D=distances[rows], I=indices[rows])
+                queries = _rows(X[rows], self._origin, self._unit)
+                self.index_.search(queries, int(k), D=distances[rows], I=indices[rows])
         if (indices < 0).any():
             raise ValueError(
                 f"The index found fewer than {k} neighbours for {(indices < 0).any(axis=1).sum()} of {len(X)} samples; "
@@ -201,7 +210,7 @@ class FaissKNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMix
             return indices
         if self.metric == "cosine":
             return np.maximum(1 - distances, 0), indices
-        return np.sqrt(np.maximum(distances, 0)), indices
+        return np.sqrt(np.maximum(distances, 0)) * np.float32(self._unit), indices
 
     def transform(self, X: Array) -> csr_matrix:
         """Compute the graph of the nearest samples of the index.
@@ -218,24 +227,39 @@ class FaissKNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMix
         """
         check_is_fitted(self)
         k = self.n_neighbors + (self.mode == "distance")
+        if k > self.n_samples_fit_ == self.n_neighbors:
+            raise ValueError(
+                f"n_neighbors={self.n_neighbors} should be less than the number of samples, {self.n_samples_fit_}, as "
+                "with mode='distance' the graph has one neighbour more."
+            )
         distances, indices = self.kneighbors(X, k)
         data = distances.ravel().astype(float) if self.mode == "distance" else np.ones(indices.size)
         return csr_matrix(
             (data, indices.ravel(), np.arange(0, indices.size + 1, k)), (len(indices), self.n_samples_fit_)
         )
 
-    def _rows(self, X, origin):
-        """Rows as FAISS takes them: in single precision, from the origin, or of length one."""
-        if origin is not None:
-            return np.ascontiguousarray(shifted(X, origin), dtype=np.float32)
-        lengths = np.linalg.norm(X, axis=1, keepdims=True)
-        return np.ascontiguousarray(X / np.where(lengths > 0, lengths, 1), dtype=np.float32)
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = False
         tags.requires_fit = True
         return tags
+
+
+def _rows(X, origin, unit):
+    """Rows as FAISS takes them: in single precision, from the origin in units, or of length one."""
+    if origin is not None:
+        return np.ascontiguousarray(shifted(X, origin) / unit, dtype=np.float32)
+    largest = np.abs(X).max(axis=1, keepdims=True)
+    X = X / np.where(largest > 0, largest, 1)
+    lengths = np.linalg.norm(X, axis=1, keepdims=True)
+    return np.ascontiguousarray(X / np.where(lengths > 0, lengths, 1), dtype=np.float32)
+
+
+def _origin_and_unit(X: np.ndarray) -> tuple[np.ndarray, float]:
+    """A point near the rows, and a power of 2 near their distance from it, as their squares may overflow."""
+    origin = middle(X)
+    largest = max(np.abs(end - origin).max() for end in (X.min(axis=0), X.max(axis=0)))
+    return origin, float(2.0 ** np.floor(np.log2(largest))) if largest > 0 else 1.0
 
 
 def _drawn(X: np.ndarray, seed: Any) -> np.ndarray:
@@ -250,8 +274,8 @@ def _words_of_faiss(parameter: str) -> Iterator[None]:
     """Raise ValueError that names the parameter where FAISS raises an error of its own."""
     try:
         yield
-    except RuntimeError as error:
-        words = str(error).rpartition(": ")[2]
+    except (RuntimeError, TypeError) as error:
+        words = str(error).partition("\n")[0].rpartition(": ")[2]
         raise ValueError(f"FAISS does not take {parameter}: {words}") from error
 
 

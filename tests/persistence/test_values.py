@@ -12,6 +12,7 @@ import torch
 from discovery import tiny_points
 from scipy import sparse
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from torch import nn
 
@@ -185,6 +186,8 @@ def test_trees_and_folders_of_pickles_are_refused(tmp_path):
     X, y = tiny_points()
     with pytest.raises(TypeError, match=r"estimators_\[0\]\.tree_ cannot be saved: it is of sklearn\.tree"):
         save(RandomForestClassifier(1).fit(X, y), tmp_path / "file")
+    with pytest.raises(TypeError, match="GridSearchCV cannot be saved, .*: save its best_estimator_"):
+        save(GridSearchCV(LDA(), {"n_components": [1]}, cv=2, scoring=lambda *_: 1.0).fit(X, y), tmp_path / "file")
     with pytest.raises(ValueError, match="memory='cache', a folder of pickles; set it to None"):
         save(Pipeline([("lda", LDA())], memory="cache"), tmp_path / "file")
     with pytest.raises(TypeError, match=r"EmbeddingNet\.callbacks\[0\]"):

@@ -227,6 +227,16 @@ def test_any_metric_can_be_learned(sequence, metric):
     assert not hasattr(metric, "n_features_in_")
 
 
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [(lambda X: X * np.nan, "got NaN"), (lambda X: X[:, 0], "got shape"), (lambda X: X[:1], "got shape")],
+)
+def test_what_the_metric_returns_is_checked(sequence, function, message):
+    frames, boxes = sequence
+    with pytest.raises(ValueError, match=f"metric should transform .* patches to finite numbers .*{message}"):
+        MetricTracker(**QUICK, metric=FunctionTransformer(function)).init(frames[0], boxes[0])
+
+
 def test_parameters_are_those_of_an_estimator(sequence):
     frames, boxes = sequence
     tracker = MetricTracker(n_templates=3)
