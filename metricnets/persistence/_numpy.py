@@ -100,12 +100,24 @@ def _read_generator(content, reader: Reader):
     before, seed = reader.size, reader(content["seed"])
     if reader.size - before > SEED_SIZE:
         raise ValueError(f"the seed of a generator has more than {SEED_SIZE} numbers.")
+    _check_seed([*(seed or {}).values()])
     if seed and seed["pool_size"] != np.random.SeedSequence(0).pool_size:
         raise ValueError(f"the seed of a generator has a pool of {seed['pool_size']}.")
     state = _checked_state(reader(content["state"]))
     bits = BIT_GENERATORS[state["bit_generator"]](np.random.SeedSequence(**seed) if seed else 0)
     bits.state = state
     return np.random.Generator(bits)
+
+
+def _check_seed(value):
+    """Raise ValueError unless a value consists of integers, as NumPy takes whatever can be iterated."""
+    if isinstance(value, list | tuple):
+        for part in value:
+            _check_seed(part)
+        return
+    is_array = isinstance(value, np.ndarray) and value.dtype.kind in "iu" and value.size
+    if not (value is None or isinstance(value, int | np.integer) or is_array):
+        raise ValueError(f"the seed of a generator has a {type(value).__name__}.")
 
 
 def _read_random_state(content, reader):

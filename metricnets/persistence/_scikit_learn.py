@@ -21,6 +21,7 @@ NEIGHBORS = {
     "sklearn.neighbors.KNeighborsTransformer",
     "sklearn.neighbors.NearestNeighbors",
 }
+THREADS = 4096  # more than any machine has: the program would end if there were far more
 REQUESTS = "_metadata_request"
 TREES = {"kd_tree": "KDTree", "ball_tree": "BallTree"}
 
@@ -74,6 +75,8 @@ def restored(estimator: BaseEstimator) -> BaseEstimator:
         _check_neighbors(estimator)
         if estimator._tree is not None:
             estimator._tree = _tree_of(estimator)
+    if name == K_MEANS and not 1 <= _integer(getattr(estimator, "_n_threads", 1)) <= THREADS:
+        raise ValueError(f"it has {estimator._n_threads} threads.")
     points = "cluster_centers_" if name == K_MEANS else "components_" if isinstance(estimator, MetricMixin) else None
     if points in vars(estimator):
         _check_points(vars(estimator)[points], estimator.n_features_in_)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from discovery import tiny_points
 from saved_files import read, write
+from sklearn.cluster import KMeans
 from sklearn.neighbors import KNeighborsClassifier
 
 from metricnets import LDA, load, save
@@ -32,6 +33,7 @@ COSTLY = {
     "to print": ([*endless("list"), {"named_tuple": [LAST]}], "more than 67108864 values"),
     "to hash": ([*endless("tuple"), {"RandomState": {"dict": {"bit_generator": LAST}}}], "more than 67108864 values"),
     "to seed": ([*endless("list")[:20], generator({"same": 19})], "the seed of a generator has more than 1000 numbers"),
+    "to count": ([generator({"range": [0, 2**40, 1]})], "the seed of a generator has a range"),
     "to shift": ([generator({"int": "0x" + "f" * 10**6})], "integer of more than 65536 bits"),
     "to compare": ([{"dict": [[{"int": hex(k * (2**61 - 1))}, 1] for k in range(3, 300)]}], "hashes are equal"),
     "to multiply": ([{"array": {"objects": [], "shape": [10**4000] * 40}}], "0 entries of an array"),
@@ -91,4 +93,13 @@ def test_numbers_of_another_type_are_refused(name, tmp_path):
     content["value"]["object"]["state"][name] = {"partial": [{"name": "numpy.log"}, {"tuple": []}, {"dict": {}}]}
     write(tmp_path / "file", content, arrays)
     with pytest.raises(SavedFileError, match=r"partial instead of an int|are no array|KeyError"):
+        load(tmp_path / "file")
+
+
+def test_a_number_of_threads_that_no_machine_has_is_refused(tmp_path):
+    save(KMeans(2, n_init=1, random_state=0).fit(X), tmp_path / "file")
+    content, arrays = read(tmp_path / "file")
+    content["value"]["object"]["state"]["_n_threads"] = 10**6
+    write(tmp_path / "file", content, arrays)
+    with pytest.raises(SavedFileError, match="1000000 threads"):
         load(tmp_path / "file")
