@@ -1,19 +1,16 @@
 """FaissKNeighborsTransformer: graph of neighbours by an index of FAISS."""
 
-import contextlib
-from collections.abc import Iterator
 from numbers import Integral
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from joblib import effective_n_jobs
 from scipy.sparse import csr_matrix
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from metricnets._checks import check_count
+from metricnets._faiss import drawn, origin_and_unit, rows_of, threads, words_of_faiss
 from metricnets._lazy import needed
-from metricnets._linalg import middle, shifted
 from metricnets._params import (
     Array,
     Count,
@@ -23,14 +20,12 @@ from metricnets._params import (
     Parametrized,
     Seed,
     fitting,
-    random_state_of,
 )
 
 MaybeText = Annotated[str, str] | None
 MaybeInt = Annotated[int, Integral] | None
 FEW = 20_000  # samples up to which all are searched
 ROWS = 65_536  # rows that are in single precision at a time
-TRAINING_ROWS = 500_000
 
 
 class FaissKNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Parametrized):
@@ -147,18 +142,18 @@ class FaissKNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMix
         """
         faiss = needed("faiss", type(self).__name__)
         X = validate_data(self, X, dtype=[np.float32, np.float64])
-        origin, unit = _origin_and_unit(X) if self.metric == "euclidean" else (None, 1.0)
+        origin, unit = origin_and_unit(X) if self.metric == "euclidean" else (None, 1.0)
         metric = faiss.METRIC_L2 if self.metric == "euclidean" else faiss.METRIC_INNER_PRODUCT
         factory = self.factory or ("Flat" if len(X) <= FEW else "HNSW32")
-        with _words_of_faiss(f"factory={factory!r}"), _threads(faiss, self.n_jobs):
+        with words_of_faiss(f"factory={factory!r}"), threads(faiss, self.n_jobs):
             index = faiss.index_factory(X.shape[1], factory, metric)
             for name, value in (self.search_params or {}).items():
-                with _words_of_faiss(f"search_params={{{name!r}: {value!r}}}"):
+                with words_of_faiss(f"search_params={{{name!r}: {value!r}}}"):
                     faiss.ParameterSpace().set_index_parameter(index, name, value)
             if not index.is_trained:
-                index.train(_rows(_drawn(X, self.random_state), origin, unit))
+                index.train(rows_of(drawn(X, self.random_state), origin, unit))
             for start in range(0, len(X), ROWS):
-                index.add(_rows(X[start : start + ROWS], origin, unit))
+                index.add(rows_of(X[start : start + ROWS], origin, unit))
         self.index_, self._origin, self._unit = index, origin, unit
         self.n_samples_fit_ = self._n_features_out = len(X)
         return self
@@ -196,10 +191,10 @@ class FaissKNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMix
             raise ValueError(f"n_neighbors={k} is larger than the number of samples, {self.n_samples_fit_}.")
         X = validate_data(self, X, reset=False, dtype=[np.float32, np.float64])
         distances, indices = np.empty((len(X), int(k)), np.float32), np.empty((len(X), int(k)), np.int64)
-        with _threads(needed("faiss", type(self).__name__), self.n_jobs):
+        with threads(needed("faiss", type(self).__name__), self.n_jobs):
             for start in range(0, len(X), ROWS):
                 rows = slice(start, start + ROWS)
-                queries = _rows(X[rows], self._origin, self._unit)
+                queries = rows_of(X[rows], self._origin, self._unit)
                 self.index_.search(queries, int(k), D=distances[rows], I=indices[rows])
         if (indices < 0).any():
             raise ValueError(
@@ -243,48 +238,3 @@ class FaissKNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMix
         tags.input_tags.sparse = False
         tags.requires_fit = True
         return tags
-
-
-def _rows(X, origin, unit):
-    """Rows as FAISS takes them: in single precision, from the origin in units, or of length one."""
-    if origin is not None:
-        return np.ascontiguousarray(shifted(X, origin) / unit, dtype=np.float32)
-    largest = np.abs(X).max(axis=1, keepdims=True)
-    X = X / np.where(largest > 0, largest, 1)
-    lengths = np.linalg.norm(X, axis=1, keepdims=True)
-    return np.ascontiguousarray(X / np.where(lengths > 0, lengths, 1), dtype=np.float32)
-
-
-def _origin_and_unit(X: np.ndarray) -> tuple[np.ndarray, float]:
-    """A point near the rows, and a power of 2 near their distance from it, as their squares may overflow."""
-    origin = middle(X)
-    largest = max(np.abs(end - origin).max() for end in (X.min(axis=0), X.max(axis=0)))
-    return origin, float(2.0 ** np.floor(np.log2(largest))) if largest > 0 else 1.0
-
-
-def _drawn(X: np.ndarray, seed: Any) -> np.ndarray:
-    """Some of the rows, if they are many."""
-    if len(X) <= TRAINING_ROWS:
-        return X
-    return X[np.sort(random_state_of(seed).choice(len(X), TRAINING_ROWS, replace=False))]
-
-
-@contextlib.contextmanager
-def _words_of_faiss(parameter: str) -> Iterator[None]:
-    """Raise ValueError that names the parameter where FAISS raises an error of its own."""
-    try:
-        yield
-    except (RuntimeError, TypeError) as error:
-        words = str(error).partition("\n")[0].rpartition(": ")[2]
-        raise ValueError(f"FAISS does not take {parameter}: {words}") from error
-
-
-@contextlib.contextmanager
-def _threads(faiss: Any, n_jobs: int | None) -> Iterator[None]:
-    """Let FAISS use so many threads of this thread."""
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(effective_n_jobs(n_jobs))
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(before)
