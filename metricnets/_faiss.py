@@ -18,7 +18,9 @@ TRAINING_ROWS = 500_000
 def rows_of(X: np.ndarray, origin: np.ndarray | None, unit: float) -> np.ndarray:
     """Rows as FAISS takes them: in single precision, from the origin in units, or of length one."""
     if origin is not None:
-        return np.ascontiguousarray(shifted(X, origin) / unit, dtype=np.float32)
+        rows = shifted(X, origin)
+        rows /= unit
+        return np.ascontiguousarray(rows, dtype=np.float32)
     largest = np.abs(X).max(axis=1, keepdims=True)
     X = X / np.where(largest > 0, largest, 1)
     lengths = np.linalg.norm(X, axis=1, keepdims=True)

@@ -109,7 +109,7 @@ def _write_named_tuple(value, writer, where):
 def _read_named_tuple(content, reader):
     cls, *values = reader.each(content)
     if not (isinstance(cls, type) and cls.__bases__ == (tuple,) and len(values) == len(cls._fields)):
-        raise ValueError(f"it has {len(values)} fields of a named tuple that has others.")
+        raise ValueError(f"it has {len(values)} fields of something that is not a named tuple of so many.")
     return tuple.__new__(cls, values)
 
 

@@ -150,6 +150,8 @@ def _content(metadata):
     if KEY not in (metadata or {}):
         raise ValueError("it was not written by metricnets.save.")
     content = json.loads(metadata[KEY])
+    if type(content["format"]) is not int:
+        raise ValueError("its format has no number.")
     if content["format"] > FORMAT:
         version = content["versions"]["metricnets"]
         raise ValueError(f"it was written by metricnets {version}, which is newer than {__version__}; update it.")

@@ -30,7 +30,7 @@ def portable(dtype: np.dtype) -> np.dtype:
 def _dtype_of(text):
     """The type of this name; ValueError if it is none that is written."""
     if type(text) is not str or len(text) > LONGEST:
-        raise ValueError("it has a type of numbers whose name is none.")
+        raise ValueError("it has a wrong name of a type of numbers.")
     return portable(np.dtype(text))
 
 

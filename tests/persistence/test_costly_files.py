@@ -37,7 +37,7 @@ COSTLY = {
     "to shift": ([generator({"int": "0x" + "f" * 10**6})], "integer of more than 65536 bits"),
     "to compare": ([{"dict": [[{"int": hex(k * (2**61 - 1))}, 1] for k in range(3, 300)]}], "hashes are equal"),
     "to multiply": ([{"array": {"objects": [], "shape": [10**4000] * 40}}], "0 entries of an array"),
-    "to parse": ([{"dtype": "i4," * 10**5}], "a type of numbers whose name is none"),
+    "to parse": ([{"dtype": "i4," * 10**5}], "a wrong name of a type of numbers"),
     "to unpack": ([{"partial": [{"name": "numpy.log"}, {"range": [0, 2**40, 1]}, {"dict": {}}]}], "range instead of a"),
     "to copy": ([TENSOR, *[{"tensor": {"array": {"same": 0}}}] * 1000], "two tensors of one array"),
     "to view": ([TENSOR, TENSOR], "KeyError: 'a'"),
