@@ -133,6 +133,7 @@ def test_errors_leave_the_tracker_as_it_was(sequence, tracked):
         (np.array([["a", "b"], ["c", "d"]]), "dtype"),
         (np.zeros((9, 9), complex), "dtype"),
         (np.full((9, 9), np.inf), "infinite"),
+        ([[1, 2], [3]], "frame=.* rows have different lengths"),
     ],
 )
 def test_frames_are_checked(frame, message):
@@ -141,7 +142,18 @@ def test_frames_are_checked(frame, message):
 
 
 @pytest.mark.parametrize(
-    "box", [[0, 0, 5], "box", [0, 0, np.nan, 5], [0, 0, 3, 5], [-9, 0, 9, 9], None, [0, 9, 5, 5], [0, 0, 19, 9]]
+    "box",
+    [
+        [0, 0, 5],
+        "box",
+        [0, 0, np.nan, 5],
+        [0, 0, 3, 5],
+        [-9, 0, 9, 9],
+        None,
+        [0, 9, 5, 5],
+        [0, 0, 19, 9],
+        [1, [2], 3, 4],
+    ],
 )
 def test_boxes_are_checked(box):
     with pytest.raises(ValueError, match="box="):
