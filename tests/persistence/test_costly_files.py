@@ -66,7 +66,6 @@ def test_functions_are_not_called_to_build_search_trees(tmp_path):
         calls.append(1)
         return np.abs(a - b).sum()
 
-    manhattan.__qualname__ = "manhattan"
     model = KNeighborsClassifier(3, algorithm="ball_tree", metric=manhattan).fit(X, CLASSES)
     assert calls
     expected = model.predict_proba(X[:5])
