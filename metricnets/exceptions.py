@@ -89,7 +89,7 @@ class SavedFileError(ValueError):
     def __str__(self):
         plain = isinstance(self.reason, str) or type(self.reason) is ValueError
         kind = "" if plain else f"its content is wrong, {type(self.reason).__name__}: "
-        return f"{self.path} cannot be loaded: {kind}{self.reason}"
+        return f"{self.path} cannot be loaded: {kind}{self.reason!s:.500}"
 
 
 class InconsistentVersionWarning(UserWarning):

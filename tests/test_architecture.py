@@ -62,6 +62,7 @@ LAYERS = {
     "_tuples": 2,
     "_draws": 3,
     "_embedded": 3,
+    "_faiss": 2,
     "_weighted_draws": 3,
     "metrics": 3,
     "datasets": 3,

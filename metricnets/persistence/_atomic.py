@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from pathlib import Path
+
+
+def path_of(path: str | os.PathLike[str]) -> str:
+    """Return a path as a string; TypeError if it is none, such as an open file."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path={path!r:.80} should be the name of a file, a string or a pathlib.Path.")
+    return os.fspath(path)
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a new file, which takes the place of an older one at the end, and is removed after an error."""
-    if not isinstance(path, str | bytes | os.PathLike):
-        raise TypeError(f"path should be the name of a file, got {type(path).__name__}; the estimator comes first.")
     final = Path(os.path.realpath(path))
-    if not final.parent.is_dir():
-        raise FileNotFoundError(f"{final.name} cannot be written: there is no folder {final.parent}.")
+    if final.is_dir() or not final.parent.is_dir():
+        missing = f"{final} is a folder" if final.is_dir() else f"there is no folder {final.parent}"
+        raise (IsADirectoryError if final.is_dir() else FileNotFoundError)(f"{path} cannot be written: {missing}.")
     new = final.with_name(f".{final.name}.{secrets.token_hex(4)}")
     try:
         with open(new, "xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        if final.exists():
+            shutil.copymode(final, new)
         new.replace(final)
     finally:
         new.unlink(missing_ok=True)

@@ -11,6 +11,8 @@ import numpy as np
 from metricnets.persistence._tree import PLAIN, Kind, Reader, Writer, refusal
 
 METHODS = ("transform",)  # bound ones that estimators keep
+BITS = 2**16  # of an integer, as what is done with it may take the square of their number
+COLLISIONS = 100  # of keys with the same hash, which Python compares with each other
 
 
 def of_type(kind: type):
@@ -34,7 +36,16 @@ def read_dict(content: dict | list, reader: Reader) -> dict:
     """Read a dictionary."""
     if isinstance(content, dict):
         return {key: reader(tree) for key, tree in content.items()}
-    return {_key(reader(key)): reader(tree) for key, tree in content}
+    pairs = [(reader(key), reader(tree)) for key, tree in content]
+    return dict(zip(_keys([key for key, _ in pairs]), (value for _, value in pairs)))
+
+
+def _keys(keys):
+    """Keys of a dictionary or members of a set; ValueError if their hashes are equal, so that it would take long."""
+    keys = [_key(key) for key in keys]
+    if len(keys) - len({hash(key) for key in keys}) > COLLISIONS:
+        raise ValueError("it has keys whose hashes are equal.")
+    return keys
 
 
 def _key(key, where="a key"):
@@ -45,12 +56,24 @@ def _key(key, where="a key"):
     raise TypeError(refusal(key, where, "which is not supported as a key"))
 
 
+def _write_int(value, writer, where):
+    if value.bit_length() > BITS:
+        raise TypeError(refusal(value, where, f"of more than {BITS} bits"))
+    return hex(value)
+
+
+def _read_int(text, reader):
+    if len(text) > BITS:
+        raise ValueError(f"it has an integer of more than {BITS} bits.")
+    return int(text, 16)
+
+
 def _write_set(values, writer, where):
     return write_items(sorted((_key(value, where) for value in values), key=repr), writer, where)
 
 
 def _read_set(content, reader):
-    return {_key(value) for value in reader.each(content)}
+    return set(_keys(reader.each(content)))
 
 
 def _write_partial(value, writer, where):
@@ -59,8 +82,9 @@ def _write_partial(value, writer, where):
 
 
 def _read_partial(content, reader):
-    function, args, keywords = reader.each(content)
-    return partial(function, *args, **keywords)
+    function, args, keywords = content
+    function = reader(function)
+    return partial(function, *reader.of_type(args, tuple), **reader.of_type(keywords, dict))
 
 
 def _write_method(value, writer, where):
@@ -85,13 +109,13 @@ def _write_named_tuple(value, writer, where):
 def _read_named_tuple(content, reader):
     cls, *values = reader.each(content)
     if not (isinstance(cls, type) and cls.__bases__ == (tuple,) and len(values) == len(cls._fields)):
-        raise ValueError(f"it has {len(values)} fields of {cls!r}.")
+        raise ValueError(f"it has {len(values)} fields of something that is not a named tuple of so many.")
     return tuple.__new__(cls, values)
 
 
 KINDS = {
     "float": Kind(of_type(float), lambda value, *_: repr(value), lambda text, _: float(text)),
-    "int": Kind(of_type(int), lambda value, *_: hex(value), lambda text, _: int(text, 16)),
+    "int": Kind(of_type(int), _write_int, _read_int),
     "complex": Kind(of_type(complex), lambda value, *_: str(value), lambda text, _: complex(text)),
     "bytes": Kind(of_type(bytes), lambda value, *_: value.hex(), lambda text, _: bytes.fromhex(text)),
     "list": Kind(of_type(list), write_items, lambda content, reader: reader.each(content)),

@@ -15,7 +15,7 @@ from metricnets._lazy import needed
 from metricnets._version import __version__
 from metricnets.exceptions import SavedFileError
 from metricnets.persistence import _containers, _numpy, _objects
-from metricnets.persistence._atomic import write_whole
+from metricnets.persistence._atomic import path_of, write_whole
 from metricnets.persistence._names import Names
 from metricnets.persistence._tree import Reader, Writer
 
@@ -79,7 +79,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     >>> bool((loaded.components_ == metric.components_).all())
     True
     """
-    files = needed("safetensors.numpy", "save")
+    files, path = needed("safetensors.numpy", "save"), path_of(path)
     writer = Writer(Kinds())
     tree = writer(estimator, type(estimator).__name__)
     versions = {name: sys.modules[name].__version__ for name in LIBRARIES if name in sys.modules}
@@ -129,7 +129,7 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[Any] = ()) -> Any:
     See `save`.
     """
     files = needed("safetensors", "load")
-    names, path = Names([*trusted]), os.fspath(path)
+    names, path = Names(trusted), path_of(path)
     with open(path, "rb"):  # raises OSError, with the name of the file
         pass
     try:
@@ -155,6 +155,8 @@ def _content(metadata):
     if KEY not in (metadata or {}):
         raise ValueError("it was not written by metricnets.save.")
     content = json.loads(metadata[KEY])
+    if type(content["format"]) is not int:
+        raise ValueError("its format has no number.")
     if content["format"] > FORMAT:
         version = content["versions"]["metricnets"]
         raise ValueError(f"it was written by metricnets {version}, which is newer than {__version__}; update it.")

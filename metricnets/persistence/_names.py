@@ -118,10 +118,14 @@ class Names:
     """
 
     def __init__(self, trusted: Iterable[Any] = ()) -> None:
+        if not isinstance(trusted, Iterable):
+            raise TypeError(f"trusted={trusted!r} should be a list of classes and functions.")
+        trusted = [*trusted]
         for thing in trusted:
             if not hasattr(thing, "__qualname__"):
                 raise TypeError(f"trusted has {thing!r}; give classes and functions themselves, and not their names.")
-        self.trusted = {own_name(thing): thing for thing in trusted}
+        self.trusted = {f"__main__.{thing.__qualname__}": thing for thing in trusted}  # a script that was imported here
+        self.trusted |= {own_name(thing): thing for thing in trusted}
 
     def __getitem__(self, name: str) -> Any:
         """The class or function of a name; ValueError if it is not known."""

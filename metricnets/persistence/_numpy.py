@@ -13,6 +13,9 @@ from metricnets.persistence._tree import Kind, Reader, Writer, refusal
 STORED = {"<f8", "<f4", "<f2", "<i8", "<i4", "<i2", "|i1", "<u8", "<u4", "<u2", "|u1", "|b1"}  # of safetensors
 PORTABLE = "biufcSUmM"  # kinds of NumPy's types that are the same on all machines, but for long doubles
 BIT_GENERATORS = {name: getattr(np.random, name) for name in ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")}
+SEED_SIZE = 1000  # numbers of which a seed consists, at most
+LONGEST = 32  # letters of the name of a type
+N_AXES = 32  # of an array, at most, as older versions of NumPy have it
 PLACES = {"pos": 624, "buffer_pos": 4}  # of numbers that are drawn in advance: how many there are
 SPARSE = {kind.__name__: kind for kind in (sparse.csr_matrix, sparse.csr_array, sparse.csc_matrix, sparse.csc_array)}
 
@@ -22,6 +25,13 @@ def portable(dtype: np.dtype) -> np.dtype:
     if dtype.kind not in PORTABLE or dtype.hasobject or not dtype.itemsize or dtype.char in "gG":
         raise ValueError(f"arrays of {dtype} are not supported.")
     return dtype
+
+
+def _dtype_of(text):
+    """The type of this name; ValueError if it is none that is written."""
+    if type(text) is not str or len(text) > LONGEST:
+        raise ValueError("it has a wrong name of a type of numbers.")
+    return portable(np.dtype(text))
 
 
 def _write_array(array, writer: Writer, where: str):
@@ -47,9 +57,9 @@ def _read_array(content, reader: Reader):
         for place, value in enumerate(values):  # at once, NumPy would take lists apart
             array[place] = value
         return array.reshape(_shape(content["shape"], len(values)))
-    array = reader.arrays[content["name"]]
+    array = reader.arrays.pop(content["name"])  # each is in a file once
     if "dtype" in content:
-        dtype = portable(np.dtype(str(content["dtype"])))
+        dtype = _dtype_of(content["dtype"])
         array = array.view(dtype).reshape(_shape(content["shape"], array.size // dtype.itemsize))
     if array.dtype == bool and array.view(np.uint8).max(initial=0) > 1:  # NumPy would count others wrongly
         raise ValueError("it has truth values other than 0 and 1.")
@@ -58,8 +68,8 @@ def _read_array(content, reader: Reader):
 
 def _shape(numbers, size):
     """A shape of so many entries."""
-    shape = tuple(map(int, numbers))
-    if min(shape, default=0) < 0 or math.prod(shape) != size:
+    shape = tuple(map(int, numbers[: N_AXES + 1]))
+    if len(shape) > N_AXES or min(shape, default=0) < 0 or math.prod(shape) != size:
         raise ValueError(f"it has {size} entries of an array of shape {shape}.")
     return shape
 
@@ -73,7 +83,7 @@ def _write_scalar(value, writer, where):
 
 def _read_scalar(content, reader):
     dtype, data = content
-    data = np.frombuffer(bytes.fromhex(data), portable(np.dtype(str(dtype))))
+    data = np.frombuffer(bytes.fromhex(data), _dtype_of(dtype))
     return data.astype(bool)[0] if data.dtype == bool else data.reshape(())[()]
 
 
@@ -87,13 +97,27 @@ def _write_generator(generator, writer: Writer, where: str):
 
 
 def _read_generator(content, reader: Reader):
-    seed = reader(content["seed"])
+    before, seed = reader.size, reader(content["seed"])
+    if reader.size - before > SEED_SIZE:
+        raise ValueError(f"the seed of a generator has more than {SEED_SIZE} numbers.")
+    _check_seed([*(seed or {}).values()])
     if seed and seed["pool_size"] != np.random.SeedSequence(0).pool_size:
         raise ValueError(f"the seed of a generator has a pool of {seed['pool_size']}.")
     state = _checked_state(reader(content["state"]))
     bits = BIT_GENERATORS[state["bit_generator"]](np.random.SeedSequence(**seed) if seed else 0)
     bits.state = state
     return np.random.Generator(bits)
+
+
+def _check_seed(value):
+    """Raise ValueError unless a value consists of integers, as NumPy takes whatever can be iterated."""
+    if isinstance(value, list | tuple):
+        for part in value:
+            _check_seed(part)
+        return
+    is_array = isinstance(value, np.ndarray) and value.dtype.kind in "iu" and value.size
+    if not (value is None or isinstance(value, int | np.integer) or is_array):
+        raise ValueError(f"the seed of a generator has a {type(value).__name__}.")
 
 
 def _read_random_state(content, reader):
@@ -131,7 +155,7 @@ KINDS = {
     "dtype": Kind(
         lambda value: isinstance(value, np.dtype),
         lambda value, *_: value.str,
-        lambda text, _: portable(np.dtype(str(text))),
+        lambda text, _: _dtype_of(text),
     ),
     "RandomState": Kind(
         of_type(np.random.RandomState),

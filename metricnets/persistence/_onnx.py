@@ -13,7 +13,7 @@ from metricnets._lazy import needed
 from metricnets._numpy_networks import Affine, Chain, Standardized
 from metricnets._version import __version__
 from metricnets.base import Distance, MetricMixin
-from metricnets.persistence._atomic import write_whole
+from metricnets.persistence._atomic import path_of, write_whole
 from metricnets.persistence._graph import FLOAT, Graph
 from metricnets.persistence._names import name_of
 from metricnets.persistence._operators import add_function
@@ -53,7 +53,7 @@ def to_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
     >>> metric = Covariance().fit([[0.0, 0.0], [2.0, 0.0], [0.0, 4.0], [2.0, 4.0], [1.0, 2.0]])
     >>> to_onnx(metric, "metric.onnx")  # doctest: +SKIP
     """
-    onnx = needed("onnx", "to_onnx")
+    onnx, path = needed("onnx", "to_onnx"), path_of(path)
     function, n_features = _function(estimator)
     graph = Graph(onnx)
     try:

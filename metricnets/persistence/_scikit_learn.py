@@ -21,6 +21,7 @@ NEIGHBORS = {
     "sklearn.neighbors.KNeighborsTransformer",
     "sklearn.neighbors.NearestNeighbors",
 }
+THREADS = 4096  # more than any machine has: the program would end if there were far more
 REQUESTS = "_metadata_request"
 TREES = {"kd_tree": "KDTree", "ball_tree": "BallTree"}
 
@@ -28,12 +29,24 @@ TREES = {"kd_tree": "KDTree", "ball_tree": "BallTree"}
 def state_to_save(estimator: BaseEstimator, state: dict[str, Any], where: str) -> dict[str, Any]:
     """The state of an estimator without search trees, which take more room than the points."""
     check_memory(estimator, where)
+    if hasattr(estimator, "best_estimator_"):
+        raise TypeError(f"{where} cannot be saved, as it has the results of a search: save its best_estimator_.")
     changed = {}
     if name_of(type(estimator)) in NEIGHBORS and state.get("_tree") is not None:
-        changed["_tree"] = state["_tree"].__getstate__()[4]  # its leaf size; the parameter may have changed since
+        changed |= _without_tree(state)
     if _belongs(state.get(REQUESTS), estimator):
         changed[REQUESTS] = _owned(state[REQUESTS], None)
     return state | changed
+
+
+def _without_tree(state):
+    """What takes the place of a search tree: its leaf size, as the parameter may have changed since.
+
+    To build the tree again with a function as metric, this would have to be called: all points are searched instead.
+    """
+    if callable(state["effective_metric_"]):
+        return {"_tree": None, "_fit_method": "brute"}
+    return {"_tree": state["_tree"].__getstate__()[4]}
 
 
 def _belongs(requests, owner):
@@ -61,31 +74,43 @@ def restored(estimator: BaseEstimator) -> BaseEstimator:
     if name in NEIGHBORS and hasattr(estimator, "_fit_X"):
         _check_neighbors(estimator)
         if estimator._tree is not None:
-            metric = {"metric": estimator.effective_metric_, **estimator.effective_metric_params_}
-            kind = getattr(importlib.import_module("sklearn.neighbors"), TREES[estimator._fit_method])
-            estimator._tree = kind(estimator._fit_X, estimator._tree, **metric)
+            estimator._tree = _tree_of(estimator)
+    if name == K_MEANS and not 1 <= _integer(getattr(estimator, "_n_threads", 1)) <= THREADS:
+        raise ValueError(f"it has {estimator._n_threads} threads.")
     points = "cluster_centers_" if name == K_MEANS else "components_" if isinstance(estimator, MetricMixin) else None
     if points in vars(estimator):
         _check_points(vars(estimator)[points], estimator.n_features_in_)
     return estimator
 
 
+def _tree_of(estimator):
+    """The search tree of neighbours; ValueError if a function would be called to build it."""
+    metric, params = estimator.effective_metric_, dict(estimator.effective_metric_params_)
+    if type(metric) is not str or metric == "pyfunc":
+        raise ValueError("it has a search tree whose metric is a function.")
+    kind = getattr(importlib.import_module("sklearn.neighbors"), TREES[estimator._fit_method])
+    return kind(estimator._fit_X, estimator._tree, metric=metric, **params)
+
+
 def check_memory(estimator: BaseEstimator, where: str) -> None:
     """Raise ValueError if results of an estimator are kept in a folder, from which it would read pickles."""
     memory = getattr(estimator, "memory", None)
     if memory is not None and type(estimator).__module__.startswith("sklearn."):
-        raise ValueError(f"{where} has memory={memory!r}, a folder of pickles; set it to None.")
+        raise ValueError(f"{where} has memory={memory!r:.80}, a folder of pickles; set it to None.")
 
 
 def _check_neighbors(estimator):
     """Raise ValueError unless the points, and the classes, are those that a search may find."""
     X = estimator._fit_X
     _check_points(X, estimator.n_features_in_)
-    if estimator.n_samples_fit_ != X.shape[0]:
+    if _integer(estimator.n_samples_fit_) != X.shape[0]:
         raise ValueError(f"it has {X.shape[0]} samples to search, and {estimator.n_samples_fit_} were fitted.")
     if name_of(type(estimator)) == CLASSIFIER:
         outputs = estimator.classes_ if estimator.outputs_2d_ else [estimator.classes_]
-        codes = np.reshape(estimator._y, (X.shape[0], len(outputs)))
+        codes = estimator._y
+        if type(codes) is not np.ndarray:
+            raise ValueError("the classes of neighbours are no array.")
+        codes = codes.reshape(X.shape[0], len(outputs))
         if codes.dtype.kind != "i" or codes.min() < 0 or (codes.max(axis=0) >= [len(one) for one in outputs]).any():
             raise ValueError("the classes of neighbours are not among classes_.")
 
@@ -93,5 +118,12 @@ def _check_neighbors(estimator):
 def _check_points(X, n_features):
     """Raise ValueError unless these are numbers, (n, n_features)."""
     is_matrix = issparse(X) or (isinstance(X, np.ndarray) and X.flags.forc)
-    if not is_matrix or X.dtype.kind not in "biuf" or X.ndim != 2 or X.shape[1] != n_features:
+    if not is_matrix or X.dtype.kind not in "biuf" or X.ndim != 2 or X.shape[1] != _integer(n_features):
         raise ValueError(f"it has points that are no array of shape (n, {n_features}).")
+
+
+def _integer(number):
+    """A number that is an integer; ValueError for others, whose comparison might call something."""
+    if not isinstance(number, int | np.integer):
+        raise ValueError(f"it has a {type(number).__name__} instead of an int.")
+    return number

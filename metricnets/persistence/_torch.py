@@ -27,6 +27,8 @@ def _write_tensor(tensor, writer: Writer, where: str):
 
 
 def _read_tensor(content, reader: Reader):
+    if "same" in content["array"]:
+        raise ValueError("it has two tensors of one array.")
     array = reader.of_type(content["array"], np.ndarray)
     tensor = torch.from_numpy(array).clone()  # in memory of PyTorch's own, on whose place last bits may depend
     tensor = tensor.view(torch.bfloat16) if content.get("dtype") == "bfloat16" else tensor
@@ -68,9 +70,10 @@ def _read_module(content, reader: Reader):
 
 
 def _read_dtype(name, _):
-    if not isinstance(getattr(torch, name), torch.dtype):
+    dtype = vars(torch)[name]  # getattr might import
+    if not isinstance(dtype, torch.dtype):
         raise ValueError(f"it has torch.{name} as a type of numbers.")
-    return getattr(torch, name)
+    return dtype
 
 
 KINDS = {

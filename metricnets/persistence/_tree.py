@@ -18,6 +18,7 @@ from metricnets.persistence._names import Names
 PLAIN = (str, bool, type(None))
 SMALL = 2**63  # integers that every reader of JSON can read
 DEPTH = 64
+LARGEST = 2**26  # values, each counted as often as it occurs: lists of a list twice, and so on, would be endless
 
 
 class Kind(NamedTuple):
@@ -84,18 +85,27 @@ class Reader:
     kinds : dict of `Kind`
     names : Names
     arrays : dict of ndarray
+
+    Attributes
+    ----------
+    size : int
+        Number of values read, what is shared counted each time.
     """
 
     def __init__(self, kinds: dict[str, Kind], names: Names, arrays: dict[str, np.ndarray]) -> None:
         self.kinds, self.names, self.arrays = kinds, names, arrays
-        self._made, self._depth = [], 0
+        self._made, self._sizes = [], []  # values, and of how many values each consists
+        self._depth = self.size = 0
 
     def __call__(self, tree: Any) -> Any:
         """The value of a tree; ValueError or another exception if it is wrong."""
+        before = self.size
+        self._grow(1)
         if type(tree) in PLAIN or _is_plain_number(tree):
             return tree
         ((name, content),) = tree.items()
         if name == "same":
+            self._grow(self._sizes[content])
             return self._made[content] if content >= 0 else None
         if self._depth == DEPTH:
             raise ValueError(f"it is nested more than {DEPTH} levels deep.")
@@ -103,7 +113,13 @@ class Reader:
         value = self.kinds[name].read(content, self)
         self._depth -= 1
         self._made.append(value)
+        self._sizes.append(self.size - before)
         return value
+
+    def _grow(self, n):
+        self.size += n
+        if self.size > LARGEST:
+            raise ValueError(f"it has more than {LARGEST} values.")
 
     def each(self, trees: list) -> list:
         """The values of several trees."""

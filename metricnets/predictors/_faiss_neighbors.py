@@ -1,18 +1,16 @@
 """FaissKNeighborsTransformer: graph of neighbours by an index of FAISS."""
 
-import contextlib
-from collections.abc import Iterator
 from numbers import Integral
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from joblib import effective_n_jobs
 from scipy.sparse import csr_matrix
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from metricnets._checks import check_count
+from metricnets._faiss import drawn, origin_and_unit, rows_of, threads, words_of_faiss
 from metricnets._lazy import needed
-from metricnets._linalg import middle, shifted
 from metricnets._params import (
     Array,
     Count,
@@ -22,14 +20,12 @@ from metricnets._params import (
     Parametrized,
     Seed,
     fitting,
-    random_state_of,
 )
 
 MaybeText = Annotated[str, str] | None
 MaybeInt = Annotated[int, Integral] | None
 FEW = 20_000  # samples up to which all are searched
 ROWS = 65_536  # rows that are in single precision at a time
-TRAINING_ROWS = 500_000
 
 
 class FaissKNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Parametrized):
@@ -88,7 +84,14 @@ class FaissKNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMix
     Notes
     -----
     Distances are of single precision, from the middle of the samples.  "Flat" and "HNSW32" keep a copy of the
-    samples, 4 bytes a number.  An index whose search visits too few samples may find fewer neighbours than asked
+    samples, 4 bytes a number.
+
+    As with scikit-learn's transformer, ``fit`` of a pipeline searches the neighbours of all training samples too, and
+    the last step keeps their graph: for n samples, n (k + 1) distances of 8 bytes and indices of 4 or 8 bytes, 0.1 GB
+    for a million samples and 5 neighbours, after as long a search as a prediction of n samples takes.  `kneighbors`
+    needs no such graph.
+
+    An index whose search visits too few samples may find fewer neighbours than asked
     for, which is an error.
 
     References
@@ -139,19 +142,19 @@ class FaissKNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMix
         """
         faiss = needed("faiss", type(self).__name__)
         X = validate_data(self, X, dtype=[np.float32, np.float64])
-        origin = middle(X) if self.metric == "euclidean" else None
+        origin, unit = origin_and_unit(X) if self.metric == "euclidean" else (None, 1.0)
         metric = faiss.METRIC_L2 if self.metric == "euclidean" else faiss.METRIC_INNER_PRODUCT
         factory = self.factory or ("Flat" if len(X) <= FEW else "HNSW32")
-        with _words_of_faiss(f"factory={factory!r}"), _threads(faiss, self.n_jobs):
+        with words_of_faiss(f"factory={factory!r}"), threads(faiss, self.n_jobs):
             index = faiss.index_factory(X.shape[1], factory, metric)
             for name, value in (self.search_params or {}).items():
-                with _words_of_faiss(f"search_params={{{name!r}: {value!r}}}"):
+                with words_of_faiss(f"search_params={{{name!r}: {value!r}}}"):
                     faiss.ParameterSpace().set_index_parameter(index, name, value)
             if not index.is_trained:
-                index.train(self._rows(_drawn(X, self.random_state), origin))
+                index.train(rows_of(drawn(X, self.random_state), origin, unit))
             for start in range(0, len(X), ROWS):
-                index.add(self._rows(X[start : start + ROWS], origin))
-        self.index_, self._origin = index, origin
+                index.add(rows_of(X[start : start + ROWS], origin, unit))
+        self.index_, self._origin, self._unit = index, origin, unit
         self.n_samples_fit_ = self._n_features_out = len(X)
         return self
 
@@ -183,15 +186,16 @@ class FaissKNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMix
         """
         check_is_fitted(self)
         k = self.n_neighbors if n_neighbors is None else n_neighbors
-        if not isinstance(k, Integral) or not 1 <= k <= self.n_samples_fit_:
-            raise ValueError(f"n_neighbors={k!r} should be between 1 and {self.n_samples_fit_}, the number of samples.")
+        check_count(n_neighbors=k)
+        if k > self.n_samples_fit_:
+            raise ValueError(f"n_neighbors={k} is larger than the number of samples, {self.n_samples_fit_}.")
         X = validate_data(self, X, reset=False, dtype=[np.float32, np.float64])
-        distances = np.empty((len(X), k), np.float32)
-        indices = np.empty((len(X), k), np.int64)
-        with _threads(needed("faiss", type(self).__name__), self.n_jobs):
+        distances, indices = np.empty((len(X), int(k)), np.float32), np.empty((len(X), int(k)), np.int64)
+        with threads(needed("faiss", type(self).__name__), self.n_jobs):
             for start in range(0, len(X), ROWS):
                 rows = slice(start, start + ROWS)
-                self.index_.search(self._rows(X[rows], self._origin), int(k), D=distances[rows], I=indices[rows])
+                queries = rows_of(X[rows], self._origin, self._unit)
+                self.index_.search(queries, int(k), D=distances[rows], I=indices[rows])
         if (indices < 0).any():
             raise ValueError(
                 f"The index found fewer than {k} neighbours for {(indices < 0).any(axis=1).sum()} of {len(X)} samples; "
@@ -201,7 +205,7 @@ class FaissKNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMix
             return indices
         if self.metric == "cosine":
             return np.maximum(1 - distances, 0), indices
-        return np.sqrt(np.maximum(distances, 0)), indices
+        return np.sqrt(np.maximum(distances, 0)) * np.float32(self._unit), indices
 
     def transform(self, X: Array) -> csr_matrix:
         """Compute the graph of the nearest samples of the index.
@@ -213,54 +217,24 @@ class FaissKNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMix
 
         Returns
         -------
-        graph : sparse matrix of shape (n_queries, n_samples_fit_)
+        graph : sparse matrix of shape (n_queries, n_samples)
             In CSR format; the numbers of a row are ascending distances, or ones.
         """
         check_is_fitted(self)
         k = self.n_neighbors + (self.mode == "distance")
+        if k > self.n_samples_fit_ == self.n_neighbors:
+            raise ValueError(
+                f"n_neighbors={self.n_neighbors} should be less than the number of samples, {self.n_samples_fit_}, as "
+                "with mode='distance' the graph has one neighbour more."
+            )
         distances, indices = self.kneighbors(X, k)
         data = distances.ravel().astype(float) if self.mode == "distance" else np.ones(indices.size)
         return csr_matrix(
             (data, indices.ravel(), np.arange(0, indices.size + 1, k)), (len(indices), self.n_samples_fit_)
         )
 
-    def _rows(self, X, origin):
-        """Rows as FAISS takes them: in single precision, from the origin, or of length one."""
-        if origin is not None:
-            return np.ascontiguousarray(shifted(X, origin), dtype=np.float32)
-        lengths = np.linalg.norm(X, axis=1, keepdims=True)
-        return np.ascontiguousarray(X / np.where(lengths > 0, lengths, 1), dtype=np.float32)
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = False
         tags.requires_fit = True
         return tags
-
-
-def _drawn(X: np.ndarray, seed: Any) -> np.ndarray:
-    """Some of the rows, if they are many."""
-    if len(X) <= TRAINING_ROWS:
-        return X
-    return X[np.sort(random_state_of(seed).choice(len(X), TRAINING_ROWS, replace=False))]
-
-
-@contextlib.contextmanager
-def _words_of_faiss(parameter: str) -> Iterator[None]:
-    """Raise ValueError that names the parameter where FAISS raises an error of its own."""
-    try:
-        yield
-    except RuntimeError as error:
-        words = str(error).rpartition(": ")[2]
-        raise ValueError(f"FAISS does not take {parameter}: {words}") from error
-
-
-@contextlib.contextmanager
-def _threads(faiss: Any, n_jobs: int | None) -> Iterator[None]:
-    """Let FAISS use so many threads of this thread."""
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(effective_n_jobs(n_jobs))
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(before)

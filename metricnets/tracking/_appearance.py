@@ -103,16 +103,25 @@ class Matcher:
 
     def __init__(self, embed: Callable[[np.ndarray], np.ndarray], appearance: Appearance, first_weight: float) -> None:
         self.embed, self.first_weight = embed, first_weight
-        self.templates, self.background = embed(appearance.templates), embed(appearance.background)
+        self.templates, self.background = map(self._embedded, (appearance.templates, appearance.background))
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
         """Similarity (n,), d_b / (d_b + d_t), by the distances to the nearest background and to the target."""
-        z = self.embed(X)
+        z = self._embedded(X)
         if not z.shape[1]:
             return np.zeros(len(X))
         to_templates, to_background = distances(z, self.templates), distances(z, self.background).min(axis=1)
         to_target = self.first_weight * to_templates[:, 0] + (1 - self.first_weight) * to_templates.min(axis=1)
         return to_background / (to_background + to_target + TINY)
+
+    def _embedded(self, X):
+        z = np.asarray(self.embed(X))
+        if z.ndim != 2 or len(z) != len(X) or not np.isfinite(z).all():
+            raise ValueError(
+                f"metric should transform {len(X)} patches to finite numbers of shape ({len(X)}, n_components); got "
+                f"{'NaN or infinity' if z.ndim == 2 and len(z) == len(X) else f'shape {z.shape}'}."
+            )
+        return z
 
 
 class Projection:

@@ -21,7 +21,8 @@ class Follower(Parametrized):
     Parameters
     ----------
     n_pixels : int >= 1, default=256
-        Number of pixels to which the object is scaled.
+        Number of pixels to which the object is scaled.  Time and memory grow with its square, so that more than a
+        thousand are slow.
     radius : float > 0, default=1.0
         How far from the predicted place the object is searched along each axis, in sizes of the object.
     scale_step : float > 0, default=1.1

@@ -15,7 +15,7 @@ def check_frame(frame: ArrayLike) -> np.ndarray:
 
     One plane of grey levels, and for colour two more, red - green and yellow - blue.
     """
-    frame = np.asarray(frame)
+    frame = _array(frame, "frame")
     colour = frame.ndim == 3 and frame.shape[2] == 3
     if not (frame.ndim == 2 or colour) or min(frame.shape[:2]) < 2:
         raise ValueError(
@@ -32,7 +32,7 @@ def check_frame(frame: ArrayLike) -> np.ndarray:
 
 def check_box(box: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
     """Return a box as four floats; ValueError if it is none, or does not overlap a frame of this shape."""
-    found = np.asarray(box)
+    found = _array(box, "box")
     if found.shape != (4,) or found.dtype.kind not in "uif" or not np.isfinite(found).all():
         raise ValueError(f"box={box!r} should be four finite numbers: x and y of the upper left corner, width, height.")
     x, y, width, height = found = found.astype(np.float64)
@@ -46,6 +46,13 @@ def check_box(box: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
     if x + width <= 0 or y + height <= 0 or x >= shape[1] or y >= shape[0]:
         raise ValueError(f"box={box!r} is outside of the frame, which is {shape[1]} pixels wide and {shape[0]} high.")
     return found
+
+
+def _array(values, name):
+    try:
+        return np.asarray(values)
+    except ValueError as error:  # of NumPy, which does not name the parameter
+        raise ValueError(f"{name}={values!r:.80} is not an array, as its rows have different lengths.") from error
 
 
 def check_same_shape(planes: np.ndarray, shape: tuple[int, int, int]) -> None:

@@ -134,6 +134,15 @@ def test_objects_of_the_users_are_loaded_if_they_are_trusted(tmp_path):
     assert load(tmp_path / "file", trusted=[Cube]).preprocessor.size == 3
     with pytest.raises(TypeError, match="trusted has 'Cube'; give classes and functions themselves"):
         load(tmp_path / "file", trusted=["Cube"])
+    with pytest.raises(TypeError, match="should be a list of classes"):
+        load(tmp_path / "file", trusted=Cube)
+
+
+def test_a_class_of_a_script_is_found_where_it_was_imported_from(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(Cube, "__module__", "__main__")
+        save(LDA(preprocessor=Cube(3)), tmp_path / "file")
+    assert type(load(tmp_path / "file", trusted=[Cube]).preprocessor) is Cube
 
 
 def test_what_to_save_instead(tmp_path):
@@ -146,7 +155,7 @@ def test_what_to_save_instead(tmp_path):
 
 
 def test_arguments_in_the_wrong_order(tmp_path):
-    with pytest.raises(TypeError, match="path should be the name of a file, got LDA"):
+    with pytest.raises(TypeError, match="path=LDA.* should be the name of a file"):
         save(str(tmp_path / "file"), LDA())
 
 
@@ -192,6 +201,8 @@ def test_trees_and_folders_of_pickles_are_refused(tmp_path):
     X, y = tiny_points()
     with pytest.raises(TypeError, match=r"estimators_\[0\]\.tree_ cannot be saved: it is of sklearn\.tree"):
         save(RandomForestClassifier(1).fit(X, y), tmp_path / "file")
+    with pytest.raises(TypeError, match="GridSearchCV cannot be saved, .*: save its best_estimator_"):
+        save(GridSearchCV(LDA(), {"n_components": [1]}, cv=2, scoring=lambda *_: 1.0).fit(X, y), tmp_path / "file")
     with pytest.raises(ValueError, match="memory='cache', a folder of pickles; set it to None"):
         save(Pipeline([("lda", LDA())], memory="cache"), tmp_path / "file")
     with pytest.raises(TypeError, match=r"EmbeddingNet\.callbacks\[0\]"):

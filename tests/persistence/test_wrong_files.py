@@ -200,8 +200,20 @@ def test_a_failure_leaves_the_file_as_it_was(path, monkeypatch):
             save(LDA(), path)
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == [path.name]
-    with pytest.raises(OSError, match="there is no folder .*nowhere"):
-        save(LDA(), path.parent / "nowhere" / "file")
+
+
+def test_where_and_what_can_be_written_and_read(path, tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no folder .*nowhere"):
+        save(LDA(), tmp_path / "nowhere" / "file")
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        save(LDA(), str(tmp_path))
+    with open(path, "w+b") as file:
+        for wrong in (lambda: save(LDA(), file), lambda: load(file), lambda: load(3)):
+            with pytest.raises(TypeError, match="path=.* should be the name of a file"):
+                wrong()
+    path.chmod(0o600)
+    save(LDA(), str(path))
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_link_stays_a_link(path, tmp_path):

@@ -28,6 +28,15 @@ def test_far_from_the_origin_the_neighbours_are_the_same():
     np.testing.assert_allclose(there[0], here[0], atol=1e-5)
 
 
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@pytest.mark.parametrize("unit", [1e-30, 1e30])
+def test_units_do_not_matter(metric, unit):
+    distances, indices = FaissKNeighborsTransformer(metric=metric).fit(X * unit).kneighbors(QUERIES * unit)
+    exact, expected = NearestNeighbors(metric=metric).fit(X).kneighbors(QUERIES, 5)
+    np.testing.assert_array_equal(indices, expected)
+    np.testing.assert_allclose(distances, exact * (unit if metric == "euclidean" else 1), rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("mode", ["distance", "connectivity"])
 def test_the_graph_is_that_of_scikit_learn(mode):
     graphs = [
@@ -64,6 +73,7 @@ def test_a_wider_search_finds_all(factory, name, few, many):
     [
         ({"factory": "nonsense"}, "factory='nonsense'"),
         ({"search_params": {"nonsense": 3}}, r"search_params=\{'nonsense': 3\}"),
+        ({"factory": "HNSW8", "search_params": {"efSearch": "many"}}, r"search_params=\{'efSearch': 'many'\}"),
         ({"factory": "IVF700,Flat"}, "factory='IVF700,Flat'"),
     ],
 )
@@ -76,3 +86,15 @@ def test_a_search_that_visits_too_few_says_so():
     model = FaissKNeighborsTransformer(factory="IVF8,Flat").fit(X)
     with pytest.raises(ValueError, match="search_params"):
         model.kneighbors(QUERIES, 500)
+
+
+def test_more_neighbours_than_samples_say_why():
+    few = FaissKNeighborsTransformer().fit(X[:5])
+    for call, message in {
+        lambda: few.transform(X): "n_neighbors=5 should be less than the number of samples, 5, as with mode='distance'",
+        lambda: few.kneighbors(X, 6): "n_neighbors=6 is larger than the number of samples, 5",
+        lambda: few.kneighbors(X, 2.0): "n_neighbors=2.0 should be an integer from 1",
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            call()
+    assert few.set_params(mode="connectivity").transform(X[:5]).nnz == 25

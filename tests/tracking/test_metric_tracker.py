@@ -133,6 +133,7 @@ def test_errors_leave_the_tracker_as_it_was(sequence, tracked):
         (np.array([["a", "b"], ["c", "d"]]), "dtype"),
         (np.zeros((9, 9), complex), "dtype"),
         (np.full((9, 9), np.inf), "infinite"),
+        ([[1, 2], [3]], "frame=.* rows have different lengths"),
     ],
 )
 def test_frames_are_checked(frame, message):
@@ -141,7 +142,18 @@ def test_frames_are_checked(frame, message):
 
 
 @pytest.mark.parametrize(
-    "box", [[0, 0, 5], "box", [0, 0, np.nan, 5], [0, 0, 3, 5], [-9, 0, 9, 9], None, [0, 9, 5, 5], [0, 0, 19, 9]]
+    "box",
+    [
+        [0, 0, 5],
+        "box",
+        [0, 0, np.nan, 5],
+        [0, 0, 3, 5],
+        [-9, 0, 9, 9],
+        None,
+        [0, 9, 5, 5],
+        [0, 0, 19, 9],
+        [1, [2], 3, 4],
+    ],
 )
 def test_boxes_are_checked(box):
     with pytest.raises(ValueError, match="box="):
@@ -225,6 +237,16 @@ def test_any_metric_can_be_learned(sequence, metric):
     tracker = MetricTracker(**QUICK, metric=metric, update_interval=3, min_margin=0.05).init(frames[0], boxes[0])
     assert (center_error(tracker.track(frames[1:7]), boxes[1:7]) < 5).all()
     assert not hasattr(metric, "n_features_in_")
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [(lambda X: X * np.nan, "got NaN"), (lambda X: X[:, 0], "got shape"), (lambda X: X[:1], "got shape")],
+)
+def test_what_the_metric_returns_is_checked(sequence, function, message):
+    frames, boxes = sequence
+    with pytest.raises(ValueError, match=f"metric should transform .* patches to finite numbers .*{message}"):
+        MetricTracker(**QUICK, metric=FunctionTransformer(function)).init(frames[0], boxes[0])
 
 
 def test_parameters_are_those_of_an_estimator(sequence):

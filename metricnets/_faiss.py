@@ -1,0 +1,62 @@
+"""What FAISS takes and how: rows in single precision, threads, and its errors."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from joblib import effective_n_jobs
+
+from metricnets._linalg import middle, shifted
+from metricnets._params import random_state_of
+
+TRAINING_ROWS = 500_000
+
+
+def rows_of(X: np.ndarray, origin: np.ndarray | None, unit: float) -> np.ndarray:
+    """Rows as FAISS takes them: in single precision, from the origin in units, or of length one."""
+    if origin is not None:
+        rows = shifted(X, origin)
+        rows /= unit
+        return np.ascontiguousarray(rows, dtype=np.float32)
+    largest = np.abs(X).max(axis=1, keepdims=True)
+    X = X / np.where(largest > 0, largest, 1)
+    lengths = np.linalg.norm(X, axis=1, keepdims=True)
+    return np.ascontiguousarray(X / np.where(lengths > 0, lengths, 1), dtype=np.float32)
+
+
+def origin_and_unit(X: np.ndarray) -> tuple[np.ndarray, float]:
+    """A point near the rows, and a power of 2 near their distance from it, as their squares may overflow."""
+    origin = middle(X)
+    largest = max(np.abs(end - origin).max() for end in (X.min(axis=0), X.max(axis=0)))
+    return origin, float(2.0 ** np.floor(np.log2(largest))) if largest > 0 else 1.0
+
+
+def drawn(X: np.ndarray, seed: Any) -> np.ndarray:
+    """Some of the rows, if they are many."""
+    if len(X) <= TRAINING_ROWS:
+        return X
+    return X[np.sort(random_state_of(seed).choice(len(X), TRAINING_ROWS, replace=False))]
+
+
+@contextlib.contextmanager
+def words_of_faiss(parameter: str) -> Iterator[None]:
+    """Raise ValueError that names the parameter where FAISS raises an error of its own."""
+    try:
+        yield
+    except (RuntimeError, TypeError) as error:
+        words = str(error).partition("\n")[0].rpartition(": ")[2]
+        raise ValueError(f"FAISS does not take {parameter}: {words}") from error
+
+
+@contextlib.contextmanager
+def threads(faiss: Any, n_jobs: int | None) -> Iterator[None]:
+    """Let FAISS use so many threads of this thread."""
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(effective_n_jobs(n_jobs))
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
