@@ -70,7 +70,7 @@ def _read_module(content, reader: Reader):
 
 
 def _read_dtype(name, _):
-    dtype = vars(torch)[name]  # getattr might import
+    dtype = vars(torch).get(name)  # getattr might import
     if not isinstance(dtype, torch.dtype):
         raise ValueError(f"it has torch.{name} as a type of numbers.")
     return dtype

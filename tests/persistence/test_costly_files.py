@@ -41,7 +41,7 @@ COSTLY = {
     "to unpack": ([{"partial": [{"name": "numpy.log"}, {"range": [0, 2**40, 1]}, {"dict": {}}]}], "range instead of a"),
     "to copy": ([TENSOR, *[{"tensor": {"array": {"same": 0}}}] * 1000], "two tensors of one array"),
     "to view": ([TENSOR, TENSOR], "KeyError: 'a'"),
-    "to import": ([TENSOR, {"torch_dtype": "_inductor"}], "KeyError: '_inductor'"),
+    "to import": ([TENSOR, {"torch_dtype": "_inductor"}], "torch._inductor as a type"),
 }
 
 
