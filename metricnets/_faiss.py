@@ -8,11 +8,15 @@ from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
+from sklearn.utils import gen_batches
 
 from metricnets._linalg import middle, shifted
 from metricnets._params import random_state_of
 
+EUCLIDEAN = 1  # METRIC_L2
 TRAINING_ROWS = 500_000
+MORE = 4  # neighbours that are measured besides those asked for
+NUMBERS = 2**23  # of their features in memory at a time
 
 
 def rows_of(X: np.ndarray, origin: np.ndarray | None, unit: float) -> np.ndarray:
@@ -39,6 +43,32 @@ def drawn(X: np.ndarray, seed: Any) -> np.ndarray:
     if len(X) <= TRAINING_ROWS:
         return X
     return X[np.sort(random_state_of(seed).choice(len(X), TRAINING_ROWS, replace=False))]
+
+
+def nearest(index: Any, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """What the index finds, the nearest first: squared distances or inner products (n, k), and rows, −1 for none.
+
+    FAISS takes squared distances of many queries from inner products, in which near points lose all digits.  So a few
+    more than k are found, and the differences of their features squared.
+    """
+    n_found = min(k + MORE, index.ntotal)
+    if index.metric_type != EUCLIDEAN:
+        return index.search(queries, k)
+    parts = gen_batches(len(queries), max(1, NUMBERS // (n_found * queries.shape[1])))
+    found = [_measured(index, queries[part], *index.search(queries[part], n_found)) for part in parts]
+    distances, rows = (np.concatenate(arrays) for arrays in zip(*found))
+    order = np.argsort(distances, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(distances, order, axis=1), np.take_along_axis(rows, order, axis=1)
+
+
+def _measured(index, queries, distances, rows):
+    """The same neighbours with distances from differences, if the index has the points."""
+    distances[rows < 0] = np.inf
+    which, place = np.nonzero(rows >= 0)
+    with contextlib.suppress(RuntimeError):  # of an index that keeps codes only
+        points = index.reconstruct_batch(rows[which, place])
+        distances[which, place] = ((queries[which] - points) ** 2).sum(axis=1)
+    return distances, rows
 
 
 @contextlib.contextmanager

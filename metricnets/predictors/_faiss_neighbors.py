@@ -6,10 +6,11 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from metricnets._checks import check_count
-from metricnets._faiss import drawn, origin_and_unit, rows_of, threads, words_of_faiss
+from metricnets._faiss import drawn, nearest, origin_and_unit, rows_of, threads, words_of_faiss
 from metricnets._lazy import needed
 from metricnets._params import (
     Array,
@@ -152,8 +153,10 @@ class FaissKNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMix
                     faiss.ParameterSpace().set_index_parameter(index, name, value)
             if not index.is_trained:
                 index.train(rows_of(drawn(X, self.random_state), origin, unit))
-            for start in range(0, len(X), ROWS):
-                index.add(rows_of(X[start : start + ROWS], origin, unit))
+            for rows in gen_batches(len(X), ROWS):
+                index.add(rows_of(X[rows], origin, unit))
+            if (cells := faiss.try_extract_index_ivf(index)) is not None:
+                cells.make_direct_map()  # to the points, whose distances are measured again
         self.index_, self._origin, self._unit = index, origin, unit
         self.n_samples_fit_ = self._n_features_out = len(X)
         return self
@@ -192,10 +195,9 @@ class FaissKNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMix
         X = validate_data(self, X, reset=False, dtype=[np.float32, np.float64])
         distances, indices = np.empty((len(X), int(k)), np.float32), np.empty((len(X), int(k)), np.int64)
         with threads(needed("faiss", type(self).__name__), self.n_jobs):
-            for start in range(0, len(X), ROWS):
-                rows = slice(start, start + ROWS)
+            for rows in gen_batches(len(X), ROWS):
                 queries = rows_of(X[rows], self._origin, self._unit)
-                self.index_.search(queries, int(k), D=distances[rows], I=indices[rows])
+                distances[rows], indices[rows] = nearest(self.index_, queries, int(k))
         if (indices < 0).any():
             raise ValueError(
                 f"The index found fewer than {k} neighbours for {(indices < 0).any(axis=1).sum()} of {len(X)} samples; "

@@ -37,6 +37,18 @@ def test_units_do_not_matter(metric, unit):
     np.testing.assert_allclose(distances, exact * (unit if metric == "euclidean" else 1), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("factory", "params"), [("Flat", None), ("HNSW32", {"efSearch": 500}), ("IVF8,Flat", {"nprobe": 8})]
+)
+def test_distances_of_near_points_keep_their_digits(factory, params):
+    rng = np.random.default_rng(1)
+    points = rng.normal(size=(500, 64))
+    queries = points[:100] + 1e-4 * rng.normal(size=(100, 64))
+    model = FaissKNeighborsTransformer(n_neighbors=1, factory=factory, search_params=params).fit(points)
+    distances = model.kneighbors(queries)[0][:, 0]
+    np.testing.assert_allclose(distances, np.linalg.norm(queries - points[:100], axis=1), rtol=1e-2)
+
+
 @pytest.mark.parametrize("mode", ["distance", "connectivity"])
 def test_the_graph_is_that_of_scikit_learn(mode):
     graphs = [
