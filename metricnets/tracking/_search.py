@@ -1,4 +1,4 @@
-"""Search for the target in a frame: all windows around its predicted place, and then particles around the best ones."""
+"""Search for the target in a frame: all windows around its predicted place, of which the best ones are aligned."""
 
 from __future__ import annotations
 

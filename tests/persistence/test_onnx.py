@@ -3,6 +3,7 @@
 from functools import partial
 
 import numpy as np
+import onnxruntime
 import pytest
 from discovery import METRICS, fitted, tiny_points
 from scipy.special import expit, softmax
@@ -16,8 +17,6 @@ from metricnets import LDA, Covariance, EmbeddingNet, to_onnx
 from metricnets._numpy_networks import Affine, Chain, GaussianKernels, gelu, lifted, nonsaturating, relu, unit_norm
 from metricnets.base import Distance
 
-onnxruntime = pytest.importorskip("onnxruntime")
-pytest.importorskip("onnx")
 X, CLASSES = tiny_points(seed=1)
 
 
