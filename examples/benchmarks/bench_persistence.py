@@ -67,7 +67,7 @@ def outcome(path):
     try:
         loaded = load(path)
     except SavedFileError as error:
-        return f"refused, {type(error.reason).__name__}"
+        return f"refused, {type(error.__cause__).__name__}"
     except BaseException as error:
         return f"ANOTHER ERROR, {type(error).__name__}: {error}"
     try:
