@@ -16,6 +16,7 @@ from metricnets.deep._stream import SupervisedStream
 from metricnets.deep._training.foreign import check_params, checked_miner, naming, takes
 from metricnets.deep._training.memory import WithMemory
 from metricnets.deep._training.on_labels import OnLabels, embeddings, loss_module
+from metricnets.losses._blocks import of_anchors
 from metricnets.losses._modules import ModuleLoss
 
 
@@ -221,6 +222,15 @@ class AnyLoss(SupervisedStream):
         mine = self._function_of_miner()
         random = {"generator": generator} if takes(mine, "generator") else {}
         return partial(mine, **random, **(self.miner_params or {}))
+
+    @property
+    def _by_anchors(self):
+        if self._two_views and not self._matched or callable(self.miner) or self.miner == "angular":
+            return False
+        return of_anchors(self.loss) is not None
+
+    def _loss_of_anchors(self, z, r):
+        return of_anchors(self.loss)(z, r, **(self.loss_params or {}))
 
     def _loss(self, z, r):
         if not callable(self.loss):
