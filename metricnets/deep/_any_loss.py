@@ -16,7 +16,6 @@ from metricnets.deep._stream import SupervisedStream
 from metricnets.deep._training.foreign import check_params, checked_miner, naming, takes
 from metricnets.deep._training.memory import WithMemory
 from metricnets.deep._training.on_labels import OnLabels, embeddings, loss_module
-from metricnets.losses._blocks import of_anchors
 from metricnets.losses._modules import ModuleLoss
 
 
@@ -225,12 +224,12 @@ class AnyLoss(SupervisedStream):
 
     @property
     def _by_anchors(self):
-        if self._two_views and not self._matched or callable(self.miner) or self.miner == "angular":
+        if (self._two_views and not self._matched) or callable(self.miner) or self.miner == "angular":
             return False
-        return of_anchors(self.loss) is not None
+        return isinstance(self.loss, str) and losses.CATALOGUE[self.loss].of_anchors is not None
 
     def _loss_of_anchors(self, z, r):
-        return of_anchors(self.loss)(z, r, **(self.loss_params or {}))
+        return losses.CATALOGUE[self.loss].of_anchors(z, r, **(self.loss_params or {}))
 
     def _loss(self, z, r):
         if not callable(self.loss):

@@ -80,8 +80,8 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         Device of PyTorch to train and embed on; 'auto' is 'cuda' if it is available, otherwise 'cpu'.
     precision : {'float32', 'bf16'}, default='float32'
         Precision of the network in training.  'bf16' computes its matrix products in bfloat16, which is faster on GPUs
-        that have it, and seldom on a CPU; weights, optimiser and loss stay in single precision, and so do validation and
-        ``transform``.
+        that have it, and seldom on a CPU; weights, optimiser, loss, validation and ``transform`` stay in single
+        precision.
     chunk_size : int >= 1 or None, default=None
         Number of samples of a batch that are embedded, and whose pairs with the others are compared, at a time, for
         batches that do not fit into memory; see :ref:`large_batches`.  The gradient is that of the whole batch, and a

@@ -13,7 +13,7 @@ from metricnets._params import Array, Count, Function, MaybeArray, MaybeDict, Po
 from metricnets._targets import CLASS_RELATIONS, CLASSES, check_differ, check_pairs, readable, resolve
 from metricnets._weights import check_weights
 from metricnets.deep._partial import PartlyLabelled
-from metricnets.deep._training.blocks import loss_in_blocks
+from metricnets.deep._training.blocks import is_large, loss_in_blocks
 from metricnets.deep._training.consistency import WithUnlabelled
 from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.foreign import CheckedSampler
@@ -219,10 +219,10 @@ class Supervised(PartlyLabelled):
 
     def _loss_of_batch(self, mine, z, targets, n=None):
         """The loss of a batch; rows from the n-th on are earlier ones, with which those of the batch form pairs."""
-        if self.chunk_size is not None and self._by_anchors and (len(z) if n is None else n) > self.chunk_size:
+        if self.chunk_size is not None and self._by_anchors and is_large(z, n, self.chunk_size):
             pairing = "views" if self._two_views else "matched" if self._matched else "pairs"
             options = {"pairing": pairing if self._matched or self.sampler == "pairs" else None, "n": n, "mine": mine}
-            return loss_in_blocks(self._loss_of_anchors, z, targets, self.chunk_size, **options)
+            return loss_in_blocks(self._loss_of_anchors, z, targets, **options)
         r = targets.relation(targets.labels, targets.labels).to(torch.promote_types(z.dtype, torch.float32))
         if targets.row is None:
             r = r.clone() if callable(self.relation) else r  # which may be kept by the user

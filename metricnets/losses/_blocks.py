@@ -1,8 +1,8 @@
 """Losses of large batches in blocks of anchors, so that memory is not that of all pairs.
 
-A loss that is made of means over anchors, or over their pairs, takes a relation of shape (m, n) too: that of the first m
-samples, the anchors, with all n.  The sum over blocks of anchors is the loss of the batch, if each mean is divided by its
-count in all blocks.
+A loss that is made of means over anchors, or over their pairs, takes a relation of shape (m, n) too: that of the first
+m samples, the anchors, with all n.  The sum over blocks of anchors is the loss of the batch, if each mean is divided by
+its count in all blocks.
 """
 
 import contextlib
@@ -10,66 +10,24 @@ from collections.abc import Callable
 
 import torch
 from torch.autograd.function import once_differentiable
-from torch.nn import functional as F
 
-from metricnets.losses._catalogue import CATALOGUE
-from metricnets.losses._ops import COUNTS, cosines, dissimilar, masked_mean, similar, unit_rows
-from metricnets.losses._triplet import npair
-
-OF_ANCHORS = {
-    "alignment",
-    "binomial_deviance",
-    "circle",
-    "contrastive",
-    "fast_ap",
-    "generalized_lifted",
-    "logistic_pair",
-    "megm",
-    "multi_similarity",
-    "neighborhood",
-    "npair",
-    "recall_at_k",
-    "smooth_ap",
-    "soft_triplet",
-    "supcon",
-    "triplet",
-    "triplet_ratio",
-}  # losses that take a relation of shape (m, n)
-
-
-def info_nce_of_anchors(z: torch.Tensor, r: torch.Tensor, *, temperature: float = 0.05) -> torch.Tensor:
-    """`info_nce` of the first m rows of z, with r (m, n) known for their matches and dissimilar rows of the other view."""
-    return npair(unit_rows(z), r, temperature=temperature)
-
-
-def siglip_of_anchors(z: torch.Tensor, r: torch.Tensor, *, scale: float = 10.0, bias: float = -10.0) -> torch.Tensor:
-    """`siglip` of the first m rows of z, with r as in `info_nce_of_anchors`."""
-    logits, pos, neg = scale * cosines(z, len(r)) + bias, similar(r), dissimilar(r)
-    terms = F.softplus((neg - pos) * logits) * (pos + neg)
-    return masked_mean(terms.sum(1), (pos + neg).any(1))
-
-
-def of_anchors(loss: str | Callable) -> Callable | None:
-    """The function of a loss that takes a relation of shape (m, n), or None if it has none."""
-    if loss in ("info_nce", "siglip"):
-        return {"info_nce": info_nce_of_anchors, "siglip": siglip_of_anchors}[loss]
-    names = [loss] if isinstance(loss, str) else [name for name, entry in CATALOGUE.items() if entry.loss is loss]
-    return next((CATALOGUE[name].loss for name in names if name in OF_ANCHORS), None)
+from metricnets.losses._ops import COUNTS
 
 
 class Counts:
-    """Counts of the means that a loss computes one after the other, added over blocks, then the same for all of them."""
+    """Counts of the means that a loss computes one after the other: added over blocks and taken as 1, then known."""
 
     def __init__(self):
         self.totals, self.place, self.known = [], 0, False
 
-    def __call__(self, count: torch.Tensor) -> torch.Tensor:
+    def __call__(self, count):
         place, self.place = self.place, self.place + 1
-        if not self.known:
-            if place == len(self.totals):
-                self.totals.append(0)
-            self.totals[place] = self.totals[place] + count
-        return self.totals[place]
+        if self.known:
+            return self.totals[place]
+        if place == len(self.totals):
+            self.totals.append(torch.zeros_like(count))
+        self.totals[place] = self.totals[place] + count
+        return torch.ones_like(count)
 
 
 class _InBlocks(torch.autograd.Function):
@@ -78,19 +36,15 @@ class _InBlocks(torch.autograd.Function):
     @staticmethod
     def forward(ctx, z, loss, starts, generator):
         counts, before = Counts(), None if generator is None else generator.get_state()
-        value, gradient = 0.0, torch.zeros_like(z)
-        for counts.known in (False, True):
-            if counts.known and generator is not None:
+        value, gradient = _summed(loss, z, starts, counts, ctx.needs_input_grad[0])
+        if len(counts.totals) == 1:  # it divides the sum
+            count = counts.totals[0].clamp_min(1)
+            value, gradient = value / count, gradient / count
+        else:
+            if generator is not None:
                 generator.set_state(before)
-            for start in starts:
-                counts.place = 0
-                with _counting(counts), torch.set_grad_enabled(counts.known and ctx.needs_input_grad[0]):
-                    leaf = z.detach().requires_grad_()
-                    part = loss(leaf.roll(-start, 0), start)
-                if counts.known:
-                    value = value + part.detach()
-                    if part.requires_grad:
-                        gradient += torch.autograd.grad(part, leaf)[0]
+            counts.known = True
+            value, gradient = _summed(loss, z, starts, counts, ctx.needs_input_grad[0])
         ctx.save_for_backward(gradient)
         return value
 
@@ -98,6 +52,19 @@ class _InBlocks(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, gradient):
         return gradient * ctx.saved_tensors[0], None, None, None
+
+
+def _summed(loss, z, starts, counts, needs_gradient):
+    """The sum of the losses of blocks and its gradient, unless counts of several means are yet to be found."""
+    value, gradient = z.new_zeros(()), torch.zeros_like(z)
+    for start in starts:
+        counts.place, leaf = 0, z.detach().requires_grad_()
+        with _counting(counts), torch.set_grad_enabled(needs_gradient and (counts.known or len(counts.totals) < 2)):
+            part = loss(leaf.roll(-start, 0), start)
+        value += part.detach()
+        if part.requires_grad:
+            gradient += torch.autograd.grad(part, leaf)[0]
+    return value, gradient
 
 
 @contextlib.contextmanager
@@ -118,7 +85,8 @@ def in_blocks(
     ----------
     loss : callable
         ``(z, start) -> scalar``, the loss of the block of anchors that begins at row ``start``, of all embeddings
-        rolled so that this is the first row.  It is called twice for each block, first to count.
+        rolled so that this is the first row.  If it has several means, it is called twice for each block, first to
+        count.
     z : tensor of shape (n, n_components)
         Embeddings.
     starts : list of int

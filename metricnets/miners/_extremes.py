@@ -93,8 +93,10 @@ def easy_positives(z: torch.Tensor, r: torch.Tensor, *, fraction: float = 0.25) 
     check_real("fraction", fraction, above=0, at_most=1)
     pos = r > 0.5
     d2 = sqdist(z.detach(), len(r)).masked_fill(~pos, torch.inf)
-    n_kept = (pos.sum(1, keepdim=True) * fraction).ceil().long()
-    furthest = d2.sort(1).values.gather(1, (n_kept - 1).clamp_min(0))
+    last = ((pos.sum(1, keepdim=True) * fraction).ceil().long() - 1).clamp_min(0)  # (n, 1)
+    if not len(last):
+        return r
+    furthest = d2.topk(int(last.max()) + 1, 1, largest=False).values.gather(1, last)
     return r.masked_fill(pos & ~(d2 <= furthest), torch.nan)
 
 

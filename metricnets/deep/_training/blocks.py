@@ -4,9 +4,17 @@ import torch
 
 from metricnets.losses._blocks import in_blocks
 
+PAIRS = 2**21  # whose losses are computed at once: larger blocks are slower, as their memory is new each time
 
-def loss_in_blocks(loss, z, targets, size, *, n=None, mine=None, pairing=None):
-    """The loss of a batch, ``size`` anchors at a time.
+
+def is_large(z, n, size):
+    """Whether the pairs of the first n embeddings, or all, with all are many, and a batch has more than ``size``."""
+    n = len(z) if n is None else n
+    return n > size and n * len(z) > PAIRS
+
+
+def loss_in_blocks(loss, z, targets, *, n=None, mine=None, pairing=None):
+    """The loss of a batch, some anchors at a time.
 
     Parameters
     ----------
@@ -14,7 +22,6 @@ def loss_in_blocks(loss, z, targets, size, *, n=None, mine=None, pairing=None):
         Function of embeddings (n, n_components) and the relation (m, n) of the first m of them with all.
     z : tensor of shape (n, n_components)
     targets : Targets
-    size : int
     n : int or None
         Number of the anchors, the first rows; None for all.
     mine : callable or None
@@ -30,6 +37,7 @@ def loss_in_blocks(loss, z, targets, size, *, n=None, mine=None, pairing=None):
     n = len(z) if n is None else n
 
     half = n if pairing is None else n // 2  # no block has rows of both halves
+    size = max(1, PAIRS // len(z))
 
     def of_block(z, start):
         r = relation_of_anchors(targets, start, min(size, half - start % half), z.dtype, pairing)
@@ -42,7 +50,8 @@ def loss_in_blocks(loss, z, targets, size, *, n=None, mine=None, pairing=None):
 def relation_of_anchors(targets, start, m, dtype, pairing=None):
     """Relation (m, n) of the rows from ``start`` on with all, rolled so that these are the first columns."""
     labels = targets.labels.roll(-start, 0)
-    r = targets.relation(labels[:m], labels).to(torch.promote_types(dtype, torch.float32), copy=True)
+    is_ours = getattr(targets.relation, "__module__", "").startswith("metricnets.")  # others may keep what they return
+    r = targets.relation(labels[:m], labels).to(torch.promote_types(dtype, torch.float32), copy=not is_ours)
     if targets.row is None:
         r.fill_diagonal_(torch.nan)
     else:

@@ -4,7 +4,6 @@ The points are embedded without gradients; the loss gives the gradient by the em
 again, and it is propagated to the weights.  Memory is that of the activations of some points, and of all embeddings.
 """
 
-import contextlib
 from itertools import count
 
 import torch
@@ -23,7 +22,7 @@ def cached_gradients(module, embed, loss_of, x, *, size, generator, device):
     embed : callable
         Applies it to some points.
     loss_of : callable
-        Function of the output of the network for all points, a tensor or a list or tuple of tensors with as many rows as
+        Function of the output of the network for all points, a tensor, list or tuple of tensors with as many rows as
         points, or as many in each of several parts.
     x : tensor of shape (n, ...)
     size : int
@@ -118,7 +117,9 @@ class Masks:
         key, shape = (call, None if is_whole else self.rows.start), (self.n if is_whole else len(x), *x.shape[1:])
         if key not in self.masks:
             device = x.device if dropout.generator is None else dropout.generator.device
-            drawn = torch.empty(shape, dtype=x.dtype, device=device).bernoulli_(1 - dropout.p, generator=dropout.generator)
+            drawn = torch.empty(shape, dtype=x.dtype, device=device).bernoulli_(
+                1 - dropout.p, generator=dropout.generator
+            )
             self.masks[key] = drawn.bool()
         mask = self.masks[key][self.rows] if is_whole else self.masks[key]
         return mask.to(x.dtype).div_(1 - dropout.p).to(x.device)

@@ -29,7 +29,7 @@ def check_precision(precision, device):
     if precision == "float32":
         return
     kind = torch.device(device).type
-    can = kind == "cpu" or kind == "cuda" and torch.cuda.get_device_capability(device)[0] >= 8
+    can = kind == "cpu" or (kind == "cuda" and torch.cuda.get_device_capability(device)[0] >= 8)
     if not can:
         raise ValueError(
             f"precision={precision!r} needs bfloat16, which device={device!r} does not have; set precision='float32', "
