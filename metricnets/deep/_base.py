@@ -83,9 +83,9 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         that have it, and seldom on a CPU; weights, optimiser, loss, validation and ``transform`` stay in single
         precision.
     chunk_size : int >= 1 or None, default=None
-        Number of samples of a batch that are embedded, and whose pairs with the others are compared, at a time, for
-        batches that do not fit into memory; see :ref:`large_batches`.  The gradient is that of the whole batch, and a
-        step takes longer, as the network is computed twice.  None takes a batch at once.
+        Number of points of a batch that are embedded at a time, for batches that do not fit into memory; see
+        :ref:`large_batches`.  The gradient is that of the whole batch, and a step takes longer, as each point is
+        embedded twice.  None takes a batch at once.
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights, batches and dropout.  Pass an int for reproducible results across
         multiple calls.  Global random generators are left unchanged.
