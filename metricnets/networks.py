@@ -58,8 +58,6 @@ class Dropout(nn.Module):
         Generator of the draws, which copies and pickles do not have; None is PyTorch's global one.
     """
 
-    masks = None  # or a function that draws the masks of parts of a batch
-
     def __init__(self, p: float, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.p, self.generator = p, generator
@@ -67,8 +65,6 @@ class Dropout(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training:
             return x
-        if self.masks is not None:
-            return x * self.masks(self, x)
         device = x.device if self.generator is None else self.generator.device
         kept = torch.empty(x.shape, dtype=x.dtype, device=device).bernoulli_(1 - self.p, generator=self.generator)
         return x * kept.div_(1 - self.p).to(x.device)

@@ -4,6 +4,7 @@ The points are embedded without gradients; the loss gives the gradient by the em
 again, and it is propagated to the weights.  Memory is that of the activations of some points, and of all embeddings.
 """
 
+from functools import partial
 from itertools import count
 
 import torch
@@ -100,29 +101,29 @@ class Masks:
 
     def __enter__(self):
         for layer in self.layers:
-            layer.masks = self.of_chunk
+            layer.forward = partial(self.forward, layer)
 
     def __exit__(self, *error):
         for layer in self.layers:
-            del layer.masks
+            del layer.forward
 
     def draw(self, number):
         """Go to a chunk."""
         self.rows, self.calls = slice(number * self.size, min(self.n, (number + 1) * self.size)), count()
 
-    def of_chunk(self, dropout, x):
-        """The mask, divided by 1 − p, of the points x that a layer of dropout is given next."""
-        call, n_rows = next(self.calls), self.rows.stop - self.rows.start
-        is_whole = len(x) == n_rows  # otherwise it has no row for some points, and the mask is of this chunk alone
-        key, shape = (call, None if is_whole else self.rows.start), (self.n if is_whole else len(x), *x.shape[1:])
-        if key not in self.masks:
+    def forward(self, dropout, x):
+        """Apply a layer of dropout to the points of a chunk, or to some of them, whose mask is then of them alone."""
+        if not dropout.training:
+            return x
+        is_whole = len(x) == self.rows.stop - self.rows.start
+        call = next(self.calls), None if is_whole else self.rows.start
+        if call not in self.masks:
+            shape = (self.n if is_whole else len(x), *x.shape[1:])
             device = x.device if dropout.generator is None else dropout.generator.device
-            drawn = torch.empty(shape, dtype=x.dtype, device=device).bernoulli_(
-                1 - dropout.p, generator=dropout.generator
-            )
-            self.masks[key] = drawn.bool()
-        mask = self.masks[key][self.rows] if is_whole else self.masks[key]
-        return mask.to(x.dtype).div_(1 - dropout.p).to(x.device)
+            mask = torch.empty(shape, dtype=x.dtype, device=device)
+            self.masks[call] = mask.bernoulli_(1 - dropout.p, generator=dropout.generator).bool()
+        mask = self.masks[call][self.rows] if is_whole else self.masks[call]
+        return x * mask.to(x.dtype).div_(1 - dropout.p).to(x.device)
 
     def go_back(self):
         """Prepare the second pass."""
