@@ -1,8 +1,8 @@
 """Seconds and memory of batches that are embedded in chunks, beside batches that are taken at once.
 
-``EmbeddingNet`` is trained on 16,384 made rows of 768 features, embedded in 128 columns, in small batches and in one batch
-of all rows, from random weights.  Each fit runs in a process of its own, with one thread.  Seconds are those of the
-fastest of the epochs, and MB what ``fit`` adds to the peak memory, on Linux.
+``EmbeddingNet`` is trained on 16,384 made rows of 768 features, embedded in 128 columns, in small batches and in one
+batch of all rows, from random weights.  Each fit runs in a process of its own, with one thread.  Seconds are those of
+the fastest of the epochs, and MB what ``fit`` adds to the peak memory, on Linux.
 """
 
 import argparse
