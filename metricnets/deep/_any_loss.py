@@ -62,7 +62,7 @@ class AnyLoss(SupervisedStream):
     memory : int >= 0, default=0
         Number of embeddings of past batches with which a batch is compared too, from the second epoch on (cross-batch
         memory), for more negatives than fit into a batch.  For losses of ``(z, r)``; they take (batch_size + memory)²
-        numbers then.
+        numbers then, or fewer with ``chunk_size``.
 
     Attributes
     ----------

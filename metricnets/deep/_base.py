@@ -79,9 +79,9 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     device : str or torch.device, default='auto'
         Device of PyTorch to train and embed on; 'auto' is 'cuda' if it is available, otherwise 'cpu'.
     precision : {'float32', 'bf16'}, default='float32'
-        Precision of the network in training.  'bf16' computes its matrix products in bfloat16, which is faster on GPUs
-        that have it, and seldom on a CPU; weights, optimiser, loss, validation and ``transform`` stay in single
-        precision.
+        Precision of the network in training.  'bf16' computes its matrix products in bfloat16, which is faster for
+        wide networks on GPUs and CPUs that have instructions for it; weights, optimiser, loss, validation and
+        ``transform`` stay in single precision.
     chunk_size : int >= 1 or None, default=None
         Number of points of a batch that are embedded at a time, for batches that do not fit into memory; see
         :ref:`large_batches`.  The gradient is that of the whole batch, and a step takes longer, as each point is
