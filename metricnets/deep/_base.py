@@ -239,7 +239,8 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         if len(problem.held_back):
             parts.append(Part(rows, problem.held_back))
         device = device_for(self.device)
-        check_precision(self.precision, device)
+        if self.precision != "float32":
+            check_precision(self.precision, device)
         with threads_for(rows.X), randomness(seed, device, globally=plan.of_others) as generator:
             for part in parts:
                 part.sampler = self._make_batches(part, rng)

@@ -78,6 +78,13 @@ class Supervised(PartlyLabelled):
         return self.sampler == "matched" or (self.sampler == "balanced" and self._two_views)
 
     @property
+    def _pairing(self):
+        """How rows k and k + n / 2 of a batch belong together, see `loss_in_blocks`; None if they do not."""
+        if self._matched:
+            return "views" if self._two_views else "matched"
+        return "pairs" if self.sampler == "pairs" else None
+
+    @property
     def _repeats_rows(self):
         """Hook: whether samples may be compared with themselves; our samplers other than 'matched' never repeat one."""
         return callable(self.sampler) or self._matched
@@ -219,10 +226,8 @@ class Supervised(PartlyLabelled):
 
     def _loss_of_batch(self, mine, z, targets, n=None):
         """The loss of a batch; rows from the n-th on are earlier ones, with which those of the batch form pairs."""
-        if self.chunk_size is not None and self._by_anchors and is_large(z, n, self.chunk_size):
-            pairing = "views" if self._two_views else "matched" if self._matched else "pairs"
-            options = {"pairing": pairing if self._matched or self.sampler == "pairs" else None, "n": n, "mine": mine}
-            return loss_in_blocks(self._loss_of_anchors, z, targets, **options)
+        if self.chunk_size is not None and self._by_anchors and is_large(z, n, self.chunk_size, self._pairing):
+            return loss_in_blocks(self._loss_of_anchors, z, targets, n=n, mine=mine, pairing=self._pairing)
         r = targets.relation(targets.labels, targets.labels).to(torch.promote_types(z.dtype, torch.float32))
         if targets.row is None:
             r = r.clone() if callable(self.relation) else r  # which may be kept by the user

@@ -7,10 +7,10 @@ from metricnets.losses._blocks import in_blocks
 PAIRS = 2**21  # whose losses are computed at once: larger blocks are slower, as their memory is new each time
 
 
-def is_large(z, n, size):
-    """Whether the pairs of the first n embeddings, or all, with all are many, and a batch has more than ``size``."""
+def is_large(z, n, size, pairing):
+    """Whether a batch, the first n embeddings or all, has more than ``size``, and many pairs with all of them."""
     n = len(z) if n is None else n
-    return n > size and n * len(z) > PAIRS
+    return n > size and n * len(z) > PAIRS and (pairing is None or n % 2 == 0)
 
 
 def loss_in_blocks(loss, z, targets, *, n=None, mine=None, pairing=None):
@@ -28,14 +28,14 @@ def loss_in_blocks(loss, z, targets, *, n=None, mine=None, pairing=None):
         Miner, of the same arguments as the loss.
     pairing : {'matched', 'pairs', 'views'} or None
         Rows k and k + n / 2 are similar beside others ('matched'), form the only pair of each other ('pairs'), or are
-        the match of each other in two views, in which only dissimilar rows of the other view count too ('views').
+        the match of each other in two views, in which only dissimilar rows of the other view count too ('views').  Then
+        n is even.
 
     Returns
     -------
     loss : tensor of shape ()
     """
     n = len(z) if n is None else n
-
     half = n if pairing is None else n // 2  # no block has rows of both halves
     size = max(1, PAIRS // len(z))
 
@@ -50,8 +50,9 @@ def loss_in_blocks(loss, z, targets, *, n=None, mine=None, pairing=None):
 def relation_of_anchors(targets, start, m, dtype, pairing=None):
     """Relation (m, n) of the rows from ``start`` on with all, rolled so that these are the first columns."""
     labels = targets.labels.roll(-start, 0)
-    is_ours = getattr(targets.relation, "__module__", "").startswith("metricnets.")  # others may keep what they return
-    r = targets.relation(labels[:m], labels).to(torch.promote_types(dtype, torch.float32), copy=not is_ours)
+    made_by, dtype = str(getattr(targets.relation, "__module__", "")), torch.promote_types(dtype, torch.float32)
+    may_be_kept = not made_by.startswith("metricnets.")
+    r = targets.relation(labels[:m], labels).to(dtype, copy=may_be_kept)
     if targets.row is None:
         r.fill_diagonal_(torch.nan)
     else:

@@ -129,9 +129,13 @@ class _Net(NeuralNet):
         self._set_training(True)
         loss_of = partial(self.get_loss, y_true=targets)
         options = {"size": self.chunk_size, "generator": self.generator, "device": self.device}
-        with naming("module", self.module_) if self.of_others else NOTHING:
-            z, loss = cached_gradients(self.module_, self.infer, loss_of, x, **options)
+        z, loss = cached_gradients(self.module_, self.embed_some, loss_of, x, **options)
         return {"loss": loss, "y_pred": z}
+
+    def embed_some(self, x):
+        """The output of the network for some points."""
+        with naming("module", self.module_) if self.of_others else NOTHING:
+            return self.module_(x.to(self.device))
 
     def infer(self, x, **fit_params):
         if self.chunk_size is None or len(x) <= self.chunk_size:

@@ -26,8 +26,6 @@ def in_single(z):
 
 def check_precision(precision, device):
     """Raise ValueError if a device cannot compute in this precision."""
-    if precision == "float32":
-        return
     kind = torch.device(device).type
     can = kind == "cpu" or (kind == "cuda" and torch.cuda.get_device_capability(device)[0] >= 8)
     if not can:
