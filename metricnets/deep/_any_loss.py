@@ -62,7 +62,7 @@ class AnyLoss(SupervisedStream):
     memory : int >= 0, default=0
         Number of embeddings of past batches with which a batch is compared too, from the second epoch on (cross-batch
         memory), for more negatives than fit into a batch.  For losses of ``(z, r)``; they take (batch_size + memory)²
-        numbers then.
+        numbers then, or fewer with ``chunk_size``.
 
     Attributes
     ----------
@@ -221,6 +221,15 @@ class AnyLoss(SupervisedStream):
         mine = self._function_of_miner()
         random = {"generator": generator} if takes(mine, "generator") else {}
         return partial(mine, **random, **(self.miner_params or {}))
+
+    @property
+    def _by_anchors(self):
+        if (self._two_views and not self._matched) or callable(self.miner) or self.miner == "angular":
+            return False
+        return isinstance(self.loss, str) and losses.CATALOGUE[self.loss].of_anchors is not None
+
+    def _loss_of_anchors(self, z, r):
+        return losses.CATALOGUE[self.loss].of_anchors(z, r, **(self.loss_params or {}))
 
     def _loss(self, z, r):
         if not callable(self.loss):

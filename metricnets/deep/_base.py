@@ -15,6 +15,7 @@ from metricnets._params import (
     Count,
     Flag,
     Function,
+    MaybeCount,
     MaybeFunction,
     MaybeList,
     NonNegative,
@@ -29,6 +30,7 @@ from metricnets.deep._training.callbacks import Passes
 from metricnets.deep._training.data import CHUNK, Plan, Problem, Rows, Trained
 from metricnets.deep._training.embedding import EmbeddingMixin, check_trainable, checked_network, takes_double
 from metricnets.deep._training.loop import Options, Part, train
+from metricnets.deep._training.precision import check_precision
 from metricnets.deep._training.runtime import device_for, randomness, threads_for
 from metricnets.deep._training.scaling import applied, in_single_precision, standardization
 from metricnets.deep._training.shrinkage import shrink, state_of
@@ -76,6 +78,14 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         Callbacks of skorch.
     device : str or torch.device, default='auto'
         Device of PyTorch to train and embed on; 'auto' is 'cuda' if it is available, otherwise 'cpu'.
+    precision : {'float32', 'bf16'}, default='float32'
+        Precision of the network in training.  'bf16' computes its matrix products in bfloat16, which is faster for
+        wide networks on GPUs and CPUs that have instructions for it; weights, optimiser, loss, validation and
+        ``transform`` stay in single precision.
+    chunk_size : int >= 1 or None, default=None
+        Number of points of a batch that are embedded at a time, for batches that do not fit into memory; see
+        :ref:`large_batches`.  The gradient is that of the whole batch, and a step takes longer, as each point is
+        embedded twice.  None takes a batch at once.
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights, batches and dropout.  Pass an int for reproducible results across
         multiple calls.  Global random generators are left unchanged.
@@ -102,6 +112,8 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     n_iter_no_change: Count = 10
     callbacks: MaybeList = None
     device: Annotated[str | torch.device, str, torch.device] = "auto"
+    precision: Literal["float32", "bf16"] = "float32"
+    chunk_size: MaybeCount = None
     random_state: Seed = None
     verbose: Verbosity = 0
 
@@ -183,7 +195,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         plan, seed = self._plan(), self._seed()
         n = len(targets.labels)
         kept, held_back = np.split(np.arange(n), [n_train]) if n_train else self._split(n, strata, seed)
-        self._rows_at_once = CHUNK if plan.of_ours else self.batch_size
+        self._rows_at_once = CHUNK if plan.of_ours else min(self.batch_size, self.chunk_size or self.batch_size)
         self._point_shape, layers = X.shape[1:], [] if start is None else self._layers_of(start, X, targets, kept, seed)
         if plan.of_ours and start is None:
             counted = slice(None) if weights is None else weights > 0
@@ -227,6 +239,8 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         if len(problem.held_back):
             parts.append(Part(rows, problem.held_back))
         device = device_for(self.device)
+        if self.precision != "float32":
+            check_precision(self.precision, device)
         with threads_for(rows.X), randomness(seed, device, globally=plan.of_others) as generator:
             for part in parts:
                 part.sampler = self._make_batches(part, rng)
@@ -287,6 +301,8 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
             verbose=self.verbose,
             generator=generator,
             of_others=problem.plan.of_others,
+            precision=self.precision,
+            chunk_size=self.chunk_size,
         )
 
     def _max_passes(self):

@@ -94,6 +94,8 @@ class DDML(_DDML, SupervisedStream, NetworkMetric):
 
     positive_fraction: UpToOne = 0.25
 
+    _by_anchors = True
+
     def _loss(self, z, r):
         return logistic_pair(z, r, **self._margins())
 

@@ -68,6 +68,10 @@ class HRAML(SupervisedStream, NetworkMetric):
 
     _graded = True
 
+    @property
+    def _by_anchors(self):
+        return self.hard_fraction == 1
+
     def _validated(self, X, y):
         if self.normalize and self.scale > 4:
             raise ValueError(

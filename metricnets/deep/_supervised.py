@@ -13,6 +13,7 @@ from metricnets._params import Array, Count, Function, MaybeArray, MaybeDict, Po
 from metricnets._targets import CLASS_RELATIONS, CLASSES, check_differ, check_pairs, readable, resolve
 from metricnets._weights import check_weights
 from metricnets.deep._partial import PartlyLabelled
+from metricnets.deep._training.blocks import is_large, loss_in_blocks
 from metricnets.deep._training.consistency import WithUnlabelled
 from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.foreign import CheckedSampler
@@ -70,10 +71,18 @@ class Supervised(PartlyLabelled):
     relation, positive_fraction = "same_class", 1.0  # unless they are parameters
     _graded = False  # whether the loss can learn without similar pairs
     _two_views = False  # whether the loss compares matched rows
+    _by_anchors = False  # whether ``_loss_of_anchors`` and the miner take the relation of some rows with all
 
     @property
     def _matched(self):
         return self.sampler == "matched" or (self.sampler == "balanced" and self._two_views)
+
+    @property
+    def _pairing(self):
+        """How rows k and k + n / 2 of a batch belong together, see `loss_in_blocks`; None if they do not."""
+        if self._matched:
+            return "views" if self._two_views else "matched"
+        return "pairs" if self.sampler == "pairs" else None
 
     @property
     def _repeats_rows(self):
@@ -201,6 +210,10 @@ class Supervised(PartlyLabelled):
         """Hook: the loss of embeddings (n, n_components) and relation (n, n), NaN where it is unknown; a scalar."""
         raise NotImplementedError
 
+    def _loss_of_anchors(self, z, r):
+        """The loss of the relation (m, n) of the first m rows with all, if ``_by_anchors``."""
+        return self._loss(z, r)
+
     def _criterion(self, network, part, generator):
         return partial(self._loss_of_batch, self._miner(part.targets.relation, generator))
 
@@ -213,6 +226,8 @@ class Supervised(PartlyLabelled):
 
     def _loss_of_batch(self, mine, z, targets, n=None):
         """The loss of a batch; rows from the n-th on are earlier ones, with which those of the batch form pairs."""
+        if self.chunk_size is not None and self._by_anchors and is_large(z, n, self.chunk_size, self._pairing):
+            return loss_in_blocks(self._loss_of_anchors, z, targets, n=n, mine=mine, pairing=self._pairing)
         r = targets.relation(targets.labels, targets.labels).to(torch.promote_types(z.dtype, torch.float32))
         if targets.row is None:
             r = r.clone() if callable(self.relation) else r  # which may be kept by the user

@@ -26,7 +26,7 @@ from metricnets.losses._soft_triple import SoftTriple
 from metricnets.losses._softmax import supcon
 from metricnets.losses._triplet import npair, triplet
 from metricnets.losses._verification import ChiSquareVerification, L1Verification
-from metricnets.losses._views import info_nce, siglip, vicreg
+from metricnets.losses._views import info_nce, info_nce_of_anchors, siglip, siglip_of_anchors, vicreg
 
 
 class Entry(NamedTuple):
@@ -52,6 +52,10 @@ class Entry(NamedTuple):
         Whether batches may consist of single pairs, as no two pairs of a sample are compared.
     without_similar : bool
         Whether there is something to learn if no pair is similar.
+    of_anchors : callable or None
+        The loss as a function of z and the relation (m, n) of the first m samples, the anchors, with all, if it is made
+        of means over anchors, or over their pairs.  Those of two views take a relation that is known for matches and
+        for dissimilar samples of the other view alone.
     """
 
     loss: Callable
@@ -63,6 +67,7 @@ class Entry(NamedTuple):
     net: dict[str, list] = {}
     single_pairs: bool = False
     without_similar: bool = False
+    of_anchors: Callable | None = None
 
 
 CATALOGUE = {
@@ -74,6 +79,7 @@ CATALOGUE = {
         "Gu (HRAML)",
         "Label sets and distributions.",
         single_pairs=True,
+        of_anchors=alignment,
     ),
     "angle": Entry(
         angle,
@@ -108,6 +114,7 @@ CATALOGUE = {
         "Yi et al., ICPR 2014",
         "Verification by a threshold on the cosine.",
         single_pairs=True,
+        of_anchors=binomial_deviance,
     ),
     "center": Entry(
         Center,
@@ -133,6 +140,7 @@ CATALOGUE = {
         {"margin": [0.25, 0.4], "scale": [16.0, 80.0]},
         "Sun et al., CVPR 2020",
         "Hard positives and hard negatives, each weighted by how far it is from its aim.",
+        of_anchors=circle,
     ),
     "contrastive": Entry(
         contrastive,
@@ -142,6 +150,7 @@ CATALOGUE = {
         "Hadsell et al., CVPR 2006 (DrLIM)",
         "The first loss to try: the best of others gains little over it when both are tuned.",
         single_pairs=True,
+        of_anchors=contrastive,
     ),
     "cosent": Entry(
         cosent,
@@ -175,6 +184,7 @@ CATALOGUE = {
         {"n_bins": [5, 10, 20, 40]},
         "Cakir et al., CVPR 2019",
         "Retrieval that is scored by average precision, with large batches.",
+        of_anchors=fast_ap,
     ),
     "generalized_lifted": Entry(
         generalized_lifted,
@@ -183,6 +193,7 @@ CATALOGUE = {
         {"margin": [0.1, 0.2, 0.5, 1.0]},
         "Hermans et al., 2017",
         "A smooth form of the hardest triplets, where these collapse.",
+        of_anchors=generalized_lifted,
     ),
     "hierarchical_triplet": Entry(
         HierarchicalTriplet,
@@ -199,6 +210,7 @@ CATALOGUE = {
         {"temperature": [0.02, 0.05, 0.1, 0.2]},
         "van den Oord et al., 2018; Radford et al., ICML 2021 (CLIP)",
         "Pairs that belong together, or very many classes of few samples.",
+        of_anchors=info_nce_of_anchors,
     ),
     "l1_verification": Entry(
         L1Verification,
@@ -233,6 +245,7 @@ CATALOGUE = {
         "Hu et al., CVPR 2014 (DDML)",
         "Verification, where a threshold on the distance decides.",
         single_pairs=True,
+        of_anchors=logistic_pair,
     ),
     "margin": Entry(
         Margin,
@@ -249,6 +262,7 @@ CATALOGUE = {
         {"temperature": [0.03, 0.1, 0.3, 1.0]},
         "Zaidi et al., 2010",
         "As neighborhood, but wrong labels and samples far away count less; graded relations.",
+        of_anchors=megm,
     ),
     "multi_similarity": Entry(
         multi_similarity,
@@ -257,6 +271,7 @@ CATALOGUE = {
         {"alpha": [2.0, 18.0], "beta": [10.0, 50.0]},
         "Wang et al., CVPR 2019",
         "Many pairs of each sample; best with its miner.",
+        of_anchors=multi_similarity,
     ),
     "neighborhood": Entry(
         neighborhood,
@@ -265,6 +280,7 @@ CATALOGUE = {
         {"temperature": [0.03, 0.1, 0.3, 1.0]},
         "Salakhutdinov and Hinton, AISTATS 2007",
         "Nearest neighbours, and classes that consist of several clusters.",
+        of_anchors=neighborhood,
     ),
     "normalized_softmax": Entry(
         NormalizedSoftmax,
@@ -281,6 +297,7 @@ CATALOGUE = {
         {"temperature": [0.05, 0.1, 0.2, 0.5]},
         "Sohn, NIPS 2016",
         "Many classes in a batch, and nearest neighbours.",
+        of_anchors=npair,
     ),
     "proxy_anchor": Entry(
         ProxyAnchor,
@@ -314,6 +331,7 @@ CATALOGUE = {
         {"ks": [(1, 2, 4, 8, 16), (1, 2, 4)], "temperature": [0.01, 0.1]},
         "Patel et al., CVPR 2022",
         "Retrieval of which only the nearest few results matter, with large batches.",
+        of_anchors=recall_at_k,
     ),
     "siglip": Entry(
         siglip,
@@ -322,6 +340,7 @@ CATALOGUE = {
         {"scale": [5.0, 10.0], "bias": [-10.0, -5.0]},
         "Zhai et al., ICCV 2023",
         "As info_nce, with small batches, or where some negatives may be wrong.",
+        of_anchors=siglip_of_anchors,
     ),
     "smooth_ap": Entry(
         smooth_ap,
@@ -330,6 +349,7 @@ CATALOGUE = {
         {"temperature": [0.01, 0.03, 0.1, 0.3]},
         "Brown et al., ECCV 2020",
         "Retrieval that is scored by average precision, with four or more samples of a class in a batch.",
+        of_anchors=smooth_ap,
     ),
     "soft_triple": Entry(
         SoftTriple,
@@ -346,6 +366,7 @@ CATALOGUE = {
         {"select": ["all", "hard"], "squared": [False, True]},
         "Hermans et al., 2017",
         "Triplets without a margin to choose.",
+        of_anchors=soft_triplet,
     ),
     "sphereface": Entry(
         SphereFace,
@@ -362,6 +383,7 @@ CATALOGUE = {
         {"temperature": [0.05, 0.1, 0.2, 0.5]},
         "Khosla et al., NeurIPS 2020",
         "Large batches, and classes that should be compact.",
+        of_anchors=supcon,
     ),
     "triplet": Entry(
         triplet,
@@ -370,6 +392,7 @@ CATALOGUE = {
         {"margin": [0.05, 0.1, 0.2, 0.4]},
         "Schroff et al., CVPR 2015 (FaceNet)",
         "Nearest neighbours, where only the order of distances matters.",
+        of_anchors=triplet,
     ),
     "triplet_ratio": Entry(
         triplet_ratio,
@@ -378,6 +401,7 @@ CATALOGUE = {
         {"select": ["all", "hard"], "squared": [False, True]},
         "Hoffer and Ailon, SIMBAD 2015",
         "Labels with errors, as no triplet has a loss above 1.",
+        of_anchors=triplet_ratio,
     ),
     "two_margin_quadruplet": Entry(
         two_margin_quadruplet,

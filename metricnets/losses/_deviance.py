@@ -58,5 +58,5 @@ def binomial_deviance(
     check_positive(sharpness=sharpness, negative_weight=negative_weight)
     check_real("threshold", threshold, "a cosine", at_least=-1, at_most=1)
     pos, neg = similar(r), dissimilar(r)
-    terms = F.softplus(sharpness * (pos - neg) * (threshold - cosines(z)))
+    terms = F.softplus(sharpness * (pos - neg) * (threshold - cosines(z, len(r))))
     return masked_mean(terms, pos) + negative_weight * masked_mean(terms, neg)

@@ -52,11 +52,11 @@ def fast_ap(z: torch.Tensor, r: torch.Tensor, *, n_bins: int = 10) -> torch.Tens
     """
     check_count(n_bins=n_bins)
     pos, neg = similar(r), dissimilar(r)
-    place = ((1 - cosines(z)) * (n_bins / 2)).clamp(0, n_bins)  # in bins
+    place = ((1 - cosines(z, len(r))) * (n_bins / 2)).clamp(0, n_bins)  # in bins
     left = place.detach().floor()
     share = place - left  # of the edge to the right
     edge = (left + (n_bins + 2) * (2 - 2 * pos - neg)).long()  # similar, dissimilar, unknown
-    counts = share.new_zeros(len(z), 3 * (n_bins + 2))
+    counts = share.new_zeros(len(r), 3 * (n_bins + 2))
     counts = counts.scatter_add(1, edge, 1 - share).scatter_add(1, edge + 1, share)
     near, far, _ = counts.view(-1, 3, n_bins + 2).unbind(1)  # (n, n_bins + 2)
     n_near, n_far = near.cumsum(1), far.cumsum(1)

@@ -99,6 +99,6 @@ def generalized_lifted(z: torch.Tensor, r: torch.Tensor, *, margin: float = 1.0)
     tensor(1.)
     """
     check_real("margin", margin)
-    d, pos, neg = dist(z), similar(r), dissimilar(r)
+    d, pos, neg = dist(z, len(r)), similar(r), dissimilar(r)
     terms = masked_logsumexp(d, pos) + margin + masked_logsumexp(d, neg, -1)  # (n,)
     return masked_mean(terms.clamp_min(0), pos.any(1) & neg.any(1))

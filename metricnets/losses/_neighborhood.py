@@ -67,7 +67,7 @@ def neighborhood(z: torch.Tensor, r: torch.Tensor, *, temperature: float = 1.0) 
     tensor(0.0245)
     """
     check_positive(temperature=temperature)
-    d2 = sqdist(z)
+    d2 = sqdist(z, len(r))
     rivals = masked_logsumexp(d2, dissimilar(r), -1 / temperature)  # (n,)
     r = similar(r)  # from here on only positives count
     return masked_mean(F.softplus(rivals - masked_logsumexp(d2, r, -1 / temperature)), r.sum(1) > 0)
@@ -124,6 +124,6 @@ def megm(z: torch.Tensor, r: torch.Tensor, *, temperature: float = 1.0) -> torch
     tensor(0.0769)
     """
     check_positive(temperature=temperature)
-    p = among(sqdist(z), known(r), -1 / temperature).softmax(1)  # (n, n)
+    p = among(sqdist(z, len(r)), known(r), -1 / temperature).softmax(1)  # (n, n)
     r = precise(r).nan_to_num(0.0)
     return masked_mean((1 - (p * r).sum(1)) ** 2, r.sum(1) > 0)

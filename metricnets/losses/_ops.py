@@ -1,5 +1,7 @@
 """Distances, cosines, masks, sums and means, and comparisons of two distances, shared by the losses."""
 
+from contextvars import ContextVar
+
 import torch
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
@@ -7,6 +9,7 @@ from torch.nn import functional as F
 from metricnets._checks import check_option
 
 EPS = 1e-12
+COUNTS = ContextVar("counts", default=None)  # of the means over all blocks of a batch, see `in_blocks`
 
 
 class _Single(torch.autograd.Function):
@@ -33,29 +36,33 @@ class _SquaredDistances(torch.autograd.Function):
     """‖z_i − z_j‖² for all rows in one matrix product, with the gradient Σ_j (g_ij + g_ji) · 2 (z_i − z_j) in two."""
 
     @staticmethod
-    def forward(ctx, z):
+    def forward(ctx, z, m):
         z = z - z.mean(0)  # far from 0 small distances would lose their digits
         ctx.save_for_backward(z)
         norms, ones = (z * z).sum(1, keepdim=True), z.new_ones(len(z), 1)
         left, right = torch.cat([-2 * z, norms, ones], 1), torch.cat([z, ones, norms], 1)
-        return (left @ right.T).clamp_min_(0)  # (n, n)
+        return (left[:m] @ right.T).clamp_min_(0)  # (m, n)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient):
         (z,) = ctx.saved_tensors
-        sums = gradient.sum(0) + gradient.sum(1)  # cheaper than the sum of the gradient and its transpose
-        return 2 * (sums[:, None] * z - gradient @ z - gradient.T @ z)
+        m, sums = len(gradient), gradient.sum(0)
+        sums[:m] += gradient.sum(1)  # cheaper than the sum of the gradient and its transpose
+        total = sums[:, None] * z
+        total[:m] -= gradient @ z
+        total -= gradient.T @ z[:m]
+        return total.mul_(2), None
 
 
-def sqdist(z: torch.Tensor) -> torch.Tensor:
-    """Squared Euclidean distances between all rows, (n, n), non-negative, in single or double precision."""
-    return _SquaredDistances.apply(precise(z))
+def sqdist(z: torch.Tensor, m: int | None = None) -> torch.Tensor:
+    """Squared Euclidean distances of the first m rows, or all, to all, (m, n), in single or double precision."""
+    return _SquaredDistances.apply(precise(z), m)
 
 
-def dist(z: torch.Tensor) -> torch.Tensor:
-    """Euclidean distances between all rows, (n, n), bounded away from 0, where the root is not differentiable."""
-    return sqdist(z).add_(EPS).sqrt_()
+def dist(z: torch.Tensor, m: int | None = None) -> torch.Tensor:
+    """Euclidean distances as `sqdist`, (m, n), bounded away from 0, where the root is not differentiable."""
+    return sqdist(z, m).add_(EPS).sqrt_()
 
 
 class _UnitRows(torch.autograd.Function):
@@ -83,10 +90,10 @@ def unit_rows(z: torch.Tensor) -> torch.Tensor:
     return _UnitRows.apply(precise(z))
 
 
-def cosines(z: torch.Tensor) -> torch.Tensor:
-    """Cosine similarities between all rows, (n, n), in single or double precision; 0 for rows of zeros."""
+def cosines(z: torch.Tensor, m: int | None = None) -> torch.Tensor:
+    """Cosine similarities of the first m rows, or all, with all, (m, n), in precision as `sqdist`; 0 for zeros."""
     unit = unit_rows(z)
-    return unit @ unit.T
+    return unit[:m] @ unit.T
 
 
 def similar(r: torch.Tensor) -> torch.Tensor:
@@ -138,9 +145,15 @@ def masked_logsumexp(x: torch.Tensor, mask: torch.Tensor, scale: float = 1.0) ->
 
 
 def masked_mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Mean of finite ``values`` where ``mask`` is 1.0 or True; 0, with a graph, if that is nowhere."""
+    """Mean of finite ``values`` where ``mask`` is 1.0 or True; 0, with a graph, if that is nowhere.
+
+    In `blocks.in_blocks` it is the part of one block in the mean over all of them.
+    """
     mask = mask.to(values.dtype)
-    return torch.dot(values.reshape(-1), mask.reshape(-1)) / mask.sum().clamp_min(1)
+    count, of_all_blocks = mask.sum(), COUNTS.get()
+    if of_all_blocks is not None:
+        count = of_all_blocks(count)
+    return torch.dot(values.reshape(-1), mask.reshape(-1)) / count.clamp_min(1)
 
 
 def triplets(

@@ -58,7 +58,7 @@ def contrastive(
     check_real("positive_margin", positive_margin)
     if not 0 <= positive_margin < margin:
         raise ValueError(f"positive_margin={positive_margin} should be at least 0 and below margin={margin}.")
-    d = dist(z)
+    d = dist(z, len(r))
     pull, push = (d - positive_margin).relu_(), (margin - d).relu_()
     if squared:
         pull, push = pull.square(), push.square()
@@ -125,7 +125,7 @@ def logistic_pair(
     check_gap(margin, gap)
     check_positive(sharpness=sharpness)
     return logistic(
-        sqdist(z), similar(r), dissimilar(r), margin=margin, gap=gap, sharpness=sharpness, balanced=balanced
+        sqdist(z, len(r)), similar(r), dissimilar(r), margin=margin, gap=gap, sharpness=sharpness, balanced=balanced
     )
 
 
@@ -199,5 +199,5 @@ def alignment(z: torch.Tensor, r: torch.Tensor, *, scale: float = 2.0) -> torch.
     """
     check_positive(scale=scale)
     known = similar(r) + dissimilar(r)
-    error = sqdist(z) - (scale * (1 - precise(r))).nan_to_num(0.0)
+    error = sqdist(z, len(r)) - (scale * (1 - precise(r))).nan_to_num(0.0)
     return masked_mean(error**2, known) / 4

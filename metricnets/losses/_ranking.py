@@ -59,12 +59,12 @@ def smooth_ap(z: torch.Tensor, r: torch.Tensor, *, temperature: float = 0.01) ->
     tensor(0.5000)
     """
     check_positive(temperature=temperature)
-    s = cosines(z) / temperature
+    s = cosines(z, len(r)) / temperature
     a, p = (r > 0.5).nonzero(as_tuple=True)
     own = s[a, p]  # (n_similar_pairs,)
-    n_similar = torch.bincount(a, minlength=len(z))
+    n_similar = torch.bincount(a, minlength=len(r))
     column = torch.arange(len(a), device=a.device) - (n_similar.cumsum(0) - n_similar)[a]
-    others = own.new_full((len(z), max(n_similar.tolist(), default=0)), -torch.inf).index_put((a, column), own)
+    others = own.new_full((len(r), max(n_similar.tolist(), default=0)), -torch.inf).index_put((a, column), own)
     before = 0.5 + _SoftRanks.apply(others, own, a)  # with σ(0) for p itself
     intruders = _SoftRanks.apply(s.masked_fill(~(r <= 0.5), -torch.inf), own, a)
     return masked_mean(intruders / (before + intruders), n_similar[a].to(own.dtype).reciprocal())
@@ -128,14 +128,14 @@ def recall_at_k(
     """
     check_positive(temperature=temperature, cutoff_temperature=cutoff_temperature)
     check_counts(ks=ks)
-    s = cosines(z) / temperature
+    s = cosines(z, len(r)) / temperature
     a, p = (r > 0.5).nonzero(as_tuple=True)
     own = s[a, p]  # (n_similar_pairs,)
     ranks = 0.5 + _SoftRanks.apply(s.masked_fill(r != r, -torch.inf), own, a)  # with σ(0) for p itself
     k = own.new_tensor(ks)  # (n_ks,)
     found = ((k - ranks[:, None]) / cutoff_temperature).sigmoid()  # (n_similar_pairs, n_ks)
-    found = own.new_zeros(len(z), len(k)).index_add(0, a, found).minimum(k)
-    n_similar = torch.bincount(a, minlength=len(z))
+    found = own.new_zeros(len(r), len(k)).index_add(0, a, found).minimum(k)
+    n_similar = torch.bincount(a, minlength=len(r))
     recall = found / n_similar[:, None].clamp_min(1).minimum(k)
     return masked_mean(1 - recall.mean(1), n_similar > 0)
 

@@ -57,7 +57,7 @@ def circle(z: torch.Tensor, r: torch.Tensor, *, margin: float = 0.4, scale: floa
     """
     check_positive(scale=scale)
     check_real("margin", margin)
-    s, pos, neg = cosines(z), similar(r), dissimilar(r)
+    s, pos, neg = cosines(z, len(r)), similar(r), dissimilar(r)
     weight_pos = (1 + margin - s.detach()).clamp_min_(0)  # α, (n, n)
     weight_neg = (s.detach() + margin).clamp_min_(0)
     positives = masked_logsumexp(weight_pos * (s - (1 - margin)), pos, -scale)  # (n,)
@@ -120,7 +120,7 @@ def multi_similarity(
     """
     check_positive(alpha=alpha, beta=beta)
     check_real("threshold", threshold, "a cosine", at_least=-1, at_most=1)
-    s, pos, neg = cosines(z), similar(r), dissimilar(r)
+    s, pos, neg = cosines(z, len(r)), similar(r), dissimilar(r)
     positives = F.softplus(masked_logsumexp(s, pos, -alpha) + alpha * threshold) / alpha  # (n,)
     negatives = F.softplus(masked_logsumexp(s, neg, beta) - beta * threshold) / beta
     return masked_mean(positives + negatives, pos.sum(1) + neg.sum(1) > 0)

@@ -52,7 +52,7 @@ def soft_triplet(z: torch.Tensor, r: torch.Tensor, *, select: str = "all", squar
     >>> soft_triplet(z, r)  # the mean of log(1 + exp(1 - 3)) and log(1 + exp(1 - 2))
     tensor(0.2201)
     """
-    differences, chosen = triplets(sqdist(z) if squared else dist(z), r, select)
+    differences, chosen = triplets((sqdist if squared else dist)(z, len(r)), r, select)
     return masked_mean(logistic(differences), chosen)
 
 
@@ -101,5 +101,5 @@ def triplet_ratio(z: torch.Tensor, r: torch.Tensor, *, select: str = "all", squa
     >>> triplet_ratio(z, r)  # the mean of 1 / (1 + exp(3 - 1))² and 1 / (1 + exp(2 - 1))²
     tensor(0.0433)
     """
-    differences, chosen = triplets(sqdist(z) if squared else dist(z), r, select)
+    differences, chosen = triplets((sqdist if squared else dist)(z, len(r)), r, select)
     return masked_mean(ratio(differences), chosen)

@@ -53,7 +53,7 @@ def supcon(z: torch.Tensor, r: torch.Tensor, *, temperature: float = 0.1) -> tor
     tensor(0.1269)
     """
     check_positive(temperature=temperature)
-    s, pos = cosines(z), similar(r)
+    s, pos = cosines(z, len(r)), similar(r)
     n_positives = pos.sum(1)  # (n,)
     own = (s * pos).sum(1) / n_positives.clamp_min(1)
     everything = masked_logsumexp(s, known(r), 1 / temperature)

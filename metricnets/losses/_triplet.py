@@ -67,7 +67,7 @@ def triplet(
     """
     check_not_negative(margin=margin)
     check_option("reduction", reduction, ["active", "all"])
-    differences, chosen = triplets(sqdist(z) if squared else dist(z), r, select, margin)
+    differences, chosen = triplets((sqdist if squared else dist)(z, len(r)), r, select, margin)
     terms = hinge(differences, margin=margin)
     if reduction == "active":
         chosen = chosen & (terms > 0)
@@ -121,6 +121,6 @@ def npair(z: torch.Tensor, r: torch.Tensor, *, temperature: float = 0.2) -> torc
     """
     check_positive(temperature=temperature)
     z = precise(z)
-    s = z @ z.T / temperature  # (n, n)
+    s = z[: len(r)] @ z.T / temperature  # (n, n)
     rivals = torch.where(r <= 0.5, s, -torch.inf).logsumexp(1, keepdim=True)  # (n, 1), −inf without negatives
     return masked_mean(F.softplus(rivals - s), similar(r))

@@ -7,7 +7,16 @@ import torch
 from torch.nn import functional as F
 
 from metricnets._checks import check_not_negative, check_positive, check_real
-from metricnets.losses._ops import among, dissimilar, precise, similar, unit_rows
+from metricnets.losses._ops import (
+    among,
+    cosines,
+    dissimilar,
+    masked_logsumexp,
+    masked_mean,
+    precise,
+    similar,
+    unit_rows,
+)
 
 EPS_VARIANCE = 1e-4
 IGNORED = -1  # target of a row whose match is not similar
@@ -190,6 +199,20 @@ def vicreg(
     hinges = (1 - (variances + EPS_VARIANCE).sqrt()).clamp_min(0)
     others = (C - variances.diag_embed()).square().sum() / C.shape[1]
     return loss + variance * hinges.mean() + covariance * others
+
+
+def info_nce_of_anchors(z: torch.Tensor, r: torch.Tensor, *, temperature: float = 0.05) -> torch.Tensor:
+    """`info_nce` of the first m rows; r (m, n) is known for matches and dissimilar rows of the other view alone."""
+    s, pos = cosines(z, len(r)), similar(r)
+    rivals = masked_logsumexp(s, dissimilar(r), 1 / temperature) - (s * pos).sum(1) / temperature  # (m,)
+    return masked_mean(F.softplus(rivals), pos.any(1))
+
+
+def siglip_of_anchors(z: torch.Tensor, r: torch.Tensor, *, scale: float = 10.0, bias: float = -10.0) -> torch.Tensor:
+    """`siglip` of the first m rows, of a relation as that of `info_nce_of_anchors`."""
+    pos, neg = similar(r), dissimilar(r)
+    terms = F.softplus((neg - pos) * (scale * cosines(z, len(r)) + bias)) * (pos + neg)
+    return masked_mean(terms.sum(1), (pos + neg).any(1))
 
 
 def _similarities(z):

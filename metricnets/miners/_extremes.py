@@ -42,7 +42,7 @@ def hard(z: torch.Tensor, r: torch.Tensor) -> torch.Tensor:
     tensor([nan, nan, 1., 0., nan])
     """
     pos, neg = r > 0.5, r <= 0.5
-    d2 = sqdist(z.detach())
+    d2 = sqdist(z.detach(), len(r))
     hardest = pos & (d2 >= largest(d2, pos)) | neg & (d2 <= smallest(d2, neg))
     return kept(r, hardest & of_both_kinds(pos, neg))
 
@@ -92,9 +92,11 @@ def easy_positives(z: torch.Tensor, r: torch.Tensor, *, fraction: float = 0.25) 
     """
     check_real("fraction", fraction, above=0, at_most=1)
     pos = r > 0.5
-    d2 = sqdist(z.detach()).masked_fill(~pos, torch.inf)
-    n_kept = (pos.sum(1, keepdim=True) * fraction).ceil().long()
-    furthest = d2.sort(1).values.gather(1, (n_kept - 1).clamp_min(0))
+    d2 = sqdist(z.detach(), len(r)).masked_fill(~pos, torch.inf)
+    last = ((pos.sum(1, keepdim=True) * fraction).ceil().long() - 1).clamp_min(0)  # (n, 1)
+    if not len(last):
+        return r
+    furthest = d2.topk(int(last.max()) + 1, 1, largest=False).values.gather(1, last)
     return r.masked_fill(pos & ~(d2 <= furthest), torch.nan)
 
 
@@ -135,7 +137,7 @@ def moderate_positives(z: torch.Tensor, r: torch.Tensor) -> torch.Tensor:
     tensor([nan, nan, 1., 0., nan])
     """
     pos, neg = r > 0.5, r <= 0.5
-    d2 = sqdist(z.detach())
+    d2 = sqdist(z.detach(), len(r))
     nearest_negative = smallest(d2, neg)
     moderate = largest(d2, pos & (d2 <= nearest_negative)).maximum(smallest(d2, pos))
     keep = pos & (d2 == moderate) | neg & (d2 <= nearest_negative)

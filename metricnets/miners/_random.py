@@ -72,12 +72,12 @@ def distance_weighted(
             f"cutoff={cutoff!r} should be above 0 and below nonzero_loss_cutoff={nonzero_loss_cutoff!r}, which should "
             "be at most 2, the diameter of the sphere."
         )
-    d = (2 - 2 * cosines(z.detach())).clamp_min(0).sqrt()
+    d = (2 - 2 * cosines(z.detach(), len(r))).clamp_min(0).sqrt()
     pos, neg = r > 0.5, (r <= 0.5) & (d < nonzero_loss_cutoff)
     log_weights = -log_density(d.clamp(cutoff, nonzero_loss_cutoff), z.shape[1])
     gumbel = -(-uniform(d, generator).log()).log()  # the largest sums of both are a sample without replacement
     keys = (log_weights + gumbel).masked_fill(~neg, -torch.inf)
-    n_drawn = pos.sum(1, keepdim=True).clamp(1, max(1, len(d)))
+    n_drawn = pos.sum(1, keepdim=True).clamp(1, max(1, d.shape[1]))
     least = keys.sort(1, descending=True).values.gather(1, n_drawn - 1)
     return kept(r, (pos | neg & (keys >= least)) & of_both_kinds(pos, neg))
 

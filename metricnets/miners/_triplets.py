@@ -53,8 +53,8 @@ def semi_hard(z: torch.Tensor, r: torch.Tensor, *, margin: float = 0.2) -> torch
     """
     check_positive(margin=margin)
     pos, neg = r > 0.5, r <= 0.5
-    d = sqdist(z.detach()).sqrt()
-    n = len(d)
+    d = sqdist(z.detach(), len(r)).sqrt()
+    n = d.shape[1]
     negatives_first = torch.cat([torch.where(mask, d, torch.inf) for mask in (neg, pos)], dim=1)  # (n, 2n)
     d, order = negatives_first.sort(dim=1, stable=True)  # of equal distances negatives stay first
     is_negative = order < n
@@ -108,7 +108,7 @@ def multi_similarity(z: torch.Tensor, r: torch.Tensor, *, epsilon: float = 0.1) 
     """
     check_real("epsilon", epsilon)
     pos, neg = r > 0.5, r <= 0.5
-    s = cosines(z.detach())
+    s = cosines(z.detach(), len(r))
     return kept(r, neg & (s + epsilon > smallest(s, pos)) | pos & (s - epsilon < largest(s, neg)))
 
 

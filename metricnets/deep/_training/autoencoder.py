@@ -37,6 +37,7 @@ def pretrain(network, X, generator, *, noise=0.2, max_epochs=30, lr=3e-3, batch_
     rng = np.random.default_rng(generator.initial_seed())
     for layer in network:
         h = _restored(layer, h, rng, Dropout(noise, generator), batch_size, options)
+    network.train()
 
 
 def _restored(layer, h, rng, noise, batch_size, options):

@@ -82,12 +82,12 @@ def embed(module, X, *, n_rows, in_double, device):
 
 def doubled(module):
     """A copy of a network in double precision; deep copies, which take many times longer, are for modules of others."""
-    if all(map(_is_known, module.modules())):
+    if all(map(is_known, module.modules())):
         return _layers_doubled(module)
     return copy.deepcopy(module).double()
 
 
-def _is_known(part):
+def is_known(part):
     """Whether a module is of ours or a plain layer, and has no ``forward`` of its own, bound to it."""
     known = type(part) in LAYERS or type(part).__module__.startswith("metricnets.")
     return known and "forward" not in vars(part)

@@ -17,7 +17,9 @@ from skorch.utils import TeeGenerator
 from torch import nn
 
 from metricnets.deep._training.callbacks import Gradients, StopEarly, StopTraining, Watch, schedule
+from metricnets.deep._training.chunks import cached_gradients, joined
 from metricnets.deep._training.foreign import checked_callbacks, checked_loss, naming, own_optimizer
+from metricnets.deep._training.precision import InBfloat16
 from metricnets.deep._training.runtime import same_draws
 
 NOTHING = contextlib.nullcontext()
@@ -67,6 +69,8 @@ class Options:
     verbose: int = 0
     title: str = ""  # of the progress bar
     generator: torch.Generator = field(kw_only=True)  # of what the loss draws
+    precision: str = "float32"
+    chunk_size: int | None = None  # number of points embedded at a time; None is all of a batch
     of_others: bool = False  # whether modules, losses or optimisers are the user's own
     passes: object = None  # a callback that tells those of scikit-learn of each epoch
 
@@ -105,15 +109,39 @@ class _Net(NeuralNet):
             self._set_training(True)  # slow: it visits all layers
         x, targets = batch
         self.optimizer_.zero_grad()
-        with naming("module", self.module_) if self.of_others else NOTHING:
-            z = self.module_(x.to(self.device))
-        loss = self.get_loss(z, targets)
-        loss.backward()
+        if self.chunk_size is not None and len(x) > self.chunk_size:
+            loss, z = self.train_step_single(batch).values()
+        else:
+            with naming("module", self.module_) if self.of_others else NOTHING:
+                z = self.module_(x.to(self.device))
+            loss = self.get_loss(z, targets)
+            loss.backward()
         parameters = TeeGenerator(self.get_all_learnable_params())
         self.notify("on_grad_computed", named_parameters=parameters, batch=batch, training=True)
         with naming("optimizer", type(self.optimizer_)) if self.of_others else NOTHING:
             self.optimizer_.step()
         return {"loss": loss, "y_pred": z}
+
+    def train_step_single(self, batch, **fit_params):
+        x, targets = batch
+        if self.chunk_size is None or len(x) <= self.chunk_size:
+            return super().train_step_single(batch, **fit_params)
+        self._set_training(True)
+        loss_of = partial(self.get_loss, y_true=targets)
+        options = {"size": self.chunk_size, "generator": self.generator, "device": self.device}
+        z, loss = cached_gradients(self.module_, self.embed_some, loss_of, x, **options)
+        return {"loss": loss, "y_pred": z}
+
+    def embed_some(self, x):
+        """The output of the network for some points."""
+        with naming("module", self.module_) if self.of_others else NOTHING:
+            return self.module_(x.to(self.device))
+
+    def infer(self, x, **fit_params):
+        if self.chunk_size is None or len(x) <= self.chunk_size:
+            return super().infer(x, **fit_params)
+        chunks = x.split(self.chunk_size)
+        return joined([super(_Net, self).infer(some) for some in chunks], chunks)
 
     def run_single_epoch(self, iterator, training, *args, **kwargs):
         with NOTHING if training or iterator is None else same_draws(self.generator):  # of miners: epochs are compared
@@ -154,6 +182,7 @@ def train(module, criterion, parts, options):
         If a loss is no longer finite.
     """
     kept, held_back = parts[0], parts[1] if len(parts) > 1 else None
+    module = module if options.precision == "float32" else InBfloat16(module)
     function = None if isinstance(criterion, nn.Module) else criterion
     criterion = criterion if function is None else nn.Identity()  # skorch needs a module
     watch, gradients = Watch(options), Gradients()
@@ -179,6 +208,7 @@ def train(module, criterion, parts, options):
         verbose=0,
     )
     net.function, net.watch, net.of_others, net.generator = function, watch, options.of_others, options.generator
+    net.chunk_size = options.chunk_size
     try:
         net.fit(kept.rows)
     except KeyboardInterrupt:
