@@ -1,4 +1,4 @@
-"""What compiled code of scikit-learn would believe is checked; its search trees are built again."""
+"""What compiled code of scikit-learn would believe is checked; search trees and scorers are made again."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
+from sklearn.metrics import check_scoring
 
 from metricnets.base import MetricMixin
 from metricnets.persistence._names import name_of
@@ -21,22 +22,45 @@ NEIGHBORS = {
     "sklearn.neighbors.KNeighborsTransformer",
     "sklearn.neighbors.NearestNeighbors",
 }
+SEARCHES = {
+    f"sklearn.model_selection.{name}SearchCV" for name in ("Grid", "Randomized", "HalvingGrid", "HalvingRandom")
+}
 THREADS = 4096  # more than any machine has: the program would end if there were far more
 REQUESTS = "_metadata_request"
 TREES = {"kd_tree": "KDTree", "ball_tree": "BallTree"}
 
 
 def state_to_save(estimator: BaseEstimator, state: dict[str, Any], where: str) -> dict[str, Any]:
-    """The state of an estimator without search trees, which take more room than the points."""
+    """The state of an estimator without search trees, which take more room than the points, and without scorers."""
     check_memory(estimator, where)
-    if hasattr(estimator, "best_estimator_"):
-        raise TypeError(f"{where} cannot be saved, as it has the results of a search: save its best_estimator_.")
-    changed = {}
-    if name_of(type(estimator)) in NEIGHBORS and state.get("_tree") is not None:
+    changed, name = {}, name_of(type(estimator))
+    if name in SEARCHES and "scorer_" in state:
+        if not _has_names(estimator.scoring):
+            raise TypeError(
+                f"{where} cannot be saved with scoring={estimator.scoring!r:.80}; give the name of a scorer, or save "
+                "best_estimator_ alone."
+            )
+        changed["scorer_"] = None
+    if name in NEIGHBORS and state.get("_tree") is not None:
         changed |= _without_tree(state)
     if _belongs(state.get(REQUESTS), estimator):
         changed[REQUESTS] = _owned(state[REQUESTS], None)
     return state | changed
+
+
+def _has_names(scoring):
+    """Whether ``scoring`` of a search is None, the name of a scorer, or a list of names."""
+    names = scoring if type(scoring) in (list, tuple) else [scoring or ""]
+    return all(type(name) is str for name in names)
+
+
+def _scorer_of(search):
+    """The scorer of a search, or those by name; ValueError if they are not named."""
+    if not _has_names(search.scoring):
+        raise ValueError("the scorer of a search has no name.")
+    if type(search.scoring) in (list, tuple):
+        return {name: check_scoring(search.estimator, name) for name in search.scoring}
+    return check_scoring(search.estimator, search.scoring)
 
 
 def _without_tree(state):
@@ -71,6 +95,8 @@ def restored(estimator: BaseEstimator) -> BaseEstimator:
     if _belongs(vars(estimator).get(REQUESTS), None):
         vars(estimator)[REQUESTS] = _owned(vars(estimator)[REQUESTS], estimator)
     name = name_of(type(estimator))
+    if name in SEARCHES and "scorer_" in vars(estimator):
+        estimator.scorer_ = _scorer_of(estimator)
     if name in NEIGHBORS and hasattr(estimator, "_fit_X"):
         _check_neighbors(estimator)
         if estimator._tree is not None:

@@ -71,7 +71,7 @@ class Writer:
 
     def array(self, array: np.ndarray, where: str) -> str:
         """Keep a contiguous array, and return its name."""
-        name = where.partition(".")[2] or where
+        name = (where.partition(".")[2] or where).encode(errors="replace").decode()  # of text that UTF-8 has
         name = name if name not in self.arrays else f"{name} ({len(self.arrays)})"
         self.arrays[name] = array
         return name
@@ -140,10 +140,10 @@ def _is_plain_number(value):
 def refusal(value: Any, where: str, why: str = "of which metricnets does not know how to save the state") -> str:
     """The message for a value that cannot be written."""
     kind = value if isinstance(value, type) else type(value)
-    if ".cv_results_" in where:
-        return f"{where} cannot be saved: of a search save best_estimator_."
-    if kind.__module__.startswith("pandas."):
-        return f"{where} cannot be saved: it is of pandas; give an array in place of a data frame."
+    if "SearchCV." in where:
+        return f"{where} cannot be saved: it is of {kind.__module__}.{kind.__qualname__}. Save best_estimator_ alone."
+    if kind.__module__.partition(".")[0] == "pandas":
+        return f"{where} cannot be saved: it is of pandas, {why}; give an array, or a data frame of numbers."
     return (
         f"{where} cannot be saved: it is of {kind.__module__}.{kind.__qualname__}, {why}. Set it to None if it is a "
         "parameter that is not needed any more, or use pickle if the file needs no safety."

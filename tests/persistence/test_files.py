@@ -6,7 +6,7 @@ import pytest
 import sklearn
 import torch
 from discovery import ESTIMATORS, fitted, quick, tiny_points, training_data
-from saved_files import read
+from saved_files import read, write
 from scipy.sparse import issparse
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
@@ -16,7 +16,20 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, QuantileTransformer, StandardScaler
 from torch import nn
 
-from metricnets import DDML, DTML, LDA, EmbeddingNet, load, losses, metric_learn, miners, relations, samplers, save
+from metricnets import (
+    DDML,
+    DTML,
+    LDA,
+    EmbeddingNet,
+    MultiTaskNet,
+    load,
+    losses,
+    metric_learn,
+    miners,
+    relations,
+    samplers,
+    save,
+)
 from metricnets.datasets import make_tracking_sequence
 from metricnets.exceptions import InconsistentVersionWarning
 from metricnets.networks import small_conv
@@ -146,6 +159,27 @@ def test_a_tracker_goes_on_with_the_next_frame(again):
     tracker = MetricTracker(metric=PCA(3), random_state=0).init(frames[0], boxes[0])
     tracker.track(frames[1:4])
     np.testing.assert_array_equal(again(tracker).track(frames[4:]), tracker.track(frames[4:]))
+
+
+def test_tasks_whose_relatedness_is_a_data_frame(again):
+    Y = np.where(np.arange(45)[:, None] % 3 == [0, 1], np.nan, CLASSES[:, None])
+    related = pd.DataFrame(np.eye(3), index=range(3), columns=range(3))
+    net = MultiTaskNet(relatedness={(0, 1): related}, max_epochs=1, random_state=0).fit(X, Y)
+    loaded = again(net)
+    np.testing.assert_array_equal(loaded.predict(X), net.predict(X))
+    pd.testing.assert_frame_equal(loaded.relatedness[0, 1], related, check_index_type="equiv")
+
+
+def test_a_network_of_another_device_embeds_on_the_cpu(tmp_path):
+    net = fitted("DDML")
+    save(net, tmp_path / "file")
+    content, arrays = read(tmp_path / "file")
+    content["value"]["object"]["state"]["device"] = "cuda:9"
+    write(tmp_path / "file", content, arrays)
+    loaded = load(tmp_path / "file")
+    with pytest.warns(UserWarning, match="device='cuda:9' is not available: .*; points are embedded on the CPU"):
+        np.testing.assert_array_equal(loaded.transform(X), net.transform(X))
+    assert loaded.device == "cuda:9"
 
 
 def test_another_version_warns(tmp_path, monkeypatch):

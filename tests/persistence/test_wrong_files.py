@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 
-from metricnets import LDA, Covariance, load, save
+from metricnets import LDA, load, save
 from metricnets.exceptions import SavedFileError
 
 X, CLASSES = tiny_points()
@@ -81,27 +81,6 @@ def test_no_file_is_the_usual_error(tmp_path):
         load(tmp_path / "nothing")
     with pytest.raises(IsADirectoryError):
         load(tmp_path)
-
-
-def test_a_newer_format_is_refused_by_its_version(path):
-    save(LDA(), path)
-    content, arrays = read(path)
-    write(path, content | {"format": 2, "versions": {"metricnets": "9.1.0"}}, arrays)
-    with pytest.raises(SavedFileError, match=r"written by metricnets 9\.1\.0, which is newer than .*; update it"):
-        load(path)
-
-
-def test_a_file_of_format_1_is_loaded(path):
-    """As documented: later versions have to read it too."""
-    state = {"n_components": None, "n_features_in_": 2, "components_": {"array": {"name": "L"}}, "_memory": {"same": 0}}
-    value = {"object": {"class": "metricnets.Covariance", "state": state}}
-    content = {"format": 1, "versions": {"metricnets": "0.1.0"}, "value": value}
-    write(path, content, {"L": np.array([[2.0, 0.0], [0.0, 1.0]])})
-    with pytest.warns(UserWarning, match="of an unknown version"):
-        loaded = load(path)
-    assert isinstance(loaded, Covariance)
-    assert loaded.pair_distance([[[0, 0], [3, 8]]]) == 10
-    assert loaded._memory is loaded.components_
 
 
 def refusal(path, content, arrays):
