@@ -155,6 +155,7 @@ def _read_sparse(content, reader: Reader):
     parts = [reader.of_type(content[name], np.ndarray) for name in ("data", "indices", "indptr")]
     if not all(part.dtype.kind in kinds for part, kinds in zip(parts, ("biufc", "i", "i"))):
         raise ValueError("it has a sparse matrix of wrong types.")
+    reader.use(*parts)
     matrix = SPARSE[content["format"]](tuple(parts), shape=tuple(map(int, content["shape"])))
     matrix.check_format(full_check=True)
     return matrix

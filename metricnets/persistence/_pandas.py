@@ -30,6 +30,7 @@ def _read_frame(content, reader: Reader):
     columns = reader.of_type(columns, list)
     if not all(type(column) is np.ndarray and column.dtype.kind in NUMBERS for column in columns):
         raise ValueError("it has a data frame of something else than numbers.")
+    reader.use(*columns)
     index = _read_labels(rows, reader)
     frame = pandas.DataFrame(dict(enumerate(columns)), index=index)
     frame.columns = _read_labels(names, reader)

@@ -8,6 +8,7 @@ are kept beside the tree by name.  As a number refers to what was finished befor
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from metricnets.persistence._names import Names
 PLAIN = (str, bool, type(None))
 SMALL = 2**63  # integers that every reader of JSON can read
 DEPTH = 64
+USES = 100  # of one array, to build search trees for instance
 LARGEST = 2**26  # values, each counted as often as it occurs: lists of a list twice, and so on, would be endless
 
 
@@ -95,6 +97,7 @@ class Reader:
     def __init__(self, kinds: dict[str, Kind], names: Names, arrays: dict[str, np.ndarray]) -> None:
         self.kinds, self.names, self.arrays = kinds, names, arrays
         self._made, self._sizes = [], []  # values, and of how many values each consists
+        self._uses = Counter()  # of values, by their id
         self._depth = self.size = 0
 
     def __call__(self, tree: Any) -> Any:
@@ -120,6 +123,13 @@ class Reader:
         self.size += n
         if self.size > LARGEST:
             raise ValueError(f"it has more than {LARGEST} values.")
+
+    def use(self, *values: Any) -> None:
+        """Count that something is computed with values that were read; ValueError if they are used all over again."""
+        for value in values:
+            self._uses[id(value)] += value is not None
+            if self._uses[id(value)] > USES:
+                raise ValueError(f"it uses a {type(value).__name__} more than {USES} times.")
 
     def each(self, trees: list) -> list:
         """The values of several trees."""
