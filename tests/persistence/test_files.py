@@ -1,5 +1,7 @@
 """Files: what is loaded is equal to what was saved, to the last bit."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -180,6 +182,24 @@ def test_a_network_of_another_device_embeds_on_the_cpu(tmp_path):
     with pytest.warns(UserWarning, match="device='cuda:9' is not available: .*; points are embedded on the CPU"):
         np.testing.assert_array_equal(loaded.transform(X), net.transform(X))
     assert loaded.device == "cuda:9"
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_saving_takes_no_memory_for_the_file(order, tmp_path):
+    large = LDA(preprocessor=[np.ones((500, 1000), order=order), torch.ones(10**6)])  # 8 MB
+    tracemalloc.start()
+    try:
+        save(large, tmp_path / "file")
+        assert tracemalloc.get_traced_memory()[1] < 10**6
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_is_no_array_may_take_100_mb(tmp_path, monkeypatch):
+    monkeypatch.setattr("metricnets.persistence._tensors.LONGEST", 2000)
+    with pytest.raises(ValueError, match="what is no array takes [0-9]+ bytes, and a file may have 2000"):
+        save(LDA(preprocessor=["x" * 2000]), tmp_path / "file")
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_another_version_warns(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import datetime
 import functools
 import io
+import json
 import os
 import threading
 from collections import Counter, OrderedDict
@@ -90,6 +91,17 @@ def test_tensors_are_the_same(again):
         assert torch.equal(loaded, tensor)
         assert (loaded.dtype, loaded.requires_grad) == (tensor.dtype, tensor.requires_grad)
         assert not tensor.numel() or loaded.stride() == tensor.stride()
+
+
+def test_names_of_arrays_are_text_that_other_programs_read(again, tmp_path):
+    value = {"é": np.zeros(3), "\ud800": np.ones(2), "?": np.zeros(1), '"\\\x07': np.zeros(0)}
+    loaded = again(value)
+    assert [(name, array.tolist()) for name, array in loaded.items()] == [(n, a.tolist()) for n, a in value.items()]
+    header = (tmp_path / "file").read_bytes()
+    length = int.from_bytes(header[:8], "little")
+    places = [part["data_offsets"][0] for name, part in json.loads(header[8 : 8 + length]).items() if name[0] != "_"]
+    assert (8 + length) % 8 == 0
+    assert places == sorted(places)
 
 
 def test_sparse_matrices_and_partial_functions(again):
