@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 from discovery import fitted
-from saved_files import changed_bytes, changed_content, read, write
+from saved_files import Watch, changed_bytes, changed_content, read, write
 
 from metricnets import LDA, Covariance, EmbeddingNet, load, save, to_onnx
 from metricnets.exceptions import SavedFileError
@@ -38,6 +38,7 @@ LEARNERS = {
 }
 TINY = ["LDA", "OASIS", "DDML", "MLKNN"]
 POINTS = np.eye(4)
+WATCH = Watch()  # of files that are written, processes, connections
 
 
 def seconds(call, n=7):
@@ -76,7 +77,17 @@ def memory_of_save(n_bytes, path):
 
 
 def outcome(path):
-    """What a load did: the kind of error, or whether what was loaded can be used."""
+    """What a load did: the kind of error, or whether what was loaded can be used; or what it did to the system."""
+    with WATCH as done:
+        found = loaded_or_refused(path)
+    if done:
+        found = f"ACTED, {done[0]}"
+        done.clear()
+    return found
+
+
+def loaded_or_refused(path):
+    """What a load did, by its error."""
     try:
         loaded = load(path)
     except SavedFileError as error:

@@ -1,5 +1,6 @@
 """Wrong files: each is an error of one kind, and nothing is run."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -8,7 +9,7 @@ import struct
 import numpy as np
 import pytest
 from discovery import fitted, tiny_points
-from saved_files import changed_bytes, changed_content, read, replaced, write
+from saved_files import Watch, changed_bytes, changed_content, read, replaced, write
 from scipy import sparse
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
@@ -17,6 +18,7 @@ from metricnets import LDA, load, save
 from metricnets.exceptions import SavedFileError
 
 X, CLASSES = tiny_points()
+WATCH = Watch()
 
 
 @pytest.fixture
@@ -41,11 +43,24 @@ def test_another_content_is_loaded_or_an_error_whatever_it_says(name, path):
     n_refused = 0
     for seed in range(60):
         write(path, *changed_content(content, arrays, seed))
-        try:
-            load(path)
-        except SavedFileError:
-            n_refused += 1
+        with WATCH as done:
+            try:
+                loaded = load(path)
+            except SavedFileError:
+                n_refused += 1
+                continue
+            with contextlib.suppress(Exception):
+                (loaded.predict if hasattr(loaded, "predict") else loaded.transform)(X)
     assert n_refused > 10
+    assert done == []
+
+
+def test_what_is_done_to_the_system_is_noticed(tmp_path):
+    with WATCH as done:
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "file").write_text("")
+    assert [event for event, _ in done] == ["os.mkdir", "open"]
+    done.clear()
 
 
 def with_header(text):
