@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
-from sklearn.metrics import check_scoring
 
 from metricnets.base import MetricMixin
 from metricnets.persistence._names import name_of
@@ -61,9 +60,10 @@ def _scorer_of(search):
     """The scorer of a search, or those by name; ValueError if they are not named."""
     if not _has_names(search.scoring):
         raise ValueError("the scorer of a search has no name.")
+    scorer = importlib.import_module("sklearn.metrics").check_scoring
     if type(search.scoring) in (list, tuple):
-        return {name: check_scoring(search.estimator, name) for name in search.scoring}
-    return check_scoring(search.estimator, search.scoring)
+        return {name: scorer(search.estimator, name) for name in search.scoring}
+    return scorer(search.estimator, search.scoring)
 
 
 def _without_tree(state):
@@ -97,7 +97,7 @@ def restored(estimator: BaseEstimator, reader: Reader) -> BaseEstimator:
     check_files(estimator, type(estimator).__name__)
     for name, numbers in WORKERS.items():
         number = vars(estimator).get(name)
-        if number is not None and _integer(number) not in numbers:
+        if type(number) not in (str, type(None)) and _integer(number) not in numbers:
             raise ValueError(f"it has {name}={number!r:.80}, and a machine has {THREADS} threads at most.")
     if _belongs(vars(estimator).get(REQUESTS), None):
         vars(estimator)[REQUESTS] = _owned(vars(estimator)[REQUESTS], estimator)
