@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 import zlib
 
 import numpy as np
@@ -53,6 +54,31 @@ def changed_bytes(data, seed):
     else:
         del changed[first:last]
     return bytes(changed)
+
+
+ACTS = ("os.", "subprocess.", "socket.", "shutil.", "ctypes.", "pickle.", "urllib.", "webbrowser.", "ftplib.")
+HARMLESS = {"os.listdir", "os.scandir", "os.walk"}  # imports look into folders
+
+
+class Watch:
+    """Context that collects what is done to the system meanwhile: files written, processes, connections, libraries."""
+
+    def __init__(self):
+        self.watching, self.found = False, []
+        sys.addaudithook(self.hook)  # for good
+
+    def hook(self, event, args):
+        if self.watching:
+            writes = event == "open" and (set(str(args[1])) & set("wax+"))
+            if writes or (event.startswith(ACTS) and event not in HARMLESS):
+                self.found.append((event, args))
+
+    def __enter__(self):
+        self.watching = True
+        return self.found
+
+    def __exit__(self, *error):
+        self.watching = False
 
 
 VALUES = (

@@ -139,11 +139,19 @@ def test_a_file_of_a_network_needs_pytorch_and_says_so(without, tmp_path):
         package.load(tmp_path / "file")
 
 
-def test_files_need_safetensors_and_say_so(without, tmp_path):
+def test_loading_a_file_needs_safetensors_and_says_so(without, tmp_path):
     package = without("safetensors", "safetensors.numpy")
-    for call in (lambda: package.save(package.LDA(), tmp_path / "file"), lambda: package.load(tmp_path / "file")):
-        with pytest.raises(ImportError, match=r"needs safetensors, .*: pip install 'metricnets\[files\]'"):
-            call()
+    package.save(package.LDA(), tmp_path / "file")
+    with pytest.raises(ImportError, match=r"^load needs safetensors, .*: pip install 'metricnets\[files\]'"):
+        package.load(tmp_path / "file")
+
+
+def test_a_file_of_a_data_frame_needs_pandas_and_says_so(without, tmp_path):
+    frame = pytest.importorskip("pandas").DataFrame(np.eye(2))
+    metricnets.save(metricnets.LDA(preprocessor=frame), tmp_path / "file")
+    package = without("pandas")
+    with pytest.raises(ImportError, match=r"^a file with a data frame needs pandas, .*'metricnets\[pandas\]'"):
+        package.load(tmp_path / "file")
 
 
 def test_show_versions_names_what_matters(capsys):

@@ -1,7 +1,8 @@
 """Files of fitted estimators: sizes, seconds, and what thousands of wrong files do.
 
 The first table compares files of ``save`` with the arrays in them, files of joblib and graphs of ``to_onnx``, of
-learners fitted to made points; seconds are the median of several calls, file system included.  The second counts what
+learners fitted to made points; seconds are the median of several calls, file system included.  A line says how much
+memory ``save`` takes for a large array.  The second table counts what
 ``load`` does with files of tiny learners of which bytes were changed, lost or put in, and with files whose checksum is
 right and whose content is not.
 """
@@ -10,6 +11,7 @@ import argparse
 import sys
 import tempfile
 import time
+import tracemalloc
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -23,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
 from discovery import fitted
-from saved_files import changed_bytes, changed_content, read, write
+from saved_files import Watch, changed_bytes, changed_content, read, write
 
 from metricnets import LDA, Covariance, EmbeddingNet, load, save, to_onnx
 from metricnets.exceptions import SavedFileError
@@ -36,6 +38,7 @@ LEARNERS = {
 }
 TINY = ["LDA", "OASIS", "DDML", "MLKNN"]
 POINTS = np.eye(4)
+WATCH = Watch()  # of files that are written, processes, connections
 
 
 def seconds(call, n=7):
@@ -62,8 +65,29 @@ def sizes_and_times(name, learner, folder):
     return f"{name:34s}{mb[0]}{mb[1]}{sizes[1] / arrays:8.3f}{mb[2]}{mb[3]}" + "".join(f"{1e3 * t:8.1f}" for t in times)
 
 
+def memory_of_save(n_bytes, path):
+    """MB that ``save`` takes besides an array of so many bytes."""
+    metric = Covariance()
+    metric.components_ = np.ones((n_bytes // 8000, 1000))
+    tracemalloc.start()
+    save(metric, path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / 1e6
+
+
 def outcome(path):
-    """What a load did: the kind of error, or whether what was loaded can be used."""
+    """What a load did: the kind of error, or whether what was loaded can be used; or what it did to the system."""
+    with WATCH as done:
+        found = loaded_or_refused(path)
+    if done:
+        found = f"ACTED, {done[0]}"
+        done.clear()
+    return found
+
+
+def loaded_or_refused(path):
+    """What a load did, by its error."""
     try:
         loaded = load(path)
     except SavedFileError as error:
@@ -90,8 +114,8 @@ def wrong_files(name, n_files, folder):
     return counts
 
 
-def main(n_rows, n_features, n_files):
-    """Print both tables."""
+def main(n_rows, n_features, n_files, n_bytes):
+    """Print both tables, and the memory of ``save``."""
     warnings.simplefilter("ignore")
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(n_rows, n_features)), rng.integers(20, size=n_rows)
@@ -104,6 +128,8 @@ def main(n_rows, n_features, n_files):
             learner.fit(X, y)
             print(sizes_and_times(label, learner, folder), flush=True)
         print(sizes_and_times("get_metric() of the last", learner.get_metric(), folder), flush=True)
+        peak = memory_of_save(n_bytes, folder / "large")
+        print(f"\nsave of an array of {n_bytes / 1e6:.0f} MB takes {peak:.2f} MB besides")
         total = {"bytes": Counter(), "content": Counter()}
         for name in TINY:
             for kind, counts in wrong_files(name, n_files // len(TINY), folder).items():
@@ -120,4 +146,4 @@ if __name__ == "__main__":
     )
     parser.add_argument("--quick", action="store_true", help="small learners and 400 files of either kind")
     options = parser.parse_args()
-    main(*((500, 64, 400) if options.quick else (4000, 512, options.files)))
+    main(*((500, 64, 400, 10**7) if options.quick else (4000, 512, options.files, 10**9)))

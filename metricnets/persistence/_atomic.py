@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -15,8 +16,11 @@ def path_of(path: str | os.PathLike[str]) -> str:
     return os.fspath(path)
 
 
-def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a new file, which takes the place of an older one at the end, and is removed after an error."""
+def write_whole(path: str | os.PathLike[str], data: bytes | Iterable[bytes | memoryview]) -> None:
+    """Write a new file, whole or part by part.
+
+    It takes the place of an older one at the end, and is removed after an error.
+    """
     final = Path(os.path.realpath(path))
     if final.is_dir() or not final.parent.is_dir():
         missing = f"{final} is a folder" if final.is_dir() else f"there is no folder {final.parent}"
@@ -24,7 +28,7 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     new = final.with_name(f".{final.name}.{secrets.token_hex(4)}")
     try:
         with open(new, "xb") as file:
-            file.write(data)
+            file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())
         if final.exists():

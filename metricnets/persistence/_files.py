@@ -16,27 +16,35 @@ from metricnets._version import __version__
 from metricnets.exceptions import SavedFileError
 from metricnets.persistence import _containers, _numpy, _objects
 from metricnets.persistence._atomic import path_of, write_whole
+from metricnets.persistence._formats import newest, value_of
 from metricnets.persistence._names import Names
+from metricnets.persistence._tensors import parts_of
 from metricnets.persistence._tree import Reader, Writer
 
 KEY = "metricnets"  # of the text in the header
-FORMAT = 1  # one more whenever older versions of the package cannot read what this one writes
 LIBRARIES = ("numpy", "scipy", "sklearn", "torch")
 
 
+# Kinds of values of libraries that need not be there: where they are, and what a file with one is
+OPTIONAL = {"torch": ("_torch", "a file with a network"), "pandas": ("_pandas", "a file with a data frame")}
+
+
 class Kinds(dict):
-    """The kinds of values by name; those of PyTorch if it is imported, or if a file has one."""
+    """The kinds of values by name; those of PyTorch and pandas if they are imported, or if a file has one."""
 
     def __init__(self) -> None:
-        torch = self._of_torch() if "torch" in sys.modules else {}
-        super().__init__(_containers.KINDS | _numpy.KINDS | torch | _objects.KINDS)
+        optional = [self._of(library) for library in OPTIONAL if library in sys.modules]
+        super().__init__(_containers.KINDS | _numpy.KINDS)
+        for kinds in (*optional, _objects.KINDS):
+            self.update(kinds)
 
     @staticmethod
-    def _of_torch():
-        return needed("metricnets.persistence._torch", "a file with a network").KINDS
+    def _of(library):
+        module, what = OPTIONAL[library]
+        return needed(f"metricnets.persistence.{module}", what).KINDS
 
     def __missing__(self, name):
-        return self._of_torch()[name]
+        return self._of("pandas" if name == "frame" else "torch")[name]
 
 
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:
@@ -59,8 +67,8 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     TypeError
         If a part of the estimator cannot be saved: lambdas, hooks of networks, callbacks, and objects of compiled code.
         The message says where it is.
-    ImportError
-        If safetensors is not installed.
+    ValueError
+        If lists, dictionaries and strings take more than 100 MB.
     OSError
         If the file cannot be written.
 
@@ -79,13 +87,12 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     >>> bool((loaded.components_ == metric.components_).all())
     True
     """
-    files, path = needed("safetensors.numpy", "save"), path_of(path)
-    writer = Writer(Kinds())
+    path, writer = path_of(path), Writer(Kinds())
     tree = writer(estimator, type(estimator).__name__)
     versions = {name: sys.modules[name].__version__ for name in LIBRARIES if name in sys.modules}
-    content = {"format": FORMAT, "versions": {KEY: __version__} | versions, "value": tree}
+    content = {"format": newest(), "versions": {KEY: __version__} | versions, "value": tree}
     text = json.dumps(content | {"crc32": _checksum(content, writer.arrays)})
-    write_whole(path, files.save(writer.arrays, {KEY: text}))
+    write_whole(path, parts_of(writer.arrays, {KEY: text}))
 
 
 def load(path: str | os.PathLike[str], *, trusted: Iterable[Any] = ()) -> Any:
@@ -138,7 +145,7 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[Any] = ()) -> Any:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no dictionary)
         if content.pop("crc32", None) != _checksum(content, arrays):
             raise ValueError("its checksum is wrong: it was changed after it was written, or not written to the end.")
-        return Reader(Kinds(), names, arrays)(content["value"])
+        return Reader(Kinds(), names, arrays)(value_of(content))
     except ImportError:
         raise
     except files.SafetensorError as error:
@@ -151,16 +158,10 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[Any] = ()) -> Any:
 
 
 def _content(metadata):
-    """The content of the header; ValueError if it is none of ours, or of a newer format."""
+    """The content of the header; ValueError if it is none of ours."""
     if KEY not in (metadata or {}):
         raise ValueError("it was not written by metricnets.save.")
-    content = json.loads(metadata[KEY])
-    if type(content["format"]) is not int:
-        raise ValueError("its format has no number.")
-    if content["format"] > FORMAT:
-        version = content["versions"]["metricnets"]
-        raise ValueError(f"it was written by metricnets {version}, which is newer than {__version__}; update it.")
-    return content
+    return json.loads(metadata[KEY])
 
 
 def _checksum(content: dict[str, Any], arrays: dict[str, np.ndarray]) -> int:

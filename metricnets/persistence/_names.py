@@ -14,8 +14,12 @@ from metricnets._lazy import needed
 ESTIMATORS = ("metricnets", "metricnets.metric_learn", "metricnets.tracking")  # of their names, the estimators
 VOCABULARY = tuple(f"metricnets.{name}" for name in ("losses", "miners", "networks", "relations", "samplers"))
 
-# What fitted estimators and distances consist of, besides public classes.  Files have these names: if one is moved, its
-# old name has to be found too.
+# What has another name by now: the full name in older files, and that of today, such as "metricnets._old.Thing":
+# "metricnets._new.Thing".  Entries stay for good.
+RENAMED: dict[str, str] = {}
+
+# What fitted estimators and distances consist of, besides public classes.  Files have these names: what is moved gets
+# an entry in `RENAMED`.
 HELPERS = {
     "metricnets._codes": "signs",
     "metricnets._expected_views": "Expectation",
@@ -72,6 +76,11 @@ SCIKIT_LEARN = {
     "sklearn.linear_model": (
         "ElasticNet Lasso LinearRegression LogisticRegression LogisticRegressionCV Ridge RidgeClassifier "
         "RidgeClassifierCV RidgeCV"
+    ),
+    "sklearn.model_selection": (
+        "GridSearchCV GroupKFold GroupShuffleSplit HalvingGridSearchCV HalvingRandomSearchCV KFold LeaveOneGroupOut "
+        "LeaveOneOut PredefinedSplit RandomizedSearchCV RepeatedKFold RepeatedStratifiedKFold ShuffleSplit "
+        "StratifiedGroupKFold StratifiedKFold StratifiedShuffleSplit TimeSeriesSplit"
     ),
     "sklearn.multiclass": "OneVsRestClassifier",
     "sklearn.multioutput": "MultiOutputClassifier MultiOutputRegressor",
@@ -131,7 +140,7 @@ class Names:
         """The class or function of a name; ValueError if it is not known."""
         if name in self.trusted:
             return self.trusted[name]
-        module, _, own = name.rpartition(".")
+        module, _, own = RENAMED.get(name, name).rpartition(".")
         thing = _known(module, own)
         if thing is None:
             raise ValueError(

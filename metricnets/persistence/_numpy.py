@@ -8,9 +8,9 @@ import numpy as np
 from scipy import sparse
 
 from metricnets.persistence._containers import of_type, write_items
+from metricnets.persistence._tensors import TYPES
 from metricnets.persistence._tree import Kind, Reader, Writer, refusal
 
-STORED = {"<f8", "<f4", "<f2", "<i8", "<i4", "<i2", "|i1", "<u8", "<u4", "<u2", "|u1", "|b1"}  # of safetensors
 PORTABLE = "biufcSUmM"  # kinds of NumPy's types that are the same on all machines, but for long doubles
 BIT_GENERATORS = {name: getattr(np.random, name) for name in ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")}
 SEED_SIZE = 1000  # numbers of which a seed consists, at most
@@ -41,7 +41,7 @@ def _write_array(array, writer: Writer, where: str):
         portable(array.dtype)
     except ValueError as error:
         raise TypeError(f"{where} cannot be saved: {error}") from None
-    if array.dtype.str not in STORED:
+    if array.dtype.str not in TYPES:
         raw = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
         return {"name": writer.array(raw, where), "dtype": array.dtype.str, "shape": [*array.shape]}
     array = array if array.flags.forc else array.copy(order="K")
@@ -64,6 +64,17 @@ def _read_array(content, reader: Reader):
     if array.dtype == bool and array.view(np.uint8).max(initial=0) > 1:  # NumPy would count others wrongly
         raise ValueError("it has truth values other than 0 and 1.")
     return array.T if content.get("order") == "F" else array
+
+
+def _write_masked(array, writer: Writer, where: str):
+    return [writer(part, where) for part in (array.data, np.ma.getmaskarray(array))]
+
+
+def _read_masked(content, reader: Reader):
+    array, mask = (reader.of_type(part, np.ndarray) for part in content)
+    if mask.dtype != bool or mask.shape != array.shape:
+        raise ValueError("it has an array whose mask does not belong to it.")
+    return np.ma.MaskedArray(array, mask=mask)
 
 
 def _shape(numbers, size):
@@ -144,6 +155,7 @@ def _read_sparse(content, reader: Reader):
     parts = [reader.of_type(content[name], np.ndarray) for name in ("data", "indices", "indptr")]
     if not all(part.dtype.kind in kinds for part, kinds in zip(parts, ("biufc", "i", "i"))):
         raise ValueError("it has a sparse matrix of wrong types.")
+    reader.use(*parts)
     matrix = SPARSE[content["format"]](tuple(parts), shape=tuple(map(int, content["shape"])))
     matrix.check_format(full_check=True)
     return matrix
@@ -151,6 +163,7 @@ def _read_sparse(content, reader: Reader):
 
 KINDS = {
     "array": Kind(of_type(np.ndarray), _write_array, _read_array),
+    "masked": Kind(of_type(np.ma.MaskedArray), _write_masked, _read_masked),
     "scalar": Kind(lambda value: isinstance(value, np.generic), _write_scalar, _read_scalar),
     "dtype": Kind(
         lambda value: isinstance(value, np.dtype),

@@ -60,7 +60,7 @@ def _write_object(value, writer: Writer, where: str):
 def _read_object(content, reader: Reader):
     value = made(reader.names[content["class"]], object)
     set_state(value, read_dict(content["state"], reader))
-    return restored(value) if isinstance(value, BaseEstimator) else value
+    return restored(value, reader) if isinstance(value, BaseEstimator) else value
 
 
 def made(cls: type, base: type) -> object:

@@ -1,4 +1,4 @@
-"""What compiled code of scikit-learn would believe is checked; its search trees are built again."""
+"""What compiled code of scikit-learn would believe is checked; search trees and scorers are made again."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 
 from metricnets.base import MetricMixin
 from metricnets.persistence._names import name_of
+from metricnets.persistence._tree import Reader
 
 # By name, so that what is not in use is not imported
 CLASSIFIER, K_MEANS = "sklearn.neighbors.KNeighborsClassifier", "sklearn.cluster.KMeans"
@@ -21,22 +22,48 @@ NEIGHBORS = {
     "sklearn.neighbors.KNeighborsTransformer",
     "sklearn.neighbors.NearestNeighbors",
 }
+SEARCHES = {
+    f"sklearn.model_selection.{name}SearchCV" for name in ("Grid", "Randomized", "HalvingGrid", "HalvingRandom")
+}
 THREADS = 4096  # more than any machine has: the program would end if there were far more
+WORKERS = {"n_jobs": range(-THREADS, THREADS + 1), "_n_threads": range(1, THREADS + 1)}
+NAMES = 100  # scorers of a search, at most
 REQUESTS = "_metadata_request"
 TREES = {"kd_tree": "KDTree", "ball_tree": "BallTree"}
 
 
 def state_to_save(estimator: BaseEstimator, state: dict[str, Any], where: str) -> dict[str, Any]:
-    """The state of an estimator without search trees, which take more room than the points."""
-    check_memory(estimator, where)
-    if hasattr(estimator, "best_estimator_"):
-        raise TypeError(f"{where} cannot be saved, as it has the results of a search: save its best_estimator_.")
-    changed = {}
-    if name_of(type(estimator)) in NEIGHBORS and state.get("_tree") is not None:
+    """The state of an estimator without search trees, which take more room than the points, and without scorers."""
+    check_files(estimator, where)
+    changed, name = {}, name_of(type(estimator))
+    if name in SEARCHES and "scorer_" in state:
+        if not _has_names(estimator.scoring):
+            raise TypeError(
+                f"{where} cannot be saved with scoring={estimator.scoring!r:.80}; give the name of a scorer, or save "
+                "best_estimator_ alone."
+            )
+        changed["scorer_"] = None
+    if name in NEIGHBORS and state.get("_tree") is not None:
         changed |= _without_tree(state)
     if _belongs(state.get(REQUESTS), estimator):
         changed[REQUESTS] = _owned(state[REQUESTS], None)
     return state | changed
+
+
+def _has_names(scoring):
+    """Whether ``scoring`` of a search is None, the name of a scorer, or a list of names."""
+    names = scoring if type(scoring) in (list, tuple) else [scoring or ""]
+    return len(names) <= NAMES and all(type(name) is str for name in names)
+
+
+def _scorer_of(search):
+    """The scorer of a search, or those by name; ValueError if they are not named."""
+    if not _has_names(search.scoring):
+        raise ValueError("the scorer of a search has no name.")
+    scorer = importlib.import_module("sklearn.metrics").check_scoring
+    if type(search.scoring) in (list, tuple):
+        return {name: scorer(search.estimator, name) for name in search.scoring}
+    return scorer(search.estimator, search.scoring)
 
 
 def _without_tree(state):
@@ -65,18 +92,23 @@ def _owned(requests, owner):
     return requests
 
 
-def restored(estimator: BaseEstimator) -> BaseEstimator:
-    """Check an estimator that was read, and build its search tree; ValueError if its arrays do not belong together."""
-    check_memory(estimator, type(estimator).__name__)
+def restored(estimator: BaseEstimator, reader: Reader) -> BaseEstimator:
+    """Check an estimator that was read, and make its search tree and scorer; ValueError if its parts do not fit."""
+    check_files(estimator, type(estimator).__name__)
+    for name, numbers in WORKERS.items():
+        number = vars(estimator).get(name)
+        if type(number) not in (str, type(None)) and _integer(number) not in numbers:
+            raise ValueError(f"it has {name}={number!r:.80}, and a machine has {THREADS} threads at most.")
     if _belongs(vars(estimator).get(REQUESTS), None):
         vars(estimator)[REQUESTS] = _owned(vars(estimator)[REQUESTS], estimator)
     name = name_of(type(estimator))
+    if name in SEARCHES and "scorer_" in vars(estimator):
+        estimator.scorer_ = _scorer_of(estimator)
     if name in NEIGHBORS and hasattr(estimator, "_fit_X"):
+        reader.use(estimator._fit_X, getattr(estimator, "_y", None))
         _check_neighbors(estimator)
         if estimator._tree is not None:
             estimator._tree = _tree_of(estimator)
-    if name == K_MEANS and not 1 <= _integer(getattr(estimator, "_n_threads", 1)) <= THREADS:
-        raise ValueError(f"it has {estimator._n_threads} threads.")
     points = "cluster_centers_" if name == K_MEANS else "components_" if isinstance(estimator, MetricMixin) else None
     if points in vars(estimator):
         _check_points(vars(estimator)[points], estimator.n_features_in_)
@@ -92,11 +124,15 @@ def _tree_of(estimator):
     return kind(estimator._fit_X, estimator._tree, metric=metric, **params)
 
 
-def check_memory(estimator: BaseEstimator, where: str) -> None:
-    """Raise ValueError if results of an estimator are kept in a folder, from which it would read pickles."""
-    memory = getattr(estimator, "memory", None)
-    if memory is not None and type(estimator).__module__.startswith("sklearn."):
+def check_files(estimator: BaseEstimator, where: str) -> None:
+    """Raise ValueError if an estimator would read files: results that are kept in a folder, or texts by their names."""
+    if not type(estimator).__module__.startswith("sklearn."):
+        return
+    memory, texts = (vars(estimator).get(name) for name in ("memory", "input"))
+    if memory is not None:
         raise ValueError(f"{where} has memory={memory!r:.80}, a folder of pickles; set it to None.")
+    if texts not in (None, "content"):
+        raise ValueError(f"{where} has input={texts!r:.80}, by which it reads files; set it to 'content'.")
 
 
 def _check_neighbors(estimator):

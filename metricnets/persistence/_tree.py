@@ -8,6 +8,7 @@ are kept beside the tree by name.  As a number refers to what was finished befor
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from metricnets.persistence._names import Names
 PLAIN = (str, bool, type(None))
 SMALL = 2**63  # integers that every reader of JSON can read
 DEPTH = 64
+USES = 100  # of one array, to build search trees for instance
 LARGEST = 2**26  # values, each counted as often as it occurs: lists of a list twice, and so on, would be endless
 
 
@@ -71,7 +73,7 @@ class Writer:
 
     def array(self, array: np.ndarray, where: str) -> str:
         """Keep a contiguous array, and return its name."""
-        name = where.partition(".")[2] or where
+        name = (where.partition(".")[2] or where).encode(errors="replace").decode()  # of text that UTF-8 has
         name = name if name not in self.arrays else f"{name} ({len(self.arrays)})"
         self.arrays[name] = array
         return name
@@ -95,6 +97,7 @@ class Reader:
     def __init__(self, kinds: dict[str, Kind], names: Names, arrays: dict[str, np.ndarray]) -> None:
         self.kinds, self.names, self.arrays = kinds, names, arrays
         self._made, self._sizes = [], []  # values, and of how many values each consists
+        self._uses = Counter()  # of values, by their id
         self._depth = self.size = 0
 
     def __call__(self, tree: Any) -> Any:
@@ -121,6 +124,13 @@ class Reader:
         if self.size > LARGEST:
             raise ValueError(f"it has more than {LARGEST} values.")
 
+    def use(self, *values: Any) -> None:
+        """Count that something is computed with values that were read; ValueError if they are used all over again."""
+        for value in values:
+            self._uses[id(value)] += value is not None
+            if self._uses[id(value)] > USES:
+                raise ValueError(f"it uses a {type(value).__name__} more than {USES} times.")
+
     def each(self, trees: list) -> list:
         """The values of several trees."""
         return [self(tree) for tree in trees]
@@ -140,10 +150,10 @@ def _is_plain_number(value):
 def refusal(value: Any, where: str, why: str = "of which metricnets does not know how to save the state") -> str:
     """The message for a value that cannot be written."""
     kind = value if isinstance(value, type) else type(value)
-    if ".cv_results_" in where:
-        return f"{where} cannot be saved: of a search save best_estimator_."
-    if kind.__module__.startswith("pandas."):
-        return f"{where} cannot be saved: it is of pandas; give an array in place of a data frame."
+    if "SearchCV." in where:
+        return f"{where} cannot be saved: it is of {kind.__module__}.{kind.__qualname__}. Save best_estimator_ alone."
+    if kind.__module__.partition(".")[0] == "pandas":
+        return f"{where} cannot be saved: it is of pandas, {why}; give an array, or a data frame of numbers."
     return (
         f"{where} cannot be saved: it is of {kind.__module__}.{kind.__qualname__}, {why}. Set it to None if it is a "
         "parameter that is not needed any more, or use pickle if the file needs no safety."

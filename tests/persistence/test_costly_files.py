@@ -1,5 +1,6 @@
 """Small files that would take endless time or memory, or call something: each is refused at once."""
 
+import copy
 import sys
 
 import numpy as np
@@ -7,6 +8,9 @@ import pytest
 from discovery import tiny_points
 from saved_files import read, write
 from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 
 from metricnets import LDA, load, save
@@ -29,6 +33,9 @@ def generator(entropy):
 
 LAST = {"same": 60}
 TENSOR = {"tensor": {"array": {"array": {"name": "a"}}}}
+CELLS = {"array": {"name": "a"}}
+SPARSE = {"format": "csr_array", "shape": [1, 1], **{part: {"same": 0} for part in ("data", "indices", "indptr")}}
+FRAME = [{"list": [{"same": 0}]}, [{"list": [*range(1000)]}, None], [{"list": ["a"]}, None]]
 COSTLY = {
     "to print": ([*endless("list"), {"named_tuple": [LAST]}], "more than 67108864 values"),
     "to hash": ([*endless("tuple"), {"RandomState": {"dict": {"bit_generator": LAST}}}], "more than 67108864 values"),
@@ -41,6 +48,8 @@ COSTLY = {
     "to unpack": ([{"partial": [{"name": "numpy.log"}, {"range": [0, 2**40, 1]}, {"dict": {}}]}], "range instead of a"),
     "to copy": ([TENSOR, *[{"tensor": {"array": {"same": 0}}}] * 1000], "two tensors of one array"),
     "to view": ([TENSOR, TENSOR], "KeyError: 'a'"),
+    "to check": ([{"array": {"name": "i"}}, *[{"sparse": SPARSE}] * 101], "it uses a ndarray more than 100 times"),
+    "to join": ([CELLS, *[{"frame": FRAME}] * 101], "it uses a ndarray more than 100 times"),
     "to import": ([TENSOR, {"torch_dtype": "_inductor"}], "torch._inductor as a type"),
 }
 
@@ -51,7 +60,7 @@ def test_what_would_take_long_is_refused(way, tmp_path):
     save(LDA(), tmp_path / "file")
     content, _ = read(tmp_path / "file")
     content["value"]["object"]["state"]["preprocessor"] = {"list": values}
-    write(tmp_path / "file", content, {"a": np.zeros(1000)})
+    write(tmp_path / "file", content, {"a": np.zeros(1000), "i": np.zeros(2, int)})
     before = "torch._inductor" in sys.modules
     with pytest.raises(SavedFileError, match=why) as caught:
         load(tmp_path / "file")
@@ -101,5 +110,38 @@ def test_a_number_of_threads_that_no_machine_has_is_refused(tmp_path):
     content, arrays = read(tmp_path / "file")
     content["value"]["object"]["state"]["_n_threads"] = 10**6
     write(tmp_path / "file", content, arrays)
-    with pytest.raises(SavedFileError, match="1000000 threads"):
+    with pytest.raises(SavedFileError, match="_n_threads=1000000, and a machine has 4096 threads at most"):
+        load(tmp_path / "file")
+    save(ColumnTransformer([], n_jobs=10**6), tmp_path / "file")
+    with pytest.raises(SavedFileError, match="n_jobs=1000000, and a machine has"):
+        load(tmp_path / "file")
+
+
+def test_many_estimators_that_search_the_same_points_are_refused(tmp_path):
+    model = KNeighborsClassifier(3, algorithm="kd_tree").fit(X, CLASSES)
+    save(LDA(preprocessor=[copy.copy(model) for _ in range(100)]), tmp_path / "file")
+    assert len(load(tmp_path / "file").preprocessor) == 100
+    save(LDA(preprocessor=[copy.copy(model) for _ in range(101)]), tmp_path / "file")
+    with pytest.raises(SavedFileError, match="it uses a ndarray more than 100 times"):
+        load(tmp_path / "file")
+
+
+def test_a_search_with_endless_scorers_is_refused(tmp_path):
+    save(GridSearchCV(LDA(), {}, scoring=["accuracy"] * 101), tmp_path / "file")
+    content, arrays = read(tmp_path / "file")
+    content["value"]["object"]["state"]["scorer_"] = None
+    write(tmp_path / "file", content, arrays)
+    with pytest.raises(SavedFileError, match="the scorer of a search has no name"):
+        load(tmp_path / "file")
+
+
+@pytest.mark.parametrize("kind", [CountVectorizer, TfidfVectorizer])
+def test_texts_that_are_names_of_files_are_refused(kind, tmp_path):
+    with pytest.raises(ValueError, match="input='filename', by which it reads files; set it to 'content'"):
+        save(kind(input="filename"), tmp_path / "file")
+    save(kind(), tmp_path / "file")
+    content, arrays = read(tmp_path / "file")
+    content["value"]["object"]["state"]["input"] = "filename"
+    write(tmp_path / "file", content, arrays)
+    with pytest.raises(SavedFileError, match="input='filename', by which it reads files"):
         load(tmp_path / "file")

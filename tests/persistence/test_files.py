@@ -1,12 +1,14 @@
 """Files: what is loaded is equal to what was saved, to the last bit."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
 import sklearn
 import torch
 from discovery import ESTIMATORS, fitted, quick, tiny_points, training_data
-from saved_files import read
+from saved_files import read, write
 from scipy.sparse import issparse
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
@@ -16,7 +18,20 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, QuantileTransformer, StandardScaler
 from torch import nn
 
-from metricnets import DDML, DTML, LDA, EmbeddingNet, load, losses, metric_learn, miners, relations, samplers, save
+from metricnets import (
+    DDML,
+    DTML,
+    LDA,
+    EmbeddingNet,
+    MultiTaskNet,
+    load,
+    losses,
+    metric_learn,
+    miners,
+    relations,
+    samplers,
+    save,
+)
 from metricnets.datasets import make_tracking_sequence
 from metricnets.exceptions import InconsistentVersionWarning
 from metricnets.networks import small_conv
@@ -146,6 +161,45 @@ def test_a_tracker_goes_on_with_the_next_frame(again):
     tracker = MetricTracker(metric=PCA(3), random_state=0).init(frames[0], boxes[0])
     tracker.track(frames[1:4])
     np.testing.assert_array_equal(again(tracker).track(frames[4:]), tracker.track(frames[4:]))
+
+
+def test_tasks_whose_relatedness_is_a_data_frame(again):
+    Y = np.where(np.arange(45)[:, None] % 3 == [0, 1], np.nan, CLASSES[:, None])
+    related = pd.DataFrame(np.eye(3), index=range(3), columns=range(3))
+    net = MultiTaskNet(relatedness={(0, 1): related}, max_epochs=1, random_state=0).fit(X, Y)
+    loaded = again(net)
+    np.testing.assert_array_equal(loaded.predict(X), net.predict(X))
+    pd.testing.assert_frame_equal(loaded.relatedness[0, 1], related, check_index_type="equiv")
+
+
+def test_a_network_of_another_device_embeds_on_the_cpu(tmp_path):
+    net = fitted("DDML")
+    save(net, tmp_path / "file")
+    content, arrays = read(tmp_path / "file")
+    content["value"]["object"]["state"]["device"] = "cuda:9"
+    write(tmp_path / "file", content, arrays)
+    loaded = load(tmp_path / "file")
+    with pytest.warns(UserWarning, match="device='cuda:9' is not available: .*; points are embedded on the CPU"):
+        np.testing.assert_array_equal(loaded.transform(X), net.transform(X))
+    assert loaded.device == "cuda:9"
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_saving_takes_no_memory_for_the_file(order, tmp_path):
+    large = LDA(preprocessor=[np.ones((500, 1000), order=order), torch.ones(10**6)])  # 8 MB
+    tracemalloc.start()
+    try:
+        save(large, tmp_path / "file")
+        assert tracemalloc.get_traced_memory()[1] < 10**6
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_is_no_array_may_take_100_mb(tmp_path, monkeypatch):
+    monkeypatch.setattr("metricnets.persistence._tensors.LONGEST", 2000)
+    with pytest.raises(ValueError, match="what is no array takes [0-9]+ bytes, and a file may have 2000"):
+        save(LDA(preprocessor=["x" * 2000]), tmp_path / "file")
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_another_version_warns(tmp_path, monkeypatch):

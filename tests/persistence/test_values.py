@@ -2,6 +2,8 @@
 
 import datetime
 import functools
+import io
+import json
 import os
 import threading
 from collections import Counter, OrderedDict
@@ -91,6 +93,17 @@ def test_tensors_are_the_same(again):
         assert not tensor.numel() or loaded.stride() == tensor.stride()
 
 
+def test_names_of_arrays_are_text_that_other_programs_read(again, tmp_path):
+    value = {"é": np.zeros(3), "\ud800": np.ones(2), "?": np.zeros(1), '"\\\x07': np.zeros(0)}
+    loaded = again(value)
+    assert [(name, array.tolist()) for name, array in loaded.items()] == [(n, a.tolist()) for n, a in value.items()]
+    header = (tmp_path / "file").read_bytes()
+    length = int.from_bytes(header[:8], "little")
+    places = [part["data_offsets"][0] for name, part in json.loads(header[8 : 8 + length]).items() if name[0] != "_"]
+    assert (8 + length) % 8 == 0
+    assert places == sorted(places)
+
+
 def test_sparse_matrices_and_partial_functions(again):
     matrix = sparse.csr_matrix(np.eye(5, 4) * [1.5, 0, 2, 3])
     for value in (matrix, sparse.csc_matrix(matrix)):
@@ -145,13 +158,23 @@ def test_a_class_of_a_script_is_found_where_it_was_imported_from(tmp_path, monke
     assert type(load(tmp_path / "file", trusted=[Cube]).preprocessor) is Cube
 
 
-def test_what_to_save_instead(tmp_path):
-    with pytest.raises(TypeError, match=r"^LDA\.preprocessor.* it is of pandas; give an array"):
-        save(LDA(preprocessor=pd.DataFrame([[1.0]])), tmp_path / "file")
-    search = GridSearchCV(LDA(), {"n_components": [1]})
-    search.cv_results_ = {"rank": np.ma.masked_array([1])}
-    with pytest.raises(TypeError, match="of a search save best_estimator_"):
-        save(search, tmp_path / "file")
+FRAMES = {
+    "names": pd.DataFrame(np.eye(2), index=["a", "b"], columns=pd.Index(["x", "y"], name="second")),
+    "numbers": pd.DataFrame({1: [True, False], 2.5: [0.5, np.nan]}, index=[10, 20]).astype({2.5: np.float32}),
+    "one name twice": pd.DataFrame([[1, 2]], columns=["a", "a"]),
+}
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+def test_data_frames_of_numbers_are_the_same(kind, again):
+    pd.testing.assert_frame_equal(again(FRAMES[kind]), FRAMES[kind], check_index_type="equiv")
+
+
+def test_arrays_with_a_mask_are_the_same(again):
+    for array in (np.ma.array([1, 2], mask=[True, False]), np.ma.array([None, "a"], object), np.ma.zeros((0, 2))):
+        loaded = again(array)
+        assert (type(loaded), loaded.dtype, loaded.shape) == (type(array), array.dtype, array.shape)
+        assert (loaded.tolist(), loaded.data.tolist()) == (array.tolist(), array.data.tolist())
 
 
 def test_arguments_in_the_wrong_order(tmp_path):
@@ -171,6 +194,9 @@ CYCLE.append(CYCLE)
 HOOKED = nn.Linear(2, 2)
 HOOKED.register_forward_hook(lambda *_: None)
 REFUSED = {
+    "a data frame of text": (pd.DataFrame({"a": ["b"]}), "columns that are no numbers; give an array"),
+    "a data frame of several levels": (pd.DataFrame(np.eye(2), index=[list("aa"), list("bc")]), "of pandas, .*; give"),
+    "a column": (pd.Series([1.0]), "it is of pandas, .*; give an array"),
     "a lambda": (lambda x: x, "a lambda or a function of a function"),
     "a lock": ([threading.Lock()], r"lock"),
     "an iterator": (iter([]), "list_iterator"),
@@ -201,8 +227,10 @@ def test_trees_and_folders_of_pickles_are_refused(tmp_path):
     X, y = tiny_points()
     with pytest.raises(TypeError, match=r"estimators_\[0\]\.tree_ cannot be saved: it is of sklearn\.tree"):
         save(RandomForestClassifier(1).fit(X, y), tmp_path / "file")
-    with pytest.raises(TypeError, match="GridSearchCV cannot be saved, .*: save its best_estimator_"):
+    with pytest.raises(TypeError, match=r"GridSearchCV cannot be saved with scoring=<.*, or save best_estimator_ a"):
         save(GridSearchCV(LDA(), {"n_components": [1]}, cv=2, scoring=lambda *_: 1.0).fit(X, y), tmp_path / "file")
+    with pytest.raises(TypeError, match=r"SearchCV\.param_grid\['C'\] .* of _io\.BytesIO\. Save best_estimator_ alone"):
+        save(GridSearchCV(LDA(), {"C": io.BytesIO()}), tmp_path / "file")
     with pytest.raises(ValueError, match="memory='cache', a folder of pickles; set it to None"):
         save(Pipeline([("lda", LDA())], memory="cache"), tmp_path / "file")
     with pytest.raises(TypeError, match=r"EmbeddingNet\.callbacks\[0\]"):

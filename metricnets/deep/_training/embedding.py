@@ -71,10 +71,10 @@ class EmbeddingMixin(MetricMixin):
 def embed(module, X, *, n_rows, in_double, device):
     """Embed an array (n, ...), ``n_rows`` at a time, in its own precision if the network can."""
     dtype = torch.float64 if X.dtype == float and in_double else torch.float32
-    if dtype == torch.float64:
-        module = doubled(module)
     if device != "cpu":
         module = copy.deepcopy(module).to(device)
+    if dtype == torch.float64:
+        module = doubled(module)
     with defaults(device, gradients=False), single_precision, threads_for(X):
         z = [module(tensor_of(X[part], dtype).to(device)).to("cpu", dtype) for part in gen_batches(len(X), n_rows)]
     return torch.cat(z).numpy().astype(X.dtype, copy=False)
