@@ -76,11 +76,11 @@ def test_a_limit_of_the_callers_in_another_thread_is_neither_heeded_nor_lost():
 def test_pytorch_has_its_threads_again_in_whatever_order_threads_leave(order, fails):
     import torch
 
-    from metricnets.deep._training.runtime import one_torch_thread
+    from metricnets.deep._training.runtime import torch_threads
 
     def steps():
-        with one_torch_thread():
-            with one_torch_thread():
+        with torch_threads(1):
+            with torch_threads(1):
                 pass
             yield torch.get_num_threads()
             if fails:

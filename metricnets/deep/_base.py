@@ -15,6 +15,7 @@ from metricnets._params import (
     Count,
     Flag,
     Function,
+    Jobs,
     MaybeFunction,
     MaybeList,
     NonNegative,
@@ -29,7 +30,7 @@ from metricnets.deep._training.callbacks import Passes
 from metricnets.deep._training.data import CHUNK, Plan, Problem, Rows, Trained
 from metricnets.deep._training.embedding import EmbeddingMixin, check_trainable, checked_network, takes_double
 from metricnets.deep._training.loop import Options, Part, train
-from metricnets.deep._training.runtime import device_for, randomness, threads_for
+from metricnets.deep._training.runtime import device_for, randomness, threads_for, work_of
 from metricnets.deep._training.scaling import applied, in_single_precision, standardization
 from metricnets.deep._training.shrinkage import shrink, state_of
 from metricnets.exceptions import FitInterrupted, warn
@@ -76,6 +77,9 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         Callbacks of skorch.
     device : str or torch.device, default='auto'
         Device of PyTorch to train and embed on; 'auto' is 'cuda' if it is available, otherwise 'cpu'.
+    n_jobs : int or None, default=None
+        Number of threads on the CPU, of ``fit`` and of ``transform``; see :ref:`cores`.  -1 is all cores; None is that of
+        ``joblib.parallel_config``, or 1.  Small batches use one.
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights, batches and dropout.  Pass an int for reproducible results across
         multiple calls.  Global random generators are left unchanged.
@@ -102,6 +106,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     n_iter_no_change: Count = 10
     callbacks: MaybeList = None
     device: Annotated[str | torch.device, str, torch.device] = "auto"
+    n_jobs: Jobs = None
     random_state: Seed = None
     verbose: Verbosity = 0
 
@@ -227,7 +232,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         if len(problem.held_back):
             parts.append(Part(rows, problem.held_back))
         device = device_for(self.device)
-        with threads_for(rows.X), randomness(seed, device, globally=plan.of_others) as generator:
+        with threads_for(rows.X, self.n_jobs), randomness(seed, device, globally=plan.of_others) as generator:
             for part in parts:
                 part.sampler = self._make_batches(part, rng)
             for part in parts[1:]:
@@ -260,7 +265,8 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         options.title = f"network {len(trained.networks) + 1} of {n}" if n > 1 else type(self).__name__
         if task is not None:
             options.passes = Passes(task, problem, trained, network, initial, criterion, options.generator)
-        history, trained.interrupted, learned = train(exposed, criterion, parts, options)
+        with threads_for(rows.X, self.n_jobs, work_of(network, rows.X, self.batch_size)):
+            history, trained.interrupted, learned = train(exposed, criterion, parts, options)
         trained.stopped = task is not None and task.stopped
         trained.learned = trained.learned or learned or bool((rows.X[:1] == rows.X).all())
         if history:

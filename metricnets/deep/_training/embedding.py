@@ -14,7 +14,7 @@ from metricnets._tuples import FLOATS
 from metricnets.base import MetricMixin
 from metricnets.deep._training.data import tensor_of
 from metricnets.deep._training.numpy_networks import as_numpy
-from metricnets.deep._training.runtime import defaults, device_for, single_precision, threads_for
+from metricnets.deep._training.runtime import defaults, device_for, single_precision, threads_for, work_of
 from metricnets.exceptions import warn
 from metricnets.networks import WholeNumbers
 
@@ -51,7 +51,7 @@ class EmbeddingMixin(MetricMixin):
 
     def _embed(self, X):
         options = {"n_rows": self._rows_at_once, "in_double": self._in_double, "device": self._device_here()}
-        return embed(self.module_, X, **options)
+        return embed(self.module_, X, n_jobs=self.n_jobs, **options)
 
     def _shape(self):
         return self._point_shape
@@ -68,14 +68,15 @@ class EmbeddingMixin(MetricMixin):
             return "cpu"
 
 
-def embed(module, X, *, n_rows, in_double, device):
+def embed(module, X, *, n_rows, in_double, device, n_jobs=None):
     """Embed an array (n, ...), ``n_rows`` at a time, in its own precision if the network can."""
     dtype = torch.float64 if X.dtype == float and in_double else torch.float32
     if dtype == torch.float64:
         module = doubled(module)
     if device != "cpu":
         module = copy.deepcopy(module).to(device)
-    with defaults(device, gradients=False), single_precision, threads_for(X):
+    work = work_of(module, X, n_rows)
+    with defaults(device, gradients=False), single_precision, threads_for(X, n_jobs, work):
         z = [module(tensor_of(X[part], dtype).to(device)).to("cpu", dtype) for part in gen_batches(len(X), n_rows)]
     return torch.cat(z).numpy().astype(X.dtype, copy=False)
 

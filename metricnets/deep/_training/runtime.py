@@ -1,11 +1,15 @@
 """PyTorch's settings of the thread and of the process while a network is trained or used."""
 
 import contextlib
+import math
 import threading
 
 import torch
 
+from metricnets._cores import n_threads
 from metricnets._runtime import Lock, Shared
+
+LEAST = 2**22  # multiplications of a thread in a step, below which a step in two threads takes longer than in one
 
 _one_at_a_time = Lock()  # PyTorch has one global generator for all threads
 
@@ -20,6 +24,7 @@ def _number_of_torch_threads():
 
 
 _before = Shared(_number_of_torch_threads)
+_given = {1}  # numbers that were set in `torch_threads`
 
 
 def device_for(device):
@@ -33,24 +38,37 @@ def device_for(device):
     return str(device)
 
 
-def threads_for(X):
-    """Context of one thread for vectors; for images and other points it leaves PyTorch's number of threads."""
-    return one_torch_thread() if X.ndim == 2 else contextlib.nullcontext()
+def work_of(network, X, n_rows):
+    """Multiplications of a network for some rows of X: one for each weight, and infinitely many for images."""
+    n_weights = sum(tensor.numel() for tensor in (*network.parameters(), *network.buffers()))
+    return min(n_rows, len(X)) * n_weights if X.ndim == 2 else math.inf
+
+
+def threads_for(X, n_jobs=None, work=0):
+    """Context of PyTorch's threads by ``n_jobs`` and the multiplications of a step; see `n_threads`.
+
+    If ``n_jobs`` is None, points that are not vectors, such as images, leave PyTorch's number of threads.
+    """
+    if n_jobs is None and X.ndim != 2:
+        return contextlib.nullcontext()
+    return torch_threads(n_threads(n_jobs, work, LEAST))
 
 
 @contextlib.contextmanager
-def one_torch_thread():
-    """Context in which PyTorch uses one thread.
+def torch_threads(n):
+    """Context in which PyTorch uses n threads.
 
     Small networks are slower in two threads than in one, and the number of threads changes the last
     bits of the result.  The number is a setting of each thread, which a new one takes over from the process: it is
-    1 if another thread is in this context, and then the number that was found by the first one is restored.
+    one of `_given` if another thread is in this context, and then the number that was found by the first one is
+    restored.
     """
     own, is_within = torch.get_num_threads(), threading.get_ident() in _before.inside
+    _given.add(n)
     try:
         with _before as before:
-            own = own if own > 1 or is_within else before
-            torch.set_num_threads(1)
+            own = own if own not in _given or is_within else before
+            torch.set_num_threads(n)
             yield
     finally:
         torch.set_num_threads(own)
