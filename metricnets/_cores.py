@@ -1,15 +1,15 @@
-"""Cores: how many threads a computation has by its ``n_jobs`` and its size, and blocks computed in threads."""
+"""Cores: how many threads a computation has by its ``n_jobs`` and its size."""
 
+import math
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from joblib import cpu_count
-from joblib.parallel import Parallel, delayed, get_active_backend
+from joblib.parallel import get_active_backend
 
 
-def n_threads(n_jobs: int | None, work: float, least: float) -> int:
+def n_threads(n_jobs: int | None, work: float = math.inf, least: float = 1.0) -> int:
     """Number of threads for some work, such as a number of multiplications, of at least ``least`` a thread.
 
     It depends on the size of the work and on what the user asked for, never on how fast or how busy the machine is, so
@@ -46,13 +46,3 @@ def share(backend: Any) -> int | None:
         return None  # a process that is not a worker of joblib's
     given = os.environ.get("OMP_NUM_THREADS", "")
     return int(given) if given.isdecimal() and int(given) else 1
-
-
-def in_threads(function: Callable, blocks: Iterable, n: int) -> Iterator:
-    """Iterate over ``function(block)`` for all blocks, in their order, computed in n threads.
-
-    What is computed does not depend on n, if the function has no side effects and its own number of threads is one.
-    """
-    if n == 1:
-        return map(function, blocks)
-    return iter(Parallel(n_jobs=n, backend="threading")(delayed(function)(block) for block in blocks))

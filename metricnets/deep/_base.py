@@ -78,7 +78,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     device : str or torch.device, default='auto'
         Device of PyTorch to train and embed on; 'auto' is 'cuda' if it is available, otherwise 'cpu'.
     n_jobs : int or None, default=None
-        Number of threads on the CPU, of ``fit`` and of ``transform``; see :ref:`cores`.  -1 is all cores; None is that of
+        Number of threads of ``fit`` and ``transform`` on the CPU; see :ref:`cores`.  -1 is all cores; None is that of
         ``joblib.parallel_config``, or 1.  Small batches use one.
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights, batches and dropout.  Pass an int for reproducible results across
