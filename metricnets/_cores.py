@@ -1,8 +1,11 @@
-"""Cores: how many threads a computation has by its ``n_jobs`` and its size."""
+"""Cores: how many threads a computation has by its ``n_jobs`` and its size, and blocks computed in threads."""
 
 import math
 import multiprocessing
 import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from joblib import cpu_count
@@ -46,3 +49,22 @@ def share(backend: Any) -> int | None:
         return None  # a process that is not a worker of joblib's
     given = os.environ.get("OMP_NUM_THREADS", "")
     return int(given) if given.isdecimal() and int(given) else 1
+
+
+def in_threads(function: Callable, blocks: Iterable, n: int) -> Iterator:
+    """Iterate over ``function(block)`` for all blocks, in their order, computed in n threads, a few of them ahead.
+
+    The results are those of one thread to the last bit, if the function changes nothing that other blocks use, and
+    NumPy has one thread, as it has in a ``fit``.
+    """
+    if n == 1:
+        yield from map(function, blocks)
+        return
+    with ThreadPoolExecutor(n) as pool:
+        ahead = deque()
+        for block in blocks:
+            ahead.append(pool.submit(function, block))
+            if len(ahead) > 2 * n:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
