@@ -56,8 +56,8 @@ default='auto'
     verbose : bool, default=False
         Whether to show the progress.
     n_jobs : int or None, default=None
-        Number of threads; see :ref:`cores`.  -1 is all cores; None is that of ``joblib.parallel_config``, or 1.  With few
-        samples there is one.  The bits are the same.
+        Number of threads; see :ref:`cores`.  -1 is all cores; None is that of ``joblib.parallel_config``, or 1.
+        With few samples there is one.  The result is the same to the last bit.
     random_state : int, RandomState or None, default=None
         Seed of ``init='random'``.  Pass an int for reproducible results.
 

@@ -38,9 +38,9 @@ class AllPairs:
     """Weights exp(c - d^2) of pairs of rows i != j, block by block.
 
     As they are symmetric, blocks on and above the diagonal are enough.  `of_blocks` calls a function of the rows and
-    columns of each block, as slices, and its weights, which are valid until it returns, in some ``threads``.  Rows whose nearest neighbour
-    is too far for exp(RANGE - d^2) are too far to be neighbours of the others; `apart` yields them and their weights
-    exp(c_i - d^2).  The memory is reused: allocating it costs more than the sums in it.
+    columns of each block, as slices, and its weights, which are valid until it returns, in some ``threads``.  Rows
+    whose nearest neighbour is too far for exp(RANGE - d^2) are too far to be neighbours of the others; `apart` yields
+    them and their weights exp(c_i - d^2).  The memory is reused: allocating it costs more than the sums in it.
 
     With weights w a row j counts w_j times as a neighbour, and has w_j - 1 copies of itself, at distance 0, if that is
     positive.  The blocks have (w_j - 1) / w_j of a copy on the diagonal, and `factors_of` multiplies by w.
