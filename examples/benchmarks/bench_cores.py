@@ -1,6 +1,6 @@
 """Seconds of the same work with ``n_jobs=1`` and ``n_jobs=2``, on made rows of 20 classes.
 
-For networks these are seconds of the fastest epoch, and of a whole fit of ten; for the rest the least of some runs.  Other
+For networks these are seconds of the fastest epoch, and of a whole fit; for the rest the least of some runs.  Other
 programs on the same cores slow work in several threads down most: a column has the share of the time of one core that
 they took.
 """
@@ -9,6 +9,9 @@ import argparse
 import os
 import time
 import warnings
+from functools import partial
+from itertools import product
+from operator import methodcaller
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -47,41 +50,47 @@ def least(function, n_runs):
     return min((timed(function) for _ in range(n_runs)), key=lambda found: found[1])
 
 
-def show(name, found, same, what):
-    seconds, others = zip(*found)
+def both(work, estimator, n_runs):
+    """What ``work`` returns of an estimator with one thread and two, the least seconds of each, and others."""
+    found = [least(partial(work, estimator.set_params(n_jobs=n_jobs)), n_runs) for n_jobs in (1, 2)]
+    results, seconds, others = zip(*found)
+    return results, seconds, max(others)
+
+
+def show(name, seconds, others, same, what):
     print(
-        f"{name:58s}{seconds[0]:9.3f}{seconds[1]:9.3f}{seconds[0] / seconds[1]:8.2f} x   {what} {'yes' if same else 'no':5s}"
-        f"others {max(others):.2f}",
+        f"{name:58s}{seconds[0]:9.3f}{seconds[1]:9.3f}{seconds[0] / seconds[1]:8.2f} x   "
+        f"{what}: {'yes' if same else 'no':5s}others {others:.2f}",
         flush=True,
     )
 
 
 def networks(n, d, options):
     X, y = made(n, d)
-    for init in ("glorot", "wccn"):
-        for batch_size in options.batch_sizes:
-            net = DDML(init=init, hidden=(512,), batch_size=batch_size, max_epochs=options.epochs, random_state=0)
-            epochs, fits, z = [], [], []
-            for n_jobs in (1, 2):
-                fitted, seconds, others = least(
-                    lambda n_jobs=n_jobs: net.set_params(n_jobs=n_jobs).fit(X, y), options.runs
-                )
-                epochs.append((min(epoch["dur"] for epoch in fitted.history_), others))
-                fits.append((seconds, others))
-                z.append(fitted.transform(X[:100]))
-            again = net.fit(X, y).transform(X[:100])
-            name = f"DDML, init={init!r}, batches of {batch_size}"
-            show(name + ", epoch", epochs, np.array_equal(z[1], again), "equal runs")
-            show(name + ", fit", fits, np.allclose(*z, atol=1e-2), "equal to .01")
+
+    def fitted(net):
+        net.fit(X, y)
+        return min(epoch["dur"] for epoch in net.history_), net.transform(X[:100])
+
+    for init, batch_size in product(options.init, options.batch_sizes):
+        net = DDML(init=init, hidden=(512,), batch_size=batch_size, max_epochs=options.epochs, random_state=0)
+        found, seconds, others = both(fitted, net, options.runs)
+        epochs, z = zip(*found)
+        name = f"DDML, init={init!r}, batches of {batch_size}"
+        show(name + ", epoch", epochs, others, np.array_equal(z[1], fitted(net)[1]), "equal runs")
+        show(name + ", fit", seconds, others, np.allclose(*z, atol=1e-2), "equal to .01")
 
 
 def transform(n, d, options):
     X, y = made(n, d)
-    for init in ("glorot", "wccn"):
+    for init in options.init:
         net = DDML(init=init, hidden=(512,), max_epochs=1, random_state=0).fit(X[:2000], y[:2000])
-        found = [least(lambda n_jobs=n_jobs: net.set_params(n_jobs=n_jobs).transform(X), 5) for n_jobs in (1, 2)]
-        z, seconds, others = zip(*found)
-        show(f"DDML, init={init!r}, transform", [*zip(seconds, others)], np.array_equal(*z), "equal bits")
+        z, seconds, others = both(methodcaller("transform", X), net, 5)
+        show(f"DDML, init={init!r}, transform", seconds, others, np.array_equal(*z), "equal bits")
+
+
+def components(X, y, learner):
+    return learner.fit(X, y).components_
 
 
 def linear(n, d, options):
@@ -94,25 +103,18 @@ def linear(n, d, options):
     }
     for name, learner in learners.items():
         target = X[:, 0] if isinstance(learner, MLKR) else y
-        found = []
-        for n_jobs in (1, 2):
-            learner.set_params(n_jobs=n_jobs)
-            fitted, seconds, others = least(lambda learner=learner: learner.fit(X, target), options.runs)
-            found.append((fitted.components_, seconds, others))
-        components, seconds, others = zip(*found)
-        show(name, [*zip(seconds, others)], np.array_equal(*components), "equal bits")
+        work = partial(components, X, target)
+        found, seconds, others = both(work, learner, options.runs)
+        show(name, seconds, others, np.array_equal(*found), "equal bits")
 
 
 def search(n, d, options):
-    for d in (8, d):
-        X, y = made(n, d)
+    for n_columns in (8, d):
+        X, y = made(n, n_columns)
         knn = MLKNN(metric=None).fit(X, y)
-        found = [
-            least(lambda n_jobs=n_jobs: knn.set_params(n_jobs=n_jobs).predict(X), options.runs) for n_jobs in (1, 2)
-        ]
-        labels, seconds, others = zip(*found)
+        labels, seconds, others = both(methodcaller("predict", X), knn, options.runs)
         show(
-            f"MLKNN(metric=None), {d} columns, predict", [*zip(seconds, others)], np.array_equal(*labels), "equal bits"
+            f"MLKNN(metric=None), {n_columns} columns, predict", seconds, others, np.array_equal(*labels), "equal bits"
         )
 
 
@@ -121,9 +123,13 @@ if __name__ == "__main__":
     parser.add_argument("--quick", action="store_true", help="few rows and columns, one run")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--batch-sizes", nargs="+", type=int, default=[128, 512, 1024])
+    parser.add_argument("--init", nargs="+", default=["glorot", "wccn"], help="starts of the networks")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--rows", type=int, default=20_000)
     options = parser.parse_args()
-    options.runs, options.epochs = (1, 2) if options.quick else (2, 10)
+    if options.quick:
+        options.runs, options.epochs = 1, 2
     options.batch_sizes = [512] if options.quick else options.batch_sizes
     warnings.simplefilter("ignore", ConvergenceWarning)
     n = 2000 if options.quick else options.rows
