@@ -32,14 +32,14 @@ def n_threads(n_jobs: int | None, work: float = math.inf, least: float = 1.0) ->
     if n in (None, 1):
         return 1
     n = n if n > 0 else max(1, cpu_count() + 1 + n)
-    return int(min(n, share(backend) or n, work // least))
+    return int(min(n, share(backend) or n, work / least))
 
 
 def share(backend: Any) -> int | None:
     """Most threads of a task of joblib, by the backend that is active in it; None outside of tasks.
 
-    In a process of its own it is OMP_NUM_THREADS, which joblib, Dask and Ray set for their workers so that all of them
-    together have as many threads as there are cores, and 1 if it is not set.  A task in a thread has one.
+    In a process of its own it is OMP_NUM_THREADS, which joblib and Dask set for their workers so that all of them
+    together have as many threads as there are cores, and 1 if it is not set.  Other tasks have one.
     """
     level = backend.nesting_level or 0
     if multiprocessing.parent_process() is None or level > 1:

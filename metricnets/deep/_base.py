@@ -30,7 +30,7 @@ from metricnets.deep._training.callbacks import Passes
 from metricnets.deep._training.data import CHUNK, Plan, Problem, Rows, Trained
 from metricnets.deep._training.embedding import EmbeddingMixin, check_trainable, checked_network, takes_double
 from metricnets.deep._training.loop import Options, Part, train
-from metricnets.deep._training.runtime import device_for, randomness, threads_for, work_of
+from metricnets.deep._training.runtime import device_for, randomness, threads_for
 from metricnets.deep._training.scaling import applied, in_single_precision, standardization
 from metricnets.deep._training.shrinkage import shrink, state_of
 from metricnets.exceptions import FitInterrupted, warn
@@ -265,7 +265,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         options.title = f"network {len(trained.networks) + 1} of {n}" if n > 1 else type(self).__name__
         if task is not None:
             options.passes = Passes(task, problem, trained, network, initial, criterion, options.generator)
-        with threads_for(rows.X, self.n_jobs, work_of(network, rows.X, self.batch_size)):
+        with threads_for(rows.X, self.n_jobs, network, self.batch_size):
             history, trained.interrupted, learned = train(exposed, criterion, parts, options)
         trained.stopped = task is not None and task.stopped
         trained.learned = trained.learned or learned or bool((rows.X[:1] == rows.X).all())

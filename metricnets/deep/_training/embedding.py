@@ -14,7 +14,7 @@ from metricnets._tuples import FLOATS
 from metricnets.base import MetricMixin
 from metricnets.deep._training.data import tensor_of
 from metricnets.deep._training.numpy_networks import as_numpy
-from metricnets.deep._training.runtime import defaults, device_for, single_precision, threads_for, work_of
+from metricnets.deep._training.runtime import defaults, device_for, single_precision, threads_for
 from metricnets.exceptions import warn
 from metricnets.networks import WholeNumbers
 
@@ -75,8 +75,7 @@ def embed(module, X, *, n_rows, in_double, device, n_jobs=None):
         module = doubled(module)
     if device != "cpu":
         module = copy.deepcopy(module).to(device)
-    work = work_of(module, X, n_rows)
-    with defaults(device, gradients=False), single_precision, threads_for(X, n_jobs, work):
+    with defaults(device, gradients=False), single_precision, threads_for(X, n_jobs, module, n_rows):
         z = [module(tensor_of(X[part], dtype).to(device)).to("cpu", dtype) for part in gen_batches(len(X), n_rows)]
     return torch.cat(z).numpy().astype(X.dtype, copy=False)
 

@@ -1,7 +1,6 @@
 """PyTorch's settings of the thread and of the process while a network is trained or used."""
 
 import contextlib
-import math
 import threading
 
 import torch
@@ -38,20 +37,20 @@ def device_for(device):
     return str(device)
 
 
-def work_of(network, X, n_rows):
-    """Multiplications of a network for some rows of X: one for each weight, and infinitely many for images."""
-    n_weights = sum(tensor.numel() for tensor in (*network.parameters(), *network.buffers()))
-    return min(n_rows, len(X)) * n_weights if X.ndim == 2 else math.inf
+def threads_for(X, n_jobs=None, network=None, n_rows=0):
+    """Context of PyTorch's threads for ``n_jobs``, as many as ``n_rows`` rows of X at a time are enough for.
 
-
-def threads_for(X, n_jobs=None, work=0):
-    """Context of PyTorch's threads by ``n_jobs`` and the multiplications of a step; see `n_threads`.
-
-    If ``n_jobs`` is None, points that are not vectors, such as images, leave PyTorch's number of threads.
+    A row of vectors takes a multiplication for each weight of the network.  Without a network there is one thread.  What
+    points of other shapes take, such as images, is not known: they always have ``n_jobs`` threads, and if it is None,
+    those that PyTorch has.
     """
     if n_jobs is None and X.ndim != 2:
         return contextlib.nullcontext()
-    return torch_threads(n_threads(n_jobs, work, LEAST))
+    n = 1 if network is None else n_threads(n_jobs)
+    if n > 1 and X.ndim == 2:
+        n_weights = sum(tensor.numel() for tensor in (*network.parameters(), *network.buffers()))
+        n = n_threads(n, min(n_rows, len(X)) * n_weights, LEAST)
+    return torch_threads(n)
 
 
 @contextlib.contextmanager
