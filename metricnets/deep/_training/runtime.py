@@ -40,9 +40,9 @@ def device_for(device):
 def threads_for(X, n_jobs=None, network=None, n_rows=0):
     """Context of PyTorch's threads for ``n_jobs``, as many as ``n_rows`` rows of X at a time are enough for.
 
-    A row of vectors takes a multiplication for each weight of the network.  Without a network there is one thread.  What
-    points of other shapes take, such as images, is not known: they always have ``n_jobs`` threads, and if it is None,
-    those that PyTorch has.
+    A vector takes a multiplication for each weight of the network.  Without a network there is one thread.  What points
+    of other shapes take, such as images, is not known: they always have ``n_jobs`` threads, and if it is None, those
+    that PyTorch has.
     """
     if n_jobs is None and X.ndim != 2:
         return contextlib.nullcontext()
