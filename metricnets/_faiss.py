@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from joblib import effective_n_jobs
 from sklearn.utils import gen_batches
 
+from metricnets._cores import n_threads
 from metricnets._linalg import middle, shifted
 from metricnets._params import random_state_of
 
@@ -85,7 +85,7 @@ def words_of_faiss(parameter: str) -> Iterator[None]:
 def threads(faiss: Any, n_jobs: int | None) -> Iterator[None]:
     """Let FAISS use so many threads of this thread."""
     before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(effective_n_jobs(n_jobs))
+    faiss.omp_set_num_threads(n_threads(n_jobs))
     try:
         yield
     finally:

@@ -1,5 +1,6 @@
 """Neighbours in the same class and in other classes, and batches with neighbours."""
 
+import copy
 from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
@@ -8,11 +9,13 @@ from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
 from metricnets._arrays import dense, lengths
+from metricnets._cores import n_threads
 from metricnets._linalg import middle, shifted
-from metricnets._runtime import one_openmp_thread
+from metricnets._runtime import openmp_threads
 
 LIGHT = 4  # neighbours of small weights that may count instead of one of weight 1
 HUGE = 250  # power of two beyond which squares may overflow or vanish
+LEAST = 2**27  # multiplications of a thread in a search, below which starting it may take longer
 SMALL = 64  # rows of a class up to which it gets no search of its own
 
 
@@ -112,18 +115,25 @@ class Neighbors:
         numbers = self.points.data if issparse(self.points) else self.points
         power = int(np.frexp(np.abs(numbers).max(initial=0))[1])
         self.power = power if abs(power) > HUGE else 0  # of two, of the largest number
-        with one_openmp_thread():
+        with openmp_threads():
             self.index = NearestNeighbors(n_neighbors=k).fit(self._sized(self.points))
 
-    def __call__(self, queries: np.ndarray | None = None, k: int | None = None) -> np.ndarray:
+    def __call__(self, queries: np.ndarray | None = None, k: int | None = None, n_jobs: int | None = 1) -> np.ndarray:
         """Return the indices of the nearest rows, (n_queries, k), as `nearest`; of another k if it is given."""
         queries = None if queries is None else self._sized(self._checked(queries))
-        with one_openmp_thread():
-            return self.index.kneighbors(queries, k, return_distance=False)
+        (n, d), index = self.points.shape, self.index
+        threads = n_threads(n_jobs, d * n * (n if queries is None else queries.shape[0]), LEAST)
+        if threads > 1:
+            index = copy.copy(index)
+            index.n_jobs = threads  # of trees, which are searched without OpenMP
+        with openmp_threads(threads):
+            return index.kneighbors(queries, k, return_distance=False)
 
-    def with_distances(self, queries: np.ndarray | None = None, k: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def with_distances(
+        self, queries: np.ndarray | None = None, k: int | None = None, n_jobs: int | None = 1
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the indices and the distances of the nearest rows, each (n_queries, k), computed from differences."""
-        rows, own = self(queries, k), self.points if queries is None else self._checked(queries)
+        rows, own = self(queries, k, n_jobs), self.points if queries is None else self._checked(queries)
         distances = np.stack([lengths(dense(own - self.points[column])) for column in rows.T], axis=1)
         order = np.argsort(distances, axis=1, kind="stable")
         return np.take_along_axis(rows, order, axis=1), np.take_along_axis(distances, order, axis=1)

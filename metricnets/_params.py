@@ -52,6 +52,7 @@ else:
     Array = Points = Annotated[np.ndarray, "array-like"]
     Sparse = Annotated[spmatrix, "sparse matrix"]
 Prior = Literal["identity", "covariance", "random"] | Array
+Jobs = Annotated[int, Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left")] | None
 MaybeCount = Count | None
 MaybeSeveral = Several | None
 MaybeLabel = Annotated[int, Integral] | Annotated[str, str] | None

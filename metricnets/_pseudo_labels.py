@@ -11,7 +11,7 @@ from metricnets._labels import UNKNOWN
 from metricnets._linalg import middle, shifted
 from metricnets._neighbors import nearest
 from metricnets._numpy_networks import unit_norm
-from metricnets._runtime import one_openmp_thread, quiet
+from metricnets._runtime import openmp_threads, quiet
 
 N_STEPS = 30  # of k-means and of smoothing, at most
 N_SPREAD = 100  # steps of spreading by classes
@@ -101,7 +101,7 @@ def spread_shares(z: np.ndarray, codes: np.ndarray, n_neighbors: int = 10) -> np
     The parameters and the result are those of `cluster_shares`.
     """
     spreading = LabelSpreading(kernel="knn", n_neighbors=min(n_neighbors, len(z)), alpha=0.99, max_iter=100)
-    with quiet(ConvergenceWarning), one_openmp_thread():  # 100 steps are enough for the order
+    with quiet(ConvergenceWarning), openmp_threads():  # 100 steps are enough for the order
         return spreading.fit(shifted(z, middle(z)), codes).label_distributions_[codes == UNKNOWN]
 
 

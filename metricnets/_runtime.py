@@ -84,14 +84,14 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
     os.register_at_fork(before=_switching.acquire, after_in_parent=_switching.release, after_in_child=_after_fork)
 
 
-def one_openmp_thread() -> contextlib.AbstractContextManager:
-    """Context in which scikit-learn computes in one thread, as NumPy and SciPy do in `one_blas_thread`.
+def openmp_threads(n: int = 1) -> contextlib.AbstractContextManager:
+    """Context in which scikit-learn computes in n threads, or in one, as NumPy and SciPy do in `one_blas_thread`.
 
     The number of threads changes the last bits of a product, and which of two neighbours at the
     same distance is found.  With one thread the same seed gives the same bits, alone and in a search
     with ``n_jobs``, whose processes have one thread each.
     """
-    return controller().select(user_api="openmp").limit(limits=1)  # a setting of each thread
+    return controller().select(user_api="openmp").limit(limits=n)  # a setting of each thread
 
 
 @contextlib.contextmanager

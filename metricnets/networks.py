@@ -1,5 +1,6 @@
 """Embedding networks: multilayer perceptrons and a small convolutional network."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -66,14 +67,26 @@ class Dropout(nn.Module):
         if not self.training:
             return x
         device = x.device if self.generator is None else self.generator.device
-        kept = torch.empty(x.shape, dtype=x.dtype, device=device).bernoulli_(1 - self.p, generator=self.generator)
-        return x * kept.div_(1 - self.p).to(x.device)
+        kept = drawn(x.shape, 1 - self.p, self.generator, device).to(x.device, x.dtype)
+        return x * kept.div_(1 - self.p)
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
 
     def __getstate__(self) -> dict:
         return vars(self) | {"generator": None}
+
+
+def drawn(shape: Sequence[int], p: float, generator: torch.Generator | None, device: torch.device) -> torch.Tensor:
+    """Ones with probability p and zeros otherwise.
+
+    On the CPU these are the draws of PyTorch's ``bernoulli_`` there, which compares 53 random bits with p, in less than
+    half of its time, and the same on all processors.
+    """
+    if torch.device(device).type != "cpu":
+        return torch.empty(shape, device=device).bernoulli_(p, generator=generator)
+    bits = torch.empty(shape, dtype=torch.int64).random_(generator=generator)
+    return bits.bitwise_and_(2**53 - 1) < math.ceil(p * 2**53)
 
 
 def without_generators(network: nn.Module) -> nn.Module:

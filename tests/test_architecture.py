@@ -41,6 +41,7 @@ LAYERS = {
     "_pickles": 0,
     "_progress": 1,
     "_reservoir": 1,
+    "_cores": 0,
     "_runtime": 0,
     "_batches": 3,
     "_weights": 1,

@@ -11,7 +11,7 @@ import sklearn.neighbors  # noqa: F401  (loads its OpenMP)
 from discovery import METRICS, needs_torch, quick, training_data
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from metricnets._runtime import one_blas_thread, one_openmp_thread
+from metricnets._runtime import one_blas_thread, openmp_threads
 
 SECONDS = 60
 
@@ -21,7 +21,7 @@ def threads_of(user_api):
     return {pool["num_threads"] for pool in pools if pool.get("threading_layer") != "openmp"}  # of each thread: FAISS's
 
 
-@pytest.mark.parametrize(("user_api", "context"), [("blas", lambda: one_blas_thread), ("openmp", one_openmp_thread)])
+@pytest.mark.parametrize(("user_api", "context"), [("blas", lambda: one_blas_thread), ("openmp", openmp_threads)])
 def test_the_threads_of_two_that_overlap_are_limited_and_put_back(user_api, context):
     seen = []
 
@@ -45,13 +45,13 @@ def test_the_threads_of_two_that_overlap_are_limited_and_put_back(user_api, cont
 
 
 def test_a_limit_of_one_library_leaves_the_other():
-    with threadpool_limits(2), one_openmp_thread():
+    with threadpool_limits(2), openmp_threads():
         assert threads_of("openmp") == {1}
         assert threads_of("blas") == {2}
         with one_blas_thread:
             assert threads_of("blas") == {1}
     with threadpool_limits(2):
-        openmp = one_openmp_thread()
+        openmp = openmp_threads()
         with one_blas_thread:
             openmp.__exit__(None, None, None)
             assert threads_of("blas") == {1}
@@ -76,11 +76,11 @@ def test_a_limit_of_the_callers_in_another_thread_is_neither_heeded_nor_lost():
 def test_pytorch_has_its_threads_again_in_whatever_order_threads_leave(order, fails):
     import torch
 
-    from metricnets.deep._training.runtime import one_torch_thread
+    from metricnets.deep._training.runtime import torch_threads
 
     def steps():
-        with one_torch_thread():
-            with one_torch_thread():
+        with torch_threads(1):
+            with torch_threads(1):
                 pass
             yield torch.get_num_threads()
             if fails:

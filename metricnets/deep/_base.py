@@ -15,6 +15,7 @@ from metricnets._params import (
     Count,
     Flag,
     Function,
+    Jobs,
     MaybeCount,
     MaybeFunction,
     MaybeList,
@@ -78,6 +79,9 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         Callbacks of skorch.
     device : str or torch.device, default='auto'
         Device of PyTorch to train and embed on; 'auto' is 'cuda' if it is available, otherwise 'cpu'.
+    n_jobs : int or None, default=None
+        Number of threads of ``fit`` and ``transform`` on the CPU; see :ref:`cores`.  -1 is all cores; None is that of
+        ``joblib.parallel_config``, or 1.  Small batches use one.
     precision : {'float32', 'bf16'}, default='float32'
         Precision of the network in training.  'bf16' computes its matrix products in bfloat16, which is faster for
         wide networks on GPUs and CPUs that have instructions for it; weights, optimiser, loss, validation and
@@ -112,6 +116,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     n_iter_no_change: Count = 10
     callbacks: MaybeList = None
     device: Annotated[str | torch.device, str, torch.device] = "auto"
+    n_jobs: Jobs = None
     precision: Literal["float32", "bf16"] = "float32"
     chunk_size: MaybeCount = None
     random_state: Seed = None
@@ -241,7 +246,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         device = device_for(self.device)
         if self.precision != "float32":
             check_precision(self.precision, device)
-        with threads_for(rows.X), randomness(seed, device, globally=plan.of_others) as generator:
+        with threads_for(rows.X, self.n_jobs), randomness(seed, device, globally=plan.of_others) as generator:
             for part in parts:
                 part.sampler = self._make_batches(part, rng)
             for part in parts[1:]:
@@ -274,7 +279,8 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         options.title = f"network {len(trained.networks) + 1} of {n}" if n > 1 else type(self).__name__
         if task is not None:
             options.passes = Passes(task, problem, trained, network, initial, criterion, options.generator)
-        history, trained.interrupted, learned = train(exposed, criterion, parts, options)
+        with threads_for(rows.X, self.n_jobs, network, self.batch_size):
+            history, trained.interrupted, learned = train(exposed, criterion, parts, options)
         trained.stopped = task is not None and task.stopped
         trained.learned = trained.learned or learned or bool((rows.X[:1] == rows.X).all())
         if history:

@@ -11,7 +11,7 @@ from metricnets._initialization import initial_components
 from metricnets._labels import class_codes
 from metricnets._linalg import in_span, joined, split
 from metricnets._neighbors import counted_within, nearest_within
-from metricnets._params import Array, Count, Flag, NonNegative, Seed, UpToOne
+from metricnets._params import Array, Count, Flag, Jobs, NonNegative, Seed, UpToOne
 from metricnets._progress import Report, progress, through
 from metricnets._weights import mean_of, rows_of, scatter
 from metricnets.exceptions import warn
@@ -56,6 +56,9 @@ default='auto'
         Stop when the last ten iterations lowered the objective by at most this share of it.
     verbose : bool, default=False
         Whether to show the progress.
+    n_jobs : int or None, default=None
+        Number of threads; see :ref:`cores`.  -1 is all cores; None is that of ``joblib.parallel_config``, or 1.
+        With few samples there is one.  The result is the same to the last bit.
     random_state : int, RandomState or None, default=None
         Seed of ``init='random'``.  Pass an int for reproducible results.
 
@@ -91,6 +94,7 @@ default='auto'
     regularization: UpToOne = 0.5
     convergence_tol: NonNegative = 1e-3
     verbose: Flag = False
+    n_jobs: Jobs = None
     random_state: Seed = None
 
     def _solve_points(self, X, y, weights):
@@ -108,6 +112,7 @@ default='auto'
                 tol=self.convergence_tol,
                 report=report,
                 weights=weights,
+                n_jobs=self.n_jobs,
             )
         if L is None:
             warn(
@@ -128,6 +133,7 @@ def widen_margins(
     tol: float,
     report: Report,
     weights: np.ndarray | None = None,
+    n_jobs: int | None = 1,
 ) -> tuple[np.ndarray | None, int, bool]:
     """Minimise the objective of `LMNN` from L on centred rows.
 
@@ -153,7 +159,7 @@ def widen_margins(
     if not (X @ L.T).any():
         raise ValueError("init maps all samples to one point, where every gradient is zero; use init='auto'.")
     scale = np.sqrt(best_scale(X @ L.T, near, codes, mu, counts, weights))
-    loss = LargeMargins(X, near, codes, mu, counts, weights)
+    loss = LargeMargins(X, near, codes, mu, counts, weights, n_jobs)
     to_map = partial(in_all_features, left=left, basis=basis, rest=scale * rest, P=P)
     report = through(report, to_map)
     L, objective, n_iter, converged = minimize(loss, scale * L, max_iter=max_iter, tol=tol, report=report)

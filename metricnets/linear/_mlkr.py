@@ -7,7 +7,7 @@ from sklearn.utils import check_array
 
 from metricnets._initialization import initial_components
 from metricnets._linalg import standardized
-from metricnets._params import Array, Count, Flag, MaybeTolerance, Seed
+from metricnets._params import Array, Count, Flag, Jobs, MaybeTolerance, Seed
 from metricnets._progress import progress
 from metricnets._weights import total_of
 from metricnets.exceptions import warn
@@ -53,6 +53,9 @@ class MLKR(LinearMetric):
         Maximum number of iterations; there is a ConvergenceWarning if they are not enough.
     verbose : bool, default=False
         Whether to show the progress.
+    n_jobs : int or None, default=None
+        Number of threads; see :ref:`cores`.  -1 is all cores; None is that of ``joblib.parallel_config``, or 1.
+        With few samples there is one.  The result is the same to the last bit.
     random_state : int, RandomState or None, default=None
         Seed of ``init='random'``.  Pass an int for reproducible results.
 
@@ -83,6 +86,7 @@ class MLKR(LinearMetric):
     tol: MaybeTolerance = None
     max_iter: Count = 1000
     verbose: Flag = False
+    n_jobs: Jobs = None
     random_state: Seed = None
 
     _sparse = "csr"
@@ -103,6 +107,7 @@ class MLKR(LinearMetric):
                 gtol=(1e-5 if self.tol is None else self.tol) / total_of(weights, len(y)),
                 report=report,
                 weights=weights,
+                n_jobs=self.n_jobs,
             )
         return L
 

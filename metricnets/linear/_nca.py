@@ -7,7 +7,7 @@ import numpy as np
 
 from metricnets._initialization import initial_components
 from metricnets._labels import class_codes
-from metricnets._params import Array, Count, Flag, MaybeTolerance, Seed
+from metricnets._params import Array, Count, Flag, Jobs, MaybeTolerance, Seed
 from metricnets._progress import progress
 from metricnets._weights import rows_of
 from metricnets.exceptions import warn
@@ -55,6 +55,9 @@ default='auto'
         None takes 5e-6 and 1e-5: smaller changes do not make nearest neighbours more accurate.
     verbose : bool, default=False
         Whether to show the progress.
+    n_jobs : int or None, default=None
+        Number of threads; see :ref:`cores`.  -1 is all cores; None is that of ``joblib.parallel_config``, or 1.
+        With few samples there is one.  The result is the same to the last bit.
     random_state : int, RandomState or None, default=None
         Seed of ``init='random'``.  Pass an int for reproducible results.
 
@@ -85,6 +88,7 @@ default='auto'
     max_iter: Count = 100
     tol: MaybeTolerance = None
     verbose: Flag = False
+    n_jobs: Jobs = None
     random_state: Seed = None
 
     _sparse = "csr"
@@ -110,6 +114,7 @@ default='auto'
                 report=report,
                 first_step=FIRST_STEP,
                 weights=weights,
+                n_jobs=self.n_jobs,
             )
         return L
 

@@ -5,8 +5,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets._neighbors import Neighbors
-from metricnets._params import Count, Points
-from metricnets._runtime import one_openmp_thread
+from metricnets._params import Count, Jobs, Points
 from metricnets.predictors._on_metric import Measured, OnMetric
 
 
@@ -14,9 +13,16 @@ class NeighborsEstimator(OnMetric):
     """Base class of estimators that store targets, and predict from those of the nearest neighbours.
 
     The ``fit`` of a subclass calls ``_validated`` and then ``_index``; ``_neighbors`` returns rows.
+
+    Parameters
+    ----------
+    n_jobs : int or None, default=None
+        Number of threads of a search; see :ref:`cores`.  -1 is all cores; None is that of ``joblib.parallel_config``,
+        or 1.  Small searches use one, and so do those by a metric that is a function.
     """
 
     n_neighbors: Count = 5
+    n_jobs: Jobs = None
 
     def _index(self, X, y, weights, n_least):
         """Fit the metric unless it is fitted, and prepare to find neighbours among the rows of X."""
@@ -35,8 +41,7 @@ class NeighborsEstimator(OnMetric):
     def _neighbors(self, X=None):
         """Training rows nearest to each point, (n, k); without X, to each training row, except itself."""
         z = None if X is None else self._embedded(X)
-        with one_openmp_thread():
-            return self._found(z)
+        return self._found(z, n_jobs=self.n_jobs)
 
 
 class KNeighborsMixin:
@@ -65,7 +70,7 @@ class KNeighborsMixin:
         """
         check_is_fitted(self)
         k = int(self.n_neighbors) if n_neighbors is None else n_neighbors
-        rows, distances = self._found.with_distances(None if X is None else self._embedded(X), k)
+        rows, distances = self._found.with_distances(None if X is None else self._embedded(X), k, self.n_jobs)
         return (distances, self._rows[rows]) if return_distance else self._rows[rows]
 
 
@@ -75,11 +80,11 @@ class Measurements:
     def __init__(self, measured, X, k):
         self.index = NearestNeighbors(n_neighbors=k, metric=measured, algorithm="brute").fit(X)
 
-    def __call__(self, queries=None, k=None):
-        """Return the indices of the nearest rows, (n_queries, k)."""
+    def __call__(self, queries=None, k=None, n_jobs=None):
+        """Return the indices of the nearest rows, (n_queries, k), in one thread: functions of Python gain nothing."""
         return self.index.kneighbors(queries, k, return_distance=False)
 
-    def with_distances(self, queries=None, k=None):
+    def with_distances(self, queries=None, k=None, n_jobs=None):
         """Return the indices of the nearest rows and their distances, each (n_queries, k)."""
         distances, rows = self.index.kneighbors(queries, k)
         return rows, distances

@@ -1,6 +1,5 @@
 """FaissKNeighborsTransformer: graph of neighbours by an index of FAISS."""
 
-from numbers import Integral
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -15,6 +14,7 @@ from metricnets._lazy import needed
 from metricnets._params import (
     Array,
     Count,
+    Jobs,
     MaybeArray,
     MaybeCount,
     MaybeDict,
@@ -24,7 +24,6 @@ from metricnets._params import (
 )
 
 MaybeText = Annotated[str, str] | None
-MaybeInt = Annotated[int, Integral] | None
 FEW = 20_000  # samples up to which all are searched
 ROWS = 65_536  # rows that are in single precision at a time
 
@@ -56,8 +55,8 @@ class FaissKNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMix
         "HNSW32" and ``{"nprobe": 32}`` for "IVF1024,Flat".
 
     n_jobs : int or None, default=None
-        Number of threads of FAISS; None is one and -1 all cores.  An "HNSW32" that is made by several threads differs
-        from fit to fit.
+        Number of threads of FAISS; see :ref:`cores`.  -1 is all cores; None is that of
+        ``joblib.parallel_config``, or 1.  An "HNSW32" that is made by several threads differs from fit to fit.
 
     random_state : int, RandomState or None, default=None
         Which 500,000 samples an index that has to be trained, such as "IVF1024,Flat", is trained on if there are more.
@@ -117,7 +116,7 @@ class FaissKNeighborsTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMix
     metric: Literal["euclidean", "cosine"] = "euclidean"
     factory: MaybeText = None
     search_params: MaybeDict = None
-    n_jobs: MaybeInt = None
+    n_jobs: Jobs = None
     random_state: Seed = None
 
     @fitting

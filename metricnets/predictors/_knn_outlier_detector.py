@@ -91,7 +91,7 @@ class KNNOutlierDetector(OutlierMixin, NeighborsEstimator):
         X, y, weights = self._validated(X, y if self._is_to_be_fitted() else None, sample_weight)
         z = self._index(X, y, weights, self.n_neighbors + 1)
         self._found = self._search(z, int(self.n_neighbors) + 1)
-        self._same = SAME * float(np.median(self._found.with_distances(z)[1][:, 1:]))
+        self._same = SAME * float(np.median(self._found.with_distances(z, n_jobs=self.n_jobs)[1][:, 1:]))
         self.offset_ = fence(self.score_samples(X), self.contamination, weights)
         return self
 
@@ -109,7 +109,7 @@ class KNNOutlierDetector(OutlierMixin, NeighborsEstimator):
             The larger, the more normal; at most 0.
         """
         check_is_fitted(self)
-        d = self._found.with_distances(self._embedded(X))[1]  # (n, k + 1)
+        d = self._found.with_distances(self._embedded(X), n_jobs=self.n_jobs)[1]  # (n, k + 1)
         d = np.where(d[:, :1] <= self._same, d[:, 1:], d[:, :-1])
         return -(d.mean(axis=1) if self.aggregate == "mean" else d[:, -1])
 

@@ -10,7 +10,7 @@ from itertools import count
 import torch
 
 from metricnets.deep._training.embedding import is_known
-from metricnets.networks import Dropout
+from metricnets.networks import Dropout, drawn
 
 
 def cached_gradients(module, embed, loss_of, x, *, size, generator, device):
@@ -120,8 +120,7 @@ class Masks:
         if call not in self.masks:
             shape = (self.n if is_whole else len(x), *x.shape[1:])
             device = x.device if dropout.generator is None else dropout.generator.device
-            mask = torch.empty(shape, dtype=x.dtype, device=device)
-            self.masks[call] = mask.bernoulli_(1 - dropout.p, generator=dropout.generator).bool()
+            self.masks[call] = drawn(shape, 1 - dropout.p, dropout.generator, device).bool()
         mask = self.masks[call][self.rows] if is_whole else self.masks[call]
         return x * mask.to(x.dtype).div_(1 - dropout.p).to(x.device)
 

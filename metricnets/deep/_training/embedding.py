@@ -51,7 +51,7 @@ class EmbeddingMixin(MetricMixin):
 
     def _embed(self, X):
         options = {"n_rows": self._rows_at_once, "in_double": self._in_double, "device": self._device_here()}
-        return embed(self.module_, X, **options)
+        return embed(self.module_, X, n_jobs=self.n_jobs, **options)
 
     def _shape(self):
         return self._point_shape
@@ -68,14 +68,14 @@ class EmbeddingMixin(MetricMixin):
             return "cpu"
 
 
-def embed(module, X, *, n_rows, in_double, device):
+def embed(module, X, *, n_rows, in_double, device, n_jobs=None):
     """Embed an array (n, ...), ``n_rows`` at a time, in its own precision if the network can."""
     dtype = torch.float64 if X.dtype == float and in_double else torch.float32
     if device != "cpu":
         module = copy.deepcopy(module).to(device)
     if dtype == torch.float64:
         module = doubled(module)
-    with defaults(device, gradients=False), single_precision, threads_for(X):
+    with defaults(device, gradients=False), single_precision, threads_for(X, n_jobs, module, n_rows):
         z = [module(tensor_of(X[part], dtype).to(device)).to("cpu", dtype) for part in gen_batches(len(X), n_rows)]
     return torch.cat(z).numpy().astype(X.dtype, copy=False)
 

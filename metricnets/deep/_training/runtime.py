@@ -5,7 +5,10 @@ import threading
 
 import torch
 
+from metricnets._cores import n_threads
 from metricnets._runtime import Lock, Shared
+
+LEAST = 2**22  # multiplications of a thread in a step, below which a step in two threads takes longer than in one
 
 _one_at_a_time = Lock()  # PyTorch has one global generator for all threads
 
@@ -20,6 +23,7 @@ def _number_of_torch_threads():
 
 
 _before = Shared(_number_of_torch_threads)
+_given = {1}  # numbers that were set in `torch_threads`
 
 
 def device_for(device):
@@ -33,24 +37,37 @@ def device_for(device):
     return str(device)
 
 
-def threads_for(X):
-    """Context of one thread for vectors; for images and other points it leaves PyTorch's number of threads."""
-    return one_torch_thread() if X.ndim == 2 else contextlib.nullcontext()
+def threads_for(X, n_jobs=None, network=None, n_rows=0):
+    """Context of PyTorch's threads for ``n_jobs``, as many as ``n_rows`` rows of X at a time are enough for.
+
+    A vector takes a multiplication for each weight of the network.  Without a network there is one thread.  What points
+    of other shapes take, such as images, is not known: they always have ``n_jobs`` threads, and if it is None, those
+    that PyTorch has.
+    """
+    if n_jobs is None and X.ndim != 2:
+        return contextlib.nullcontext()
+    n = 1 if network is None else n_threads(n_jobs)
+    if n > 1 and X.ndim == 2:
+        n_weights = sum(tensor.numel() for tensor in (*network.parameters(), *network.buffers()))
+        n = n_threads(n, min(n_rows, len(X)) * n_weights, LEAST)
+    return torch_threads(n)
 
 
 @contextlib.contextmanager
-def one_torch_thread():
-    """Context in which PyTorch uses one thread.
+def torch_threads(n):
+    """Context in which PyTorch uses n threads.
 
     Small networks are slower in two threads than in one, and the number of threads changes the last
     bits of the result.  The number is a setting of each thread, which a new one takes over from the process: it is
-    1 if another thread is in this context, and then the number that was found by the first one is restored.
+    one of `_given` if another thread is in this context, and then the number that was found by the first one is
+    restored.
     """
     own, is_within = torch.get_num_threads(), threading.get_ident() in _before.inside
+    _given.add(n)
     try:
         with _before as before:
-            own = own if own > 1 or is_within else before
-            torch.set_num_threads(1)
+            own = own if own not in _given or is_within else before
+            torch.set_num_threads(n)
             yield
     finally:
         torch.set_num_threads(own)

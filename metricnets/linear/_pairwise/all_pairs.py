@@ -1,10 +1,12 @@
 """Weights of all pairs of rows as soft neighbours, in blocks, cached in a fixed amount of memory, and sums of them."""
 
-from collections.abc import Iterator
-from typing import Protocol
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 import numpy as np
 
+from metricnets._cores import in_threads
 from metricnets.linear._pairwise.near_pairs import bilinear, blocks
 
 SIDE = 384  # rows and columns of a block, which should fit the processor's cache
@@ -35,17 +37,18 @@ class SoftLoss(Protocol):
 class AllPairs:
     """Weights exp(c - d^2) of pairs of rows i != j, block by block.
 
-    As they are symmetric, blocks on and above the diagonal are enough.  Iteration yields for every block its rows
-    and its columns, as slices, and its weights, which are valid until the next block.  Rows whose nearest neighbour
-    is too far for exp(RANGE - d^2) are too far to be neighbours of the others; `apart` yields them and their weights
-    exp(c_i - d^2).  The memory is reused: allocating it costs more than the sums in it.
+    As they are symmetric, blocks on and above the diagonal are enough.  `of_blocks` calls a function of the rows and
+    columns of each block, as slices, and its weights, which are valid until it returns, in some ``threads``.  Rows
+    whose nearest neighbour is too far for exp(RANGE - d^2) are too far to be neighbours of the others; `apart` yields
+    them and their weights exp(c_i - d^2).  The memory is reused: allocating it costs more than the sums in it.
 
     With weights w a row j counts w_j times as a neighbour, and has w_j - 1 copies of itself, at distance 0, if that is
     positive.  The blocks have (w_j - 1) / w_j of a copy on the diagonal, and `factors_of` multiplies by w.
     """
 
-    def __init__(self, n: int, weights: np.ndarray | None = None) -> None:
+    def __init__(self, n: int, weights: np.ndarray | None = None, threads: int = 1) -> None:
         self.n, self.memory, self.lonely = n, None, np.empty(0, np.intp)
+        self.threads, self.of_thread = threads, threading.local()
         self.weights, self.copies = weights, np.full(n, -np.inf)
         if weights is not None:
             several = weights > 1
@@ -58,10 +61,9 @@ class AllPairs:
         self.left, self.right = bilinear(Z)
         self.far = -4 * self.left[:, -1].min() > 2 * RANGE
         self.left[:, -1] += RANGE
-        self.n_kept = 0
+        self.filled = np.zeros(len(self.blocks), bool)
         if self.memory is None:
-            n_kept = min(len(self.blocks), KEPT // self.side**2)
-            self.memory = np.empty((2 + n_kept, self.side, self.side))
+            self.memory = np.empty((min(len(self.blocks), KEPT // self.side**2), self.side, self.side))
 
     def leave(self, weights: np.ndarray) -> None:
         """Leave to `apart` the rows whose sums of weights are so small that underflow matters."""
@@ -69,20 +71,26 @@ class AllPairs:
 
     def release(self) -> None:
         """Free the memory while few pairs contribute."""
-        self.memory = None
+        self.memory, self.of_thread = None, threading.local()
 
-    def scratch(self, shape: tuple[int, int]) -> np.ndarray:
-        """A work array of the shape of a block."""
-        return self.memory[-1, : shape[0], : shape[1]]
+    def scratch(self, shape: tuple[int, int], number: int = 0) -> np.ndarray:
+        """One of two work arrays of this thread, of the shape of a block."""
+        if not hasattr(self.of_thread, "memory"):
+            self.of_thread.memory = np.empty((2, self.side, self.side))
+        return self.of_thread.memory[number, : shape[0], : shape[1]]
 
-    def __iter__(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
-        for number, (rows, columns) in enumerate(self.blocks):
-            place = min(number, len(self.memory) - 2)
-            P = self.memory[place, : rows.stop - rows.start, : columns.stop - columns.start]
-            if number >= self.n_kept:
-                self._fill(P, rows, columns)
-                self.n_kept = min(number + 1, len(self.memory) - 2)
-            yield rows, columns, P
+    def of_blocks(self, function: Callable[[slice, slice, np.ndarray], Any]) -> Iterator:
+        """Iterate over ``function(rows, columns, P)`` for all blocks, in their order."""
+        return in_threads(lambda number: function(*self._block(number)), range(len(self.blocks)), self.threads)
+
+    def _block(self, number):
+        rows, columns = self.blocks[number]
+        shape, is_kept = (rows.stop - rows.start, columns.stop - columns.start), number < len(self.memory)
+        P = self.memory[number, : shape[0], : shape[1]] if is_kept else self.scratch(shape, 1)
+        if not (is_kept and self.filled[number]):
+            self._fill(P, rows, columns)
+            self.filled[number] = True
+        return rows, columns, P
 
     def apart(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the indices of rows that were left, and their weights of all rows, of shape (n_rows, n)."""
@@ -113,13 +121,18 @@ def factors_of(loss: SoftLoss, every: AllPairs, rows: slice, columns: slice) -> 
 def expected_values(loss: SoftLoss, every: AllPairs) -> tuple[np.ndarray, np.ndarray]:
     """Sums of the weights of all rows, shape (n,), and the expected values e, shape (n,)."""
     sums = np.zeros((2, every.n))
-    for rows, columns, P in every:
+
+    def of_both(rows, columns, P):
         both = [(rows, columns, P), (columns, rows, P.T)]
         for these, those, weights in both if rows != columns else both[:1]:
             F, G = factors_of(loss, every, these, those)
             found = weights @ G
-            sums[0, these] += found[:, -1]
-            sums[1, these] += np.einsum("ij,ij->i", F[:, :-1], found[:, :-1])
+            yield these, found[:, -1], np.einsum("ij,ij->i", F[:, :-1], found[:, :-1])
+
+    for found in every.of_blocks(lambda *block: list(of_both(*block))):
+        for these, total, of_values in found:
+            sums[0, these] += total
+            sums[1, these] += of_values
     every.leave(sums[0])
     for rows, P in every.apart():
         v = loss.value(rows[:, None], np.arange(every.n))
@@ -128,26 +141,33 @@ def expected_values(loss: SoftLoss, every: AllPairs) -> tuple[np.ndarray, np.nda
 
 
 def derivatives(
-    loss: SoftLoss, e: np.ndarray, shares: np.ndarray, every: AllPairs
-) -> Iterator[tuple[slice | np.ndarray, slice, np.ndarray]]:
-    """Yield rows, columns and W, the derivatives with respect to -d^2 of both directions together, by blocks.
+    loss: SoftLoss,
+    e: np.ndarray,
+    shares: np.ndarray,
+    every: AllPairs,
+    function: Callable[[slice | np.ndarray, slice, np.ndarray], Any],
+) -> Iterator:
+    """Yield ``function(rows, columns, W)``, W the derivatives with respect to -d^2 in both directions, by blocks.
 
     W is P times a product of two matrices, and so is its sum with the mirrored term.  The derivatives of a row in
     one direction sum to 0.
     """
     for rows, P in every.apart():
         v = loss.value(rows[:, None], np.arange(every.n))
-        yield rows, slice(every.n), P * (shares[rows, None] * (v - e[rows, None]))
+        yield function(rows, slice(every.n), P * (shares[rows, None] * (v - e[rows, None])))
     shares = shares.copy()
     shares[every.lonely] = 0
-    for rows, columns, P in every:
+
+    def of_block(rows, columns, P):
         A, B = over_p(loss, e, shares, every, rows, columns)
         if rows != columns:
             B_back, A_back = over_p(loss, e, shares, every, columns, rows)
             A, B = np.concatenate([A, A_back], axis=1), np.concatenate([B, B_back], axis=1)
         W = np.matmul(A, B.T, out=every.scratch(P.shape))
         W *= P
-        yield rows, columns, W
+        return function(rows, columns, W)
+
+    yield from every.of_blocks(of_block)
 
 
 def over_p(

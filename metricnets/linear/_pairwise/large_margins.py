@@ -6,10 +6,12 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.spatial.distance import cdist
 
+from metricnets._cores import in_threads, n_threads
 from metricnets._linalg import squared_distances
 from metricnets._weights import total_of
 
 N_BLOCK = 2**19  # distances in one block of the search, and pairs in one batch
+LEAST = 2**27  # multiplications of a thread in a search, below which starting it may take longer
 N_KEPT = 2**23  # pairs found that are kept for the next evaluations
 N_DENSE = 256  # rows up to which a graph is a dense matrix, as a sparse one takes longer to set up
 
@@ -65,6 +67,8 @@ class LargeMargins:
         How often each row and target count together; 0 for a missing one.
     weights : ndarray of shape (n,) or None
         How often each row counts as an impostor; None if there are no ``counts``.
+    n_jobs : int or None
+        Number of threads of the search.
     """
 
     def __init__(
@@ -75,11 +79,12 @@ class LargeMargins:
         mu: float,
         counts: np.ndarray | None = None,
         weights: np.ndarray | None = None,
+        n_jobs: int | None = 1,
     ) -> None:
         self.X, self.near, self.mu, self.counts, self.weights = X, near, mu, counts, weights
         self.rows, self.targets = np.repeat(np.arange(len(X)), near.shape[1]), near.ravel()
         self.missing = near == np.arange(len(X))[:, None] if counts is None else counts == 0
-        self.impostors = Impostors(np.searchsorted(codes, np.arange(codes.max() + 2)))
+        self.impostors = Impostors(np.searchsorted(codes, np.arange(codes.max() + 2)), n_jobs)
         others = total_of(weights, len(X)) - np.bincount(codes, weights)[codes]
         present = ~self.missing if counts is None else counts
         self.at_zero = mu * np.sum(others[:, None] * present)  # the objective of L = 0
@@ -134,10 +139,11 @@ class Impostors:
     ----------
     starts : ndarray of shape (n_classes + 1,)
         First row of each class, and the number of rows.
+    n_jobs : int or None
     """
 
-    def __init__(self, starts: np.ndarray) -> None:
-        self.starts, self.last, self.found = starts, None, None
+    def __init__(self, starts: np.ndarray, n_jobs: int | None = 1) -> None:
+        self.starts, self.n_jobs, self.last, self.found = starts, n_jobs, None, None
 
     def within(self, z: np.ndarray, reach: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Iterate over pairs (i, j), in batches, that include all with d_ij <= reach_i."""
@@ -153,7 +159,7 @@ class Impostors:
             slack = longer if longer.mean() < 0.05 * reach.mean() else slack
         self.center, self.slack, self.reach = z, slack, reach + slack
         self.found, n_pairs = [], 0
-        for batch in batches(search(z, self.starts, self.reach, slack)):
+        for batch in batches(search(z, self.starts, self.reach, slack, self.n_jobs)):
             n_pairs += len(batch[0])
             if n_pairs > N_KEPT:
                 self.found = None
@@ -181,7 +187,7 @@ def batches(blocks: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[n
 
 
 def search(
-    z: np.ndarray, starts: np.ndarray, reach: np.ndarray, slack: np.ndarray
+    z: np.ndarray, starts: np.ndarray, reach: np.ndarray, slack: np.ndarray, n_jobs: int | None = 1
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Iterate over blocks of pairs (i, j) of different classes that include all with d_ij <= reach_i + slack_j.
 
@@ -196,11 +202,22 @@ def search(
     left = [-2 * z, -2 * reach, (1 - rounding) * squares - (1 + rounding) * reach**2, ones]
     right = [z, slack, ones, (1 - rounding) * squares - (1 + rounding) * slack**2]
     left, right = np.column_stack(left).astype(np.float32), np.column_stack(right).astype(np.float32)
+
+    def of_block(block):
+        rows, others = block
+        near = np.flatnonzero(left[rows] @ right[others].T <= 0)
+        i, j = np.divmod(near, others.stop - others.start)
+        return (i + rows.start).astype(np.int32), (j + others.start).astype(np.int32)
+
+    threads = n_threads(n_jobs, len(z) ** 2 * z.shape[1], LEAST)
+    yield from in_threads(of_block, blocks_of(starts), threads)
+
+
+def blocks_of(starts: np.ndarray) -> Iterator[tuple[slice, slice]]:
+    """Slices of rows of a class and of rows of other classes, at most N_BLOCK pairs or one row."""
     for start, stop in zip(starts, starts[1:]):
-        for others in (slice(0, start), slice(stop, len(z))):
-            columns = right[others]
-            step = max(1, N_BLOCK // max(1, len(columns)))
-            for row in range(start, stop if len(columns) else start, step):
-                near = np.flatnonzero(left[row : min(row + step, stop)] @ columns.T <= 0)
-                i, j = np.divmod(near, len(columns))
-                yield (i + row).astype(np.int32), (j + others.start).astype(np.int32)
+        for others in (slice(0, start), slice(stop, starts[-1])):
+            n_others = others.stop - others.start
+            step = max(1, N_BLOCK // max(1, n_others))
+            for row in range(start, stop if n_others else start, step):
+                yield slice(row, min(row + step, stop)), others

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.sparse import csr_array
 
+from metricnets._cores import in_threads
 from metricnets._linalg import squared_distances
 
 NEGLIGIBLE = 1e-10  # share of its row's weight that may be left out
@@ -22,7 +23,8 @@ class NearPairs:
     max(2^19, 64 n) pairs; with more, the call returns None.
     """
 
-    def __init__(self, n_rows: int, weights: np.ndarray | None = None) -> None:
+    def __init__(self, n_rows: int, weights: np.ndarray | None = None, threads: int = 1) -> None:
+        self.threads = threads
         spread = 0.0 if weights is None else np.ptp(np.log(weights))
         self.margin = np.log(n_rows / NEGLIGIBLE) + spread
         self.most = min(max(n_rows**2 // 64, 4 * n_rows), max(2**19, 64 * n_rows))
@@ -67,7 +69,7 @@ class NearPairs:
         elif self._too_many(left, right, slack + margin):
             return self._give_up()
         else:
-            nearest = nearest_neighbors(left, right) + slack
+            nearest = nearest_neighbors(left, right, self.threads) + slack
         radius = self.reach**2 * (nearest + slack + margin)
         found = self._within(left, right, radius + slack)
         if found is None:
@@ -84,11 +86,16 @@ class NearPairs:
     def _within(self, left, right, radius):
         """Pairs i < j whose squared distance is at most the radius of one of them; None if there are too many."""
         least, found, n_found = -radius.astype(np.float32), [], 0
-        for rows, columns in blocks(len(left), SIDE):
+
+        def of_block(block):
+            rows, columns = block
             near = left[rows] @ right[:, columns] >= np.minimum.outer(least[rows], least[columns])
             i, j = np.divmod(np.flatnonzero(np.triu(near, 1) if rows == columns else near), near.shape[1])
-            found.append((i + rows.start, j + columns.start))
-            n_found += len(i)
+            return i + rows.start, j + columns.start
+
+        for pairs in in_threads(of_block, blocks(len(left), SIDE), self.threads):
+            found.append(pairs)
+            n_found += len(pairs[0])
             if n_found > self.most:
                 return None
         return np.concatenate(found, axis=1)
@@ -118,15 +125,20 @@ class NearPairs:
         self.neighbor = np.empty(n, np.intp)
 
 
-def nearest_neighbors(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+def nearest_neighbors(left: np.ndarray, right: np.ndarray, threads: int = 1) -> np.ndarray:
     """Squared distances of the nearest neighbours of all rows."""
     nearest = np.full(len(left), np.inf, left.dtype)
-    for rows, columns in blocks(len(left), SIDE):
+
+    def of_block(block):
+        rows, columns = block
         D = left[rows] @ right[:, columns]
         if rows == columns:
             np.fill_diagonal(D, -np.inf)
-        for these, axis in (rows, 1), (columns, 0):
-            nearest[these] = np.minimum(nearest[these], -D.max(axis=axis))
+        return (rows, -D.max(axis=1)), (columns, -D.max(axis=0))
+
+    for found in in_threads(of_block, blocks(len(left), SIDE), threads):
+        for these, distances in found:
+            nearest[these] = np.minimum(nearest[these], distances)
     return nearest
 
 

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
+from metricnets._cores import n_threads
 from metricnets._linalg import in_span, joined, split, squared_distances, standardized
 from metricnets._progress import Report, through
 from metricnets._weights import mean_of, total_of
@@ -12,6 +13,7 @@ from metricnets.linear._pairwise.all_pairs import AllPairs, SoftLoss, derivative
 from metricnets.linear._pairwise.near_pairs import NearPairs
 from metricnets.linear._solvers.lbfgs import minimize_smooth
 
+LEAST = 2**26  # pairs times components of a thread in an evaluation, below which threads gain little
 START = 4.0  # initial mean squared distance, over log(n)
 
 
@@ -27,6 +29,7 @@ def soften(
     report: Report,
     first_step: float | None = None,
     weights: np.ndarray | None = None,
+    n_jobs: int | None = 1,
 ) -> tuple[np.ndarray, int, bool]:
     """Minimise the loss of the soft neighbours of ``X @ L.T`` over L, by L-BFGS.
 
@@ -46,6 +49,8 @@ def soften(
         Length of the first step over `length_in_span` of L; None for a length of 1.
     weights : ndarray of shape (n,) or None
         How often each row counts as a neighbour, positive.
+    n_jobs : int or None
+        Number of threads, if there are enough rows.
 
     Returns
     -------
@@ -63,7 +68,8 @@ def soften(
     if rescale and sharpness > 0 and not 1 <= sharpness <= 2 * START:
         scale = np.sqrt(START / sharpness)
         L, rest, spread = scale * L, scale * rest, scale**2 * spread
-    near, every = NearPairs(X.shape[0], weights), AllPairs(X.shape[0], weights)
+    threads = n_threads(n_jobs, X.shape[0] ** 2 * len(L), LEAST)
+    near, every = NearPairs(X.shape[0], weights, threads), AllPairs(X.shape[0], weights, threads)
     objective = partial(soft_loss, loss, X=X, near=near, every=every)
     to_map = partial(in_all_features, left=left, basis=basis, rest=rest, units=units)
     L, n_iter, converged = minimize_smooth(
@@ -178,12 +184,17 @@ def dense_loss(
     embedded = issparse(X) or 2 * Z.shape[1] < X.shape[1]  # two products with Z instead of one with X
     Y = Z if embedded else X
     ends, pulls, ones = np.zeros(Y.shape), np.zeros(len(Z)), np.ones(len(Z))
-    for rows, columns, W in derivatives(loss, e, slopes / weights, every):
-        ends[rows] += W @ Y[columns]
+
+    def forces(rows, columns, W):
+        back = W.T @ Y[rows] if embedded else None
+        return rows, columns, W @ Y[columns], back, W @ ones[columns], ones[rows] @ W
+
+    for rows, columns, force, back, pull, pull_back in derivatives(loss, e, slopes / weights, every, forces):
+        ends[rows] += force
         if embedded:
-            ends[columns] += W.T @ Y[rows]
-        pulls[rows] += W @ ones[columns]
-        pulls[columns] += ones[rows] @ W
+            ends[columns] += back
+        pulls[rows] += pull
+        pulls[columns] += pull_back
     if embedded:
         return objective, 2 * (ends - pulls[:, None] * Z).T @ X
     half = X.T @ (ends - pulls[:, None] / 2 * X)

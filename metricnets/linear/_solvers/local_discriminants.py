@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 
 from metricnets._neighbors import nearest
-from metricnets._runtime import one_openmp_thread
+from metricnets._runtime import openmp_threads
 
 SCALES = 20, 50  # numbers of rows of each class in a local discriminant analysis
 ROWS_PER_CENTER = 20  # in the sample that is clustered to find the centres of these analyses
@@ -31,7 +31,7 @@ def local_discriminants(Z: np.ndarray, codes: np.ndarray, n_basis: int, rng: np.
     n_centers = min(n, -(-n_basis // (n_directions * len(SCALES))))
     sample = Z[rng.permutation(n)[: ROWS_PER_CENTER * n_centers]]
     n_centers = min(n_centers, len(np.unique(sample, axis=0)))
-    with one_openmp_thread():
+    with openmp_threads():
         centers = KMeans(n_centers, n_init=1, max_iter=10, tol=0, random_state=rng).fit(sample).cluster_centers_
     members = [np.flatnonzero(codes == code) for code in range(codes.max() + 1)]
     near = [own[nearest(Z[own], centers, min(SCALES[-1], len(own)))] for own in members]  # each (n_centers, k)
