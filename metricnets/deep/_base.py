@@ -15,6 +15,7 @@ from metricnets._params import (
     Count,
     Flag,
     Function,
+    MaybeCheckpoint,
     MaybeFunction,
     MaybeList,
     NonNegative,
@@ -26,9 +27,11 @@ from metricnets._params import (
 )
 from metricnets._tuples import FLOATS
 from metricnets.deep._training.callbacks import Passes
+from metricnets.deep._training.checkpoint import journaled
 from metricnets.deep._training.data import CHUNK, Plan, Problem, Rows, Trained
 from metricnets.deep._training.embedding import EmbeddingMixin, check_trainable, checked_network, takes_double
 from metricnets.deep._training.loop import Options, Part, train
+from metricnets.deep._training.resumed import resumable
 from metricnets.deep._training.runtime import device_for, randomness, threads_for
 from metricnets.deep._training.scaling import applied, in_single_precision, standardization
 from metricnets.deep._training.shrinkage import shrink, state_of
@@ -76,6 +79,15 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         Callbacks of skorch.
     device : str or torch.device, default='auto'
         Device of PyTorch to train and embed on; 'auto' is 'cuda' if it is available, otherwise 'cpu'.
+    checkpoint : str, path, dict or None, default=None
+        Folder for the state of training, from which the same call goes on after it was ended; see :ref:`long_fits`.
+        A dict has the options of this folder:
+
+        - 'folder': its path.
+        - 'minutes' (float >= 0, default .5) and 'epochs' (int >= 1, default 1): a state is written after each so many
+          epochs, if so many minutes have passed since the last one.
+        - 'keep' (bool, default False): whether the files stay after a fit that ended well, so that the same call has
+          its result at once.
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights, batches and dropout.  Pass an int for reproducible results across
         multiple calls.  Global random generators are left unchanged.
@@ -102,6 +114,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     n_iter_no_change: Count = 10
     callbacks: MaybeList = None
     device: Annotated[str | torch.device, str, torch.device] = "auto"
+    checkpoint: MaybeCheckpoint = None
     random_state: Seed = None
     verbose: Verbosity = 0
 
@@ -156,6 +169,9 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     _exposed = None  # or a function from the network to the module whose output the loss takes
 
     # ---- prepare, train, finish
+
+    def _journaled(self):
+        return journaled(self.checkpoint, self.random_state)
 
     def _validated(self, X, *y):
         dtype = FLOATS if self._plan().of_ours else FLOATS[::-1]  # other types are converted to the first
@@ -260,6 +276,8 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         options.title = f"network {len(trained.networks) + 1} of {n}" if n > 1 else type(self).__name__
         if task is not None:
             options.passes = Passes(task, problem, trained, network, initial, criterion, options.generator)
+        if self.checkpoint is not None:
+            options.resumable = resumable(self, problem, exposed, criterion, parts, options)
         history, trained.interrupted, learned = train(exposed, criterion, parts, options)
         trained.stopped = task is not None and task.stopped
         trained.learned = trained.learned or learned or bool((rows.X[:1] == rows.X).all())

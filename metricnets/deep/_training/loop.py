@@ -69,6 +69,7 @@ class Options:
     generator: torch.Generator = field(kw_only=True)  # of what the loss draws
     of_others: bool = False  # whether modules, losses or optimisers are the user's own
     passes: object = None  # a callback that tells those of scikit-learn of each epoch
+    resumable: object = None  # a callback that writes checkpoints
 
 
 class _Net(NeuralNet):
@@ -164,6 +165,8 @@ def train(module, criterion, parts, options):
         callbacks.append(schedule(options.lr_schedule, options.max_epochs))
     if options.passes is not None:
         callbacks.append(options.passes)
+    if options.resumable is not None:
+        callbacks.append(options.resumable)
     if held_back is not None:
         callbacks.append(StopEarly(watch, options.patience))
     net = _Net(

@@ -1,0 +1,94 @@
+"""A digest of what a fit depends on, the same in every process."""
+
+import functools
+import hashlib
+import re
+import types
+
+import numpy as np
+import torch
+from torch import nn
+
+ROWS = 65_536  # taken at a time
+OF_LIBRARIES = ("torch.", "metricnets.", "sklearn.", "skorch.", "numpy.", "builtins")  # their code has versions
+
+
+class Digest:
+    """A hash of values of any kind, which does not depend on addresses.
+
+    Functions and classes of the user count with their own code, not with that of what they call.
+    """
+
+    def __init__(self, *values):
+        self.hash, self.open = hashlib.blake2b(digest_size=16), set()
+        for value in values:
+            self.add(value)
+
+    def __str__(self):
+        return self.hash.hexdigest()
+
+    def add(self, value):
+        """Add a value and what it consists of; one that is part of itself only once."""
+        if id(value) in self.open:
+            return
+        self.open.add(id(value))
+        self.hash.update(f"<{type(value).__qualname__}>".encode())
+        if isinstance(value, torch.Tensor):
+            self._add_tensor(value)
+        elif isinstance(value, np.ndarray) and value.dtype != object:
+            self._add_array(value)
+        elif isinstance(value, bytes):
+            self.hash.update(value)
+        elif value is None or isinstance(value, bool | int | float | complex | str | np.generic):
+            self.hash.update(repr(value).encode())
+        else:
+            for part in _parts(value):
+                self.add(part)
+        self.open.discard(id(value))
+
+    def _add_tensor(self, value):
+        self.hash.update(str((value.dtype, value.layout)).encode())
+        dense = value.detach().to_dense() if value.layout is not torch.strided else value.detach()
+        self._add_array(dense.cpu().contiguous().reshape(*dense.shape or (1,)).view(torch.uint8).numpy())
+
+    def _add_array(self, value):
+        self.hash.update(f"{value.dtype.str}{value.shape}".encode())
+        for first in range(0, len(value) if value.ndim else 0, ROWS):  # of a file, not all at once
+            self.hash.update(np.ascontiguousarray(value[first : first + ROWS]).view(np.uint8))
+        if not value.ndim:
+            self.hash.update(value.tobytes())
+
+
+def _parts(value):
+    """What a value consists of."""
+    if isinstance(value, dict):
+        return [part for item in value.items() for part in item]
+    if isinstance(value, list | tuple):
+        return value
+    if isinstance(value, set | frozenset):
+        return sorted(map(repr, value))
+    if isinstance(value, np.ndarray):
+        return [value.shape, value.tolist()]
+    if isinstance(value, nn.Module):
+        return [repr(value), value.state_dict(), type(value)]
+    if isinstance(value, torch.Generator):
+        return [value.get_state()]
+    if isinstance(value, np.random.Generator):
+        return [value.bit_generator.state]
+    if isinstance(value, np.random.RandomState):
+        return [value.get_state()]
+    if isinstance(value, functools.partial):
+        return [value.func, value.args, value.keywords]
+    if isinstance(value, types.MethodType):
+        return [value.__func__, value.__self__]
+    if isinstance(value, types.FunctionType):
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
+        return [value.__module__, value.__qualname__, value.__code__, value.__defaults__, value.__kwdefaults__, cells]
+    if isinstance(value, types.CodeType):
+        return [value.co_code, value.co_names, value.co_consts]
+    if isinstance(value, type):
+        name = f"{value.__module__}.{value.__qualname__}"
+        own = [] if name.startswith(OF_LIBRARIES) else vars(value).values()
+        return [name, *(part for part in own if isinstance(part, types.FunctionType))]
+    plain = None if type(value).__repr__ is object.__repr__ else re.sub(r" at 0x\w+", "", repr(value))
+    return [type(value), vars(value) if hasattr(value, "__dict__") else plain]
