@@ -92,7 +92,8 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         Seed of the initial weights, batches and dropout.  Pass an int for reproducible results across
         multiple calls.  Global random generators are left unchanged.
     verbose : int, default=0
-        1 shows a progress bar for each network, with the loss and the time left; 2 also prints the loss of each epoch.
+        1 shows a progress bar for each network, with the loss and the time left of the network and of the fit; 2 also
+        prints the loss of each epoch.
 
     Attributes
     ----------
@@ -274,6 +275,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
             check_trainable(network, criterion)
         n = problem.plan.n_networks
         options.title = f"network {len(trained.networks) + 1} of {n}" if n > 1 else type(self).__name__
+        options.n_after = self.max_epochs * (n * (problem.n_after + 1) - len(trained.networks) - 1)
         if task is not None:
             options.passes = Passes(task, problem, trained, network, initial, criterion, options.generator)
         if self.checkpoint is not None:

@@ -127,10 +127,10 @@ class Journal:
         if self.options["keep"]:
             self.flush()
         for path in self.paths:
-            with contextlib.suppress(OSError):
-                before(path).unlink(missing_ok=True)
-                if not self.options["keep"]:
-                    path.unlink(missing_ok=True)
+            unneeded = [before(path), *self.folder.glob(f".{path.name}.*")]  # the latter of a process that was killed
+            for file in unneeded if self.options["keep"] else [path, *unneeded]:
+                with contextlib.suppress(OSError):
+                    file.unlink(missing_ok=True)
 
 
 def checked(checkpoint):

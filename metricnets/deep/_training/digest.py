@@ -1,9 +1,9 @@
 """A digest of what a fit depends on, the same in every process."""
 
-import functools
 import hashlib
 import re
 import types
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -48,8 +48,12 @@ class Digest:
 
     def _add_tensor(self, value):
         self.hash.update(str((value.dtype, value.layout)).encode())
-        dense = value.detach().to_dense() if value.layout is not torch.strided else value.detach()
-        self._add_array(dense.cpu().contiguous().reshape(*dense.shape or (1,)).view(torch.uint8).numpy())
+        if value.layout is not torch.strided:
+            value = value.to_sparse_coo().coalesce()
+            self.add([value.shape, value.indices(), value.values()])
+            return
+        value = value.detach().cpu()
+        self._add_array((value if value.ndim else value[None]).contiguous().view(torch.uint8).numpy())
 
     def _add_array(self, value):
         self.hash.update(f"{value.dtype.str}{value.shape}".encode())
@@ -73,14 +77,6 @@ def _parts(value):
         return [repr(value), value.state_dict(), type(value)]
     if isinstance(value, torch.Generator):
         return [value.get_state()]
-    if isinstance(value, np.random.Generator):
-        return [value.bit_generator.state]
-    if isinstance(value, np.random.RandomState):
-        return [value.get_state()]
-    if isinstance(value, functools.partial):
-        return [value.func, value.args, value.keywords]
-    if isinstance(value, types.MethodType):
-        return [value.__func__, value.__self__]
     if isinstance(value, types.FunctionType):
         cells = [cell.cell_contents for cell in value.__closure__ or ()]
         return [value.__module__, value.__qualname__, value.__code__, value.__defaults__, value.__kwdefaults__, cells]
@@ -90,5 +86,9 @@ def _parts(value):
         name = f"{value.__module__}.{value.__qualname__}"
         own = [] if name.startswith(OF_LIBRARIES) else vars(value).values()
         return [name, *(part for part in own if isinstance(part, types.FunctionType))]
-    plain = None if type(value).__repr__ is object.__repr__ else re.sub(r" at 0x\w+", "", repr(value))
-    return [type(value), vars(value) if hasattr(value, "__dict__") else plain]
+    try:
+        reduced = value.__reduce_ex__(4)  # as `pickle` takes objects apart
+    except TypeError:
+        reduced = vars(value) if hasattr(value, "__dict__") else re.sub(r" at 0x\w+", "", repr(value))
+    parts = reduced if isinstance(reduced, tuple) else [reduced]
+    return [type(value), *(list(part) if isinstance(part, Iterator) else part for part in parts)]

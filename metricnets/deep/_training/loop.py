@@ -66,6 +66,7 @@ class Options:
     device: str = "cpu"
     verbose: int = 0
     title: str = ""  # of the progress bar
+    n_after: int = 0  # how many epochs of the fit are left after this network, at most
     generator: torch.Generator = field(kw_only=True)  # of what the loss draws
     of_others: bool = False  # whether modules, losses or optimisers are the user's own
     passes: object = None  # a callback that tells those of scikit-learn of each epoch

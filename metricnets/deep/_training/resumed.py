@@ -14,6 +14,7 @@ from metricnets.deep._training.data import Targets
 from metricnets.deep._training.digest import Digest
 
 WITHOUT_EFFECT = {"checkpoint", "verbose", "callbacks", "random_state"}  # the seed of the problem counts
+WATCHED = ("history", "lowest", "goal", "n_misses")
 KIND = "kind of a packed value"
 
 
@@ -51,6 +52,12 @@ class Resumable(Callback):
         self.generators = {name: each for name, each in generators.items() if each is not None}
 
     def on_train_begin(self, net, **kwargs):
+        for each in _of_kind(net, LRScheduler):
+            if not hasattr(each.lr_scheduler_, "load_state_dict"):
+                raise ValueError(
+                    f"checkpoint needs the state of schedules, and {type(each.lr_scheduler_).__name__} has neither "
+                    "state_dict nor load_state_dict; give lr_schedule one of PyTorch, or set checkpoint=None."
+                )
         state = self.journal.read(self.path)
         if state is None:
             return
@@ -73,15 +80,24 @@ class Resumable(Callback):
         watch, passes = net.watch, self.options.passes
         best = [watch.best.of_module, watch.best.of_criterion] if watch.n_misses else None
         return {
-            "watch": {name: getattr(watch, name) for name in ("history", "lowest", "goal", "n_misses")} | {"best": best},
+            "watch": {name: getattr(watch, name) for name in WATCHED},
+            "best": best,
             "gradients": [each.found for each in _of_kind(net, Gradients)],
             "modules": [(module.state_dict(), attributes(module)) for module in (net.module_, net.criterion_)],
-            "optimizer": pack(net.optimizer_.state_dict()),
+            "optimizer": self._of_optimizer(net),
             "schedules": [packable(each.lr_scheduler_.state_dict()) for each in _of_kind(net, LRScheduler)],
             "generators": {name: each.get_state() for name, each in self.generators.items()} | self._on_device(),
             "stopped": passes is not None and passes.task.stopped,
             "done": done,
         }
+
+    def _of_optimizer(self, net):
+        try:
+            return pack(net.optimizer_.state_dict())
+        except TypeError as error:
+            raise ValueError(
+                f"checkpoint needs the state of optimizer={self.options.optimizer!r}, and {error}; set checkpoint=None."
+            ) from error
 
     def _on_device(self):
         """The state of the device's generator, if it is not the CPU and modules of the user may draw from it."""
@@ -99,12 +115,12 @@ class Resumable(Callback):
             each.lr_scheduler_.load_state_dict(unpack(schedule))
         for each, found in zip(_of_kind(net, Gradients), state["gradients"]):
             each.found = found
-        best = state["watch"].pop("best")
-        vars(watch).update(state["watch"])
+        for name in WATCHED:
+            setattr(watch, name, state["watch"][name])
         watch.last = watch.best = Snapshot(*modules)
-        if best is not None:
+        if state["best"] is not None:
             watch.best = copy.copy(watch.last)
-            watch.best.of_module, watch.best.of_criterion = best
+            watch.best.of_module, watch.best.of_criterion = state["best"]
         for record in watch.history:
             net.history.new_epoch()
             net.history[-1].update(record)
@@ -185,7 +201,7 @@ def pack(value):
         return type(value)(map(pack, value)) if type(value) in (list, tuple) else list(map(pack, value))
     if isinstance(value, dict):
         return {key: pack(each) for key, each in value.items()}
-    raise TypeError(f"{type(value).__name__} cannot be written to a checkpoint")
+    raise TypeError(f"{type(value).__name__} cannot be written to a file")
 
 
 def unpack(value, targets=None):
