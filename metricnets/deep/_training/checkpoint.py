@@ -66,7 +66,9 @@ class Journal:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ValueError(f"checkpoint={checkpoint!r} should be a folder that exists or can be made: {error}") from error
+            raise ValueError(
+                f"checkpoint={checkpoint!r} should be a folder that exists or can be made: {error}"
+            ) from error
         if not os.access(self.folder, os.W_OK | os.X_OK):
             raise ValueError(f"checkpoint={checkpoint!r} is a folder that cannot be written to; give another one.")
         self.paths, self.pending = [], {}  # states that are not written yet
@@ -137,9 +139,7 @@ def checked(checkpoint):
     """The options of a ``checkpoint``; ValueError if one is wrong."""
     given = checkpoint if isinstance(checkpoint, dict) else {"folder": checkpoint}
     for name in given.keys() - OPTIONS:
-        raise ValueError(
-            f"checkpoint has {name!r}; its options are {', '.join(OPTIONS)}.{did_you_mean(name, OPTIONS)}"
-        )
+        raise ValueError(f"checkpoint has {name!r}; its options are {', '.join(OPTIONS)}.{did_you_mean(name, OPTIONS)}")
     options = OPTIONS | given
     valid = {
         "folder": ("a path, a string or a pathlib.Path", isinstance(options["folder"], str | os.PathLike)),

@@ -29,10 +29,11 @@ class Digest:
 
     def add(self, value):
         """Add a value and what it consists of; one that is part of itself only once."""
+        self.hash.update(f"({type(value).__qualname__} ".encode())
         if id(value) in self.open:
+            self.hash.update(b"again)")
             return
         self.open.add(id(value))
-        self.hash.update(f"<{type(value).__qualname__}>".encode())
         if isinstance(value, torch.Tensor):
             self._add_tensor(value)
         elif isinstance(value, np.ndarray) and value.dtype != object:
@@ -44,6 +45,7 @@ class Digest:
         else:
             for part in _parts(value):
                 self.add(part)
+        self.hash.update(b")")
         self.open.discard(id(value))
 
     def _add_tensor(self, value):

@@ -161,7 +161,7 @@ def attributes(module):
 
 
 def set_attributes(module, found, targets):
-    """Let the parts of a module remember what `attributes` found; ``targets`` know the relation of those of past ones."""
+    """Let the parts of a module remember what `attributes` found; ``targets`` have the relation of past ones."""
     for name, part in module.named_modules():
         for key, value in found[name].items():
             value = unpack(value, targets)
