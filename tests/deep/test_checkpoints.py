@@ -212,15 +212,38 @@ def test_after_an_interrupt_the_same_call_goes_on(folder):
     assert n_trained(folder) == 2
 
 
-def test_what_stopped_a_fit_is_known_after_it(folder):
-    """The last network is ended; those before were stopped after two epochs."""
+def test_a_network_that_a_callback_of_skorch_stopped_is_not_trained_further(folder):
+    """The callback starts anew with the network that was ended."""
     stop = partial(EarlyStopping, monitor="train_loss", patience=1, threshold=10.0)
-    plain = DDML(n_networks=2, callbacks=[stop(), Ending()], **QUICK).fit(X, y)
     with pytest.raises(Ended):
         DDML(n_networks=2, checkpoint=folder, callbacks=[stop(), Ending(3)], **QUICK).fit(X, y)
     fitted = DDML(n_networks=2, checkpoint=folder, callbacks=[stop(), Ending()], **QUICK).fit(X, y)
-    assert learned(fitted)[1][:2] == learned(plain)[1][:2]
-    assert len(fitted.history_) == len(plain.history_) == 4
+    assert [epoch["epoch"] for epoch in fitted.history_] == [1, 2, 1, 2, 3]
+
+
+class Stop:
+    """A callback of scikit-learn that ends a fit after the second epoch."""
+
+    def setup(self, estimator, context):
+        self.n_ended = 0
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        self.n_ended += 1
+        return self.n_ended == 2
+
+
+def test_a_fit_that_a_callback_of_scikit_learn_stopped_stays_so(folder):
+    pytest.importorskip("sklearn.callback")
+    folder["keep"] = True
+    fits = [DDML(n_networks=2, checkpoint=folder, **QUICK).set_callbacks(Stop()).fit(X, y) for _ in range(2)]
+    assert len(fits[0].history_) == 2
+    assert_same(*fits)
 
 
 def test_warm_starts_and_batches_of_a_stream_go_on(folder):
