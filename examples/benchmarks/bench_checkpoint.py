@@ -6,6 +6,8 @@ last bit.  A state is written after each epoch; users write less often.  Linux a
 """
 
 import argparse
+import collections
+import contextlib
 import hashlib
 import io
 import multiprocessing
@@ -18,12 +20,16 @@ import tempfile
 import time
 import warnings
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
 
 from metricnets import DDML, DTML
+from metricnets.deep import _base
+from metricnets.deep._training.checkpoint import Journal
+from metricnets.deep._training.resumed import Resumable
 
 X, y = load_digits(return_X_y=True)
 X, y = X[:600], y[:600]
@@ -51,7 +57,7 @@ def killed(name, folder, seconds):
     context = multiprocessing.get_context("fork")
     process = context.Process(target=FITS[name], kwargs={"checkpoint": every_epoch(folder)})
     process.start()
-    time.sleep(seconds)
+    process.join(seconds)
     if process.is_alive():
         os.kill(process.pid, signal.SIGKILL)
     process.join()
@@ -92,45 +98,73 @@ def kills(name, n, rng):
     )
 
 
-def cost(name, fit, repeats):
-    """Print the seconds of fits without checkpoints, with those of the default, and with one after each epoch."""
-    times = {"none": [], "default": [], "each epoch": []}
-    for _ in range(repeats):
-        for kind, measured in times.items():
-            with tempfile.TemporaryDirectory() as folder:
-                checkpoint = {"none": None, "default": folder, "each epoch": every_epoch(folder)}[kind]
-                start = time.perf_counter()
-                fitted = fit(checkpoint)
-                measured.append(time.perf_counter() - start)
-    plain, default, each = (statistics.median(measured) for measured in times.values())
-    epoch = plain / len(fitted.history_)
+@contextlib.contextmanager
+def timed(spent):
+    """Context in which the seconds of all that checkpoints do are noted by name: parts that are called by others too."""
+    parts = [(_base, "resumable"), (Journal, "write"), (Resumable, "on_epoch_end"), (Resumable, "on_train_end")]
+    with contextlib.ExitStack() as stack:
+        for owner, name in parts:
+            stack.enter_context(mock.patch.object(owner, name, clocked(getattr(owner, name), spent[name])))
+        yield
+
+
+def clocked(function, spent):
+    def wrapper(*args, **kwargs):
+        start = time.perf_counter()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            spent.append(time.perf_counter() - start)
+
+    return wrapper
+
+
+def cost(n, max_epochs, minutes):
+    """Print what part of a fit is spent on checkpoints."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(50, size=n)
+    points = (rng.normal(size=(50, 128))[codes] + rng.normal(size=(n, 128))).astype(np.float32)
+    spent = collections.defaultdict(list)
+    with tempfile.TemporaryDirectory() as folder, timed(spent):
+        start = time.perf_counter()
+        net = DDML(hidden=(512,), max_epochs=max_epochs, checkpoint={"folder": folder, "minutes": minutes}, **EACH)
+        epochs = [epoch["dur"] for epoch in net.fit(points, codes).history_]
+        seconds = time.perf_counter() - start
+    digest, writes = sum(spent["resumable"]), spent["write"]
+    total = digest + sum(spent["on_epoch_end"]) + sum(spent["on_train_end"])
     print(
-        f"{name:34s} {epoch:8.3f} {plain:8.2f} {100 * (default / plain - 1):9.1f} % {100 * (each / plain - 1):9.1f} %",
+        f"DDML, {n:6d} x 128 {minutes:8.1f} {seconds:8.1f} {statistics.median(epochs):10.2f} {1000 * digest:10.0f} "
+        f"{len(writes):8d} {1000 * statistics.median(writes or [0]):8.0f} {100 * total / seconds:9.2f} %",
         flush=True,
     )
 
 
-def main(quick):
+def main(quick, only):
+    if only != "cost":
+        table_of_kills(3 if quick else 30)
+    if only != "kills":
+        table_of_costs(quick)
+
+
+def table_of_kills(n):
     rng = np.random.default_rng(0)
     print("killed fits         seconds   equal      epochs in files: least, median, most   half written   files left")
     for name in FITS:
-        kills(name, 3 if quick else 30, rng)
-    print("\nwhat checkpoints cost            s an epoch        s   default  each epoch")
-    for n, hidden in [(2000, (128,))] if quick else [(20_000, (512,)), (100_000, (512,))]:
-        made = np.random.default_rng(0)
-        codes = made.integers(50, size=n)
-        points = (made.normal(size=(50, 128))[codes] + made.normal(size=(n, 128))).astype(np.float32)
-        options = {"hidden": hidden, "max_epochs": 3 if quick else 6 if n > 50_000 else 12, "random_state": 0}
+        kills(name, n, rng)
 
-        def fit(checkpoint, options=options, points=points, codes=codes):
-            return DDML(checkpoint=checkpoint, **options).fit(points, codes)
 
-        cost(f"DDML, {n} x 128, hidden {hidden[0]}", fit, 1 if quick else 3)
+def table_of_costs(quick):
+    print("what they cost       minutes        s   s an epoch   ms digest   writes   ms each   of the fit")
+    for n, max_epochs, minutes in (
+        [(2000, 3, 0.0)] if quick else [(20_000, 12, 0.0), (100_000, 6, 0.0), (100_000, 20, 0.5)]
+    ):
+        cost(n, max_epochs, minutes)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="three kills of each learner, and smaller data")
+    parser.add_argument("--only", choices=["kills", "cost"], help="one of the two tables")
     parser.add_argument("--resume", nargs="+", help=argparse.SUPPRESS)  # a learner and its folders, in a new process
     options = parser.parse_args()
     warnings.simplefilter("error")
@@ -139,4 +173,4 @@ if __name__ == "__main__":
         for each in given:
             print(result(FITS[learner](checkpoint=every_epoch(each))))
     else:
-        main(options.quick)
+        main(options.quick, options.only)
