@@ -100,7 +100,7 @@ def kills(name, n, rng):
 
 @contextlib.contextmanager
 def timed(spent):
-    """Context in which the seconds of all that checkpoints do are noted by name: parts that are called by others too."""
+    """Context in which the seconds of what checkpoints do are noted by name."""
     parts = [(_base, "resumable"), (Journal, "write"), (Resumable, "on_epoch_end"), (Resumable, "on_train_end")]
     with contextlib.ExitStack() as stack:
         for owner, name in parts:
@@ -155,9 +155,8 @@ def table_of_kills(n):
 
 def table_of_costs(quick):
     print("what they cost       minutes        s   s an epoch   ms digest   writes   ms each   of the fit")
-    for n, max_epochs, minutes in (
-        [(2000, 3, 0.0)] if quick else [(20_000, 12, 0.0), (100_000, 6, 0.0), (100_000, 20, 0.5)]
-    ):
+    fits = [(2000, 3, 0.0)] if quick else [(20_000, 12, 0.0), (100_000, 6, 0.0), (100_000, 20, 0.5)]
+    for n, max_epochs, minutes in fits:
         cost(n, max_epochs, minutes)
 
 

@@ -25,8 +25,10 @@ from skorch.callbacks import EarlyStopping
 from torch.optim.lr_scheduler import LinearLR, OneCycleLR, SequentialLR, StepLR
 
 from metricnets import DDML, DTML, EmbeddingNet
-from metricnets.deep._training import checkpoint as files
-from metricnets.deep._training.checkpoint import Journal, before, packed, unpacked
+from metricnets.deep._training import checkpoint
+from metricnets.deep._training import checkpoint_files as files
+from metricnets.deep._training.checkpoint import Journal
+from metricnets.deep._training.checkpoint_files import before, packed, unpacked
 from metricnets.deep._training.digest import Digest
 from metricnets.exceptions import FitInterrupted
 
@@ -265,8 +267,8 @@ def test_warm_starts_and_batches_of_a_stream_go_on(folder):
 def test_searches_share_a_folder(folder):
     grid = {"embeddingnet__lr": [0.003, 0.03]}
     scores = []
-    for checkpoint in (None, folder):
-        model = make_pipeline(Net(checkpoint=checkpoint, max_epochs=2), KNeighborsClassifier())
+    for given in (None, folder):
+        model = make_pipeline(Net(checkpoint=given, max_epochs=2), KNeighborsClassifier())
         with parallel_config("threading"):
             search = GridSearchCV(model, grid, cv=2, n_jobs=2).fit(X, y)
             scores.append([*search.cv_results_["mean_test_score"], *cross_val_score(model, X, y, cv=2, n_jobs=2)])
@@ -376,7 +378,7 @@ def test_between_two_replacements_the_file_before_is_used(folder):
 
 
 @pytest.mark.parametrize(
-    ("checkpoint", "message"),
+    ("given", "message"),
     [
         ({"folder": "runs", "minute": 1}, "has 'minute'.*Did you mean 'minutes'"),
         ({"folder": "runs", "minutes": -1}, "minutes=-1, which should be a number >= 0"),
@@ -387,13 +389,13 @@ def test_between_two_replacements_the_file_before_is_used(folder):
         ("file/runs", "checkpoint='file/runs' should be a folder"),
     ],
 )
-def test_wrong_options_are_errors_before_any_work(checkpoint, message, tmp_path, monkeypatch):
+def test_wrong_options_are_errors_before_any_work(given, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("file").touch()
     net, rest = Net().fit(X, y), Ending()
     module = net.module_
     with pytest.raises(ValueError, match=message):
-        net.set_params(checkpoint=checkpoint, callbacks=[rest]).fit(X, y)
+        net.set_params(checkpoint=given, callbacks=[rest]).fit(X, y)
     assert rest.n_begun == 0
     assert net.module_ is module
     assert os.listdir() == ["file"]
@@ -431,7 +433,7 @@ def test_files_are_written_as_often_as_said_in_a_hundredth_of_the_time(
 ):
     """An epoch takes a second."""
     clock = [0.0]
-    monkeypatch.setattr(files.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(files, "write_whole", lambda path, data: clock.append(clock.pop() + seconds))
     journal, n_written = Journal({"folder": tmp_path, "minutes": minutes, "epochs": epochs}), 0
     for epoch in range(1, 1001):
