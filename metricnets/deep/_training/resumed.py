@@ -20,20 +20,21 @@ def resumable(estimator, problem, module, criterion, parts, options):
     """The `Resumable` of a network that is about to be trained."""
     params = {name: value for name, value in estimator.get_params(deep=False).items() if name not in WITHOUT_EFFECT}
     of_problem = {name: getattr(problem, name) for name in ("seed", "n_train", "shrinkage", "decay")}
-    name = type(estimator).__name__
+    name, record = type(estimator).__name__, journal.get()
+    n_before = len(record.paths)  # networks of the fit, which may begin equal, with other batches
     digest = Digest(
-        name, params, of_problem, vars(problem.rows), problem.kept, problem.held_back, options.device,
+        name, n_before, params, of_problem, vars(problem.rows), problem.kept, problem.held_back, options.device,
         options.generator, module, criterion if isinstance(criterion, nn.Module) else None,
         [type(each[1] if isinstance(each, tuple) else each) for each in options.callbacks or ()],
     )  # fmt: skip
-    return Resumable(journal.get(), journal.get().path(name, digest), parts, options)
+    return Resumable(record, record.path(name, digest), parts, options)
 
 
 class Resumable(Callback):
     """Write the state of training to a file, and go on from the one that is there.
 
-    A state is that of the end of an epoch.  It has what the samplers draw from in so far as they draw again what
-    they drew in the epochs before, without training.
+    A state is that of the end of an epoch.  Samplers are not in it: they draw again what they drew in the epochs
+    before.
 
     Parameters
     ----------
