@@ -3,8 +3,10 @@
 The only file that imports scikit-learn's private names.
 """
 
+import contextlib
 import functools
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from itertools import chain
@@ -62,6 +64,7 @@ MaybeTolerance = NonNegative | None
 MaybeRate = ZeroToOne | None
 MaybeList = Annotated[list | tuple, list, tuple] | None
 MaybeDict = Annotated[dict, dict] | None
+MaybeCheckpoint = Annotated[str | os.PathLike | dict, str, os.PathLike, dict] | None
 MaybeArray = Array | None
 MaybeSource = Array | Sparse | Function | None
 MaybeObject = Annotated[object, object, None]
@@ -69,6 +72,7 @@ MaybeMetric = Metric | None
 MaybeTransformer = Annotated[object, HasMethods(["fit", "transform"])] | None
 MaybeFunction = Function | None
 Fit = TypeVar("Fit", bound=Callable)
+NOTHING = contextlib.nullcontext()
 
 
 def plain_and_constraints(annotation: object) -> tuple[object, list]:
@@ -220,7 +224,8 @@ def fitting(fit: Fit) -> Fit:
             raise _with_hint(self, error) from None
         before = vars(self).copy()
         try:
-            with one_blas_thread:
+            journaled = NOTHING if getattr(self, "checkpoint", None) is None else self._journaled()
+            with one_blas_thread, journaled:
                 tells = getattr(self, "_skl_callbacks", None) and is_task(self)
                 return fit_as_task(self, fit, bound) if tells else fit(self, *args, **kwargs)
         except BaseException as error:

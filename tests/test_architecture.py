@@ -25,6 +25,7 @@ LAYERS = {
     "exceptions": -2,
     "_checks": -1,
     "_arrays": 0,
+    "_atomic": -1,
     "_documentation": 0,
     "_labels": 0,
     "_linalg": 0,
@@ -123,7 +124,6 @@ SHELLS = {
     "miners": {"_ops"},
     "relations": {"_classes"},
     "persistence": {
-        "_atomic",
         "_containers",
         "_formats",
         "_graph",

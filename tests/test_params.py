@@ -99,6 +99,7 @@ OUT_OF_RANGE = {
     "normalize": 1,
     "random_state": -1,
     "verbose": -1,
+    "checkpoint": 3,
     "hidden": 8,
     "margin": "wide",
     "hard_fraction": 0.0,

@@ -16,6 +16,7 @@ from metricnets._params import (
     Flag,
     Function,
     Jobs,
+    MaybeCheckpoint,
     MaybeCount,
     MaybeFunction,
     MaybeList,
@@ -28,10 +29,12 @@ from metricnets._params import (
 )
 from metricnets._tuples import FLOATS
 from metricnets.deep._training.callbacks import Passes
+from metricnets.deep._training.checkpoint import journaled
 from metricnets.deep._training.data import CHUNK, Plan, Problem, Rows, Trained
 from metricnets.deep._training.embedding import EmbeddingMixin, check_trainable, checked_network, takes_double
 from metricnets.deep._training.loop import Options, Part, train
 from metricnets.deep._training.precision import check_precision
+from metricnets.deep._training.resumed import resumable
 from metricnets.deep._training.runtime import device_for, randomness, threads_for
 from metricnets.deep._training.scaling import applied, in_single_precision, standardization
 from metricnets.deep._training.shrinkage import shrink, state_of
@@ -90,11 +93,21 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         Number of points of a batch that are embedded at a time, for batches that do not fit into memory; see
         :ref:`large_batches`.  The gradient is that of the whole batch, and a step takes longer, as each point is
         embedded twice.  None takes a batch at once.
+    checkpoint : str, path, dict or None, default=None
+        Folder for the state of training, from which the same call goes on after it was ended; see :ref:`long_fits`.
+        A dict has the options of this folder:
+
+        - 'folder': its path.
+        - 'minutes' (float >= 0, default .5) and 'epochs' (int >= 1, default 1): a state is written after each so many
+          epochs, if so many minutes have passed since the last one.
+        - 'keep' (bool, default False): whether the files stay after a fit that ended well, so that the same call has
+          its result at once.
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights, batches and dropout.  Pass an int for reproducible results across
         multiple calls.  Global random generators are left unchanged.
     verbose : int, default=0
-        1 shows a progress bar for each network, with the loss and the time left; 2 also prints the loss of each epoch.
+        1 shows a progress bar for each network, with the loss and the time left of the network and of the fit; 2 also
+        prints the loss of each epoch.
 
     Attributes
     ----------
@@ -119,6 +132,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     n_jobs: Jobs = None
     precision: Literal["float32", "bf16"] = "float32"
     chunk_size: MaybeCount = None
+    checkpoint: MaybeCheckpoint = None
     random_state: Seed = None
     verbose: Verbosity = 0
 
@@ -173,6 +187,9 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     _exposed = None  # or a function from the network to the module whose output the loss takes
 
     # ---- prepare, train, finish
+
+    def _journaled(self):
+        return journaled(self.checkpoint, self.random_state)
 
     def _validated(self, X, *y):
         dtype = FLOATS if self._plan().of_ours else FLOATS[::-1]  # other types are converted to the first
@@ -277,9 +294,12 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
             check_trainable(network, criterion)
         n = problem.plan.n_networks
         options.title = f"network {len(trained.networks) + 1} of {n}" if n > 1 else type(self).__name__
+        options.n_after = self.max_epochs * (n * (problem.n_after + 1) - len(trained.networks) - 1)
         if task is not None:
             options.passes = Passes(task, problem, trained, network, initial, criterion, options.generator)
         with threads_for(rows.X, self.n_jobs, network, self.batch_size):
+            if self.checkpoint is not None:
+                options.resumable = resumable(self, problem, exposed, criterion, parts, options)
             history, trained.interrupted, learned = train(exposed, criterion, parts, options)
         trained.stopped = task is not None and task.stopped
         trained.learned = trained.learned or learned or bool((rows.X[:1] == rows.X).all())

@@ -258,6 +258,7 @@ class DTML(NetworkMetric):
             targets.labels, n_rounds = tensor_of(labels), 0
         try:
             for r in range(n_rounds + 1):
+                problem.n_after = n_rounds - r
                 if r:
                     labels = most_confident(codes, shares(self._round_embedding(problem, trained), codes), r / n_rounds)
                     problem.rows.targets.labels, problem.seed = tensor_of(labels), self._seed()

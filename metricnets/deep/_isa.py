@@ -107,9 +107,10 @@ class _ISA(DeepMetric):
     def _train(self, problem):
         """Train the layers, each on the output of those below, which become layers of the problem."""
         trained = None
-        for _ in range(self.n_layers):
+        for n_after in reversed(range(self.n_layers)):
             try:
                 above = problem if trained is None else self._above(problem, trained)
+                above.n_after = n_after
                 found = super()._train(above)
             except KeyboardInterrupt:
                 if trained is None:

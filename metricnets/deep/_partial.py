@@ -195,7 +195,9 @@ class PartlyLabelled(DeepMetric):
                 labels = most_confident(codes, found[codes == UNKNOWN][:, np.unique(codes[codes >= 0])], r / N_ROUNDS)
                 shares = np.where(known, shares, one_hot(labels, len(targets.classes)))
             if r or np.bincount(codes[codes >= 0]).max() > 1:  # there is a similar pair to learn from
-                self._learn(self._problem_of(X, targets, shares, n, start))
+                problem = self._problem_of(X, targets, shares, n, start)
+                problem.n_after = N_ROUNDS - r
+                self._learn(problem)
                 history += [{**record, "round": r} for record in self.history_]
                 z = self._embed(X[:n])
         self.history_ = history

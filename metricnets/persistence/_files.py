@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from metricnets._atomic import path_of, write_whole
 from metricnets._lazy import needed
 from metricnets._version import __version__
 from metricnets.exceptions import SavedFileError
 from metricnets.persistence import _containers, _numpy, _objects
-from metricnets.persistence._atomic import path_of, write_whole
 from metricnets.persistence._formats import newest, value_of
 from metricnets.persistence._names import Names
 from metricnets.persistence._tensors import parts_of

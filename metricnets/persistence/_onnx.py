@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from metricnets._atomic import path_of, write_whole
 from metricnets._lazy import needed
 from metricnets._numpy_networks import Affine, Chain, Standardized
 from metricnets._version import __version__
 from metricnets.base import Distance, MetricMixin
-from metricnets.persistence._atomic import path_of, write_whole
 from metricnets.persistence._graph import FLOAT, Graph
 from metricnets.persistence._names import name_of
 from metricnets.persistence._operators import add_function

@@ -18,7 +18,9 @@ from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback, MlflowLogger, TensorBoard
 from torch import nn
 
-from metricnets import DDML, DTML, HRAML, EmbeddingNet, Mahalanobis
+from metricnets import DDML, DTML, HRAML, DNLML_ISA_Supervised, EmbeddingNet, Mahalanobis
+from metricnets.deep._training.callbacks import Watch
+from metricnets.deep._training.loop import Options
 from metricnets.exceptions import FitInterrupted
 from metricnets.networks import mlp, small_conv
 
@@ -213,6 +215,31 @@ def test_bars_tell_which_network_is_trained_and_the_time_left(blobs, capsys):
     DDML(verbose=1, n_networks=2, **QUICK).fit(*blobs)
     shown = capsys.readouterr().err
     assert re.search(r"network 2 of 2: .* 3/3 \[\d\d:\d\d<\d\d:\d\d, ", shown)
+
+
+def test_bars_tell_the_time_left_of_the_whole_fit(capsys):
+    """Six of ten epochs of this network, and twenty of others, at two seconds."""
+    watch = Watch(Options(None, 0.1, 0.0, max_epochs=10, n_after=20, generator=None))
+    watch.history = [{"dur": 100.0}] * 3 + [{"dur": 2.0}] * 10
+    for part, left in [("train", "train_loss=1, fit: 00:52 left"), ("valid", "valid_loss=1, fit: at most 00:52 left")]:
+        watch.show(4, {f"{part}_loss": "1"})
+        watch.bar.refresh()
+        assert left in capsys.readouterr().err
+    assert watch.bar.initial == 3  # it goes on from a checkpoint
+    watch.bar.close()
+
+
+@pytest.mark.parametrize(
+    ("learner", "n_epochs"),
+    [(DDML(n_networks=3), [6, 3, 0]), (DTML(n_rounds=1), [3, 0]), (DNLML_ISA_Supervised(n_layers=2), [3, 0])],
+)
+def test_every_network_knows_how_many_epochs_are_left_in_the_fit(learner, n_epochs, blobs, monkeypatch):
+    left, more = [], {}
+    monkeypatch.setattr(Watch, "on_train_end", lambda self, net, **kwargs: left.append(self.options.n_after))
+    if isinstance(learner, DTML):
+        more["sample_domain"] = np.arange(len(blobs[1])) % 2 - 0.5
+    learner.set_params(max_epochs=3, random_state=0).fit(*blobs, **more)
+    assert left == n_epochs
 
 
 class Writer:

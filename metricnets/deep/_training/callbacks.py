@@ -79,14 +79,21 @@ class Watch(Callback):
             self.best.restore(net.module_, net.criterion_)
 
     def show(self, epoch, losses):
-        """Advance the progress bar, which tells the time left, and show the losses next to it."""
+        """Advance the progress bar, and show the losses and the time left of the fit next to it."""
         from tqdm.auto import tqdm  # starts a thread, which is needed only if progress is shown
 
         if self.bar is None:
-            self.bar = tqdm(total=self.options.max_epochs, unit="epoch", desc=self.options.title)
+            bounds = {"total": self.options.max_epochs, "initial": epoch - 1}
+            self.bar = tqdm(**bounds, unit="epoch", desc=self.options.title)
         if self.options.verbose > 1:
             tqdm.write(f"epoch {epoch:4d}  " + "  ".join(f"{name} {loss}" for name, loss in losses.items()))
-        self.bar.set_postfix(losses)
+        shown = [f"{name}={loss}" for name, loss in losses.items()]
+        is_bound = "valid_loss" in losses
+        if self.options.n_after or is_bound:
+            recent = [each["dur"] for each in self.history[-10:]]
+            seconds = (self.options.max_epochs - epoch + self.options.n_after) * sum(recent) / len(recent)
+            shown.append(f"fit: {'at most ' if is_bound else ''}{tqdm.format_interval(seconds)} left")
+        self.bar.set_postfix_str(", ".join(shown))
         self.bar.update()
 
 

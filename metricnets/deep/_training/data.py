@@ -132,6 +132,8 @@ class Problem:
         How far trained weights are moved back to those of the start.
     decay : float
         Weight decay of AdamW if it is 'auto'.
+    n_after : int
+        How many times networks are trained afterwards in the same fit, such as rounds or layers.
     """
 
     plan: Plan
@@ -145,6 +147,7 @@ class Problem:
     n_train: int | None = None
     shrinkage: float = 0.0
     decay: float = 3.0
+    n_after: int = 0
 
 
 @dataclass

@@ -68,11 +68,13 @@ class Options:
     device: str = "cpu"
     verbose: int = 0
     title: str = ""  # of the progress bar
+    n_after: int = 0  # how many epochs of the fit are left after this network, at most
     generator: torch.Generator = field(kw_only=True)  # of what the loss draws
     precision: str = "float32"
     chunk_size: int | None = None  # number of points embedded at a time; None is all of a batch
     of_others: bool = False  # whether modules, losses or optimisers are the user's own
     passes: object = None  # a callback that tells those of scikit-learn of each epoch
+    resumable: object = None  # a callback that writes checkpoints
 
 
 class _Net(NeuralNet):
@@ -193,6 +195,8 @@ def train(module, criterion, parts, options):
         callbacks.append(schedule(options.lr_schedule, options.max_epochs))
     if options.passes is not None:
         callbacks.append(options.passes)
+    if options.resumable is not None:
+        callbacks.append(options.resumable)
     if held_back is not None:
         callbacks.append(StopEarly(watch, options.patience))
     net = _Net(
