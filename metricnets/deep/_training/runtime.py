@@ -7,6 +7,7 @@ import torch
 
 from metricnets._runtime import Lock, Shared
 
+ASKS_FOR_KIND = torch.__version__ >= (2, 4)  # whether autocast can be asked for a kind of device
 _one_at_a_time = Lock()  # PyTorch has one global generator for all threads
 
 
@@ -78,7 +79,7 @@ def defaults(device="cpu", gradients=True):
         stack.enter_context(torch.set_grad_enabled(gradients))
         for kind in {"cpu", torch.device(device).type}:
             # otherwise a module's own autocast would be nested, and keep outdated casts; older ones cannot be asked
-            if torch.__version__ < (2, 4) or torch.is_autocast_enabled(kind):
+            if not ASKS_FOR_KIND or torch.is_autocast_enabled(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False, cache_enabled=False))
         if torch.empty(0).device.type != "cpu":
             stack.enter_context(torch.device("cpu"))
