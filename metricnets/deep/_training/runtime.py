@@ -1,6 +1,7 @@
 """PyTorch's settings of the thread and of the process while a network is trained or used."""
 
 import contextlib
+import os
 import threading
 
 import torch
@@ -21,6 +22,12 @@ def _number_of_torch_threads():
 
 
 _before = Shared(_number_of_torch_threads)
+
+
+if hasattr(os, "register_at_fork"):
+    # A forked process has none of the threads among which PyTorch had shared a product, and would wait for them for ever.
+    # Its data loaders are set to one thread in the same way.
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 def device_for(device):
