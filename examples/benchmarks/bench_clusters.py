@@ -112,7 +112,10 @@ def main(n_rows, n_features, where):
         for name, scores in found.items():
             np.testing.assert_array_equal(scores, expected[name], err_msg=f"{name}, {start.__name__}")
         best = ", ".join(f"{name} {scores[:4].max():.4f}" for name, scores in found.items())
-        print(f"{start.__name__:10s}{times[0]:17.1f}{times[1]:17.1f}{sent[1] / 1e6:14.1f}{pickles[1]:15d}   {best}", flush=True)
+        print(
+            f"{start.__name__:10s}{times[0]:17.1f}{times[1]:17.1f}{sent[1] / 1e6:14.1f}{pickles[1]:15d}   {best}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":  # Dask, Ray and joblib import the script in their processes
@@ -122,4 +125,4 @@ if __name__ == "__main__":  # Dask, Ray and joblib import the script in their pr
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     where = [serial, *({"loky": loky, "dask": dask, "ray": ray}[name] for name in options.only)]
-    main(*((300, 16) if options.quick else (3000, 256)), where)
+    main(*((300, 16) if options.quick else (1000, 256)), where)

@@ -233,7 +233,6 @@ def main(n_fits, seconds):
     return flat
 
 
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fits", type=int, default=100_000, help="number of pieces of work (default: 100000)")
