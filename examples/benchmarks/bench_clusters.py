@@ -2,8 +2,8 @@
 
 A search over a linear metric and one over a network are run in one process, in two processes of joblib, on two workers
 of a local cluster of Dask, and on Ray, each of them twice, as workers import the learners the first time.  The script
-fails unless all scores are those of one process to the last bit.  Bytes over TCP, of Dask and of all other processes of the
-machine, and how often the table of samples was pickled, are those of the second time.
+fails unless all scores are those of one process to the last bit.  Bytes over TCP, of Dask and of all other processes of
+the machine, and how often the table of samples was pickled, are those of the second time.
 """
 
 import argparse
@@ -88,34 +88,27 @@ def loopback():
     return next((int(line.split()[1]) for line in lines if line.strip().startswith("lo:")), float("nan"))
 
 
+def measured(X, y):
+    """The searches: their scores by the name of the learner, seconds, bytes over TCP and pickles of X."""
+    start, before, Counted.n_pickles = time.perf_counter(), loopback(), 0
+    found = {name: run(name, X, y) for name in SEARCHES}
+    return found, time.perf_counter() - start, loopback() - before, Counted.n_pickles
+
+
 def main(n_rows, n_features, where):
     """Print the table; AssertionError if a search has other scores than the serial one."""
     X, y = make_classification(n_rows, n_features, n_informative=8, n_classes=4, random_state=0)
     X = X.astype(np.float32).view(Counted)
-    print(f"{n_rows} × {n_features}, {X.nbytes / 1e6:.1f} MB; scores of searches of 12 fits and cross-validations of 3")
+    print(f"{n_rows} × {n_features}, {X.nbytes / 1e6:.2f} MB; scores of searches of 12 fits and cross-validations of 3")
     print(f"{'':10s}   seconds, first   seconds, again   MB over TCP   pickles of X   best scores")
     expected = None
     for start in where:
-        times, sent, pickles = [], [], []
-
-        def searches():
-            for _ in range(2):
-                begun, before, Counted.n_pickles = time.perf_counter(), loopback(), 0
-                found = {name: run(name, X, y) for name in SEARCHES}
-                times.append(time.perf_counter() - begun)
-                sent.append(loopback() - before)
-                pickles.append(Counted.n_pickles)
-            return found
-
-        found = start(searches)
+        (_, first, *_), (found, again, sent, pickles) = start(lambda: [measured(X, y) for _ in range(2)])
         expected = expected or found
         for name, scores in found.items():
             np.testing.assert_array_equal(scores, expected[name], err_msg=f"{name}, {start.__name__}")
         best = ", ".join(f"{name} {scores[:4].max():.4f}" for name, scores in found.items())
-        print(
-            f"{start.__name__:10s}{times[0]:17.1f}{times[1]:17.1f}{sent[1] / 1e6:14.1f}{pickles[1]:15d}   {best}",
-            flush=True,
-        )
+        print(f"{start.__name__:10s}{first:17.1f}{again:17.1f}{sent / 1e6:14.1f}{pickles:15d}   {best}", flush=True)
 
 
 if __name__ == "__main__":  # Dask, Ray and joblib import the script in their processes
@@ -125,4 +118,4 @@ if __name__ == "__main__":  # Dask, Ray and joblib import the script in their pr
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     where = [serial, *({"loky": loky, "dask": dask, "ray": ray}[name] for name in options.only)]
-    main(*((300, 16) if options.quick else (1000, 256)), where)
+    main(*((300, 64) if options.quick else (1000, 256)), where)

@@ -1,8 +1,8 @@
 """Serving: seconds until the first answer, latency of single rows, and rows a second in several threads.
 
 The first table is of new processes: the import of what loads a file, loading, the first answer, and whether PyTorch was
-imported.  The second is of single rows, one at a time in one thread: percentiles of ``transform``, of the function in NumPy
-that ``get_metric()`` returns, of a pipeline and of ONNX, and what 4 threads that ask at once see.  The third is of
+imported.  The second is of single rows, one at a time in one thread: percentiles of ``transform``, of the function in
+NumPy that ``get_metric()`` returns, of a pipeline and of ONNX, and what 4 threads that ask at once see.  The third is of
 batches in 1, 2 and 4 threads.
 """
 
@@ -109,18 +109,15 @@ def main(n_features, n_calls, rounds, batch):
         functions = embedders(learners, X, folder)
         print(f"\nsingle rows of {n_features} features, ms     p50      p99    4 threads: p50      p99   rows a second")
         for name, embed in functions.items():
-            alone = np.percentile(latencies(embed, X, n_calls), [50, 99])
+            alone = "".join(f"{ms:10.3f}" for ms in np.percentile(latencies(embed, X, n_calls), [50, 99]))
             seconds, times = in_threads(lambda e=embed: latencies(e, X, n_calls), 4)
-            at_once = np.percentile(times, [50, 99])
-            print(
-                f"{name:30s}{alone[0]:12.3f}{alone[1]:9.3f}{at_once[0]:18.3f}{at_once[1]:9.3f}{4 * n_calls / seconds:16.0f}",
-                flush=True,
-            )
+            at_once = "".join(f"{ms:10.3f}" for ms in np.percentile(times, [50, 99]))
+            print(f"{name:30s}{alone}        {at_once}{4 * n_calls / seconds:15.0f}", flush=True)
         print(f"\nbatches of {batch}, thousand rows a second   1 thread   2 threads   4 threads")
         for name, embed in functions.items():
             n_batches, rates = max(1, 40_000 // batch), []
             for n_threads in (1, 2, 4):
-                seconds, _ = in_threads(lambda e=embed: [e(X) for _ in range(n_batches)], n_threads)
+                seconds, _ = in_threads(lambda e=embed, n=n_batches: [e(X) for _ in range(n)], n_threads)
                 rates.append(n_threads * n_batches * batch / seconds / 1e3)
             print(f"{name:35s}" + "".join(f"{rate:12.0f}" for rate in rates), flush=True)
 

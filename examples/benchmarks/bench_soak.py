@@ -1,7 +1,7 @@
 """Many thousands of fits in one process: whether memory, threads, open files or children grow.
 
-All learners in turn are fitted to tiny data and used, and what else a night of work does comes in turn with them: pickles,
-files, streams, fits in threads, forks, searches in processes, fits that fail or are interrupted at a random moment, and
+All learners in turn are fitted to tiny data and used, and what else a night of work does comes in turn with them:
+pickles, files, streams, fits in threads, forks, searches in processes, fits that fail or are interrupted at a random moment, and
 those that go on from a checkpoint.  Each row of the table is a fiftieth of the fits.
 
 The rule: in the rows after the first third, which import and allocate what is kept, a straight line through a column
@@ -225,7 +225,7 @@ def main(n_fits, seconds):
     fits, *columns = np.array(rows[len(rows) // 3 :], float).T
     flat = settings() == before
     print(f"settings of the process: {'as before' if flat else f'{settings()}, before {before}'}")
-    print(f"after the first third          slope per 1000 fits    rise    noise")
+    print("after the first third          slope per 1000 fits    rise    noise")
     for (name, tolerance), values in zip(COLUMNS.items(), columns):
         slope, rise, noise = verdict(fits, values, tolerance)
         flat &= rise <= noise

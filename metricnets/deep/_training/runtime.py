@@ -25,8 +25,8 @@ _before = Shared(_number_of_torch_threads)
 
 
 if hasattr(os, "register_at_fork"):
-    # A forked process has none of the threads among which PyTorch had shared a product, and would wait for them for ever.
-    # Its data loaders are set to one thread in the same way.
+    # A forked process has none of the threads among which PyTorch shared its products, and would wait for them for ever;
+    # PyTorch's data loaders have one thread for this reason.
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
