@@ -7,6 +7,7 @@ the machine, and how often the table of samples was pickled, are those of the se
 """
 
 import argparse
+import importlib.util
 import time
 import warnings
 from pathlib import Path
@@ -113,7 +114,8 @@ def main(n_rows, n_features, where):
 
 if __name__ == "__main__":  # Dask, Ray and joblib import the script in their processes
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", default=["loky", "dask", "ray"], choices=["loky", "dask", "ray"])
+    installed = ["loky", *(name for name in ("dask", "ray") if importlib.util.find_spec(name))]
+    parser.add_argument("--only", nargs="+", default=installed, choices=["loky", "dask", "ray"])
     parser.add_argument("--quick", action="store_true", help="300 samples")
     options = parser.parse_args()
     warnings.simplefilter("ignore")

@@ -2,8 +2,8 @@
 
 The first table is of new processes: the import of what loads a file, loading, the first answer, and whether PyTorch was
 imported.  The second is of single rows, one at a time in one thread: percentiles of ``transform``, of the function in
-NumPy that ``get_metric()`` returns, of a pipeline and of ONNX, and what 4 threads that ask at once see.  The third is of
-batches in 1, 2 and 4 threads.
+NumPy that ``get_metric()`` returns, of a pipeline and of ONNX, and what 4 threads that ask at once see.  The third is
+of batches in 1, 2 and 4 threads.
 """
 
 import argparse

@@ -25,7 +25,7 @@ _before = Shared(_number_of_torch_threads)
 
 
 if hasattr(os, "register_at_fork"):
-    # A forked process has none of the threads among which PyTorch shared its products, and would wait for them for ever;
+    # A forked process has none of the threads among which PyTorch shared products, and would wait for them for ever;
     # PyTorch's data loaders have one thread for this reason.
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
