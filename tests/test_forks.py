@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from discovery import METRICS, quick, training_data
+from discovery import METRICS, needs_torch, quick, training_data
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -150,3 +150,21 @@ def test_a_lock_keeps_other_threads_out_and_is_free_in_the_child(while_another_t
     assert not is_free()
     assert in_child(is_free)
     assert not is_free()
+
+
+@needs_torch
+def test_a_child_computes_with_pytorch_after_its_parent_did_in_several_threads():
+    import torch
+
+    from metricnets.deep._training.runtime import one_torch_thread  # noqa: F401  (sets what is done in a child)
+
+    table = torch.ones(2000, 200)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        expected = (table @ table.T).sum().item()  # starts threads that the child does not have
+        found = in_child(lambda: ((table @ table.T).sum().item(), torch.get_num_threads()))
+        assert found == (expected, 1)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

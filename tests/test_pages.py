@@ -35,6 +35,7 @@ LAWS = {  # what is true after the code of a page
     "doc/cookbook/verification.rst": "auc > raw + 0.03 and accuracy > 0.8 and true_accepts > 5 * false_accepts",
     "doc/faq.rst": "rejected[y_test < 2].mean() < 0.1 and rejected[y_test == 2].mean() > 0.2",
     "doc/quickstart.rst": "model.score(X_test, y_test) > 0.97",
+    "doc/user_guide/clusters.rst": "n_fits() == 3 and again.best_score_ == search.best_score_ > 0.8",
     "doc/user_guide/codes.rst": "recall > 0.8",
     "doc/user_guide/coming_from_setfit.rst": "(predicted == np.repeat(np.arange(4), 50)).mean() > 0.5",
     "doc/user_guide/datasets.rst": "(np.diff([roc_auc_score(y[200:], score) for score in scores]) > [0.2, 0]).all()",
@@ -52,6 +53,7 @@ LAWS = {  # what is true after the code of a page
     "doc/user_guide/query_adapter.rst": "after >= before",
     "doc/user_guide/relations.rst": "len(net.transform(X)) == 100",
     "doc/user_guide/saving.rst": "any('module_' in name for name in names) and (metric.embed(X) == Z).all()",
+    "doc/user_guide/serving.rst": "classes == model.predict(X[:3]).tolist()",
     "doc/user_guide/streams.rst": (
         "np.allclose(M, lda.fit(scaler.transform(X), y).get_mahalanobis_matrix()) "
         "and net.transform(X).shape == (400, 64)"

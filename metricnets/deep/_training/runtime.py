@@ -1,6 +1,7 @@
 """PyTorch's settings of the thread and of the process while a network is trained or used."""
 
 import contextlib
+import os
 import threading
 
 import torch
@@ -9,6 +10,7 @@ from metricnets._cores import n_threads
 from metricnets._runtime import Lock, Shared
 
 LEAST = 2**22  # multiplications of a thread in a step, below which a step in two threads takes longer than in one
+ASKS_FOR_KIND = torch.__version__ >= (2, 4)  # whether autocast can be asked for a kind of device
 
 _one_at_a_time = Lock()  # PyTorch has one global generator for all threads
 
@@ -24,6 +26,11 @@ def _number_of_torch_threads():
 
 _before = Shared(_number_of_torch_threads)
 _given = {1}  # numbers that were set in `torch_threads`
+
+if hasattr(os, "register_at_fork"):
+    # A forked process has none of the threads among which PyTorch shared products, and would wait for them for ever;
+    # PyTorch's data loaders have one thread for this reason.
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 def device_for(device):
@@ -95,7 +102,7 @@ def defaults(device="cpu", gradients=True):
         stack.enter_context(torch.set_grad_enabled(gradients))
         for kind in {"cpu", torch.device(device).type}:
             # otherwise a module's own autocast would be nested, and keep outdated casts; older ones cannot be asked
-            if torch.__version__ < (2, 4) or torch.is_autocast_enabled(kind):
+            if not ASKS_FOR_KIND or torch.is_autocast_enabled(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False, cache_enabled=False))
         if torch.empty(0).device.type != "cpu":
             stack.enter_context(torch.device("cpu"))
