@@ -28,7 +28,8 @@ from metricnets._tuples import FLOATS
 from metricnets.deep._training.callbacks import Passes
 from metricnets.deep._training.data import CHUNK, Plan, Problem, Rows, Trained
 from metricnets.deep._training.embedding import EmbeddingMixin, check_trainable, checked_network, takes_double
-from metricnets.deep._training.loop import Options, Part, train
+from metricnets.deep._training.distributed import agreed_seed, processes, share
+from metricnets.deep._training.loop import NOTHING, Options, Part, train
 from metricnets.deep._training.runtime import device_for, randomness, threads_for
 from metricnets.deep._training.scaling import applied, in_single_precision, standardization
 from metricnets.deep._training.shrinkage import shrink, state_of
@@ -76,6 +77,10 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         Callbacks of skorch.
     device : str or torch.device, default='auto'
         Device of PyTorch to train and embed on; 'auto' is 'cuda' if it is available, otherwise 'cpu'.
+    distributed : bool, default=False
+        Whether to train in all processes of a group that ``torch.distributed.run`` has launched, each of which calls
+        ``fit`` with the same data; see :ref:`processes`.  They share the rows of each batch, and the result is that of
+        one process.
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights, batches and dropout.  Pass an int for reproducible results across
         multiple calls.  Global random generators are left unchanged.
@@ -102,6 +107,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     n_iter_no_change: Count = 10
     callbacks: MaybeList = None
     device: Annotated[str | torch.device, str, torch.device] = "auto"
+    distributed: Flag = False
     random_state: Seed = None
     verbose: Verbosity = 0
 
@@ -226,20 +232,22 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         parts, rng, trained = [Part(rows, problem.kept)], np.random.default_rng(seed), Trained([], [*problem.history])
         if len(problem.held_back):
             parts.append(Part(rows, problem.held_back))
-        device = device_for(self.device)
-        with threads_for(rows.X), randomness(seed, device, globally=plan.of_others) as generator:
+        device, together = device_for(self.device), processes() if self.distributed else NOTHING
+        with together as group, threads_for(rows.X), randomness(seed, device, globally=plan.of_others) as generator:
             for part in parts:
                 part.sampler = self._make_batches(part, rng)
             for part in parts[1:]:
                 part.sampler = list(part.sampler)  # epochs are compared on the same batches
             try:
                 options = self._options(device, generator, problem)
+                if group is not None:
+                    share(group, problem, options)
                 while len(trained.networks) < plan.n_networks and not (trained.interrupted or trained.stopped):
                     self._train_another(trained, problem, parts, options)
             except KeyboardInterrupt:  # while a network was built
                 trained.interrupted = True
-        if not trained.networks:
-            raise KeyboardInterrupt
+            if not trained.networks or (trained.interrupted and self.distributed):  # the others know nothing of it
+                raise KeyboardInterrupt
         return trained
 
     def _train_another(self, trained, problem, parts, options):
@@ -250,9 +258,11 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
             network = checked_network(network, rows.X)
         if problem.start is not None:
             problem.start.load(network, len(trained.networks))
-        initial = copy.deepcopy(network.state_dict()) if self._shrinks or problem.shrinkage else None
         exposed = network if self._exposed is None else self._exposed(network)
         criterion = self._whole_criterion(network, parts[0], options.generator)
+        if options.processes is not None:
+            options.processes.agree(network, criterion)
+        initial = copy.deepcopy(network.state_dict()) if self._shrinks or problem.shrinkage else None
         of_loss = state_of(criterion) if problem.start is not None and problem.shrinkage else None
         if options.of_others:
             check_trainable(network, criterion)
@@ -348,8 +358,10 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
 
     def _seed(self):
         if isinstance(self.random_state, np.random.RandomState):
-            return int(self.random_state.randint(2**31 - 1))
-        return int(np.random.default_rng(self.random_state).integers(2**31 - 1))
+            seed = int(self.random_state.randint(2**31 - 1))
+        else:
+            seed = int(np.random.default_rng(self.random_state).integers(2**31 - 1))
+        return agreed_seed(seed) if self.distributed else seed
 
 
 def mean_distance(z):
