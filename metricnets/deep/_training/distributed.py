@@ -173,7 +173,8 @@ class Together(Callback):
         self.statistics = [each for name, each in buffers.items() if name.endswith(("running_mean", "running_var"))]
 
     def on_epoch_begin(self, net, **kwargs):
-        if self.processes.any(False):
+        self.ended = self.processes.any(False)
+        if self.ended:
             raise StopTraining
 
     def on_grad_computed(self, net, named_parameters, **kwargs):
@@ -191,26 +192,34 @@ class Together(Callback):
 
     def on_train_end(self, net, **kwargs):
         self.processes.generator.set_state(self.processes.common)
-        if not net.interrupted:
+        if not (self.ended or net.interrupted):
             self.processes.any(True)
 
 
 def share(processes, problem, options):
     """Let the options of a problem be those of one of the processes; ValueError if the others have another problem."""
     X = problem.rows.X
-    processes.check_same(**{
-        "number of rows": len(X),
-        "size of a row": X[0].numel(),
-        "number of rows to train on": len(problem.kept),
-        "sum of some rows": X[:: -(-len(X) // 1000)].abs().double().nan_to_num().sum(),
-        "sum of the labels": problem.rows.targets.labels.abs().double().nan_to_num().sum(),
-        "max_epochs": options.max_epochs,
-        "lr": options.lr,
-        "n_networks": problem.plan.n_networks,
-    })
+    processes.check_same(
+        **{
+            "number of rows": len(X),
+            "size of a row": X[0].numel(),
+            "number of rows to train on": len(problem.kept),
+            "checksum of the rows": _checksum(X[:: -(-len(X) // 1000)]),
+            "checksum of the targets": _checksum(problem.rows.targets.labels),
+            "max_epochs": options.max_epochs,
+            "lr": options.lr,
+            "n_networks": problem.plan.n_networks,
+        }
+    )
     options.processes = processes
     if processes.rank:
         options.verbose = 0
+
+
+def _checksum(values):
+    """A number by which other values, or the same in another order, are found."""
+    values = values.double().nan_to_num().abs().flatten()
+    return float(values @ torch.linspace(1, 2, len(values), dtype=torch.float64))
 
 
 @contextlib.contextmanager
@@ -227,13 +236,14 @@ def processes():
     _join()
     if not _training.acquire(blocking=False):
         raise RuntimeError("distributed=True trains one learner at a time in each process; fit them one by one.")
-    group = dist.new_group(backend=_backend())
+    together = Processes(dist.new_group(backend=_backend()))
     try:
-        yield Processes(group)
-        dist.barrier()
+        yield together
+        dist.barrier()  # nobody leaves before the others have read all messages
     finally:
         _training.release()
-        dist.destroy_process_group(group)  # the others do not wait for messages then
+        dist.destroy_process_group(together.group)
+        together.group = None  # its connections are closed with the last reference, so that the others do not wait
 
 
 def _join():
@@ -270,4 +280,3 @@ def agreed_seed(seed):
     """The seed of process 0."""
     with processes() as together:
         return together.agreed([seed])[0]
-
