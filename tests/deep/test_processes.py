@@ -1,4 +1,4 @@
-"""Fits in two processes, started once for all tests: the same as in one, agreement, and what happens after a failure."""
+"""Fits in two processes, started once for all tests: the same as in one, agreement, and failures."""
 
 import json
 import os

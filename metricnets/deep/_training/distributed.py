@@ -1,7 +1,7 @@
 """Training in several processes: each embeds its share of a batch, and the loss is that of the whole batch.
 
-All processes have the same rows, batches and draws of the loss, so that they decide alike.  Embeddings are gathered, and
-gradients averaged, by torch.distributed.
+All processes have the same rows, batches and draws of the loss, so that they decide alike.  Embeddings are gathered and
+gradients averaged by torch.distributed.
 """
 
 import atexit
