@@ -2,8 +2,8 @@
 
     python examples/benchmarks/bench_processes.py [--quick] [--only ROW] [--repeats 3]
 
-Each process computes in one thread.  An epoch is the fastest but the first, of all repeats, in which one process and two
-take turns.
+Each process computes in one thread.  An epoch is the fastest but the first, of all repeats, in which one
+process and two take turns.
 """
 
 import argparse

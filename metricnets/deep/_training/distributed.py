@@ -101,7 +101,7 @@ class Processes:
 
     def agreed(self, numbers):
         """The numbers of process 0."""
-        numbers = torch.tensor(numbers)
+        numbers = torch.tensor(numbers, dtype=torch.float64)
         self._do(dist.broadcast, numbers, src=0)
         return numbers.tolist()
 
@@ -167,8 +167,8 @@ class Together(Callback):
     def on_train_begin(self, net, **kwargs):
         processes, generator = self.processes, net.generator
         processes.generator, processes.common = generator, generator.get_state()
-        seeds = np.random.SeedSequence(generator.initial_seed()).spawn(processes.size)
-        generator.manual_seed(int(seeds[processes.rank].generate_state(1)[0]))
+        seeds = torch.randint(2**62, (processes.size,), generator=torch.Generator().set_state(processes.common))
+        generator.manual_seed(int(seeds[processes.rank]))
         buffers = dict(net.module_.named_buffers())
         self.statistics = [each for name, each in buffers.items() if name.endswith(("running_mean", "running_var"))]
 
@@ -236,14 +236,16 @@ def processes():
     _join()
     if not _training.acquire(blocking=False):
         raise RuntimeError("distributed=True trains one learner at a time in each process; fit them one by one.")
-    together = Processes(dist.new_group(backend=_backend()))
     try:
-        yield together
-        dist.barrier()  # nobody leaves before the others have read all messages
+        together = Processes(dist.new_group(backend=_backend()))
+        try:
+            yield together
+            dist.barrier()  # nobody leaves before the others have read all messages
+        finally:
+            dist.destroy_process_group(together.group)
+            together.group = None  # connections are closed with the last reference, so that the others do not wait
     finally:
         _training.release()
-        dist.destroy_process_group(together.group)
-        together.group = None  # its connections are closed with the last reference, so that the others do not wait
 
 
 def _join():
@@ -279,4 +281,4 @@ def _leave():
 def agreed_seed(seed):
     """The seed of process 0."""
     with processes() as together:
-        return together.agreed([seed])[0]
+        return int(together.agreed([seed])[0])
