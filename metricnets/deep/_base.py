@@ -31,8 +31,9 @@ from metricnets._tuples import FLOATS
 from metricnets.deep._training.callbacks import Passes
 from metricnets.deep._training.checkpoint import journaled
 from metricnets.deep._training.data import CHUNK, Plan, Problem, Rows, Trained
+from metricnets.deep._training.distributed import agreed_seed, processes, share
 from metricnets.deep._training.embedding import EmbeddingMixin, check_trainable, checked_network, takes_double
-from metricnets.deep._training.loop import Options, Part, train
+from metricnets.deep._training.loop import NOTHING, Options, Part, train
 from metricnets.deep._training.precision import check_precision
 from metricnets.deep._training.resumed import resumable
 from metricnets.deep._training.runtime import device_for, randomness, threads_for
@@ -93,6 +94,10 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         Number of points of a batch that are embedded at a time, for batches that do not fit into memory; see
         :ref:`large_batches`.  The gradient is that of the whole batch, and a step takes longer, as each point is
         embedded twice.  None takes a batch at once.
+    distributed : bool, default=False
+        Whether to train in all processes of a group that ``torch.distributed.run`` has launched, each of which calls
+        ``fit`` with the same data; see :ref:`processes`.  They share the rows of each batch, and the result is that of
+        one process.
     checkpoint : str, path, dict or None, default=None
         Folder for the state of training, from which the same call goes on after it was ended; see :ref:`long_fits`.
         A dict has the options of this folder:
@@ -132,6 +137,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     n_jobs: Jobs = None
     precision: Literal["float32", "bf16"] = "float32"
     chunk_size: MaybeCount = None
+    distributed: Flag = False
     checkpoint: MaybeCheckpoint = None
     random_state: Seed = None
     verbose: Verbosity = 0
@@ -189,6 +195,11 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     # ---- prepare, train, finish
 
     def _journaled(self):
+        if self.distributed:
+            raise ValueError(
+                f"checkpoint={self.checkpoint!r} is for one process, and distributed=True trains in several; set "
+                "checkpoint=None, or distributed=False."
+            )
         return journaled(self.checkpoint, self.random_state)
 
     def _validated(self, X, *y):
@@ -260,22 +271,25 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         parts, rng, trained = [Part(rows, problem.kept)], np.random.default_rng(seed), Trained([], [*problem.history])
         if len(problem.held_back):
             parts.append(Part(rows, problem.held_back))
-        device = device_for(self.device)
+        device, together = device_for(self.device), processes() if self.distributed else NOTHING
         if self.precision != "float32":
             check_precision(self.precision, device)
-        with threads_for(rows.X, self.n_jobs), randomness(seed, device, globally=plan.of_others) as generator:
+        draws = randomness(seed, device, globally=plan.of_others)
+        with together as group, threads_for(rows.X, self.n_jobs), draws as generator:
             for part in parts:
                 part.sampler = self._make_batches(part, rng)
             for part in parts[1:]:
                 part.sampler = list(part.sampler)  # epochs are compared on the same batches
             try:
                 options = self._options(device, generator, problem)
+                if group is not None:
+                    share(group, problem, options)
                 while len(trained.networks) < plan.n_networks and not (trained.interrupted or trained.stopped):
                     self._train_another(trained, problem, parts, options)
             except KeyboardInterrupt:  # while a network was built
                 trained.interrupted = True
-        if not trained.networks:
-            raise KeyboardInterrupt
+            if not trained.networks or (trained.interrupted and self.distributed):  # the others know nothing of it
+                raise KeyboardInterrupt
         return trained
 
     def _train_another(self, trained, problem, parts, options):
@@ -286,9 +300,11 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
             network = checked_network(network, rows.X)
         if problem.start is not None:
             problem.start.load(network, len(trained.networks))
-        initial = copy.deepcopy(network.state_dict()) if self._shrinks or problem.shrinkage else None
         exposed = network if self._exposed is None else self._exposed(network)
         criterion = self._whole_criterion(network, parts[0], options.generator)
+        if options.processes is not None:
+            options.processes.agree(network, criterion)
+        initial = copy.deepcopy(network.state_dict()) if self._shrinks or problem.shrinkage else None
         of_loss = state_of(criterion) if problem.start is not None and problem.shrinkage else None
         if options.of_others:
             check_trainable(network, criterion)
@@ -390,8 +406,10 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
 
     def _seed(self):
         if isinstance(self.random_state, np.random.RandomState):
-            return int(self.random_state.randint(2**31 - 1))
-        return int(np.random.default_rng(self.random_state).integers(2**31 - 1))
+            seed = int(self.random_state.randint(2**31 - 1))
+        else:
+            seed = int(np.random.default_rng(self.random_state).integers(2**31 - 1))
+        return agreed_seed(seed) if self.distributed else seed
 
 
 def mean_distance(z):

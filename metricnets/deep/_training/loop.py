@@ -18,6 +18,7 @@ from torch import nn
 
 from metricnets.deep._training.callbacks import Gradients, StopEarly, StopTraining, Watch, schedule
 from metricnets.deep._training.chunks import cached_gradients, joined
+from metricnets.deep._training.distributed import Shares, Together
 from metricnets.deep._training.foreign import checked_callbacks, checked_loss, naming, own_optimizer
 from metricnets.deep._training.precision import InBfloat16
 from metricnets.deep._training.runtime import same_draws
@@ -43,6 +44,11 @@ class Part:
     def __iter__(self):
         for indices in self.sampler:
             yield self.rows[torch.from_numpy(self.indices[indices])]
+
+    def numbers(self):
+        """The numbers of the rows of each batch."""
+        for indices in self.sampler:
+            yield torch.from_numpy(self.indices[indices])
 
     def points(self):
         """Points of the part, a copy."""
@@ -75,6 +81,7 @@ class Options:
     of_others: bool = False  # whether modules, losses or optimisers are the user's own
     passes: object = None  # a callback that tells those of scikit-learn of each epoch
     resumable: object = None  # a callback that writes checkpoints
+    processes: object = None  # those that share the batches
 
 
 class _Net(NeuralNet):
@@ -151,6 +158,8 @@ class _Net(NeuralNet):
 
     def get_loss(self, y_pred, y_true, X=None, training=True):
         criterion = self.criterion_ if self.function is None else self.function
+        if self.processes is not None:
+            criterion = partial(self.processes.loss_of_whole, criterion)
         loss = criterion(y_pred, y_true if self.device == "cpu" else y_true.to(self.device))
         is_scalar = isinstance(loss, torch.Tensor) and loss.ndim == 0 and (loss.requires_grad or not training)
         return loss if is_scalar else checked_loss(loss, training)
@@ -189,6 +198,10 @@ def train(module, criterion, parts, options):
     criterion = criterion if function is None else nn.Identity()  # skorch needs a module
     watch, gradients = Watch(options), Gradients()
     callbacks = [watch, gradients] if options.of_others else [watch]
+    batches = [kept, held_back]
+    if options.processes is not None:
+        callbacks.insert(0, Together(options.processes))
+        batches = [part and Shares(part, options.processes) for part in batches]
     if options.callbacks:
         callbacks += checked_callbacks(options.callbacks, held_back)
     if options.lr_schedule is not None:
@@ -204,8 +217,8 @@ def train(module, criterion, parts, options):
         criterion=criterion,
         optimizer=partial(_optimizer, options=options, criterion=criterion),
         max_epochs=options.max_epochs,
-        iterator_train__part=kept,
-        iterator_valid__part=held_back,
+        iterator_train__part=batches[0],
+        iterator_valid__part=batches[1],
         train_split=None if held_back is None else predefined_split(held_back.rows),
         callbacks=callbacks,
         device=options.device,
@@ -213,6 +226,7 @@ def train(module, criterion, parts, options):
     )
     net.function, net.watch, net.of_others, net.generator = function, watch, options.of_others, options.generator
     net.chunk_size = options.chunk_size
+    net.processes = options.processes
     try:
         net.fit(kept.rows)
     except KeyboardInterrupt:

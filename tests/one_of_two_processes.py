@@ -1,0 +1,253 @@
+"""What one of two processes finds out, for `tests/deep/test_processes.py`, which starts both.
+
+It writes a file with what it found, by the name of each function below, in JSON.
+"""
+
+import hashlib
+import io
+import json
+import os
+import signal
+import sys
+from contextlib import redirect_stderr
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from deep_learners import VARIANTS, data, learner, points_of
+from discovery import tiny_points
+from skorch.callbacks import Callback
+from torch import nn
+
+from metricnets import EmbeddingNet, losses
+
+RANK = int(os.environ["RANK"])
+WITHOUT_DROPOUT = {"dropout": 0.0, "input_dropout": 0.0}
+
+
+def net(**params):
+    few = {"hidden": (8,), "n_components": 3, "max_epochs": 3, "batch_size": 21, "random_state": 0, "distributed": True}
+    return EmbeddingNet(**few | WITHOUT_DROPOUT | params)
+
+
+def digest(estimator):
+    """A number of the weights, to the last bit."""
+    tensors = [*estimator.module_.state_dict().values()]
+    return hashlib.sha256(b"".join(each.numpy().tobytes() for each in tensors)).hexdigest()
+
+
+class Steps(Callback):
+    """The gradients of each step."""
+
+    def __init__(self):
+        self.gradients = []
+
+    def on_grad_computed(self, net, named_parameters, **kwargs):
+        self.gradients.append([parameter.grad.clone() for _, parameter in named_parameters])
+
+
+class InEpoch(Callback):
+    """Do something in one process at the end of the second epoch."""
+
+    def __init__(self, rank, action):
+        self.rank, self.action = rank, action
+
+    def on_epoch_end(self, net, **kwargs):
+        if self.rank == RANK and len(net.history) == 2:
+            self.action()
+
+
+def raised(error):
+    raise error
+
+
+def losses_of_the_catalogue():
+    """The largest difference of a gradient from that of one process, relative to its norm, in the first step."""
+    X, y = tiny_points()
+    found = {}
+    for name in losses.CATALOGUE:
+        steps = []
+        for distributed in (False, True):
+            steps.append(Steps())
+            net(loss=name, optimizer="sgd", max_epochs=1, callbacks=[steps[-1]], distributed=distributed).fit(X, y)
+        pairs = zip(*(each.gradients[0] for each in steps), strict=True)
+        found[name] = max(float((a - b).norm() / a.norm().clamp_min(1e-12)) for a, b in pairs)
+    return found
+
+
+LEARNERS = {
+    "DDML": {},
+    "DDMLPairs with jitter": {},
+    "HRAML": {},
+    "MMDML": {},
+    "DTML": {"beta": 0.0},
+    "DNLML_ISA_Supervised": {},
+    "TripletsNet": {},
+    "SupervisedDeepHashing": {},
+    "MultiTaskNet": {},
+    "MultiViewNet": {},
+    "DCML": {},
+    "EmbeddingNet of images": {},
+    "EmbeddingNet": {"loss": "proxy_anchor", "n_networks": 2},
+}
+
+
+def learners():
+    """For each the largest difference of a distance from that of one process, of the losses, and the weights."""
+    found = {}
+    for name, params in LEARNERS.items():
+        given = data(name)
+        if "dropout" in learner(name).get_params() and "module" not in VARIANTS[name][0]:
+            params = params | WITHOUT_DROPOUT
+        one, two = (learner(name, distributed=d, **params).fit(*given) for d in (False, True))
+        X = points_of(given[0], name)
+        d_one, d_two = (torch.pdist(torch.tensor(each.transform(X), dtype=torch.float64)) for each in (one, two))
+        losses = [[epoch["train_loss"] for epoch in each.history_] for each in (one, two)]
+        found[name] = {
+            "distances": float((d_one - d_two).abs().max() / d_one.max()),
+            "losses": float(np.abs(np.subtract(*losses)).max()),
+            "weights": digest(two),
+        }
+    return found
+
+
+class Noisy(nn.Module):
+    """A network with weights of its own, batch normalisation and dropout, which keeps its last mask."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 3))
+        self.masks = []
+
+    def forward(self, x):
+        z = self.layers(x)
+        if self.training:
+            self.masks.append(nn.functional.dropout(torch.ones(len(z), 3)).tolist())
+        return z
+
+
+def of_everyone(value):
+    values = [None, None]
+    dist.all_gather_object(values, value)
+    return values
+
+
+def early_stopping():
+    """Numbers of epochs in one process and in two, and the weights."""
+    params = {"early_stopping": True, "n_iter_no_change": 2, "max_epochs": 40, "lr": 0.05}
+    one, two = (net(distributed=d, **params).fit(*tiny_points()) for d in (False, True))
+    return [len(one.history_), len(two.history_), digest(two)]
+
+
+def options_of_a_fit():
+    """The weights with each of these options, which each process may have chosen or drawn otherwise by itself."""
+    torch.manual_seed(RANK)  # the module of the user is another one in each process
+    module = Noisy()
+    options = {
+        "memory": {"memory": 30},
+        "draws": {"dropout": 0.3, "input_dropout": 0.3, "random_state": None, "miner": "distance_weighted"},
+        "a module": {"module": module, "hidden": (128,), "n_components": 64, "dropout": 0.2, "input_dropout": 0.3},
+        "a closure": {"optimizer": torch.optim.LBFGS, "lr": 0.1},
+    }
+    return {name: digest(net(**params).fit(*tiny_points())) for name, params in options.items()}
+
+
+def masks_differ():
+    """Whether a module drew other masks in the other process."""
+    drawn = []
+
+    class Drawing(Noisy):
+        def forward(self, x):
+            z = super().forward(x)
+            drawn.append(self.masks[-1:])
+            return z
+
+    of_network = {"module": Drawing, "hidden": (128,), "n_components": 64, "dropout": 0.2, "input_dropout": 0.3}
+    net(**of_network).fit(*tiny_points())
+    first, second = of_everyone(drawn[-1])
+    return first != second
+
+
+def memory_as_in_one_process():
+    """The largest difference of a loss from that of one process, with past batches."""
+    one, two = (net(memory=30, distributed=d).fit(*tiny_points()).history_ for d in (False, True))
+    return max(abs(a["train_loss"] - b["train_loss"]) for a, b in zip(one, two, strict=True))
+
+
+def one_process_stops():
+    """Epochs and weights if a callback stops one of the processes after the second epoch."""
+    stopped = net(max_epochs=9, callbacks=[InEpoch(1, lambda: raised(KeyboardInterrupt))])
+    return error_of(stopped)
+
+
+def stopping_callback():
+    """Epochs and weights if skorch's own callback stops the first process after the second epoch."""
+    from skorch.callbacks import EarlyStopping
+
+    callbacks = [EarlyStopping(monitor="train_loss", patience=2, threshold=10.0)] if RANK == 0 else []
+    fitted = net(max_epochs=9, callbacks=callbacks).fit(*tiny_points())
+    return [len(fitted.history_), digest(fitted)]
+
+
+def error_of(estimator, X=None, y=None):
+    """The error of a fit."""
+    points, classes = tiny_points()
+    try:
+        estimator.fit(points if X is None else X, classes if y is None else y)
+    except (Exception, KeyboardInterrupt) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def other_rows():
+    """The error if one process has fewer rows."""
+    X, y = tiny_points()
+    return error_of(net(), X[: 45 - RANK], y[: 45 - RANK])
+
+
+def other_values():
+    """The error if one process has other values."""
+    X, y = tiny_points()
+    return error_of(net(), X ** (1 + RANK), y)
+
+
+def an_error_in_one():
+    """The error in each process if one raises an error, and the epochs of a fit after it."""
+    failing = net(max_epochs=9, callbacks=[InEpoch(1, lambda: raised(OSError("the disk is full")))])
+    return [error_of(failing), len(net().fit(*tiny_points()).history_)]
+
+
+def progress():
+    """What a fit shows."""
+    with redirect_stderr(io.StringIO()) as shown:
+        net(verbose=1).fit(*tiny_points())
+    return len(shown.getvalue())
+
+
+def killed():
+    """The error if the other process is killed."""
+    return error_of(net(max_epochs=9, callbacks=[InEpoch(1, lambda: os.kill(os.getpid(), signal.SIGKILL))]))
+
+
+QUESTIONS = [
+    losses_of_the_catalogue,
+    learners,
+    early_stopping,
+    options_of_a_fit,
+    masks_differ,
+    memory_as_in_one_process,
+    stopping_callback,
+    one_process_stops,
+    other_rows,
+    other_values,
+    an_error_in_one,
+    progress,
+    killed,
+]
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    found = {}
+    for question in QUESTIONS:
+        found[question.__name__] = question()
+        with open(sys.argv[1], "w") as file:
+            json.dump(found, file)
