@@ -26,6 +26,7 @@ class DeepTuplesLearner(DeepMetric):
 
     preprocessor: MaybeSource = None
 
+    _takes_sparse = False
     _kind = "tuples"  # the argument of ``fit``
 
     def _labels(self, y, n_tuples, n_train):

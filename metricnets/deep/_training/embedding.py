@@ -15,6 +15,7 @@ from metricnets.base import MetricMixin
 from metricnets.deep._training.data import tensor_of
 from metricnets.deep._training.numpy_networks import as_numpy
 from metricnets.deep._training.runtime import defaults, device_for, single_precision, threads_for
+from metricnets.deep._training.tables import is_table, validated_table
 from metricnets.exceptions import warn
 from metricnets.networks import WholeNumbers
 
@@ -47,6 +48,8 @@ class EmbeddingMixin(MetricMixin):
         """Points to embed.  The shape of images is checked first: they have no number of features to compare."""
         if getattr(X, "ndim", 0) > 2 or len(self._point_shape) > 1:
             self._check_shape(X)
+        if is_table(X):
+            return validated_table(self, X, reset=False, finite=self._finite)
         return validate_data(self, X, reset=False, dtype=FLOATS, allow_nd=True, ensure_all_finite=self._finite)
 
     def _embed(self, X):
@@ -76,8 +79,12 @@ def embed(module, X, *, n_rows, in_double, device):
     if device != "cpu":
         module = copy.deepcopy(module).to(device)
     with defaults(device, gradients=False), single_precision, threads_for(X):
-        z = [module(tensor_of(X[part], dtype).to(device)).to("cpu", dtype) for part in gen_batches(len(X), n_rows)]
-    return torch.cat(z).numpy().astype(X.dtype, copy=False)
+        Z = None
+        for part in gen_batches(len(X), n_rows):
+            z = module(tensor_of(X[part], dtype).to(device)).to("cpu", dtype)
+            Z = torch.empty(len(X), *z.shape[1:], dtype=dtype) if Z is None else Z
+            Z[part] = z
+    return Z.numpy().astype(X.dtype, copy=False)
 
 
 def doubled(module):
