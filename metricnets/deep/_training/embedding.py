@@ -15,7 +15,7 @@ from metricnets.base import MetricMixin
 from metricnets.deep._training.data import tensor_of
 from metricnets.deep._training.numpy_networks import as_numpy
 from metricnets.deep._training.runtime import defaults, device_for, single_precision, threads_for
-from metricnets.deep._training.tables import is_table, validated_table
+from metricnets.deep._training.tables import is_table, some_of, validated_table
 from metricnets.exceptions import warn
 from metricnets.networks import WholeNumbers
 
@@ -127,7 +127,7 @@ def checked_network(network, X, name="module"):
         If the network cannot take these points, or does not return a row for each.
     """
     network.eval()
-    every, X = X, X[:2]
+    every, X = some_of(X), X[:2]
     try:
         z = network(X)
     except ERRORS as error:

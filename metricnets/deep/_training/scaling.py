@@ -93,9 +93,8 @@ def in_single_precision(X):
     if largest > np.finfo(np.float32).max:
         raise ValueError(f"X has values up to {largest:.3g}, which networks in float32 cannot take; scale it.")
     if isinstance(X, Table):
-        return (
-            Points(None, X) if is_large(X.shape) else torch.cat([Points(None, X)[part] for part in parts_of(X.shape)])
-        )
+        points = Points(None, X)
+        return points if is_large(X.shape) else torch.cat([points[part] for part in parts_of(X.shape)])
     return tensor_of(X, torch.float32)
 
 
