@@ -174,13 +174,15 @@ def points_and_members(
     preprocessor: ArrayLike | Callable | None = None,
     for_points: str = "",
     finite: bool | str = True,
+    in_parts: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Split tuples into points and, for each tuple, the rows of its points; each indicator is looked up once.
 
     Returns
     -------
     X : ndarray or Table of shape (n_points, ...)
-        The points, validated as by `check_tuples`; a table of those that indicators name, if they are large.
+        The points, validated as by `check_tuples`; a table of those that indicators name, if they are large and may be
+        read ``in_parts``.
     members : ndarray of int32 of shape (n_tuples, size)
     """
     tuples = as_tuples(tuples, size, preprocessor, for_points)
@@ -189,7 +191,7 @@ def points_and_members(
     if tuples.ndim == 2:
         used, members = distinct_indicators(tuples)
         look_up = as_function(preprocessor)
-        if isinstance(look_up, ArrayIndexer) and is_large((len(used), *look_up.X.shape[1:])):
+        if in_parts and isinstance(look_up, ArrayIndexer) and is_large((len(used), *look_up.X.shape[1:])):
             X = checked_table(look_up.X, "preprocessor", FLOATS, finite).taken(look_up.rows_of(used))
         else:
             X = fetch(used, look_up)
