@@ -1,9 +1,9 @@
 """Memory and time as the number of rows grows: learners fitted to made tables in files, which are mapped to memory.
 
 For each table and learner a process of its own fits a small part of the table, and then all of it.  Printed are the
-memory that the second fit adds to the process at its peak, in megabytes, without the pages of the file; its seconds,
-and those of its last pass for learners that have passes; and the same two of ``transform``, of which the result is a
-part.  A learner that would take more than a few minutes is left out of a table, as MAX_ROWS says.
+memory that the second fit adds to the process at its peak, in megabytes, without the pages of the file; its seconds of
+a processor, and those of its last pass for learners that have passes; and the same two of ``transform``, of which the
+result is a part.  A learner that would take more than a few minutes is left out of a table, as MAX_ROWS says.
 
 Run ``python bench_growth.py``, or with names of learners.  Files are written to a folder that is removed in the end:
 5.1 GB for the largest table.  Memory is read from /proc, so it runs on Linux.
@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from skorch.callbacks import Callback
 
 import metricnets as mn
 
@@ -49,16 +50,32 @@ def make(path, n, d):
 def one(name, path):
     """What the process of a learner does; it prints a word before and after what is measured."""
     X, y = np.load(path, mmap_mode="r"), np.load(path.with_suffix(".classes.npy"))
-    learner = LEARNERS[name]
+    learner, clock = LEARNERS[name], Clock()
+    if hasattr(learner, "callbacks"):
+        learner.callbacks = [clock]
     learner.fit(np.array(X[:N_WARM]), y[:N_WARM]).transform(X[:N_WARM])  # loads what is loaded once
     for task in (lambda: learner.fit(X, y), lambda: learner.transform(X)):
         print("begin", flush=True)
         sys.stdin.readline()
-        start = time.perf_counter()
+        start = time.process_time()
         task()
-        print(time.perf_counter() - start, flush=True)
+        print(time.process_time() - start, flush=True)
         sys.stdin.readline()
-    print(getattr(learner, "history_", [{}])[-1].get("dur", "nan"))
+    print(clock.seconds)
+
+
+class Clock(Callback):
+    """Seconds of a processor that the last pass took, not a number if there was none."""
+
+    seconds = np.nan
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Start a pass."""
+        self.start = time.process_time()
+
+    def on_epoch_end(self, net, **kwargs):
+        """End it."""
+        self.seconds = time.process_time() - self.start
 
 
 def memory_of(pid):
