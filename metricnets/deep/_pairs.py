@@ -7,13 +7,14 @@ import torch
 
 from metricnets import calibration
 from metricnets._params import Array, Flag, MaybeArray, NonNegative, fitting
+from metricnets._tables import Table
 from metricnets._tuples import check_pair_labels
 from metricnets._weights import rows_of
 from metricnets.deep._training.data import CHUNK, Rows, Targets, tensor_of
 from metricnets.deep._training.runtime import defaults
 from metricnets.deep._training.samples import check_validation
-from metricnets.deep._training.scaling import in_single_precision
 from metricnets.deep._training.similarity import OfPairs
+from metricnets.deep._training.tables import Points
 from metricnets.deep._tuples import DeepTuplesLearner
 from metricnets.tuple_learners import PairsMixin
 
@@ -137,7 +138,8 @@ class DeepPairsLearner(PairsMixin, DeepTuplesLearner):
         elif self.jitter:
             generator, targets = torch.Generator().manual_seed(self._seed()), Targets(tensor_of(y))
             everything = np.arange(len(y))
-            rows = Pairs(in_single_precision(X), targets, torch.as_tensor(members), everything, self.jitter, generator)
+            points = Points(None, X) if isinstance(X, Table) else tensor_of(X)
+            rows = Pairs(points, targets, torch.as_tensor(members), everything, self.jitter, generator)
             scores, order = self._jittered_scores(rows)
             options = params | {"sample_weight": rows_of(weights, order)}
             return self._calibrate_on(scores, y[order], options)

@@ -169,7 +169,10 @@ def test_batches_of_a_stream_may_be_sparse():
 
 
 def test_predictors_on_top_take_sparse_points():
-    for predictor in (mn.NearestClassMean(metric=mn.DDML(**FEW)), make_pipeline(mn.DDML(**FEW), KNeighborsClassifier(3))):
+    for predictor in (
+        mn.NearestClassMean(metric=mn.DDML(**FEW)),
+        make_pipeline(mn.DDML(**FEW), KNeighborsClassifier(3)),
+    ):
         found, expected = (clone(predictor).fit(points, Y).predict(points) for points in (sparse.csr_array(X), X))
         assert (found == expected).all()
 
