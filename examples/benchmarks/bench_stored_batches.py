@@ -1,11 +1,11 @@
 """Training on a table in batches: how long it takes to read it, and what the order of its rows does.
 
-A made table of half a million points with 256 features, larger than what is kept in memory, is an array, a file that is
-mapped to memory, and a Parquet file of row groups.  Printed are the seconds of a processor of two fits, of one and of
-three passes, by which a pass takes half of the difference, and the accuracy of five nearest neighbours among test points
+A made table of 300,000 points with 256 features, larger than what is kept in memory, is an array, a file that is mapped
+to memory, and a Parquet file of row groups.  Printed are the seconds of a processor of two fits, of one and of three
+passes, by which a pass takes half of the difference, and the accuracy of five nearest neighbours among test points
 after the second.  The Parquet file is read in windows of row groups; of a second one the rows are sorted by class.
 
-Run ``python bench_stored_batches.py``; it needs pyarrow, and 2 GB of disk.
+Run ``python bench_stored_batches.py``; it needs pyarrow, and 1 GB of disk.
 """
 
 import argparse
@@ -78,4 +78,4 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a small table, which is kept in memory")
     options = parser.parse_args()
-    main(*((4000, 16, 500) if options.quick else (500_000, 256, 20_000)))
+    main(*((4000, 16, 500) if options.quick else (300_000, 256, 20_000)))
