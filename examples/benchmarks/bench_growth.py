@@ -28,6 +28,7 @@ LEARNERS = {
     "HRAML": mn.HRAML(**ONE_PASS),
     "EmbeddingNet": mn.EmbeddingNet(**ONE_PASS),
 }
+MANY, LARGE_BATCH = 1_000_000, 1024  # rows above which batches are larger, so that a pass takes a minute
 MAX_ROWS = {}  # of a learner, if not all
 SIZES = [(n, d) for d in (128, 768) for n in (10_000, 100_000, 1_000_000, 10_000_000) if n * d < 2_000_000_000]
 QUICK = [(2_000, 16), (8_000, 16)]
@@ -52,7 +53,7 @@ def one(name, path):
     X, y = np.load(path, mmap_mode="r"), np.load(path.with_suffix(".classes.npy"))
     learner, clock = LEARNERS[name], Clock()
     if hasattr(learner, "callbacks"):
-        learner.callbacks = [clock]
+        learner.set_params(callbacks=[clock], batch_size=LARGE_BATCH if len(X) > MANY else learner.batch_size)
     learner.fit(np.array(X[:N_WARM]), y[:N_WARM]).transform(X[:N_WARM])  # loads what is loaded once
     for task in (lambda: learner.fit(X, y), lambda: learner.transform(X)):
         print("begin", flush=True)
