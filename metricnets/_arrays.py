@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike
 from scipy.sparse import csr_matrix, issparse
 from sklearn.utils.validation import check_array, column_or_1d
 
+from metricnets._tables import Table
+
 LARGEST = 1e300  # absolute value of numbers whose differences are computed
 
 
@@ -121,7 +123,9 @@ UNCHANGED = {"dtype": None, "ensure_2d": False, "allow_nd": True, "ensure_all_fi
 
 
 def rows_at(X: Any, rows: np.ndarray, name: str) -> Any:
-    """The rows with these numbers of an array, list, data frame or sparse matrix."""
+    """The rows with these numbers of an array, list, data frame, sparse matrix or table, of which none are read."""
+    if isinstance(X, Table):
+        return X.taken(rows)
     table = X.iloc if hasattr(X, "iloc") else X.tocsr() if issparse(X) else checked_array(X, name, **UNCHANGED)
     return table[rows]
 

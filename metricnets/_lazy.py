@@ -15,6 +15,7 @@ LIBRARIES = {
     "umap": "umap-learn, which is not installed: pip install umap-learn",
     "tqdm": "tqdm, which is not installed: pip install tqdm",
     "pandas": "pandas, which is not installed: pip install 'metricnets[pandas]'",
+    "pyarrow": "pyarrow, which is not installed: pip install 'metricnets[arrow]'",
     "faiss": "FAISS, which is not installed: pip install 'metricnets[faiss]'",
     "safetensors": "safetensors, which is not installed: pip install 'metricnets[files]'",
     "onnx": "onnx, which is not installed: pip install 'metricnets[onnx]'",

@@ -11,6 +11,7 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import column_or_1d
 
 from metricnets._arrays import checked_array
+from metricnets._tables import Table, checked_table, is_large
 from metricnets.exceptions import PreprocessorError
 
 FLOATS = [np.float64, np.float32]
@@ -24,18 +25,23 @@ class ArrayIndexer:
 
     Parameters
     ----------
-    X : array-like of shape (n_points, ...), data frame or sparse matrix
+    X : array-like of shape (n_points, ...), data frame, sparse matrix or table
         The points.
     """
 
     def __init__(self, X: ArrayLike):
         self.index = X.index if hasattr(X, "iloc") else None
-        self.X = X.tocsr() if issparse(X) else np.asarray(X)
+        self.X = X.tocsr() if issparse(X) else X if isinstance(X, Table) else np.asarray(X)
         if self.X.ndim == 0:
             raise ValueError(f"preprocessor={X!r:.80} should be an array of points, a data frame or a function.")
 
     def __call__(self, indices: np.ndarray) -> np.ndarray:
         """Look up the points of a 1-D array of indices; ValueError if an index does not exist."""
+        points = self.X[self.rows_of(indices)]
+        return points.toarray() if issparse(points) else points
+
+    def rows_of(self, indices: np.ndarray) -> np.ndarray:
+        """The row numbers of a 1-D array of indices; ValueError if an index does not exist."""
         if indices.dtype.kind not in "iu":
             indices = self._places(indices)
         n_points = self.X.shape[0]
@@ -44,7 +50,7 @@ class ArrayIndexer:
                 f"indices run from {indices.min()} to {indices.max()}, but preprocessor has {n_points} points, counted "
                 "from 0."
             )
-        return self.X[indices].toarray() if issparse(self.X) else self.X[indices]
+        return indices
 
     def _places(self, labels):
         if self.index is None:
@@ -168,13 +174,15 @@ def points_and_members(
     preprocessor: ArrayLike | Callable | None = None,
     for_points: str = "",
     finite: bool | str = True,
+    in_parts: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Split tuples into points and, for each tuple, the rows of its points; each indicator is looked up once.
 
     Returns
     -------
-    X : ndarray of shape (n_points, ...)
-        The points, validated as by `check_tuples`.
+    X : ndarray or Table of shape (n_points, ...)
+        The points, validated as by `check_tuples`; a table of those that indicators name, if they are large and may be
+        read ``in_parts``.
     members : ndarray of int32 of shape (n_tuples, size)
     """
     tuples = as_tuples(tuples, size, preprocessor, for_points)
@@ -182,8 +190,12 @@ def points_and_members(
         raise ValueError(f"there are no tuples, an array of shape {tuples.shape}: found array with 0 sample(s).")
     if tuples.ndim == 2:
         used, members = distinct_indicators(tuples)
-        X = fetch(used, preprocessor)
-        X = checked_array(X, "preprocessor", dtype=FLOATS, allow_nd=True, ensure_all_finite=finite)
+        look_up = as_function(preprocessor)
+        if in_parts and isinstance(look_up, ArrayIndexer) and is_large((len(used), *look_up.X.shape[1:])):
+            X = checked_table(look_up.X, "preprocessor", FLOATS, finite).taken(look_up.rows_of(used))
+        else:
+            X = fetch(used, look_up)
+            X = checked_array(X, "preprocessor", dtype=FLOATS, allow_nd=True, ensure_all_finite=finite)
         return X, members.reshape(tuples.shape).astype(np.int32)
     tuples = checked_array(tuples, "tuples", dtype=FLOATS, allow_nd=True, ensure_all_finite=finite)
     return tuples.reshape(-1, *tuples.shape[2:]), np.arange(size * len(tuples), dtype=np.int32).reshape(-1, size)

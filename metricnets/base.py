@@ -113,7 +113,7 @@ class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         preprocessor = getattr(self, "preprocessor", None)
         pairs, points = as_tuples(pairs, 2, preprocessor), None
         if pairs.ndim == 2:  # every point is looked up once
-            points, pairs = points_and_members(pairs, 2, preprocessor, finite=self._finite)
+            points, pairs = points_and_members(pairs, 2, preprocessor, finite=self._finite, in_parts=True)
         found = []
         for start in range(0, max(1, len(pairs)), CHUNK):
             chunk = pairs[start : start + CHUNK]

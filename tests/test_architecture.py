@@ -24,6 +24,7 @@ LAYERS = {
     "_version": -1,
     "exceptions": -2,
     "_checks": -1,
+    "_tables": -1,
     "_arrays": 0,
     "_atomic": -1,
     "_documentation": 0,

@@ -180,7 +180,7 @@ def test_the_readme_names_every_estimator():
 
 def test_the_tables_of_the_guide_to_data_sets_name_them_all():
     page = read("doc/user_guide/datasets.rst")
-    assert set(re.findall(r"^``(\w+)`` ", page, re.M)) == set(metricnets.datasets.__all__)
+    assert set(re.findall(r"^``(\w+)`` ", page, re.M)) == {*metricnets.datasets.__all__} - {"Batches"}
 
 
 def test_the_guide_to_displays_shows_them_all():

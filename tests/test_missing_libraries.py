@@ -70,6 +70,14 @@ def test_an_index_needs_faiss_and_says_so(monkeypatch):
         metricnets.FaissKNeighborsTransformer().fit(np.eye(8))
 
 
+@pytest.mark.parametrize("name", ["from_arrow", "from_parquet"])
+def test_stored_columns_need_pyarrow_and_say_so(name, monkeypatch):
+    for module in ("pyarrow", "pyarrow.parquet"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError, match=rf"^Batches.{name} needs pyarrow, .* pip install 'metricnets\[arrow\]'"):
+        getattr(metricnets.datasets.Batches, name)("points.parquet")
+
+
 def test_callbacks_need_a_newer_scikit_learn_and_say_so(without):
     package = without("sklearn.callback")
     learner = package.NCA(max_iter=2, tol=1.0).fit(*training_data("NCA"))

@@ -49,6 +49,7 @@ LAWS = {  # what is true after the code of a page
         "accuracy > 0.75 and found > 0.75 and corrected > 0.85 and min(precision, recall) > 0.7 and len(pairs) == 500"
     ),
     "doc/user_guide/long_fits.rst": "first == again",
+    "doc/user_guide/large.rst": "np.array_equal(Z, EmbeddingNet(max_epochs=2, random_state=0).fit(X, y).transform(X))",
     "doc/user_guide/losses.rst": "short.shape == (178, 8)",
     "doc/user_guide/query_adapter.rst": "after >= before",
     "doc/user_guide/relations.rst": "len(net.transform(X)) == 100",

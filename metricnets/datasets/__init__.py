@@ -1,10 +1,12 @@
 """Data sets: loaders of public ones, and makers of synthetic ones.
 
 Loaders download the files of a data set when they are first called, and return a Bunch, as scikit-learn's do.  Makers
-draw samples with all kinds of targets, in which the metric that is to be learned is known.
+draw samples with all kinds of targets, in which the metric that is to be learned is known.  Batches are tables that are
+read a part at a time.
 """
 
 from metricnets.datasets._banking77 import fetch_banking77
+from metricnets.datasets._batches import Batches
 from metricnets.datasets._binary_alphadigits import fetch_binary_alphadigits
 from metricnets.datasets._caltech_silhouettes import fetch_caltech_silhouettes
 from metricnets.datasets._kinfacew import fetch_kinfacew
@@ -23,6 +25,7 @@ from metricnets.datasets._viper import fetch_viper
 from metricnets.datasets._wikipedia import fetch_wikipedia
 
 __all__ = [
+    "Batches",
     "fetch_banking77",
     "fetch_binary_alphadigits",
     "fetch_caltech_silhouettes",

@@ -15,7 +15,7 @@ from metricnets._targets import CLASSES
 from metricnets.deep._stream import SupervisedStream
 from metricnets.deep._training.foreign import check_params, checked_miner, naming, takes
 from metricnets.deep._training.memory import WithMemory
-from metricnets.deep._training.on_labels import OnLabels, embeddings, loss_module
+from metricnets.deep._training.on_labels import OnLabels, embeddings, fewer, loss_module
 from metricnets.losses._modules import ModuleLoss
 
 
@@ -205,9 +205,10 @@ class AnyLoss(SupervisedStream):
             of_relation = WithMemory(of_relation, self.memory, len(part))
         if not isinstance(loss, type | nn.Module):
             return of_relation
-        embed = partial(embeddings, network, part, self._rows_at_once)
+        few = fewer(part)
+        embed = partial(embeddings, network, few, self._rows_at_once)
         with naming("loss", loss):
-            module = loss_module(loss, self.loss_params or {}, embed, part.targets, generator)
+            module = loss_module(loss, self.loss_params or {}, embed, few.targets, generator)
         if not isinstance(module, nn.Module):
             return of_relation
         return OnLabels(module, copy.deepcopy(self.miner), once=part.targets.weights is None)

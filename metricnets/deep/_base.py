@@ -39,6 +39,7 @@ from metricnets.deep._training.resumed import resumable
 from metricnets.deep._training.runtime import device_for, randomness, threads_for
 from metricnets.deep._training.scaling import applied, in_single_precision, standardization
 from metricnets.deep._training.shrinkage import shrink, state_of
+from metricnets.deep._training.tables import are_equal, is_table, used_rows, validated_table
 from metricnets.exceptions import FitInterrupted, warn
 from metricnets.networks import Standardize, without_generators
 
@@ -188,6 +189,8 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
 
     _standardization = staticmethod(standardization)  # hook: the layer that standardises points, by their weights
     loss_lr = None  # unless it is a parameter
+    _takes_sparse = True  # whether points may be a sparse matrix
+    _in_parts = False  # whether points may be read some at a time, and are not needed all at once
     _is_whitened = False  # whether networks start from the map of `wccn` of all features
     _shrinks = False  # whether networks may be shrunk to their start
     _exposed = None  # or a function from the network to the module whose output the loss takes
@@ -204,10 +207,26 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
 
     def _validated(self, X, *y):
         dtype = FLOATS if self._plan().of_ours else FLOATS[::-1]  # other types are converted to the first
+        if is_table(X):
+            return self._validated_table(X, *y, dtype=dtype, multi_output=True, at_least=2)
         X = np.asarray(X) if isinstance(X, list | tuple) else X  # of float64: values may be too large for the first
         multi_output = {"multi_output": True} if y else {}
         checks = {"dtype": dtype, "allow_nd": True, "ensure_min_samples": 2, "ensure_all_finite": self._finite}
         return validate_data(self, X, *y, **checks, **multi_output)
+
+    def _validated_more(self, X, *y, dtype, **checks):
+        """Points of the features of those before, such as validation data, and their targets."""
+        if is_table(X):
+            return self._validated_table(X, *y, reset=False, dtype=[dtype], **checks)
+        checks |= {"reset": False, "dtype": dtype, "allow_nd": True, "ensure_all_finite": self._finite}
+        return validate_data(self, X, *y, **checks)
+
+    def _validated_table(self, X, *y, **checks):
+        """Points that are read some at a time, if the learner can, and as an array if not; and their targets."""
+        found = validated_table(self, X, *y, finite=self._finite, **checks)
+        if self._in_parts:
+            return found
+        return (found[0][:], *found[1:]) if y else found[:]
 
     def _prepare(self, X, targets, strata=None, weights=None, n_train=None, start=None):
         """Prepare the `Problem` of learning from these points and targets.
@@ -231,11 +250,10 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         self._rows_at_once = CHUNK if plan.of_ours else min(self.batch_size, self.chunk_size or self.batch_size)
         self._point_shape, layers = X.shape[1:], [] if start is None else self._layers_of(start, X, targets, kept, seed)
         if plan.of_ours and start is None:
-            counted = slice(None) if weights is None else weights > 0
-            standardize = self._standardization(X[counted], None if weights is None else weights[counted])
+            standardize = self._standardization(*used_rows(X, weights))
             with randomness(seed, "cpu", globally=True) if plan.of_others else nullcontext():
                 layers = [standardize, *self._first_layers(X, standardize, targets, kept, seed)]
-        X = applied(layers, X) if layers else in_single_precision(X)
+        X = applied(layers, X, in_parts=self._in_parts) if layers else in_single_precision(X)
         shrinkage = 0.0 if start is None else start.shrinkage
         rows = Rows(X, targets, kept)
         return Problem(plan, rows, layers, kept, held_back, seed, start, n_train=n_train, shrinkage=shrinkage)
@@ -318,7 +336,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
                 options.resumable = resumable(self, problem, exposed, criterion, parts, options)
             history, trained.interrupted, learned = train(exposed, criterion, parts, options)
         trained.stopped = task is not None and task.stopped
-        trained.learned = trained.learned or learned or bool((rows.X[:1] == rows.X).all())
+        trained.learned = trained.learned or learned or are_equal(rows.X)
         if history:
             if problem.shrinkage:
                 shrink(network, initial, problem.shrinkage)
@@ -403,6 +421,11 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
             f"{n_epochs} epochs.",
             self,
         )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = self._takes_sparse
+        return tags
 
     def _seed(self):
         if isinstance(self.random_state, np.random.RandomState):

@@ -9,6 +9,7 @@ from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._stream import PairsStream, SupervisedStream
 from metricnets.deep._training.autoencoder import pretrain
 from metricnets.deep._training.initialization import principal_start
+from metricnets.deep._training.tables import some_of
 from metricnets.losses._pair import check_gap, logistic, logistic_pair
 
 N_START = 10_000  # pairs from which the initial weights are computed
@@ -48,7 +49,7 @@ class _DDML(Parametrized):
         if self.init == "dae":
             if self.module is not None:
                 raise ValueError("init='dae' is for the built-in perceptron; leave init at 'wccn' with module=.")
-            pretrain(network, rows.X, generator)
+            pretrain(network, some_of(rows.X), generator)
 
 
 class DDML(_DDML, SupervisedStream, NetworkMetric):

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import torch
 from scipy.special import log_softmax
-from sklearn.utils.validation import column_or_1d, validate_data
+from sklearn.utils.validation import column_or_1d
 
 from metricnets._labels import check_known
 from metricnets._params import Count, Function
@@ -73,7 +73,7 @@ class ManifoldsMetric(SetClassifierMixin, ShrunkMetric, NetworkMetric):
         n = len(X)
         if X_val is None:
             return X, y, number, n
-        X_val, y_val = validate_data(self, X_val, y_val, reset=False, dtype=X.dtype, allow_nd=True)
+        X_val, y_val = self._validated_more(X_val, y_val, dtype=X.dtype)
         y_val, number_val = _of_rows(y_val, groups_val, "y_val", "groups_val")
         number = np.append(number, number_val + number.max() + 1)
         return followed_by(X, X_val, "X_val"), followed_by(y, y_val, "y_val"), number, n

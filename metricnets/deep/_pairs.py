@@ -7,12 +7,14 @@ import torch
 
 from metricnets import calibration
 from metricnets._params import Array, Flag, MaybeArray, NonNegative, fitting
+from metricnets._tables import Table
 from metricnets._tuples import check_pair_labels
 from metricnets._weights import rows_of
 from metricnets.deep._training.data import CHUNK, Rows, Targets, tensor_of
 from metricnets.deep._training.runtime import defaults
 from metricnets.deep._training.samples import check_validation
 from metricnets.deep._training.similarity import OfPairs
+from metricnets.deep._training.tables import Points
 from metricnets.deep._tuples import DeepTuplesLearner
 from metricnets.tuple_learners import PairsMixin
 
@@ -136,7 +138,8 @@ class DeepPairsLearner(PairsMixin, DeepTuplesLearner):
         elif self.jitter:
             generator, targets = torch.Generator().manual_seed(self._seed()), Targets(tensor_of(y))
             everything = np.arange(len(y))
-            rows = Pairs(tensor_of(X), targets, torch.as_tensor(members), everything, self.jitter, generator)
+            points = Points(None, X) if isinstance(X, Table) else tensor_of(X)
+            rows = Pairs(points, targets, torch.as_tensor(members), everything, self.jitter, generator)
             scores, order = self._jittered_scores(rows)
             options = params | {"sample_weight": rows_of(weights, order)}
             return self._calibrate_on(scores, y[order], options)
@@ -193,6 +196,8 @@ class Pairs(Rows):
         self.is_kept = torch.zeros(len(targets), dtype=torch.bool).index_fill_(0, self.kept, True)
         similar = members[self.kept[targets.labels[self.kept] > 0]]
         self.similar = torch.cat([similar, similar.flip(1)])
+
+    in_windows = False  # the points of a pair may be anywhere
 
     def __getitem__(self, indices):
         x = self.X[self.members[indices].T.reshape(-1)]

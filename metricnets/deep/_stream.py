@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_consistent_length, validate_data
 
+from metricnets._arrays import dense
 from metricnets._batches import class_groups, pair_signs, rows_of_targets, suffices, takes_batches
 from metricnets._params import Array, MaybeArray, Points, Whole, fitting
 from metricnets._reservoir import Reservoir
@@ -96,6 +97,8 @@ class _Stream(Continued):
 class SupervisedStream(Supervised, _Stream):
     """Deep metric learned from targets, at once or in batches."""
 
+    _in_parts = True
+
     def _why_not_in_batches(self):
         if self._revises:
             return f"{self._revision} compares all samples; set it to None, or use fit."
@@ -164,9 +167,9 @@ class SupervisedStream(Supervised, _Stream):
 
     def _checked_batch(self, X, y, sample_weight, first):
         dtype = FLOATS if self._plan().of_ours else FLOATS[::-1]
-        options = {"dtype": dtype, "allow_nd": True, "ensure_all_finite": self._finite}
+        options = {"dtype": dtype, "allow_nd": True, "ensure_all_finite": self._finite, "accept_sparse": "csr"}
         required = {"y": None} if y is None else {}  # then the error is that of scikit-learn
-        X = validate_data(self, X, **required, reset=first, **options)
+        X = dense(validate_data(self, X, **required, reset=first, **options))
         if not first and hasattr(self, "_point_shape"):
             self._check_shape(X)
         y = rows_of_targets(y, self._memory.kept.arrays[1] if self._memory else None)
@@ -177,6 +180,7 @@ class SupervisedStream(Supervised, _Stream):
 class PairsStream(DeepPairsLearner, _Stream):
     """Deep metric learned from pairs, at once or in batches."""
 
+    _in_parts = True
     _balances = False  # as the threshold depends on how many pairs are similar
 
     @available_if(takes_batches)

@@ -5,7 +5,6 @@ from typing import Literal, Self
 
 import numpy as np
 import torch
-from sklearn.utils.validation import validate_data
 
 from metricnets._arrays import count_rows
 from metricnets._labels import known_classes
@@ -188,9 +187,7 @@ class Supervised(PartlyLabelled):
     def _validated_both(self, X, y, X_val, n):
         """Points and targets; those from the n-th on are for validation."""
         X, encoded = self._validated(X, y[:n])
-        checks = {"reset": False, "dtype": X.dtype, "allow_nd": True, "multi_output": True}
-        checks["ensure_all_finite"] = self._finite
-        X_val, encoded_val = validate_data(self, X_val, y[n:], **checks)
+        X_val, encoded_val = self._validated_more(X_val, y[n:], dtype=X.dtype, multi_output=True)
         return followed_by(X, X_val, "X_val"), followed_by(encoded, encoded_val, "y_val")
 
     def _check_labels(self, y):

@@ -26,6 +26,7 @@ class DeepTuplesLearner(DeepMetric):
 
     preprocessor: MaybeSource = None
 
+    _takes_sparse = False
     _kind = "tuples"  # the argument of ``fit``
 
     def _labels(self, y, n_tuples, n_train):
@@ -55,7 +56,8 @@ class DeepTuplesLearner(DeepMetric):
         if tuples_val is not None:
             check_form(tuples, tuples_val, self._kind)
             tuples, y = followed_by(tuples, tuples_val, f"{self._kind}_val"), followed_by(y, y_val, "y_val")
-        X, members = points_and_members(tuples, self._tuple_size, self.preprocessor, self._for_points(y))
+        source = {"preprocessor": self.preprocessor, "in_parts": self._in_parts}
+        X, members = points_and_members(tuples, self._tuple_size, for_points=self._for_points(y), **source)
         labels = self._labels(y, len(members), n)
         self.n_features_in_ = X.shape[1]
         if sample_weight is None:
@@ -65,7 +67,7 @@ class DeepTuplesLearner(DeepMetric):
         tuples, labels, is_train, weights = used(with_validation(weights, len(labels)), tuples, labels, is_train)
         self._check_counted(labels[is_train])
         if len(labels) < len(members):
-            X, members = points_and_members(tuples, self._tuple_size, self.preprocessor)
+            X, members = points_and_members(tuples, self._tuple_size, **source)
         return tuples, labels, weights, None if n is None else np.count_nonzero(is_train), X, members
 
     def _prepare_tuples(self, X, members, labels, weights, n, strata=None, start=None):

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from metricnets.deep._training.tables import Points
+
 CHUNK = 4096  # rows taken at a time
 
 
@@ -71,7 +73,7 @@ class Rows(Dataset):
 
     Parameters
     ----------
-    X : tensor of shape (n, ...)
+    X : tensor or Points of shape (n, ...)
     targets : Targets
     kept : array of int or None
         The rows to train on; None if all are.
@@ -80,6 +82,11 @@ class Rows(Dataset):
     def __init__(self, X, targets, kept=None):
         self.X, self.targets = X, targets
         self.kept = np.arange(len(targets)) if kept is None else kept
+
+    @property
+    def in_windows(self):
+        """Whether a pass should read the points of some rows together, as those of a stored batch."""
+        return isinstance(self.X, Points) and self.X.table.in_windows
 
     def __len__(self):
         return len(self.targets)

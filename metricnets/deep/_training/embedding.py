@@ -14,6 +14,7 @@ from metricnets.base import MetricMixin
 from metricnets.deep._training.data import tensor_of
 from metricnets.deep._training.numpy_networks import as_numpy
 from metricnets.deep._training.runtime import defaults, device_for, single_precision, threads_for
+from metricnets.deep._training.tables import is_table, some_of, validated_table
 from metricnets.exceptions import warn
 from metricnets.networks import WholeNumbers
 
@@ -46,6 +47,8 @@ class EmbeddingMixin(MetricMixin):
         """Points to embed.  The shape of images is checked first: they have no number of features to compare."""
         if getattr(X, "ndim", 0) > 2 or len(self._point_shape) > 1:
             self._check_shape(X)
+        if is_table(X):
+            return validated_table(self, X, reset=False, finite=self._finite)
         return validate_data(self, X, reset=False, dtype=FLOATS, allow_nd=True, ensure_all_finite=self._finite)
 
     def _embed(self, X):
@@ -75,9 +78,13 @@ def embed(module, X, *, n_rows, in_double, device, n_jobs=None):
     if dtype == torch.float64:
         module = doubled(module)
     with defaults(device, gradients=False), single_precision, threads_for(X, n_jobs, module, n_rows):
-        starts = range(0, len(X), n_rows)  # scikit-learn's gen_batches takes longer than a small network
-        z = [module(tensor_of(X[i : i + n_rows], dtype).to(device)).to("cpu", dtype) for i in starts]
-    return torch.cat(z).numpy().astype(X.dtype, copy=False)
+        Z = None
+        for start in range(0, len(X), n_rows):  # scikit-learn's gen_batches takes longer than a small network
+            part = slice(start, start + n_rows)
+            z = module(tensor_of(X[part], dtype).to(device)).to("cpu", dtype)
+            Z = torch.empty(len(X), *z.shape[1:], dtype=dtype) if Z is None else Z
+            Z[part] = z
+    return Z.numpy().astype(X.dtype, copy=False)
 
 
 def doubled(module):
@@ -120,7 +127,7 @@ def checked_network(network, X, name="module"):
         If the network cannot take these points, or does not return a row for each.
     """
     network.eval()
-    every, X = X, X[:2]
+    every, X = some_of(X), X[:2]
     try:
         z = network(X)
     except ERRORS as error:

@@ -7,8 +7,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from metricnets._groups import places_in_groups
 from metricnets.deep._training.foreign import naming
+from metricnets.deep._training.loop import Part
 from metricnets.deep._training.runtime import defaults, threads_for
+from metricnets.deep._training.tables import N_SOME, Points
 from metricnets.losses._modules import ModuleLoss
 
 
@@ -50,6 +53,14 @@ def embeddings(network, part, n_rows):
     z = torch.cat([network(part.rows.X[some]) for some in indices.split(n_rows)])
     network.train()
     return z
+
+
+def fewer(part):
+    """The part, or `N_SOME` of its rows or fewer, from all classes, if its points are read some at a time."""
+    if not isinstance(part.rows.X, Points):
+        return part
+    _, codes, counts = np.unique(part.targets.labels.numpy(), return_inverse=True, return_counts=True)
+    return Part(part.rows, part.indices[places_in_groups(codes) < max(1, N_SOME // len(counts))])
 
 
 class OnLabels(nn.Module):

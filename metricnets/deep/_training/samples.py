@@ -1,5 +1,6 @@
 """Samples to learn from: those of the user for validation behind them, how often they are drawn, weights of classes."""
 
+from functools import partial
 from numbers import Real
 
 import numpy as np
@@ -8,6 +9,7 @@ from scipy.sparse import issparse, vstack
 from sklearn.utils.validation import check_consistent_length
 
 from metricnets._arrays import count_rows
+from metricnets._tables import Stacked, Table
 from metricnets._weights import rows_counted
 
 
@@ -98,11 +100,14 @@ def followed_by(train: ArrayLike, val: ArrayLike | None, name: str) -> ArrayLike
         return train
     if issparse(train) or issparse(val):
         return vstack([train, val], format="csr")
-    train, val = np.asarray(train), np.asarray(val)
+    in_parts = isinstance(train, Table) or isinstance(val, Table)
+    train, val = (train, val) if in_parts else (np.asarray(train), np.asarray(val))
     if train.shape[1:] != val.shape[1:] or not val.ndim:
         raise ValueError(
             f"{name} has shape {val.shape}, and the training data {train.shape}; only the first may differ."
         )
+    if in_parts:
+        return Stacked(train, val)
     if train.dtype == np.float32 and val.dtype.kind == "f":
         with np.errstate(over="ignore"):  # infinity is refused afterwards
             val = val.astype(np.float32)
@@ -130,7 +135,33 @@ def training_counts(weights, is_train):
 def sampler_of(make, part, rng):
     """The sampler ``make(rows)`` of the rows of a part, or of a deck in which they occur by their weights."""
     weights = part.targets.weights
+    if part.rows.in_windows:
+        make = partial(Windows, make, part, rng)
     return make(np.arange(len(part.indices))) if weights is None else Weighted(make, weights, rng)
+
+
+class Windows:
+    """Batches of the rows of one window after another: of points that are read together, see `Table.windows_of`.
+
+    Parameters
+    ----------
+    make : callable
+        From rows of the part to a sampler of these.
+    part : Part
+    rng : numpy.random.Generator
+    rows : ndarray of int
+        Rows of the part.
+    """
+
+    def __init__(self, make, part, rng, rows):
+        self.make, self.part, self.rng, self.rows = make, part, rng, rows
+
+    def __iter__(self):
+        number = self.part.rows.X.table.windows_of(self.part.indices[self.rows], self.rng)
+        for window in np.unique(number):
+            inside = np.flatnonzero(number == window)
+            for batch in self.make(self.rows[inside]):
+                yield inside[batch]
 
 
 class Weighted:

@@ -7,7 +7,9 @@ import torch
 from sklearn.utils import gen_batches
 from torch import nn
 
+from metricnets._tables import Table, extent_of, is_large, parts_of
 from metricnets.deep._training.data import CHUNK, tensor_of
+from metricnets.deep._training.tables import Points, some_of
 from metricnets.networks import Skip, Standardize
 
 LARGEST = 1e300  # absolute value of features, so that their differences are finite
@@ -22,7 +24,7 @@ def standardization(X, weights=None):
 
     Parameters
     ----------
-    X : ndarray of shape (n, d)
+    X : ndarray or Table of shape (n, d)
     weights : ndarray of shape (n,) or None
         Numbers of occurrences of the rows.
 
@@ -42,13 +44,14 @@ def standardization(X, weights=None):
             "module= that takes such points."
         )
     weights = np.ones(len(X)) if weights is None else weights
-    origin, largest = X.min(axis=0).astype(float), X.max(axis=0).astype(float)
+    origin, largest = (each.astype(float) for each in (X.extent if isinstance(X, Table) else extent_of(X)))
     if max(largest.max(), -origin.min()) > LARGEST:
-        raise ValueError(f"X ranges from {X.min():.3g} to {X.max():.3g}, beyond {LARGEST:.0e}: scale it first.")
+        low, high = origin.min(), largest.max()
+        raise ValueError(f"X ranges from {low:.3g} to {high:.3g}, beyond {LARGEST:.0e}: scale it first.")
     span = (largest - origin).max()
     exponent = np.frexp(span)[1] if span else 0
     unit = np.ldexp(1.0, exponent)
-    mean, variance, parts = np.zeros_like(origin), np.zeros_like(origin), list(gen_batches(len(X), CHUNK))
+    mean, variance, parts = np.zeros_like(origin), np.zeros_like(origin), list(parts_of(X.shape))
     for part in parts:
         mean += weights[part] @ np.ldexp(X[part] - origin, -exponent)
     mean = _rounded(mean / weights.sum())
@@ -66,20 +69,32 @@ def _rounded(numbers):
 
 
 @torch.no_grad()
-def applied(layers, X):
-    """Apply layers to points, a chunk of rows at a time in double precision; the result has single precision."""
+def applied(layers, X, in_parts=False):
+    """Apply layers to points, a chunk of rows at a time in double precision; the result has single precision.
+
+    A large result is that of `Points`, if it may be read ``in_parts``, to which they are applied when they are read.
+    """
     layers = copy.deepcopy(nn.Sequential(*layers)).double()
-    Z = torch.empty(len(X), layers(torch.from_numpy(X[:1].astype(float))).shape[1], dtype=torch.float32)
-    for part in gen_batches(len(X), CHUNK):
+    shape = len(X), layers(torch.from_numpy(X[:1].astype(float))).shape[1]
+    if in_parts and is_large(shape):
+        return Points(layers, X if isinstance(X, Table) else Table(X))
+    Z = torch.empty(*shape, dtype=torch.float32)
+    for part in parts_of(X.shape):
         Z[part] = layers(torch.from_numpy(X[part].astype(float)))
     return Z
 
 
 def in_single_precision(X):
-    """Points in single precision; raise ValueError if one is beyond its range."""
-    largest = max(np.fmax.reduce(X, axis=None), -np.fmin.reduce(X, axis=None))
+    """Points in single precision, `Points` of a table that is large; raise ValueError if one is beyond its range."""
+    if isinstance(X, Table):
+        largest = max(X.extent[1].max(), -X.extent[0].min())
+    else:
+        largest = max(np.fmax.reduce(X, axis=None), -np.fmin.reduce(X, axis=None))
     if largest > np.finfo(np.float32).max:
         raise ValueError(f"X has values up to {largest:.3g}, which networks in float32 cannot take; scale it.")
+    if isinstance(X, Table):
+        points = Points(None, X)
+        return points if is_large(X.shape) else torch.cat([points[part] for part in parts_of(X.shape)])
     return tensor_of(X, torch.float32)
 
 
@@ -87,8 +102,9 @@ def in_single_precision(X):
 def beside_points(network, X, weight, n_rows):
     """A network with a skip connection; the mean squared distance of points is ``weight`` times that of embeddings.
 
-    It embeds ``n_rows`` at a time.
+    It embeds ``n_rows`` at a time, and of `Points` some.
     """
+    X = some_of(X)
     center = X.mean(dim=0)
     spread = sum(((X[part] - center) ** 2).sum() for part in gen_batches(len(X), CHUNK))
     z = torch.cat([network(X[part]) for part in gen_batches(len(X), n_rows)])

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from scipy.stats import rankdata
 
-from metricnets._groups import group_means, places_in_groups
+from metricnets._groups import group_means
 from metricnets._targets import CLASS_RELATIONS
 from metricnets._weights import scaled_rows
 from metricnets.deep._training.foreign import naming
@@ -77,9 +77,14 @@ class OfTargets(Similarity):
         if self.of_classes:
             rows = rows[self.labels.numpy()[rows] >= 0]
         if self.of_classes and len(rows) > n:
-            codes, counts = np.unique(self.labels.numpy()[rows], return_inverse=True, return_counts=True)[1:]
+            codes = self.labels.numpy()[rows]
+            counts = np.bincount(codes)
+            codes = (np.cumsum(counts > 0, dtype=np.int32) - 1)[codes]  # less memory than that of np.unique
+            counts = counts[counts > 0]
             order = np.argsort(codes, kind="stable")
-            order = order[places_in_groups(codes)[order] < max(N_OF_CLASS, n // len(counts))]
+            place = np.arange(len(order))
+            place -= np.repeat(np.cumsum(counts) - counts, counts)  # in its class
+            order = order[place < max(N_OF_CLASS, n // len(counts))]
             rows = rows[order[np.argsort(rng.permutation(len(counts))[codes[order]], kind="stable")]]
         rows = rows[:n]  # in random order, as `covariance` takes the first ones
         weights, sets = self.weights_of(rows), None if self.sets is None else self.sets[rows]

@@ -26,6 +26,7 @@ from metricnets.deep._perceptron import own_module
 from metricnets.deep._training.data import Plan
 from metricnets.deep._training.initialization import itq_layer, principal_start
 from metricnets.deep._training.numpy_networks import as_numpy
+from metricnets.deep._training.tables import some_of
 from metricnets.deep._training.wccn import component_layer
 from metricnets.deep.hashing._objective import objective, orthogonality
 from metricnets.exceptions import warn
@@ -126,9 +127,9 @@ class HashingMetric(DeepMetric):
         )
         if self.init == "itq":
             network[-1][-1].weight.data.zero_()
-            network = Sum([itq_layer(rows.X, self.n_components, generator.initial_seed()), network])
-        elif self.init == "pca" and rows.X.any():
-            principal_start(network, rows.X.numpy())
+            network = Sum([itq_layer(some_of(rows.X), self.n_components, generator.initial_seed()), network])
+        elif self.init == "pca" and some_of(rows.X).any():
+            principal_start(network, some_of(rows.X).numpy())
         return nn.Sequential(network, nn.Tanh())
 
     def _objective(self, h, r):

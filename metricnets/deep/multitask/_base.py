@@ -1,7 +1,7 @@
 """The shell of learners of several tasks: targets with a column for each, and classifiers that predict them."""
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from metricnets._arrays import count_rows
@@ -48,9 +48,8 @@ class TaskMetric(NetworkMetric):
         if not is_given:
             return X, codes, 0
         codes_val = tasks.codes(y_val, "y_val")
-        checks = {"reset": False, "dtype": X.dtype, "allow_nd": True}
         n_val = count_rows(y_val, "y_val")
-        X = followed_by(X, validate_data(self, X_val, **checks), "X_val")
+        X = followed_by(X, self._validated_more(X_val, dtype=X.dtype), "X_val")
         return X, np.concatenate([codes, codes_val]), n_val
 
     def _check_tasks(self, codes, is_train, n_val):

@@ -34,6 +34,8 @@ class TwoViewEmbedding(DeepMetric):
         The trained network of the second view.
     """
 
+    _takes_sparse = False
+
     @torch.no_grad()
     def _keep(self, problem, trained):
         rows, layers, self.history_ = problem.rows, problem.layers, trained.history

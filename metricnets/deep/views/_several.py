@@ -60,6 +60,7 @@ class ViewsMetric(NetworkMetric):
     module: MaybeFunction | Annotated[list | tuple | dict, list, tuple, dict] = None
 
     _finite = "allow-nan"
+    _in_parts = False
     _is_whitened = False  # each view is, by itself
 
     def _plan(self):

@@ -5,7 +5,6 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 import torch
-from sklearn.utils.validation import validate_data
 
 from metricnets import losses
 from metricnets._arrays import count_rows
@@ -157,7 +156,7 @@ class TwoDomainNet(NetworkMetric):
         domain, n = first_domain(X, sample_domain), len(X)
         if y_val is None:
             return X, codes, domain, n
-        X_val = validate_data(self, X_val, reset=False, dtype=X.dtype, allow_nd=True)
+        X_val = self._validated_more(X_val, dtype=X.dtype)
         domain = np.concatenate([domain, first_domain(X_val, sample_domain_val, "_val")])
         return followed_by(X, X_val, "X_val"), codes, domain, n
 
