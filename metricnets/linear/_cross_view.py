@@ -7,9 +7,11 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_consistent_length
 
 from metricnets._labels import known_classes, plain, read, supervised_codes
+from metricnets._lazy import needed
 from metricnets._linalg import centered, in_span, middle
 from metricnets._params import fitting
 from metricnets._scatters import pair_scatters
+from metricnets._tables import Table
 from metricnets._weights import counted, rows_of, total_of
 from metricnets.linear._pairwise.class_pairs import class_scatters
 from metricnets.linear._streams import SumsOfPoints
@@ -59,7 +61,18 @@ class CrossViewMetric(SumsOfPoints):
         ValueError
             If X, y, view or sample_weight do not have this form, or there is no similar or no dissimilar pair.
         """
+        if hasattr(X, "__dask_graph__"):
+            X, y, sample_weight = needed("metricnets._dask", type(self).__name__).of_dask(X, y, sample_weight)
         X, codes = self._validated(X, y)
+        if isinstance(X, Table):
+            L = self._solve_by_blocks(X, y, sample_weight) if view is None else None
+            if L is not None:
+                return self._keep(L, X.dtype)
+            if not X.is_array:
+                raise ValueError(
+                    f"X is a {X.kind}, and pairs across views need an array; leave view out, or give an array."
+                )
+            X = X.X
         weights, Z = self._weights(sample_weight, len(X)), self._ready(X)
         self._sums = self._sums_of(middle(X), Z, *self._grouped(y), weights) if view is None else None
         if self._sums is not None:

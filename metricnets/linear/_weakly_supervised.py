@@ -9,6 +9,7 @@ from metricnets import calibration
 from metricnets._draws import negative_pairs, positive_pairs
 from metricnets._labels import partial_codes, supervised_codes
 from metricnets._params import MaybeArray, MaybeCount, Seed, fitting, random_state_of
+from metricnets._tables import check_square
 from metricnets._tuples import check_no_labels, check_pair_labels, distinct, points_and_members
 from metricnets._weighted_draws import weighted_pairs
 from metricnets._weights import check_weights, counted, rows_of
@@ -206,8 +207,23 @@ class FromLabels(TuplesSolver, LinearMetric):
     random_state: Seed = None
 
     _labels = staticmethod(supervised_codes)
+    _sparse = "csr"
+    _by_blocks = True
 
     def _solve_points(self, X, codes, weights):
+        members, labels, weights = self._drawn(codes, weights)
+        points, members = distinct(X, members)
+        return self._solve_tuples(points, members, labels, weights)
+
+    def _solve_table(self, X, codes, y, sample_weight):
+        check_square(X.shape[1], type(self).__name__)
+        members, labels, weights = self._drawn(*self._counted_codes(codes, sample_weight))
+        rows, places = np.unique(members.ravel(), return_inverse=True)
+        points, members = distinct(self._ready(X.rows(rows)), places.reshape(members.shape))
+        return self._solve_tuples(points, members, labels, weights)
+
+    def _drawn(self, codes, weights):
+        """Tuples as rows, (n_tuples, size), their labels and weights."""
         codes = partial_codes(codes)  # there may be fewer classes that count
         rng = random_state_of(self.random_state)
         n_pairs = self.n_constraints or 20 * (codes.max(initial=-1) + 1) ** 2
@@ -221,9 +237,7 @@ class FromLabels(TuplesSolver, LinearMetric):
                 raise ValueError(f"y gives no {kind} pairs; it needs two classes, and two samples in one of them.")
             if self.n_constraints is not None and len(pairs) < n_pairs:
                 warn(f"only {len(pairs)} {kind} pairs drawn, for n_constraints={n_pairs}.")
-        members, labels, weights = self._tuples(*drawn, counts)
-        points, members = distinct(X, members)
-        return self._solve_tuples(points, members, labels, weights)
+        return self._tuples(*drawn, counts)
 
     def _tuples(self, similar, dissimilar, counts):
         """Hook: make tuples, as rows of X, (n_tuples, size), their labels and weights from pairs, each (n_pairs, 2).

@@ -1,0 +1,92 @@
+"""Arrays and data frames of Dask as tables that are read by blocks of rows, which are its chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import dask
+import numpy as np
+from sklearn.utils import assert_all_finite, check_array, check_consistent_length, column_or_1d
+from sklearn.utils.validation import validate_data
+
+from metricnets._linalg import middle
+from metricnets._tables import Table
+from metricnets._tuples import FLOATS
+from metricnets._weights import rows_of
+
+
+class DaskTable(Table):
+    """The rows of an array of Dask; the sums of its chunks are tasks, and are merged two at a time.
+
+    Parameters
+    ----------
+    X : dask.array.Array of shape (n, d)
+    like : ndarray or data frame of shape (0, d)
+        Without rows, for the names of the features.
+    """
+
+    def __init__(self, X: Any, like: Any) -> None:
+        self.X, self.shape, self.like, self.is_array, self.kind = X, X.shape, like, False, "table of Dask"
+        self.dtype = np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
+
+    def rows(self, numbers: np.ndarray) -> np.ndarray:
+        return checked(self.X[numbers].compute())
+
+    def origin(self) -> np.ndarray:
+        first = int(np.argmax(np.array(self.X.chunks[0]) > 0))
+        return middle(checked(self.X.blocks[first].compute()))
+
+    def summed(self, sums: Callable, merged: Callable, *columns: np.ndarray | None) -> Any:
+        of_chunk, pair = dask.delayed(sums_of_chunk, pure=False), dask.delayed(merged, pure=False)
+        ends = np.cumsum(self.X.chunks[0])
+        rows = [slice(end - n, end) for end, n in zip(ends, self.X.chunks[0])]
+        parts = [
+            of_chunk(chunk, sums, merged, *(rows_of(each, own) for each in columns))
+            for chunk, own in zip(self.X.to_delayed().ravel(), rows)
+            if own.stop > own.start
+        ]
+        while len(parts) > 1:
+            odd = parts[len(parts) // 2 * 2 :]
+            parts = [pair(*both) for both in zip(parts[::2], parts[1::2])] + odd
+        return parts[0].compute()
+
+    def validated(self, learner: Any, y: np.ndarray | None, reset: bool) -> np.ndarray | None:
+        """Check the features and y as ``validate_data`` does; the numbers are checked when they are read."""
+        validate_data(learner, self.like, y, reset=reset, skip_check_array=True)
+        if len(self) < 2:
+            raise ValueError(f"X has {len(self)} sample(s), and {type(learner).__name__} needs at least 2.")
+        if y is None:
+            return None
+        y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        check_consistent_length(self, y)
+        return y
+
+
+def of_dask(X: Any, *columns: Any) -> tuple:
+    """A `DaskTable`, and columns in memory; ValueError unless X is a table whose chunks have known numbers of rows.
+
+    The numbers of rows of a data frame are counted, which reads it once.
+    """
+    like = X._meta if hasattr(X, "to_dask_array") else None
+    X = X if like is None else X.to_dask_array(lengths=True)
+    if not hasattr(X, "chunks") or X.ndim != 2:
+        raise ValueError(f"X should be an array or a data frame of Dask with rows of features; got {X!r}.")
+    if np.isnan(X.shape).any():
+        raise ValueError(
+            "X has chunks of unknown size, as after a selection of rows; call X.compute_chunk_sizes() before fit."
+        )
+    if len(X.chunks[1]) > 1:
+        X = X.rechunk({1: -1})
+    return DaskTable(X, np.empty((0, X.shape[1])) if like is None else like), *dask.compute(*columns)
+
+
+def checked(X: Any) -> Any:
+    """The rows of a chunk, validated: an array or a sparse matrix of finite numbers."""
+    return check_array(X, dtype=FLOATS, accept_sparse="csr", ensure_min_samples=0, input_name="X")
+
+
+def sums_of_chunk(X: Any, sums: Callable, merged: Callable, *columns: np.ndarray | None) -> Any:
+    """What `Table.summed` returns of one chunk: a task."""
+    return Table(checked(X)).summed(sums, merged, *columns)
