@@ -28,7 +28,7 @@ class DaskTable(Table):
 
     def __init__(self, X: Any, like: Any) -> None:
         self.X, self.shape, self.like, self.is_array, self.kind = X, X.shape, like, False, "table of Dask"
-        self.dtype = np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
+        self.dtype = precision(X.dtype)
 
     def rows(self, numbers: np.ndarray) -> np.ndarray:
         return checked(self.X[numbers].compute())
@@ -70,16 +70,36 @@ def of_dask(X: Any, *columns: Any) -> tuple:
     The numbers of rows of a data frame are counted, which reads it once.
     """
     like = X._meta if hasattr(X, "to_dask_array") else None
-    X = X if like is None else X.to_dask_array(lengths=True)
-    if not hasattr(X, "chunks") or X.ndim != 2:
-        raise ValueError(f"X should be an array or a data frame of Dask with rows of features; got {X!r}.")
+    X = in_chunks_of_rows(X if like is None else X.to_dask_array(lengths=True), "X", 2)
+    return DaskTable(X, np.empty((0, X.shape[1])) if like is None else like), *dask.compute(*columns)
+
+
+def pairs_of_dask(pairs: Any, *columns: Any, n_first: int) -> tuple:
+    """The points of the first pairs, a `DaskTable` of the differences of all, and columns in memory."""
+    pairs = in_chunks_of_rows(pairs, "pairs", 3)
+    if pairs.shape[1] != 2:
+        raise ValueError(f"pairs should have shape (n_pairs, 2, n_features); got {pairs.shape}.")
+    first = checked(pairs[:n_first].reshape(-1, pairs.shape[2]).compute()).astype(float)
+    both = pairs.astype(float)
+    differences = DaskTable(both[:, 0] - both[:, 1], None)
+    differences.dtype = precision(pairs.dtype)
+    return first, differences, *dask.compute(*columns)
+
+
+def in_chunks_of_rows(X: Any, name: str, ndim: int) -> Any:
+    """An array of Dask of which the first axis alone is in chunks, of known sizes."""
+    if not hasattr(X, "chunks") or X.ndim != ndim:
+        raise ValueError(f"{name} should be an array of Dask with {ndim} dimensions; got {X!r}.")
     if np.isnan(X.shape).any():
         raise ValueError(
-            "X has chunks of unknown size, as after a selection of rows; call X.compute_chunk_sizes() before fit."
+            f"{name} has chunks of unknown size, as after a selection of rows; call {name}.compute_chunk_sizes() first."
         )
-    if len(X.chunks[1]) > 1:
-        X = X.rechunk({1: -1})
-    return DaskTable(X, np.empty((0, X.shape[1])) if like is None else like), *dask.compute(*columns)
+    return X.rechunk(dict.fromkeys(range(1, ndim), -1)) if any(len(each) > 1 for each in X.chunks[1:]) else X
+
+
+def precision(dtype: np.dtype) -> np.dtype:
+    """That of a fitted metric: single precision if the points have it, otherwise double precision."""
+    return np.dtype(np.float32 if dtype == np.float32 else np.float64)
 
 
 def checked(X: Any) -> Any:

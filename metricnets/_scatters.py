@@ -163,6 +163,27 @@ def sums_of(
     return tuple(found)
 
 
+def sums_by_size(
+    X: np.ndarray | csr_matrix, names: np.ndarray, weights: np.ndarray, sizes: np.ndarray
+) -> tuple[Scatters, Scatters]:
+    """Scatters of points in their groups, each as often as the size of its group says, and of all as one.
+
+    The first is Σ n S over groups of the sizes n with the scatters S, without a matrix for each.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n, d)
+    names : ndarray of shape (n,)
+    weights : ndarray of shape (n,)
+        Points of weight 0 are left out.
+    sizes : ndarray of shape (n,)
+        That of the group of each point.
+    """
+    rows = np.flatnonzero(weights > 0)
+    X, w = X[rows], weights[rows]
+    return Scatters.of(X, names[rows], w * sizes[rows]), Scatters.of(X, None, w)
+
+
 def merged_sums(sums: tuple, others: tuple) -> tuple:
     """Those of the points of both, of what `sums_of` returned."""
     return tuple(a.merged(b) for a, b in zip(sums, others))
@@ -194,7 +215,12 @@ def pair_scatters(groups: Scatters) -> tuple[np.ndarray, np.ndarray, float, floa
     same = np.tensordot(n, groups.within, 1)
     rows = (groups.means - n @ groups.means / n_total) * np.sqrt(n)[:, None]
     total = n_total * (groups.within.sum(axis=0) + rows.T @ rows)
-    n_same, n_all = ((n**2).sum() - groups.own.sum()) / 2, (n_total**2 - groups.own.sum()) / 2
+    return of_pairs(same, total, n, groups.own.sum())
+
+
+def of_pairs(same: np.ndarray, total: np.ndarray, n: np.ndarray, own: float) -> tuple:
+    """What `pair_scatters` returns, from sums over pairs: of one group, and of all; n are the sizes of the groups."""
+    n_same, n_all = ((n**2).sum() - own) / 2, (n.sum() ** 2 - own) / 2
     n_other = n_all - n_same if len(n) > 1 else 0.0
     n_same = n_same if n_same > 1e-12 * n_all else 0.0
     return same / (n_same or 1), (total - same) / (n_other or 1), n_same, n_other

@@ -47,6 +47,7 @@ class MahalanobisMetric(CallbackSupport, MetricMixin, Parametrized):
     preprocessor: MaybeSource = None
 
     _linear = True
+    _by_blocks = False  # whether there is ``_solve_table``, or ``_fit_table`` of pairs
 
     def _keep(self, L, dtype):
         if np.abs(L).max() > np.finfo(dtype).max:
@@ -117,7 +118,6 @@ class LinearMetric(MahalanobisMetric):
     _supervised = True  # whether y is needed
     _multi_output = False  # whether y may have several columns
     _sparse = False  # or the sparse format that `_solve_points`, or `_solve_table`, takes
-    _by_blocks = False  # whether there is `_solve_table`
 
     @fitting
     def fit(self, X: Points, y: ArrayLike | None = None, *, sample_weight: ArrayLike | None = None) -> Self:

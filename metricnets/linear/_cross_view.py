@@ -1,5 +1,6 @@
 """The shell of learners from all pairs of samples of one class and of two, in all views or across views."""
 
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -10,11 +11,11 @@ from metricnets._labels import known_classes, plain, read, supervised_codes
 from metricnets._lazy import needed
 from metricnets._linalg import centered, in_span, middle
 from metricnets._params import fitting
-from metricnets._scatters import pair_scatters
-from metricnets._tables import Table
+from metricnets._scatters import merged_sums, of_pairs, pair_scatters, sums_by_size, without_rounding
+from metricnets._tables import Table, check_square
 from metricnets._weights import counted, rows_of, total_of
 from metricnets.linear._pairwise.class_pairs import class_scatters
-from metricnets.linear._streams import SumsOfPoints
+from metricnets.linear._streams import SumsOfPoints, of_shifted
 
 
 class CrossViewMetric(SumsOfPoints):
@@ -100,6 +101,18 @@ class CrossViewMetric(SumsOfPoints):
         S, D, *counts = pair_scatters(classes)
         check_counts(counts)
         return self._solve_scatters(S, D, max(min(classes.counts.sum() - 1, len(S)), 1), None)
+
+    def _solve_by_sizes(self, X, names, known, weights):
+        check_square(X.shape[1], type(self).__name__)
+        w, number = known * (1.0 if weights is None else weights), np.unique(names, return_inverse=True)[1]
+        sizes, origin = np.bincount(number, w), X.origin()
+        sums = partial(of_shifted, sums_by_size, origin=origin, n_components=self.n_components)
+        found = X.summed(sums, merged_sums, names, w, sizes[number])
+        _, same, total = without_rounding(origin, *found)
+        n = total.counts[0]
+        S, D, *counts = of_pairs(same.within, n * total.within, sizes[sizes > 0], total.own[0])
+        check_counts(counts)
+        return self._solve_scatters(S, D, max(min(n - 1, len(S)), 1), None)
 
     def _solve_scatters(self, S, D, rank, basis):
         """Learn L from scatters of differences.

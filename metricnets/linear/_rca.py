@@ -10,7 +10,7 @@ from metricnets._draws import chunks as drawn_chunks
 from metricnets._labels import partial_codes, plain, read, supervised_codes
 from metricnets._linalg import with_fixed_signs
 from metricnets._params import Count, MaybeTolerance, Parametrized, Seed, fitting, random_state_of
-from metricnets._scatters import merged_sums, without_rounding
+from metricnets._scatters import merged_sums, sums_of, without_rounding
 from metricnets._tables import check_square
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
@@ -21,7 +21,7 @@ from metricnets.linear._solvers.relevant_components import (
     relevant_directions,
     whitening,
 )
-from metricnets.linear._streams import SumsOfPoints, sums_of_rows
+from metricnets.linear._streams import SumsOfPoints, of_shifted
 
 
 class _BaseRCA(Parametrized):
@@ -216,7 +216,7 @@ class RCA_Supervised(_BaseRCA, LinearMetric):  # noqa: N801
         check_square(X.shape[1], type(self).__name__)
         codes, weights = self._counted_codes(codes, sample_weight)
         chunks, origin = self._drawn(codes), X.origin()
-        sums = partial(sums_of_rows, origin=origin, n_components=self.n_components, apart=False)
+        sums = partial(of_shifted, sums_of, origin=origin, n_components=self.n_components)
         found = X.summed(sums, merged_sums, chunks, chunks >= 0, weights)
         return self._solve_sums(without_rounding(origin, *found))
 

@@ -1,5 +1,6 @@
 """The shell of the linear learners from points whose statistics add up: ``partial_fit``."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Self
 
@@ -143,19 +144,27 @@ class SumsOfPoints(InBatches, LinearMetric):
             check_two_count(weights)
         n_matrices = len(np.unique(names[known])) if self._apart else 1
         reason = self._why_not_in_batches()
-        if X.is_array and (reason or n_matrices * X.shape[1] > len(X)):
+        if X.is_array and (reason or X.shape[1] > len(X)):
             return None
         if reason:
             raise ValueError(f"X is a {X.kind}, which is read by blocks of rows, and {reason}")
+        self._sums = None
+        if n_matrices > 1 and n_matrices * X.shape[1] > len(X):
+            return self._solve_by_sizes(X, names, known, weights)
         check_square(X.shape[1], type(self).__name__, n_matrices + 4)
         origin = X.origin()
         self._sums = without_rounding(origin, *self._summed(X, origin, names, known, weights))
         return self._solve_sums(self._sums) if not X.is_array or self._solves_by(self._sums) else None
 
+    def _solve_by_sizes(self, X, names, known, weights):
+        """Hook: learn L from a `Table` whose groups have larger scatters than it is, if they are needed apart."""
+        raise NotImplementedError
+
     def _summed(self, X, origin, names, known, weights):
         """Scatters, as of `sums_of`, of the points of a `Table` minus the origin."""
-        sums = partial(sums_of_rows, origin=origin, n_components=self.n_components, apart=self._apart)
-        return X.summed(sums, merged_sums, names, known, weights)
+        sums = partial(sums_of, apart=self._apart)
+        of_rows = partial(of_shifted, sums, origin=origin, n_components=self.n_components)
+        return X.summed(of_rows, merged_sums, names, known, weights)
 
     def _sums_of(self, origin, Z, names, known, weights):
         """The sums of all points, or None if they are larger than the points, or do not suit the parameters."""
@@ -193,12 +202,12 @@ class SumsOfPoints(InBatches, LinearMetric):
         return y, np.ones(len(y), bool)
 
 
-def sums_of_rows(
+def of_shifted(
+    sums: Callable,
     X: np.ndarray | csr_matrix,
     *columns: np.ndarray | None,
     origin: np.ndarray,
     n_components: int | None,
-    apart: bool,
 ) -> tuple[Scatters, Scatters]:
-    """Scatters, as of `sums_of`, of points X (n, d) minus the origin, of columns as there."""
-    return sums_of(shifted(in_double(X, n_components), origin), *columns, apart=apart)
+    """Call ``sums(Z, *columns)`` of points X (n, d) minus the origin, in double precision."""
+    return sums(shifted(in_double(X, n_components), origin), *columns)

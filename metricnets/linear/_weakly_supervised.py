@@ -91,7 +91,7 @@ class PairsLearner(PairsMixin, TuplesLearner):
         Parameters
         ----------
         pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
-            Training pairs.
+            Training pairs; GMML and KISSME also take an array of Dask.
         y : array-like of shape (n_pairs,)
             +1 for similar, −1 or 0 for dissimilar; or True and False.
         calibration_params : dict or None, default=None
@@ -110,20 +110,32 @@ class PairsLearner(PairsMixin, TuplesLearner):
             If the pairs, y or sample_weight do not have this form, or all pairs that count have the same label.
         """
         calibration_params = calibration.check_params(calibration_params)
+        if self._by_blocks and hasattr(pairs, "__dask_graph__"):
+            return self._fit_table(pairs, y, calibration_params, sample_weight)
         X, members = self._rows(pairs, y)
         signs, classes = check_pair_labels(y, len(members))
         weights = check_weights(sample_weight, len(members), of="pairs")
-        if weights is not None and len(np.unique(signs[weights > 0])) == 1:
-            raise ValueError("sample_weight is 0 for all similar or for all dissimilar pairs; both kinds are needed.")
+        if weights is not None:
+            check_both_kinds(signs, weights)
         self._learn(X, members, signs, weights)
         self.classes_ = classes
         return self.calibrate_threshold(pairs, y, **calibration_params, sample_weight=weights)
+
+    def _fit_table(self, pairs, y, calibration_params, sample_weight):
+        """Hook: do what ``fit`` does by blocks of an array of Dask."""
+        raise NotImplementedError
 
     def _take(self, L, task):
         super()._take(L, task)
         pairs, y, params, weights = map(task.arguments.get, ("pairs", "y", "calibration_params", "sample_weight"))
         _, self.classes_ = check_pair_labels(y, len(pairs))
         self.calibrate_threshold(pairs, y, **calibration.check_params(params), sample_weight=weights)
+
+
+def check_both_kinds(signs: np.ndarray, weights: np.ndarray) -> None:
+    """Raise ValueError unless pairs of both kinds have a weight above 0."""
+    if len(np.unique(signs[weights > 0])) == 1:
+        raise ValueError("sample_weight is 0 for all similar or for all dissimilar pairs; both kinds are needed.")
 
 
 class TripletsLearner(TripletsMixin, TuplesLearner):
