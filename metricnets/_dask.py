@@ -7,11 +7,12 @@ from typing import Any
 
 import dask
 import numpy as np
+from dask.array import Array
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
 from metricnets._linalg import middle
-from metricnets._tables import Table
+from metricnets._tables import Table, precision
 from metricnets._tuples import FLOATS
 from metricnets._weights import rows_of
 
@@ -21,12 +22,12 @@ class DaskTable(Table):
 
     Parameters
     ----------
-    X : dask.array.Array of shape (n, d)
+    X : Array of shape (n, d)
     like : ndarray or data frame of shape (0, d)
         Without rows, for the names of the features.
     """
 
-    def __init__(self, X: Any, like: Any) -> None:
+    def __init__(self, X: Array, like: Any) -> None:
         self.X, self.shape, self.like, self.is_array, self.kind = X, X.shape, like, False, "table of Dask"
         self.dtype = precision(X.dtype)
 
@@ -69,7 +70,7 @@ def of_dask(X: Any, *columns: Any) -> tuple:
 
     The numbers of rows of a data frame are counted, which reads it once.
     """
-    like = X._meta if hasattr(X, "to_dask_array") else None
+    like = X._meta if hasattr(type(X), "to_dask_array") else None
     X = in_chunks_of_rows(X if like is None else X.to_dask_array(lengths=True), "X", 2)
     return DaskTable(X, np.empty((0, X.shape[1])) if like is None else like), *dask.compute(*columns)
 
@@ -86,20 +87,15 @@ def pairs_of_dask(pairs: Any, *columns: Any, n_first: int) -> tuple:
     return first, differences, *dask.compute(*columns)
 
 
-def in_chunks_of_rows(X: Any, name: str, ndim: int) -> Any:
+def in_chunks_of_rows(X: Any, name: str, ndim: int) -> Array:
     """An array of Dask of which the first axis alone is in chunks, of known sizes."""
-    if not hasattr(X, "chunks") or X.ndim != ndim:
+    if not isinstance(X, Array) or X.ndim != ndim:
         raise ValueError(f"{name} should be an array of Dask with {ndim} dimensions; got {X!r}.")
     if np.isnan(X.shape).any():
         raise ValueError(
             f"{name} has chunks of unknown size, as after a selection of rows; call {name}.compute_chunk_sizes() first."
         )
     return X.rechunk(dict.fromkeys(range(1, ndim), -1)) if any(len(each) > 1 for each in X.chunks[1:]) else X
-
-
-def precision(dtype: np.dtype) -> np.dtype:
-    """That of a fitted metric: single precision if the points have it, otherwise double precision."""
-    return np.dtype(np.float32 if dtype == np.float32 else np.float64)
 
 
 def checked(X: Any) -> Any:

@@ -27,7 +27,7 @@ class Table:
     """
 
     def __init__(self, X: np.ndarray | csr_matrix) -> None:
-        self.X, self.shape, self.dtype = X, X.shape, X.dtype
+        self.X, self.shape, self.dtype = X, X.shape, precision(X.dtype)
         self.is_array, self.kind = isinstance(X, np.ndarray), "sparse matrix" if issparse(X) else "array"
 
     def __len__(self) -> int:
@@ -52,6 +52,11 @@ class Table:
         width = max(self.X.nnz / n, 1) if issparse(self.X) else d
         step = max(int(BLOCK / width), 1)
         return (slice(start, start + step) for start in range(0, n, step))
+
+
+def precision(dtype: np.dtype) -> np.dtype:
+    """That of a metric of points of this type: single precision for such points, and double precision for others."""
+    return np.dtype(np.float32 if dtype == np.float32 else np.float64)
 
 
 def check_square(d: int, name: str, n_matrices: int = 5) -> None:

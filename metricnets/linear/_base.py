@@ -155,13 +155,14 @@ class LinearMetric(MahalanobisMetric):
         y = y if y is None else self._labels(y)
         if isinstance(X, Table):
             return X, X.validated(self, y, reset)
-        checks = {"reset": reset, "dtype": FLOATS, "accept_sparse": self._sparse, "ensure_min_samples": 2}
+        large = self._by_blocks and getattr(X, "size", 0) > LARGE  # its blocks are converted to floats
+        checks = {"reset": reset, "accept_sparse": self._sparse, "ensure_min_samples": 2}
+        checks["dtype"] = "numeric" if large else FLOATS
         if self._supervised:
             X, y = validate_data(self, X, y, multi_output=self._multi_output, **checks)
         else:
             X = validate_data(self, X, **checks)
-        whole = not self._by_blocks or (isinstance(X, np.ndarray) and X.size <= LARGE)
-        return X if whole else Table(X), y
+        return Table(X) if large or (self._by_blocks and issparse(X)) else X, y
 
     def _counted(self, X, y, sample_weight):
         """The rows of X and y that count, and their weights, or None if all are 1."""

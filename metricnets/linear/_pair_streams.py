@@ -96,7 +96,7 @@ class SumsOfPairs(InBatches, PairsLearner):
         first, differences, y, sample_weight = of_pairs(pairs, y, sample_weight, n_first=8 * pairs.shape[-1])
         reason, d = self._why_not_in_batches(), differences.shape[1]
         if reason:
-            raise ValueError(f"pairs are an {differences.kind}, which is read by blocks, and {reason}")
+            raise ValueError(f"pairs are an array of Dask, which is read by blocks, and {reason}")
         check_square(d, type(self).__name__)
         signs, classes = check_pair_labels(y, len(differences))
         weights = check_weights(sample_weight, len(differences), of="pairs")

@@ -122,6 +122,7 @@ class SumsOfPoints(InBatches, LinearMetric):
         return self
 
     def _solve(self, X, labels, y, sample_weight):
+        self._sums = None  # those of a fit before have nothing to do with y
         present, _ = counted(check_weights(sample_weight, len(X)))
         groups = self._grouped(y)
         groups = groups if present is None else [rows_of(each, present) for each in groups]
@@ -138,6 +139,7 @@ class SumsOfPoints(InBatches, LinearMetric):
 
     def _solve_by_blocks(self, X, y, sample_weight):
         """L from sums over the blocks of a `Table`; None if it is an array that has to be taken as a whole."""
+        self._sums = None
         names, known = self._grouped(y)
         weights = self._weights(sample_weight, len(X))
         if weights is not None:
@@ -148,7 +150,6 @@ class SumsOfPoints(InBatches, LinearMetric):
             return None
         if reason:
             raise ValueError(f"X is a {X.kind}, which is read by blocks of rows, and {reason}")
-        self._sums = None
         if n_matrices > 1 and n_matrices * X.shape[1] > len(X):
             return self._solve_by_sizes(X, names, known, weights)
         check_square(X.shape[1], type(self).__name__, n_matrices + 4)
