@@ -1,4 +1,4 @@
-"""Arrays and data frames of Dask as tables that are read by blocks of rows, which are its chunks."""
+"""Arrays and data frames of Dask that are read by blocks of rows, which are their chunks."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from dask.array import Array
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
+from metricnets._blocks import Blocks, precision
 from metricnets._linalg import middle
-from metricnets._tables import Table, precision
 from metricnets._tuples import FLOATS
 from metricnets._weights import rows_of
 
 
-class DaskTable(Table):
+class DaskBlocks(Blocks):
     """The rows of an array of Dask; the sums of its chunks are tasks, and are merged two at a time.
 
     Parameters
@@ -66,23 +66,23 @@ class DaskTable(Table):
 
 
 def of_dask(X: Any, *columns: Any) -> tuple:
-    """A `DaskTable`, and columns in memory; ValueError unless X is a table whose chunks have known numbers of rows.
+    """`DaskBlocks`, and columns in memory; ValueError unless X is a table whose chunks have known numbers of rows.
 
     The numbers of rows of a data frame are counted, which reads it once.
     """
     like = X._meta if hasattr(type(X), "to_dask_array") else None
     X = in_chunks_of_rows(X if like is None else X.to_dask_array(lengths=True), "X", 2)
-    return DaskTable(X, np.empty((0, X.shape[1])) if like is None else like), *dask.compute(*columns)
+    return DaskBlocks(X, np.empty((0, X.shape[1])) if like is None else like), *dask.compute(*columns)
 
 
 def pairs_of_dask(pairs: Any, *columns: Any, n_first: int) -> tuple:
-    """The points of the first pairs, a `DaskTable` of the differences of all, and columns in memory."""
+    """The points of the first pairs, `DaskBlocks` of the differences of all, and columns in memory."""
     pairs = in_chunks_of_rows(pairs, "pairs", 3)
     if pairs.shape[1] != 2:
         raise ValueError(f"pairs should have shape (n_pairs, 2, n_features); got {pairs.shape}.")
     first = checked(pairs[:n_first].reshape(-1, pairs.shape[2]).compute()).astype(float)
     both = pairs.astype(float)
-    differences = DaskTable(both[:, 0] - both[:, 1], None)
+    differences = DaskBlocks(both[:, 0] - both[:, 1], None)
     differences.dtype = precision(pairs.dtype)
     return first, differences, *dask.compute(*columns)
 
@@ -104,5 +104,5 @@ def checked(X: Any) -> Any:
 
 
 def sums_of_chunk(X: Any, sums: Callable, merged: Callable, *columns: np.ndarray | None) -> Any:
-    """What `Table.summed` returns of one chunk: a task."""
-    return Table(checked(X)).summed(sums, merged, *columns)
+    """What `Blocks.summed` returns of one chunk: a task."""
+    return Blocks(checked(X)).summed(sums, merged, *columns)

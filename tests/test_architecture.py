@@ -42,7 +42,7 @@ LAYERS = {
     "_progress": 1,
     "_reservoir": 1,
     "_runtime": 0,
-    "_tables": 2,
+    "_blocks": 2,
     "_dask": 3,
     "_batches": 3,
     "_weights": 1,

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse, spmatrix
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from metricnets._blocks import LARGE, Blocks
 from metricnets._callbacks import CallbackSupport
 from metricnets._labels import UNKNOWN, check_not_missing
 from metricnets._lazy import needed
@@ -14,7 +15,6 @@ from metricnets._linalg import middle, near_origin
 from metricnets._numpy_networks import Linear
 from metricnets._params import MaybeCount, MaybeSource, Parametrized, Points, fitting
 from metricnets._runtime import one_blas_thread
-from metricnets._tables import LARGE, Table
 from metricnets._tuples import FLOATS
 from metricnets._weights import check_weights, counted, rows_of
 from metricnets.base import MetricMixin
@@ -127,7 +127,7 @@ class LinearMetric(MahalanobisMetric):
         ----------
         X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
             Training points: an array, which may be a memory map, or for most learners also a sparse matrix, or an array
-            or data frame of Dask; see :doc:`/user_guide/large_tables`.
+            or data frame of Dask; see :ref:`large_linear`.
         y : array-like of shape (n_samples,), or (n_samples, n_targets) for RAML
             Classes, or the targets that the learner takes.  Unsupervised learners ignore it.
         sample_weight : array-like of shape (n_samples,), float or None, default=None
@@ -141,7 +141,7 @@ class LinearMetric(MahalanobisMetric):
         if self._by_blocks and hasattr(X, "__dask_graph__"):
             X, y, sample_weight = needed("metricnets._dask", type(self).__name__).of_dask(X, y, sample_weight)
         X, labels = self._validated(X, y)
-        solve = self._solve_table if isinstance(X, Table) else self._solve
+        solve = self._solve_table if isinstance(X, Blocks) else self._solve
         return self._keep(solve(X, labels, y, sample_weight), X.dtype)
 
     def _solve(self, X, labels, y, sample_weight):
@@ -153,7 +153,7 @@ class LinearMetric(MahalanobisMetric):
         """Points, looked up, and y as ``_labels`` gives it; without ``reset`` the features are those of before."""
         X = self._looked_up(X)
         y = y if y is None else self._labels(y)
-        if isinstance(X, Table):
+        if isinstance(X, Blocks):
             return X, X.validated(self, y, reset)
         large = self._by_blocks and getattr(X, "size", 0) > LARGE  # its blocks are converted to floats
         checks = {"reset": reset, "accept_sparse": self._sparse, "ensure_min_samples": 2}
@@ -162,7 +162,7 @@ class LinearMetric(MahalanobisMetric):
             X, y = validate_data(self, X, y, multi_output=self._multi_output, **checks)
         else:
             X = validate_data(self, X, **checks)
-        return Table(X) if large or (self._by_blocks and issparse(X)) else X, y
+        return Blocks(X) if large or (self._by_blocks and issparse(X)) else X, y
 
     def _counted(self, X, y, sample_weight):
         """The rows of X and y that count, and their weights, or None if all are 1."""
@@ -195,7 +195,7 @@ class LinearMetric(MahalanobisMetric):
         return y
 
     def _solve_table(self, X, labels, y, sample_weight):
-        """Hook: do what ``_solve`` does by blocks of the rows of a `Table`."""
+        """Hook: do what ``_solve`` does, of `Blocks`."""
         raise NotImplementedError
 
     def _solve_points(self, X, y, weights):

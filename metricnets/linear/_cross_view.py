@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_consistent_length
 
+from metricnets._blocks import Blocks, check_square
 from metricnets._labels import known_classes, plain, read, supervised_codes
 from metricnets._lazy import needed
 from metricnets._linalg import centered, in_span, middle
 from metricnets._params import fitting
 from metricnets._scatters import merged_sums, of_pairs, pair_scatters, sums_by_size, without_rounding
-from metricnets._tables import Table, check_square
 from metricnets._weights import counted, rows_of, total_of
 from metricnets.linear._pairwise.class_pairs import class_scatters
 from metricnets.linear._streams import SumsOfPoints, of_shifted
@@ -65,7 +65,7 @@ class CrossViewMetric(SumsOfPoints):
         if hasattr(X, "__dask_graph__"):
             X, y, sample_weight = needed("metricnets._dask", type(self).__name__).of_dask(X, y, sample_weight)
         X, codes = self._validated(X, y)
-        if isinstance(X, Table):
+        if isinstance(X, Blocks):
             L = self._solve_by_blocks(X, y, sample_weight) if view is None else None
             if L is not None:
                 return self._keep(L, X.dtype)

@@ -9,11 +9,11 @@ from sklearn.utils.metaestimators import available_if
 
 from metricnets._arrays import lengths
 from metricnets._batches import pair_signs, takes_batches
+from metricnets._blocks import check_square
 from metricnets._lazy import needed
 from metricnets._params import fitting
 from metricnets._reservoir import Reservoir
 from metricnets._scatters import DifferenceSums
-from metricnets._tables import check_square
 from metricnets._tuples import check_pair_labels, distinct
 from metricnets._weights import check_weights
 from metricnets.linear._base import in_double

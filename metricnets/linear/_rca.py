@@ -6,12 +6,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from metricnets._blocks import check_square
 from metricnets._draws import chunks as drawn_chunks
 from metricnets._labels import partial_codes, plain, read, supervised_codes
 from metricnets._linalg import with_fixed_signs
 from metricnets._params import Count, MaybeTolerance, Parametrized, Seed, fitting, random_state_of
 from metricnets._scatters import merged_sums, sums_of, without_rounding
-from metricnets._tables import check_square
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._solvers.relevant_components import (

@@ -12,11 +12,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from metricnets._batches import rows_of_targets, takes_batches
+from metricnets._blocks import LARGE, Blocks, check_square
 from metricnets._labels import check_known
 from metricnets._linalg import middle, shifted
 from metricnets._params import fitting
 from metricnets._scatters import Scatters, merged_sums, sums_of, without_rounding
-from metricnets._tables import LARGE, Table, check_square
 from metricnets._tuples import FLOATS
 from metricnets._weights import check_weights, counted, rows_of
 from metricnets.exceptions import warn
@@ -112,7 +112,7 @@ class SumsOfPoints(InBatches, LinearMetric):
         weights = self._weights(sample_weight, X.shape[0])
         if not isinstance(X, np.ndarray) or X.size > LARGE:
             before = self._sums or self._none(middle(X))
-            found = self._summed(Table(X), before[0], names, known, weights)
+            found = self._summed(Blocks(X), before[0], names, known, weights)
             self._solve_batches(without_rounding(before[0], *merged_sums(before[1:], found)), X.dtype)
             return self
         Z = in_double(X, self.n_components)
@@ -138,7 +138,7 @@ class SumsOfPoints(InBatches, LinearMetric):
         return self._solve(X.X, labels, y, sample_weight) if L is None else L
 
     def _solve_by_blocks(self, X, y, sample_weight):
-        """L from sums over the blocks of a `Table`; None if it is an array that has to be taken as a whole."""
+        """L from sums over `Blocks`; None if they are an array that has to be taken as a whole."""
         self._sums = None
         names, known = self._grouped(y)
         weights = self._weights(sample_weight, len(X))
@@ -158,11 +158,11 @@ class SumsOfPoints(InBatches, LinearMetric):
         return self._solve_sums(self._sums) if not X.is_array or self._solves_by(self._sums) else None
 
     def _solve_by_sizes(self, X, names, known, weights):
-        """Hook: learn L from a `Table` whose groups have larger scatters than it is, if they are needed apart."""
+        """Hook: learn L from `Blocks` of groups with more numbers in a matrix for each than in the points."""
         raise NotImplementedError
 
     def _summed(self, X, origin, names, known, weights):
-        """Scatters, as of `sums_of`, of the points of a `Table` minus the origin."""
+        """Scatters, as of `sums_of`, of the points of `Blocks` minus the origin."""
         sums = partial(sums_of, apart=self._apart)
         of_rows = partial(of_shifted, sums, origin=origin, n_components=self.n_components)
         return X.summed(of_rows, merged_sums, names, known, weights)

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from metricnets import calibration
+from metricnets._blocks import check_square
 from metricnets._draws import negative_pairs, positive_pairs
 from metricnets._labels import partial_codes, supervised_codes
 from metricnets._params import MaybeArray, MaybeCount, Seed, fitting, random_state_of
-from metricnets._tables import check_square
 from metricnets._tuples import check_no_labels, check_pair_labels, distinct, points_and_members
 from metricnets._weighted_draws import weighted_pairs
 from metricnets._weights import check_weights, counted, rows_of

@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.sparse import coo_matrix, csr_array, csr_matrix
 
 import metricnets
-from metricnets import _scatters, _tables
+from metricnets import _blocks, _scatters
 from metricnets._scatters import Scatters, of_pairs, sums_by_size
 from metricnets.linear import _base, _streams
 from metricnets.linear._pairwise.class_pairs import class_scatters
@@ -35,7 +35,7 @@ def tiny_blocks(monkeypatch):
     """Tables of more than ten entries are large, and blocks have seven rows of four features."""
     monkeypatch.setattr(_base, "LARGE", 10)
     monkeypatch.setattr(_streams, "LARGE", 10)
-    monkeypatch.setattr(_tables, "BLOCK", 28)
+    monkeypatch.setattr(_blocks, "BLOCK", 28)
 
 
 def learner(name, **params):
@@ -107,7 +107,7 @@ def test_what_needs_all_samples_takes_a_large_array_whole(tiny_blocks):
     known = np.arange(45) % 3 == 0
     view = known.astype(int)
     across = learner("XQDA").fit(X, y, view=view)
-    _base.LARGE = _tables.LARGE
+    _base.LARGE = _blocks.LARGE
     assert_array_equal(found.components_, fitted("LDA", X, **params).components_)
     assert_array_equal(across.components_, learner("XQDA").fit(X, y, view=view).components_)
 
@@ -116,7 +116,7 @@ def test_what_needs_all_samples_takes_a_large_array_whole(tiny_blocks):
 def test_the_table_is_not_copied(name, tmp_path, monkeypatch):
     n, d = 40_000, 64
     monkeypatch.setattr(_base, "LARGE", n)
-    monkeypatch.setattr(_tables, "BLOCK", 2**14)
+    monkeypatch.setattr(_blocks, "BLOCK", 2**14)
     Z = np.lib.format.open_memmap(tmp_path / "X.npy", "w+", np.float32, (n, d))
     classes = np.arange(n) % 3
     Z[:] = np.random.default_rng(0).normal(size=(n, d)) + classes[:, None]
@@ -138,7 +138,7 @@ def test_the_table_is_not_copied(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", OF_POINTS)
 def test_sparse_rows_give_the_metric_of_dense_ones(name, weights, kind, share, monkeypatch):
     monkeypatch.setattr(_scatters, "SPARSE", share)
-    monkeypatch.setattr(_tables, "BLOCK", 30)
+    monkeypatch.setattr(_blocks, "BLOCK", 30)
     dense = fitted(name, COUNTS.astype(float), sample_weight=weights)
     found = fitted(name, kind(COUNTS.astype(float)), sample_weight=weights)
     close(found, dense, 1e-7 if name in DRAWN else 1e-10)
@@ -174,11 +174,11 @@ def test_sparse_rows_are_never_made_dense():
 
 @pytest.mark.parametrize("name", ["Covariance", "RCA_Supervised", "KISSME_Supervised", "MMC_Supervised"])
 def test_features_whose_square_does_not_fit_into_memory_are_counted(name, monkeypatch):
-    monkeypatch.setattr(_tables, "memory_of_machine", lambda: 2**20)
+    monkeypatch.setattr(_blocks, "memory_of_machine", lambda: 2**20)
     with pytest.raises(ValueError, match=rf"X has 300 features, and {name} needs . matrices of 300 × 300"):
         fitted(name, csr_matrix((45, 300)))
-    monkeypatch.setattr(_tables, "memory_of_machine", lambda: None)
-    _tables.check_square(10**9, name)
+    monkeypatch.setattr(_blocks, "memory_of_machine", lambda: None)
+    _blocks.check_square(10**9, name)
 
 
 def test_what_takes_no_sparse_rows_says_so():

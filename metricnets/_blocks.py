@@ -17,7 +17,7 @@ LARGE = 2**25  # entries of an array above which it is read by blocks: 256 MB in
 BLOCK = 2**21  # entries of a block; of a sparse one those that are stored
 
 
-class Table:
+class Blocks:
     """Points that are read by blocks of rows.
 
     Parameters
@@ -44,10 +44,10 @@ class Table:
 
     def summed(self, sums: Callable, merged: Callable, *columns: np.ndarray | None) -> Any:
         """Merge what ``sums(X, *columns)`` returns of each block of the rows, and of columns (n,) that may be None."""
-        parts = (sums(self.X[rows], *(rows_of(each, rows) for each in columns)) for rows in self._blocks())
+        parts = (sums(self.X[rows], *(rows_of(each, rows) for each in columns)) for rows in self._slices())
         return functools.reduce(merged, parts)
 
-    def _blocks(self) -> Iterator[slice]:
+    def _slices(self) -> Iterator[slice]:
         n, d = self.shape
         width = max(self.X.nnz / n, 1) if issparse(self.X) else d
         step = max(int(BLOCK / width), 1)
