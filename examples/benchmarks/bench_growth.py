@@ -15,9 +15,11 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 
 import metricnets as mn
@@ -32,7 +34,7 @@ LEARNERS = {
     "Covariance": mn.Covariance(),
     "LDA": mn.LDA(),
     "GMML_Supervised": mn.GMML_Supervised(random_state=0),
-    "RCA_Supervised": mn.RCA_Supervised(random_state=0),
+    "RCA_Supervised": mn.RCA_Supervised(regularization=0.1, random_state=0),
     "KISSME_Supervised": mn.KISSME_Supervised(),
 }
 MAX_ROWS = {"LMNN": 100_000, "NCA": 100_000}  # of a learner, if not all
@@ -58,6 +60,7 @@ def one(name, path):
     """What the process of a learner does; it prints a word before and after what is measured."""
     X, y = np.load(path, mmap_mode="r"), np.load(path.with_suffix(".classes.npy"))
     learner, clock = LEARNERS[name], Clock()
+    warnings.simplefilter("ignore", ConvergenceWarning)  # one iteration is not enough
     if hasattr(learner, "callbacks"):
         learner.callbacks = [clock]
     learner.fit(np.array(X[:N_WARM]), y[:N_WARM]).transform(X[:N_WARM])  # loads what is loaded once
