@@ -155,7 +155,12 @@ class SumsOfPoints(InBatches, LinearMetric):
         check_square(X.shape[1], type(self).__name__, n_matrices + 4)
         origin = X.origin()
         self._sums = without_rounding(origin, *self._summed(X, origin, names, known, weights))
-        return self._solve_sums(self._sums) if not X.is_array or self._solves_by(self._sums) else None
+        found = self._sums
+        return self._solve_sums(found) if self._solves_by(found) else self._solve_again(X, names, weights)
+
+    def _solve_again(self, X, names, weights):
+        """Hook: learn L from `Blocks` and their sums, of which `_solves_by` says that they do not suffice."""
+        raise NotImplementedError
 
     def _solve_by_sizes(self, X, names, known, weights):
         """Hook: learn L from `Blocks` of groups with more numbers in a matrix for each than in the points."""

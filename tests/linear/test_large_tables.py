@@ -112,6 +112,17 @@ def test_what_needs_all_samples_takes_a_large_array_whole(tiny_blocks):
     assert_array_equal(across.components_, learner("XQDA").fit(X, y, view=view).components_)
 
 
+@pytest.mark.parametrize("weights", [None, W], ids=["no weights", "weights"])
+def test_nearly_collinear_features_keep_their_digits(weights, request):
+    Z = np.column_stack([X, X[:, 0] + X[:, 1] + 1e-4 * X[:, 3] ** 2, np.full(45, 7.0)])
+    whole = fitted("LDA", Z, sample_weight=weights, tol=1e-9)
+    assert not whole._solves_by(whole._sums)  # squares would lose them
+    request.getfixturevalue("tiny_blocks")
+    close(fitted("LDA", Z, sample_weight=weights, tol=1e-9), whole, 1e-8)
+    da = pytest.importorskip("dask.array")
+    close(fitted("LDA", da.from_array(Z, chunks=(8, 6)), sample_weight=weights, tol=1e-9), whole, 1e-8)
+
+
 @pytest.mark.parametrize("name", ["Covariance", "LDA", "RCA", "KISSME_Supervised", "ITML_Supervised"])
 def test_the_table_is_not_copied(name, tmp_path, monkeypatch):
     n, d = 40_000, 64
