@@ -6,6 +6,7 @@ import numpy as np
 from scipy.linalg import eigh, eigvalsh, svd
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
+from metricnets._arrays import dense
 from metricnets._weights import mean_of, scaled_rows, total_of
 
 
@@ -86,14 +87,14 @@ def root_of_deviations(
 
     Parameters
     ----------
-    X : ndarray of shape (n, d)
+    X : ndarray or sparse matrix of shape (n, d)
     codes : ndarray of int of shape (n,)
     weights : ndarray of shape (n,) or None
     means : ndarray of shape (n_classes, d)
     units : ndarray of shape (d,)
         0 leaves out the feature.
     """
-    Z = (X - means[codes]) * np.divide(1.0, units, out=np.zeros(len(units)), where=units > 0)
+    Z = (dense(X) - means[codes]) * np.divide(1.0, units, out=np.zeros(len(units)), where=units > 0)
     return np.linalg.qr(scaled_rows(Z, weights), mode="r")
 
 

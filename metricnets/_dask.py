@@ -11,6 +11,7 @@ from dask.array import Array
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
+from metricnets._arrays import dense
 from metricnets._blocks import Blocks, precision
 from metricnets._linalg import middle
 from metricnets._tuples import FLOATS
@@ -32,7 +33,7 @@ class DaskBlocks(Blocks):
         self.dtype = precision(X.dtype)
 
     def rows(self, numbers: np.ndarray) -> np.ndarray:
-        return checked(self.X[numbers].compute())
+        return dense(checked(self.X[numbers].compute()))
 
     def origin(self) -> np.ndarray:
         first = int(np.argmax(np.array(self.X.chunks[0]) > 0))

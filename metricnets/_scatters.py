@@ -9,9 +9,7 @@ from metricnets._groups import group_means
 from metricnets._linalg import COLLINEAR, ROUNDING
 from metricnets._weights import mean_of, rows_of, scaled_rows, total_of
 
-SPARSE = (
-    0.1  # share of entries that are not 0 up to which products of sparse rows take less time than those of dense ones
-)
+SPARSE = 0.1  # share of entries other than 0 up to which sparse products take less time than dense ones
 
 
 class Scatters(NamedTuple):

@@ -31,11 +31,11 @@ LEARNERS = {
     "EmbeddingNet": mn.EmbeddingNet(**ONE_PASS),
     "LMNN": mn.LMNN(max_iter=1),
     "NCA": mn.NCA(max_iter=1),
-    "Covariance": mn.Covariance(),
+    "Covariance": mn.Covariance(n_components=16),
     "LDA": mn.LDA(),
-    "GMML_Supervised": mn.GMML_Supervised(random_state=0),
-    "RCA_Supervised": mn.RCA_Supervised(regularization=0.1, random_state=0),
-    "KISSME_Supervised": mn.KISSME_Supervised(),
+    "RCA_Supervised": mn.RCA_Supervised(n_components=16, regularization=0.1, random_state=0),
+    "GMML_Supervised": mn.GMML_Supervised(n_components=16, random_state=0),
+    "KISSME_Supervised": mn.KISSME_Supervised(n_components=16),
 }
 MAX_ROWS = {"LMNN": 100_000, "NCA": 100_000}  # of a learner, if not all
 SIZES = [(n, d) for d in (128, 768) for n in (10_000, 100_000, 1_000_000, 10_000_000) if n * d < 2_000_000_000]

@@ -43,7 +43,7 @@ class CrossViewMetric(SumsOfPoints):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
-            Training points.
+            Training points; without ``view`` also a sparse matrix, or an array of Dask, see :ref:`large_linear`.
         y : array-like of shape (n_samples,)
             Classes, such as persons; None, NaN or a negative number where the class is unknown.
         view : array-like of shape (n_samples,) or None, default=None

@@ -127,7 +127,7 @@ class RCA(_BaseRCA, SumsOfPoints):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
-            Training points.
+            Training points, also a sparse matrix, or an array of Dask, see :ref:`large_linear`.
         y : array-like of int of shape (n_samples,)
             Chunk number of each point; −1, None or NaN for points in no chunk.
         chunks : array-like of int of shape (n_samples,) or None, default=None

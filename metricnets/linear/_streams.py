@@ -22,6 +22,8 @@ from metricnets._weights import check_weights, counted, rows_of
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric, check_spread, check_two_count, in_double
 
+MATRICES = 2**23  # entries of the scatters of all groups up to which they are summed apart, by blocks
+
 
 class InBatches:
     """What ``partial_fit`` from points and from pairs share."""
@@ -150,7 +152,7 @@ class SumsOfPoints(InBatches, LinearMetric):
             return None
         if reason:
             raise ValueError(f"X is a {X.kind}, which is read by blocks of rows, and {reason}")
-        if n_matrices > 1 and n_matrices * X.shape[1] > len(X):
+        if n_matrices > 1 and n_matrices * X.shape[1] ** 2 > min(len(X) * X.shape[1], MATRICES):
             return self._solve_by_sizes(X, names, known, weights)
         check_square(X.shape[1], type(self).__name__, n_matrices + 4)
         origin = X.origin()
@@ -163,7 +165,7 @@ class SumsOfPoints(InBatches, LinearMetric):
         raise NotImplementedError
 
     def _solve_by_sizes(self, X, names, known, weights):
-        """Hook: learn L from `Blocks` of groups with more numbers in a matrix for each than in the points."""
+        """Hook: learn L from `Blocks` of so many groups that there is no scatter of each."""
         raise NotImplementedError
 
     def _summed(self, X, origin, names, known, weights):
