@@ -103,7 +103,6 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
             raise ValueError(f"estimator={self.estimator!r} takes no sample_weight in fit; do not give it.")
         return {"sample_weight": weights} if takes and weights is not None else {}
 
-    @_inner_has("predict")
     def predict(self, X: Points) -> np.ndarray:
         """Predict with the fitted predictor."""
         check_is_fitted(self)
