@@ -6,6 +6,7 @@ import numpy as np
 from scipy.linalg import eigh, eigvalsh, svd
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
+from metricnets._arrays import dense
 from metricnets._weights import mean_of, scaled_rows, total_of
 
 
@@ -77,6 +78,44 @@ def discriminants_of_scatter(
     values, vectors = eigh(S)
     s = np.sqrt(values[::-1].clip(0))
     return _rotated(vectors[:, ::-1] / std[:, None], s, means, counts.sum(), priors / priors.sum(), tol)
+
+
+def root_of_deviations(
+    X: np.ndarray, codes: np.ndarray, weights: np.ndarray | None, *, means: np.ndarray, units: np.ndarray
+) -> np.ndarray:
+    """R (at most d, d), of which RᵀR is the scatter of rows about the means of their classes, in units of features.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of shape (n, d)
+    codes : ndarray of int of shape (n,)
+    weights : ndarray of shape (n,) or None
+    means : ndarray of shape (n_classes, d)
+    units : ndarray of shape (d,)
+        0 leaves out the feature.
+    """
+    Z = (dense(X) - means[codes]) * np.divide(1.0, units, out=np.zeros(len(units)), where=units > 0)
+    return np.linalg.qr(scaled_rows(Z, weights), mode="r")
+
+
+def root_of_both(R: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The root of the sum of two scatters, from their roots."""
+    return np.linalg.qr(np.vstack([R, other]), mode="r")
+
+
+def discriminants_of_root(
+    R: np.ndarray, units: np.ndarray, counts: np.ndarray, means: np.ndarray, *, priors: np.ndarray, tol: float = 1e-4
+) -> np.ndarray:
+    """The discriminants of `discriminants_of_scatter`, with the digits of small singular values.
+
+    Parameters
+    ----------
+    R : ndarray of shape (at most d, d)
+        The root of the scatter in units of the standard deviations ``units``, of which 0 counts as 1.
+    """
+    total, units = counts.sum(), np.where(units == 0, 1, units)
+    _, s, V = svd(R / np.sqrt(total - len(counts) * lost_for_each_class()), full_matrices=False)
+    return _rotated((V / units).T, s, means, total, priors / priors.sum(), tol)
 
 
 def keeps_digits(within: np.ndarray, counts: np.ndarray, tol: float) -> bool:

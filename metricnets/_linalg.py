@@ -206,12 +206,13 @@ def centered(X: np.ndarray | spmatrix) -> np.ndarray | spmatrix:
     return Z - Z.mean(axis=0)
 
 
-def near_origin(X: np.ndarray | spmatrix, origin: np.ndarray) -> np.ndarray | spmatrix:
+def near_origin(X: np.ndarray | spmatrix, origin: np.ndarray, overwrite: bool = False) -> np.ndarray | spmatrix:
     """X minus a point ``origin`` near its rows; columns that are constant up to rounding become 0."""
     if issparse(X):
         return shifted(X, origin)
-    Z = X - origin
-    Z[:, np.ptp(X, axis=0) <= ROUNDING * np.abs(X).max(axis=0)] = 0
+    most, least = X.max(axis=0), X.min(axis=0)
+    Z = np.subtract(X, origin, out=X if overwrite else None)
+    Z[:, most - least <= ROUNDING * np.maximum(most, -least)] = 0
     return Z
 
 
@@ -228,7 +229,7 @@ def middle(X: np.ndarray | spmatrix) -> np.ndarray:
     if issparse(X):
         n, d = X.shape
         origin, full = np.zeros(d), np.flatnonzero(np.bincount(X.nonzero()[1], minlength=d) == n)
-        origin[full] = middle(X.tocsc()[:, full].toarray())
+        origin[full] = middle(X.tocsr()[:: max(1, n // 1000)][:, full].toarray())
         return origin
     rows = X[:: max(1, len(X) // 1000)]
     return np.partition(rows, len(rows) // 2, axis=0)[len(rows) // 2].astype(float)

@@ -3,10 +3,13 @@
 from typing import NamedTuple, Self
 
 import numpy as np
+from scipy.sparse import csr_matrix, diags, issparse
 
 from metricnets._groups import group_means
-from metricnets._linalg import ROUNDING
+from metricnets._linalg import COLLINEAR, ROUNDING
 from metricnets._weights import mean_of, rows_of, scaled_rows, total_of
+
+SPARSE = 0.1  # share of entries other than 0 up to which sparse products take less time than dense ones
 
 
 class Scatters(NamedTuple):
@@ -39,11 +42,19 @@ class Scatters(NamedTuple):
 
     @classmethod
     def of(
-        cls, X: np.ndarray, groups: np.ndarray | None, weights: np.ndarray | None = None, apart: bool = False
+        cls,
+        X: np.ndarray | csr_matrix,
+        groups: np.ndarray | None,
+        weights: np.ndarray | None = None,
+        apart: bool = False,
     ) -> Self:
         """Those of points X (n, d) in ``groups`` (n,), or in one, with positive weights (n,), or None if all are 1."""
-        if not len(X):
+        if not X.shape[0]:
             return cls.of_none(X.shape[1], apart)
+        if issparse(X):
+            if X.nnz <= SPARSE * X.shape[0] * X.shape[1]:
+                return cls._of_sparse(X, groups, weights, apart)
+            X = X.toarray()
         if groups is None:
             names, number = np.zeros(1, int), np.zeros(len(X), int)
             counts, means = np.array([total_of(weights, len(X))]), mean_of(X, weights)[None]
@@ -55,6 +66,28 @@ class Scatters(NamedTuple):
         within = np.stack([part.T @ part for part in parts]) if apart else Z.T @ Z
         own = counts if weights is None else np.bincount(number, np.minimum(weights, weights**2))
         return cls(names, counts.astype(float), own.astype(float), means, within)
+
+    @classmethod
+    def _of_sparse(cls, X, groups, weights, apart):
+        """Those of sparse points, which are not centred: a scatter is Σ w x xᵀ − n m mᵀ."""
+        n = X.shape[0]
+        groups, w = np.zeros(n, int) if groups is None else groups, np.ones(n) if weights is None else weights
+        names, number = np.unique(groups, return_inverse=True)
+        counts = np.bincount(number, w)
+        means = (csr_matrix((w, (number, np.arange(n))), (len(names), n)) @ X).toarray() / counts[:, None]
+        own = counts if weights is None else np.bincount(number, np.minimum(weights, weights**2))
+        rows = X if weights is None else diags(np.sqrt(weights)) @ X
+        sums = np.sqrt(counts)[:, None] * means
+        if apart:
+            parts = [rows[number == i] for i in range(len(names))]
+            products = np.stack([(part.T @ part).toarray() for part in parts])
+            within = products - sums[:, :, None] * sums[:, None, :]
+        else:
+            within = (rows.T @ rows).toarray() - sums.T @ sums
+        squares = within.diagonal(axis1=-2, axis2=-1)
+        varies = squares > COLLINEAR * (squares + (sums**2 if apart else (sums**2).sum(axis=0)))  # else it is rounding
+        within = within * (varies[..., :, None] * varies[..., None, :])
+        return cls(names, counts, own, means, within)
 
     def merged(self, other: Self) -> Self:
         """Those of the points of both.
@@ -98,6 +131,62 @@ class Scatters(NamedTuple):
         return type(self)(names, *map(spread, (self.counts, self.own, self.means)), within)
 
 
+def sums_of(
+    X: np.ndarray | csr_matrix,
+    names: np.ndarray | None,
+    known: np.ndarray | None,
+    weights: np.ndarray | None,
+    *,
+    apart: bool = False,
+) -> tuple[Scatters, Scatters]:
+    """Scatters of the points in a group, and of those that are in none, as one; weights may be 0.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n, d)
+    names : ndarray of shape (n,) or None
+        The group of each point; None if all are one.
+    known : ndarray of bool of shape (n,) or None
+        Which points are in a group; None if all are.
+    weights : ndarray of shape (n,) or None
+    apart : bool
+        Whether the groups have a scatter each.
+    """
+    counts = np.ones(X.shape[0], bool) if weights is None else weights > 0
+    known = np.ones(X.shape[0], bool) if known is None else known
+    found = []
+    for some, groups, split in ((counts & known, names, apart), (counts & ~known, None, False)):
+        rows = slice(None) if some.all() else some
+        found.append(Scatters.of(X[rows], rows_of(groups, rows), rows_of(weights, rows), split))
+    return tuple(found)
+
+
+def sums_by_size(
+    X: np.ndarray | csr_matrix, names: np.ndarray, weights: np.ndarray, sizes: np.ndarray
+) -> tuple[Scatters, Scatters]:
+    """Scatters of points in their groups, each as often as the size of its group says, and of all as one.
+
+    The first is Σ n S over groups of the sizes n with the scatters S, without a matrix for each.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n, d)
+    names : ndarray of shape (n,)
+    weights : ndarray of shape (n,)
+        Points of weight 0 are left out.
+    sizes : ndarray of shape (n,)
+        That of the group of each point.
+    """
+    rows = np.flatnonzero(weights > 0)
+    X, w = X[rows], weights[rows]
+    return Scatters.of(X, names[rows], w * sizes[rows]), Scatters.of(X, None, w)
+
+
+def merged_sums(sums: tuple, others: tuple) -> tuple:
+    """Those of the points of both, of what `sums_of` returned."""
+    return tuple(a.merged(b) for a, b in zip(sums, others))
+
+
 def without_rounding(origin: np.ndarray, *parts: Scatters) -> tuple:
     """The origin, and scatters of points minus it, where features that are constant up to rounding become 0.
 
@@ -124,7 +213,12 @@ def pair_scatters(groups: Scatters) -> tuple[np.ndarray, np.ndarray, float, floa
     same = np.tensordot(n, groups.within, 1)
     rows = (groups.means - n @ groups.means / n_total) * np.sqrt(n)[:, None]
     total = n_total * (groups.within.sum(axis=0) + rows.T @ rows)
-    n_same, n_all = ((n**2).sum() - groups.own.sum()) / 2, (n_total**2 - groups.own.sum()) / 2
+    return of_pairs(same, total, n, groups.own.sum())
+
+
+def of_pairs(same: np.ndarray, total: np.ndarray, n: np.ndarray, own: float) -> tuple:
+    """What `pair_scatters` returns, from sums over pairs: of one group, and of all; n are the sizes of the groups."""
+    n_same, n_all = ((n**2).sum() - own) / 2, (n.sum() ** 2 - own) / 2
     n_other = n_all - n_same if len(n) > 1 else 0.0
     n_same = n_same if n_same > 1e-12 * n_all else 0.0
     return same / (n_same or 1), (total - same) / (n_other or 1), n_same, n_other

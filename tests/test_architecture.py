@@ -45,6 +45,8 @@ LAYERS = {
     "_reservoir": 1,
     "_cores": 0,
     "_runtime": 0,
+    "_blocks": 2,
+    "_dask": 3,
     "_batches": 3,
     "_weights": 1,
     "_class_scatter": 2,

@@ -7,8 +7,10 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse, spmatrix
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from metricnets._blocks import LARGE, Blocks
 from metricnets._callbacks import CallbackSupport
-from metricnets._labels import check_not_missing
+from metricnets._labels import UNKNOWN, check_not_missing
+from metricnets._lazy import needed
 from metricnets._linalg import middle, near_origin
 from metricnets._numpy_networks import Linear
 from metricnets._params import MaybeCount, MaybeSource, Parametrized, Points, fitting
@@ -45,6 +47,7 @@ class MahalanobisMetric(CallbackSupport, MetricMixin, Parametrized):
     preprocessor: MaybeSource = None
 
     _linear = True
+    _by_blocks = False  # whether there is ``_solve_table``, or ``_fit_table`` of pairs
 
     def _keep(self, L, dtype):
         if np.abs(L).max() > np.finfo(dtype).max:
@@ -59,8 +62,8 @@ class MahalanobisMetric(CallbackSupport, MetricMixin, Parametrized):
 
     def _ready(self, X, rows=slice(None)):
         """Check the scale of X and shift it near the origin, to the middle of some ``rows``, in double precision."""
-        X = in_double(X, self.n_components)
-        return check_spread(near_origin(X, middle(X[rows])))
+        Z = in_double(X, self.n_components)
+        return check_spread(near_origin(Z, middle(Z[rows]), overwrite=Z.dtype != X.dtype))
 
     def transform(self, X: Points) -> np.ndarray:
         """Embed points as X Lᵀ.
@@ -114,7 +117,7 @@ class LinearMetric(MahalanobisMetric):
 
     _supervised = True  # whether y is needed
     _multi_output = False  # whether y may have several columns
-    _sparse = False  # or the sparse format that `_solve_points` takes
+    _sparse = False  # or the sparse format that `_solve_points`, or `_solve_table`, takes
 
     @fitting
     def fit(self, X: Points, y: ArrayLike | None = None, *, sample_weight: ArrayLike | None = None) -> Self:
@@ -123,7 +126,8 @@ class LinearMetric(MahalanobisMetric):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
-            Training points.  NCA and MLKR also take sparse matrices.
+            Training points: an array, which may be a memory map, or for most learners also a sparse matrix, or an array
+            or data frame of Dask; see :ref:`large_linear`.
         y : array-like of shape (n_samples,), or (n_samples, n_targets) for RAML
             Classes, or the targets that the learner takes.  Unsupervised learners ignore it.
         sample_weight : array-like of shape (n_samples,), float or None, default=None
@@ -134,8 +138,11 @@ class LinearMetric(MahalanobisMetric):
         self : object
             The fitted learner.
         """
+        if self._by_blocks and hasattr(X, "__dask_graph__"):
+            X, y, sample_weight = needed("metricnets._dask", type(self).__name__).of_dask(X, y, sample_weight)
         X, labels = self._validated(X, y)
-        return self._keep(self._solve(X, labels, y, sample_weight), X.dtype)
+        solve = self._solve_table if isinstance(X, Blocks) else self._solve
+        return self._keep(solve(X, labels, y, sample_weight), X.dtype)
 
     def _solve(self, X, labels, y, sample_weight):
         """Learn L from validated points and labels, and y as it was given."""
@@ -146,19 +153,34 @@ class LinearMetric(MahalanobisMetric):
         """Points, looked up, and y as ``_labels`` gives it; without ``reset`` the features are those of before."""
         X = self._looked_up(X)
         y = y if y is None else self._labels(y)
-        if not self._supervised:
-            return validate_data(self, X, reset=reset, dtype=FLOATS, ensure_min_samples=2), y
-        checks = {"reset": reset, "accept_sparse": self._sparse, "multi_output": self._multi_output}
-        return validate_data(self, X, y, dtype=FLOATS, ensure_min_samples=2, **checks)
+        if isinstance(X, Blocks):
+            return X, X.validated(self, y, reset)
+        large = self._by_blocks and getattr(X, "size", 0) > LARGE  # its blocks are converted to floats
+        checks = {"reset": reset, "accept_sparse": self._sparse, "ensure_min_samples": 2}
+        checks["dtype"] = "numeric" if large else FLOATS
+        if self._supervised:
+            X, y = validate_data(self, X, y, multi_output=self._multi_output, **checks)
+        else:
+            X = validate_data(self, X, **checks)
+        return Blocks(X) if large or (self._by_blocks and issparse(X)) else X, y
 
     def _counted(self, X, y, sample_weight):
         """The rows of X and y that count, and their weights, or None if all are 1."""
         if sample_weight is None:
             return X, y, None
         rows, weights = counted(self._weights(sample_weight, X.shape[0]))
-        if rows is not None and np.count_nonzero(rows) < 2:
-            raise ValueError("sample_weight is positive for one sample only; a metric needs two.")
+        if rows is not None:
+            check_two_count(rows)
         return (X, y, weights) if rows is None else (X[rows], rows_of(y, rows), weights)
+
+    def _counted_codes(self, codes, sample_weight):
+        """Class codes, negative also where the weight is 0, and the weights, or None if all others are 1."""
+        weights = self._weights(sample_weight, len(codes))
+        rows, found = counted(weights)
+        if rows is not None:
+            check_two_count(rows)
+            codes = np.where(rows, codes, UNKNOWN)
+        return codes, None if found is None else weights
 
     def _weights(self, sample_weight, n):
         """Validated weights of n samples, or None."""
@@ -171,6 +193,10 @@ class LinearMetric(MahalanobisMetric):
         """Hook: encode y before validation, which refuses labels that are unknown."""
         check_not_missing(y)
         return y
+
+    def _solve_table(self, X, labels, y, sample_weight):
+        """Hook: do what ``_solve`` does, of `Blocks`."""
+        raise NotImplementedError
 
     def _solve_points(self, X, y, weights):
         """Learn L from points.
@@ -213,9 +239,15 @@ def in_double(X: np.ndarray | spmatrix, n_components: int | None = None) -> np.n
     return X
 
 
+def check_two_count(weights: np.ndarray) -> None:
+    """Raise ValueError if the weight of one sample only is not 0."""
+    if np.count_nonzero(weights) < 2:
+        raise ValueError("sample_weight is positive for one sample only; a metric needs two.")
+
+
 def check_spread(X: np.ndarray | spmatrix) -> np.ndarray | spmatrix:
     """Return points near the origin; raise ValueError if they are so close that squares would underflow."""
-    spread = abs(X).max()
+    spread = abs(X).max() if issparse(X) else max(X.max(), -X.min())
     if 0 < spread < SMALLEST:
         raise ValueError(f"the features differ by at most {spread:.3g}, below {SMALLEST:.0e}: scale them first.")
     return X

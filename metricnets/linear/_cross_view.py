@@ -1,18 +1,21 @@
 """The shell of learners from all pairs of samples of one class and of two, in all views or across views."""
 
+from functools import partial
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_consistent_length
 
+from metricnets._blocks import Blocks, check_square
 from metricnets._labels import known_classes, plain, read, supervised_codes
+from metricnets._lazy import needed
 from metricnets._linalg import centered, in_span, middle
 from metricnets._params import fitting
-from metricnets._scatters import pair_scatters
+from metricnets._scatters import merged_sums, of_pairs, pair_scatters, sums_by_size, without_rounding
 from metricnets._weights import counted, rows_of, total_of
 from metricnets.linear._pairwise.class_pairs import class_scatters
-from metricnets.linear._streams import SumsOfPoints
+from metricnets.linear._streams import SumsOfPoints, of_shifted
 
 
 class CrossViewMetric(SumsOfPoints):
@@ -40,7 +43,7 @@ class CrossViewMetric(SumsOfPoints):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
-            Training points.
+            Training points; without ``view`` also a sparse matrix, or an array of Dask, see :ref:`large_linear`.
         y : array-like of shape (n_samples,)
             Classes, such as persons; None, NaN or a negative number where the class is unknown.
         view : array-like of shape (n_samples,) or None, default=None
@@ -59,7 +62,19 @@ class CrossViewMetric(SumsOfPoints):
         ValueError
             If X, y, view or sample_weight do not have this form, or there is no similar or no dissimilar pair.
         """
+        if hasattr(X, "__dask_graph__"):
+            X, y, sample_weight = needed("metricnets._dask", type(self).__name__).of_dask(X, y, sample_weight)
         X, codes = self._validated(X, y)
+        if isinstance(X, Blocks):
+            L = self._solve_by_blocks(X, y, sample_weight) if view is None else None
+            if L is not None:
+                return self._keep(L, X.dtype)
+            if not X.is_array:
+                raise ValueError(
+                    f"X is a {X.kind}, and pairs across views need an array; leave view out, or give an array."
+                )
+            X = X.X
+        self._sums = None  # those of a fit before have nothing to do with y
         weights, Z = self._weights(sample_weight, len(X)), self._ready(X)
         self._sums = self._sums_of(middle(X), Z, *self._grouped(y), weights) if view is None else None
         if self._sums is not None:
@@ -87,6 +102,18 @@ class CrossViewMetric(SumsOfPoints):
         S, D, *counts = pair_scatters(classes)
         check_counts(counts)
         return self._solve_scatters(S, D, max(min(classes.counts.sum() - 1, len(S)), 1), None)
+
+    def _solve_by_sizes(self, X, names, known, weights):
+        check_square(X.shape[1], type(self).__name__)
+        w, number = known * (1.0 if weights is None else weights), np.unique(names, return_inverse=True)[1]
+        sizes, origin = np.bincount(number, w), X.origin()
+        sums = partial(of_shifted, sums_by_size, origin=origin, n_components=self.n_components)
+        found = X.summed(sums, merged_sums, names, w, sizes[number])
+        _, same, total = without_rounding(origin, *found)
+        n = total.counts[0]
+        S, D, *counts = of_pairs(same.within, n * total.within, sizes[sizes > 0], total.own[0])
+        check_counts(counts)
+        return self._solve_scatters(S, D, max(min(n - 1, len(S)), 1), None)
 
     def _solve_scatters(self, S, D, rank, basis):
         """Learn L from scatters of differences.

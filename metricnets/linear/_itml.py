@@ -179,7 +179,7 @@ class ITML_Supervised(_BaseITML, PairsFromLabels):  # noqa: N801
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
-            Training points.
+            Training points, also a sparse matrix, or an array of Dask, see :ref:`large_linear`.
         y : array-like of shape (n_samples,)
             Classes; None, NaN and negative numbers are unknown.
         bounds : array-like of shape (2,) or None, default=None

@@ -1,5 +1,6 @@
 """LDA: Fisher's discriminant analysis as a metric learner."""
 
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -9,8 +10,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from metricnets._class_scatter import (
     class_means,
     covariance,
+    discriminants_of_root,
     discriminants_of_scatter,
     keeps_digits,
+    root_of_both,
+    root_of_deviations,
     shrunk,
     weighted_discriminants,
 )
@@ -19,7 +23,7 @@ from metricnets._labels import check_known
 from metricnets._linalg import discriminants
 from metricnets._params import MaybeArray, MaybeCount, MaybeObject, MaybeShare, NonNegative
 from metricnets._weights import total_of
-from metricnets.linear._streams import SumsOfPoints
+from metricnets.linear._streams import SumsOfPoints, of_shifted
 
 
 class LDA(SumsOfPoints):
@@ -106,6 +110,20 @@ class LDA(SumsOfPoints):
         if self.solver == "svd":
             return discriminants_of_scatter(within, counts, groups.means, priors=priors, tol=self.tol).T[:n_rows]
         return discriminants(shrunk(within / n, self.shrinkage or 0.0), groups.means, priors)[:n_rows]
+
+    def _solve_again(self, X, names, weights):
+        if X.kind == "sparse matrix":  # whose rows would be made dense
+            return self._solve_sums(self._sums)
+        origin, groups, _ = self._sums
+        n_rows = self._checked_counts(groups.names, groups.counts.sum(), groups.joined().within.diagonal(), True)
+        units = np.sqrt(groups.within.diagonal() / groups.counts.sum())
+        roots = partial(root_of_deviations, means=groups.means, units=units)
+        of_rows = partial(of_shifted, roots, origin=origin, n_components=self.n_components)
+        codes = np.searchsorted(groups.names, names).clip(max=len(groups.names) - 1)  # of weight 0 if there is no class
+        R = X.summed(of_rows, root_of_both, codes, weights)
+        priors = groups.counts if self.priors is None else np.asarray(self.priors, dtype=float)
+        found = discriminants_of_root(R, units, groups.counts, groups.means, priors=priors, tol=self.tol)
+        return found.T[:n_rows]
 
     def _why_not_in_batches(self):
         if self.shrinkage == "auto" or self.covariance_estimator is not None:

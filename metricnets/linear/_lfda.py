@@ -70,7 +70,7 @@ class LFDA(LinearMetric):
 
     def _solve_points(self, X, y, weights):
         codes = class_codes(y)
-        X = X - mean_of(X, weights)
+        X -= mean_of(X, weights)
         sizes = np.bincount(codes, weights)
         if len(sizes) < 2:
             raise ValueError("y has one class only; LFDA needs at least two.")

@@ -99,7 +99,7 @@ default='auto'
 
     def _solve_points(self, X, y, weights):
         codes = checked_codes(y, self.n_neighbors, weights)
-        X = X - mean_of(X, weights)
+        X -= mean_of(X, weights)
         init = initial_components(self.init, self.n_components, X, codes, self.random_state, weights)
         with progress(self, "raise max_iter or convergence_tol") as report:
             L, self.n_iter_, report.converged = widen_margins(

@@ -1,20 +1,25 @@
 """The shell of the linear learners from pairs whose statistics add up: ``partial_fit``."""
 
+from functools import partial
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.metaestimators import available_if
 
+from metricnets._arrays import lengths
 from metricnets._batches import pair_signs, takes_batches
+from metricnets._blocks import check_square
+from metricnets._lazy import needed
 from metricnets._params import fitting
 from metricnets._reservoir import Reservoir
 from metricnets._scatters import DifferenceSums
-from metricnets._tuples import distinct
+from metricnets._tuples import check_pair_labels, distinct
 from metricnets._weights import check_weights
+from metricnets.linear._base import in_double
 from metricnets.linear._pairwise.differences import pair_differences
 from metricnets.linear._streams import InBatches
-from metricnets.linear._weakly_supervised import PairsLearner
+from metricnets.linear._weakly_supervised import PairsLearner, check_both_kinds
 
 N_KEPT = 1000  # pairs on which the threshold is calibrated
 
@@ -25,6 +30,7 @@ class SumsOfPairs(InBatches, PairsLearner):
     Hooks: ``_solve_tuples`` and ``_solve_sums``, of `DifferenceSums`.
     """
 
+    _by_blocks = True
     _kept = None  # some of the pairs, their labels and weights, a `Reservoir`
     _classes = None  # as in ``classes_``, as far as the labels so far show, of a learner that is not fitted yet
 
@@ -85,6 +91,25 @@ class SumsOfPairs(InBatches, PairsLearner):
         self._sums = DifferenceSums.of(pair_differences(X, members), labels, weights, len(X))
         return self._solve_sums(self._sums)
 
+    def _fit_table(self, pairs, y, calibration_params, sample_weight):
+        of_pairs = needed("metricnets._dask", type(self).__name__).pairs_of_dask
+        first, differences, y, sample_weight = of_pairs(pairs, y, sample_weight, n_first=8 * pairs.shape[-1])
+        reason, d = self._why_not_in_batches(), differences.shape[1]
+        if reason:
+            raise ValueError(f"pairs are an array of Dask, which is read by blocks, and {reason}")
+        check_square(d, type(self).__name__)
+        signs, classes = check_pair_labels(y, len(differences))
+        weights = check_weights(sample_weight, len(differences), of="pairs")
+        if weights is not None:
+            check_both_kinds(signs, weights)
+        sums = differences.summed(sums_of_differences, DifferenceSums.merged, signs, weights)
+        n_points = len(distinct(first, np.arange(len(first)))[0])
+        self.n_features_in_, self.classes_, self._kept = d, classes, None
+        self._sums = sums._replace(n_points=n_points)
+        self._keep(self._solve_sums(self._sums), differences.dtype)
+        scores = differences.summed(partial(negative_lengths, L=self.components_), appended)
+        return self._calibrate_on(scores, signs, {**calibration_params, "sample_weight": weights})
+
     def _sums_of(self, X, members, signs, weights):
         rows, Z = weights > 0, self._ready(X)
         members = members[rows]
@@ -96,3 +121,18 @@ class SumsOfPairs(InBatches, PairsLearner):
         before = self._kept or Reservoir(N_KEPT, np.random.default_rng(0))
         rows = before.joined(*(array[batch[-1] > 0] for array in batch))
         return before.after(*rows, groups=np.zeros(len(rows[0]), int))
+
+
+def sums_of_differences(X: np.ndarray, signs: np.ndarray, weights: np.ndarray | None) -> DifferenceSums:
+    """Sums over differences X (n_pairs, d) of similar pairs, +1, and dissimilar ones, −1."""
+    return DifferenceSums.of(in_double(X), signs, weights, 0)
+
+
+def negative_lengths(X: np.ndarray, L: np.ndarray) -> np.ndarray:
+    """Minus the lengths of the rows of X after the map L."""
+    return -lengths(X @ L.T)
+
+
+def appended(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """One array after the other."""
+    return np.concatenate([a, b])

@@ -1,14 +1,17 @@
 """RCA: relevant component analysis, which whitens the variation within chunks of samples of one class."""
 
+from functools import partial
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from metricnets._blocks import check_square
 from metricnets._draws import chunks as drawn_chunks
 from metricnets._labels import partial_codes, plain, read, supervised_codes
 from metricnets._linalg import with_fixed_signs
 from metricnets._params import Count, MaybeTolerance, Parametrized, Seed, fitting, random_state_of
+from metricnets._scatters import merged_sums, sums_of, without_rounding
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._solvers.relevant_components import (
@@ -18,7 +21,7 @@ from metricnets.linear._solvers.relevant_components import (
     relevant_directions,
     whitening,
 )
-from metricnets.linear._streams import SumsOfPoints
+from metricnets.linear._streams import SumsOfPoints, of_shifted
 
 
 class _BaseRCA(Parametrized):
@@ -51,6 +54,18 @@ class _BaseRCA(Parametrized):
         L = np.zeros((k, d))
         L[: len(A)] = with_fixed_signs(A[:k])
         return L
+
+    def _solve_sums(self, sums):
+        _, chunks, others = sums
+        n_known, n_free = chunks.counts.sum(), max(chunks.counts.sum() - len(chunks.names), 0)
+        if n_free == 0:
+            raise ValueError("no chunk has two points; chunks should give points of one class the same number.")
+        total = chunks.joined().merged(others)
+        W, scales = whitening(total.within / total.counts[0])
+        if not len(scales):
+            return self._components(W.T, 0, 0, n_free)
+        C = W.T @ (chunks.within / n_known) @ W
+        return self._components(*relevant_directions(W, scales, C, n_free, self.regularization), n_free)
 
 
 class RCA(_BaseRCA, SumsOfPoints):
@@ -112,7 +127,7 @@ class RCA(_BaseRCA, SumsOfPoints):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
-            Training points.
+            Training points, also a sparse matrix, or an array of Dask, see :ref:`large_linear`.
         y : array-like of int of shape (n_samples,)
             Chunk number of each point; −1, None or NaN for points in no chunk.
         chunks : array-like of int of shape (n_samples,) or None, default=None
@@ -150,18 +165,6 @@ class RCA(_BaseRCA, SumsOfPoints):
         names = np.zeros(len(known), plain(labels[known]).dtype)
         names[known] = plain(labels[known])
         return names, known
-
-    def _solve_sums(self, sums):
-        _, chunks, others = sums
-        n_known, n_free = chunks.counts.sum(), max(chunks.counts.sum() - len(chunks.names), 0)
-        if n_free == 0:
-            raise ValueError("no chunk has two points; chunks should give points of one class the same number.")
-        total = chunks.joined().merged(others)
-        W, scales = whitening(total.within / total.counts[0])
-        if not len(scales):
-            return self._components(W.T, 0, 0, n_free)
-        C = W.T @ (chunks.within / n_known) @ W
-        return self._components(*relevant_directions(W, scales, C, n_free, self.regularization), n_free)
 
 
 class RCA_Supervised(_BaseRCA, LinearMetric):  # noqa: N801
@@ -203,8 +206,22 @@ class RCA_Supervised(_BaseRCA, LinearMetric):  # noqa: N801
     random_state: Seed = None
 
     _labels = staticmethod(supervised_codes)
+    _sparse = "csr"
+    _by_blocks = True
 
     def _solve_points(self, X, codes, weights):
+        return self._whiten(X, self._drawn(codes), weights)
+
+    def _solve_table(self, X, codes, y, sample_weight):
+        check_square(X.shape[1], type(self).__name__)
+        codes, weights = self._counted_codes(codes, sample_weight)
+        chunks, origin = self._drawn(codes), X.origin()
+        sums = partial(of_shifted, sums_of, origin=origin, n_components=self.n_components)
+        found = X.summed(sums, merged_sums, chunks, chunks >= 0, weights)
+        return self._solve_sums(without_rounding(origin, *found))
+
+    def _drawn(self, codes):
+        """The chunk of each sample, −1 for none."""
         if self.chunk_size < 2:
             raise ValueError(f"chunk_size={self.chunk_size} should be at least 2.")
         codes = partial_codes(codes)  # there may be fewer classes that count
@@ -213,7 +230,7 @@ class RCA_Supervised(_BaseRCA, LinearMetric):  # noqa: N801
         codes = drawn_chunks(codes, self.n_chunks, self.chunk_size, random_state_of(self.random_state))
         if codes.max() < 0:
             raise ValueError(f"chunk_size={self.chunk_size} is more than any class has; lower it.")
-        return self._whiten(X, codes, weights)
+        return codes
 
 
 def warn_if_few(n_free: float, rank: int, rank_total: int, n_features: int) -> None:

@@ -1,22 +1,28 @@
 """The shell of the linear learners from points whose statistics add up: ``partial_fit``."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import csr_matrix
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from metricnets._batches import rows_of_targets, takes_batches
+from metricnets._blocks import LARGE, Blocks, check_square
 from metricnets._labels import check_known
 from metricnets._linalg import middle, shifted
 from metricnets._params import fitting
-from metricnets._scatters import Scatters, without_rounding
+from metricnets._scatters import Scatters, merged_sums, sums_of, without_rounding
 from metricnets._tuples import FLOATS
 from metricnets._weights import check_weights, counted, rows_of
 from metricnets.exceptions import warn
-from metricnets.linear._base import LinearMetric, check_spread, in_double
+from metricnets.linear._base import LinearMetric, check_spread, check_two_count, in_double
+
+MATRICES = 2**23  # entries of the scatters of all groups up to which they are summed apart, by blocks
 
 
 class InBatches:
@@ -64,6 +70,8 @@ class SumsOfPoints(InBatches, LinearMetric):
     of the points in no group as one.
     """
 
+    _sparse = "csr"
+    _by_blocks = True
     _apart = False  # whether the scatter of each group is needed
 
     @available_if(takes_batches)
@@ -79,7 +87,7 @@ class SumsOfPoints(InBatches, LinearMetric):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
+        X : array-like or sparse matrix of shape (n_samples, n_features), or (n_samples,) indicators
             Points, one or more.
         y : array-like of shape (n_samples,)
             Their classes, as in ``fit``; new ones may come at any time.
@@ -98,18 +106,25 @@ class SumsOfPoints(InBatches, LinearMetric):
         """
         first, X = self._check_first(), self._looked_up(X)
         names, known = self._grouped(y)
-        checks = {"reset": first, "dtype": FLOATS}
+        checks = {"reset": first, "dtype": FLOATS, "accept_sparse": self._sparse}
         if self._supervised:
             X, _ = validate_data(self, X, None if y is None else known.astype(int), **checks)
         else:
             X = validate_data(self, X, **checks)
-        weights, Z = self._weights(sample_weight, len(X)), in_double(X, self.n_components)
+        weights = self._weights(sample_weight, X.shape[0])
+        if not isinstance(X, np.ndarray) or X.size > LARGE:
+            before = self._sums or self._none(middle(X))
+            found = self._summed(Blocks(X), before[0], names, known, weights)
+            self._solve_batches(without_rounding(before[0], *merged_sums(before[1:], found)), X.dtype)
+            return self
+        Z = in_double(X, self.n_components)
         before = self._sums or self._none(middle(Z))
         Z = check_spread(shifted(Z, before[0]))
         self._solve_batches(self._added(before, Z, names, known, weights), X.dtype)
         return self
 
     def _solve(self, X, labels, y, sample_weight):
+        self._sums = None  # those of a fit before have nothing to do with y
         present, _ = counted(check_weights(sample_weight, len(X)))
         groups = self._grouped(y)
         groups = groups if present is None else [rows_of(each, present) for each in groups]
@@ -119,6 +134,45 @@ class SumsOfPoints(InBatches, LinearMetric):
         if self._sums is None or not self._solves_by(self._sums):
             return self._solve_points(Z, labels, weights)
         return self._solve_sums(self._sums)
+
+    def _solve_table(self, X, labels, y, sample_weight):
+        L = self._solve_by_blocks(X, y, sample_weight)
+        return self._solve(X.X, labels, y, sample_weight) if L is None else L
+
+    def _solve_by_blocks(self, X, y, sample_weight):
+        """L from sums over `Blocks`; None if they are an array that has to be taken as a whole."""
+        self._sums = None
+        names, known = self._grouped(y)
+        weights = self._weights(sample_weight, len(X))
+        if weights is not None:
+            check_two_count(weights)
+        n_matrices = len(np.unique(names[known])) if self._apart else 1
+        reason = self._why_not_in_batches()
+        if X.is_array and (reason or X.shape[1] > len(X)):
+            return None
+        if reason:
+            raise ValueError(f"X is a {X.kind}, which is read by blocks of rows, and {reason}")
+        if n_matrices > 1 and n_matrices * X.shape[1] ** 2 > min(len(X) * X.shape[1], MATRICES):
+            return self._solve_by_sizes(X, names, known, weights)
+        check_square(X.shape[1], type(self).__name__, n_matrices + 4)
+        origin = X.origin()
+        self._sums = without_rounding(origin, *self._summed(X, origin, names, known, weights))
+        found = self._sums
+        return self._solve_sums(found) if self._solves_by(found) else self._solve_again(X, names, weights)
+
+    def _solve_again(self, X, names, weights):
+        """Hook: learn L from `Blocks` and their sums, of which `_solves_by` says that they do not suffice."""
+        raise NotImplementedError
+
+    def _solve_by_sizes(self, X, names, known, weights):
+        """Hook: learn L from `Blocks` of so many groups that there is no scatter of each."""
+        raise NotImplementedError
+
+    def _summed(self, X, origin, names, known, weights):
+        """Scatters, as of `sums_of`, of the points of `Blocks` minus the origin."""
+        sums = partial(sums_of, apart=self._apart)
+        of_rows = partial(of_shifted, sums, origin=origin, n_components=self.n_components)
+        return X.summed(of_rows, merged_sums, names, known, weights)
 
     def _sums_of(self, origin, Z, names, known, weights):
         """The sums of all points, or None if they are larger than the points, or do not suit the parameters."""
@@ -137,15 +191,9 @@ class SumsOfPoints(InBatches, LinearMetric):
 
     def _added(self, before, Z, names, known, weights):
         """The sums after points minus the origin, in these groups or in none."""
-        counts = np.ones(len(Z), bool) if weights is None else weights > 0
-        known = np.ones(len(Z), bool) if known is None else known
         origin, *sums = before
-        parts = (counts & known, names, self._apart), (counts & ~known, None, False)
-        for i, (some, groups, apart) in enumerate(parts):
-            rows = slice(None) if some.all() else some
-            found = Scatters.of(Z[rows], rows_of(groups, rows), rows_of(weights, rows), apart)
-            sums[i] = sums[i].merged(found)
-        return without_rounding(origin, *sums)
+        found = sums_of(Z, names, known, weights, apart=self._apart)
+        return without_rounding(origin, *merged_sums(sums, found))
 
     def _none(self, origin):
         """The sums of no points."""
@@ -160,3 +208,14 @@ class SumsOfPoints(InBatches, LinearMetric):
         y = check_known(y)
         check_classification_targets(y)
         return y, np.ones(len(y), bool)
+
+
+def of_shifted(
+    sums: Callable,
+    X: np.ndarray | csr_matrix,
+    *columns: np.ndarray | None,
+    origin: np.ndarray,
+    n_components: int | None,
+) -> tuple[Scatters, Scatters]:
+    """Call ``sums(Z, *columns)`` of points X (n, d) minus the origin, in double precision."""
+    return sums(shifted(in_double(X, n_components), origin), *columns)

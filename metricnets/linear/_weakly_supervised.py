@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from metricnets import calibration
+from metricnets._blocks import check_square
 from metricnets._draws import negative_pairs, positive_pairs
 from metricnets._labels import partial_codes, supervised_codes
 from metricnets._params import MaybeArray, MaybeCount, Seed, fitting, random_state_of
@@ -90,7 +91,7 @@ class PairsLearner(PairsMixin, TuplesLearner):
         Parameters
         ----------
         pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
-            Training pairs.
+            Training pairs; GMML and KISSME also take an array of Dask.
         y : array-like of shape (n_pairs,)
             +1 for similar, −1 or 0 for dissimilar; or True and False.
         calibration_params : dict or None, default=None
@@ -109,20 +110,32 @@ class PairsLearner(PairsMixin, TuplesLearner):
             If the pairs, y or sample_weight do not have this form, or all pairs that count have the same label.
         """
         calibration_params = calibration.check_params(calibration_params)
+        if self._by_blocks and hasattr(pairs, "__dask_graph__"):
+            return self._fit_table(pairs, y, calibration_params, sample_weight)
         X, members = self._rows(pairs, y)
         signs, classes = check_pair_labels(y, len(members))
         weights = check_weights(sample_weight, len(members), of="pairs")
-        if weights is not None and len(np.unique(signs[weights > 0])) == 1:
-            raise ValueError("sample_weight is 0 for all similar or for all dissimilar pairs; both kinds are needed.")
+        if weights is not None:
+            check_both_kinds(signs, weights)
         self._learn(X, members, signs, weights)
         self.classes_ = classes
         return self.calibrate_threshold(pairs, y, **calibration_params, sample_weight=weights)
+
+    def _fit_table(self, pairs, y, calibration_params, sample_weight):
+        """Hook: do what ``fit`` does by blocks of an array of Dask."""
+        raise NotImplementedError
 
     def _take(self, L, task):
         super()._take(L, task)
         pairs, y, params, weights = map(task.arguments.get, ("pairs", "y", "calibration_params", "sample_weight"))
         _, self.classes_ = check_pair_labels(y, len(pairs))
         self.calibrate_threshold(pairs, y, **calibration.check_params(params), sample_weight=weights)
+
+
+def check_both_kinds(signs: np.ndarray, weights: np.ndarray) -> None:
+    """Raise ValueError unless pairs of both kinds have a weight above 0."""
+    if len(np.unique(signs[weights > 0])) == 1:
+        raise ValueError("sample_weight is 0 for all similar or for all dissimilar pairs; both kinds are needed.")
 
 
 class TripletsLearner(TripletsMixin, TuplesLearner):
@@ -206,8 +219,23 @@ class FromLabels(TuplesSolver, LinearMetric):
     random_state: Seed = None
 
     _labels = staticmethod(supervised_codes)
+    _sparse = "csr"
+    _by_blocks = True
 
     def _solve_points(self, X, codes, weights):
+        members, labels, weights = self._drawn(codes, weights)
+        points, members = distinct(X, members)
+        return self._solve_tuples(points, members, labels, weights)
+
+    def _solve_table(self, X, codes, y, sample_weight):
+        check_square(X.shape[1], type(self).__name__)
+        members, labels, weights = self._drawn(*self._counted_codes(codes, sample_weight))
+        rows, places = np.unique(members.ravel(), return_inverse=True)
+        points, members = distinct(self._ready(X.rows(rows)), places.reshape(members.shape))
+        return self._solve_tuples(points, members, labels, weights)
+
+    def _drawn(self, codes, weights):
+        """Tuples as rows, (n_tuples, size), their labels and weights."""
         codes = partial_codes(codes)  # there may be fewer classes that count
         rng = random_state_of(self.random_state)
         n_pairs = self.n_constraints or 20 * (codes.max(initial=-1) + 1) ** 2
@@ -221,9 +249,7 @@ class FromLabels(TuplesSolver, LinearMetric):
                 raise ValueError(f"y gives no {kind} pairs; it needs two classes, and two samples in one of them.")
             if self.n_constraints is not None and len(pairs) < n_pairs:
                 warn(f"only {len(pairs)} {kind} pairs drawn, for n_constraints={n_pairs}.")
-        members, labels, weights = self._tuples(*drawn, counts)
-        points, members = distinct(X, members)
-        return self._solve_tuples(points, members, labels, weights)
+        return self._tuples(*drawn, counts)
 
     def _tuples(self, similar, dissimilar, counts):
         """Hook: make tuples, as rows of X, (n_tuples, size), their labels and weights from pairs, each (n_pairs, 2).

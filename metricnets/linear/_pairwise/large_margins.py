@@ -198,10 +198,11 @@ def search(
     unit = max(np.abs(z).max(), reach.max(), slack.max())
     z, reach, slack = z / unit, reach / unit, slack / unit
     squares, rounding = np.einsum("ij,ij->i", z, z), 4 * (z.shape[1] + 8) * np.finfo(np.float32).eps
-    ones = np.ones(len(z))
-    left = [-2 * z, -2 * reach, (1 - rounding) * squares - (1 + rounding) * reach**2, ones]
-    right = [z, slack, ones, (1 - rounding) * squares - (1 + rounding) * slack**2]
-    left, right = np.column_stack(left).astype(np.float32), np.column_stack(right).astype(np.float32)
+    left, right = np.empty((2, len(z), z.shape[1] + 3), np.float32)
+    np.multiply(z, -2, out=left[:, :-3], casting="same_kind")
+    left[:, -3], left[:, -2], left[:, -1] = -2 * reach, (1 - rounding) * squares - (1 + rounding) * reach**2, 1
+    right[:, :-3], right[:, -3], right[:, -2] = z, slack, 1
+    right[:, -1] = (1 - rounding) * squares - (1 + rounding) * slack**2
 
     def of_block(block):
         rows, others = block
