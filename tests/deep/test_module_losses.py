@@ -254,7 +254,10 @@ def test_a_fixed_module_trains_the_loss_alone(iris):
         EmbeddingNet(loss="contrastive", **fixed).fit(*iris)
 
 
-DRAWN = {"check_sample_weight_equivalence_on_dense_data": "weights say how often samples are drawn: equal on average"}
+DRAWN = dict.fromkeys(
+    [f"check_sample_weight_equivalence_on_{kind}_data" for kind in ("dense", "sparse")],
+    "weights say how often samples are drawn: equal on average",
+)
 NO_BIAS = DRAWN | {
     "check_class_weight_classifiers": "a class without weight keeps its direction, the mean of its samples, and no bias"
 }
