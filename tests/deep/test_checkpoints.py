@@ -390,6 +390,7 @@ def test_between_two_replacements_the_file_before_is_used(folder):
         ({"folder": "runs", "epochs": 0}, "epochs=0, which should be an integer >= 1"),
         ({"folder": "runs", "keep": "yes"}, "keep='yes', which should be True or False"),
         ({"minutes": 1}, "folder=None, which should be a path"),
+        ("", "folder='', which should be a path"),
         ("file", "checkpoint='file' should be a folder"),
         ("file/runs", "checkpoint='file/runs' should be a folder"),
     ],
