@@ -416,9 +416,11 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     def _interruption(self, problem, trained, n_rounds=1):
         """The error that says how many epochs were finished, and are kept, when the user interrupted training."""
         n_epochs = self.max_epochs * problem.plan.n_networks * n_rounds
+        kept = self.checkpoint
+        onwards = "" if kept is None else f" The same call goes on from what is in checkpoint={kept!r}."
         return FitInterrupted(
             f"training was interrupted; {type(self).__name__} keeps what it learned, {len(trained.history)} of "
-            f"{n_epochs} epochs.",
+            f"{n_epochs} epochs.{onwards}",
             self,
         )
 

@@ -215,7 +215,7 @@ def test_networks_that_begin_equal_have_files_of_their_own(folder):
 
 
 def test_after_an_interrupt_the_same_call_goes_on(folder):
-    with pytest.raises(FitInterrupted):
+    with pytest.raises(FitInterrupted, match="The same call goes on from what is in checkpoint="):
         Net(checkpoint=folder, callbacks=[Ending(2, KeyboardInterrupt)]).fit(X, y)
     assert n_trained(folder) == 2
 
