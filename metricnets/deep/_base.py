@@ -362,7 +362,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
             generator=generator,
             of_others=problem.plan.of_others,
             precision=self.precision,
-            chunk_size=self.chunk_size,
+            chunk_size=self.chunk_size and int(self.chunk_size),  # `split` takes no integers of NumPy
         )
 
     def _max_passes(self):
