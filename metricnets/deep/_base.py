@@ -247,7 +247,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         plan, seed = self._plan(), self._seed()
         n = len(targets.labels)
         kept, held_back = np.split(np.arange(n), [n_train]) if n_train else self._split(n, strata, seed)
-        self._rows_at_once = CHUNK if plan.of_ours else min(self.batch_size, self.chunk_size or self.batch_size)
+        self._rows_at_once = CHUNK if plan.of_ours else int(min(self.batch_size, self.chunk_size or self.batch_size))
         self._point_shape, layers = X.shape[1:], [] if start is None else self._layers_of(start, X, targets, kept, seed)
         if plan.of_ours and start is None:
             standardize = self._standardization(*used_rows(X, weights))
