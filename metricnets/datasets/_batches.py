@@ -13,6 +13,7 @@ from scipy.sparse import issparse
 
 from metricnets._lazy import needed
 from metricnets._tables import REAL, Table, parts_of
+from metricnets.exceptions import did_you_mean
 
 N_IN_WINDOW = 2**25  # numbers of the batches that are kept in memory, 128 megabytes in single precision
 N_IN_BATCH = 2**22  # of an Arrow table, in a batch
@@ -108,22 +109,29 @@ class Batches(Table):
         return cls(parts, parts.lengths())
 
     @classmethod
-    def from_parquet(cls, paths: Any, columns: list[str] | None = None) -> Self:
+    def from_parquet(cls, paths: Any, columns: str | list[str] | None = None) -> Self:
         """Read columns of Parquet files, numbers or lists of one length, side by side.
 
         Parameters
         ----------
         paths : str, path, or list of these
             One or more files of the same columns, whose rows follow each other.  Each row group is a batch.
-        columns : list of str or None, default=None
+        columns : str, list of str or None, default=None
             The columns of the points, such as those without the target; None takes all.
 
         Returns
         -------
         batches : Batches
+
+        Raises
+        ------
+        ValueError
+            If a file is no Parquet file, or has no column of a name.
         """
         needed("pyarrow.parquet", "Batches.from_parquet")
+        columns = [columns] if isinstance(columns, str) else columns
         paths = [paths] if isinstance(paths, (str, Path)) else list(paths)
+        _check_columns(paths, columns or ())
         groups = _RowGroups([str(path) for path in paths], columns)
         return cls(groups, groups.lengths())
 
@@ -188,6 +196,19 @@ class Batches(Table):
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_recent": {}}
+
+
+def _check_columns(paths, columns):
+    """Raise ValueError, with the path, unless these are Parquet files that have the columns."""
+    parquet = needed("pyarrow.parquet", "Batches.from_parquet")
+    for path in paths:
+        try:
+            names = parquet.read_schema(path).names
+        except ValueError as error:
+            raise ValueError(f"{path} is not a Parquet file: {error}") from error
+        for name in columns:
+            if name not in names:
+                raise ValueError(f"{path} has no column {name!r}; it has {names!s:.200}.{did_you_mean(name, names)}")
 
 
 def _points(batch, i):

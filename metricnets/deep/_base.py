@@ -247,7 +247,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         plan, seed = self._plan(), self._seed()
         n = len(targets.labels)
         kept, held_back = np.split(np.arange(n), [n_train]) if n_train else self._split(n, strata, seed)
-        self._rows_at_once = CHUNK if plan.of_ours else min(self.batch_size, self.chunk_size or self.batch_size)
+        self._rows_at_once = CHUNK if plan.of_ours else int(min(self.batch_size, self.chunk_size or self.batch_size))
         self._point_shape, layers = X.shape[1:], [] if start is None else self._layers_of(start, X, targets, kept, seed)
         if plan.of_ours and start is None:
             standardize = self._standardization(*used_rows(X, weights))
@@ -362,7 +362,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
             generator=generator,
             of_others=problem.plan.of_others,
             precision=self.precision,
-            chunk_size=self.chunk_size,
+            chunk_size=self.chunk_size and int(self.chunk_size),  # `split` takes no integers of NumPy
         )
 
     def _max_passes(self):
@@ -416,9 +416,11 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     def _interruption(self, problem, trained, n_rounds=1):
         """The error that says how many epochs were finished, and are kept, when the user interrupted training."""
         n_epochs = self.max_epochs * problem.plan.n_networks * n_rounds
+        kept = self.checkpoint
+        onwards = "" if kept is None else f" The same call goes on from what is in checkpoint={kept!r}."
         return FitInterrupted(
             f"training was interrupted; {type(self).__name__} keeps what it learned, {len(trained.history)} of "
-            f"{n_epochs} epochs.",
+            f"{n_epochs} epochs.{onwards}",
             self,
         )
 

@@ -154,7 +154,8 @@ class LDA(SumsOfPoints):
             )
         if not (self.shrinkage or self.covariance_estimator):
             remedy = (
-                "Use solver='eigen' with shrinkage='auto', in a stream with a number such as 0.1, or fewer features."
+                "Use solver='eigen' with shrinkage='auto', in a stream or for sparse rows with a number such as 0.1, "
+                "or fewer features."
             )
             warn_if_few(spread, n - len(classes), "scatter within classes", remedy)
         return self.n_components or most

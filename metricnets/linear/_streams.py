@@ -151,7 +151,10 @@ class SumsOfPoints(InBatches, LinearMetric):
         if X.is_array and (reason or X.shape[1] > len(X)):
             return None
         if reason:
-            raise ValueError(f"X is a {X.kind}, which is read by blocks of rows, and {reason}")
+            raise ValueError(
+                f"X is a {X.kind}, which is read by blocks of rows, and {reason} An array, such as X.toarray() of a "
+                "sparse matrix, is taken as a whole."
+            )
         if n_matrices > 1 and n_matrices * X.shape[1] ** 2 > min(len(X) * X.shape[1], MATRICES):
             return self._solve_by_sizes(X, names, known, weights)
         check_square(X.shape[1], type(self).__name__, n_matrices + 4)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections import OrderedDict
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -118,6 +119,7 @@ KINDS = {
     "int": Kind(of_type(int), _write_int, _read_int),
     "complex": Kind(of_type(complex), lambda value, *_: str(value), lambda text, _: complex(text)),
     "bytes": Kind(of_type(bytes), lambda value, *_: value.hex(), lambda text, _: bytes.fromhex(text)),
+    "path": Kind(of_type(type(Path())), lambda value, *_: str(value), lambda text, _: Path(text)),
     "list": Kind(of_type(list), write_items, lambda content, reader: reader.each(content)),
     "tuple": Kind(of_type(tuple), write_items, lambda content, reader: tuple(reader.each(content))),
     "set": Kind(of_type(set), _write_set, _read_set),

@@ -130,3 +130,9 @@ def test_parquet_files(tmp_path):
     assert Batches.from_parquet(str(tmp_path / "a.parquet"), ["a"]).shape == (40, 1)
     with pytest.raises(FileNotFoundError):
         Batches.from_parquet(tmp_path / "c.parquet")
+    assert Batches.from_parquet(tmp_path / "a.parquet", "points").shape == batches[:40].shape
+    with pytest.raises(ValueError, match=r"a.parquet has no column 'point'; .* Did you mean 'points'"):
+        Batches.from_parquet(tmp_path / "a.parquet", ["a", "point"])  # pyarrow reads the others
+    (tmp_path / "d.parquet").write_bytes(b"not a table")
+    with pytest.raises(ValueError, match="d.parquet is not a Parquet file: "):
+        Batches.from_parquet([tmp_path / "a.parquet", tmp_path / "d.parquet"])

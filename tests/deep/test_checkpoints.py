@@ -215,7 +215,7 @@ def test_networks_that_begin_equal_have_files_of_their_own(folder):
 
 
 def test_after_an_interrupt_the_same_call_goes_on(folder):
-    with pytest.raises(FitInterrupted):
+    with pytest.raises(FitInterrupted, match="The same call goes on from what is in checkpoint="):
         Net(checkpoint=folder, callbacks=[Ending(2, KeyboardInterrupt)]).fit(X, y)
     assert n_trained(folder) == 2
 
@@ -390,6 +390,7 @@ def test_between_two_replacements_the_file_before_is_used(folder):
         ({"folder": "runs", "epochs": 0}, "epochs=0, which should be an integer >= 1"),
         ({"folder": "runs", "keep": "yes"}, "keep='yes', which should be True or False"),
         ({"minutes": 1}, "folder=None, which should be a path"),
+        ("", "folder='', which should be a path"),
         ("file", "checkpoint='file' should be a folder"),
         ("file/runs", "checkpoint='file/runs' should be a folder"),
     ],

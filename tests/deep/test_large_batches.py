@@ -76,7 +76,7 @@ def test_every_deep_learner_learns_the_same(name, monkeypatch):
         losses_of = [[epoch["train_loss"] for epoch in each.history_] for each in (plain, net)]
         np.testing.assert_allclose(*losses_of, rtol=1e-4)
         assert_equal(weights(net), weights(plain), tol=1e-5)
-    again = learner(name, **options, chunk_size=7).fit(*data(name))
+    again = learner(name, **options, chunk_size=np.int64(7)).fit(*data(name))  # as of a grid that is an array
     assert torch.equal(weights(again), weights(net))
 
 

@@ -217,10 +217,21 @@ def test_bars_tell_which_network_is_trained_and_the_time_left(blobs, capsys):
     assert re.search(r"network 2 of 2: .* 3/3 \[\d\d:\d\d<\d\d:\d\d, ", shown)
 
 
+def test_a_bar_is_shown_before_the_first_epoch_ends(blobs, capsys):
+    class Looker(Callback):
+        def on_batch_end(self, net, **kwargs):
+            shown.append(capsys.readouterr().err)
+
+    shown = []
+    DDML(verbose=1, callbacks=[Looker()], **QUICK).fit(*blobs)
+    assert re.search(r"DDML: +0%.* 0/3 ", shown[0])
+
+
 def test_bars_tell_the_time_left_of_the_whole_fit(capsys):
     """Six of ten epochs of this network, and twenty of others, at two seconds."""
     watch = Watch(Options(None, 0.1, 0.0, max_epochs=10, n_after=20, generator=None))
     watch.history = [{"dur": 100.0}] * 3 + [{"dur": 2.0}] * 10
+    watch.open_bar(3)
     for part, left in [("train", "train_loss=1, fit: 00:52 left"), ("valid", "valid_loss=1, fit: at most 00:52 left")]:
         watch.show(4, {f"{part}_loss": "1"})
         watch.bar.refresh()

@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from collections import Counter, OrderedDict
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ NUMBERS = [
     *(float("inf"), -float("inf"), -0.0, 5e-324, 0.1, 2**63, -(2**63), 10**4400, True, None, 1 + 2j, -0.0j),
     *("\ud800é\x00", b"\x00\xff", np.float32(1.1), np.int64(-3), np.str_("é"), np.bool_(True), np.complex128(1j)),
     *(np.datetime64("2020-01-01"), np.dtype(np.float32), np.float64, float, slice(1, None), range(5)),
-    *(np.log, losses.triplet, torch.float32, torch.device("cuda", 1), torch.Size([1, 2])),
+    *(Path("runs"), np.log, losses.triplet, torch.float32, torch.device("cuda", 1), torch.Size([1, 2])),
 ]
 CONTAINERS = [
     *((1, [2, (3,)]), [], (), {1: 2, (1, "a"): None, None: 3, 2.5: 1, False: 0}, {"a": {"b": [1.5]}}, {3, 1, 2}),

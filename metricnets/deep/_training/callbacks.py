@@ -45,6 +45,10 @@ class Watch(Callback):
         self.history, self.lowest, self.start = [], {}, time.perf_counter()
         self.goal, self.n_misses, self.last, self.best = math.inf, 0, None, None
 
+    def on_epoch_begin(self, net, **kwargs):
+        if self.options.verbose and self.bar is None:
+            self.open_bar(len(net.history) - 1)
+
     def on_epoch_end(self, net, **kwargs):
         epoch, losses = net.history[-1], {}
         for part in ("train", "valid"):
@@ -78,21 +82,23 @@ class Watch(Callback):
         if self.n_misses:
             self.best.restore(net.module_, net.criterion_)
 
-    def show(self, epoch, losses):
-        """Advance the progress bar, and show the losses and the time left of the fit next to it."""
+    def open_bar(self, n_done):
+        """Show a progress bar, of which so many epochs are done."""
         from tqdm.auto import tqdm  # starts a thread, which is needed only if progress is shown
 
-        if self.bar is None:
-            bounds = {"total": self.options.max_epochs, "initial": epoch - 1}
-            self.bar = tqdm(**bounds, unit="epoch", desc=self.options.title)
+        bounds = {"total": self.options.max_epochs, "initial": n_done}
+        self.bar = tqdm(**bounds, unit="epoch", desc=self.options.title)
+
+    def show(self, epoch, losses):
+        """Advance the progress bar, and show the losses and the time left of the fit next to it."""
         if self.options.verbose > 1:
-            tqdm.write(f"epoch {epoch:4d}  " + "  ".join(f"{name} {loss}" for name, loss in losses.items()))
+            self.bar.write(f"epoch {epoch:4d}  " + "  ".join(f"{name} {loss}" for name, loss in losses.items()))
         shown = [f"{name}={loss}" for name, loss in losses.items()]
         is_bound = "valid_loss" in losses
         if self.options.n_after or is_bound:
             recent = [each["dur"] for each in self.history[-10:]]
             seconds = (self.options.max_epochs - epoch + self.options.n_after) * sum(recent) / len(recent)
-            shown.append(f"fit: {'at most ' if is_bound else ''}{tqdm.format_interval(seconds)} left")
+            shown.append(f"fit: {'at most ' if is_bound else ''}{self.bar.format_interval(seconds)} left")
         self.bar.set_postfix_str(", ".join(shown))
         self.bar.update()
 

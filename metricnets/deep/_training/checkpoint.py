@@ -132,7 +132,7 @@ def checked(checkpoint):
         raise ValueError(f"checkpoint has {name!r}; its options are {', '.join(OPTIONS)}.{did_you_mean(name, OPTIONS)}")
     options = OPTIONS | given
     valid = {
-        "folder": ("a path, a string or a pathlib.Path", isinstance(options["folder"], str | os.PathLike)),
+        "folder": ("a path, a string or a pathlib.Path", isinstance(options["folder"] or None, str | os.PathLike)),
         "minutes": ("a number >= 0", isinstance(options["minutes"], Real) and 0 <= options["minutes"] < math.inf),
         "epochs": ("an integer >= 1", isinstance(options["epochs"], Integral) and options["epochs"] >= 1),
         "keep": ("True or False", isinstance(options["keep"], bool)),

@@ -138,7 +138,7 @@ class TwoViewMetric(TwoViewNetworks):
         strata = None if targets.classes is None else targets.labels.numpy()
         kept, held_back = np.split(np.arange(n), [n_train]) if n_train else self._split(n, strata, seed)
         size = min(self.batch_size, self.chunk_size or self.batch_size)
-        self._rows_at_once = size if self._has_modules else CHUNK
+        self._rows_at_once = int(size) if self._has_modules else CHUNK
         self._point_shape, self._shape_y = (view.shape[1:] for view in views)
         weights = None if targets.weights is None else targets.weights[:n_train]
         modules = self.module, self.module_y
