@@ -9,7 +9,9 @@ from typing import Any, Self
 import numpy as np
 from scipy.sparse import issparse
 
-LARGEST = 2**26  # numbers of a table up to which it may be copied: 256 megabytes in single precision
+N_BYTES = 2**28  # of a table up to which it may be copied, in the precision that learners use
+LARGEST = N_BYTES // 4  # numbers of such a table, of deep learners; linear ones have double precision, `_blocks.LARGE`
+FLOATS = [np.float64, np.float32]  # types of points that are kept; others become the first
 REAL = "fiub"  # kinds of numbers
 N_AT_ONCE, N_NUMBERS = 4096, 2**24  # rows that are taken at a time, and, of a larger table, their numbers
 
@@ -33,6 +35,11 @@ class Table:
     def ndim(self) -> int:
         """Number of dimensions."""
         return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return int(np.prod(self.shape, dtype=object))
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -102,7 +102,7 @@ def arrow_table(arrow):
 
 def test_arrow_tables(monkeypatch):
     arrow = pytest.importorskip("pyarrow")
-    monkeypatch.setattr("metricnets.datasets._batches.N_IN_BATCH", 24)
+    monkeypatch.setattr("metricnets.datasets._loading.arrow.N_IN_BATCH", 24)
     table = arrow_table(arrow)
     batches = Batches.from_arrow(table.select(["points"]))
     assert np.array_equal(batches[::3], X.astype(np.float32)[::3])
@@ -114,10 +114,11 @@ def test_arrow_tables(monkeypatch):
         Batches.from_arrow(table)
 
 
-def test_lists_of_several_lengths_are_no_points():
+@pytest.mark.parametrize("points", [[[1.0, 2.0], [3.0]], [[1.0], [2.0, 3.0, 4.0]], [[1.0], None], [[], []], []], ids=str)
+def test_lists_of_several_lengths_are_no_points(points):
     arrow = pytest.importorskip("pyarrow")
-    with pytest.raises(ValueError, match="several lengths"):
-        Batches.from_arrow(arrow.table({"points": [[1.0, 2.0], [3.0]]}))
+    with pytest.raises(ValueError, match="several lengths, or of none"):
+        Batches.from_arrow(arrow.table({"points": arrow.array(points, arrow.list_(arrow.float64()))}))[:]
 
 
 def test_parquet_files(tmp_path):
