@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Self
@@ -129,6 +130,20 @@ class Stacked(Table):
             if are_there.all() and isinstance(source, Table):
                 return source.windows_of(rows - start, rng)
         return np.zeros(len(rows), int)
+
+
+def advice_on(X: Any, y: Any = None) -> str:
+    """What to give in place of an X that is no table: the name of a file, an Arrow table of lists, batches in a list."""
+    batches = "metricnets.datasets.Batches"
+    if isinstance(X, (str, os.PathLike)):
+        return f"X is the name of a file, {os.fspath(X)!r}: give {batches}.from_parquet({os.fspath(X)!r})."
+    if type(X).__module__.startswith("pyarrow") and any(kind.num_fields for kind in X.schema.types):
+        return f"X is a {type(X).__name__} with lists in a column: give {batches}.from_arrow(X)."
+    if isinstance(X, (list, tuple)) and X and all(getattr(part, "ndim", 0) > 1 for part in X):
+        rows = y.shape if hasattr(y, "shape") else (len(y),) if isinstance(y, (list, tuple)) else ()
+        if rows[:1] == (sum(part.shape[0] for part in X),):  # else they may be images, or tuples
+            return f"X is a {type(X).__name__} of {len(X)} arrays: give {batches}(X)."
+    return ""
 
 
 def is_large(shape: tuple[int, ...]) -> bool:

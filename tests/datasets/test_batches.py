@@ -1,11 +1,13 @@
 """Batches: a table that is stored as a sequence of batches."""
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import sparse
 
+from metricnets import GMML, LDA, EmbeddingNet
 from metricnets.datasets import Batches
 
 X = np.random.default_rng(0).normal(size=(40, 3))
@@ -92,6 +94,39 @@ def test_rows_that_do_not_exist_are_an_error():
         Batches(PARTS)[np.array([40])]
     with pytest.raises(IndexError, match="whole rows"):
         Batches(PARTS)[:, 0]
+
+
+@pytest.mark.parametrize("learner", [LDA(), EmbeddingNet(max_epochs=1)], ids=["linear", "deep"])
+@pytest.mark.parametrize(
+    ("points", "advice"),
+    [
+        ("x.parquet", r"Batches.from_parquet\('x.parquet'\)"),
+        (Path("x.parquet"), r"Batches.from_parquet\('x.parquet'\)"),
+        ([X[:20], X[20:]], r"list of 2 arrays: give metricnets.datasets.Batches\(X\)"),
+        ([X[:10], X[10:]], r"list of 2 arrays: give metricnets.datasets.Batches\(X\)"),
+    ],
+    ids=["name", "path", "arrays", "arrays of several lengths"],
+)
+def test_fit_says_what_to_give_in_place_of_files_and_lists(learner, points, advice):
+    with pytest.raises(ValueError, match=advice):
+        learner.fit(points, np.arange(40) % 2)
+
+
+def test_other_errors_of_lists_of_arrays_have_no_advice():
+    pairs = [np.eye(2)] * 4
+    with pytest.raises(ValueError, match="^y should hold"):
+        GMML().fit(pairs, [1, 2, 3, 4])
+
+
+def test_an_arrow_table_of_numbers_is_a_data_frame():
+    arrow = pytest.importorskip("pyarrow")
+    table = arrow.table({name: X[:, i] for i, name in enumerate("abc")})
+    found, expected = LDA().fit(table, np.arange(40) % 2), LDA().fit(X, np.arange(40) % 2)
+    assert np.array_equal(found.components_, expected.components_)
+    assert found.feature_names_in_.tolist() == ["a", "b", "c"]
+    assert np.array_equal(found.transform(table), expected.transform(X))
+    with pytest.raises(ValueError, match=r"lists in a column: give metricnets.datasets.Batches.from_arrow\(X\)"):
+        LDA().fit(arrow.table({"points": X.tolist()}), np.arange(40) % 2)
 
 
 def arrow_table(arrow):
