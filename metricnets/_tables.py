@@ -133,7 +133,7 @@ class Stacked(Table):
 
 
 def advice_on(X: Any, y: Any = None) -> str:
-    """What to give in place of an X that is no table: the name of a file, an Arrow table of lists, batches in a list."""
+    """What to give in place of an X that is no table: the name of a file, an Arrow table of lists, a list of arrays."""
     batches = "metricnets.datasets.Batches"
     if isinstance(X, (str, os.PathLike)):
         return f"X is the name of a file, {os.fspath(X)!r}: give {batches}.from_parquet({os.fspath(X)!r})."

@@ -15,7 +15,6 @@ from metricnets._tables import FLOATS, Table, checked_table, is_large
 from metricnets.exceptions import PreprocessorError
 
 
-
 class ArrayIndexer:
     """A ``preprocessor`` that looks up indicators in an array of points.
 

@@ -149,7 +149,9 @@ def test_arrow_tables(monkeypatch):
         Batches.from_arrow(table)
 
 
-@pytest.mark.parametrize("points", [[[1.0, 2.0], [3.0]], [[1.0], [2.0, 3.0, 4.0]], [[1.0], None], [[], []], []], ids=str)
+@pytest.mark.parametrize(
+    "points", [[[1.0, 2.0], [3.0]], [[1.0], [2.0, 3.0, 4.0]], [[1.0], None], [[], []], []], ids=str
+)
 def test_lists_of_several_lengths_are_no_points(points):
     arrow = pytest.importorskip("pyarrow")
     with pytest.raises(ValueError, match="several lengths, or of none"):
