@@ -21,8 +21,8 @@ N_IN_WINDOW = 2**25  # numbers of the batches that are kept in memory, 128 megab
 class Batches(Table):
     """A table of points that is stored as a sequence of batches, which are read when they are needed.
 
-    Deep learners take it in place of an array, in ``fit`` and in ``transform``, and read a few batches at a time, and so
-    do linear learners that sum, see :ref:`large_linear`; other estimators read all of it into an array, as
+    Deep learners take it in place of an array, in ``fit`` and in ``transform``, and read a few batches at a time, and
+    so do linear learners that sum, see :ref:`large_linear`; other estimators read all of it into an array, as
     ``np.asarray`` does.  ``batches[rows]`` are the points of some rows.
 
     Parameters

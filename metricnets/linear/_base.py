@@ -137,8 +137,8 @@ class LinearMetric(MahalanobisMetric):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
-            Training points: an array, which may be a memory map, or for most learners also a sparse matrix, or an array
-            or data frame of Dask; see :ref:`large_linear`.
+            Training points: an array, which may be a memory map, `Batches`, or for most learners also a sparse matrix,
+            or an array or data frame of Dask; see :ref:`large_linear`.
         y : array-like of shape (n_samples,), or (n_samples, n_targets) for RAML
             Classes, or the targets that the learner takes.  Unsupervised learners ignore it.
         sample_weight : array-like of shape (n_samples,), float or None, default=None

@@ -1,4 +1,4 @@
-"""Tables that are read by blocks of rows give the metric of the whole array: large ones, batches, sparse matrices, Dask."""
+"""Tables that are read by blocks of rows give the metric of the array: large ones, batches, sparse matrices, Dask."""
 
 import tracemalloc
 
