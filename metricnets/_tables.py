@@ -137,8 +137,9 @@ def advice_on(X: Any, y: Any = None) -> str:
     batches = "metricnets.datasets.Batches"
     if isinstance(X, (str, os.PathLike)):
         return f"X is the name of a file, {os.fspath(X)!r}: give {batches}.from_parquet({os.fspath(X)!r})."
-    if type(X).__module__.startswith("pyarrow") and any(kind.num_fields for kind in X.schema.types):
-        return f"X is a {type(X).__name__} with lists in a column: give {batches}.from_arrow(X)."
+    kinds = getattr(getattr(X, "schema", None), "types", ()) if type(X).__module__.startswith("pyarrow") else ()
+    if any(kind.num_fields for kind in kinds):
+        return f"X is an Arrow table with lists in a column: give {batches}.from_arrow(X)."
     if isinstance(X, (list, tuple)) and X and all(getattr(part, "ndim", 0) > 1 for part in X):
         rows = y.shape if hasattr(y, "shape") else (len(y),) if isinstance(y, (list, tuple)) else ()
         if rows[:1] == (sum(part.shape[0] for part in X),):  # else they may be images, or tuples
