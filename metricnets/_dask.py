@@ -8,17 +8,14 @@ from typing import Any
 import dask
 import numpy as np
 from dask.array import Array
-from sklearn.utils import assert_all_finite, check_array, check_consistent_length, column_or_1d
-from sklearn.utils.validation import validate_data
 
 from metricnets._arrays import dense
-from metricnets._blocks import Blocks, precision
+from metricnets._blocks import Blocks, CheckedBlocks, checked, precision
 from metricnets._linalg import middle
-from metricnets._tuples import FLOATS
 from metricnets._weights import rows_of
 
 
-class DaskBlocks(Blocks):
+class DaskBlocks(CheckedBlocks):
     """The rows of an array of Dask; the sums of its chunks are tasks, and are merged two at a time.
 
     Parameters
@@ -53,18 +50,6 @@ class DaskBlocks(Blocks):
             parts = [pair(*both) for both in zip(parts[::2], parts[1::2])] + odd
         return parts[0].compute()
 
-    def validated(self, learner: Any, y: np.ndarray | None, reset: bool) -> np.ndarray | None:
-        """Check the features and y as ``validate_data`` does; the numbers are checked when they are read."""
-        validate_data(learner, self.like, y, reset=reset, skip_check_array=True)
-        if len(self) < 2:
-            raise ValueError(f"X has {len(self)} sample(s), and {type(learner).__name__} needs at least 2.")
-        if y is None:
-            return None
-        y = column_or_1d(y, warn=True)
-        assert_all_finite(y, input_name="y")
-        check_consistent_length(self, y)
-        return y
-
 
 def of_dask(X: Any, *columns: Any) -> tuple:
     """`DaskBlocks`, and columns in memory; ValueError unless X is a table whose chunks have known numbers of rows.
@@ -97,11 +82,6 @@ def in_chunks_of_rows(X: Any, name: str, ndim: int) -> Array:
             f"{name} has chunks of unknown size, as after a selection of rows; call {name}.compute_chunk_sizes() first."
         )
     return X.rechunk(dict.fromkeys(range(1, ndim), -1)) if any(len(each) > 1 for each in X.chunks[1:]) else X
-
-
-def checked(X: Any) -> Any:
-    """The rows of a chunk, validated: an array or a sparse matrix of finite numbers."""
-    return check_array(X, dtype=FLOATS, accept_sparse="csr", ensure_min_samples=0, input_name="X")
 
 
 def sums_of_chunk(X: Any, sums: Callable, merged: Callable, *columns: np.ndarray | None) -> Any:

@@ -24,6 +24,7 @@ from metricnets._callbacks import fit_as_task, is_task
 from metricnets._documentation import document, documentation_url
 from metricnets._pickles import Versioned
 from metricnets._runtime import one_blas_thread
+from metricnets._tables import advice_on
 from metricnets.exceptions import FitInterrupted, did_you_mean, nearest_first
 
 Count = Annotated[int, Interval(Integral, 1, None, closed="left")]
@@ -232,6 +233,8 @@ def fitting(fit: Fit) -> Fit:
             if not isinstance(error, FitInterrupted) or error.estimator is not self:
                 vars(self).clear()
                 vars(self).update(before)
+            if isinstance(error, (TypeError, ValueError)) and (advice := advice_on(*bound.args[1:3])):
+                raise ValueError(f"{advice}  {error}") from error
             raise
 
     return wrapper

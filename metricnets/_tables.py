@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Self
@@ -9,7 +10,9 @@ from typing import Any, Self
 import numpy as np
 from scipy.sparse import issparse
 
-LARGEST = 2**26  # numbers of a table up to which it may be copied: 256 megabytes in single precision
+N_BYTES = 2**28  # of a table up to which it may be copied, in the precision that learners use
+LARGEST = N_BYTES // 4  # numbers of such a table, of deep learners; linear ones have double precision, `_blocks.LARGE`
+FLOATS = [np.float64, np.float32]  # types of points that are kept; others become the first
 REAL = "fiub"  # kinds of numbers
 N_AT_ONCE, N_NUMBERS = 4096, 2**24  # rows that are taken at a time, and, of a larger table, their numbers
 
@@ -33,6 +36,11 @@ class Table:
     def ndim(self) -> int:
         """Number of dimensions."""
         return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return int(np.prod(self.shape, dtype=object))
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -122,6 +130,21 @@ class Stacked(Table):
             if are_there.all() and isinstance(source, Table):
                 return source.windows_of(rows - start, rng)
         return np.zeros(len(rows), int)
+
+
+def advice_on(X: Any, y: Any = None) -> str:
+    """What to give in place of an X that is no table: the name of a file, an Arrow table of lists, a list of arrays."""
+    batches = "metricnets.datasets.Batches"
+    if isinstance(X, (str, os.PathLike)):
+        return f"X is the name of a file, {os.fspath(X)!r}: give {batches}.from_parquet({os.fspath(X)!r})."
+    kinds = getattr(getattr(X, "schema", None), "types", ()) if type(X).__module__.startswith("pyarrow") else ()
+    if any(kind.num_fields for kind in kinds):
+        return f"X is an Arrow table with lists in a column: give {batches}.from_arrow(X)."
+    if isinstance(X, (list, tuple)) and X and all(getattr(part, "ndim", 0) > 1 for part in X):
+        rows = y.shape if hasattr(y, "shape") else (len(y),) if isinstance(y, (list, tuple)) else ()
+        if rows[:1] == (sum(part.shape[0] for part in X),):  # else they may be images, or tuples
+            return f"X is a {type(X).__name__} of {len(X)} arrays: give {batches}(X)."
+    return ""
 
 
 def is_large(shape: tuple[int, ...]) -> bool:

@@ -11,10 +11,8 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import column_or_1d
 
 from metricnets._arrays import checked_array
-from metricnets._tables import Table, checked_table, is_large
+from metricnets._tables import FLOATS, Table, checked_table, is_large
 from metricnets.exceptions import PreprocessorError
-
-FLOATS = [np.float64, np.float32]
 
 
 class ArrayIndexer:

@@ -13,17 +13,18 @@ from scipy.sparse import issparse
 
 from metricnets._lazy import needed
 from metricnets._tables import REAL, Table, parts_of
+from metricnets.datasets._loading.arrow import RowGroups, Slices
 from metricnets.exceptions import did_you_mean
 
 N_IN_WINDOW = 2**25  # numbers of the batches that are kept in memory, 128 megabytes in single precision
-N_IN_BATCH = 2**22  # of an Arrow table, in a batch
 
 
 class Batches(Table):
     """A table of points that is stored as a sequence of batches, which are read when they are needed.
 
-    Deep learners take it in place of an array, in ``fit`` and in ``transform``, and read a few batches at a time; other
-    estimators read all of it into an array, as ``np.asarray`` does.  ``batches[rows]`` are the points of some rows.
+    Deep learners take it in place of an array, in ``fit`` and in ``transform``, and read a few batches at a time, and
+    so do linear learners that sum, see :ref:`large_linear`; other estimators read all of it into an array, as
+    ``np.asarray`` does.  ``batches[rows]`` are the points of some rows.
 
     Parameters
     ----------
@@ -104,8 +105,7 @@ class Batches(Table):
         batches : Batches
         """
         needed("pyarrow", "Batches.from_arrow")
-        width = _converted(table.slice(0, 1)).shape[1]
-        parts = _Slices(table, max(1, N_IN_BATCH // max(1, width)))
+        parts = Slices(table)
         return cls(parts, parts.lengths())
 
     @classmethod
@@ -132,7 +132,7 @@ class Batches(Table):
         columns = [columns] if isinstance(columns, str) else columns
         paths = [paths] if isinstance(paths, (str, Path)) else list(paths)
         _check_columns(paths, columns or ())
-        groups = _RowGroups([str(path) for path in paths], columns)
+        groups = RowGroups([str(path) for path in paths], columns)
         return cls(groups, groups.lengths())
 
     def to_memmap(self, path: str | Path) -> np.memmap:
@@ -220,66 +220,3 @@ def _points(batch, i):
             "each point."
         )
     return points
-
-
-def _converted(table):
-    """The columns of an Arrow table side by side, (n, d); ValueError for columns of other things than numbers."""
-    arrow, parts = needed("pyarrow", "Batches"), []
-    for name, column in zip(table.column_names, table.columns):
-        values, kind = column.combine_chunks(), column.type
-        values = values.chunk(0) if isinstance(values, arrow.ChunkedArray) and values.num_chunks == 1 else values
-        if arrow.types.is_list(kind) or arrow.types.is_large_list(kind) or arrow.types.is_fixed_size_list(kind):
-            flat = values.flatten()
-            if values.null_count or len(flat) % max(1, len(values)):
-                raise ValueError(f"column {name!r} has lists of several lengths; points have one.")
-            parts.append(flat.to_numpy(zero_copy_only=False).reshape(len(values), -1))
-        else:
-            parts.append(values.to_numpy(zero_copy_only=False)[:, None])
-        if parts[-1].dtype.kind not in REAL:
-            raise ValueError(f"column {name!r} holds {kind}, and points are numbers; leave it out of the columns.")
-    if not parts:
-        raise ValueError("there is no column; give one or more.")
-    return np.concatenate(parts, axis=1)
-
-
-class _Slices:
-    """The points of parts of an Arrow table."""
-
-    def __init__(self, table, size):
-        self.table, self.size = table, size
-
-    def __len__(self):
-        return max(1, -(-len(self.table) // self.size))
-
-    def __getitem__(self, i):
-        return _converted(self.table.slice(i * self.size, self.size))
-
-    def lengths(self):
-        """The number of rows of each part."""
-        return [min(self.size, len(self.table) - i * self.size) for i in range(len(self))]
-
-
-class _RowGroups:
-    """The points of the row groups of Parquet files."""
-
-    def __init__(self, paths, columns):
-        self.paths, self.columns, self.groups = paths, columns, []
-        for path in paths:
-            metadata = self._file(path).metadata
-            self.groups += [(path, i, metadata.row_group(i).num_rows) for i in range(metadata.num_row_groups)]
-
-    @staticmethod
-    def _file(path):
-        return needed("pyarrow.parquet", "Batches.from_parquet").ParquetFile(path)
-
-    def __len__(self):
-        return len(self.groups)
-
-    def __getitem__(self, i):
-        path, group, _ = self.groups[i]
-        with self._file(path) as file:
-            return _converted(file.read_row_group(group, columns=self.columns))
-
-    def lengths(self):
-        """The number of rows of each row group."""
-        return [n for *_, n in self.groups]

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse, spmatrix
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from metricnets._blocks import LARGE, Blocks
+from metricnets._blocks import LARGE, Blocks, CheckedBlocks, precision
 from metricnets._callbacks import CallbackSupport
 from metricnets._labels import UNKNOWN, check_not_missing
 from metricnets._lazy import needed
@@ -15,6 +15,7 @@ from metricnets._linalg import middle, near_origin
 from metricnets._numpy_networks import Linear
 from metricnets._params import MaybeCount, MaybeSource, Parametrized, Points, fitting
 from metricnets._runtime import one_blas_thread
+from metricnets._tables import Table, parts_of
 from metricnets._tuples import FLOATS
 from metricnets._weights import check_weights, counted, rows_of
 from metricnets.base import MetricMixin
@@ -78,7 +79,17 @@ class MahalanobisMetric(CallbackSupport, MetricMixin, Parametrized):
         Z : ndarray of shape (n_samples, n_components)
             Embeddings, in the precision of X.
         """
+        if isinstance(X, Table) and X.size > LARGE:
+            return self._transform_parts(X)
         return self._points(self._checked(X))
+
+    def _transform_parts(self, X):
+        """Embed the points of a table, some rows at a time."""
+        check_is_fitted(self)
+        Z = np.empty((len(X), len(self.components_)), precision(X.dtype))
+        for part in parts_of(X.shape):
+            Z[part] = self._points(self._checked(X[part]))
+        return Z
 
     def _checked(self, X):
         """Points to embed, validated and looked up."""
@@ -126,8 +137,8 @@ class LinearMetric(MahalanobisMetric):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), or (n_samples,) indicators
-            Training points: an array, which may be a memory map, or for most learners also a sparse matrix, or an array
-            or data frame of Dask; see :ref:`large_linear`.
+            Training points: an array, which may be a memory map, `Batches`, or for most learners also a sparse matrix,
+            or an array or data frame of Dask; see :ref:`large_linear`.
         y : array-like of shape (n_samples,), or (n_samples, n_targets) for RAML
             Classes, or the targets that the learner takes.  Unsupervised learners ignore it.
         sample_weight : array-like of shape (n_samples,), float or None, default=None
@@ -153,9 +164,10 @@ class LinearMetric(MahalanobisMetric):
         """Points, looked up, and y as ``_labels`` gives it; without ``reset`` the features are those of before."""
         X = self._looked_up(X)
         y = y if y is None else self._labels(y)
+        large = self._by_blocks and getattr(X, "size", 0) > LARGE  # its blocks are converted to floats
+        X = CheckedBlocks(X) if large and isinstance(X, Table) else X
         if isinstance(X, Blocks):
             return X, X.validated(self, y, reset)
-        large = self._by_blocks and getattr(X, "size", 0) > LARGE  # its blocks are converted to floats
         checks = {"reset": reset, "accept_sparse": self._sparse, "ensure_min_samples": 2}
         checks["dtype"] = "numeric" if large else FLOATS
         if self._supervised:

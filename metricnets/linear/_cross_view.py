@@ -73,7 +73,7 @@ class CrossViewMetric(SumsOfPoints):
                 raise ValueError(
                     f"X is a {X.kind}, and pairs across views need an array; leave view out, or give an array."
                 )
-            X = X.X
+            X = X.whole()
         self._sums = None  # those of a fit before have nothing to do with y
         weights, Z = self._weights(sample_weight, len(X)), self._ready(X)
         self._sums = self._sums_of(middle(X), Z, *self._grouped(y), weights) if view is None else None

@@ -137,7 +137,7 @@ class SumsOfPoints(InBatches, LinearMetric):
 
     def _solve_table(self, X, labels, y, sample_weight):
         L = self._solve_by_blocks(X, y, sample_weight)
-        return self._solve(X.X, labels, y, sample_weight) if L is None else L
+        return self._solve(X.whole(), labels, y, sample_weight) if L is None else L
 
     def _solve_by_blocks(self, X, y, sample_weight):
         """L from sums over `Blocks`; None if they are an array that has to be taken as a whole."""

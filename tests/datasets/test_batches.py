@@ -1,11 +1,13 @@
 """Batches: a table that is stored as a sequence of batches."""
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import sparse
 
+from metricnets import GMML, LDA, EmbeddingNet
 from metricnets.datasets import Batches
 
 X = np.random.default_rng(0).normal(size=(40, 3))
@@ -94,6 +96,39 @@ def test_rows_that_do_not_exist_are_an_error():
         Batches(PARTS)[:, 0]
 
 
+@pytest.mark.parametrize("learner", [LDA(), EmbeddingNet(max_epochs=1)], ids=["linear", "deep"])
+@pytest.mark.parametrize(
+    ("points", "advice"),
+    [
+        ("x.parquet", r"Batches.from_parquet\('x.parquet'\)"),
+        (Path("x.parquet"), r"Batches.from_parquet\('x.parquet'\)"),
+        ([X[:20], X[20:]], r"list of 2 arrays: give metricnets.datasets.Batches\(X\)"),
+        ([X[:10], X[10:]], r"list of 2 arrays: give metricnets.datasets.Batches\(X\)"),
+    ],
+    ids=["name", "path", "arrays", "arrays of several lengths"],
+)
+def test_fit_says_what_to_give_in_place_of_files_and_lists(learner, points, advice):
+    with pytest.raises(ValueError, match=advice):
+        learner.fit(points, np.arange(40) % 2)
+
+
+def test_other_errors_of_lists_of_arrays_have_no_advice():
+    pairs = [np.eye(2)] * 4
+    with pytest.raises(ValueError, match="^y should hold"):
+        GMML().fit(pairs, [1, 2, 3, 4])
+
+
+def test_an_arrow_table_of_numbers_is_a_data_frame():
+    arrow = pytest.importorskip("pyarrow")
+    table = arrow.table({name: X[:, i] for i, name in enumerate("abc")})
+    found, expected = LDA().fit(table, np.arange(40) % 2), LDA().fit(X, np.arange(40) % 2)
+    assert np.array_equal(found.components_, expected.components_)
+    assert found.feature_names_in_.tolist() == ["a", "b", "c"]
+    assert np.array_equal(found.transform(table), expected.transform(X))
+    with pytest.raises(ValueError, match=r"lists in a column: give metricnets.datasets.Batches.from_arrow\(X\)"):
+        LDA().fit(arrow.table({"points": X.tolist()}), np.arange(40) % 2)
+
+
 def arrow_table(arrow):
     values = arrow.array(X.astype(np.float32).ravel())
     lists = arrow.FixedSizeListArray.from_arrays(values, 3)
@@ -102,7 +137,7 @@ def arrow_table(arrow):
 
 def test_arrow_tables(monkeypatch):
     arrow = pytest.importorskip("pyarrow")
-    monkeypatch.setattr("metricnets.datasets._batches.N_IN_BATCH", 24)
+    monkeypatch.setattr("metricnets.datasets._loading.arrow.N_IN_BATCH", 24)
     table = arrow_table(arrow)
     batches = Batches.from_arrow(table.select(["points"]))
     assert np.array_equal(batches[::3], X.astype(np.float32)[::3])
@@ -114,10 +149,13 @@ def test_arrow_tables(monkeypatch):
         Batches.from_arrow(table)
 
 
-def test_lists_of_several_lengths_are_no_points():
+@pytest.mark.parametrize(
+    "points", [[[1.0, 2.0], [3.0]], [[1.0], [2.0, 3.0, 4.0]], [[1.0], None], [[], []], []], ids=str
+)
+def test_lists_of_several_lengths_are_no_points(points):
     arrow = pytest.importorskip("pyarrow")
-    with pytest.raises(ValueError, match="several lengths"):
-        Batches.from_arrow(arrow.table({"points": [[1.0, 2.0], [3.0]]}))
+    with pytest.raises(ValueError, match="several lengths, or of none"):
+        Batches.from_arrow(arrow.table({"points": arrow.array(points, arrow.list_(arrow.float64()))}))[:]
 
 
 def test_parquet_files(tmp_path):

@@ -1,4 +1,4 @@
-"""Tables that are read by blocks of rows give the metric of the whole array: large arrays, sparse matrices, Dask."""
+"""Tables that are read by blocks of rows give the metric of the array: large ones, batches, sparse matrices, Dask."""
 
 import tracemalloc
 
@@ -8,10 +8,12 @@ from discovery import METRICS, PAIR_LEARNERS, POINT_LEARNERS, quick, tiny_pairs,
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.sparse import coo_matrix, csr_array, csr_matrix
+from sklearn.exceptions import NotFittedError
 
 import metricnets
 from metricnets import _blocks, _scatters
 from metricnets._scatters import Scatters, of_pairs, sums_by_size
+from metricnets.datasets import Batches
 from metricnets.linear import _base, _streams
 from metricnets.linear._pairwise.class_pairs import class_scatters
 
@@ -138,6 +140,91 @@ def test_the_table_is_not_copied(name, tmp_path, monkeypatch):
     tracemalloc.stop()
     of_labels = 16 * n * 8  # classes, their codes and the like
     assert most < of_labels + 0.5 * Z.nbytes
+
+
+# ------------------------------------------------------------------------------------------------
+# Stored batches
+
+ENDS = [10, 10, 33]
+
+
+class Stored:
+    """Batches that are read from somewhere, and how often each was."""
+
+    def __init__(self, Z):
+        self.parts = np.split(Z, ENDS)
+        self.reads = [0] * len(self.parts)
+
+    def __len__(self):
+        return len(self.parts)
+
+    def __getitem__(self, i):
+        self.reads[i] += 1
+        return self.parts[i]
+
+
+def in_batches(Z):
+    """A table that keeps two batches, and its batches."""
+    stored = Stored(Z)
+    batches = Batches(stored, [len(part) for part in stored.parts])
+    batches.n_recent = 2
+    return batches, stored
+
+
+@pytest.mark.parametrize("weights", [None, W], ids=["no weights", "weights"])
+@pytest.mark.parametrize("name", OF_POINTS)
+def test_stored_batches_give_the_metric_of_the_array(name, weights, request, monkeypatch):
+    whole = fitted(name, X, sample_weight=weights)
+    request.getfixturevalue("tiny_blocks")
+    monkeypatch.setattr(Batches, "__array__", None)
+    batches, stored = in_batches(X)
+    found = fitted(name, batches, sample_weight=weights)
+    close(found, whole, 1e-7 if name in DRAWN else 1e-10)
+    assert max(stored.reads) <= 2  # the first block is near the origin
+    assert_allclose(found.transform(batches), found.transform(X), rtol=1e-12, atol=1e-12)
+    assert found.n_features_in_ == 4
+
+
+@pytest.mark.parametrize("name", ["Covariance", "LMNN", "NCA"])
+def test_small_batches_and_what_compares_rows_have_the_bits_of_the_array(name):
+    found, expected = fitted(name, in_batches(X)[0]), fitted(name, X)
+    assert_array_equal(found.components_, expected.components_)
+    assert_array_equal(found.transform(in_batches(X)[0]), expected.transform(X))
+
+
+def test_what_needs_all_samples_reads_all_batches(tiny_blocks):
+    params, batches = {"solver": "eigen", "shrinkage": "auto"}, in_batches(X)[0]
+    assert_array_equal(fitted("LDA", batches, **params).components_, fitted("LDA", X, **params).components_)
+    across = [learner("XQDA").fit(Z, y, view=np.arange(45) % 2).components_ for Z in (batches, X)]
+    assert_array_equal(*across)
+
+
+def test_batches_of_single_precision(tiny_blocks):
+    found = fitted("LDA", in_batches(X.astype(np.float32))[0])
+    assert found.components_.dtype == np.float32
+    assert found.transform(in_batches(X.astype(np.float32))[0]).dtype == np.float32
+    with pytest.raises(ValueError, match="X has 3 features, but LDA is expecting 4"):
+        found.transform(in_batches(X[:, :3])[0])
+    with pytest.raises(NotFittedError):
+        learner("LDA").transform(in_batches(X)[0])
+
+
+@pytest.mark.parametrize(
+    ("Z", "classes", "message"),
+    [
+        (np.where(np.arange(180).reshape(45, 4) == 161, np.nan, X), y, "Input X contains NaN"),
+        (X[:, :, None], y, r"X has shape \(45, 4, 1\)"),
+        (X, y[1:], "inconsistent numbers of samples"),
+        (X, None, "requires y"),
+    ],
+    ids=["NaN", "images", "too few classes", "no classes"],
+)
+def test_batches_that_do_not_suit_leave_the_learner_as_it_was(Z, classes, message, tiny_blocks):
+    lda = fitted("LDA", X)
+    before = lda.components_
+    with pytest.raises(ValueError, match=message):
+        lda.fit(in_batches(Z)[0], classes)
+    assert lda.components_ is before
 
 
 # ------------------------------------------------------------------------------------------------

@@ -79,6 +79,7 @@ FIT = {  # the arguments of fit, and what is learned besides components_, prepro
 SIZE = {"ITML": 2, "MMC": 2, "SDML": 2, "SCML": 3, "LSML": 4}  # points in a tuple
 PAIRS_LEARNERS = ["ITML", "MMC", "SDML"]
 POINTS_LEARNERS = [name for name in FIT if name not in SIZE]
+DENSE_ONLY = ["LFDA", "LMNN", "SCML_Supervised"]  # whose fit takes no sparse points
 FROM_LABELS = [name for name in FIT if name.endswith("_Supervised")]
 ITERATIVE = [name for name in FIT if "verbose" in CONSTRUCTORS[name]]
 PRIORS = [name for name in FIT if "prior" in CONSTRUCTORS[name]]
@@ -931,13 +932,13 @@ def test_integers_become_float64(name):
     assert learner.components_.dtype == np.float64
 
 
-@pytest.mark.parametrize("name", [name for name in POINTS_LEARNERS if name not in ("NCA", "MLKR")])
+@pytest.mark.parametrize("name", DENSE_ONLY)
 def test_sparse_points_are_for_transform_only(name):
     with pytest.raises(TypeError, match="[Ss]parse"):
         make(name).fit(csr_array(X), *GIVEN[name][1:])
 
 
-@pytest.mark.parametrize("name", ["NCA", "MLKR"])
+@pytest.mark.parametrize("name", [name for name in POINTS_LEARNERS if name not in DENSE_ONLY])
 def test_sparse_points_are_taken_where_products_suffice(name):
     learner, dense = make(name).fit(csr_array(X), *GIVEN[name][1:]), fitted(name)
     M = dense.get_mahalanobis_matrix()
