@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from contextlib import redirect_stderr
+from unittest import mock
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from discovery import tiny_points
 from skorch.callbacks import Callback
 from torch import nn
 
-from metricnets import EmbeddingNet, losses
+from metricnets import EmbeddingNet, _tables, losses
 
 RANK = int(os.environ["RANK"])
 WITHOUT_DROPOUT = {"dropout": 0.0, "input_dropout": 0.0}
@@ -174,6 +175,13 @@ def memory_as_in_one_process():
     return max(abs(a["train_loss"] - b["train_loss"]) for a, b in zip(one, two, strict=True))
 
 
+def table_read_in_batches():
+    """The largest difference of a loss from that of one process, of rows that are too many to be kept in memory."""
+    with mock.patch.object(_tables, "LARGEST", 100):
+        one, two = (net(distributed=d).fit(*tiny_points()).history_ for d in (False, True))
+    return max(abs(a["train_loss"] - b["train_loss"]) for a, b in zip(one, two, strict=True))
+
+
 def one_process_stops():
     """Epochs and weights if a callback stops one of the processes after the second epoch."""
     stopped = net(max_epochs=9, callbacks=[InEpoch(1, lambda: raised(KeyboardInterrupt))])
@@ -235,6 +243,7 @@ QUESTIONS = [
     options_of_a_fit,
     masks_differ,
     memory_as_in_one_process,
+    table_read_in_batches,
     stopping_callback,
     one_process_stops,
     other_rows,

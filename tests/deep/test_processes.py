@@ -71,6 +71,11 @@ def test_past_batches_are_the_same(found):
 
 
 @needs_gloo
+def test_rows_that_are_read_in_batches_are_shared_too(found):
+    assert found[0]["table_read_in_batches"] < 1e-6
+
+
+@needs_gloo
 def test_what_each_process_would_draw_or_start_from_by_itself_is_agreed(found):
     assert found[0]["options_of_a_fit"] == found[1]["options_of_a_fit"]
 

@@ -202,7 +202,7 @@ def share(processes, problem, options):
     processes.check_same(
         **{
             "number of rows": len(X),
-            "size of a row": X[0].numel(),
+            "size of a row": X[:1].numel(),
             "number of rows to train on": len(problem.kept),
             "checksum of the rows": _checksum(X[:: -(-len(X) // 1000)]),
             "checksum of the targets": _checksum(problem.rows.targets.labels),
