@@ -324,11 +324,11 @@ def test_small_batches_and_miners_that_draw_are_not_shared():
     two = InThread(0, [None, None], None)
     drawing = partial(miners.flip_positives, generator=torch.Generator())
     for expected, n, mine, pairing in [
-        (True, 400, None, None),
-        (False, 40, None, None),
-        (False, 400, drawing, None),
-        (True, 400, miners.easy_positives, "pairs"),
-        (False, 401, None, "pairs"),
+        (True, 800, None, None),
+        (False, 500, None, None),
+        (False, 800, drawing, None),
+        (True, 800, miners.easy_positives, "pairs"),
+        (False, 801, None, "pairs"),
     ]:
         targets = replace(problem(n=10)[1], processes=two)
         assert is_large(torch.zeros(n, 1), targets, n=None, size=None, mine=mine, pairing=pairing) == expected

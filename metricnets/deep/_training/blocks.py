@@ -5,7 +5,7 @@ import torch
 from metricnets.losses._blocks import in_blocks
 
 PAIRS = 2**21  # whose losses are computed at once: larger blocks are slower, as their memory is new each time
-SHARED = 2**17  # from so many on processes share them: below, messages take longer than the losses
+SHARED = 2**19  # from so many on processes share them: below, messages take longer than what is saved
 
 
 def is_large(z, targets, *, n, size, mine, pairing):
