@@ -131,10 +131,11 @@ def counted():
     print("processes   rows of each   MB sent a step: embeddings, gradients   MB of activations   MB of weights, loss")
     for n in (1, 2, 4, 8, 16, 32, 64):
         share = -(-batch // n)
-        embeddings, gradients = (n - 1) * share * k * 4 / 1e6, 2 * (n - 1) / n * n_weights * 4 / 1e6
+        embeddings = (n - 1) * share * k * 4 / 1e6 + 2 * (n - 1) / n * batch * k * 4 / 1e6  # and their gradients
+        gradients = 2 * (n - 1) / n * n_weights * 4 / 1e6
         activations = share * (d + 2 * 3 * hidden + 2 * k) * 4 / 1e6  # of each layer the sum, its activation and mask
         print(f"{n:9}{share:15}{embeddings:28.2f}{gradients:12.2f}{activations:20.1f}{5 * n_weights * 4 / 1e6:14.1f}"
-              f"{batch * batch * 4 / 1e6:8.1f}")  # fmt: skip
+              f"{share * batch * 4 / 1e6:8.1f}")  # fmt: skip
 
 
 if __name__ == "__main__":
