@@ -9,8 +9,9 @@ import json
 import os
 import signal
 import sys
-from contextlib import redirect_stderr
-from unittest import mock
+from contextlib import contextmanager, nullcontext, redirect_stderr
+from functools import partial
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -21,6 +22,10 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from metricnets import EmbeddingNet, _tables, losses
+from metricnets.deep import _base
+from metricnets.deep._training import blocks, process_group
+from metricnets.deep._training.distributed import Processes
+from metricnets.deep._training.process_group import processes
 
 RANK = int(os.environ["RANK"])
 WITHOUT_DROPOUT = {"dropout": 0.0, "input_dropout": 0.0}
@@ -58,22 +63,56 @@ class InEpoch(Callback):
             self.action()
 
 
+SHARES, anchors = [], Processes.anchors
+
+
+def noted(processes, n):
+    """The anchors of a process, which are noted."""
+    SHARES.append(anchors(processes, n))
+    return SHARES[-1]
+
+
 def raised(error):
     raise error
 
 
+def gradients(name, **params):
+    """The gradients of the first step, and the loss of the first epoch."""
+    steps = Steps()
+    few = {"loss": name, "init": "glorot", "optimizer": "sgd", "max_epochs": 1, "callbacks": [steps]}
+    fitted = net(**few | params).fit(*tiny_points())
+    return [*steps.gradients[0], torch.tensor(fitted.history_[0]["train_loss"])]
+
+
 def losses_of_the_catalogue():
-    """The largest difference of a gradient from that of one process, relative to its norm, in the first step."""
-    X, y = tiny_points()
-    found = {}
-    for name in losses.CATALOGUE:
-        steps = []
-        for distributed in (False, True):
-            steps.append(Steps())
-            net(loss=name, optimizer="sgd", max_epochs=1, callbacks=[steps[-1]], distributed=distributed).fit(X, y)
-        pairs = zip(*(each.gradients[0] for each in steps), strict=True)
-        found[name] = max(float((a - b).norm() / a.norm().clamp_min(1e-12)) for a, b in pairs)
+    """The largest difference of a gradient from that of one process, relative to its norm, in the first step.
+
+    Each process computes the loss of all pairs of 21 rows, or that of its 10 or 11 of them, in one block or in several.
+    """
+    found, ways = {}, {"whole": (1000, 1000), "shared": (0, 1000), "in blocks": (0, 21 * 4)}
+    with one_group():
+        for name, entry in losses.CATALOGUE.items():
+            alone, found[name] = gradients(name, distributed=False), {}
+            for way, (shared, n_pairs) in ways.items():
+                if way == "whole" or entry.of_anchors:
+                    with (
+                        patch.multiple(blocks, SHARED=shared, PAIRS=n_pairs),
+                        patch.object(Processes, "anchors", noted),
+                    ):
+                        SHARES.clear()
+                        pairs = zip(alone, gradients(name), strict=True)
+                        found[name][way] = max(float((a - b).norm() / a.norm().clamp_min(1e-12)) for a, b in pairs)
+                    assert bool(SHARES) == (way != "whole"), (name, way)
     return found
+
+
+@contextmanager
+def one_group():
+    """Fits in one group, as joining takes longer than tiny fits."""
+    with processes() as together:
+        same = partial(nullcontext, together)
+        with patch.object(process_group, "processes", same), patch.object(_base, "processes", same):
+            yield
 
 
 LEARNERS = {
@@ -177,7 +216,7 @@ def memory_as_in_one_process():
 
 def table_read_in_batches():
     """The largest difference of a loss from that of one process, of rows that are too many to be kept in memory."""
-    with mock.patch.object(_tables, "LARGEST", 100):
+    with patch.object(_tables, "LARGEST", 100):
         one, two = (net(distributed=d).fit(*tiny_points()).history_ for d in (False, True))
     return max(abs(a["train_loss"] - b["train_loss"]) for a, b in zip(one, two, strict=True))
 
@@ -255,6 +294,7 @@ QUESTIONS = [
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    blocks.SHARED = 0  # processes share the pairs of small batches too
     found = {}
     for question in QUESTIONS:
         found[question.__name__] = question()

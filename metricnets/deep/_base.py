@@ -31,10 +31,10 @@ from metricnets._tuples import FLOATS
 from metricnets.deep._training.callbacks import Passes
 from metricnets.deep._training.checkpoint import journaled
 from metricnets.deep._training.data import CHUNK, Plan, Problem, Rows, Trained
-from metricnets.deep._training.distributed import agreed_seed, processes, share
 from metricnets.deep._training.embedding import EmbeddingMixin, check_trainable, checked_network, takes_double
 from metricnets.deep._training.loop import NOTHING, Options, Part, train
 from metricnets.deep._training.precision import check_precision
+from metricnets.deep._training.process_group import agreed_seed, processes, share
 from metricnets.deep._training.resumed import resumable
 from metricnets.deep._training.runtime import device_for, randomness, threads_for
 from metricnets.deep._training.scaling import applied, in_single_precision, standardization

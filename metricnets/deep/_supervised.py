@@ -223,8 +223,10 @@ class Supervised(PartlyLabelled):
 
     def _loss_of_batch(self, mine, z, targets, n=None):
         """The loss of a batch; rows from the n-th on are earlier ones, with which those of the batch form pairs."""
-        if self.chunk_size is not None and self._by_anchors and is_large(z, n, self.chunk_size, self._pairing):
-            return loss_in_blocks(self._loss_of_anchors, z, targets, n=n, mine=mine, pairing=self._pairing)
+        if (self.chunk_size or targets.processes) and self._by_anchors:
+            batch = {"n": n, "mine": mine, "pairing": self._pairing}
+            if is_large(z, targets, size=self.chunk_size, **batch):
+                return loss_in_blocks(self._loss_of_anchors, z, targets, **batch)
         r = targets.relation(targets.labels, targets.labels).to(torch.promote_types(z.dtype, torch.float32))
         if targets.row is None:
             r = r.clone() if callable(self.relation) else r  # which may be kept by the user

@@ -1,6 +1,10 @@
 """Batches that do not fit: cached gradients, losses in blocks of anchors, bfloat16."""
 
 import copy
+import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,9 +18,10 @@ from torch.nn import functional as F
 
 from metricnets import DDML, EmbeddingNet, losses, miners, relations
 from metricnets.deep._training import blocks
-from metricnets.deep._training.blocks import loss_in_blocks
+from metricnets.deep._training.blocks import is_large, loss_in_blocks
 from metricnets.deep._training.chunks import cached_gradients
 from metricnets.deep._training.data import Targets
+from metricnets.deep._training.distributed import Processes
 from metricnets.deep._training.precision import check_precision
 from metricnets.networks import Dropout, mlp
 
@@ -274,6 +279,59 @@ def test_blocks_of_anchors_add_up_to_the_loss_and_its_gradient(name, monkeypatch
             (3 * same).backward()
             torch.testing.assert_close(same, value)
             torch.testing.assert_close(blocked.grad, 3 * whole.grad)
+
+
+class InThread(Processes):
+    """One of several processes, which are threads."""
+
+    def __init__(self, rank, brought, barrier):
+        self.rank, self.size, self.brought, self.barrier = rank, len(brought), brought, barrier
+
+    def _do(self, collective, sums):
+        self.brought[self.rank] = sums.clone()
+        self.barrier.wait(timeout=20)
+        sums.copy_(torch.stack(self.brought).sum(0))
+        self.barrier.wait(timeout=20)
+
+
+@pytest.mark.parametrize("name", OF_ANCHORS)
+def test_processes_that_share_the_anchors_have_the_loss_and_its_gradient(name, monkeypatch):
+    entry = losses.CATALOGUE[name]
+    pairings = ["views"] if name in TWO_VIEWS else [None, "matched", *["pairs"] * entry.single_pairs]
+    for pairing, (size, n_anchors) in itertools.product(pairings, [(2, 20), (3, 20), (3, 2), (7, 1)]):
+        z, targets, r = problem(pairing)
+        whole = z.clone().requires_grad_()
+        value = entry.loss(whole, r)
+        value.backward()
+        monkeypatch.setattr(blocks, "PAIRS", n_anchors * len(z))
+
+        def of_process(process, z=z, targets=targets, pairing=pairing):
+            z = z.clone().requires_grad_()
+            same = loss_in_blocks(entry.of_anchors, z, replace(targets, processes=process), pairing=pairing)
+            same.backward()
+            return same.detach(), z.grad
+
+        brought, barrier = [None] * size, threading.Barrier(size)
+        with ThreadPoolExecutor(size) as threads:
+            found = list(threads.map(of_process, [InThread(rank, brought, barrier) for rank in range(size)]))
+        for same, gradient in found:
+            torch.testing.assert_close(same, value.detach())
+            torch.testing.assert_close(gradient, whole.grad)
+            assert torch.equal(gradient, found[0][1])
+
+
+def test_small_batches_and_miners_that_draw_are_not_shared():
+    two = InThread(0, [None, None], None)
+    drawing = partial(miners.flip_positives, generator=torch.Generator())
+    for expected, n, mine, pairing in [
+        (True, 800, None, None),
+        (False, 500, None, None),
+        (False, 800, drawing, None),
+        (True, 800, miners.easy_positives, "pairs"),
+        (False, 801, None, "pairs"),
+    ]:
+        targets = replace(problem(n=10)[1], processes=two)
+        assert is_large(torch.zeros(n, 1), targets, n=None, size=None, mine=mine, pairing=pairing) == expected
 
 
 @pytest.mark.parametrize("name", [name for name in miners.__all__ if name != "angular"])

@@ -5,16 +5,29 @@ import torch
 from metricnets.losses._blocks import in_blocks
 
 PAIRS = 2**21  # whose losses are computed at once: larger blocks are slower, as their memory is new each time
+SHARED = 2**19  # from so many on processes share them: below, messages take longer than what is saved
 
 
-def is_large(z, n, size, pairing):
-    """Whether a batch, the first n embeddings or all, has more than ``size``, and many pairs with all of them."""
-    n = len(z) if n is None else n
-    return n > size and n * len(z) > PAIRS and (pairing is None or n % 2 == 0)
+def is_large(z, targets, *, n, size, mine, pairing):
+    """Whether the pairs of a batch, the first n embeddings or all, with all of them are computed in blocks.
+
+    They are if the batch has more than ``size`` rows, or several processes can share them.
+    """
+    n, processes = len(z) if n is None else n, targets.processes
+    if pairing is not None and n % 2:
+        return False
+    if processes is not None and 1 < processes.size <= n and n * len(z) >= SHARED and generator_of(mine) is None:
+        return True
+    return size is not None and n > size and n * len(z) > PAIRS
+
+
+def generator_of(mine):
+    """The generator of what a miner draws, or None if it draws nothing."""
+    return getattr(mine, "keywords", {}).get("generator")
 
 
 def loss_in_blocks(loss, z, targets, *, n=None, mine=None, pairing=None):
-    """The loss of a batch, some anchors at a time.
+    """The loss of a batch, some anchors at a time; each process computes its share, unless ``mine`` draws.
 
     Parameters
     ----------
@@ -36,15 +49,18 @@ def loss_in_blocks(loss, z, targets, *, n=None, mine=None, pairing=None):
     loss : tensor of shape ()
     """
     n = len(z) if n is None else n
-    half = n if pairing is None else n // 2  # no block has rows of both halves
-    size = max(1, PAIRS // len(z))
+    size, generator, own, others = max(1, PAIRS // len(z)), generator_of(mine), range(n), {}
+    if pairing is not None:
+        size = min(size, n // 2)  # no block has both rows of a match
+    if targets.processes is not None and generator is None:
+        own = targets.processes.anchors(n)
+        others = {"total": targets.processes.total, "is_only": n <= size * targets.processes.size}
 
     def of_block(z, start):
-        r = relation_of_anchors(targets, start, min(size, half - start % half), z.dtype, pairing)
+        r = relation_of_anchors(targets, start, min(size, own.stop - start), z.dtype, pairing)
         return loss(z, r if mine is None else mine(z, r))
 
-    starts = [first + start for first in range(0, n, half) for start in range(0, half, size)]
-    return in_blocks(of_block, z, starts, getattr(mine, "keywords", {}).get("generator"))
+    return in_blocks(of_block, z, own[::size], generator, **others)
 
 
 def relation_of_anchors(targets, start, m, dtype, pairing=None):
@@ -67,8 +83,7 @@ def relation_of_anchors(targets, start, m, dtype, pairing=None):
         return r
     kept = torch.full_like(r, torch.nan)
     if pairing == "views":
-        is_other = torch.arange(n, device=r.device).add_(start).remainder_(n) < n // 2
-        is_other = ~is_other if start < n // 2 else is_other
-        kept = torch.where(is_other & (r <= 0.5), r, kept)
+        is_first = torch.arange(n, device=r.device).add_(start).remainder_(n) < n // 2
+        kept = torch.where((is_first[:m, None] != is_first) & (r <= 0.5), r, kept)
     kept[rows, columns] = 1.0 if pairing == "views" else r[rows, columns]
     return kept

@@ -34,6 +34,8 @@ class Targets:
         Positive weights of the samples, how often they are drawn; None if they are equal.
     sets : tensor of int of shape (n,) or None
         Number of the set of each sample, if samples form sets.
+    processes : metricnets.deep._training.distributed.Processes or None
+        Those that share the loss of the samples.
     """
 
     labels: torch.Tensor
@@ -44,6 +46,7 @@ class Targets:
     classes: np.ndarray | None = None
     weights: np.ndarray | None = None
     sets: torch.Tensor | None = None
+    processes: object = None
 
     def __len__(self):
         return len(self.labels)
@@ -58,6 +61,7 @@ class Targets:
             classes=self.classes,
             weights=None if self.weights is None else self.weights[indices],
             sets=None if self.sets is None else self.sets[indices],
+            processes=self.processes,
         )
 
     def to(self, device):

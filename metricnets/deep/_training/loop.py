@@ -18,10 +18,10 @@ from torch import nn
 
 from metricnets.deep._training.callbacks import Gradients, StopEarly, StopTraining, Watch, schedule
 from metricnets.deep._training.chunks import cached_gradients, joined
-from metricnets.deep._training.distributed import Shares, Together
 from metricnets.deep._training.foreign import checked_callbacks, checked_loss, naming, own_optimizer
 from metricnets.deep._training.precision import InBfloat16
 from metricnets.deep._training.runtime import same_draws
+from metricnets.deep._training.shares import Shares, Together
 
 NOTHING = contextlib.nullcontext()
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
