@@ -191,7 +191,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
 
     _standardization = staticmethod(standardization)  # hook: the layer that standardises points, by their weights
     loss_lr = None  # unless it is a parameter
-    _takes_sparse = True  # whether points may be a sparse matrix
+    _takes_sparse = True
     _in_parts = False  # whether points may be read some at a time, and are not needed all at once
     _is_whitened = False  # whether networks start from the map of `wccn` of all features
     _shrinks = False  # whether networks may be shrunk to their start
@@ -423,11 +423,6 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
             f"{n_epochs} epochs.",
             self,
         )
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = self._takes_sparse
-        return tags
 
     def _seed(self):
         if isinstance(self.random_state, np.random.RandomState):
