@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.utils import gen_batches
 
 N_BYTES = 2**28  # of a table up to which it may be copied, in the precision that learners use
 LARGEST = N_BYTES // 4  # numbers of such a table, of deep learners; linear ones have double precision, `_blocks.LARGE`
@@ -72,7 +73,11 @@ class Table:
     @cached_property
     def extent(self) -> tuple[np.ndarray, np.ndarray]:
         """The smallest and the largest value of each feature; not finite if one of the values is not."""
-        return extent_of(self)
+        low = high = self[:1][0]
+        for part in parts_of(self.shape):
+            points = self[part]
+            low, high = np.minimum(low, points.min(axis=0)), np.maximum(high, points.max(axis=0))
+        return low, high
 
     @property
     def in_windows(self) -> bool:
@@ -132,6 +137,12 @@ class Stacked(Table):
         return np.zeros(len(rows), int)
 
 
+def is_table(X: Any) -> bool:
+    """Whether points are read some at a time: a sparse matrix, a table, or an array that is large."""
+    of_numbers = isinstance(X, np.ndarray) and X.dtype.kind in REAL
+    return issparse(X) or isinstance(X, Table) or (of_numbers and is_large(X.shape))
+
+
 def advice_on(X: Any, y: Any = None) -> str:
     """What to give in place of an X that is no table: the name of a file, an Arrow table of lists, a list of arrays."""
     batches = "metricnets.datasets.Batches"
@@ -157,18 +168,7 @@ def parts_of(shape: tuple[int, ...]) -> Iterator[slice]:
     size = N_AT_ONCE
     if is_large(shape):
         size = max(1, min(size, N_NUMBERS // int(np.prod(shape[1:], dtype=object))))
-    return (slice(i, min(i + size, shape[0])) for i in range(0, shape[0], size))
-
-
-def extent_of(X: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The smallest and the largest value of each feature of an array or a table of at least one row."""
-    if not isinstance(X, Table):
-        return X.min(axis=0), X.max(axis=0)
-    low = high = X[:1][0]
-    for part in parts_of(X.shape):
-        points = X[part]
-        low, high = np.minimum(low, points.min(axis=0)), np.maximum(high, points.max(axis=0))
-    return low, high
+    return gen_batches(shape[0], size)
 
 
 def checked_table(X: Any, name: str, dtype: list, finite: bool | str = True) -> Table:

@@ -90,6 +90,7 @@ class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     _linear = False  # whether the embedding is a linear map
     _finite = True  # or "allow-nan", what points may be
+    _takes_sparse = False  # whether points may be a sparse matrix
 
     def pair_distance(self, pairs: ArrayLike) -> np.ndarray:
         """Compute the learned distance of each pair of points.
@@ -177,4 +178,5 @@ class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.sparse = self._takes_sparse
         return tags

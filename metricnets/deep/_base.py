@@ -12,6 +12,7 @@ from torch import nn
 
 from metricnets._callbacks import CallbackSupport
 from metricnets._params import (
+    NOTHING,
     Count,
     Flag,
     Function,
@@ -27,19 +28,20 @@ from metricnets._params import (
     Share,
     Verbosity,
 )
+from metricnets._tables import is_table
 from metricnets._tuples import FLOATS
 from metricnets.deep._training.callbacks import Passes
 from metricnets.deep._training.checkpoint import journaled
 from metricnets.deep._training.data import CHUNK, Plan, Problem, Rows, Trained
 from metricnets.deep._training.embedding import EmbeddingMixin, check_trainable, checked_network, takes_double
-from metricnets.deep._training.loop import NOTHING, Options, Part, train
+from metricnets.deep._training.loop import Options, Part, train
 from metricnets.deep._training.precision import check_precision
 from metricnets.deep._training.process_group import agreed_seed, processes, share
 from metricnets.deep._training.resumed import resumable
 from metricnets.deep._training.runtime import device_for, randomness, threads_for
 from metricnets.deep._training.scaling import applied, in_single_precision, standardization
 from metricnets.deep._training.shrinkage import shrink, state_of
-from metricnets.deep._training.tables import are_equal, is_table, used_rows, validated_table
+from metricnets.deep._training.tables import are_equal, used_rows, validated_table
 from metricnets.exceptions import FitInterrupted, warn
 from metricnets.networks import Standardize, without_generators
 
@@ -189,7 +191,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
 
     _standardization = staticmethod(standardization)  # hook: the layer that standardises points, by their weights
     loss_lr = None  # unless it is a parameter
-    _takes_sparse = True  # whether points may be a sparse matrix
+    _takes_sparse = True
     _in_parts = False  # whether points may be read some at a time, and are not needed all at once
     _is_whitened = False  # whether networks start from the map of `wccn` of all features
     _shrinks = False  # whether networks may be shrunk to their start
@@ -245,12 +247,14 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
             What training goes on from; None for new networks.
         """
         plan, seed = self._plan(), self._seed()
+        if self.precision != "float32":
+            check_precision(self.precision, device_for(self.device))
         n = len(targets.labels)
         kept, held_back = np.split(np.arange(n), [n_train]) if n_train else self._split(n, strata, seed)
         self._rows_at_once = CHUNK if plan.of_ours else int(min(self.batch_size, self.chunk_size or self.batch_size))
         self._point_shape, layers = X.shape[1:], [] if start is None else self._layers_of(start, X, targets, kept, seed)
         if plan.of_ours and start is None:
-            standardize = self._standardization(*used_rows(X, weights))
+            standardize = self._standardization(*(X, None) if weights is None else used_rows(X, weights))
             with randomness(seed, "cpu", globally=True) if plan.of_others else nullcontext():
                 layers = [standardize, *self._first_layers(X, standardize, targets, kept, seed)]
         X = applied(layers, X, in_parts=self._in_parts) if layers else in_single_precision(X)
@@ -290,8 +294,6 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         if len(problem.held_back):
             parts.append(Part(rows, problem.held_back))
         device, together = device_for(self.device), processes() if self.distributed else NOTHING
-        if self.precision != "float32":
-            check_precision(self.precision, device)
         draws = randomness(seed, device, globally=plan.of_others)
         with together as group, threads_for(rows.X, self.n_jobs), draws as generator:
             for part in parts:
@@ -423,11 +425,6 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
             f"{n_epochs} epochs.{onwards}",
             self,
         )
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = self._takes_sparse
-        return tags
 
     def _seed(self):
         if isinstance(self.random_state, np.random.RandomState):

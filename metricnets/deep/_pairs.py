@@ -192,12 +192,11 @@ class Pairs(Rows):
 
     def __init__(self, X, targets, members, kept, jitter, generator):
         super().__init__(X, targets, torch.as_tensor(kept))
+        self.in_windows = False  # the points of a pair may be anywhere
         self.members, self.jitter, self.generator = members, jitter, generator
         self.is_kept = torch.zeros(len(targets), dtype=torch.bool).index_fill_(0, self.kept, True)
         similar = members[self.kept[targets.labels[self.kept] > 0]]
         self.similar = torch.cat([similar, similar.flip(1)])
-
-    in_windows = False  # the points of a pair may be anywhere
 
     def __getitem__(self, indices):
         x = self.X[self.members[indices].T.reshape(-1)]

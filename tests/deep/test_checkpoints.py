@@ -407,9 +407,10 @@ def test_wrong_options_are_errors_before_any_work(given, message, tmp_path, monk
     assert os.listdir() == ["file"]
 
 
-def test_a_seed_is_needed(folder):
+def test_a_seed_is_needed_before_the_folder_is_made(tmp_path):
     with pytest.raises(ValueError, match="checkpoint=.*needs a seed.*Set random_state to an int"):
-        Net(checkpoint=folder, random_state=None).fit(X, y)
+        Net(checkpoint=tmp_path / "new", random_state=None).fit(X, y)
+    assert not os.listdir(tmp_path)
 
 
 def test_schedules_and_optimisers_need_a_state(folder):

@@ -22,12 +22,12 @@ def journaled(checkpoint, random_state):
     if journal.get() is not None:  # a fit that is part of another
         yield
         return
-    recorded = Journal(checkpoint)
     if random_state is None:
         raise ValueError(
             f"checkpoint={checkpoint!r} needs a seed: with random_state=None each fit draws other numbers, and cannot "
             "go on with those of another. Set random_state to an int."
         )
+    recorded = Journal(checkpoint)
     token = journal.set(recorded)
     try:
         yield

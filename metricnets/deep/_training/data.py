@@ -86,11 +86,7 @@ class Rows(Dataset):
     def __init__(self, X, targets, kept=None):
         self.X, self.targets = X, targets
         self.kept = np.arange(len(targets)) if kept is None else kept
-
-    @property
-    def in_windows(self):
-        """Whether a pass should read the points of some rows together, as those of a stored batch."""
-        return isinstance(self.X, Points) and self.X.table.in_windows
+        self.in_windows = isinstance(X, Points) and X.table.in_windows  # whether a pass should go by stored batches
 
     def __len__(self):
         return len(self.targets)

@@ -9,12 +9,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from metricnets._params import Array
+from metricnets._tables import is_table
 from metricnets._tuples import FLOATS
 from metricnets.base import MetricMixin
 from metricnets.deep._training.data import tensor_of
 from metricnets.deep._training.numpy_networks import as_numpy
 from metricnets.deep._training.runtime import defaults, device_for, single_precision, threads_for
-from metricnets.deep._training.tables import is_table, some_of, validated_table
+from metricnets.deep._training.tables import some_of, validated_table
 from metricnets.exceptions import warn
 from metricnets.networks import WholeNumbers
 

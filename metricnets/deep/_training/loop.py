@@ -4,7 +4,6 @@ skorch runs the epochs, the schedule and the callbacks.  This module makes it fa
 the optimiser is fused.
 """
 
-import contextlib
 import inspect
 import traceback
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from skorch.helper import predefined_split
 from skorch.utils import TeeGenerator
 from torch import nn
 
+from metricnets._params import NOTHING
 from metricnets.deep._training.callbacks import Gradients, StopEarly, StopTraining, Watch, schedule
 from metricnets.deep._training.chunks import cached_gradients, joined
 from metricnets.deep._training.foreign import checked_callbacks, checked_loss, naming, own_optimizer
@@ -23,7 +23,6 @@ from metricnets.deep._training.precision import InBfloat16
 from metricnets.deep._training.runtime import same_draws
 from metricnets.deep._training.shares import Shares, Together
 
-NOTHING = contextlib.nullcontext()
 OPTIMIZERS = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
 

@@ -7,7 +7,7 @@ import torch
 from sklearn.utils import gen_batches
 from torch import nn
 
-from metricnets._tables import Table, extent_of, is_large, parts_of
+from metricnets._tables import Table, is_large, parts_of
 from metricnets.deep._training.data import CHUNK, tensor_of
 from metricnets.deep._training.tables import Points, some_of
 from metricnets.networks import Skip, Standardize
@@ -44,10 +44,10 @@ def standardization(X, weights=None):
             "module= that takes such points."
         )
     weights = np.ones(len(X)) if weights is None else weights
-    origin, largest = (each.astype(float) for each in (X.extent if isinstance(X, Table) else extent_of(X)))
+    low, high = X.extent if isinstance(X, Table) else (X.min(axis=0), X.max(axis=0))
+    origin, largest = low.astype(float), high.astype(float)
     if max(largest.max(), -origin.min()) > LARGEST:
-        low, high = origin.min(), largest.max()
-        raise ValueError(f"X ranges from {low:.3g} to {high:.3g}, beyond {LARGEST:.0e}: scale it first.")
+        raise ValueError(f"X ranges from {low.min():.3g} to {high.max():.3g}, beyond {LARGEST:.0e}: scale it first.")
     span = (largest - origin).max()
     exponent = np.frexp(span)[1] if span else 0
     unit = np.ldexp(1.0, exponent)

@@ -7,16 +7,10 @@ import torch
 from scipy.sparse import issparse
 from sklearn.utils.validation import check_consistent_length, check_X_y, validate_data
 
-from metricnets._tables import REAL, Table, checked_table, is_large, parts_of
+from metricnets._tables import Table, checked_table, parts_of
 from metricnets._tuples import FLOATS
 
 N_SOME = 50_000  # points, of those that are read some at a time, from which starts are computed
-
-
-def is_table(X):
-    """Whether points are read some at a time: a sparse matrix, a table, or an array that is large."""
-    of_numbers = isinstance(X, np.ndarray) and X.dtype.kind in REAL
-    return issparse(X) or isinstance(X, Table) or (of_numbers and is_large(X.shape))
 
 
 def validated_table(estimator, X, *y, reset=True, dtype=FLOATS, finite=True, multi_output=True, at_least=1):
@@ -124,6 +118,6 @@ def are_equal(X):
 
 def used_rows(X, weights):
     """The points of positive weight, and their weights."""
-    if weights is None or weights.all():
+    if weights.all():
         return X, weights
     return X.taken(weights > 0) if isinstance(X, Table) else X[weights > 0], weights[weights > 0]

@@ -12,7 +12,8 @@ from metricnets._tuples import FLOATS
 from metricnets._weights import check_weights
 from metricnets.deep._training.data import CHUNK, Problem, Targets, tensor_of
 from metricnets.deep._training.identification import WithClassLogits, WithCrossEntropy
-from metricnets.deep._training.runtime import defaults
+from metricnets.deep._training.precision import check_precision
+from metricnets.deep._training.runtime import defaults, device_for
 from metricnets.deep._training.samples import check_views, followed_by, sampler_of, used, with_validation
 from metricnets.deep._training.scaling import applied, in_single_precision, standardization
 from metricnets.deep._training.starting_features import starting_layers
@@ -135,6 +136,8 @@ class TwoViewMetric(TwoViewNetworks):
     def _prepare_views(self, views, targets, n_train):
         """As `_prepare`: a `Problem` whose layers are those of either view, and whose rows have the columns of both."""
         plan, seed, n = self._plan(), self._seed(), len(targets)
+        if self.precision != "float32":
+            check_precision(self.precision, device_for(self.device))
         strata = None if targets.classes is None else targets.labels.numpy()
         kept, held_back = np.split(np.arange(n), [n_train]) if n_train else self._split(n, strata, seed)
         size = min(self.batch_size, self.chunk_size or self.batch_size)
