@@ -57,3 +57,4 @@ axes.plot([*first], [*first.values()], "o-", color="#D55E00", label="until the c
 axes.plot([*second], [*second.values()], "s-", color="#0072B2", ms=4, label="the same call again")
 axes.set(xlabel="epoch", ylabel="training loss", title=f"The embeddings are equal: {equal}")
 axes.legend()
+folder.cleanup()

@@ -37,9 +37,9 @@ def peak(method, batches):
     tracemalloc.start()
     for rows in batches:
         method(X[rows], y[rows])
-    _, most = tracemalloc.get_traced_memory()
+    most = tracemalloc.get_traced_memory()[1] / 1e6
     tracemalloc.stop()
-    return most / 1e6
+    return most
 
 
 sizes, memory = 2 ** np.arange(16, 22), []
@@ -53,8 +53,8 @@ axes.set(xscale="log", yscale="log", xlabel="rows", ylabel="MB", title="Memory o
 axes.legend()
 
 # %%
-# A table of up to 256 MB in double precision is copied, and a larger one is read by blocks of rows.  Networks also take
-# tables that are stored in batches.
+# Tables above 256 MB in double precision are read by blocks of rows.  Networks also take tables stored in batches.
 
 table = Batches([X[rows] for rows in batches[:2]])
-net = DDML(max_epochs=1, batch_size=512, random_state=0).fit(table, y[: len(table)])
+DDML(max_epochs=1, batch_size=512, random_state=0).fit(table, y[: len(table)])
+folder.cleanup()
