@@ -47,13 +47,13 @@ for m in sizes:
     whole, parts = LDA(), LDA()
     memory.append((peak(whole.fit, [slice(m)]), peak(parts.partial_fit, batches[: m // n_batch])))
 figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
-axes.plot(sizes, sizes * n_features * 8 / 1e6, ":", color="0.4", label="the table in double precision")
-axes.plot(sizes, memory, "o-", label=["fit", "partial_fit"])
-axes.set(xscale="log", yscale="log", xlabel="rows", ylabel="MB", title="Memory of LDA")
+axes.plot(sizes / 1e6, sizes * n_features * 8 / 1e6, ":", color="0.4", label="the table in double precision")
+axes.plot(sizes / 1e6, memory, "o-", label=["fit", "partial_fit"])
+axes.set(xlabel="million rows", ylabel="MB", title="Memory of LDA")
 axes.legend()
 
 # %%
-# Tables above 256 MB in double precision are read by blocks of rows.  Networks also take tables stored in batches.
+# Only tables up to 256 MB in double precision are copied.  Networks also take tables that are stored in batches.
 
 table = Batches([X[rows] for rows in batches[:2]])
 DDML(max_epochs=1, batch_size=512, random_state=0).fit(table, y[: len(table)])
