@@ -77,13 +77,13 @@ class Dropout(nn.Module):
         return vars(self) | {"generator": None}
 
 
-def drawn(shape: Sequence[int], p: float, generator: torch.Generator | None, device: torch.device) -> torch.Tensor:
+def drawn(shape: list[int], p: float, generator: torch.Generator | None, device: torch.device) -> torch.Tensor:
     """Ones with probability p and zeros otherwise.
 
     On the CPU these are the draws of PyTorch's ``bernoulli_`` there, which compares 53 random bits with p, in less than
     half of its time, and the same on all processors.
     """
-    if torch.device(device).type != "cpu":
+    if device.type != "cpu":
         return torch.empty(shape, device=device).bernoulli_(p, generator=generator)
     bits = torch.empty(shape, dtype=torch.int64).random_(generator=generator)
     return bits.bitwise_and_(2**53 - 1) < math.ceil(p * 2**53)
