@@ -27,7 +27,7 @@ from metricnets.deep._training import blocks, process_group
 from metricnets.deep._training.distributed import Processes
 from metricnets.deep._training.process_group import processes
 
-RANK = int(os.environ["RANK"])
+RANK = int(os.environ.get("RANK", 0))
 WITHOUT_DROPOUT = {"dropout": 0.0, "input_dropout": 0.0}
 
 

@@ -156,7 +156,7 @@ def test_a_lock_keeps_other_threads_out_and_is_free_in_the_child(while_another_t
 def test_a_child_computes_with_pytorch_after_its_parent_did_in_several_threads():
     import torch
 
-    from metricnets.deep._training.runtime import one_torch_thread  # noqa: F401  (sets what is done in a child)
+    import metricnets.deep._training.runtime  # noqa: F401  (sets what is done in a child)
 
     table = torch.ones(2000, 200)
     before = torch.get_num_threads()

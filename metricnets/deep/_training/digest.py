@@ -79,6 +79,8 @@ def _parts(value):
         return [repr(value), value.state_dict(), type(value)]
     if isinstance(value, torch.Generator):
         return [value.get_state()]
+    if isinstance(value, np.ufunc):
+        return [repr(value)]  # libraries attach attributes to those of NumPy
     if isinstance(value, types.FunctionType):
         cells = [cell.cell_contents for cell in value.__closure__ or ()]
         return [value.__module__, value.__qualname__, value.__code__, value.__defaults__, value.__kwdefaults__, cells]
