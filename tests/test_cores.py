@@ -54,11 +54,13 @@ def test_tasks_of_joblib_share_the_cores(backend, monkeypatch):
     assert Parallel(2, backend=backend)(delayed(asked)(i) for i in range(2)) == [[1] * 5] * 2
 
 
-def asked_and_nested(_):
-    return asked(None), Parallel(2, backend="threading")(delayed(asked)(i) for i in range(2))
-
-
 def test_a_process_of_joblib_has_its_share_and_threads_in_it_have_one():
+    def own(_):  # functions of this module cannot be imported in another process
+        return [n_threads(n) for n in (None, 1, 2, 8, -1)]
+
+    def asked_and_nested(_):
+        return own(None), Parallel(2, backend="threading")(delayed(own)(i) for i in range(2))
+
     with parallel_config("loky", inner_max_num_threads=2):
         found = Parallel(2)(delayed(asked_and_nested)(i) for i in range(2))
     assert found == [([1, 1, 2, 2, min(cpu_count(), 2)], [[1] * 5] * 2)] * 2
