@@ -120,8 +120,7 @@ class _Net(NeuralNet):
         if self.chunk_size is not None and len(x) > self.chunk_size:
             loss, z = self.train_step_single(batch).values()
         else:
-            with naming("module", self.module_) if self.of_others else NOTHING:
-                z = self.module_(x.to(self.device))
+            z = self.embed_some(x)
             loss = self.get_loss(z, targets)
             loss.backward()
         parameters = TeeGenerator(self.get_all_learnable_params())

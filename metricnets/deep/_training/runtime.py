@@ -98,8 +98,11 @@ single_precision = Shared(_single_precision)
 def defaults(device="cpu", gradients=True):
     """Context of PyTorch's default modes, regardless of the caller's: no autocast, gradients or not, the CPU."""
     with contextlib.ExitStack() as stack:
-        stack.enter_context(torch.inference_mode(not gradients))
-        stack.enter_context(torch.set_grad_enabled(gradients))
+        # An interrupt on entering leaves a mode that is restored at any later moment: enter only those that differ
+        if torch.is_inference_mode_enabled() == gradients:
+            stack.enter_context(torch.inference_mode(not gradients))
+        if torch.is_grad_enabled() != gradients:
+            stack.enter_context(torch.set_grad_enabled(gradients))
         for kind in {"cpu", torch.device(device).type}:
             # otherwise a module's own autocast would be nested, and keep outdated casts; older ones cannot be asked
             if not ASKS_FOR_KIND or torch.is_autocast_enabled(kind):
