@@ -32,6 +32,7 @@ from metricnets._tables import is_table
 from metricnets._tuples import FLOATS
 from metricnets.deep._training.callbacks import Passes
 from metricnets.deep._training.checkpoint import journaled
+from metricnets.deep._training.consistency import Consistent
 from metricnets.deep._training.data import CHUNK, Plan, Problem, Rows, Trained
 from metricnets.deep._training.embedding import EmbeddingMixin, check_trainable, checked_network, takes_double
 from metricnets.deep._training.loop import Options, Part, train
@@ -41,6 +42,7 @@ from metricnets.deep._training.resumed import resumable
 from metricnets.deep._training.runtime import device_for, randomness, threads_for
 from metricnets.deep._training.scaling import applied, in_single_precision, standardization
 from metricnets.deep._training.shrinkage import shrink, state_of
+from metricnets.deep._training.stream import Start
 from metricnets.deep._training.tables import are_equal, used_rows, validated_table
 from metricnets.exceptions import FitInterrupted, warn
 from metricnets.networks import Standardize, without_generators
@@ -166,10 +168,6 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         """
         raise NotImplementedError
 
-    def _whole_criterion(self, network, part, generator):
-        """Hook: the loss of all rows of a batch, if `_criterion` is that of some of them."""
-        return self._criterion(network, part, generator)
-
     def _make_batches(self, part, rng):
         """Hook: an iterable of index lists for the rows of a part; each iteration is a new pass."""
         raise NotImplementedError
@@ -186,11 +184,8 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         """Hook: rows of X that form the rows ``kept``, and which of them are similar, `OfTargets` or `OfPairs`."""
         raise NotImplementedError
 
-    def _start(self):
-        """Hook: the `Start` from which ``fit`` goes on, or None."""
-
     _standardization = staticmethod(standardization)  # hook: the layer that standardises points, by their weights
-    loss_lr = None  # unless it is a parameter
+    loss_lr, unlabeled, warm_start = None, None, False  # unless they are parameters
     _takes_sparse = True
     _in_parts = False  # whether points may be read some at a time, and are not needed all at once
     _is_whitened = False  # whether networks start from the map of `wccn` of all features
@@ -321,7 +316,9 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         if problem.start is not None:
             problem.start.load(network, len(trained.networks))
         exposed = network if self._exposed is None else self._exposed(network)
-        criterion = self._whole_criterion(network, parts[0], options.generator)
+        criterion = self._criterion(network, parts[0], options.generator)
+        if self.unlabeled == "consistency":
+            criterion = Consistent(criterion)
         if options.processes is not None:
             options.processes.agree(network, criterion)
         initial = copy.deepcopy(network.state_dict()) if self._shrinks or problem.shrinkage else None
@@ -385,6 +382,10 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
             if self._linear:  # then the origin does not matter
                 standardize = Standardize(0.0, 0.0, standardize.scale)
             self.module_ = nn.Sequential(standardize, *others, self.module_).eval()
+        if hasattr(self, "_solution"):  # a warm start goes on from it
+            n = len(problem.kept)
+            self._solution = Start(self._point_shape, problem.layers, trained.networks, self.n_components, n)
+            vars(self).pop("_memory", None)  # until a `partial_fit` sets it: that of before does not belong to a `fit`
 
     @torch.no_grad()
     def _finish(self, problem, trained):

@@ -94,7 +94,8 @@ class DeepPairsLearner(PairsMixin, DeepTuplesLearner):
         FitInterrupted
             If the user interrupts training after the first epoch.  The learner is fitted.
         """
-        return self._fit_from(self._start(), pairs, y, calibration_params, sample_weight, pairs_val, y_val)
+        start = self._last() if self.warm_start else None
+        return self._fit_from(start, pairs, y, calibration_params, sample_weight, pairs_val, y_val)
 
     def _fit_from(self, start, pairs, y, calibration_params=None, sample_weight=None, pairs_val=None, y_val=None):
         """Learn the metric from new networks, or from those of a `Start`, and calibrate the threshold."""

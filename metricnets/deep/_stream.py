@@ -47,10 +47,6 @@ class _Stream(Continued):
             return "early_stopping=True would hold back samples that earlier calls learned from; set it to False."
         return None
 
-    def _keep(self, problem, trained):
-        super()._keep(problem, trained)
-        self._memory = None  # until a `partial_fit` sets it: that of before does not belong to a `fit`
-
     def _learn_batch(self, batch, codes_of):
         """Learn from a batch of points, targets and weights, and from what is kept of earlier ones.
 
@@ -100,7 +96,7 @@ class SupervisedStream(Supervised, _Stream):
     _in_parts = True
 
     def _why_not_in_batches(self):
-        if self._revises:
+        if (self.unlabeled, self.label_noise) != (None, None):
             return f"{self._revision} compares all samples; set it to None, or use fit."
         return super()._why_not_in_batches()
 
