@@ -67,9 +67,9 @@ def test_a_fit_in_a_child_of_a_process_whose_other_thread_fits(name, while_anoth
     expected = fitted(name)
     while_another_thread_is_in(one_blas_thread)
     if "device" in quick(name).get_params():
-        from metricnets.deep._training.runtime import randomness, torch_threads
+        from metricnets.deep._training.runtime import global_randomness, torch_threads
 
-        while_another_thread_is_in(randomness(0, "cpu", globally=True))
+        while_another_thread_is_in(global_randomness(0))
         while_another_thread_is_in(torch_threads(1))
     np.testing.assert_array_equal(in_child(fitted, name), expected)
 

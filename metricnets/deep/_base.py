@@ -39,7 +39,7 @@ from metricnets.deep._training.loop import Options, Part, train
 from metricnets.deep._training.precision import check_precision
 from metricnets.deep._training.process_group import agreed_seed, processes, share
 from metricnets.deep._training.resumed import resumable
-from metricnets.deep._training.runtime import device_for, randomness, threads_for
+from metricnets.deep._training.runtime import device_for, global_randomness, threads_for
 from metricnets.deep._training.scaling import applied, in_single_precision, standardization
 from metricnets.deep._training.shrinkage import shrink, state_of
 from metricnets.deep._training.stream import Start
@@ -250,7 +250,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         self._point_shape, layers = X.shape[1:], [] if start is None else self._layers_of(start, X, targets, kept, seed)
         if plan.of_ours and start is None:
             standardize = self._standardization(*(X, None) if weights is None else used_rows(X, weights))
-            with randomness(seed, "cpu", globally=True) if plan.of_others else nullcontext():
+            with global_randomness(seed) if plan.of_others else NOTHING:
                 layers = [standardize, *self._first_layers(X, standardize, targets, kept, seed)]
         X = applied(layers, X, in_parts=self._in_parts) if layers else in_single_precision(X)
         shrinkage = 0.0 if start is None else start.shrinkage
@@ -289,7 +289,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         if len(problem.held_back):
             parts.append(Part(rows, problem.held_back))
         device, together = device_for(self.device), processes() if self.distributed else NOTHING
-        draws = randomness(seed, device, globally=plan.of_others)
+        draws = global_randomness(seed, device) if plan.of_others else nullcontext(torch.Generator().manual_seed(seed))
         with together as group, threads_for(rows.X, self.n_jobs), draws as generator:
             for part in parts:
                 part.sampler = self._make_batches(part, rng)

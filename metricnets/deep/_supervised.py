@@ -14,10 +14,10 @@ from metricnets._weights import check_weights
 from metricnets.deep._partial import PartlyLabelled
 from metricnets.deep._training.blocks import is_large, loss_in_blocks
 from metricnets.deep._training.consistency import WithUnlabelled
-from metricnets.deep._training.data import Targets, tensor_of
+from metricnets.deep._training.data import Targets
 from metricnets.deep._training.foreign import CheckedSampler
 from metricnets.deep._training.relation import check_batches, check_relation, halves, matched
-from metricnets.deep._training.runtime import defaults, randomness
+from metricnets.deep._training.runtime import defaults, global_randomness
 from metricnets.deep._training.samples import (
     check_class_weight,
     check_validation,
@@ -30,7 +30,7 @@ from metricnets.deep._training.samples import (
     with_validation,
 )
 from metricnets.deep._training.similarity import OfTargets
-from metricnets.miners import easy_positives
+from metricnets.miners._extremes import easiest
 from metricnets.samplers import ClassBalanced, ClassPairs, MatchedPairs, Shuffled
 
 MATCHED = ("matched", "views")
@@ -130,7 +130,7 @@ class Supervised(PartlyLabelled):
         classes, counts = targets.classes, targets.weights
         self._check_targets(labels, classes, n)
         if callable(by):
-            with randomness(0, "cpu", globally=True):
+            with global_randomness(0):
                 check_relation(by, labels)
         if revises or counts is not None or self.memory or callable(self.sampler) or self._pairing in MATCHED:
             targets.row = torch.arange(len(X))  # a sample may be compared with itself
@@ -159,9 +159,10 @@ class Supervised(PartlyLabelled):
         if sample_weight is not None or self.class_weight is not None:
             X, y, weights, n = self._weighted(by, names, X, y, sample_weight, n)
         relation, labels, classes = resolve(y, by)
+        labels = np.ascontiguousarray(labels)
         classes = classes if names is None else names[classes]
         check_differ(labels[:n], classes, self.relation)
-        return X, labels, Targets(tensor_of(labels), relation=relation, classes=classes, weights=weights), n
+        return X, labels, Targets(torch.from_numpy(labels), relation=relation, classes=classes, weights=weights), n
 
     def _weighted(self, by, names, X, y, sample_weight, n):
         """Points and targets of positive weight, their weights, and how many are not for validation."""
@@ -192,11 +193,11 @@ class Supervised(PartlyLabelled):
         return known_classes(y)
 
     def _check_targets(self, labels, classes, n):
-        """Hook: raise ValueError if the parameters do not suit the encoded targets, those from the n-th for validation."""
+        """Hook: raise ValueError if the parameters do not suit the encoded targets, of which n are to train on."""
 
     def _similarity(self, targets, kept):
-        some = targets[torch.from_numpy(kept)]
-        return kept, OfTargets(some.labels, some.relation, some.weights)
+        weights = None if targets.weights is None else targets.weights[kept]
+        return kept, OfTargets(targets.labels[kept], targets.relation, weights)
 
     def _loss(self, z, r):
         """Hook: the loss of embeddings (n, n_components) and relation (n, n), NaN where it is unknown; a scalar."""
@@ -212,7 +213,7 @@ class Supervised(PartlyLabelled):
     def _miner(self, relation, generator):
         """Hook: a function ``(z, r) -> r`` that selects pairs of the batches of this relation, or None."""
         if self.positive_fraction < 1 and self._pairing is None and relation in CLASS_RELATIONS:
-            return partial(easy_positives, fraction=self.positive_fraction)
+            return partial(easiest, fraction=self.positive_fraction)
         return None
 
     def _loss_of_batch(self, mine, pairing, z, targets, n=None):

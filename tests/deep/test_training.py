@@ -19,7 +19,7 @@ from skorch.callbacks import Callback, MlflowLogger, TensorBoard
 from torch import nn
 
 from metricnets import DDML, DTML, HRAML, DNLML_ISA_Supervised, EmbeddingNet, Mahalanobis
-from metricnets.deep._training.callbacks import Watch
+from metricnets.deep._training.callbacks import Progress, Watch
 from metricnets.deep._training.loop import Options
 from metricnets.exceptions import FitInterrupted
 from metricnets.networks import mlp, small_conv
@@ -231,13 +231,14 @@ def test_bars_tell_the_time_left_of_the_whole_fit(capsys):
     """Six of ten epochs of this network, and twenty of others, at two seconds."""
     watch = Watch(Options(None, 0.1, 0.0, max_epochs=10, n_after=20, generator=None))
     watch.history = [{"dur": 100.0}] * 3 + [{"dur": 2.0}] * 10
-    watch.open_bar(3)
+    progress = Progress(watch, watch.options)
+    progress.open(3)
     for part, left in [("train", "train_loss=1, fit: 00:52 left"), ("valid", "valid_loss=1, fit: at most 00:52 left")]:
-        watch.show(4, {f"{part}_loss": "1"})
-        watch.bar.refresh()
+        progress.show(4, {f"{part}_loss": "1"})
+        progress.bar.refresh()
         assert left in capsys.readouterr().err
-    assert watch.bar.initial == 3  # it goes on from a checkpoint
-    watch.bar.close()
+    assert progress.bar.initial == 3  # it goes on from a checkpoint
+    progress.bar.close()
 
 
 @pytest.mark.parametrize(

@@ -113,16 +113,12 @@ def defaults(device="cpu", gradients=True):
 
 
 @contextlib.contextmanager
-def randomness(seed, device, globally):
-    """Context that returns a seeded generator.
+def global_randomness(seed, device="cpu"):
+    """Context that returns PyTorch's global generator, for what may draw from it, as the user's modules do.
 
-    It is a new generator, unless something may draw ``globally``, from the generators of PyTorch, as the user's modules
-    do.  Then these generators are seeded and the default is single precision, in one thread at a time;
-    at the end their states and the default are restored.
+    The generators of PyTorch are seeded and the default is single precision, in one thread at a time; at the end their
+    states and the default are restored.
     """
-    if not globally:
-        yield torch.Generator().manual_seed(seed)
-        return
     device = torch.device(device)
     with _one_at_a_time, single_precision, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         if device.type == "cuda":

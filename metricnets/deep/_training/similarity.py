@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from scipy.stats import rankdata
+from sklearn.utils import gen_batches
 
 from metricnets._groups import group_means
 from metricnets._targets import CLASS_RELATIONS
@@ -66,7 +67,7 @@ class OfTargets(Similarity):
 
     def __init__(self, labels, relation, weights=None, sets=None):
         self.labels, self.relation, self.of_classes = labels, relation, relation in CLASS_RELATIONS
-        self.weights, self.sets = weights, sets
+        self.weights, self.weights_of_points, self.sets = weights, weights, sets
 
     def __len__(self):
         return len(self.labels)
@@ -89,10 +90,6 @@ class OfTargets(Similarity):
         rows = rows[:n]  # in random order, as `covariance` takes the first ones
         weights, sets = self.weights_of(rows), None if self.sets is None else self.sets[rows]
         return OfTargets(self.labels[rows], self.relation, weights, sets), rows
-
-    def of_points(self):
-        """Weights of the points, (n,), or None."""
-        return self.weights
 
     def folds(self, rng):
         """The number of the fold of each sample."""
@@ -133,8 +130,10 @@ class OfTargets(Similarity):
             return np.zeros(len(z))
         weights = self.weights_of(held)
         size = max(1, N_DISTANCES // truth.size)
-        parts = np.split(z, range(size, len(z), size))
-        return np.concatenate([_found(part[:, held], part[:, kept], truth, weights) for part in parts])
+        found = np.zeros(len(z))
+        for some in gen_batches(len(z), size):
+            found[some] = _found(z[some][:, held], z[some][:, kept], truth, weights)
+        return found
 
     def _relation(self, a, b):
         """Relation of rows a and b, 0 where it is unknown, (n_a, n_b), some of the rows at a time."""
@@ -208,7 +207,8 @@ class OfPairs(Similarity):
         rows, members = np.unique(self.members[some], return_inverse=True)
         return OfPairs(members.reshape(-1, 2), self.similar[some], self.weights_of(some)), rows
 
-    def of_points(self):
+    @property
+    def weights_of_points(self):
         """Weights of the points, (n,), the sum of those of their pairs; or None."""
         return None if self.weights is None else np.bincount(self.members.ravel(), np.repeat(self.weights, 2))
 

@@ -36,7 +36,8 @@ class OfTasks(Similarity):
         rows = rng.permutation(len(self))[:n]
         return OfTasks(self.codes[rows], self.shares, rows_of(self.weights, rows)), rows
 
-    def of_points(self):
+    @property
+    def weights_of_points(self):
         """Weights of the points, (n,), or None."""
         return self.weights
 
