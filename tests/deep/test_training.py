@@ -467,8 +467,7 @@ def test_nothing_warns_and_nothing_is_left_behind(blobs):
     assert net.get_params() == params
     kept = {name for name in vars(net) if name not in inspect.signature(DDML).parameters}
     private = {"_n_features_out", "_point_shape", "_in_double", "_rows_at_once"}
-    private |= {"_solution", "_memory"}  # the networks from which training may go on, and no batches
-    assert net._memory is None
+    private |= {"_solution"}  # the networks from which training may go on
     assert kept == {"module_", "history_", "n_features_in_"} | private
 
 
