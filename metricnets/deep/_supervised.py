@@ -235,18 +235,17 @@ class Supervised(PartlyLabelled):
         return self._loss(z, r if mine is None else mine(z, r))
 
     def _make_batches(self, part, rng):
-        labels, classes = part.targets.labels.numpy(), part.targets.classes
-        sampler = partial(self._sampler, labels, classes, rng)
-        is_plain = part.targets.weights is None and not part.rows.in_windows
-        sampler = sampler(slice(None)) if is_plain else sampler_of(sampler, part, rng)
+        relation, labels, classes = part.targets.relation, part.targets.labels.numpy(), part.targets.classes
         if not self._graded:
             held_back = f"y_val, or a part of y with validation_fraction={self.validation_fraction}"
             where = held_back if self.early_stopping else "y"
-            with_itself = self._pairing in MATCHED
-            check_pairs(part.targets.relation, part.targets.labels, self.relation, where, with_itself)
+            check_pairs(relation, part.targets.labels, self.relation, where, self._pairing in MATCHED)
             if callable(self.sampler):
-                drawn = self._sampler(labels, classes, np.random.default_rng(0), slice(None))
-                check_batches(part.targets.relation, labels, drawn)
+                check_batches(relation, labels, self._sampler(labels, classes, np.random.default_rng(0), slice(None)))
+        if part.targets.weights is None and not part.rows.in_windows:
+            sampler = self._sampler(labels, classes, rng, slice(None))
+        else:
+            sampler = sampler_of(partial(self._sampler, labels, classes, rng), part, rng)
         if self.unlabeled == "consistency" and (labels < 0).any():
             return WithUnlabelled(sampler, labels, self.batch_size, rng)
         return sampler

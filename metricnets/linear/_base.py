@@ -162,7 +162,7 @@ class LinearMetric(MahalanobisMetric):
 
     def _validated(self, X, y, reset=True):
         """Points, looked up, and y as ``_labels`` gives it; without ``reset`` the features are those of before."""
-        X = self._looked_up(X)
+        X = X if self.preprocessor is None else self._looked_up(X)
         y = y if y is None else self._labels(y)
         large = self._by_blocks and getattr(X, "size", 0) > LARGE  # its blocks are converted to floats
         X = CheckedBlocks(X) if large and isinstance(X, Table) else X
