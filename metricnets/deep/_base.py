@@ -310,21 +310,9 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     def _train_another(self, trained, problem, parts, options):
         """Train one more network; it is kept if at least one epoch was finished."""
         rows, task = problem.rows, getattr(self, "_fit_task", None)
-        network = self._network(rows, options.generator, len(trained.networks))
-        if not problem.plan.of_ours:
-            network = checked_network(network, rows.X)
-        if problem.start is not None:
-            problem.start.load(network, len(trained.networks))
-        exposed = network if self._exposed is None else self._exposed(network)
-        criterion = self._criterion(network, parts[0], options.generator)
-        if self.unlabeled == "consistency":
-            criterion = Consistent(criterion)
-        if options.processes is not None:
-            options.processes.agree(network, criterion)
+        network, exposed, criterion = self._new_network(problem, parts[0], options, len(trained.networks))
         initial = copy.deepcopy(network.state_dict()) if self._shrinks or problem.shrinkage else None
         of_loss = state_of(criterion) if problem.start is not None and problem.shrinkage else None
-        if options.of_others:
-            check_trainable(network, criterion)
         n = problem.plan.n_networks
         options.title = f"network {len(trained.networks) + 1} of {n}" if n > 1 else type(self).__name__
         options.n_after = self.max_epochs * (n * (problem.n_after + 1) - len(trained.networks) - 1)
@@ -344,6 +332,23 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
             trained.starts.append(initial)
             trained.criteria.append(criterion)
             trained.history += history
+
+    def _new_network(self, problem, part, options, member):
+        """The ``member``-th network before training, the module whose output the loss takes, and the loss."""
+        network = self._network(problem.rows, options.generator, member)
+        if not problem.plan.of_ours:
+            network = checked_network(network, problem.rows.X)
+        if problem.start is not None:
+            problem.start.load(network, member)
+        exposed = network if self._exposed is None else self._exposed(network)
+        criterion = self._criterion(network, part, options.generator)
+        if self.unlabeled == "consistency":
+            criterion = Consistent(criterion)
+        if options.processes is not None:
+            options.processes.agree(network, criterion)
+        if options.of_others:
+            check_trainable(network, criterion)
+        return network, exposed, criterion
 
     def _options(self, device, generator, problem):
         decay = problem.decay if self.optimizer == "adamw" else 1e-4

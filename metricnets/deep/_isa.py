@@ -87,7 +87,7 @@ class _ISA(DeepMetric):
 
     def _network(self, rows, generator, member):
         points, similarity = self._similarity(rows.targets, np.asarray(rows.kept))
-        return SubspaceLayer(rows.X[points], self.subspace_size, self.offset, self.skip, similarity.weights_of_points)
+        return SubspaceLayer(rows.X[points], self.subspace_size, self.offset, self.skip, similarity.of_points())
 
     def _joined(self, networks, X):
         layer = fixed(networks[0])
@@ -128,7 +128,7 @@ class _ISA(DeepMetric):
         layer = self._joined(trained.networks, problem.rows.X).eval()
         Z = applied([layer], problem.rows.X.numpy()).numpy()
         points, similarity = self._similarity(targets, kept)
-        standardize = standardization(Z[points], similarity.weights_of_points)
+        standardize = standardization(Z[points], similarity.of_points())
         whitening = self._whitening(Z, standardize, targets, kept, problem.seed)
         rows = copy.copy(problem.rows)
         rows.X = applied([standardize, whitening], Z)

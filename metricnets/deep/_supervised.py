@@ -126,8 +126,8 @@ class Supervised(PartlyLabelled):
         """Learn the metric from new networks, or from those of a `Start`."""
         revises = (self.unlabeled, self.label_noise, self.noise_rate) != (None, None, None)
         by = self._related_by(y) if revises else self.relation
-        X, labels, targets, n = self._encoded(by, X, y, sample_weight, X_val, y_val)
-        classes, counts = targets.classes, targets.weights
+        X, targets, n = self._encoded(by, X, y, sample_weight, X_val, y_val)
+        labels, classes, counts = targets.labels.numpy(), targets.classes, targets.weights
         self._check_targets(labels, classes, n)
         if callable(by):
             with global_randomness(0):
@@ -146,7 +146,7 @@ class Supervised(PartlyLabelled):
         return self
 
     def _encoded(self, by, X, y, sample_weight, X_val, y_val):
-        """Points, encoded targets and `Targets` of the samples to use, and how many are not for validation, or None."""
+        """Points and `Targets` of the samples to use, and how many of them are not for validation, or None."""
         n = names = weights = None
         if by != "known_class":
             check_not_missing(y, "leave these samples out or, if y has classes, set unlabeled='label_spreading'")
@@ -159,10 +159,10 @@ class Supervised(PartlyLabelled):
         if sample_weight is not None or self.class_weight is not None:
             X, y, weights, n = self._weighted(by, names, X, y, sample_weight, n)
         relation, labels, classes = resolve(y, by)
-        labels = np.ascontiguousarray(labels)
         classes = classes if names is None else names[classes]
         check_differ(labels[:n], classes, self.relation)
-        return X, labels, Targets(torch.from_numpy(labels), relation=relation, classes=classes, weights=weights), n
+        labels = torch.from_numpy(np.ascontiguousarray(labels))
+        return X, Targets(labels, relation=relation, classes=classes, weights=weights), n
 
     def _weighted(self, by, names, X, y, sample_weight, n):
         """Points and targets of positive weight, their weights, and how many are not for validation."""
@@ -172,10 +172,8 @@ class Supervised(PartlyLabelled):
             X, y, is_train, weights = used(weights, X, y, is_train)
         if self.class_weight is not None:
             _, labels, classes = resolve(y, by)
-            codes = codes_of(labels)
-            of_classes = weights_of_classes(
-                self.class_weight, codes, classes if names is None else names[classes], weights
-            )
+            codes, classes = codes_of(labels), classes if names is None else names[classes]
+            of_classes = weights_of_classes(self.class_weight, codes, classes, weights)
             weights = np.where(codes < 0, 1.0, of_classes[codes]) * (1.0 if weights is None else weights)
             X, y, is_train, weights = used(weights, X, y, is_train)
             if n is not None:

@@ -62,8 +62,7 @@ class OfComparisons(Similarity):
         rows, members = np.unique(self.members[some], return_inverse=True)
         return OfComparisons(members.reshape(-1, 4), self.weights_of(some)), rows
 
-    @property
-    def weights_of_points(self):
+    def of_points(self):
         """Weights of the points, (n,), the sum of those of their comparisons."""
         return np.bincount(self.members.ravel(), None if self.weights is None else np.repeat(self.weights, 4))
 

@@ -67,7 +67,7 @@ class OfTargets(Similarity):
 
     def __init__(self, labels, relation, weights=None, sets=None):
         self.labels, self.relation, self.of_classes = labels, relation, relation in CLASS_RELATIONS
-        self.weights, self.weights_of_points, self.sets = weights, weights, sets
+        self.weights, self.sets = weights, sets
 
     def __len__(self):
         return len(self.labels)
@@ -90,6 +90,10 @@ class OfTargets(Similarity):
         rows = rows[:n]  # in random order, as `covariance` takes the first ones
         weights, sets = self.weights_of(rows), None if self.sets is None else self.sets[rows]
         return OfTargets(self.labels[rows], self.relation, weights, sets), rows
+
+    def of_points(self):
+        """Weights of the points, (n,), or None."""
+        return self.weights
 
     def folds(self, rng):
         """The number of the fold of each sample."""
@@ -207,8 +211,7 @@ class OfPairs(Similarity):
         rows, members = np.unique(self.members[some], return_inverse=True)
         return OfPairs(members.reshape(-1, 2), self.similar[some], self.weights_of(some)), rows
 
-    @property
-    def weights_of_points(self):
+    def of_points(self):
         """Weights of the points, (n,), the sum of those of their pairs; or None."""
         return None if self.weights is None else np.bincount(self.members.ravel(), np.repeat(self.weights, 2))
 

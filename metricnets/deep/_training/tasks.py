@@ -36,8 +36,7 @@ class OfTasks(Similarity):
         rows = rng.permutation(len(self))[:n]
         return OfTasks(self.codes[rows], self.shares, rows_of(self.weights, rows)), rows
 
-    @property
-    def weights_of_points(self):
+    def of_points(self):
         """Weights of the points, (n,), or None."""
         return self.weights
 

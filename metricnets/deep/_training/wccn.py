@@ -80,11 +80,12 @@ def chosen(X, similarity, n_components, normalize, rng, bases=None):
     """The principal components, ridge and lift of `wccn`, by cross-validation; None if the points are equal."""
     if len(X) < 2 or (X[:1] == X).all():  # or those whose similarity is known
         return None
-    bases = bases or bases_of(X, similarity.weights_of_points)
+    bases = bases or bases_of(X, similarity.of_points())
     lifts = LIFTS if normalize and n_components > 1 else LIFTS[:1]
     few, rows = similarity.sample(N_JUDGED, rng)
     deals = deals_of(few, rng)
-    quality = qualities(X[rows], bases, few, deals, lifts, n_components, normalize)
+    points = [X[rows] @ basis.T for basis in bases]
+    quality = qualities(points, few, deals, lifts, n_components, normalize)
     best, ridge, lift = list(product(range(len(bases)), few.ridges, lifts))[few.best(quality)]
     return bases[best], ridge, lift
 
@@ -105,14 +106,13 @@ def deals_of(few, rng):
     return [few.folds(rng) for _ in range(min(N_DEALS, max(1, N_HELD // len(few))))]
 
 
-def qualities(X, bases, similarity, deals, lifts, n_components, normalize):
+def qualities(points, similarity, deals, lifts, n_components, normalize):
     """How well points held back are found in the embeddings by the maps of `wccn`.
 
     Parameters
     ----------
-    X : ndarray of shape (n, d)
-    bases : tuple of ndarray of shape (r, d)
-        Principal components, for each way to scale the features.
+    points : list of ndarray of shape (n, r)
+        Principal components of the points, for each way to scale the features.
     similarity : OfTargets, OfPairs or OfComparisons
     deals : list of ndarray of shape (n_judged,)
         Numbers of folds.
@@ -122,19 +122,18 @@ def qualities(X, bases, similarity, deals, lifts, n_components, normalize):
 
     Returns
     -------
-    qualities : list of ndarray of shape (len(bases) * n_ridges * n_lifts, ...)
+    qualities : list of ndarray of shape (len(points) * n_ridges * n_lifts, ...)
         For each fold, the lifts of a ridge one after the other.
     """
-    found, points = [], []
-    for basis in bases:
-        Z = X @ basis.T
-        D = deviations(Z, similarity.weights_of_points)
-        points.append((Z, D.T @ D / len(D)))
+    found, scatters = [], []
+    for Z in points:
+        D = deviations(Z, similarity.of_points())
+        scatters.append(D.T @ D / len(D))
     for folds, fold in product(deals, range(N_FOLDS)):
         kept, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         truth = similarity.truth(kept, held)
         of_fold = []
-        for Z, S in points:
+        for Z, S in zip(points, scatters):
             maps = whitened_directions(similarity.covariance(Z, kept), S, similarity.ridges, n_components)
             z = embeddings(Z, *maps, lifts, n_components, normalize)
             of_fold.extend(similarity.quality(z, kept, held, truth))
@@ -180,7 +179,7 @@ def map_by(choice, X, similarity, n_components, rows=None):
     if choice is None:
         return np.eye(n_components, X.shape[1]), np.zeros(n_components)
     basis, ridge, lift = choice
-    Z, weights = X @ basis.T, similarity.weights_of_points
+    Z, weights = X @ basis.T, similarity.of_points()
     C = similarity.covariance(Z, np.arange(len(similarity)) if rows is None else rows)
     if rows is not None:
         Z, weights = Z[rows], rows_of(weights, rows)
