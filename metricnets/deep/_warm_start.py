@@ -21,6 +21,3 @@ class Continued(DeepMetric):
 
     def _last(self):
         return self._solution and self._solution.check(self.n_components)
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "module_")

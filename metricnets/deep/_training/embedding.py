@@ -44,6 +44,9 @@ class EmbeddingMixin(MetricMixin):
         check_is_fitted(self)
         return self._points(self._checked_points(self._looked_up(X)))
 
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "module_")
+
     def _checked_points(self, X):
         """Points to embed.  The shape of images is checked first: they have no number of features to compare."""
         if getattr(X, "ndim", 0) > 2 or len(self._point_shape) > 1:
