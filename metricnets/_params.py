@@ -225,8 +225,8 @@ def fitting(fit: Fit) -> Fit:
             raise _with_hint(self, error) from None
         before = vars(self).copy()
         try:
-            journaled = NOTHING if getattr(self, "checkpoint", None) is None else self._journaled()
-            with one_blas_thread, journaled:
+            asks = getattr(self, "checkpoint", None) is not None or getattr(self, "distributed", False)
+            with one_blas_thread, self._together_and_recorded(fit.__name__, bound.arguments) if asks else NOTHING:
                 tells = getattr(self, "_skl_callbacks", None) and is_task(self)
                 return fit_as_task(self, fit, bound) if tells else fit(self, *args, **kwargs)
         except BaseException as error:
