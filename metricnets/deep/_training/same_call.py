@@ -97,7 +97,8 @@ def joined(words, values):
 
 def of_array(X):
     """The `Summary` of an array, a data frame or a table: of all numbers, or of some rows."""
-    words, n_rows = f"{type(X).__name__} of shape {X.shape}", len(X) if X.ndim else 1
+    kind = "an array" if isinstance(X, np.ndarray) else f"a {type(X).__name__}"
+    words, n_rows = f"{kind} of shape {X.shape}", len(X) if X.ndim else 1
     is_small = isinstance(X, np.ndarray) and X.dtype.kind in REAL and X.size <= WHOLE
     n = min(N_ROWS, max(1, WHOLE * n_rows // max(1, X.size)))
     if isinstance(X, Table):  # rows that are stored together
