@@ -55,7 +55,7 @@ else:
     Array = Points = Annotated[np.ndarray, "array-like"]
     Sparse = Annotated[spmatrix, "sparse matrix"]
 Prior = Literal["identity", "covariance", "random"] | Array
-Jobs = Annotated[int, Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left")] | None
+Jobs = Annotated[int, Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, 4096, closed="both")] | None
 MaybeCount = Count | None
 MaybeSeveral = Several | None
 MaybeLabel = Annotated[int, Integral] | Annotated[str, str] | None
@@ -72,6 +72,7 @@ MaybeObject = Annotated[object, object, None]
 MaybeMetric = Metric | None
 MaybeTransformer = Annotated[object, HasMethods(["fit", "transform"])] | None
 MaybeFunction = Function | None
+AROUND_FITS = ("device", "auto"), ("distributed", False), ("checkpoint", None)  # what `_around_fit` is entered for
 Fit = TypeVar("Fit", bound=Callable)
 NOTHING = contextlib.nullcontext()
 
@@ -225,8 +226,8 @@ def fitting(fit: Fit) -> Fit:
             raise _with_hint(self, error) from None
         before = vars(self).copy()
         try:
-            asks = getattr(self, "checkpoint", None) is not None or getattr(self, "distributed", False)
-            with one_blas_thread, self._together_and_recorded(fit.__name__, bound.arguments) if asks else NOTHING:
+            asks = any(getattr(self, name, usual) != usual for name, usual in AROUND_FITS)
+            with one_blas_thread, self._around_fit(fit.__name__, bound.arguments) if asks else NOTHING:
                 tells = getattr(self, "_skl_callbacks", None) and is_task(self)
                 return fit_as_task(self, fit, bound) if tells else fit(self, *args, **kwargs)
         except BaseException as error:

@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 from deep_learners import VARIANTS, data, learner, points_of
 from discovery import tiny_points
-from ended_fits import Ended, Ending
+from ended_fits import Ending
 from scipy.sparse import csr_array
 from skorch.callbacks import Callback
 from torch import nn
@@ -250,33 +250,24 @@ def error_of(estimator, X=None, y=None):
 def other_calls():
     """The errors if process 1 calls a fit with something else."""
     X, y = tiny_points()
-    one = RANK == 1
-    large = np.zeros((2 * same_call.WHOLE, 1)) + one
+    one, n = RANK == 1, 45 - RANK
+    large, other_labels = np.zeros((2 * same_call.WHOLE, 1)) + one, np.where(X[:, 0] < X[:, 0].max(), y, one)
+    other_class = DDML(distributed=True) if one else net()
     return {
-        "X is an array of shape (45, 4) in process 0 and an array of shape (44, 4)": error_of(
-            net(), *rows(X, y, 45 - one)
-        ),
+        "X is an array of shape (45, 4) in process 0 and an array of shape (44, 4)": error_of(net(), X[:n], y[:n]),
         "X is an array of shape (45, 4), with other values": error_of(net(), X + one * 1e-3, y),
         "X is an array of shape (45, 4), with other values ": error_of(net(), X[:: 1 - 2 * one], y),
         "X is an array of shape (45, 4), with other values  ": error_of(net(), np.where(one & (X > 3), np.nan, X), y),
         "X is an array of shape (8388608, 1), with other values": error_of(net(), large, large[:, 0]),
         "X is a sparse matrix of shape (45, 4), with other values": error_of(net(), csr_array(X * (1 + one)), y),
         "X is a Batches of shape (45, 4), with other values": error_of(net(), Batches([X[:20], X[20:] - one]), y),
-        "y is an array of shape (45,), with other values": error_of(
-            net(), X, np.where(X[:, 0] < X[:, 0].max(), y, one)
-        ),
+        "y is an array of shape (45,), with other values": error_of(net(), X, other_labels),
         "y is an array of shape (45,), with other values ": error_of(net(), X, y.astype(str) if one else y),
-        "lr is 0.1 in process 0 and 0.2": error_of(net(lr=0.1 + 0.1 * one), X, y),
-        "hidden is (8,) in process 0 and (9,)": error_of(net(hidden=(8 + one,)), X, y),
-        "loss_params is a dict, with other values": error_of(net(loss_params={"margin": 1.0 + one}), X, y),
-        "the method is EmbeddingNet.fit in process 0 and DDML.fit": error_of(
-            DDML(distributed=True) if one else net(), X, y
-        ),
+        "lr is 0.1 in process 0 and 0.2": error_of(net(lr=0.1 + 0.1 * one)),
+        "hidden is (8,) in process 0 and (9,)": error_of(net(hidden=(8 + one,))),
+        "loss_params is a dict, with other values": error_of(net(loss_params={"margin": 1.0 + one})),
+        "the method is EmbeddingNet.fit in process 0 and DDML.fit": error_of(other_class),
     }
-
-
-def rows(X, y, n):
-    return X[:n], y[:n]
 
 
 def an_error_in_one():
@@ -311,9 +302,8 @@ def recorded(folder):
         error = error_of(net(checkpoint=options, callbacks=[ending], **params))
         again = net(checkpoint=options, callbacks=[rest], **params).fit(*tiny_points())
         whole = net(**params).fit(*tiny_points())
-        masks = [
-            [each.masks for each in fitted.module_.modules() if hasattr(each, "masks")] for fitted in (again, whole)
-        ]
+        modules = [each.module_.modules() for each in (again, whole)]
+        masks = [[each.masks for each in parts if hasattr(each, "masks")] for parts in modules]
         n_more = [rest.n_begun, len(whole.history_) - n_epochs]
         found[name] = [error, n_more, digest(again), digest(whole), masks, os.path.exists(options["folder"])]
     return found

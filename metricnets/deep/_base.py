@@ -201,8 +201,9 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     # ---- prepare, train, finish
 
     @contextmanager
-    def _together_and_recorded(self, method, arguments):
-        """Context of a fit in several processes, which were given the same, or of one that is recorded in files."""
+    def _around_fit(self, method, arguments):
+        """Context of a fit on a device that is here, in processes that were given the same, and recorded in files."""
+        device_for(self.device)
         with processes() if self.distributed else NOTHING as group:
             if group is not None:
                 check_same_call(group, self, method, arguments)

@@ -164,8 +164,8 @@ class Resumable(Callback):
             self.processes.draw_apart(self.options.generator, state["common"])
             if self.journal.writes:
                 warn(
-                    f"checkpoint {self.path} is of {len(state['each'])} processes, and these are {size}: training goes on, "
-                    "but what layers draw is other than in a fit that was not ended, and so is what is learned."
+                    f"checkpoint {self.path} is of {len(state['each'])} processes, and these are {size}: training goes "
+                    "on, but what layers draw is other than in a fit that was not ended, and so is what is learned."
                 )
         if own["stopped"]:
             self.options.passes.task.stopped = True
