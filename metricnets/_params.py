@@ -72,7 +72,6 @@ MaybeObject = Annotated[object, object, None]
 MaybeMetric = Metric | None
 MaybeTransformer = Annotated[object, HasMethods(["fit", "transform"])] | None
 MaybeFunction = Function | None
-AROUND_FITS = ("device", "auto"), ("distributed", False), ("checkpoint", None)  # what `_around_fit` is entered for
 Fit = TypeVar("Fit", bound=Callable)
 NOTHING = contextlib.nullcontext()
 
@@ -226,7 +225,8 @@ def fitting(fit: Fit) -> Fit:
             raise _with_hint(self, error) from None
         before = vars(self).copy()
         try:
-            asks = any(getattr(self, name, usual) != usual for name, usual in AROUND_FITS)
+            asks = getattr(self, "device", "auto") != "auto" or getattr(self, "distributed", False)
+            asks = asks or getattr(self, "checkpoint", None) is not None
             with one_blas_thread, self._around_fit(fit.__name__, bound.arguments) if asks else NOTHING:
                 tells = getattr(self, "_skl_callbacks", None) and is_task(self)
                 return fit_as_task(self, fit, bound) if tells else fit(self, *args, **kwargs)

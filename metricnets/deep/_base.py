@@ -101,7 +101,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     distributed : bool, default=False
         Whether to train in all processes of a group that ``torch.distributed.run`` has launched, each of which calls
         ``fit`` with the same data; see :ref:`processes`.  They share the rows of each batch, and the result is that of
-        one process.
+        one process.  Other data or parameters in one of them are an error in all.
     checkpoint : str, path, dict or None, default=None
         Folder for the state of training, from which the same call goes on after it was ended; see :ref:`long_fits`.
         A dict has the options of this folder:

@@ -57,7 +57,9 @@ def processes():
 @contextlib.contextmanager
 def _waiting(timeout):
     """Context in which a process waits for the others of its group: say so, and what is wrong if they do not come."""
-    rank, size = os.environ.get("RANK", "?"), os.environ.get("WORLD_SIZE", "?")
+    is_joined = dist.is_initialized()
+    rank = dist.get_rank() if is_joined else os.environ["RANK"]
+    size = dist.get_world_size() if is_joined else os.environ["WORLD_SIZE"]
     needed = "each of them has to call the same fits with distributed=True, in the same order"
     told = f"process {rank} of {size} waits for the others to call fit, at most {timeout}; {needed}."
     timer = threading.Timer(PATIENCE, print, [told], {"file": sys.stderr, "flush": True})

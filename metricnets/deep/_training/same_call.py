@@ -55,6 +55,8 @@ def check_same_call(processes, estimator, method, arguments):
 
 def summary(value: Any) -> Summary:
     """The `Summary` of a parameter or argument, the same in each process."""
+    if isinstance(value, float):
+        return Summary(f"{value:.9g}")
     if isinstance(value, PLAIN) or (isinstance(value, list | tuple) and are_plain(value)):
         return Summary(repr(value))
     if isinstance(value, nn.Module):
@@ -104,7 +106,7 @@ def of_array(X):
     if isinstance(X, Table):  # rows that are stored together
         some = np.concatenate([X[:n], X[-n:]])
     else:
-        some = np.asarray(X if is_small else getattr(X, "iloc", X)[:: -(-n_rows // n)])
+        some = np.asarray(X if is_small or not X.ndim else getattr(X, "iloc", X)[:: max(1, -(-n_rows // n))])
     if some.dtype.kind != "f":
         return Summary(words, str(Digest(some)))
     values = some.astype(float).ravel()
