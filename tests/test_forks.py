@@ -156,15 +156,19 @@ def test_a_lock_keeps_other_threads_out_and_is_free_in_the_child(while_another_t
 def test_a_child_computes_with_pytorch_after_its_parent_did_in_several_threads():
     import torch
 
-    import metricnets.deep._training.runtime  # noqa: F401  (sets what is done in a child)
+    from metricnets.deep._training.runtime import torch_threads
 
     table = torch.ones(2000, 200)
+
+    def computed():
+        with torch_threads(2):  # as n_jobs=2 asks for
+            return (table @ table.T).sum().item(), torch.get_num_threads()
+
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        expected = (table @ table.T).sum().item()  # starts threads that the child does not have
-        found = in_child(lambda: ((table @ table.T).sum().item(), torch.get_num_threads()))
-        assert found == (expected, 1)
-        assert torch.get_num_threads() == 2
+        expected, n_threads = computed()  # starts threads that the child does not have
+        assert (n_threads, torch.get_num_threads()) == (2, 2)
+        assert in_child(lambda: (*computed(), torch.get_num_threads())) == (expected, 1, 1)
     finally:
         torch.set_num_threads(before)

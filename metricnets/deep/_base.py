@@ -1,7 +1,7 @@
 """Base class of the deep metric learners: parameters, hooks, and the three steps of a fit."""
 
 import copy
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import Annotated, Literal
 
 import numpy as np
@@ -40,6 +40,7 @@ from metricnets.deep._training.precision import check_precision
 from metricnets.deep._training.process_group import agreed_seed, processes, share
 from metricnets.deep._training.resumed import resumable
 from metricnets.deep._training.runtime import device_for, global_randomness, threads_for
+from metricnets.deep._training.same_call import check_same_call
 from metricnets.deep._training.scaling import applied, in_single_precision, standardization
 from metricnets.deep._training.shrinkage import shrink, state_of
 from metricnets.deep._training.stream import Start
@@ -102,7 +103,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     distributed : bool, default=False
         Whether to train in all processes of a group that ``torch.distributed.run`` has launched, each of which calls
         ``fit`` with the same data; see :ref:`processes`.  They share the rows of each batch, and the result is that of
-        one process.
+        one process.  Other data or parameters in one of them are an error in all.
     checkpoint : str, path, dict or None, default=None
         Folder for the state of training, from which the same call goes on after it was ended; see :ref:`long_fits`.
         A dict has the options of this folder:
@@ -194,13 +195,20 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
 
     # ---- prepare, train, finish
 
-    def _journaled(self):
-        if self.distributed:
-            raise ValueError(
-                f"checkpoint={self.checkpoint!r} is for one process, and distributed=True trains in several; set "
-                "checkpoint=None, or distributed=False."
-            )
-        return journaled(self.checkpoint, self.random_state)
+    @contextmanager
+    def _around_fit(self, method, arguments):
+        """Context of a fit on a device that is here, in processes that were given the same, and recorded in files."""
+        device_for(self.device)
+        with processes() if self.distributed else NOTHING as group:
+            if group is not None:
+                check_same_call(group, self, method, arguments)
+            if self.checkpoint is None:
+                yield
+                return
+            with journaled(self.checkpoint, self.random_state, group is None or group.rank == 0):
+                yield
+                if group is not None:
+                    group.any(False)  # files are removed when all have come to the end
 
     def _validated(self, X, *y):
         dtype = FLOATS if self._plan().of_ours else FLOATS[::-1]  # other types are converted to the first
@@ -323,6 +331,8 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
                 options.resumable = resumable(self, problem, exposed, criterion, parts, options)
             history, trained.interrupted, learned = train(exposed, criterion, parts, options)
         trained.stopped = task is not None and task.stopped
+        if options.processes is not None and not trained.interrupted:
+            trained.stopped = options.processes.any(trained.stopped)
         trained.learned = trained.learned or learned or are_equal(rows.X)
         if history:
             if problem.shrinkage:
