@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.linalg import eigh, eigvalsh, qr
 from scipy.sparse import csr_matrix, issparse, spmatrix
+from sklearn.utils.extmath import row_norms
 from sklearn.utils.sparsefuncs import inplace_column_scale, mean_variance_axis
 
 COLLINEAR = 1e-11  # smallest variance, with columns of variance one, that is not rounding even in single precision
@@ -198,6 +199,16 @@ def joined(
 ) -> np.ndarray:
     """The map L from its parts, the inverse of `split`."""
     return small if basis is None else left @ small @ basis.T + rest
+
+
+def spread_of_columns(X: np.ndarray | spmatrix) -> np.ndarray:
+    """The largest value of each column minus its smallest one."""
+    return (X.max(axis=0) - X.min(axis=0)).toarray().ravel() if issparse(X) else np.ptp(X, axis=0)
+
+
+def squared_norms(X: np.ndarray | spmatrix) -> np.ndarray:
+    """Squared Euclidean norms of the rows."""
+    return row_norms(X, squared=True) if issparse(X) else np.einsum("ij,ij->i", X, X)
 
 
 def centered(X: np.ndarray | spmatrix) -> np.ndarray | spmatrix:

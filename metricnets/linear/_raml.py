@@ -4,9 +4,11 @@ from typing import Annotated, Literal
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import issparse
 from sklearn.svm import SVR
 
 from metricnets import relations
+from metricnets._arrays import dense
 from metricnets._linalg import components_from_metric, in_span, out_of_span
 from metricnets._params import Count, Function, NonNegative, Positive, Seed, StrOptions, random_state_of
 from metricnets._targets import readable, resolve
@@ -100,13 +102,15 @@ class RAML(LinearMetric):
     random_state: Seed = None
 
     _multi_output = True
+    _sparse = "csr"
+    _few_dense = True
 
     def _labels(self, y):
         return readable(y, self.relation)
 
     def _solve_points(self, X, y, weights):
         relation, targets, _ = resolve(y, self.relation)
-        X, basis = in_span(X - X.mean(axis=0))
+        X, basis = (X, None) if issparse(X) else in_span(X - X.mean(axis=0))
         pairs, r = graded_doublets(X, targets, relation, self.n_neighbors)
         equal = len(r) == 0 or np.ptp(r) <= 1e-6  # rounding of single precision is smaller
         if len(pairs) > self.max_doublets:
@@ -120,7 +124,7 @@ class RAML(LinearMetric):
                 "align with. Use two classes or more, with two samples in one of them; for real values set "
                 "relation='absolute'."
             )
-        L = self._regress(pair_differences(X, pairs), 1 - r, weights_of_tuples(weights, pairs))
+        L = self._regress(dense(pair_differences(X, pairs)), 1 - r, weights_of_tuples(weights, pairs))
         return out_of_span(L, basis, self.n_components)
 
     def _regress(self, differences, g, weights):
