@@ -11,6 +11,7 @@ from metricnets._linalg import squared_distances
 from metricnets._weights import total_of
 
 N_BLOCK = 2**19  # distances in one block of the search, and pairs in one batch
+N_BLOCKS, WIDTH = 8, 4096  # blocks of rows in one matrix product, and its columns
 LEAST = 2**27  # multiplications of a thread in a search, below which starting it may take longer
 N_KEPT = 2**23  # pairs found that are kept for the next evaluations
 N_DENSE = 256  # rows up to which a graph is a dense matrix, as a sparse one takes longer to set up
@@ -189,7 +190,7 @@ def batches(blocks: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[n
 def search(
     z: np.ndarray, starts: np.ndarray, reach: np.ndarray, slack: np.ndarray, n_jobs: int | None = 1
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Iterate over blocks of pairs (i, j) of different classes that include all with d_ij <= reach_i + slack_j.
+    """Iterate over blocks of pairs (i, j), sorted, of different classes that include all with d_ij <= reach_i + slack_j.
 
     The square of this is linear in the products of z_i with z_j and of reach_i with slack_j, so
     the sign of one matrix product decides.  It is computed in single precision, with an allowance for the
@@ -204,21 +205,31 @@ def search(
     right[:, :-3], right[:, -3], right[:, -2] = z, slack, 1
     right[:, -1] = (1 - rounding) * squares - (1 + rounding) * slack**2
 
-    def of_block(block):
-        rows, others = block
-        near = np.flatnonzero(left[rows] @ right[others].T <= 0)
-        i, j = np.divmod(near, others.stop - others.start)
-        return (i + rows.start).astype(np.int32), (j + others.start).astype(np.int32)
+    def of_blocks(strip):
+        rows, others, step = strip
+        tiles = [of_tile(rows, slice(j, min(j + WIDTH, others.stop))) for j in range(others.start, others.stop, WIDTH)]
+        i, j = tiles[0] if len(tiles) == 1 else np.concatenate(tiles, axis=1)
+        order = np.argsort(i, kind="stable") if len(tiles) > 1 else slice(None)
+        ends = np.searchsorted(i[order], np.arange(rows.start + step, rows.stop, step))
+        return list(zip(np.split(i[order], ends), np.split(j[order], ends)))
+
+    def of_tile(rows, columns):
+        i, j = np.divmod(np.flatnonzero(left[rows] @ right[columns].T <= 0), columns.stop - columns.start)
+        return (i + rows.start).astype(np.int32), (j + columns.start).astype(np.int32)
 
     threads = n_threads(n_jobs, len(z) ** 2 * z.shape[1], LEAST)
-    yield from in_threads(of_block, blocks_of(starts), threads)
+    for blocks in in_threads(of_blocks, strips_of(starts), threads):
+        yield from blocks
 
 
-def blocks_of(starts: np.ndarray) -> Iterator[tuple[slice, slice]]:
-    """Slices of rows of a class and of rows of other classes, at most N_BLOCK pairs or one row."""
+def strips_of(starts: np.ndarray) -> Iterator[tuple[slice, slice, int]]:
+    """Slices of rows of a class, those of other classes, and the rows of a block, at most N_BLOCK pairs or one row.
+
+    A strip is N_BLOCKS blocks, as products of matrices with few rows take longer.
+    """
     for start, stop in zip(starts, starts[1:]):
         for others in (slice(0, start), slice(stop, starts[-1])):
             n_others = others.stop - others.start
             step = max(1, N_BLOCK // max(1, n_others))
-            for row in range(start, stop if n_others else start, step):
-                yield slice(row, min(row + step, stop)), others
+            for row in range(start, stop if n_others else start, N_BLOCKS * step):
+                yield slice(row, min(row + N_BLOCKS * step, stop)), others, step
