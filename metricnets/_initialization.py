@@ -154,7 +154,6 @@ def initial_components(
         If the array does not have this shape, or there are too few classes or samples for 'lda' or 'pca'.
     """
     n, d = X.shape
-    X = X if issparse(X) else centered(X)
     if not isinstance(init, str):
         return _given(init, n_components, d)
     k = n_components or d
@@ -168,11 +167,12 @@ def initial_components(
                 f"init='lda' needs n_components below the number of classes, and more samples than classes; "
                 f"n_components is {k}, for {n_classes} classes in {n} samples. Use init='pca' or lower n_components."
             )
-        return _discriminants(X, codes, weights, k)
+        return _discriminants(X if issparse(X) else centered(X), codes, weights, k)
     if init == "pca":
         if k > min(n, d):
             raise ValueError(f"init='pca' has at most {min(n, d)} components here; n_components is {k}.")
-        if (X.max(axis=0) - X.min(axis=0)).max() == 0:
+        X = X if issparse(X) else centered(X)
+        if not spread_of_columns(X).any():
             return np.eye(k, d)
         if weights is not None:
             return _principal(X, weights, k)

@@ -108,6 +108,8 @@ default='auto'
         if not issparse(X):
             X -= mean_of(X, weights)
         init = initial_components(self.init, self.n_components, X, codes, self.random_state, weights)
+        order = np.argsort(codes, kind="stable")  # class by class, as the search needs it
+        X, codes, weights = X[order], codes[order], rows_of(weights, order)
         with progress(self, "raise max_iter or convergence_tol") as report:
             L, self.n_iter_, report.converged = widen_margins(
                 init,
@@ -142,7 +144,9 @@ def widen_margins(
     weights: np.ndarray | None = None,
     n_jobs: int | None = 1,
 ) -> tuple[np.ndarray | None, int, bool]:
-    """Minimise the objective of `LMNN` from L on centred rows, or sparse ones that are not centred.
+    """Minimise the objective of `LMNN` from L on centred rows, or sparse ones that are not centred, in order of codes.
+
+    An array X is overwritten.
 
     Returns
     -------
@@ -153,19 +157,23 @@ def widen_margins(
     """
     if not spread_of_columns(X).any():
         return L, 1, True  # equal rows contain no information
-    order = np.argsort(codes, kind="stable")  # class by class, as the search needs it
-    X, codes, weights = X[order], codes[order], rows_of(weights, order)
     mean, P, back = whitening(X, weights)
     if weights is None:
         near, counts = nearest_within(X, codes, min(n_neighbors, np.bincount(codes).max() - 1)), None
     else:
         near, counts = counted_within(X, codes, n_neighbors, weights)
         counts *= weights[:, None]
-    X, basis = (CentredRows(X, mean, P), None) if issparse(X) else in_span(X @ P)
+    if issparse(X):
+        X, basis = CentredRows(X, mean, P), None
+    else:
+        X[...] = X @ P  # the caller has no other use for it
+        X, basis = in_span(X)
     L, left, rest = split(L @ back.T, basis)
-    if not (X @ L.T).any():
+    z = X @ L.T
+    if not z.any():
         raise ValueError("init maps all samples to one point, where every gradient is zero; use init='auto'.")
-    scale = np.sqrt(best_scale(X @ L.T, near, codes, mu, counts, weights))
+    scale = np.sqrt(best_scale(z, near, codes, mu, counts, weights))
+    del z  # as large as X
     loss = LargeMargins(X, near, codes, mu, counts, weights, n_jobs)
     to_map = partial(in_all_features, left=left, basis=basis, rest=scale * rest, P=P)
     report = through(report, to_map)

@@ -66,7 +66,7 @@ class _BaseSCML(Parametrized):
 
     def _combine(self, X, triplets, weights, basis, codes=None):
         """Compute L from triplets, their weights and the basis, an array or its name; 'lda' needs the classes."""
-        Z, scale = standardized(X)
+        Z, scale = standardized(X, overwrite=True)
         in_features = issparse(Z) or not isinstance(basis, str)  # the user's bases may lie outside of the span
         Z, span = (Z, None) if in_features else in_span(Z)
         basis, cost = self._priced(basis, Z, scale, triplets, codes, span)

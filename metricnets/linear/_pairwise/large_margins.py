@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.spatial.distance import cdist
+from sklearn.utils import gen_batches
 
 from metricnets._cores import in_threads, n_threads
 from metricnets._linalg import squared_distances
@@ -110,12 +111,16 @@ class LargeMargins:
             else:
                 times = is_open * self.counts[i] * self.weights[j, None]
                 push += hinges[is_open] @ times[is_open]
-            forces -= self.mu * pulled(z, i, j, times.sum(axis=1))
+            pushed = pulled(z, i, j, times.sum(axis=1))
+            pushed *= self.mu
+            forces -= pushed
+            del pushed  # as large as z
             for column, weight in enumerate(weights.T):
                 weight += self.mu * np.bincount(i, times[:, column], len(z))
         forces += pulled(z, self.rows, self.targets, weights.ravel())
         pull = pull if self.counts is None else pull * self.counts
-        return (1 - self.mu) * pull.sum() + self.mu * push, 2 * forces.T @ self.X
+        forces *= 2
+        return (1 - self.mu) * pull.sum() + self.mu * push, forces.T @ self.X
 
 
 def pulled(z: np.ndarray, i: np.ndarray, j: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -126,7 +131,10 @@ def pulled(z: np.ndarray, i: np.ndarray, j: np.ndarray, weights: np.ndarray) -> 
         return (W.sum(axis=0) + W.sum(axis=1))[:, None] * z - (W + W.T) @ z
     W = csr_matrix((weights.astype(float), (i, j)), shape=(n, n))
     degrees = np.bincount(i, weights, n) + np.bincount(j, weights, n)
-    return degrees[:, None] * z - W @ z - W.T @ z
+    forces = degrees[:, None] * z
+    forces -= W @ z
+    forces -= W.T @ z
+    return forces
 
 
 class Impostors:
@@ -158,6 +166,7 @@ class Impostors:
             step = length(z - last[0]) + abs(reach - last[1])
             longer = 5 * np.maximum(step, step.mean())  # for about five steps like the last one
             slack = longer if longer.mean() < 0.05 * reach.mean() else slack
+        del last  # as large as z
         self.center, self.slack, self.reach = z, slack, reach + slack
         self.found, n_pairs = [], 0
         for batch in batches(search(z, self.starts, self.reach, slack, self.n_jobs)):
@@ -197,12 +206,16 @@ def search(
     largest possible rounding error.
     """
     unit = max(np.abs(z).max(), reach.max(), slack.max())
-    z, reach, slack = z / unit, reach / unit, slack / unit
-    squares, rounding = np.einsum("ij,ij->i", z, z), 4 * (z.shape[1] + 8) * np.finfo(np.float32).eps
+    reach, slack, squares = reach / unit, slack / unit, np.empty(len(z))
+    rounding = 4 * (z.shape[1] + 8) * np.finfo(np.float32).eps
     left, right = np.empty((2, len(z), z.shape[1] + 3), np.float32)
-    np.multiply(z, -2, out=left[:, :-3], casting="same_kind")
+    for rows in gen_batches(len(z), WIDTH):
+        own = z[rows] / unit
+        np.einsum("ij,ij->i", own, own, out=squares[rows])
+        np.multiply(own, -2, out=left[rows, :-3], casting="same_kind")
+        right[rows, :-3] = own
     left[:, -3], left[:, -2], left[:, -1] = -2 * reach, (1 - rounding) * squares - (1 + rounding) * reach**2, 1
-    right[:, :-3], right[:, -3], right[:, -2] = z, slack, 1
+    right[:, -3], right[:, -2] = slack, 1
     right[:, -1] = (1 - rounding) * squares - (1 + rounding) * slack**2
 
     def of_blocks(strip):

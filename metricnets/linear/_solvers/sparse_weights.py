@@ -125,7 +125,9 @@ def weighted_scatter(Z: np.ndarray, weights: np.ndarray, a: np.ndarray, b: np.nd
     W = csr_matrix((weights, b, np.searchsorted(a, np.arange(n + 1))), shape=(n, n))
     degrees = np.bincount(a, weights, n) + np.bincount(b, weights, n)
     if not issparse(Z):
-        return Z.T @ (degrees[:, None] * Z - 2 * (W @ Z))
+        forces = W @ Z
+        forces *= 2
+        return Z.T @ np.subtract(degrees[:, None] * Z, forces, out=forces)
     G = np.zeros((d, d))
     for rows in gen_batches(n, max(1, SPARSE_BLOCK // d)):
         G += Z[rows].T @ (degrees[rows, None] * Z[rows].toarray() - 2 * (W[rows] @ Z).toarray())
