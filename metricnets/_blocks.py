@@ -14,7 +14,6 @@ from sklearn.utils.validation import validate_data
 
 from metricnets._arrays import dense
 from metricnets._linalg import middle
-from metricnets._scatters import Scatters
 from metricnets._tables import FLOATS, N_BYTES, Table
 from metricnets._weights import rows_of
 
@@ -101,11 +100,6 @@ def checked(X: Any) -> Any:
 def precision(dtype: np.dtype) -> np.dtype:
     """That of a metric of points of this type: single precision for such points, and double precision for others."""
     return np.dtype(np.float32 if dtype == np.float32 else np.float64)
-
-
-def scatters_of(X: csr_matrix, groups: np.ndarray | None, weights: np.ndarray | None) -> Scatters:
-    """Those of sparse rows, in groups or as one; arguments as `Scatters.of`."""
-    return Blocks(X).summed(Scatters.of, Scatters.merged, groups, weights)
 
 
 def few_as_array(X: csr_matrix, name: str) -> np.ndarray | csr_matrix:

@@ -12,10 +12,11 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.utils.extmath import svd_flip
 from sklearn.utils.validation import check_array
 
-from metricnets._blocks import scatters_of
+from metricnets._blocks import Blocks
 from metricnets._class_scatter import class_means, covariance, discriminants_of_scatter, weighted_discriminants
 from metricnets._linalg import centered, discriminants, inverse_root, spread_of_columns, standardized
 from metricnets._params import random_state_of
+from metricnets._scatters import Scatters
 from metricnets._weights import mean_of
 from metricnets.exceptions import NonPSDError, warn
 
@@ -215,7 +216,7 @@ def _discriminants(X, codes, weights, k):
     sizes = np.bincount(codes, weights)
     plenty = sizes.sum() - len(sizes) >= PLENTY * X.shape[1]
     if issparse(X) and plenty:
-        _, _, _, means, within = scatters_of(X, codes, weights)
+        _, _, _, means, within = Blocks(X).summed(Scatters.of, Scatters.merged, codes, weights)
         found = discriminants_of_scatter(within, sizes, means, priors=sizes).T[:k]
         return np.vstack([found, np.eye(k, X.shape[1])[len(found) :]])
     X = centered(X.toarray()) if issparse(X) else X

@@ -7,11 +7,12 @@ from scipy.linalg import eigh, qr
 from scipy.sparse import issparse
 
 from metricnets._arrays import dense
-from metricnets._blocks import scatters_of
+from metricnets._blocks import Blocks
 from metricnets._initialization import warn_if_few
 from metricnets._labels import class_codes
 from metricnets._linalg import spread_of_columns, squared_norms, with_fixed_signs
 from metricnets._params import MaybeCount
+from metricnets._scatters import Scatters
 from metricnets._weights import mean_of, rows_of, scaled_rows, total_of
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
@@ -120,12 +121,12 @@ def local_scatters(
     """
     within, between = np.zeros((2, X.shape[1], X.shape[1]))
     total = total_of(weights, X.shape[0])
-    mean = scatters_of(X, None, weights).means[0] if issparse(X) else 0.0
+    mean = Blocks(X).summed(Scatters.of, Scatters.merged, None, weights).means[0] if issparse(X) else 0.0
     for code in range(codes.max() + 1):
         rows, w = X[codes == code], rows_of(weights, codes == code)
         size = total_of(w, rows.shape[0])
         if issparse(rows):
-            *_, (center,), own = scatters_of(rows, None, w)
+            *_, (center,), own = Blocks(rows).summed(Scatters.of, Scatters.merged, None, w)
         else:
             center = mean_of(rows, w)
             rows = rows - center

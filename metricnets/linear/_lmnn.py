@@ -8,13 +8,14 @@ from numpy.typing import ArrayLike
 from scipy.linalg import eigh
 from scipy.sparse import csr_matrix, issparse
 
-from metricnets._blocks import scatters_of
+from metricnets._blocks import Blocks
 from metricnets._initialization import initial_components
 from metricnets._labels import class_codes
 from metricnets._linalg import in_span, joined, split, spread_of_columns
 from metricnets._neighbors import counted_within, nearest_within
 from metricnets._params import Array, Count, Flag, Jobs, NonNegative, Seed, UpToOne
 from metricnets._progress import Report, progress, through
+from metricnets._scatters import Scatters
 from metricnets._weights import mean_of, rows_of, scatter
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
@@ -223,7 +224,7 @@ def whitening(
     """
     mean = None
     if issparse(X):
-        (n,), _, (mean,), S = scatters_of(X, None, weights)[1:]
+        (n,), _, (mean,), S = Blocks(X).summed(Scatters.of, Scatters.merged, None, weights)[1:]
         S, scale = S / n, np.sqrt(S.diagonal() / n)
     else:
         scale = X.std(axis=0) if weights is None else np.sqrt(mean_of(X**2, weights))
