@@ -67,8 +67,8 @@ class Scatters(NamedTuple):
         else:
             names, number, counts, means = group_means(X, groups, weights)
         if apart:
-            groups = [number == i for i in range(len(names))]
-            parts = (scaled_rows(X[own] - mean, rows_of(weights, own)) for own, mean in zip(groups, means))
+            members = (number == i for i in range(len(names)))
+            parts = (scaled_rows(X[own] - mean, rows_of(weights, own)) for own, mean in zip(members, means))
             within = np.stack([part.T @ part for part in parts])
         else:
             Z = X if overwrite else np.empty(X.shape)

@@ -123,7 +123,9 @@ def test_triplets_that_are_many_are_summed_in_the_order_of_their_distances(
 def test_sums_of_sorted_distances_take_a_share_of_the_memory():
     z, r = sample(n=300)
     z, kept = z.float().requires_grad_(), []
-    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.numel() * t.element_size()) or t, lambda t: t):
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda t: kept.append(t.numel() * t.element_size()) or t, lambda t: t
+    ):
         value = losses.triplet(z, r)
     assert (r > 0.5).sum() * 300 > losses._triplet.MANY
     assert sum(kept) < 100 * 300**2

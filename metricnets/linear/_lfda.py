@@ -34,7 +34,8 @@ class LFDA(LinearMetric):
     and the rows of L solve S_b v = λ S_w v, vᵀ S_w v = 1, the largest λ first.  The equivalent problem
     S_w v = μ (S_w + S_b) v, λ = 1/μ − 1, is solved, which is well posed if S_w is singular: shares μ below
     a millionth are raised to a millionth, and directions without any scatter are zero.  The cost is
-    O(Σ n_c² d + d³) operations; affinities are computed in blocks of 8 MB, so the memory is O(n d).
+    O(Σ n_c² d + d³) operations; affinities are computed in blocks of 8 MB, so the memory is O(n d).  ``fit``
+    also takes sparse matrices, which stay sparse.
 
     σ_i is the distance to the k-th neighbour, as in the paper, for any number of features, and a
     small class does not change k for the others.  With few samples for many features the estimate is

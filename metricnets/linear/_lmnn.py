@@ -39,6 +39,8 @@ class LMNN(LinearMetric):
     moved so far that a pair might be missing.  A search takes O(n² n_components) operations
     in single precision, the rest of an iteration O((n d + n_pairs) n_components); the memory
     is O(n d) plus at most 200 MB of pairs.  If there are more pairs, the search is repeated at every step.
+    ``fit`` also takes sparse matrices: they stay sparse, and instead of n d there are n n_components numbers
+    and d × d matrices.
 
     Samples of a class with at most ``n_neighbors`` samples have fewer targets, with a warning.  If no
     map is better than zero, because the pull outweighs all margins, ``init`` is kept, with a warning.

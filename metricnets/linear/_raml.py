@@ -35,7 +35,8 @@ class RAML(LinearMetric):
     relation, and with as many among the others: for classes, in its class and in other classes.  Memory is
     O(n² + n d + d²) for n doublets of d features, and time O(n² d + n³ + d³); ridge regression on more than
     p = d (d + 1) / 2 doublets is solved in the entries of M instead, in O(p²) memory and O(n p² + p³) time.  If
-    there are fewer samples than features, d is the number of samples.
+    there are fewer samples than features, d is the number of samples.  Of sparse samples the differences of doublets
+    become dense.
 
     Deviations from the paper: τ is divided by its root mean square, and g by its standard
     deviation, while learning, so that ``alpha`` and ``epsilon`` mean the same in all units and for every scale

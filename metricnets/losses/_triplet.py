@@ -31,8 +31,8 @@ def triplet(
     """Triplet loss, [τ + d(a, p) − d(a, n)]₊, equation (5) of Lu et al.
 
     An anchor a should be nearer to a similar sample p than to a dissimilar sample n, by a margin.  There is one row
-    of losses for every similar pair (a, p): memory n_similar_pairs × n.  If these are more than 2²² losses, sums of sorted
-    distances take their place, in double precision, n² log n operations and 100 n² bytes.
+    of losses for every similar pair (a, p): memory n_similar_pairs × n.  If these are more than 2²² losses, the same
+    mean is computed from sorted distances, in n² log n operations and memory n².
 
     Parameters
     ----------

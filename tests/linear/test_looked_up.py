@@ -22,7 +22,9 @@ RNG = np.random.default_rng(0)
 ROWS = {size: RNG.integers(N, size=(60, size)) for size in (2, 3, 4)}
 SIGNS = np.where(RNG.random(60) < 0.5, 1, -1)
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*(did not converge|degrees of freedom|Solver terminated|rank|of identical)")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*(did not converge|degrees of freedom|Solver terminated|rank|of identical)"
+)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from scipy.sparse import csr_matrix, diags, issparse
+from scipy.sparse import diags, issparse
 
 from metricnets._arrays import dense
 from metricnets._linalg import squared_norms
@@ -55,7 +55,11 @@ def vanishes(L: np.ndarray, M: np.ndarray) -> bool:
 def _parts(rows):
     """Split into parts of a thousand rows, so that temporary arrays are small."""
     n = 1 + rows.shape[0] // 1000
-    return [rows[part] for part in np.array_split(np.arange(rows.shape[0]), n)] if issparse(rows) else np.array_split(rows, n)
+    return (
+        [rows[part] for part in np.array_split(np.arange(rows.shape[0]), n)]
+        if issparse(rows)
+        else np.array_split(rows, n)
+    )
 
 
 def graded_doublets(
