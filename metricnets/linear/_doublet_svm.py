@@ -97,8 +97,8 @@ class DoubletSVM_Supervised(_BaseDoubletSVM, LinearMetric):  # noqa: N801
 
     Every sample forms similar pairs with its nearest neighbours in its class, and dissimilar
     pairs with its nearest neighbours in other classes; see `DoubletSVM` for the objective and the solver.  A pair
-    of mutual neighbours counts once.  Differences of sparse samples stay sparse.  Labels that are None, NaN or negative numbers are unknown: these samples
-    are in no pair.
+    of mutual neighbours counts once.  Differences of sparse samples stay sparse.  Labels that are None, NaN or
+    negative numbers are unknown: these samples are in no pair.
 
     Parameters
     ----------

@@ -163,8 +163,8 @@ class SCML_Supervised(_BaseSCML, LinearMetric):  # noqa: N801
     """Sparse compositional metric learning (SCML), from classes.
 
     Each sample forms triplets with its nearest neighbours in its class and its nearest neighbours in other
-    classes; see `SCML` for the objective and the solver.  Sparse samples stay sparse, and bases are dense.  Labels that are None, NaN or negative numbers are
-    unknown: these samples are in no triplet.
+    classes; see `SCML` for the objective and the solver.  Sparse samples stay sparse, and bases are dense.  Labels
+    that are None, NaN or negative numbers are unknown: these samples are in no triplet.
 
     Parameters
     ----------

@@ -3,8 +3,6 @@
 Those that sum or draw are in test_large_tables.py, NCA and MLKR in test_soft_neighbors.py.
 """
 
-import re
-
 import numpy as np
 import pytest
 from discovery import METRICS, POINT_LEARNERS, quick, tiny_points
@@ -27,8 +25,8 @@ COMPARE = [name for name in LINEAR if getattr(metricnets, name).__dict__.get("_f
 RNG = np.random.default_rng(0)
 y = RNG.integers(3, size=90)
 X = RNG.normal(size=(90, 6)) + 2 * np.eye(3, 6)[y]
-X = np.where(RNG.random((90, 6)) < 0.5, X, 0) + [0, 0, 0, 0, 0, 50]  # a column without zeros, far from them
-X[:, 5] += RNG.normal(size=90)  # no two distances are equal
+X = np.where(RNG.random((90, 6)) < 0.5, X, 0)
+X[:, 5] += 50 + RNG.normal(size=90)  # a column without zeros, far from them; no two distances are equal
 W = RNG.integers(1, 4, size=90) / 2
 CASES = {
     "LFDA": [{}, {"embedding_type": "orthonormalized"}],
@@ -110,12 +108,11 @@ def test_features_whose_square_does_not_fit_into_memory_are_counted(name, monkey
 @pytest.mark.filterwarnings("ignore:.*(all weights 0|the metric is 0)")
 @pytest.mark.parametrize("name", COMPARE)
 def test_rows_of_zeros_have_no_metric_or_one_that_is_finite(name):
-    try:
-        L = fitted(name, csr_matrix((90, 6)), **CASES[name][0]).components_
-    except ValueError as error:
-        assert re.search("different (samples|points)", str(error))
-    else:
-        assert np.isfinite(L).all()
+    if name in ("LFDA", "DoubletSVM_Supervised"):
+        with pytest.raises(ValueError, match="different (samples|points)"):
+            fitted(name, csr_matrix((90, 6)))
+        return
+    assert np.isfinite(fitted(name, csr_matrix((90, 6)), **CASES[name][0]).components_).all()
 
 
 @pytest.mark.parametrize("weights", [None, W], ids=["no weights", "weights"])
@@ -124,7 +121,7 @@ def test_large_margins_of_sparse_rows(weights):
     Z, codes, w = X[order], y[order], None if weights is None else weights[order]
     Z = centered(Z)
     Z -= 0 if w is None else w @ Z / w.sum()
-    _, P, back = whitening(Z, w)
+    _, P, _ = whitening(Z, w)
     mean, P_sparse, back_sparse = whitening(csr_array(X[order]), w)
     assert_allclose(P @ P.T, P_sparse @ P_sparse.T, rtol=1e-9)
     assert_allclose(P_sparse @ back_sparse, np.eye(6), atol=1e-9)

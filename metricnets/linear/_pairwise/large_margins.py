@@ -199,7 +199,7 @@ def batches(blocks: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[n
 def search(
     z: np.ndarray, starts: np.ndarray, reach: np.ndarray, slack: np.ndarray, n_jobs: int | None = 1
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Iterate over blocks of pairs (i, j), sorted, of different classes that include all with d_ij <= reach_i + slack_j.
+    """Iterate over blocks of pairs (i, j) of different classes that include all with d_ij <= reach_i + slack_j, sorted.
 
     The square of this is linear in the products of z_i with z_j and of reach_i with slack_j, so
     the sign of one matrix product decides.  It is computed in single precision, with an allowance for the
