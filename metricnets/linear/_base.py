@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse, spmatrix
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from metricnets._blocks import LARGE, Blocks, CheckedBlocks, precision
+from metricnets._blocks import LARGE, Blocks, CheckedBlocks, few_as_array, precision
 from metricnets._callbacks import CallbackSupport
 from metricnets._labels import UNKNOWN, check_not_missing
 from metricnets._lazy import needed
@@ -129,6 +129,7 @@ class LinearMetric(MahalanobisMetric):
     _supervised = True  # whether y is needed
     _multi_output = False  # whether y may have several columns
     _sparse = False  # or the sparse format that `_solve_points`, or `_solve_table`, takes
+    _few_dense = False  # whether sparse rows become an array if there are no more of them than features
 
     @fitting
     def fit(self, X: Points, y: ArrayLike | None = None, *, sample_weight: ArrayLike | None = None) -> Self:
@@ -158,6 +159,8 @@ class LinearMetric(MahalanobisMetric):
     def _solve(self, X, labels, y, sample_weight):
         """Learn L from validated points and labels, and y as it was given."""
         Z, labels, weights = self._counted(X, labels, sample_weight)
+        if self._few_dense and issparse(Z):
+            Z = few_as_array(Z, type(self).__name__)
         return self._solve_points(self._ready(Z), labels, weights)
 
     def _validated(self, X, y, reset=True):
