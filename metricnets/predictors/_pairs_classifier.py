@@ -9,6 +9,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from metricnets._arrays import checked_array, count_rows
+from metricnets._callbacks import is_fitted
 from metricnets._embedded import pair_distances
 from metricnets._params import (
     Array,
@@ -30,7 +31,7 @@ from metricnets._weights import check_weights, rows_counted
 from metricnets.base import MetricMixin
 from metricnets.calibration import STRATEGIES, check_strategy
 from metricnets.predictors._classes.held_out_pairs import held_out_distances
-from metricnets.predictors._on_metric import check_classes, check_learns_from, check_settable, is_fitted, is_learner
+from metricnets.predictors._on_metric import check_classes, check_learns_from, check_settable, is_learner
 from metricnets.tuple_learners import PairsMixin
 
 
