@@ -98,7 +98,7 @@ class DeepPairsLearner(PairsMixin, DeepTuplesLearner):
 
     def _fit_from(self, start, pairs, y, calibration_params=None, sample_weight=None, pairs_val=None, y_val=None):
         """Learn the metric from new networks, or from those of a `Start`, and calibrate the threshold."""
-        calibration_params = calibration.check_params(calibration_params)
+        calibration_params = calibration.check_params(calibration_params, self._check_strategy)
         check_validation(pairs_val, y_val, self.early_stopping, "pairs_val")
         pairs, y, weights, n, X, members = self._validated_tuples(pairs, y, sample_weight, pairs_val, y_val)
         problem = self._prepare_tuples(X, members, y, weights, n, y, start)

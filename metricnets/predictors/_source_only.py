@@ -121,6 +121,7 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
         check_is_fitted(self)
         return self.estimator_.decision_function(X)
 
+    @_inner_has("score")
     def score(self, X: Points, y: Array, sample_domain: MaybeArray = None, sample_weight: MaybeArray = None) -> float:
         """Score the fitted predictor on the labelled samples, by its own ``score``.
 
