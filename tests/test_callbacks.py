@@ -170,7 +170,8 @@ def test_passes_of_a_stream_of_pairs_know_the_pairs_that_are_kept(pairs):
     learner = ESTIMATORS["DDMLPairs"](max_epochs=2, early_stopping=False, random_state=0).set_callbacks(recorder)
     with pytest.warns(UserWarning, match="no similar or no dissimilar"):
         learner.partial_fit(X[:n], y[:n])
-    assert recorder.events[-2:] == ["end", "teardown"] and not recorder.passes
+    assert recorder.events[-2:] == ["end", "teardown"]
+    assert not recorder.passes
     learner.partial_fit(X[n:], y[n:])  # of similar pairs alone
     told = recorder.fitted[-1]
     assert told.threshold_ == learner.threshold_

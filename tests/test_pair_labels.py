@@ -225,7 +225,7 @@ def test_a_threshold_is_the_distance_of_no_pair(name):
 def test_an_argument_that_the_strategy_does_not_use_is_refused(name):
     fitted = learner(name).fit(PAIRS, SAME)
     for params in ({"beta": 2.0}, {"min_rate": 0.9}, {"strategy": "f_beta", "min_rate": 0.9}):
-        with pytest.raises(ValueError, match=r"(beta=2.0|min_rate=0.9) has no effect with strategy='.*'; give strategy"):
+        with pytest.raises(ValueError, match=r"(beta|min_rate)=.* has no effect with strategy='.*'; give strategy"):
             fitted.calibrate_threshold(PAIRS, SAME, **params)
         with pytest.raises(ValueError, match="has no effect"):
             learner(name).fit(PAIRS, SAME, calibration_params=params)

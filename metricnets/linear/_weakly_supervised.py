@@ -129,7 +129,8 @@ class PairsLearner(PairsMixin, TuplesLearner):
         super()._take(L, task)
         pairs, y, params, weights = map(task.arguments.get, ("pairs", "y", "calibration_params", "sample_weight"))
         _, self.classes_ = check_pair_labels(y, len(pairs))
-        self.calibrate_threshold(pairs, y, **calibration.check_params(params, self._check_strategy), sample_weight=weights)
+        params = calibration.check_params(params, self._check_strategy)
+        self.calibrate_threshold(pairs, y, **params, sample_weight=weights)
 
 
 def check_both_kinds(signs: np.ndarray, weights: np.ndarray) -> None:
