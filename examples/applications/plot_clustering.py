@@ -33,7 +33,7 @@ def clusters_of_others(method, n_labels):
 # The left pictures count, for 200 labels, how many images of each digit are in each cluster.  On the right are the
 # scores for more or fewer labels.
 
-figure, axes = plt.subplots(1, 3, figsize=(13, 4.4), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(13, 4.5), layout="constrained")
 for axis, name in zip(axes, ["pixels", "HRAML"]):
     clusters, digits = clusters_of_others(methods[name], 200)
     counts = contingency_matrix(digits, clusters)
