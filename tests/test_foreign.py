@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from discovery import ESTIMATORS, METRICS, quick, tiny_points, training_data
+from discovery import ESTIMATORS, METRICS, POINT_LEARNERS, quick, tiny_points, training_data
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -17,7 +17,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import FunctionTransformer
 from torch import nn
 
-from metricnets import AAKNN, ITML, MLKNN, EmbeddingNet, PairsClassifier, networks
+from metricnets import AAKNN, ITML, MLKNN, EmbeddingNet, PairsClassifier, SourceOnly, networks
 from metricnets.metrics import get_scorer, mean_average_precision, retrieval_scores
 from metricnets.protocols import cross_validate_pairs, gallery_probe, multilabel_split, transfer
 
@@ -444,3 +444,20 @@ def test_foreign_predictors_get_numbers_that_do_not_wrap_around():
             transfer(estimator, X, ROWS[:48, 0] % 2, DOMAIN, predictor=predictor)["test_accuracy"],
             transfer(None, X, ROWS[:48, 0] % 2, DOMAIN, predictor=predictor)["test_accuracy"],
         )
+
+
+@pytest.mark.parametrize("name", [name for name in POINT_LEARNERS if getattr(ESTIMATORS[name], "_by_blocks", False)])
+def test_linear_learners_take_tensors(name):
+    X, y = tiny_points()
+    expected, found = quick(name).fit(X, y), quick(name).fit(torch.from_numpy(X), torch.from_numpy(y))
+    assert_array_equal(found.transform(torch.from_numpy(X)), expected.transform(X))
+
+
+def test_predictors_within_others_keep_the_names_of_features():
+    X, y = tiny_points()
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    model = SourceOnly().fit(frame, np.where(y == 2, -1, y))
+    assert model.feature_names_in_.tolist() == list("abcd")
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(frame[list("badc")])
+    assert not hasattr(SourceOnly().fit(X, y), "feature_names_in_")
