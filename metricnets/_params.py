@@ -234,7 +234,8 @@ def fitting(fit: Fit) -> Fit:
             if not isinstance(error, FitInterrupted) or error.estimator is not self:
                 vars(self).clear()
                 vars(self).update(before)
-            if isinstance(error, (TypeError, ValueError)) and (advice := advice_on(*bound.args[1:3])):
+            advice = advice_on(*bound.args[1:3]) if isinstance(error, (TypeError, ValueError)) else ""
+            if advice and not str(error).startswith(advice):  # of a learner within
                 raise ValueError(f"{advice}  {error}") from error
             raise
 

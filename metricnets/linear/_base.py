@@ -15,7 +15,7 @@ from metricnets._linalg import middle, near_origin
 from metricnets._numpy_networks import Linear
 from metricnets._params import MaybeCount, MaybeSource, Parametrized, Points, fitting
 from metricnets._runtime import one_blas_thread
-from metricnets._tables import Table, parts_of
+from metricnets._tables import Table, advise, is_larger, parts_of
 from metricnets._tuples import FLOATS
 from metricnets._weights import check_weights, counted, rows_of
 from metricnets.base import MetricMixin
@@ -94,7 +94,11 @@ class MahalanobisMetric(CallbackSupport, MetricMixin, Parametrized):
     def _checked(self, X):
         """Points to embed, validated and looked up."""
         check_is_fitted(self)
-        return validate_data(self, self._looked_up(X), reset=False, dtype=FLOATS, accept_sparse=True)
+        try:
+            return validate_data(self, self._looked_up(X), reset=False, dtype=FLOATS, accept_sparse=True)
+        except (TypeError, ValueError) as error:
+            advise(error, X, self._shape())
+            raise
 
     def get_mahalanobis_matrix(self) -> np.ndarray:
         """Return the matrix of the metric, M = LᵀL.
@@ -167,7 +171,7 @@ class LinearMetric(MahalanobisMetric):
         """Points, looked up, and y as ``_labels`` gives it; without ``reset`` the features are those of before."""
         X = X if self.preprocessor is None else self._looked_up(X)
         y = y if y is None else self._labels(y)
-        large = self._by_blocks and getattr(X, "size", 0) > LARGE  # its blocks are converted to floats
+        large = self._by_blocks and is_larger(X, LARGE)  # its blocks are converted to floats
         X = CheckedBlocks(X) if large and isinstance(X, Table) else X
         if isinstance(X, Blocks):
             return X, X.validated(self, y, reset)
