@@ -28,11 +28,11 @@ def journaled(checkpoint, random_state):
             "go on with those of another. Set random_state to an int."
         )
     recorded = Journal(checkpoint)
-    token = journal.set(recorded)
     try:
+        journal.set(recorded)  # within, as an interrupt may come as soon as it is set
         yield
     finally:
-        journal.reset(token)
+        journal.set(None)
     recorded.finish()
 
 
@@ -118,8 +118,10 @@ class Journal:
         """Remove the files, or complete them if they are to be kept."""
         if self.options["keep"]:
             self.flush()
+        names = os.listdir(self.folder) if self.folder.is_dir() else []  # Python keeps the patterns of a glob
         for path in self.paths:
-            unneeded = [before(path), *self.folder.glob(f".{path.name}.*")]  # the latter of a process that was killed
+            of_killed = [self.folder / name for name in names if name.startswith(f".{path.name}.")]
+            unneeded = [before(path), *of_killed]
             for file in unneeded if self.options["keep"] else [path, *unneeded]:
                 with contextlib.suppress(OSError):
                     file.unlink(missing_ok=True)
