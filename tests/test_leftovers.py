@@ -15,7 +15,7 @@ SCRIPT = """
 import sys
 sys.path[:0] = sys.argv[1:]
 
-import json, locale, logging, multiprocessing, os, pathlib, signal, tempfile, threading, warnings
+import gc, json, locale, logging, multiprocessing, os, pathlib, signal, tempfile, threading, warnings
 
 import numpy as np
 import sklearn.neighbors  # loads its OpenMP
@@ -93,7 +93,15 @@ for name in ESTIMATORS:
     quick(name).fit(*training_data(name))
     after = state()
     changed[name] = [what for what in before if before[what] != after[what]]
-print(json.dumps(changed))
+n_objects = []
+for seed in range(3):
+    for name in ESTIMATORS.keys() & {"LDA", "ITML", "NCA", "DDML", "DDMLPairs", "TripletsNet"}:
+        given = {"random_state": seed, "checkpoint": os.path.join(tempfile.gettempdir(), "checkpoints")}
+        known = given.keys() & set(ESTIMATORS[name]._get_param_names())
+        quick(name, **{key: given[key] for key in known}).fit(*training_data(name))
+    gc.collect()
+    n_objects.append(len(gc.get_objects()))
+print(json.dumps([changed, n_objects]))
 """
 
 
@@ -104,4 +112,6 @@ def test_a_silent_fit_leaves_nothing_behind(tmp_path):
     assert run.returncode == 0, run.stderr
     assert run.stderr == ""
     assert run.stdout.count("\n") == 1  # nothing else was printed
-    assert json.loads(run.stdout) == {name: [] for name in ESTIMATORS}  # what differs after a fit, of each learner
+    changed, n_objects = json.loads(run.stdout)
+    assert changed == {name: [] for name in ESTIMATORS}  # what differs after a fit, of each learner
+    assert n_objects[2] <= n_objects[1]  # more fits, with other seeds, keep no more objects of Python

@@ -8,11 +8,17 @@ The rule: in the rows after the first third, in which allocators settle, a strai
 rises by less than the noise, which is three standard deviations of what is around the line, and at least the tolerance
 of the column.  If a column rises by more, or a setting of the process is not what it was, the exit status is 1.
 
-Memory, threads of libraries and open files are read from ``/proc``, on Linux only.
+Resident memory has also pages of libraries that are touched for the first time, which the system may take back, and
+what allocators keep free.  What is in use is therefore counted too: bytes that the C library gave out, among them
+arrays and tensors, and blocks of Python's allocator of small objects.  If these are flat and resident memory rises,
+that is fragmentation; if they rise, something is kept.
+
+Memory, threads of libraries and open files are read from ``/proc``, on Linux only; bytes in use from glibc 2.33 on.
 """
 
 import argparse
 import collections
+import ctypes
 import gc
 import itertools
 import multiprocessing
@@ -42,7 +48,15 @@ from discovery import ESTIMATORS, HAS_TORCH, TUPLE_LEARNERS, quick, training_dat
 
 from metricnets import load, save
 
-COLUMNS = {"memory (MB)": 4.0, "threads": 1, "open files": 1, "children": 1, "objects": 200}  # and tolerances
+COLUMNS = {  # and tolerances
+    "resident (MB)": 4.0,
+    "in use (MB)": 0.5,
+    "blocks": 2000,
+    "threads": 1,
+    "open files": 1,
+    "children": 1,
+    "objects": 200,
+}
 NAMES = [name for name in ESTIMATORS if name != "SourceOnly"]  # which is fitted with another learner
 SEARCHED = ["LDA", "NCA", "EmbeddingNet"]
 USES = ["predict", "transform", "kneighbors"]
@@ -177,12 +191,30 @@ def memory():
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+class MallInfo(ctypes.Structure):
+    """What ``mallinfo2`` of glibc returns, over all arenas."""
+
+    names = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"
+    _fields_ = [(name, ctypes.c_size_t) for name in names.split()]
+
+
+def in_use():
+    """MB that the C library has given out and not got back; NaN where it does not say."""
+    mallinfo2 = getattr(ctypes.CDLL(None), "mallinfo2", None) if os.name == "posix" else None
+    if mallinfo2 is None:
+        return float("nan")
+    mallinfo2.restype = MallInfo
+    found = mallinfo2()
+    return (found.uordblks + found.hblkhd) / 1e6
+
+
 def measured():
     """The columns, in their order."""
     gc.collect()
     threads = max(threading.active_count(), count("/proc/self/task"))
     children = len(multiprocessing.active_children())
-    return memory(), threads, count("/proc/self/fd"), children, len(gc.get_objects())
+    used = memory(), in_use(), sys.getallocatedblocks()
+    return *used, threads, count("/proc/self/fd"), children, len(gc.get_objects())
 
 
 def settings():
@@ -222,7 +254,7 @@ def main(n_fits, seconds):
             done += 1
             if done % every == 0:
                 rows.append((done, *measured()))
-                figures = [f"{rows[-1][1]:14.1f}", *(f"{value:14.0f}" for value in rows[-1][2:])]
+                figures = [f"{value:14.1f}" for value in rows[-1][1:3]] + [f"{value:14.0f}" for value in rows[-1][3:]]
                 print(f"{done:8d} {time.perf_counter() - start:8.0f}" + "".join(figures), flush=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import sys
 import warnings
 from types import SimpleNamespace
 
@@ -20,6 +21,7 @@ from torch import nn
 
 from metricnets import DDML, DTML, HRAML, DNLML_ISA_Supervised, EmbeddingNet, Mahalanobis
 from metricnets.deep._training.callbacks import Progress, Watch
+from metricnets.deep._training.checkpoint import journal
 from metricnets.deep._training.loop import Options
 from metricnets.exceptions import FitInterrupted
 from metricnets.networks import mlp, small_conv
@@ -173,6 +175,44 @@ def test_interrupt_before_the_first_epoch_is_done(blobs):
     with pytest.raises(KeyboardInterrupt):
         net.fit(*blobs)
     assert not hasattr(net, "module_")
+
+
+def interrupted(call, name, number):
+    """Whether a call was interrupted as soon as this C function of PyTorch or Python had returned for the n-th time."""
+    left = number
+
+    def profile(frame, event, function):
+        nonlocal left
+        if event == "c_return" and function.__name__ == name:
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+
+    sys.setprofile(profile)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.setprofile(None)
+    return False
+
+
+def test_no_interrupt_leaves_a_mode_of_pytorch_or_a_checkpoint_behind(blobs, tmp_path):
+    net = DDML(max_epochs=1, batch_size=60, random_state=0, checkpoint=tmp_path)
+    fitted = DDML(**QUICK).fit(*blobs)
+    n_fits = n_transforms = 1
+    while interrupted(lambda: net.fit(*blobs), "_set_grad_enabled", n_fits):
+        assert torch.is_grad_enabled()
+        n_fits += 3
+    while interrupted(lambda: fitted.transform(blobs[0]), "_set_grad_enabled", n_transforms):
+        assert torch.is_grad_enabled()
+        assert not torch.is_inference_mode_enabled()
+        n_transforms += 1
+    assert n_fits > 20
+    assert n_transforms == 3  # on entering and on leaving
+    assert interrupted(lambda: net.fit(*blobs), "set", 1)
+    assert journal.get() is None
 
 
 # --- options

@@ -27,12 +27,12 @@ def journaled(checkpoint, random_state, writes=True):
             f"checkpoint={checkpoint!r} needs a seed: with random_state=None each fit draws other numbers, and cannot "
             "go on with those of another. Set random_state to an int."
         )
-    recorded = Journal(checkpoint, writes)
-    token = journal.set(recorded)
+    recorded, outer = Journal(checkpoint, writes), journal.get()
     try:
+        journal.set(recorded)  # within, as an interrupt may come as soon as it is set
         yield
     finally:
-        journal.reset(token)
+        journal.set(outer)
     recorded.finish()
 
 
@@ -124,8 +124,10 @@ class Journal:
             return
         if self.options["keep"]:
             self.flush()
+        names = os.listdir(self.folder) if self.folder.is_dir() else []  # Python keeps the patterns of a glob
         for path in self.paths:
-            unneeded = [before(path), *self.folder.glob(f".{path.name}.*")]  # the latter of a process that was killed
+            of_killed = [self.folder / name for name in names if name.startswith(f".{path.name}.")]
+            unneeded = [before(path), *of_killed]
             for file in unneeded if self.options["keep"] else [path, *unneeded]:
                 with contextlib.suppress(OSError):
                     file.unlink(missing_ok=True)

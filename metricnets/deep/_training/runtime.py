@@ -108,20 +108,26 @@ single_precision = Shared(_single_precision)
 
 @contextlib.contextmanager
 def defaults(device="cpu", gradients=True):
-    """Context of PyTorch's default modes, regardless of the caller's: no autocast, gradients or not, the CPU."""
-    with contextlib.ExitStack() as stack:
-        # An interrupt on entering leaves a mode that is restored at any later moment: enter only those that differ
-        if torch.is_inference_mode_enabled() == gradients:
-            stack.enter_context(torch.inference_mode(not gradients))
-        if torch.is_grad_enabled() != gradients:
-            stack.enter_context(torch.set_grad_enabled(gradients))
-        for kind in {"cpu", torch.device(device).type}:
-            # otherwise a module's own autocast would be nested, and keep outdated casts; older ones cannot be asked
-            if not ASKS_FOR_KIND or torch.is_autocast_enabled(kind):
-                stack.enter_context(torch.autocast(kind, enabled=False, cache_enabled=False))
-        if torch.empty(0).device.type != "cpu":
-            stack.enter_context(torch.device("cpu"))
-        yield
+    """Context of PyTorch's default modes, regardless of the caller's: no autocast, gradients or not, the CPU.
+
+    What an interrupt on entering or leaving ``torch.no_grad`` leaves is undone too.  Inference mode is left, but never
+    entered: a guard whose entering is interrupted restores what was before at any later moment.
+    """
+    before = torch.is_grad_enabled()
+    try:
+        torch._C._set_grad_enabled(gradients)
+        with contextlib.ExitStack() as stack:
+            if gradients and torch.is_inference_mode_enabled():
+                stack.enter_context(torch.inference_mode(False))
+            for kind in {"cpu", torch.device(device).type}:
+                # otherwise a module's own autocast would be nested, and keep outdated casts; older ones cannot be asked
+                if not ASKS_FOR_KIND or torch.is_autocast_enabled(kind):
+                    stack.enter_context(torch.autocast(kind, enabled=False, cache_enabled=False))
+            if torch.empty(0).device.type != "cpu":
+                stack.enter_context(torch.device("cpu"))
+            yield
+    finally:
+        torch._C._set_grad_enabled(before)  # torch.set_grad_enabled makes an object, and may be interrupted
 
 
 @contextlib.contextmanager
