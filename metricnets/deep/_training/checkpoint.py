@@ -27,12 +27,12 @@ def journaled(checkpoint, random_state, writes=True):
             f"checkpoint={checkpoint!r} needs a seed: with random_state=None each fit draws other numbers, and cannot "
             "go on with those of another. Set random_state to an int."
         )
-    recorded, outer = Journal(checkpoint, writes), journal.get()
+    recorded = Journal(checkpoint, writes)
     try:
         journal.set(recorded)  # within, as an interrupt may come as soon as it is set
         yield
     finally:
-        journal.set(outer)
+        journal.set(None)
     recorded.finish()
 
 
