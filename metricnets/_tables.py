@@ -173,12 +173,6 @@ def is_large(shape: tuple[int, ...]) -> bool:
     return int(np.prod(shape, dtype=object)) > LARGEST
 
 
-def is_larger(X: Any, n: int) -> bool:
-    """Whether X says that it has more than n entries; the ``size`` of PyTorch's tensors is a method."""
-    size = getattr(X, "size", 0)
-    return not callable(size) and size > n
-
-
 def parts_of(shape: tuple[int, ...]) -> Iterator[slice]:
     """Slices of rows of an array of this shape: at most `N_AT_ONCE` rows and, if it is large, `N_NUMBERS` numbers."""
     size = N_AT_ONCE

@@ -63,6 +63,13 @@ def test_an_error_says_what_to_do(call, message):
 
 
 @needs_torch
+@pytest.mark.parametrize("name", ["DDML", "Mahalanobis"])
+def test_points_that_are_no_vectors_say_what_takes_them(name):
+    with pytest.raises(ValueError, match="flatten them, or give module=, for learners that have it"):
+        quick(name).fit(X.reshape(-1, 2, 2), Y)
+
+
+@needs_torch
 @pytest.mark.parametrize(
     ("params", "factor", "message"),
     [

@@ -487,3 +487,9 @@ def test_predictors_within_others_keep_the_names_of_features():
     with pytest.raises(ValueError, match="feature names"):
         model.predict(frame[list("badc")])
     assert not hasattr(SourceOnly().fit(X, y), "feature_names_in_")
+
+
+def test_source_only_has_the_methods_of_its_estimator():
+    for name in ("predict", "predict_proba", "score"):
+        assert hasattr(SourceOnly(), name)
+        assert not hasattr(SourceOnly(FunctionTransformer()), name)

@@ -15,7 +15,7 @@ from metricnets._linalg import middle, near_origin
 from metricnets._numpy_networks import Linear
 from metricnets._params import MaybeCount, MaybeSource, Parametrized, Points, fitting
 from metricnets._runtime import one_blas_thread
-from metricnets._tables import Table, advise, is_larger, parts_of
+from metricnets._tables import Table, advise, parts_of
 from metricnets._tuples import FLOATS
 from metricnets._weights import check_weights, counted, rows_of
 from metricnets.base import MetricMixin
@@ -171,7 +171,8 @@ class LinearMetric(MahalanobisMetric):
         """Points, looked up, and y as ``_labels`` gives it; without ``reset`` the features are those of before."""
         X = X if self.preprocessor is None else self._looked_up(X)
         y = y if y is None else self._labels(y)
-        large = self._by_blocks and is_larger(X, LARGE)  # its blocks are converted to floats
+        size = getattr(X, "size", 0)  # a method of PyTorch's tensors
+        large = self._by_blocks and not callable(size) and size > LARGE  # its blocks are converted to floats
         X = CheckedBlocks(X) if large and isinstance(X, Table) else X
         if isinstance(X, Blocks):
             return X, X.validated(self, y, reset)

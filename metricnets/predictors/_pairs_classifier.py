@@ -134,7 +134,7 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
                 "give n_folds, points and their classes."
             )
         signs, self.classes_ = check_pair_labels(y, count_rows(pairs, "pairs"))
-        self.metric_ = self.metric
+        self.metric_, self._point_shape = self.metric, None
         return self._calibrate_on(self.decision_function(pairs), signs, self._options(sample_weight))
 
     def _options(self, weights):

@@ -419,6 +419,13 @@ def test_fit_calibrates_on_its_pairs(name):
     assert fitted(name).threshold_ == make(name).fit(pairs, SAME, calibration_params=None).threshold_
 
 
+@of_pairs
+def test_what_a_strategy_does_not_use_is_ignored(name):
+    pairs, _ = given(name)
+    learner = copy.deepcopy(fitted(name)).calibrate_threshold(pairs, SAME, beta=2.0, min_rate=0.9)
+    assert learner.threshold_ == fitted(name).threshold_
+
+
 # ------------------------------------------------------------------------------------------------
 # 4. Methods of every learner.
 

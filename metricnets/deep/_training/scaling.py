@@ -40,8 +40,8 @@ def standardization(X, weights=None):
     """
     if X.ndim > 2:
         raise ValueError(
-            f"X has points of shape {X.shape[1:]}, and the built-in perceptron takes vectors; flatten them, or give a "
-            "module= that takes such points."
+            f"X has points of shape {X.shape[1:]}, and the built-in perceptron takes vectors; flatten them, or give "
+            "module=, for learners that have it, a network that takes such points."
         )
     weights = np.ones(len(X)) if weights is None else weights
     low, high = X.extent if isinstance(X, Table) else (X.min(axis=0), X.max(axis=0))
