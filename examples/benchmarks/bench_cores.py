@@ -1,8 +1,8 @@
 """Seconds of the same work with ``n_jobs=1`` and ``n_jobs=2``, on made rows of 20 classes.
 
-For networks these are seconds of the fastest epoch, of what comes before the epochs, and of a whole fit; for the rest the least of some runs.  Other
-programs on the same cores slow work in several threads down most: a column has the share of the time of one core that
-they took.
+For networks these are seconds of the fastest epoch, of the start, which is a fit without its epochs, and of a whole
+fit; for the rest the least of some runs.  Other programs on the same cores slow work in several threads down most: a
+column has the share of the time of one core that they took.
 """
 
 import argparse
