@@ -1,8 +1,8 @@
 """Seconds of the same work with ``n_jobs=1`` and ``n_jobs=2``, on made rows of 20 classes.
 
-For networks these are seconds of the fastest epoch, and of a whole fit; for the rest the least of some runs.  Other
-programs on the same cores slow work in several threads down most: a column has the share of the time of one core that
-they took.
+For networks these are seconds of the fastest epoch, of the start, which is a fit without its epochs, and of a whole
+fit; for the rest the least of some runs.  Other programs on the same cores slow work in several threads down most: a
+column has the share of the time of one core that they took.
 """
 
 import argparse
@@ -69,15 +69,17 @@ def networks(n, d, options):
     X, y = made(n, d)
 
     def fitted(net):
-        net.fit(X, y)
-        return min(epoch["dur"] for epoch in net.history_), net.transform(X[:100])
+        epochs = [epoch["dur"] for epoch in net.fit(X, y).history_]
+        start = [tensor.tolist() for tensor in net.module_[:-1].state_dict().values()]
+        return min(epochs), sum(epochs), start, net.transform(X[:100])
 
     for init, batch_size in product(options.init, options.batch_sizes):
         net = DDML(init=init, hidden=(512,), batch_size=batch_size, max_epochs=options.epochs, random_state=0)
         found, seconds, others = both(fitted, net, options.runs)
-        epochs, z = zip(*found)
+        epochs, trained, starts, z = zip(*found)
         name = f"DDML, init={init!r}, batches of {batch_size}"
-        show(name + ", epoch", epochs, others, np.array_equal(z[1], fitted(net)[1]), "equal runs")
+        show(name + ", epoch", epochs, others, np.array_equal(z[1], fitted(net)[-1]), "equal runs")
+        show(name + ", start", np.subtract(seconds, trained), others, starts[0] == starts[1], "equal bits")
         show(name + ", fit", seconds, others, np.allclose(*z, atol=1e-2), "equal to .01")
 
 

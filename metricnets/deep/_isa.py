@@ -82,7 +82,8 @@ class _ISA(DeepMetric):
         if self.init == "pca":
             return principal_whitening(X[rows], standardize, self.n_units, N_ROWS, seed)
         n_units = min(self.n_units, X.shape[1] + self.normalize)  # with a constant, the lift of `wccn`
-        layer = whitening_layer(X, standardize, rows, similarity, n_units, self.normalize, seed)
+        options = {"seed": seed, "n_jobs": self.n_jobs}
+        layer = whitening_layer(X, standardize, rows, similarity, n_units, self.normalize, **options)
         return unit_variances(layer)
 
     def _network(self, rows, generator, member):

@@ -81,7 +81,8 @@ class Mahalanobis(AnyLoss):
 
     def _first_layers(self, X, standardize, targets, kept, seed):
         n_components = min(self.n_components, X.shape[1])
-        return [whitening_layer(X, standardize, *self._similarity(targets, kept), n_components, False, seed)]
+        similar, options = self._similarity(targets, kept), {"seed": seed, "n_jobs": self.n_jobs}
+        return [whitening_layer(X, standardize, *similar, n_components, False, **options)]
 
     def _network(self, rows, generator, member):
         n_components = rows.X.shape[1]

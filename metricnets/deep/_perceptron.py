@@ -145,7 +145,8 @@ class NetworkMetric(DeepMetric):
     def _whitening(self, X, standardize, targets, kept, seed):
         """Hook: the map of `wccn` from which the network starts, a layer with ``n_components`` outputs."""
         similar = self._similarity(targets, kept)
-        return whitening_layer(X, standardize, *similar, self.n_components, self.normalize, seed)
+        options = {"seed": seed, "n_jobs": self.n_jobs}
+        return whitening_layer(X, standardize, *similar, self.n_components, self.normalize, **options)
 
     def _n_columns(self, n_features, member):
         """Columns of a member of the ensemble, which shares ``n_components`` with the others and with the points."""

@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+import threading
 from itertools import product
 
 import numpy as np
@@ -39,6 +40,38 @@ def classes():
 
 def of_classes(y):
     return OfTargets(torch.as_tensor(y), relations.same_class)
+
+
+def threads_of(function, seen):
+    """The function, which records the threads that call it."""
+
+    def recorded(*args):
+        seen.add(threading.get_ident())
+        return function(*args)
+
+    return recorded
+
+
+@pytest.mark.parametrize("kind", ["classes", "pairs", "graded"])
+def test_the_map_has_the_same_bits_in_several_threads(classes, kind, monkeypatch):
+    X, y = classes
+    pairs = np.random.default_rng(0).integers(len(X), size=(90, 2))
+    similarity = {
+        "classes": of_classes(y),
+        "pairs": OfPairs(pairs, np.equal(*y[pairs].T)),
+        "graded": OfTargets(torch.as_tensor(y * 1.0), lambda a, b: torch.exp(-((a[:, None] - b) ** 2))),
+    }[kind]
+    seen, maps = set(), []
+    monkeypatch.setattr(of_wccn, "whitened_directions", threads_of(of_wccn.whitened_directions, seen))
+    for least, n_jobs in ((1, None), (1, 2), (X.size * 6 / 2 + 1, 2)):
+        monkeypatch.setattr(of_wccn, "LEAST", least)
+        seen.clear()
+        maps.append(wccn(X, similarity, 4, normalize=True, rng=np.random.default_rng(0), n_jobs=n_jobs))
+        uses_threads = n_jobs == 2 and least == 1 and kind != "graded"  # a relation may be the user's
+        assert (threading.get_ident() in seen) != uses_threads
+    for weight, bias in maps[1:]:
+        assert_array_equal(weight, maps[0][0])
+        assert_array_equal(bias, maps[0][1])
 
 
 @pytest.fixture

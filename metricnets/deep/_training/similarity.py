@@ -42,6 +42,7 @@ class Similarity:
 
     ridges = RIDGES  # candidates
     weights = None  # of the samples, or of the pairs or comparisons
+    of_numpy = True  # whether it calls neither PyTorch nor the user, so that threads may compute
 
     def weights_of(self, rows):
         """The weights of some rows, or None."""
@@ -67,7 +68,7 @@ class OfTargets(Similarity):
 
     def __init__(self, labels, relation, weights=None, sets=None):
         self.labels, self.relation, self.of_classes = labels, relation, relation in CLASS_RELATIONS
-        self.weights, self.sets = weights, sets
+        self.weights, self.sets, self.of_numpy = weights, sets, self.of_classes
 
     def __len__(self):
         return len(self.labels)

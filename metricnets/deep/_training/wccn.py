@@ -1,5 +1,6 @@
 """Within-class covariance normalisation (WCCN): a linear map in closed form, from which networks start."""
 
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -7,6 +8,7 @@ import torch
 from scipy.linalg import eigh
 from sklearn.decomposition import PCA
 
+from metricnets._cores import in_threads, n_threads
 from metricnets._linalg import COLLINEAR, with_fixed_signs
 from metricnets._weights import mean_of, rows_of
 from metricnets.deep._training.similarity import N_FOLDS
@@ -18,14 +20,16 @@ ROUNDING = 1e-5  # range of a component, with the largest one 1, that is roundin
 LIFTS = (0.0, 1.0)
 N_ROWS, N_NUMBERS = 10_000, 2**22  # samples from which the map is computed, and their features in all
 N_JUDGED = 2_000  # samples on which ridge, lift and scales are chosen
+LEAST = 2**27  # multiplications of a thread in the products of all samples, below which one thread is as fast
 N_HELD, N_DEALS = 500, 5  # samples held back in all folds: those of few samples are dealt several times, at most 5
 
 
-def whitening_layer(X, standardize, points, similarity, n_components, normalize, seed, bases=None):
+def whitening_layer(X, standardize, points, similarity, n_components, normalize, seed, bases=None, n_jobs=1):
     """The map of `wccn` as a layer after ``standardize``, from a sample of those rows of X that are ``points``."""
     rng = np.random.default_rng(seed)
     Z, similarity = sampled(X, standardize, points, similarity, rng)
-    return fixed_linear(*wccn(Z, similarity, n_components, normalize=normalize, rng=rng, bases=bases))
+    options = {"normalize": normalize, "rng": rng, "bases": bases, "n_jobs": n_jobs}
+    return fixed_linear(*wccn(Z, similarity, n_components, **options))
 
 
 def sampled(X, standardize, points, similarity, rng, n=None):
@@ -39,7 +43,7 @@ def n_rows_of(n_features):
     return min(N_ROWS, max(N_JUDGED, N_NUMBERS // n_features))
 
 
-def wccn(X, similarity, n_components, *, normalize, rng, bases=None):
+def wccn(X, similarity, n_components, *, normalize, rng, bases=None, n_jobs=1):
     """Compute the map x ↦ Wx + b of within-class covariance normalisation.
 
     In the principal components of the points, where the differences of similar points have the covariance C, it is
@@ -61,6 +65,8 @@ def wccn(X, similarity, n_components, *, normalize, rng, bases=None):
     rng : numpy.random.Generator
     bases : tuple of ndarray or None
         The principal components of `bases_of`; None computes those of these points.
+    n_jobs : int or None
+        Number of threads, in which the result has the same bits.
 
     Returns
     -------
@@ -72,27 +78,29 @@ def wccn(X, similarity, n_components, *, normalize, rng, bases=None):
     A. Hatch, S. Kajarekar, A. Stolcke, "Within-class covariance normalization for SVM-based speaker recognition",
     ICSLP 2006.
     """
-    choice = chosen(X, similarity, n_components, normalize, rng, bases)
+    choice = chosen(X, similarity, n_components, normalize, rng, bases, n_jobs)
     return map_by(choice, X, similarity, n_components)
 
 
-def chosen(X, similarity, n_components, normalize, rng, bases=None):
+def chosen(X, similarity, n_components, normalize, rng, bases=None, n_jobs=1):
     """The principal components, ridge and lift of `wccn`, by cross-validation; None if the points are equal."""
     if len(X) < 2 or (X[:1] == X).all():  # or those whose similarity is known
         return None
-    bases = bases or bases_of(X, similarity.of_points())
+    threads = n_threads(n_jobs, X.size * X.shape[1], LEAST)
+    bases = bases or bases_of(X, similarity.of_points(), threads)
     lifts = LIFTS if normalize and n_components > 1 else LIFTS[:1]
     few, rows = similarity.sample(N_JUDGED, rng)
     deals = deals_of(few, rng)
     points = [X[rows] @ basis.T for basis in bases]
-    quality = qualities(points, few, deals, lifts, n_components, normalize)
+    quality = qualities(points, few, deals, lifts, n_components, normalize, threads)
     best, ridge, lift = list(product(range(len(bases)), few.ridges, lifts))[few.best(quality)]
     return bases[best], ridge, lift
 
 
-def bases_of(X, weights):
+def bases_of(X, weights, threads=1):
     """The principal components of the points, and of those whose features are divided by standard deviations."""
-    return principal_basis(X, np.ones(X.shape[1])), principal_basis(X, feature_scales(X, weights))
+    scales = np.ones(X.shape[1]), feature_scales(X, weights)
+    return tuple(in_threads(partial(principal_basis, X), scales, threads))
 
 
 def bases_of_rows(X, standardize, rows, weights, seed):
@@ -106,7 +114,7 @@ def deals_of(few, rng):
     return [few.folds(rng) for _ in range(min(N_DEALS, max(1, N_HELD // len(few))))]
 
 
-def qualities(points, similarity, deals, lifts, n_components, normalize):
+def qualities(points, similarity, deals, lifts, n_components, normalize, threads=1):
     """How well points held back are found in the embeddings by the maps of `wccn`.
 
     Parameters
@@ -125,20 +133,26 @@ def qualities(points, similarity, deals, lifts, n_components, normalize):
     qualities : list of ndarray of shape (len(points) * n_ridges * n_lifts, ...)
         For each fold, the lifts of a ridge one after the other.
     """
-    found, scatters = [], []
+    scatters = []
     for Z in points:
         D = deviations(Z, similarity.of_points())
         scatters.append(D.T @ D / len(D))
-    for folds, fold in product(deals, range(N_FOLDS)):
-        kept, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        truth = similarity.truth(kept, held)
-        of_fold = []
-        for Z, S in zip(points, scatters):
-            maps = whitened_directions(similarity.covariance(Z, kept), S, similarity.ridges, n_components)
-            z = embeddings(Z, *maps, lifts, n_components, normalize)
-            of_fold.extend(similarity.quality(z, kept, held, truth))
-        found.append(np.array(of_fold))
-    return found
+
+    def splits():
+        for folds, fold in product(deals, range(N_FOLDS)):
+            kept, held = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+            truth = similarity.truth(kept, held)
+            for Z, S in zip(points, scatters):
+                yield Z, S, kept, held, truth
+
+    def judged(split):
+        Z, S, kept, held, truth = split
+        maps = whitened_directions(similarity.covariance(Z, kept), S, similarity.ridges, n_components)
+        z = embeddings(Z, *maps, lifts, n_components, normalize)
+        return similarity.quality(z, kept, held, truth)
+
+    found = list(in_threads(judged, splits(), threads if similarity.of_numpy else 1))
+    return [np.concatenate(found[i : i + len(points)]) for i in range(0, len(found), len(points))]
 
 
 def whitened_directions(C, S, ridges, n_components):
@@ -270,7 +284,8 @@ def principal_basis(X, scales, rank=RANK):
     if min(n, d) > 8 * rank:
         pca = PCA(rank, svd_solver="randomized", random_state=0).fit(X * scales)
         return pca.components_ * scales
-    X = (X - X.mean(axis=0)) * scales
+    X = X - X.mean(axis=0)
+    X *= scales
     products = X.T @ X if n >= d else X @ X.T
     values, vectors = eigh(products, subset_by_index=[len(products) - rank, len(products) - 1])
     varies = values > COLLINEAR * values[-1]
