@@ -94,6 +94,11 @@ def dense(X: Any) -> np.ndarray:
     return X.toarray() if issparse(X) else X
 
 
+def rows_as_array(X: np.ndarray | csr_matrix, rows: np.ndarray) -> np.ndarray:
+    """The rows of X with these numbers, an array of the shape of ``rows`` and a last axis of features."""
+    return X[rows.ravel()].toarray().reshape(*rows.shape, X.shape[1]) if issparse(X) else X[rows]
+
+
 def lengths(differences: np.ndarray) -> np.ndarray:
     """Compute the Euclidean norm of each row in double precision, without overflow or underflow."""
     rows = differences.reshape(len(differences), int(np.prod(differences.shape[1:]))).astype(float)

@@ -102,6 +102,12 @@ def precision(dtype: np.dtype) -> np.dtype:
     return np.dtype(np.float32 if dtype == np.float32 else np.float64)
 
 
+def few_as_array(X: csr_matrix, name: str) -> np.ndarray | csr_matrix:
+    """Sparse rows, as an array if it has no more numbers than the matrix of the metric; errors as `check_square`."""
+    check_square(X.shape[1], name)
+    return X.toarray() if X.shape[0] <= X.shape[1] else X
+
+
 def check_square(d: int, name: str, n_matrices: int = 5) -> None:
     """Raise ValueError if ``n_matrices`` of d × d numbers in double precision exceed the memory of the machine."""
     needed, memory = 8 * d**2 * n_matrices, memory_of_machine()

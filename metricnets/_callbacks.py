@@ -8,6 +8,8 @@ from typing import Self
 
 import numpy as np
 import sklearn
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -82,10 +84,12 @@ class FitTask:
         Number of passes that have ended.
     stopped : bool
         Whether a callback has asked to stop.
+    learned : tuple or None
+        What the estimator learns from, if it is more than the arguments say and `CallbackSupport._take` needs it.
     """
 
     def __init__(self, estimator: CallbackSupport, arguments: dict[str, object]) -> None:
-        self.arguments, self.estimator = arguments, estimator
+        self.arguments, self.estimator, self.learned = arguments, estimator, None
         self.n_passes, self.stopped, self._open = 0, False, None
         self._root = estimator._init_callback_context(max_subtasks=estimator._max_passes())
         self._told = {"estimator": estimator, "X": next(iter(arguments.values())), "y": self._targets}
@@ -122,13 +126,23 @@ class FitTask:
             self._open.call_on_fit_task_end(**self._told)
 
     def finish(self) -> None:
-        """End the fit."""
-        self._root.call_on_fit_task_end(**self._told, reconstruction_attributes={})
+        """End the fit, which has learned nothing if the first batches of a stream are of one class."""
+        learned = {"reconstruction_attributes": {}} if is_fitted(self.estimator) else {}
+        self._root.call_on_fit_task_end(**self._told, **learned)
 
 
 def resolved(found: object) -> object:
     """What was found, which may be a function that returns it."""
     return found() if callable(found) else found
+
+
+def is_fitted(estimator: object) -> bool:
+    """Whether an estimator, or the last step of a pipeline, is fitted."""
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        return False
+    return True
 
 
 def is_task(estimator: object) -> bool:

@@ -12,9 +12,11 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.utils.extmath import svd_flip
 from sklearn.utils.validation import check_array
 
-from metricnets._class_scatter import class_means, covariance, weighted_discriminants
-from metricnets._linalg import centered, discriminants, inverse_root, standardized
+from metricnets._blocks import Blocks
+from metricnets._class_scatter import class_means, covariance, discriminants_of_scatter, weighted_discriminants
+from metricnets._linalg import centered, discriminants, inverse_root, spread_of_columns, standardized
 from metricnets._params import random_state_of
+from metricnets._scatters import Scatters
 from metricnets._weights import mean_of
 from metricnets.exceptions import NonPSDError, warn
 
@@ -153,27 +155,25 @@ def initial_components(
         If the array does not have this shape, or there are too few classes or samples for 'lda' or 'pca'.
     """
     n, d = X.shape
-    X = X if issparse(X) else centered(X)
     if not isinstance(init, str):
         return _given(init, n_components, d)
     k = n_components or d
     n_classes = 0 if codes is None else len(np.unique(codes))
     if init == "auto":
-        enough = k < n_classes < n and k <= d and not issparse(X)
+        enough = k < n_classes < n and k <= d
         init = "lda" if enough else "pca" if k < min(n, d) else "identity"
     if init == "lda":
-        if issparse(X):
-            raise ValueError("init='lda' takes no sparse matrix; use init='pca'.")
         if not k < n_classes < n:
             raise ValueError(
                 f"init='lda' needs n_components below the number of classes, and more samples than classes; "
                 f"n_components is {k}, for {n_classes} classes in {n} samples. Use init='pca' or lower n_components."
             )
-        return _discriminants(X, codes, weights, k)
+        return _discriminants(X if issparse(X) else centered(X), codes, weights, k)
     if init == "pca":
         if k > min(n, d):
             raise ValueError(f"init='pca' has at most {min(n, d)} components here; n_components is {k}.")
-        if (X.max(axis=0) - X.min(axis=0)).max() == 0:
+        X = X if issparse(X) else centered(X)
+        if not spread_of_columns(X).any():
             return np.eye(k, d)
         if weights is not None:
             return _principal(X, weights, k)
@@ -211,15 +211,21 @@ def _principal(X, weights, k):
 
 def _discriminants(X, codes, weights, k):
     """The k leading discriminants, completed by rows of the identity if there are fewer."""
-    if not any(np.ptp(X[codes == code], axis=0).any() for code in np.unique(codes)):
+    if not any(spread_of_columns(X[codes == code]).any() for code in np.unique(codes)):
         return np.eye(k, X.shape[1])
     sizes = np.bincount(codes, weights)
-    if weights is not None and sizes.sum() - len(sizes) >= PLENTY * X.shape[1]:
+    plenty = sizes.sum() - len(sizes) >= PLENTY * X.shape[1]
+    if issparse(X) and plenty:
+        _, _, _, means, within = Blocks(X).summed(Scatters.of, Scatters.merged, codes, weights)
+        found = discriminants_of_scatter(within, sizes, means, priors=sizes).T[:k]
+        return np.vstack([found, np.eye(k, X.shape[1])[len(found) :]])
+    X = centered(X.toarray()) if issparse(X) else X
+    if weights is not None and plenty:
         found = weighted_discriminants(X, codes, weights).T[:k]
     elif weights is not None:
         means, _ = class_means(X, codes, weights)
         found = discriminants(covariance(X - means[codes], weights, "auto"), means, sizes / sizes.sum())[:k]
-    elif len(X) - len(sizes) >= PLENTY * X.shape[1]:
+    elif plenty:
         found = LinearDiscriminantAnalysis().fit(X, codes).scalings_.T[:k]  # (at most k, d)
     else:  # the unshrunk scatter within classes would be worse than no start
         means = np.stack([X[codes == code].mean(axis=0) for code in range(len(sizes))])

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.linalg import eigh, eigvalsh, qr
 from scipy.sparse import csr_matrix, issparse, spmatrix
+from sklearn.utils.extmath import row_norms
 from sklearn.utils.sparsefuncs import inplace_column_scale, mean_variance_axis
 
 COLLINEAR = 1e-11  # smallest variance, with columns of variance one, that is not rounding even in single precision
@@ -10,7 +11,7 @@ ROUNDING = 1e-13  # largest spread of a column, relative to its values, that is 
 
 
 def standardized(
-    X: np.ndarray | spmatrix, weights: np.ndarray | None = None
+    X: np.ndarray | spmatrix, weights: np.ndarray | None = None, overwrite: bool = False
 ) -> tuple[np.ndarray | spmatrix, np.ndarray]:
     """Standardise columns of rows, which may be weighted; return them and their standard deviations.
 
@@ -24,12 +25,13 @@ def standardized(
         X = X.copy()
         inplace_column_scale(X, np.where(constant, 0, 1 / scale))
         return X, scale
-    X = centered(X)
+    X = centered(X, overwrite)
     if weights is not None:
-        X = X - weights @ X / weights.sum()
+        X -= weights @ X / weights.sum()
     scale = X.std(axis=0) if weights is None else np.sqrt(weights @ X**2 / weights.sum())
     scale[scale == 0] = 1
-    return X / scale, scale
+    X /= scale
+    return X, scale
 
 
 def components_from_metric(M: np.ndarray, n_components: int | None = None) -> np.ndarray:
@@ -200,10 +202,21 @@ def joined(
     return small if basis is None else left @ small @ basis.T + rest
 
 
-def centered(X: np.ndarray | spmatrix) -> np.ndarray | spmatrix:
+def spread_of_columns(X: np.ndarray | spmatrix) -> np.ndarray:
+    """The largest value of each column minus its smallest one."""
+    return (X.max(axis=0) - X.min(axis=0)).toarray().ravel() if issparse(X) else np.ptp(X, axis=0)
+
+
+def squared_norms(X: np.ndarray | spmatrix) -> np.ndarray:
+    """Squared Euclidean norms of the rows."""
+    return row_norms(X, squared=True) if issparse(X) else np.einsum("ij,ij->i", X, X)
+
+
+def centered(X: np.ndarray, overwrite: bool = False) -> np.ndarray:
     """X minus its mean; columns that are constant up to rounding become 0."""
-    Z = near_origin(X, middle(X))
-    return Z - Z.mean(axis=0)
+    Z = near_origin(X, middle(X), overwrite)
+    Z -= Z.mean(axis=0)
+    return Z
 
 
 def near_origin(X: np.ndarray | spmatrix, origin: np.ndarray, overwrite: bool = False) -> np.ndarray | spmatrix:

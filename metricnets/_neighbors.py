@@ -29,8 +29,8 @@ def neighborhoods(X: np.ndarray, codes: np.ndarray, n_within: int, n_between: in
     within : ndarray of shape (n, n_within)
     between : ndarray of shape (n, n_between)
     """
-    X = X.reshape(len(X), -1)
-    itself = np.arange(len(X))[:, None]
+    X = X if issparse(X) else X.reshape(len(X), -1)
+    itself = np.arange(X.shape[0])[:, None]
     within, between = np.repeat(itself, n_within, axis=1), np.repeat(itself, n_between, axis=1)
     rows = np.flatnonzero(codes >= 0)
     if len(rows):
@@ -41,14 +41,15 @@ def neighborhoods(X: np.ndarray, codes: np.ndarray, n_within: int, n_between: in
 
 def nearest_within(X: np.ndarray, codes: np.ndarray, k: int) -> np.ndarray:
     """Nearest rows of the same class, (n, k), for known classes; the row itself replaces a missing one."""
-    found = np.repeat(np.arange(len(X))[:, None], k, axis=1)
+    found = np.repeat(np.arange(X.shape[0])[:, None], k, axis=1)
     order, sizes = np.argsort(codes, kind="stable"), np.unique(codes, return_counts=True)[1]
     for own in np.split(order, np.cumsum(sizes)[:-1]):
         n_near = min(k, len(own) - 1)
         if len(own) > SMALL and n_near:
             found[own, :n_near] = own[nearest(X[own], None, n_near)]
         elif n_near:
-            d = cdist(X[own], X[own], "sqeuclidean")
+            near = dense(X[own])
+            d = cdist(near, near, "sqeuclidean")
             np.fill_diagonal(d, np.inf)
             found[own, :n_near] = own[np.argsort(d, axis=1, kind="stable")[:, :n_near]]
     return found
@@ -69,8 +70,8 @@ def counted_within(X: np.ndarray, codes: np.ndarray, k: int, weights: np.ndarray
     """
     enough = [np.searchsorted(np.cumsum(np.sort(weights[codes == code])), k) + 1 for code in np.unique(codes)]
     n_near = min(max(enough), int(np.unique(codes, return_counts=True)[1].max()) - 1, LIGHT * k)
-    found = np.column_stack([np.arange(len(X)), nearest_within(X, codes, n_near)])
-    counts = np.where(found == np.arange(len(X))[:, None], 0, weights[found])
+    found = np.column_stack([np.arange(X.shape[0]), nearest_within(X, codes, n_near)])
+    counts = np.where(found == np.arange(X.shape[0])[:, None], 0, weights[found])
     counts[:, 0] = np.maximum(weights - 1, 0)
     counts = np.clip(k - (np.cumsum(counts, axis=1) - counts), 0, counts)
     used = counts.any(axis=0)
@@ -79,7 +80,7 @@ def counted_within(X: np.ndarray, codes: np.ndarray, k: int, weights: np.ndarray
 
 def nearest_between(X: np.ndarray, codes: np.ndarray, k: int) -> np.ndarray:
     """Nearest rows of other classes, as in `nearest_within`, with one search for all small classes."""
-    found = np.repeat(np.arange(len(X))[:, None], k, axis=1)
+    found = np.repeat(np.arange(X.shape[0])[:, None], k, axis=1)
     classes, codes, sizes = np.unique(codes, return_inverse=True, return_counts=True)
     if not k or len(classes) < 2:
         return found
@@ -89,7 +90,7 @@ def nearest_between(X: np.ndarray, codes: np.ndarray, k: int) -> np.ndarray:
         found[own, :n_near] = other[nearest(X[other], X[own], n_near)]
     rows = np.flatnonzero(sizes[codes] <= SMALL)
     if len(rows):
-        near = nearest(X, X[rows], min(len(X), k + sizes[sizes <= SMALL].max()))
+        near = nearest(X, X[rows], min(X.shape[0], k + sizes[sizes <= SMALL].max()))
         of_own = codes[near] == codes[rows, None]
         first = np.argsort(of_own, axis=1, kind="stable")[:, :k]  # rows of other classes first, by distance
         itself, near = np.take_along_axis(of_own, first, axis=1), np.take_along_axis(near, first, axis=1)

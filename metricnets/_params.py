@@ -55,7 +55,7 @@ else:
     Array = Points = Annotated[np.ndarray, "array-like"]
     Sparse = Annotated[spmatrix, "sparse matrix"]
 Prior = Literal["identity", "covariance", "random"] | Array
-Jobs = Annotated[int, Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left")] | None
+Jobs = Annotated[int, Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, 4096, closed="both")] | None
 MaybeCount = Count | None
 MaybeSeveral = Several | None
 MaybeLabel = Annotated[int, Integral] | Annotated[str, str] | None
@@ -225,15 +225,17 @@ def fitting(fit: Fit) -> Fit:
             raise _with_hint(self, error) from None
         before = vars(self).copy()
         try:
-            journaled = NOTHING if getattr(self, "checkpoint", None) is None else self._journaled()
-            with one_blas_thread, journaled:
+            asks = getattr(self, "device", "auto") != "auto" or getattr(self, "distributed", False)
+            asks = asks or getattr(self, "checkpoint", None) is not None
+            with one_blas_thread, self._around_fit(fit.__name__, bound.arguments) if asks else NOTHING:
                 tells = getattr(self, "_skl_callbacks", None) and is_task(self)
                 return fit_as_task(self, fit, bound) if tells else fit(self, *args, **kwargs)
         except BaseException as error:
             if not isinstance(error, FitInterrupted) or error.estimator is not self:
                 vars(self).clear()
                 vars(self).update(before)
-            if isinstance(error, (TypeError, ValueError)) and (advice := advice_on(*bound.args[1:3])):
+            advice = advice_on(*bound.args[1:3]) if isinstance(error, (TypeError, ValueError)) else ""
+            if advice and not str(error).startswith(advice):  # of a learner within
                 raise ValueError(f"{advice}  {error}") from error
             raise
 

@@ -4,11 +4,13 @@ from typing import NamedTuple, Self
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags, issparse
+from sklearn.utils import gen_batches
 
 from metricnets._groups import group_means
 from metricnets._linalg import COLLINEAR, ROUNDING
 from metricnets._weights import mean_of, rows_of, scaled_rows, total_of
 
+N_ROWS = 4096  # rows that are centred at a time
 SPARSE = 0.1  # share of entries other than 0 up to which sparse products take less time than dense ones
 
 
@@ -47,8 +49,12 @@ class Scatters(NamedTuple):
         groups: np.ndarray | None,
         weights: np.ndarray | None = None,
         apart: bool = False,
+        overwrite: bool = False,
     ) -> Self:
-        """Those of points X (n, d) in ``groups`` (n,), or in one, with positive weights (n,), or None if all are 1."""
+        """Those of points X (n, d) in ``groups`` (n,), or in one, with positive weights (n,), or None if all are 1.
+
+        With ``overwrite`` an array X may be used for its deviations.
+        """
         if not X.shape[0]:
             return cls.of_none(X.shape[1], apart)
         if issparse(X):
@@ -60,10 +66,16 @@ class Scatters(NamedTuple):
             counts, means = np.array([total_of(weights, len(X))]), mean_of(X, weights)[None]
         else:
             names, number, counts, means = group_means(X, groups, weights)
-        Z = means[number]
-        Z = scaled_rows(np.subtract(X, Z, out=Z), weights)
-        parts = [Z[number == i] for i in range(len(names))] if apart else ()
-        within = np.stack([part.T @ part for part in parts]) if apart else Z.T @ Z
+        if apart:
+            members = (number == i for i in range(len(names)))
+            parts = (scaled_rows(X[own] - mean, rows_of(weights, own)) for own, mean in zip(members, means))
+            within = np.stack([part.T @ part for part in parts])
+        else:
+            Z = X if overwrite else np.empty(X.shape)
+            for rows in gen_batches(len(X), N_ROWS):
+                np.subtract(X[rows], means[number[rows]], out=Z[rows])
+                Z[rows] = scaled_rows(Z[rows], rows_of(weights, rows))
+            within = Z.T @ Z
         own = counts if weights is None else np.bincount(number, np.minimum(weights, weights**2))
         return cls(names, counts.astype(float), own.astype(float), means, within)
 
@@ -139,7 +151,7 @@ def sums_of(
     *,
     apart: bool = False,
 ) -> tuple[Scatters, Scatters]:
-    """Scatters of the points in a group, and of those that are in none, as one; weights may be 0.
+    """Scatters of the points in a group, and of those that are in none, as one; weights may be 0.  X is overwritten.
 
     Parameters
     ----------
@@ -157,7 +169,7 @@ def sums_of(
     found = []
     for some, groups, split in ((counts & known, names, apart), (counts & ~known, None, False)):
         rows = slice(None) if some.all() else some
-        found.append(Scatters.of(X[rows], rows_of(groups, rows), rows_of(weights, rows), split))
+        found.append(Scatters.of(X[rows], rows_of(groups, rows), rows_of(weights, rows), split, overwrite=True))
     return tuple(found)
 
 

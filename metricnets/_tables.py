@@ -143,8 +143,11 @@ def is_table(X: Any) -> bool:
     return issparse(X) or isinstance(X, Table) or (of_numbers and is_large(X.shape))
 
 
-def advice_on(X: Any, y: Any = None) -> str:
-    """What to give in place of an X that is no table: the name of a file, an Arrow table of lists, a list of arrays."""
+def advice_on(X: Any, y: Any = None, shape: tuple[int, ...] | None = None) -> str:
+    """What to give in place of an X that is no table: the name of a file, an Arrow table of lists, a list of arrays.
+
+    ``shape`` is that of a point, if it is known.
+    """
     batches = "metricnets.datasets.Batches"
     if isinstance(X, (str, os.PathLike)):
         return f"X is the name of a file, {os.fspath(X)!r}: give {batches}.from_parquet({os.fspath(X)!r})."
@@ -153,14 +156,27 @@ def advice_on(X: Any, y: Any = None) -> str:
         return f"X is an Arrow table with lists in a column: give {batches}.from_arrow(X)."
     if isinstance(X, (list, tuple)) and X and all(getattr(part, "ndim", 0) > 1 for part in X):
         rows = y.shape if hasattr(y, "shape") else (len(y),) if isinstance(y, (list, tuple)) else ()
-        if rows[:1] == (sum(part.shape[0] for part in X),):  # else they may be images, or tuples
+        of_points = shape is not None and all(part.shape[1:] == shape for part in X)
+        if of_points or rows[:1] == (sum(part.shape[0] for part in X),):  # else they may be images, or tuples
             return f"X is a {type(X).__name__} of {len(X)} arrays: give {batches}(X)."
     return ""
+
+
+def advise(error: Exception, X: Any, shape: tuple[int, ...]) -> None:
+    """Raise the error of points that are to be embedded again if there is `advice_on` them."""
+    if advice := advice_on(X, shape=shape):
+        raise ValueError(f"{advice}  {error}") from error
 
 
 def is_large(shape: tuple[int, ...]) -> bool:
     """Whether an array of this shape has more than `LARGEST` numbers."""
     return int(np.prod(shape, dtype=object)) > LARGEST
+
+
+def is_larger(X: Any, n: int) -> bool:
+    """Whether X says that it has more than n entries; the ``size`` of PyTorch's tensors is a method."""
+    size = getattr(X, "size", 0)
+    return not callable(size) and size > n
 
 
 def parts_of(shape: tuple[int, ...]) -> Iterator[slice]:

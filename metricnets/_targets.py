@@ -69,7 +69,8 @@ def resolve(y: np.ndarray, relation: str | Callable = "auto") -> tuple[Callable,
         y = y[:, 0]
     if y.ndim == 2 and y.dtype.kind == "O" and all(isinstance(value, Real) for value in y.flat):
         y = y.astype(float)
-    y = check_known(y)
+    if y.dtype.kind == "O":
+        y = check_known(y)
     if relation == "auto":
         relation = _suitable(y)
     if callable(relation):

@@ -195,6 +195,8 @@ def points_and_members(
             X = fetch(used, look_up)
             X = checked_array(X, "preprocessor", dtype=FLOATS, allow_nd=True, ensure_all_finite=finite)
         return X, members.reshape(tuples.shape).astype(np.int32)
+    if not tuples.size:
+        raise ValueError(f"tuples, an array of shape {tuples.shape}, have points without features.")
     tuples = checked_array(tuples, "tuples", dtype=FLOATS, allow_nd=True, ensure_all_finite=finite)
     return tuples.reshape(-1, *tuples.shape[2:]), np.arange(size * len(tuples), dtype=np.int32).reshape(-1, size)
 

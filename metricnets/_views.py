@@ -14,8 +14,8 @@ def columns_of(views: int | list | dict, n_features: int, names: ArrayLike | Non
     Parameters
     ----------
     views : int, list or dict
-        Number of views whose columns follow each other, as many of each; or the columns of each view, a slice, or
-        numbers or names of columns.  The keys of a dict are names of the views.
+        Number of views whose columns follow each other, as many of each; or the columns of each view, a slice, a mask,
+        or numbers or names of columns.  The keys of a dict are names of the views.
     n_features : int
         Number of columns.
     names : ndarray of shape (n_features,) or None
@@ -51,6 +51,10 @@ def _columns(view, v, n_features, names):
         found = np.arange(n_features)[view]
     elif isinstance(view, str) or not np.iterable(view):
         raise ValueError(f"views[{v!r}]={view!r} should be a list of columns or a slice.")
+    elif np.asarray(view).dtype == bool:
+        if np.shape(view) != (n_features,):
+            raise ValueError(f"views[{v!r}] is a mask of {np.size(view)} columns, and X has {n_features} features.")
+        found = np.flatnonzero(view)
     else:
         found = np.array([_number(column, v, n_features, names) for column in view], dtype=int)
     if not len(found):

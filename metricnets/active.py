@@ -133,8 +133,8 @@ def _threshold(metric, threshold):
             "strategy='uncertain' needs a threshold: give a learner from pairs, which has threshold_, or threshold=, "
             "such as that of PairsClassifier(metric) after fit; or set strategy='nearest'."
         )
-    if threshold is not None and not (isinstance(threshold, Real) and threshold > 0):
-        raise ValueError(f"threshold={threshold!r} should be a distance above 0.")
+    if threshold is not None and not (isinstance(threshold, Real) and 0 < threshold < np.inf):
+        raise ValueError(f"threshold={threshold!r} should be a finite distance above 0.")
     return max(float(found), 1e-300)  # a learner that takes no pair for similar has one below 0
 
 

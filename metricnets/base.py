@@ -175,6 +175,17 @@ class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
                 f"an array of points has shape (n_samples, {', '.join(map(str, fitted))})."
             )
 
+    def __sklearn_clone__(self):
+        """A clone that looks up points in the same table, of which scikit-learn would make a copy."""
+        table = getattr(self, "preprocessor", None)
+        if not hasattr(table, "shape"):
+            return super().__sklearn_clone__()
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self), preprocessor=None)
+        cloned = super(MetricMixin, twin).__sklearn_clone__()
+        cloned.preprocessor = table
+        return cloned
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]

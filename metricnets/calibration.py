@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
@@ -16,13 +17,13 @@ STRATEGIES = ("accuracy", "f_beta", "max_tpr", "max_tnr")
 SLACK = 16  # scores that differ by less than this many times their precision count as equal
 
 
-def check_params(params: dict[str, Any] | None) -> dict[str, Any]:
-    """Validate ``calibration_params``, None or keyword arguments of `check_strategy`, and return a dictionary."""
+def check_params(params: dict[str, Any] | None, check: Callable) -> dict[str, Any]:
+    """Validate ``calibration_params``, None or keyword arguments of ``check``, and return a dictionary."""
     params = {} if params is None else params
     known = ("strategy", "min_rate", "beta")
     if not isinstance(params, dict) or not set(params) <= set(known):
         raise ValueError(f"calibration_params={params!r} should be a dictionary with keys among {', '.join(known)}.")
-    check_strategy(**params)
+    check(**params)
     return params
 
 
@@ -35,6 +36,17 @@ def check_strategy(strategy: str = "accuracy", min_rate: float | None = None, be
         raise ValueError(f"strategy={strategy!r} needs min_rate in [0, 1]; got min_rate={min_rate!r}.")
     if strategy == "f_beta" and not (isinstance(beta, Real) and 0 <= beta < np.inf):
         raise ValueError(f"strategy='f_beta' needs a number beta of at least 0; got beta={beta!r}.")
+
+
+def check_used(strategy: str = "accuracy", min_rate: float | None = None, beta: float = 1.0) -> None:
+    """Raise ValueError unless the arguments of :func:`threshold` fit together and each has an effect."""
+    check_strategy(strategy, min_rate, beta)
+    if min_rate is not None and strategy not in ("max_tpr", "max_tnr"):
+        raise ValueError(
+            f"min_rate={min_rate!r} has no effect with strategy={strategy!r}; give strategy='max_tpr' or 'max_tnr'."
+        )
+    if strategy != "f_beta" and beta != 1:
+        raise ValueError(f"beta={beta!r} has no effect with strategy={strategy!r}; give strategy='f_beta'.")
 
 
 def threshold(

@@ -159,7 +159,7 @@ def did_you_mean(name: object, options: Iterable[object]) -> str:
         return ""
     known = {str(option).lower(): option for option in options}
     same = [ours for ours in SYNONYMS.get(name.lower(), ()) if ours in known]
-    near = same or difflib.get_close_matches(name.lower(), known, n=1)
+    near = same or _similar(name, known)
     return f" Did you mean {known[near[0]]!r}?" if near else ""
 
 
@@ -170,5 +170,11 @@ def nearest_first(name: object, options: Iterable[object]) -> list[object]:
     ['triplet', 'soft_triplet', 'angular']
     """
     options = sorted(options, key=str)
-    near = difflib.get_close_matches(name.lower(), map(str, options)) if isinstance(name, str) else []
+    near = _similar(name, map(str, options)) if isinstance(name, str) else []
     return sorted(options, key=lambda option: near.index(option) if option in near else len(near))
+
+
+def _similar(name, options):
+    """Options of similar spelling, the nearest first, but those with the same initial before others."""
+    near = difflib.get_close_matches(name.lower(), options)
+    return sorted(near, key=lambda option: option[:1] != name[:1].lower())

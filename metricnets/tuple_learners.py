@@ -56,6 +56,7 @@ class PairsMixin(TuplesMixin):
     """
 
     _tuple_size = 2
+    _check_strategy = staticmethod(calibration.check_used)
 
     def decision_function(self, pairs: ArrayLike) -> np.ndarray:
         """Compute the similarity of each pair, the negative distance; the same as ``pair_score``.
@@ -198,10 +199,11 @@ class PairsMixin(TuplesMixin):
         Raises
         ------
         ValueError
-            If the arguments do not fit together, or ``y_valid`` does not hold both labels.
+            If the arguments do not fit together, ``strategy`` does not use one that is given, or ``y_valid`` does not
+            hold both labels.
         """
         check_is_fitted(self)
-        calibration.check_strategy(strategy, min_rate, beta)
+        self._check_strategy(strategy, min_rate, beta)
         scores = self.decision_function(pairs_valid)
         signs, _ = check_pair_labels(y_valid, len(scores))
         options = {"strategy": strategy, "min_rate": min_rate, "beta": beta, "sample_weight": sample_weight}

@@ -7,10 +7,8 @@ import hashlib
 import io
 import json
 import os
-import signal
 import sys
-from contextlib import contextmanager, nullcontext, redirect_stderr
-from functools import partial
+from contextlib import redirect_stderr
 from unittest.mock import patch
 
 import numpy as np
@@ -18,12 +16,14 @@ import torch
 import torch.distributed as dist
 from deep_learners import VARIANTS, data, learner, points_of
 from discovery import tiny_points
+from ended_fits import Ending
+from scipy.sparse import csr_array
 from skorch.callbacks import Callback
 from torch import nn
 
-from metricnets import EmbeddingNet, _tables, losses
-from metricnets.deep import _base
-from metricnets.deep._training import blocks, process_group
+from metricnets import DDML, EmbeddingNet, _tables, losses
+from metricnets.datasets import Batches
+from metricnets.deep._training import blocks, same_call
 from metricnets.deep._training.distributed import Processes
 from metricnets.deep._training.process_group import processes
 
@@ -90,7 +90,7 @@ def losses_of_the_catalogue():
     Each process computes the loss of all pairs of 21 rows, or that of its 10 or 11 of them, in one block or in several.
     """
     found, ways = {}, {"whole": (1000, 1000), "shared": (0, 1000), "in blocks": (0, 21 * 4)}
-    with one_group():
+    with processes():  # one group for all, as joining takes longer than tiny fits
         for name, entry in losses.CATALOGUE.items():
             alone, found[name] = gradients(name, distributed=False), {}
             for way, (shared, n_pairs) in ways.items():
@@ -104,15 +104,6 @@ def losses_of_the_catalogue():
                         found[name][way] = max(float((a - b).norm() / a.norm().clamp_min(1e-12)) for a, b in pairs)
                     assert bool(SHARES) == (way != "whole"), (name, way)
     return found
-
-
-@contextmanager
-def one_group():
-    """Fits in one group, as joining takes longer than tiny fits."""
-    with processes() as together:
-        same = partial(nullcontext, together)
-        with patch.object(process_group, "processes", same), patch.object(_base, "processes", same):
-            yield
 
 
 LEARNERS = {
@@ -129,21 +120,32 @@ LEARNERS = {
     "DCML": {},
     "EmbeddingNet of images": {},
     "EmbeddingNet": {"loss": "proxy_anchor", "n_networks": 2},
+    "TwoViewNet": {"early_stopping": True},
+    "DDML, sparse rows": {"early_stopping": True, "n_networks": 2},
+    "EmbeddingNet, batches of rows": {},
+    "EmbeddingNet, wrong labels": {"label_noise": "small_loss"},
+    "EmbeddingNet, few labels": {"unlabeled": "self_training"},
+}
+DATA = {
+    "sparse rows": lambda X, y: (csr_array(X), y),
+    "batches of rows": lambda X, y: (Batches([X[:20], X[20:]]), y),
+    "few labels": lambda X, y: (X, np.where(np.arange(len(y)) % 3, y, -1)),
 }
 
 
 def learners():
     """For each the largest difference of a distance from that of one process, of the losses, and the weights."""
     found = {}
-    for name, params in LEARNERS.items():
-        given = data(name)
+    for case, params in LEARNERS.items():
+        name, _, kind = case.partition(", ")
+        given = DATA.get(kind, lambda *given: given)(*data(name))
         if "dropout" in learner(name).get_params() and "module" not in VARIANTS[name][0]:
             params = params | WITHOUT_DROPOUT
         one, two = (learner(name, distributed=d, **params).fit(*given) for d in (False, True))
         X = points_of(given[0], name)
         d_one, d_two = (torch.pdist(torch.tensor(each.transform(X), dtype=torch.float64)) for each in (one, two))
         losses = [[epoch["train_loss"] for epoch in each.history_] for each in (one, two)]
-        found[name] = {
+        found[case] = {
             "distances": float((d_one - d_two).abs().max() / d_one.max()),
             "losses": float(np.abs(np.subtract(*losses)).max()),
             "weights": digest(two),
@@ -245,22 +247,66 @@ def error_of(estimator, X=None, y=None):
         return f"{type(error).__name__}: {error}"
 
 
-def other_rows():
-    """The error if one process has fewer rows."""
+def other_calls():
+    """The errors if process 1 calls a fit with something else."""
     X, y = tiny_points()
-    return error_of(net(), X[: 45 - RANK], y[: 45 - RANK])
-
-
-def other_values():
-    """The error if one process has other values."""
-    X, y = tiny_points()
-    return error_of(net(), X ** (1 + RANK), y)
+    one, n = RANK == 1, 45 - RANK
+    large, other_labels = np.zeros((2 * same_call.WHOLE, 1)) + one, np.where(X[:, 0] < X[:, 0].max(), y, one)
+    other_class = DDML(distributed=True) if one else net()
+    return {
+        "X is an array of shape (45, 4) in process 0 and an array of shape (44, 4)": error_of(net(), X[:n], y[:n]),
+        "X is an array of shape (45, 4), with other values": error_of(net(), X + one * 1e-3, y),
+        "X is an array of shape (45, 4), with other values ": error_of(net(), X[:: 1 - 2 * one], y),
+        "X is an array of shape (45, 4), with other values  ": error_of(net(), np.where(one & (X > 3), np.nan, X), y),
+        "X is an array of shape (8388608, 1), with other values": error_of(net(), large, large[:, 0]),
+        "X is a sparse matrix of shape (45, 4), with other values": error_of(net(), csr_array(X * (1 + one)), y),
+        "X is a Batches of shape (45, 4), with other values": error_of(net(), Batches([X[:20], X[20:] - one]), y),
+        "y is an array of shape (45,), with other values": error_of(net(), X, other_labels),
+        "y is an array of shape (45,), with other values ": error_of(net(), X, y.astype(str) if one else y),
+        "lr is 0.1 in process 0 and 0.2": error_of(net(lr=0.1 + 0.1 * one)),
+        "hidden is (8,) in process 0 and (9,)": error_of(net(hidden=(8 + one,))),
+        "loss_params is a dict, with other values": error_of(net(loss_params={"margin": 1.0 + one})),
+        "the method is EmbeddingNet.fit in process 0 and DDML.fit": error_of(other_class),
+    }
 
 
 def an_error_in_one():
     """The error in each process if one raises an error, and the epochs of a fit after it."""
     failing = net(max_epochs=9, callbacks=[InEpoch(1, lambda: raised(OSError("the disk is full")))])
     return [error_of(failing), len(net().fit(*tiny_points()).history_)]
+
+
+def an_error_before_training():
+    """The error in each process if one raises an error when it builds its network."""
+
+    def build(shape):
+        return raised(OSError("no memory")) if RANK else nn.Linear(*shape, 3)
+
+    return error_of(net(module=build, hidden=(128,), n_components=64, dropout=0.2, input_dropout=0.3))
+
+
+RECORDED = {
+    "dropout": ({"dropout": 0.3}, 2),
+    "two networks": ({"dropout": 0.3, "n_networks": 2, "memory": 30, "miner": "distance_weighted"}, 5),
+    "early stopping": ({"dropout": 0.3, "early_stopping": True, "n_iter_no_change": 2, "max_epochs": 9, "lr": 0.1}, 2),
+    "a module": ({"module": Noisy, "hidden": (128,), "n_components": 64, "dropout": 0.2, "input_dropout": 0.3}, 2),
+}
+
+
+def recorded(folder):
+    """Of fits that one of the processes ends: errors, epochs of the same call afterwards, weights, and files."""
+    found = {}
+    for name, (params, n_epochs) in RECORDED.items():
+        options = {"folder": f"{folder}/{RANK}", "minutes": 0}  # process 0 has the files
+        ending, rest = Ending(n_epochs if RANK else np.inf), Ending()
+        error = error_of(net(checkpoint=options, callbacks=[ending], **params))
+        again = net(checkpoint=options, callbacks=[rest], **params).fit(*tiny_points())
+        whole = net(**params).fit(*tiny_points())
+        modules = [each.module_.modules() for each in (again, whole)]
+        masks = [[each.masks for each in parts if hasattr(each, "masks")] for parts in modules]
+        n_more = [rest.n_begun, len(whole.history_) - n_epochs]
+        found[name] = [error, n_more, digest(again), digest(whole), masks, os.path.exists(options["folder"])]
+    return found
 
 
 def progress():
@@ -270,9 +316,10 @@ def progress():
     return len(shown.getvalue())
 
 
-def killed():
-    """The error if the other process is killed."""
-    return error_of(net(max_epochs=9, callbacks=[InEpoch(1, lambda: os.kill(os.getpid(), signal.SIGKILL))]))
+def killed(folder):
+    """The error if the other process is killed in the third epoch."""
+    options = {"folder": f"{folder}/killed", "minutes": 0}
+    return error_of(net(checkpoint=options, callbacks=[Ending(2 if RANK else np.inf, kill=True)]))
 
 
 QUESTIONS = [
@@ -285,9 +332,10 @@ QUESTIONS = [
     table_read_in_batches,
     stopping_callback,
     one_process_stops,
-    other_rows,
-    other_values,
+    other_calls,
     an_error_in_one,
+    an_error_before_training,
+    recorded,
     progress,
     killed,
 ]
@@ -295,8 +343,10 @@ QUESTIONS = [
 if __name__ == "__main__":
     torch.set_num_threads(1)
     blocks.SHARED = 0  # processes share the pairs of small batches too
+    os.fsync = lambda number: None  # the disk is slow
     found = {}
     for question in QUESTIONS:
-        found[question.__name__] = question()
+        takes_folder = question in (recorded, killed)
+        found[question.__name__] = question(os.path.dirname(sys.argv[1])) if takes_folder else question()
         with open(sys.argv[1], "w") as file:
             json.dump(found, file)

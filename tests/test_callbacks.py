@@ -163,6 +163,34 @@ def test_a_callback_stops_the_fit_without_a_warning(name):
         assert not learner.converged_
 
 
+def test_passes_of_a_stream_of_pairs_know_the_pairs_that_are_kept(pairs):
+    X, y = pairs
+    X, y = X[np.argsort(y)], np.sort(y) > 0
+    recorder, n = Recorder(), np.count_nonzero(~y)
+    learner = ESTIMATORS["DDMLPairs"](max_epochs=2, early_stopping=False, random_state=0).set_callbacks(recorder)
+    with pytest.warns(UserWarning, match="no similar or no dissimilar"):
+        learner.partial_fit(X[:n], y[:n])
+    assert recorder.events[-2:] == ["end", "teardown"]
+    assert not recorder.passes
+    learner.partial_fit(X[n:], y[n:])  # of similar pairs alone
+    told = recorder.fitted[-1]
+    assert told.threshold_ == learner.threshold_
+    assert_array_equal(told.classes_, [False, True])
+    assert_array_equal(told.predict(X), learner.predict(X))
+
+
+@pytest.mark.parametrize("name", ["DDMLPairs", "KISSME", "GMML"])
+def test_a_batch_of_which_nothing_is_learned_is_not_scored(name, pairs):
+    monitor = callback.ScoringMonitor(scoring="accuracy")
+    learner = quick(name).set_callbacks(monitor)
+    learner = learner.set_params(early_stopping=False) if name == "DDMLPairs" else learner
+    X, y = pairs
+    with pytest.warns(UserWarning, match="similar"):
+        learner.partial_fit(X[y < 0], y[y < 0])
+    with pytest.raises(ValueError, match="No logs"):
+        monitor.get_logs()
+
+
 def test_no_further_network_is_trained_after_a_stop(points):
     told = Recorder(stop_after=5)
     learner = quick("DDML", n_networks=3, max_epochs=3).set_callbacks(told).fit(*points)

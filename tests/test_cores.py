@@ -119,7 +119,7 @@ def test_searches_in_threads_find_the_same(n_features):
     assert two._found.index.n_jobs is None
 
 
-@pytest.mark.parametrize("n_jobs", [0, 1.5, "all"])
+@pytest.mark.parametrize("n_jobs", [0, 1.5, "all", 10**10])
 def test_n_jobs_that_are_no_number_of_threads_are_named(n_jobs, blobs):
     for estimator in (LMNN(n_jobs=n_jobs), MLKNN(n_jobs=n_jobs)):
         with pytest.raises(InvalidParameterError, match="'n_jobs' parameter"):

@@ -42,6 +42,7 @@ ERRORS = {
         lambda: quick("ITML", prior=np.triu(np.ones((4, 4)))).fit(PAIRS, SAME),
         r"prior is not symmetric; use \(prior \+ prior.T\) / 2",
     ),
+    "no features": (lambda: quick("ITML").fit(PAIRS[:, :, :0], SAME), r"\(40, 2, 0\), have points without features"),
     "lists of labels": (lambda: quick("MLKNN").fit(X, [[1]] * 44 + [[1, 2]]), "convert them with MultiLabelBinarizer"),
     "no labelled row": (lambda: quick("SourceOnly").fit(X, [None] * 45), "no row has a label"),
     "kinds of classes": (

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from discovery import ESTIMATORS, METRICS, quick, tiny_points, training_data
+from discovery import ESTIMATORS, METRICS, POINT_LEARNERS, quick, tiny_points, training_data
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array, csr_matrix
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -17,7 +17,19 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import FunctionTransformer
 from torch import nn
 
-from metricnets import AAKNN, ITML, MLKNN, EmbeddingNet, PairsClassifier, networks
+from metricnets import (
+    AAKNN,
+    ITML,
+    MLKNN,
+    EmbeddingNet,
+    KNNOutlierDetector,
+    NearestClassMean,
+    NearestSet,
+    PairsClassifier,
+    SourceOnly,
+    networks,
+)
+from metricnets.active import query_pairs
 from metricnets.metrics import get_scorer, mean_average_precision, retrieval_scores
 from metricnets.protocols import cross_validate_pairs, gallery_probe, multilabel_split, transfer
 
@@ -89,6 +101,13 @@ class Foreign(TransformerMixin, BaseEstimator):
         return self.form(plain(X))
 
 
+class ForeignLearner(Foreign):
+    """One that says whether it is fitted."""
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "fitted_")
+
+
 # Each gives numbers from what `form` makes of an embedding.
 USES = {
     "PairsClassifier": lambda form: PairsClassifier(Foreign(form)).fit(X[ROWS], SAME).pair_distance(X[ROWS]),
@@ -111,6 +130,13 @@ USES = {
     )[:-1],
     "MLKNN": lambda form: MLKNN(n_neighbors=3, metric=Foreign(form)).fit(X, Y).predict_proba(X[:9] + 3),
     "AAKNN": lambda form: AAKNN(n_neighbors=3, metric=Foreign(form)).fit(X, Y).predict(X[:9] + 3),
+    "class means": lambda form: NearestClassMean(metric=Foreign(form)).fit(X, CLASSES).predict_proba(X[:9] + 3),
+    "outliers": lambda form: KNNOutlierDetector(metric=Foreign(form)).fit(X).score_samples(X[:9] + 3),
+    "sets": lambda form: NearestSet(metric=Foreign(form)).fit(X, CLASSES).kneighbors(X[:9] + 3)[0],
+    "held-out classes": lambda form: (
+        PairsClassifier(ForeignLearner(form), n_folds=2, random_state=0).fit(X, ROWS[:48, 0] % 4).score(X, CLASSES)
+    ),
+    "pairs to label": lambda form: query_pairs(Foreign(form), X, 5, strategy="nearest", random_state=0),
     "scorer": lambda form: get_scorer("mean_average_precision")(Foreign(form).fit(X), X, CLASSES),
 }
 uses = pytest.mark.parametrize("use", USES)
@@ -444,3 +470,20 @@ def test_foreign_predictors_get_numbers_that_do_not_wrap_around():
             transfer(estimator, X, ROWS[:48, 0] % 2, DOMAIN, predictor=predictor)["test_accuracy"],
             transfer(None, X, ROWS[:48, 0] % 2, DOMAIN, predictor=predictor)["test_accuracy"],
         )
+
+
+@pytest.mark.parametrize("name", [name for name in POINT_LEARNERS if getattr(ESTIMATORS[name], "_by_blocks", False)])
+def test_linear_learners_take_tensors(name):
+    X, y = tiny_points()
+    expected, found = quick(name).fit(X, y), quick(name).fit(torch.from_numpy(X), torch.from_numpy(y))
+    assert_array_equal(found.transform(torch.from_numpy(X)), expected.transform(X))
+
+
+def test_predictors_within_others_keep_the_names_of_features():
+    X, y = tiny_points()
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    model = SourceOnly().fit(frame, np.where(y == 2, -1, y))
+    assert model.feature_names_in_.tolist() == list("abcd")
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(frame[list("badc")])
+    assert not hasattr(SourceOnly().fit(X, y), "feature_names_in_")

@@ -67,9 +67,9 @@ def test_a_fit_in_a_child_of_a_process_whose_other_thread_fits(name, while_anoth
     expected = fitted(name)
     while_another_thread_is_in(one_blas_thread)
     if "device" in quick(name).get_params():
-        from metricnets.deep._training.runtime import randomness, torch_threads
+        from metricnets.deep._training.runtime import global_randomness, torch_threads
 
-        while_another_thread_is_in(randomness(0, "cpu", globally=True))
+        while_another_thread_is_in(global_randomness(0))
         while_another_thread_is_in(torch_threads(1))
     np.testing.assert_array_equal(in_child(fitted, name), expected)
 
@@ -156,15 +156,19 @@ def test_a_lock_keeps_other_threads_out_and_is_free_in_the_child(while_another_t
 def test_a_child_computes_with_pytorch_after_its_parent_did_in_several_threads():
     import torch
 
-    import metricnets.deep._training.runtime  # noqa: F401  (sets what is done in a child)
+    from metricnets.deep._training.runtime import torch_threads
 
     table = torch.ones(2000, 200)
+
+    def computed():
+        with torch_threads(2):  # as n_jobs=2 asks for
+            return (table @ table.T).sum().item(), torch.get_num_threads()
+
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        expected = (table @ table.T).sum().item()  # starts threads that the child does not have
-        found = in_child(lambda: ((table @ table.T).sum().item(), torch.get_num_threads()))
-        assert found == (expected, 1)
-        assert torch.get_num_threads() == 2
+        expected, n_threads = computed()  # starts threads that the child does not have
+        assert (n_threads, torch.get_num_threads()) == (2, 2)
+        assert in_child(lambda: (*computed(), torch.get_num_threads())) == (expected, 1, 1)
     finally:
         torch.set_num_threads(before)

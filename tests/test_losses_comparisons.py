@@ -101,3 +101,33 @@ def test_angular_is_finite_at_angles_whose_tangents_are_large(dtype):
     value, slope = gradient("angular", {"angle": 89.9}, *sample(dtype=dtype))
     assert value.isfinite()
     assert slope.isfinite().all()
+
+
+@pytest.mark.parametrize("reduction", ["active", "all"])
+@pytest.mark.parametrize("select", ["all", "semihard"])
+@pytest.mark.parametrize("margin", [0.0, 0.4, 3.0])
+@pytest.mark.parametrize("squared", [False, True])
+def test_triplets_that_are_many_are_summed_in_the_order_of_their_distances(
+    squared, margin, select, reduction, monkeypatch
+):
+    z, r = sample()
+    settings = {"squared": squared, "margin": margin, "select": select, "reduction": reduction}
+    one_by_one = [gradient("triplet", settings, z, each) for each in (r, half_known(r), r[:5])]
+    monkeypatch.setattr(losses._triplet, "MANY", 0)
+    monkeypatch.setattr(losses._triplet, "triplets", None)
+    for expected, relation in zip(one_by_one, (r, half_known(r), r[:5])):
+        for found, value in zip(gradient("triplet", settings, z, relation), expected, strict=True):
+            torch.testing.assert_close(found, value, rtol=1e-10, atol=1e-12)
+
+
+def test_sums_of_sorted_distances_take_a_share_of_the_memory():
+    z, r = sample(n=300)
+    z, kept = z.float().requires_grad_(), []
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda t: kept.append(t.numel() * t.element_size()) or t, lambda t: t
+    ):
+        value = losses.triplet(z, r)
+    assert (r > 0.5).sum() * 300 > losses._triplet.MANY
+    assert sum(kept) < 100 * 300**2
+    value.backward()
+    assert z.grad.dtype == torch.float32

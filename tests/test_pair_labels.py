@@ -212,13 +212,23 @@ def test_no_weight_of_recall_is_precision(name):
 def test_a_threshold_is_the_distance_of_no_pair(name):
     fitted = learner(name).fit(PAIRS, SAME)
     for strategy in ("accuracy", "f_beta", "max_tpr", "max_tnr"):
-        fitted.calibrate_threshold(PAIRS, SAME, strategy=strategy, min_rate=0.7)
+        fitted.calibrate_threshold(PAIRS, SAME, strategy=strategy, min_rate=0.7 if "max" in strategy else None)
         d = fitted.pair_distance(PAIRS)
         below, above = d[d < fitted.threshold_].max(initial=0), d[d > fitted.threshold_].min(initial=np.inf)
         assert not (d == fitted.threshold_).any()
         if 0 < below < above < np.inf:
             assert fitted.threshold_ == pytest.approx((below + above) / 2)
     assert threshold(-d, np.where(SAME, 1, -1)) == pytest.approx(-fitted.calibrate_threshold(PAIRS, SAME).threshold_)
+
+
+@pytest.mark.parametrize("name", PAIR_LEARNERS)
+def test_an_argument_that_the_strategy_does_not_use_is_refused(name):
+    fitted = learner(name).fit(PAIRS, SAME)
+    for params in ({"beta": 2.0}, {"min_rate": 0.9}, {"strategy": "f_beta", "min_rate": 0.9}):
+        with pytest.raises(ValueError, match=r"(beta|min_rate)=.* has no effect with strategy='.*'; give strategy"):
+            fitted.calibrate_threshold(PAIRS, SAME, **params)
+        with pytest.raises(ValueError, match="has no effect"):
+            learner(name).fit(PAIRS, SAME, calibration_params=params)
 
 
 @pytest.mark.parametrize("name", PAIR_LEARNERS)

@@ -42,8 +42,9 @@ pixels = mean_average_precision(X_test, y_test, X_train, y_train)
 queries = [np.flatnonzero(y_test == digit)[1] for digit in range(10)]
 encode = methods["DeepHashing"].transform
 _, rows = HammingNeighbors(n_neighbors=8).fit(encode(X_train)).kneighbors(encode(X_test[queries]))
-tiles = np.concatenate([16 - X_test[queries][:, None], X_train[rows]], axis=1).reshape(10, 9, 8, 8)
+tiles = np.concatenate([X_test[queries][:, None], X_train[rows]], axis=1).reshape(10, 9, 8, 8)
 tiles = np.pad(tiles, ((0, 0), (0, 0), (1, 1), (1, 1)))
+tiles[:, 0] = 16 - tiles[:, 0]
 
 plt.style.use("tableau-colorblind10")
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.8), layout="constrained")

@@ -38,7 +38,7 @@ for axis, name in zip(axes, ["pixels", "HRAML"]):
     clusters, digits = clusters_of_others(methods[name], 200)
     counts = contingency_matrix(digits, clusters)
     counts = counts[:, linear_sum_assignment(-counts)[1]]  # the cluster of most of a digit's images below the digit
-    axis.imshow(counts, cmap="Blues")
+    axis.imshow(counts, cmap="Blues", aspect="auto")
     for (row, column), n in np.ndenumerate(counts):
         axis.text(column, row, n or "", ha="center", va="center", fontsize=8, color="white" if n > 80 else "black")
     axis.set(xlabel="cluster", ylabel="digit", xticks=[], yticks=range(10))

@@ -3,11 +3,13 @@
 A search over a linear metric and one over a network are run in one process, in two processes of joblib, on two workers
 of a local cluster of Dask, and on Ray, each of them twice, as workers import the learners the first time.  The script
 fails unless all scores are those of one process to the last bit.  Bytes over TCP, of Dask and of all other processes of
-the machine, and how often the table of samples was pickled, are those of the second time.
+the machine, and how often the table of samples was pickled, are those of the second time.  It takes two minutes; Ray's
+workers are started anew for each search, which takes longer on a busy machine.
 """
 
 import argparse
 import importlib.util
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -91,8 +93,10 @@ def loopback():
 
 def measured(X, y):
     """The searches: their scores by the name of the learner, seconds, bytes over TCP and pickles of X."""
-    start, before, Counted.n_pickles = time.perf_counter(), loopback(), 0
-    found = {name: run(name, X, y) for name in SEARCHES}
+    start, before, Counted.n_pickles, found = time.perf_counter(), loopback(), 0, {}
+    for name in SEARCHES:
+        found[name] = run(name, X, y)
+        print(f"  {name} after {time.perf_counter() - start:.1f} s", file=sys.stderr, flush=True)
     return found, time.perf_counter() - start, loopback() - before, Counted.n_pickles
 
 

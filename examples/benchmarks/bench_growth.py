@@ -19,7 +19,6 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 
 import metricnets as mn
@@ -37,7 +36,6 @@ LEARNERS = {
     "GMML_Supervised": mn.GMML_Supervised(n_components=16, random_state=0),
     "KISSME_Supervised": mn.KISSME_Supervised(n_components=16),
 }
-MANY, LARGE_BATCH = 1_000_000, 1024  # rows above which batches are larger, so that a pass takes a minute
 MAX_ROWS = {"LMNN": 100_000, "NCA": 100_000}  # of a learner, if not all
 SIZES = [(n, d) for d in (128, 768) for n in (10_000, 100_000, 1_000_000, 10_000_000) if n * d < 2_000_000_000]
 QUICK = [(2_000, 16), (8_000, 16)]
@@ -61,9 +59,9 @@ def one(name, path):
     """What the process of a learner does; it prints a word before and after what is measured."""
     X, y = np.load(path, mmap_mode="r"), np.load(path.with_suffix(".classes.npy"))
     learner, clock = LEARNERS[name], Clock()
-    warnings.simplefilter("ignore", ConvergenceWarning)  # one iteration is not enough
+    warnings.simplefilter("ignore")  # one iteration is not enough, nor are so few rows
     if hasattr(learner, "callbacks"):
-        learner.set_params(callbacks=[clock], batch_size=LARGE_BATCH if len(X) > MANY else learner.batch_size)
+        learner.set_params(callbacks=[clock])
     learner.fit(np.array(X[:N_WARM]), y[:N_WARM]).transform(X[:N_WARM])  # loads what is loaded once
     for task in (lambda: learner.fit(X, y), lambda: learner.transform(X)):
         print("begin", flush=True)

@@ -93,15 +93,11 @@ class AnyLoss(SupervisedStream):
     def _two_views(self):
         return not callable(self.loss) and losses.CATALOGUE[self.loss].needs == "two views"
 
-    @property
-    def _repeats_rows(self):
-        return super()._repeats_rows or self.memory > 0
-
     def _validated(self, X, y):
         check_params("loss", self.loss, resolved(self.loss), self.loss_params)
         check_params("miner", self.miner, self._function_of_miner(), self.miner_params)
         self._try_names()
-        if self.memory and (is_module(resolved(self.loss)) or self._matched or self.sampler == "pairs"):
+        if self.memory and (is_module(resolved(self.loss)) or self._pairing is not None):
             raise ValueError(
                 f"memory={self.memory} is for losses of (z, r) with sampler='balanced' or 'shuffled'; set it to 0."
             )
@@ -149,15 +145,15 @@ class AnyLoss(SupervisedStream):
     def _function_of_miner(self):
         return getattr(miners, self.miner) if isinstance(self.miner, str) else self.miner
 
-    def _check_targets(self, labels, classes):
-        if is_module(resolved(self.loss)) and classes is None:
+    def _check_targets(self, labels, classes, n):
+        if not is_module(resolved(self.loss)):
+            return
+        if classes is None:
             raise ValueError(
                 f"loss={self.loss!r} is a module, which needs classes in y, and y has continuous or several targets; "
                 "set relation='same_class' if they are classes."
             )
-
-    def _check_validation(self, labels, labels_val):
-        if is_module(resolved(self.loss)) and not np.isin(labels_val[labels_val >= 0], labels).all():
+        if n is not None and not np.isin(labels[n:][labels[n:] >= 0], labels[:n]).all():
             raise ValueError(
                 f"y_val has classes that are not in y, for which loss={self.loss!r} has no parameters; leave them out, "
                 "or choose a loss of (z, r)."
@@ -225,7 +221,7 @@ class AnyLoss(SupervisedStream):
 
     @property
     def _by_anchors(self):
-        if (self._two_views and not self._matched) or callable(self.miner) or self.miner == "angular":
+        if (self._two_views and self._pairing != "views") or callable(self.miner) or self.miner == "angular":
             return False
         return isinstance(self.loss, str) and losses.CATALOGUE[self.loss].of_anchors is not None
 

@@ -91,7 +91,7 @@ class AnyLossNetwork(AnyLoss, NetworkMetric):
         -------
         score : float in [0, 1]
         """
-        if self._revises:
+        if (self.unlabeled, self.label_noise) != (None, None):
             X, y, sample_weight = labelled(X, y, sample_weight)
         return accuracy_score(y, self.predict(X), sample_weight=sample_weight)
 

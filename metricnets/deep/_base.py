@@ -1,7 +1,7 @@
 """Base class of the deep metric learners: parameters, hooks, and the three steps of a fit."""
 
 import copy
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import Annotated, Literal
 
 import numpy as np
@@ -32,15 +32,18 @@ from metricnets._tables import is_table
 from metricnets._tuples import FLOATS
 from metricnets.deep._training.callbacks import Passes
 from metricnets.deep._training.checkpoint import journaled
+from metricnets.deep._training.consistency import Consistent
 from metricnets.deep._training.data import CHUNK, Plan, Problem, Rows, Trained
 from metricnets.deep._training.embedding import EmbeddingMixin, check_trainable, checked_network, takes_double
 from metricnets.deep._training.loop import Options, Part, train
 from metricnets.deep._training.precision import check_precision
 from metricnets.deep._training.process_group import agreed_seed, processes, share
 from metricnets.deep._training.resumed import resumable
-from metricnets.deep._training.runtime import device_for, randomness, threads_for
+from metricnets.deep._training.runtime import device_for, global_randomness, threads_for
+from metricnets.deep._training.same_call import check_same_call
 from metricnets.deep._training.scaling import applied, in_single_precision, standardization
 from metricnets.deep._training.shrinkage import shrink, state_of
+from metricnets.deep._training.stream import Start
 from metricnets.deep._training.tables import are_equal, used_rows, validated_table
 from metricnets.exceptions import FitInterrupted, warn
 from metricnets.networks import Standardize, without_generators
@@ -100,7 +103,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     distributed : bool, default=False
         Whether to train in all processes of a group that ``torch.distributed.run`` has launched, each of which calls
         ``fit`` with the same data; see :ref:`processes`.  They share the rows of each batch, and the result is that of
-        one process.
+        one process.  Other data or parameters in one of them are an error in all.
     checkpoint : str, path, dict or None, default=None
         Folder for the state of training, from which the same call goes on after it was ended; see :ref:`long_fits`.
         A dict has the options of this folder:
@@ -166,10 +169,6 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         """
         raise NotImplementedError
 
-    def _whole_criterion(self, network, part, generator):
-        """Hook: the loss of all rows of a batch, if `_criterion` is that of some of them."""
-        return self._criterion(network, part, generator)
-
     def _make_batches(self, part, rng):
         """Hook: an iterable of index lists for the rows of a part; each iteration is a new pass."""
         raise NotImplementedError
@@ -186,11 +185,8 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         """Hook: rows of X that form the rows ``kept``, and which of them are similar, `OfTargets` or `OfPairs`."""
         raise NotImplementedError
 
-    def _start(self):
-        """Hook: the `Start` from which ``fit`` goes on, or None."""
-
     _standardization = staticmethod(standardization)  # hook: the layer that standardises points, by their weights
-    loss_lr = None  # unless it is a parameter
+    loss_lr, unlabeled, warm_start = None, None, False  # unless they are parameters
     _takes_sparse = True
     _in_parts = False  # whether points may be read some at a time, and are not needed all at once
     _is_whitened = False  # whether networks start from the map of `wccn` of all features
@@ -199,13 +195,20 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
 
     # ---- prepare, train, finish
 
-    def _journaled(self):
-        if self.distributed:
-            raise ValueError(
-                f"checkpoint={self.checkpoint!r} is for one process, and distributed=True trains in several; set "
-                "checkpoint=None, or distributed=False."
-            )
-        return journaled(self.checkpoint, self.random_state)
+    @contextmanager
+    def _around_fit(self, method, arguments):
+        """Context of a fit on a device that is here, in processes that were given the same, and recorded in files."""
+        device_for(self.device)
+        with processes() if self.distributed else NOTHING as group:
+            if group is not None:
+                check_same_call(group, self, method, arguments)
+            if self.checkpoint is None:
+                yield
+                return
+            with journaled(self.checkpoint, self.random_state, group is None or group.rank == 0):
+                yield
+                if group is not None:
+                    group.any(False)  # files are removed when all have come to the end
 
     def _validated(self, X, *y):
         dtype = FLOATS if self._plan().of_ours else FLOATS[::-1]  # other types are converted to the first
@@ -255,7 +258,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         self._point_shape, layers = X.shape[1:], [] if start is None else self._layers_of(start, X, targets, kept, seed)
         if plan.of_ours and start is None:
             standardize = self._standardization(*(X, None) if weights is None else used_rows(X, weights))
-            with randomness(seed, "cpu", globally=True) if plan.of_others else nullcontext():
+            with global_randomness(seed) if plan.of_others else NOTHING:
                 layers = [standardize, *self._first_layers(X, standardize, targets, kept, seed)]
         X = applied(layers, X, in_parts=self._in_parts) if layers else in_single_precision(X)
         shrinkage = 0.0 if start is None else start.shrinkage
@@ -294,7 +297,7 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
         if len(problem.held_back):
             parts.append(Part(rows, problem.held_back))
         device, together = device_for(self.device), processes() if self.distributed else NOTHING
-        draws = randomness(seed, device, globally=plan.of_others)
+        draws = global_randomness(seed, device) if plan.of_others else nullcontext(torch.Generator().manual_seed(seed))
         with together as group, threads_for(rows.X, self.n_jobs), draws as generator:
             for part in parts:
                 part.sampler = self._make_batches(part, rng)
@@ -315,19 +318,9 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     def _train_another(self, trained, problem, parts, options):
         """Train one more network; it is kept if at least one epoch was finished."""
         rows, task = problem.rows, getattr(self, "_fit_task", None)
-        network = self._network(rows, options.generator, len(trained.networks))
-        if not problem.plan.of_ours:
-            network = checked_network(network, rows.X)
-        if problem.start is not None:
-            problem.start.load(network, len(trained.networks))
-        exposed = network if self._exposed is None else self._exposed(network)
-        criterion = self._whole_criterion(network, parts[0], options.generator)
-        if options.processes is not None:
-            options.processes.agree(network, criterion)
+        network, exposed, criterion = self._new_network(problem, parts[0], options, len(trained.networks))
         initial = copy.deepcopy(network.state_dict()) if self._shrinks or problem.shrinkage else None
         of_loss = state_of(criterion) if problem.start is not None and problem.shrinkage else None
-        if options.of_others:
-            check_trainable(network, criterion)
         n = problem.plan.n_networks
         options.title = f"network {len(trained.networks) + 1} of {n}" if n > 1 else type(self).__name__
         options.n_after = self.max_epochs * (n * (problem.n_after + 1) - len(trained.networks) - 1)
@@ -338,6 +331,8 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
                 options.resumable = resumable(self, problem, exposed, criterion, parts, options)
             history, trained.interrupted, learned = train(exposed, criterion, parts, options)
         trained.stopped = task is not None and task.stopped
+        if options.processes is not None and not trained.interrupted:
+            trained.stopped = options.processes.any(trained.stopped)
         trained.learned = trained.learned or learned or are_equal(rows.X)
         if history:
             if problem.shrinkage:
@@ -347,6 +342,23 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
             trained.starts.append(initial)
             trained.criteria.append(criterion)
             trained.history += history
+
+    def _new_network(self, problem, part, options, member):
+        """The ``member``-th network before training, the module whose output the loss takes, and the loss."""
+        network = self._network(problem.rows, options.generator, member)
+        if not problem.plan.of_ours:
+            network = checked_network(network, problem.rows.X)
+        if problem.start is not None:
+            problem.start.load(network, member)
+        exposed = network if self._exposed is None else self._exposed(network)
+        criterion = self._criterion(network, part, options.generator)
+        if self.unlabeled == "consistency":
+            criterion = Consistent(criterion)
+        if options.processes is not None:
+            options.processes.agree(network, criterion)
+        if options.of_others:
+            check_trainable(network, criterion)
+        return network, exposed, criterion
 
     def _options(self, device, generator, problem):
         decay = problem.decay if self.optimizer == "adamw" else 1e-4
@@ -385,6 +397,10 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
             if self._linear:  # then the origin does not matter
                 standardize = Standardize(0.0, 0.0, standardize.scale)
             self.module_ = nn.Sequential(standardize, *others, self.module_).eval()
+        if hasattr(self, "_solution"):  # a warm start goes on from it
+            n = len(problem.kept)
+            self._solution = Start(self._point_shape, problem.layers, trained.networks, self.n_components, n)
+            vars(self).pop("_memory", None)  # until a `partial_fit` sets it: that of before does not belong to a `fit`
 
     @torch.no_grad()
     def _finish(self, problem, trained):

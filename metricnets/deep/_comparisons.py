@@ -58,7 +58,7 @@ class ComparisonsNet(Continued, ShrunkMetric, DeepTuplesLearner, NetworkMetric):
         X, members = self._distinct(X, members)
         self._warn_if_equal(members)
         problem_of = partial(ComparisonsNet._problem, X=X, members=members, labels=labels, weights=weights)
-        problem = problem_of(self, slice(None), n=n, start=self._start())
+        problem = problem_of(self, slice(None), n=n, start=self._last() if self.warm_start else None)
         folds = two_folds(len(members), np.random.default_rng(problem.seed))
         quality_of = partial(ComparisonsNet._quality, X=X, members=members, weights=weights)
         problem.shrinkage = self._choose_shrinkage(problem.seed, folds, problem_of, quality_of)

@@ -10,7 +10,8 @@ from metricnets.deep._stream import PairsStream, SupervisedStream
 from metricnets.deep._training.autoencoder import pretrain
 from metricnets.deep._training.initialization import principal_start
 from metricnets.deep._training.tables import some_of
-from metricnets.losses._pair import check_gap, logistic, logistic_pair
+from metricnets.losses._ops import dissimilar, similar, sqdist
+from metricnets.losses._pair import check_gap, logistic
 
 N_START = 10_000  # pairs from which the initial weights are computed
 
@@ -45,7 +46,8 @@ class _DDML(Parametrized):
         return {"margin": self.margin, "gap": self.gap, "sharpness": self.sharpness, "balanced": self.balanced}
 
     def _initialize(self, network, rows, generator):
-        check_gap(self.margin, self.gap)
+        if self.gap >= self.margin:
+            check_gap(self.margin, self.gap)  # it raises
         if self.init == "dae":
             if self.module is not None:
                 raise ValueError("init='dae' is for the built-in perceptron; leave init at 'wccn' with module=.")
@@ -98,7 +100,7 @@ class DDML(_DDML, SupervisedStream, NetworkMetric):
     _by_anchors = True
 
     def _loss(self, z, r):
-        return logistic_pair(z, r, **self._margins())
+        return logistic(sqdist(z, len(r)), similar(r), dissimilar(r), **self._margins())
 
 
 class DDMLPairs(_DDML, PairsStream, NetworkMetric):

@@ -8,8 +8,8 @@ from metricnets import relations
 from metricnets._params import Function, Positive, StrOptions, UpToOne
 from metricnets.deep._perceptron import NetworkMetric
 from metricnets.deep._stream import SupervisedStream
-from metricnets.losses import alignment
 from metricnets.losses._ops import sqdist
+from metricnets.losses._pair import aligned
 
 
 class HRAML(SupervisedStream, NetworkMetric):
@@ -81,13 +81,13 @@ class HRAML(SupervisedStream, NetworkMetric):
         return super()._validated(X, y)
 
     def _loss(self, z, r):
-        return alignment(z, hardest(z, r, self.scale, self.hard_fraction), scale=self.scale)
+        if self.hard_fraction < 1:
+            r = hardest(z, r, self.scale, self.hard_fraction)
+        return aligned(z, r, self.scale)
 
 
 def hardest(z, r, scale, fraction):
     """Keep the ``fraction`` of the known pairs with the largest alignment loss; NaN on the others."""
-    if fraction == 1:
-        return r
     error = (sqdist(z.detach()) - scale * (1 - r)).abs().nan_to_num(-1.0)
     n_kept = max(1, round(fraction * int((r == r).sum())))
     smallest = error.flatten().topk(n_kept).values[-1]

@@ -237,8 +237,9 @@ class DNLML_ISA_Supervised(_ISA, Supervised):  # noqa: N801
 
     relation = "known_class"
 
-    def _check_labels(self, y):
+    def _known_classes(self, y):
         supervised_codes(y)  # it warns of negative ones
+        return super()._known_classes(y)
 
     def _loss(self, z, r):
         return logistic_pair(z, r, **self._threshold())

@@ -94,17 +94,20 @@ class DeepPairsLearner(PairsMixin, DeepTuplesLearner):
         FitInterrupted
             If the user interrupts training after the first epoch.  The learner is fitted.
         """
-        return self._fit_from(self._start(), pairs, y, calibration_params, sample_weight, pairs_val, y_val)
+        start = self._last() if self.warm_start else None
+        return self._fit_from(start, pairs, y, calibration_params, sample_weight, pairs_val, y_val)
 
     def _fit_from(self, start, pairs, y, calibration_params=None, sample_weight=None, pairs_val=None, y_val=None):
         """Learn the metric from new networks, or from those of a `Start`, and calibrate the threshold."""
-        calibration_params = calibration.check_params(calibration_params)
+        calibration_params = calibration.check_params(calibration_params, self._check_strategy)
         check_validation(pairs_val, y_val, self.early_stopping, "pairs_val")
         pairs, y, weights, n, X, members = self._validated_tuples(pairs, y, sample_weight, pairs_val, y_val)
         problem = self._prepare_tuples(X, members, y, weights, n, y, start)
         rows, kept = problem.rows, problem.kept
         generator = torch.Generator().manual_seed(problem.seed + 1)  # the seed itself is that of weights and dropout
         problem.rows = Pairs(rows.X, rows.targets, torch.as_tensor(members), kept, self.jitter, generator)
+        if getattr(self, "_fit_task", None) is not None:
+            self._fit_task.learned = pairs, y, weights, calibration_params
         trained = self._train(problem)
         self._finish(problem, trained)
         self._calibrate(X, members, pairs, y, weights, problem.held_back, calibration_params)
@@ -114,11 +117,8 @@ class DeepPairsLearner(PairsMixin, DeepTuplesLearner):
 
     def _take(self, found, task):
         super()._take(found, task)
-        given, held_back = task.arguments, found[0].held_back
-        data = (given.get(name) for name in ("pairs", "y", "sample_weight", "pairs_val", "y_val"))
-        pairs, y, weights, *_ = self._validated_tuples(*data)
+        held_back, (pairs, y, weights, params) = found[0].held_back, task.learned
         rows = held_back if len(np.unique(y[held_back])) == 2 else slice(None)
-        params = calibration.check_params(given.get("calibration_params"))
         self.calibrate_threshold(pairs[rows], y[rows], **params, sample_weight=rows_of(weights, rows))
 
     def _labels(self, y, n_tuples, n_train):

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from metricnets._labels import UNKNOWN, check_not_missing, supervised_codes, warn_of_names
+from metricnets._labels import UNKNOWN, supervised_codes, warn_of_names
 from metricnets._neighbors import nearest
 from metricnets._numpy_networks import unit_norm
 from metricnets._params import MaybeRate
@@ -14,7 +14,6 @@ from metricnets._pseudo_labels import most_confident
 from metricnets._targets import CLASSES
 from metricnets._weights import rows_of
 from metricnets.deep._base import DeepMetric
-from metricnets.deep._training.consistency import Consistent
 from metricnets.deep._training.data import Targets, tensor_of
 from metricnets.deep._training.revision import (
     beside_spread,
@@ -75,41 +74,29 @@ class PartlyLabelled(DeepMetric):
     noise_rate: MaybeRate = None
 
     @property
-    def _revises(self):
-        return self.unlabeled is not None or self.label_noise is not None
-
-    @property
     def _revision(self):
         """The parameter that revises labels and its value, for messages."""
         if self.unlabeled is not None:
             return f"unlabeled={self.unlabeled!r}"
         return f"label_noise={self.label_noise!r}"
 
-    @property
-    def _related_by(self):
-        """The relation, with labels that may be unknown if they are revised; ValueError if it is not of classes."""
-        if not self._revises:
-            return self.relation
-        if callable(self.relation) or self.relation not in OF_CLASSES:
-            raise ValueError(
-                f"{self._revision} is for classes, and relation={self.relation!r} for other targets; set it to None, "
-                f"or relation to one of {OF_CLASSES}."
-            )
-        return "known_class"
-
-    def _check_partial(self, y):
-        """Check that unknown labels have a meaning, and the parameters that need each other."""
+    def _related_by(self, y):
+        """The relation of labels that are revised; ValueError for parameters that do not suit it or each other."""
         if self.noise_rate is not None and self.label_noise != "small_loss":
             raise ValueError(
                 f"noise_rate={self.noise_rate} is for label_noise='small_loss', and label_noise={self.label_noise!r}; "
                 "set it to None."
             )
-        if self.label_noise is not None and self.unlabeled is None:
+        if callable(self.relation) or self.relation not in OF_CLASSES:
+            raise ValueError(
+                f"{self._revision} is for classes, and relation={self.relation!r} for other targets; set it to None, "
+                f"or relation to one of {OF_CLASSES}."
+            )
+        if self.unlabeled is None:
             supervised_codes(y)  # it warns of negative ones
-        if self.unlabeled is not None:
+        else:
             warn_of_names(y)
-        if self._related_by != "known_class":
-            check_not_missing(y, "leave these samples out or, if y has classes, set unlabeled='label_spreading'")
+        return "known_class"
 
     def _learn_revised(self, X, targets, n, start):
         """Learn from classes (n,) that are revised, −1 if unknown; rows from the n-th on are for validation."""
@@ -211,10 +198,6 @@ class PartlyLabelled(DeepMetric):
             z, known = self._embed(X), codes >= 0
             codes[~known] = codes[known][nearest(z[known], z[~known], 1)[:, 0]]
         self.transduction_ = targets.classes[codes[np.argsort(targets.row.numpy())][:n_given]]
-
-    def _whole_criterion(self, network, part, generator):
-        criterion = super()._whole_criterion(network, part, generator)
-        return Consistent(criterion) if self.unlabeled == "consistency" else criterion
 
     def _max_passes(self):
         return super()._max_passes() * (N_ROUNDS + 1 if self.unlabeled == "self_training" else 1)

@@ -120,9 +120,10 @@ class NetworkMetric(DeepMetric):
         return nn.Sequential(network, UnitNorm()) if self.normalize else network
 
     def _first_layers(self, X, standardize, targets, kept, seed):
-        self._check_start()
         if self.init not in RESIDUAL:
             return []
+        if self.activate_output or self.skip:
+            self._check_start()  # it raises
         if self.init == "identity":
             return [principal_layer(X, standardize, self.n_components, seed)]
         return [self._whitening(X, standardize, targets, kept, seed)]

@@ -47,10 +47,6 @@ class _Stream(Continued):
             return "early_stopping=True would hold back samples that earlier calls learned from; set it to False."
         return None
 
-    def _keep(self, problem, trained):
-        super()._keep(problem, trained)
-        self._memory = None  # until a `partial_fit` sets it: that of before does not belong to a `fit`
-
     def _learn_batch(self, batch, codes_of):
         """Learn from a batch of points, targets and weights, and from what is kept of earlier ones.
 
@@ -69,7 +65,7 @@ class _Stream(Continued):
                 X, targets, weights = rows
                 start = self._last() if before.goes_on(classes) else None
                 start = start and replace(start, shrinkage=memory.shrinkage(len(groups)), sums=memory.sums)
-                self._fit_from(start, X, targets, sample_weight=weights)
+                self._fit_from(start, X, self._decoded(targets), sample_weight=weights)
             else:
                 warn(
                     f"{type(self).__name__} has no similar or no dissimilar samples to learn from, so it learns "
@@ -87,6 +83,10 @@ class _Stream(Continued):
         kept.size = self.replay_size
         return replace(self._memory, kept=kept)
 
+    def _decoded(self, targets):
+        """Hook: targets that are kept as those of ``fit``."""
+        return targets
+
     def _check_kept(self, classes):
         """Hook: raise ValueError if samples of more of the classes so far have to be kept."""
 
@@ -100,7 +100,7 @@ class SupervisedStream(Supervised, _Stream):
     _in_parts = True
 
     def _why_not_in_batches(self):
-        if self._revises:
+        if (self.unlabeled, self.label_noise) != (None, None):
             return f"{self._revision} compares all samples; set it to None, or use fit."
         return super()._why_not_in_batches()
 
@@ -221,12 +221,14 @@ class PairsStream(DeepPairsLearner, _Stream):
         signs, classes = pair_signs(y, len(members), self._classes if self._memory else None)
         weights = check_weights(sample_weight, len(members), of="pairs")
         batch = of_positive_weight(X[members], signs, weights)
-        self._learn_batch(batch, lambda signs: (signs > 0).astype(int))
         self.n_features_in_, self._classes = X.shape[1], classes
+        self._learn_batch(batch, lambda signs: (signs > 0).astype(int))
         if hasattr(self, "module_"):
-            self.classes_ = classes
             self._calibrate_on_kept()
         return self
+
+    def _decoded(self, targets):
+        return self._classes[(targets > 0).astype(int)]
 
     def _calibrate_on_kept(self):
         """Calibrate the threshold on the pairs that are kept, unless they are of one kind."""

@@ -7,17 +7,17 @@ import numpy as np
 import torch
 
 from metricnets._arrays import count_rows
-from metricnets._labels import known_classes
+from metricnets._labels import check_not_missing, known_classes
 from metricnets._params import Array, Count, Function, MaybeArray, MaybeDict, Points, fitting
-from metricnets._targets import CLASS_RELATIONS, CLASSES, check_differ, check_pairs, readable, resolve
+from metricnets._targets import CLASS_RELATIONS, CLASSES, check_differ, check_pairs, resolve
 from metricnets._weights import check_weights
 from metricnets.deep._partial import PartlyLabelled
 from metricnets.deep._training.blocks import is_large, loss_in_blocks
 from metricnets.deep._training.consistency import WithUnlabelled
-from metricnets.deep._training.data import Targets, tensor_of
+from metricnets.deep._training.data import Targets
 from metricnets.deep._training.foreign import CheckedSampler
 from metricnets.deep._training.relation import check_batches, check_relation, halves, matched
-from metricnets.deep._training.runtime import defaults, randomness
+from metricnets.deep._training.runtime import defaults, global_randomness
 from metricnets.deep._training.samples import (
     check_class_weight,
     check_validation,
@@ -30,8 +30,10 @@ from metricnets.deep._training.samples import (
     with_validation,
 )
 from metricnets.deep._training.similarity import OfTargets
-from metricnets.miners import easy_positives
+from metricnets.miners._extremes import easiest
 from metricnets.samplers import ClassBalanced, ClassPairs, MatchedPairs, Shuffled
+
+MATCHED = ("matched", "views")
 
 
 class Supervised(PartlyLabelled):
@@ -67,26 +69,17 @@ class Supervised(PartlyLabelled):
     n_per_class: Count = 8
     class_weight: Literal["balanced"] | MaybeDict = None
 
-    relation, positive_fraction = "same_class", 1.0  # unless they are parameters
+    relation, positive_fraction, memory = "same_class", 1.0, 0  # unless they are parameters
     _graded = False  # whether the loss can learn without similar pairs
     _two_views = False  # whether the loss compares matched rows
     _by_anchors = False  # whether ``_loss_of_anchors`` and the miner take the relation of some rows with all
 
     @property
-    def _matched(self):
-        return self.sampler == "matched" or (self.sampler == "balanced" and self._two_views)
-
-    @property
     def _pairing(self):
         """How rows k and k + n / 2 of a batch belong together, see `loss_in_blocks`; None if they do not."""
-        if self._matched:
+        if self.sampler == "matched" or (self.sampler == "balanced" and self._two_views):
             return "views" if self._two_views else "matched"
         return "pairs" if self.sampler == "pairs" else None
-
-    @property
-    def _repeats_rows(self):
-        """Hook: whether samples may be compared with themselves; our samplers other than 'matched' never repeat one."""
-        return callable(self.sampler) or self._matched
 
     @fitting
     @defaults()
@@ -126,63 +119,66 @@ class Supervised(PartlyLabelled):
         FitInterrupted
             If the user interrupts training after the first epoch.  The learner is fitted.
         """
-        return self._fit_from(self._start(), X, y, sample_weight, X_val, y_val)
+        start = self._last() if self.warm_start else None
+        return self._fit_from(start, X, y, sample_weight, X_val, y_val)
 
     def _fit_from(self, start, X, y, sample_weight=None, X_val=None, y_val=None):
         """Learn the metric from new networks, or from those of a `Start`."""
-        X, labels, targets, n = self._encoded(X, y, sample_weight, X_val, y_val)
-        classes, weights = targets.classes, targets.weights
-        self._check_targets(labels, classes)
-        if n is not None:
-            self._check_validation(labels[:n], labels[n:])
-        if callable(self.relation):
-            with randomness(0, "cpu", globally=True):
-                check_relation(self.relation, labels)
+        revises = (self.unlabeled, self.label_noise, self.noise_rate) != (None, None, None)
+        by = self._related_by(y) if revises else self.relation
+        X, targets, n = self._encoded(by, X, y, sample_weight, X_val, y_val)
+        labels, classes, counts = targets.labels.numpy(), targets.classes, targets.weights
+        self._check_targets(labels, classes, n)
+        if callable(by):
+            with global_randomness(0):
+                check_relation(by, labels)
+        if revises or counts is not None or self.memory or callable(self.sampler) or self._pairing in MATCHED:
+            targets.row = torch.arange(len(X))  # a sample may be compared with itself
         vars(self).pop("transduction_", None)  # of an earlier fit
-        if self._revises and (self.label_noise is not None or (labels < 0).any()):
+        if revises and (self.label_noise is not None or (labels < 0).any()):
             return self._learn_revised(X, targets, n, start)
         strata = labels if labels.ndim == 1 and classes is not None else None
-        counts = weights
         if n is not None:
-            counts = training_counts(weights, np.arange(len(X)) < n)
-        problem = self._prepare(X, targets, strata, counts, n, start)
-        self._learn(problem)
-        if self._revises:  # there was nothing to revise
+            counts = training_counts(counts, np.arange(len(X)) < n)
+        self._learn(self._prepare(X, targets, strata, counts, n, start))
+        if revises:  # there was nothing to revise
             self.transduction_ = classes[labels[:n]]
         return self
 
-    def _encoded(self, X, y, sample_weight, X_val, y_val):
-        """Points, encoded targets and `Targets` of the samples to use, and how many are not for validation, or None."""
-        is_given = check_validation(X_val, y_val, self.early_stopping, "X_val")
-        n = count_rows(y, "y") if is_given else None
-        by = self._related_by
-        self._check_labels(y)
-        self._check_partial(y)
-        if is_given:
-            y = followed_by(y, y_val, "y_val")
-            X, encoded = self._validated_both(X, readable(y, by), X_val, n)
-        else:
-            X, encoded = self._validated(X, readable(y, by))
+    def _encoded(self, by, X, y, sample_weight, X_val, y_val):
+        """Points and `Targets` of the samples to use, and how many of them are not for validation, or None."""
+        n = names = weights = None
+        if by != "known_class":
+            check_not_missing(y, "leave these samples out or, if y has classes, set unlabeled='label_spreading'")
+        if X_val is not None or y_val is not None:
+            check_validation(X_val, y_val, self.early_stopping, "X_val")
+            n, y = count_rows(y, "y"), followed_by(y, y_val, "y_val")
+        if by == "known_class":
+            names, y = self._known_classes(y)
+        X, y = self._validated(X, y) if n is None else self._validated_both(X, y, X_val, n)
+        if sample_weight is not None or self.class_weight is not None:
+            X, y, weights, n = self._weighted(by, names, X, y, sample_weight, n)
+        relation, labels, classes = resolve(y, by)
+        classes = classes if names is None else names[classes]
+        check_differ(labels[:n], classes, self.relation)
+        labels = torch.from_numpy(np.ascontiguousarray(labels))
+        return X, Targets(labels, relation=relation, classes=classes, weights=weights), n
+
+    def _weighted(self, by, names, X, y, sample_weight, n):
+        """Points and targets of positive weight, their weights, and how many are not for validation."""
         is_train, weights = np.arange(len(X)) < (len(X) if n is None else n), None
         if sample_weight is not None:
             weights = with_validation(check_weights(sample_weight, np.count_nonzero(is_train)), len(X))
-            X, encoded, is_train, weights = used(weights, X, encoded, is_train)
-        relation, labels, classes = resolve(encoded, by)
-        names = known_classes(y)[0][classes] if by == "known_class" else classes
+            X, y, is_train, weights = used(weights, X, y, is_train)
         if self.class_weight is not None:
-            codes = codes_of(labels)
-            of_classes = weights_of_classes(self.class_weight, codes, names, weights)
+            _, labels, classes = resolve(y, by)
+            codes, classes = codes_of(labels), classes if names is None else names[classes]
+            of_classes = weights_of_classes(self.class_weight, codes, classes, weights)
             weights = np.where(codes < 0, 1.0, of_classes[codes]) * (1.0 if weights is None else weights)
-            X, encoded, is_train, weights = used(weights, X, encoded, is_train)
-            if not of_classes.all():
-                relation, labels, classes = resolve(encoded, by)
-                names = names[of_classes > 0]
-        if is_given:
-            n = np.count_nonzero(is_train)
-            check_class_weight(self.class_weight, n, len(X))
-        check_differ(labels[:n], names, self.relation)
-        row = torch.arange(len(labels)) if self._repeats_rows or self._revises or weights is not None else None
-        return X, labels, Targets(tensor_of(labels), row, relation=relation, classes=names, weights=weights), n
+            X, y, is_train, weights = used(weights, X, y, is_train)
+            if n is not None:
+                check_class_weight(self.class_weight, np.count_nonzero(is_train), len(X))
+        return X, y, weights, None if n is None else np.count_nonzero(is_train)
 
     def _validated_both(self, X, y, X_val, n):
         """Points and targets; those from the n-th on are for validation."""
@@ -190,18 +186,16 @@ class Supervised(PartlyLabelled):
         X_val, encoded_val = self._validated_more(X_val, y[n:], dtype=X.dtype, multi_output=True)
         return followed_by(X, X_val, "X_val"), followed_by(encoded, encoded_val, "y_val")
 
-    def _check_labels(self, y):
-        """Hook: raise ValueError, or warn, if the targets are not what the user will have meant."""
+    def _known_classes(self, y):
+        """Hook: the classes and the codes of labels some of which may be unknown; it may warn of these."""
+        return known_classes(y)
 
-    def _check_validation(self, labels, labels_val):
-        """Hook: raise ValueError if the loss has no value for these encoded targets of the validation data."""
-
-    def _check_targets(self, labels, classes):
-        """Hook: raise ValueError if the parameters do not suit the encoded targets."""
+    def _check_targets(self, labels, classes, n):
+        """Hook: raise ValueError if the parameters do not suit the encoded targets, of which n are to train on."""
 
     def _similarity(self, targets, kept):
-        some = targets[torch.from_numpy(kept)]
-        return kept, OfTargets(some.labels, some.relation, some.weights)
+        weights = None if targets.weights is None else targets.weights[kept]
+        return kept, OfTargets(targets.labels[kept], targets.relation, weights)
 
     def _loss(self, z, r):
         """Hook: the loss of embeddings (n, n_components) and relation (n, n), NaN where it is unknown; a scalar."""
@@ -212,19 +206,18 @@ class Supervised(PartlyLabelled):
         return self._loss(z, r)
 
     def _criterion(self, network, part, generator):
-        return partial(self._loss_of_batch, self._miner(part.targets.relation, generator))
+        return partial(self._loss_of_batch, self._miner(part.targets.relation, generator), self._pairing)
 
     def _miner(self, relation, generator):
         """Hook: a function ``(z, r) -> r`` that selects pairs of the batches of this relation, or None."""
-        in_pairs = self._matched or self.sampler == "pairs"
-        if self.positive_fraction < 1 and not in_pairs and relation in CLASS_RELATIONS:
-            return partial(easy_positives, fraction=self.positive_fraction)
+        if self.positive_fraction < 1 and self._pairing is None and relation in CLASS_RELATIONS:
+            return partial(easiest, fraction=self.positive_fraction)
         return None
 
-    def _loss_of_batch(self, mine, z, targets, n=None):
+    def _loss_of_batch(self, mine, pairing, z, targets, n=None):
         """The loss of a batch; rows from the n-th on are earlier ones, with which those of the batch form pairs."""
         if (self.chunk_size or targets.processes) and self._by_anchors:
-            batch = {"n": n, "mine": mine, "pairing": self._pairing}
+            batch = {"n": n, "mine": mine, "pairing": pairing}
             if is_large(z, targets, size=self.chunk_size, **batch):
                 return loss_in_blocks(self._loss_of_anchors, z, targets, **batch)
         r = targets.relation(targets.labels, targets.labels).to(torch.promote_types(z.dtype, torch.float32))
@@ -233,24 +226,24 @@ class Supervised(PartlyLabelled):
             r.fill_diagonal_(torch.nan)
         else:
             r = r.masked_fill(targets.row[:, None] == targets.row, torch.nan)
-        if self._matched:
-            r = matched(r)
-        elif self.sampler == "pairs":
-            r = halves(z, r)
+        if pairing is not None:
+            r = halves(z, r) if pairing == "pairs" else matched(r)
         if n is not None:
             r[n:] = torch.nan
         return self._loss(z, r if mine is None else mine(z, r))
 
     def _make_batches(self, part, rng):
-        labels, classes = part.targets.labels.numpy(), part.targets.classes
-        sampler = sampler_of(partial(self._sampler, labels, classes, rng), part, rng)
+        relation, labels, classes = part.targets.relation, part.targets.labels.numpy(), part.targets.classes
         if not self._graded:
             held_back = f"y_val, or a part of y with validation_fraction={self.validation_fraction}"
             where = held_back if self.early_stopping else "y"
-            check_pairs(part.targets.relation, part.targets.labels, self.relation, where, with_itself=self._matched)
+            check_pairs(relation, part.targets.labels, self.relation, where, self._pairing in MATCHED)
             if callable(self.sampler):
-                drawn = self._sampler(labels, classes, np.random.default_rng(0), slice(None))
-                check_batches(part.targets.relation, labels, drawn)
+                check_batches(relation, labels, self._sampler(labels, classes, np.random.default_rng(0), slice(None)))
+        if part.targets.weights is None and not part.rows.in_windows:
+            sampler = self._sampler(labels, classes, rng, slice(None))
+        else:
+            sampler = sampler_of(partial(self._sampler, labels, classes, rng), part, rng)
         if self.unlabeled == "consistency" and (labels < 0).any():
             return WithUnlabelled(sampler, labels, self.batch_size, rng)
         return sampler
@@ -259,7 +252,7 @@ class Supervised(PartlyLabelled):
         labels = labels[rows]
         if callable(self.sampler):
             return CheckedSampler(self.sampler, labels, self.batch_size, rng)
-        if self._matched:
+        if self._pairing in MATCHED:
             codes = labels if labels.dtype == np.int64 else np.arange(len(labels))
             return MatchedPairs(codes, self.batch_size, rng)
         if self.sampler == "shuffled" or labels.dtype != np.int64:

@@ -2,7 +2,6 @@
 
 from metricnets._params import Flag
 from metricnets.deep._base import DeepMetric
-from metricnets.deep._training.stream import Start
 
 
 class Continued(DeepMetric):
@@ -20,16 +19,5 @@ class Continued(DeepMetric):
 
     _solution = None  # of the last fit, a `Start`
 
-    def _start(self):
-        return self._last() if self.warm_start else None
-
     def _last(self):
         return self._solution and self._solution.check(self.n_components)
-
-    def _keep(self, problem, trained):
-        super()._keep(problem, trained)
-        n = len(problem.kept)
-        self._solution = Start(self._point_shape, problem.layers, trained.networks, self.n_components, n)
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "module_")

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse, spmatrix
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from metricnets._blocks import LARGE, Blocks, CheckedBlocks, precision
+from metricnets._blocks import LARGE, Blocks, CheckedBlocks, few_as_array, precision
 from metricnets._callbacks import CallbackSupport
 from metricnets._labels import UNKNOWN, check_not_missing
 from metricnets._lazy import needed
@@ -15,7 +15,7 @@ from metricnets._linalg import middle, near_origin
 from metricnets._numpy_networks import Linear
 from metricnets._params import MaybeCount, MaybeSource, Parametrized, Points, fitting
 from metricnets._runtime import one_blas_thread
-from metricnets._tables import Table, parts_of
+from metricnets._tables import Table, advise, is_larger, parts_of
 from metricnets._tuples import FLOATS
 from metricnets._weights import check_weights, counted, rows_of
 from metricnets.base import MetricMixin
@@ -94,7 +94,11 @@ class MahalanobisMetric(CallbackSupport, MetricMixin, Parametrized):
     def _checked(self, X):
         """Points to embed, validated and looked up."""
         check_is_fitted(self)
-        return validate_data(self, self._looked_up(X), reset=False, dtype=FLOATS, accept_sparse=True)
+        try:
+            return validate_data(self, self._looked_up(X), reset=False, dtype=FLOATS, accept_sparse=True)
+        except (TypeError, ValueError) as error:
+            advise(error, X, self._shape())
+            raise
 
     def get_mahalanobis_matrix(self) -> np.ndarray:
         """Return the matrix of the metric, M = LᵀL.
@@ -129,6 +133,7 @@ class LinearMetric(MahalanobisMetric):
     _supervised = True  # whether y is needed
     _multi_output = False  # whether y may have several columns
     _sparse = False  # or the sparse format that `_solve_points`, or `_solve_table`, takes
+    _few_dense = False  # whether sparse rows become an array if there are no more of them than features
 
     @fitting
     def fit(self, X: Points, y: ArrayLike | None = None, *, sample_weight: ArrayLike | None = None) -> Self:
@@ -158,13 +163,15 @@ class LinearMetric(MahalanobisMetric):
     def _solve(self, X, labels, y, sample_weight):
         """Learn L from validated points and labels, and y as it was given."""
         Z, labels, weights = self._counted(X, labels, sample_weight)
+        if self._few_dense and issparse(Z):
+            Z = few_as_array(Z, type(self).__name__)
         return self._solve_points(self._ready(Z), labels, weights)
 
     def _validated(self, X, y, reset=True):
         """Points, looked up, and y as ``_labels`` gives it; without ``reset`` the features are those of before."""
-        X = self._looked_up(X)
+        X = X if self.preprocessor is None else self._looked_up(X)
         y = y if y is None else self._labels(y)
-        large = self._by_blocks and getattr(X, "size", 0) > LARGE  # its blocks are converted to floats
+        large = self._by_blocks and is_larger(X, LARGE)  # its blocks are converted to floats
         X = CheckedBlocks(X) if large and isinstance(X, Table) else X
         if isinstance(X, Blocks):
             return X, X.validated(self, y, reset)

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.svm import SVC
 
+from metricnets._arrays import dense
 from metricnets._labels import supervised_codes
 from metricnets._linalg import components_from_metric
 from metricnets._neighbors import neighborhoods
@@ -96,8 +97,8 @@ class DoubletSVM_Supervised(_BaseDoubletSVM, LinearMetric):  # noqa: N801
 
     Every sample forms similar pairs with its nearest neighbours in its class, and dissimilar
     pairs with its nearest neighbours in other classes; see `DoubletSVM` for the objective and the solver.  A pair
-    of mutual neighbours counts once.  Labels that are None, NaN or negative numbers are unknown: these samples
-    are in no pair.
+    of mutual neighbours counts once.  Differences of sparse samples stay sparse.  Labels that are None, NaN or
+    negative numbers are unknown: these samples are in no pair.
 
     Parameters
     ----------
@@ -129,6 +130,8 @@ class DoubletSVM_Supervised(_BaseDoubletSVM, LinearMetric):  # noqa: N801
     k_impostor: Count = 2
 
     _labels = staticmethod(supervised_codes)
+    _sparse = "csr"
+    _few_dense = True
 
     def _solve_points(self, X, codes, weights):
         similar, dissimilar = doublets(X, codes, self.k_genuine, self.k_impostor)
@@ -154,7 +157,7 @@ def doublets(X: np.ndarray, codes: np.ndarray, k_genuine: int, k_impostor: int) 
     similar : ndarray of int of shape (n_similar, 2)
     dissimilar : ndarray of int of shape (n_dissimilar, 2)
     """
-    n = len(X)
+    n = X.shape[0]
     within, between = neighborhoods(X, codes, min(k_genuine, n), min(k_impostor, n))
     return _once(within), _once(between)
 
@@ -194,5 +197,5 @@ def separating_matrix(
     tol = finest(tol, differences, C if weights is None else C * weights.max())
     svc = SVC(C=C, kernel="poly", degree=2, gamma=1.0, coef0=0.0, max_iter=max_iter, tol=tol, random_state=0)
     svc.fit(differences, -y, weights)  # warns if it did not converge
-    M = matrix_of(differences[svc.support_], svc.dual_coef_[0])
+    M = matrix_of(differences[svc.support_], dense(svc.dual_coef_)[0])
     return M, -float(svc.intercept_[0]), int(svc.n_iter_[0])

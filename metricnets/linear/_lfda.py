@@ -4,11 +4,15 @@ from typing import Literal
 
 import numpy as np
 from scipy.linalg import eigh, qr
+from scipy.sparse import issparse
 
+from metricnets._arrays import dense
+from metricnets._blocks import Blocks
 from metricnets._initialization import warn_if_few
 from metricnets._labels import class_codes
-from metricnets._linalg import with_fixed_signs
+from metricnets._linalg import spread_of_columns, squared_norms, with_fixed_signs
 from metricnets._params import MaybeCount
+from metricnets._scatters import Scatters
 from metricnets._weights import mean_of, rows_of, scaled_rows, total_of
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
@@ -30,7 +34,8 @@ class LFDA(LinearMetric):
     and the rows of L solve S_b v = λ S_w v, vᵀ S_w v = 1, the largest λ first.  The equivalent problem
     S_w v = μ (S_w + S_b) v, λ = 1/μ − 1, is solved, which is well posed if S_w is singular: shares μ below
     a millionth are raised to a millionth, and directions without any scatter are zero.  The cost is
-    O(Σ n_c² d + d³) operations; affinities are computed in blocks of 8 MB, so the memory is O(n d).
+    O(Σ n_c² d + d³) operations; affinities are computed in blocks of 8 MB, so the memory is O(n d).  ``fit``
+    also takes sparse matrices, which stay sparse.
 
     σ_i is the distance to the k-th neighbour, as in the paper, for any number of features, and a
     small class does not change k for the others.  With few samples for many features the estimate is
@@ -68,13 +73,17 @@ class LFDA(LinearMetric):
     k: MaybeCount = None
     embedding_type: Literal["weighted", "orthonormalized", "plain"] = "weighted"
 
+    _sparse = "csr"
+    _few_dense = True
+
     def _solve_points(self, X, y, weights):
-        codes = class_codes(y)
-        X -= mean_of(X, weights)
+        codes, n = class_codes(y), X.shape[0]
+        if not issparse(X):
+            X -= mean_of(X, weights)
         sizes = np.bincount(codes, weights)
         if len(sizes) < 2:
             raise ValueError("y has one class only; LFDA needs at least two.")
-        if not any(np.ptp(X[codes == code], axis=0).any() for code in range(len(sizes))):
+        if not any(spread_of_columns(X[codes == code]).any() for code in range(len(sizes))):
             raise ValueError("no class has two different samples; LFDA needs some scatter within the classes.")
         if sizes.max() <= 1:
             raise ValueError(
@@ -87,14 +96,14 @@ class LFDA(LinearMetric):
                 f"smallest of which has {sizes.min():g} samples; the last neighbour in such a class gives the scale."
             )
         remedy = "Use fewer features, such as principal components, or LDA(solver='eigen', shrinkage='auto')."
-        warn_if_few(np.ptp(X, axis=0), total_of(weights, len(X)) - len(sizes), "scatter within classes", remedy)
+        warn_if_few(spread_of_columns(X), total_of(weights, n) - len(sizes), "scatter within classes", remedy)
         within, between = local_scatters(X, codes, self.k or max(1, min(7, X.shape[1] - 1)), weights)
         V, eigenvalues = directions(within, between)
         if self.embedding_type == "weighted":
             V *= np.sqrt(eigenvalues)
         elif self.embedding_type == "orthonormalized":
             V = qr(V)[0]  # (d, d), completed by directions without scatter
-        L = np.zeros(X.shape[1:] * 2)
+        L = np.zeros(within.shape)
         L[: V.shape[1]] = V.T
         return with_fixed_signs(L[: self.n_components])
 
@@ -102,7 +111,7 @@ class LFDA(LinearMetric):
 def local_scatters(
     X: np.ndarray, codes: np.ndarray, k: int, weights: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """S_w and S_b of centred X, as in `LFDA`; both are sums of positive semi-definite terms.
+    """S_w and S_b of X, centred unless it is sparse, as in `LFDA`; both are sums of positive semi-definite terms.
 
     S_b is the scatter of the class means plus, for each class, (1 − n_c/n) times its scatter minus its
     local scatter.
@@ -112,28 +121,35 @@ def local_scatters(
     within, between : ndarrays of shape (d, d)
     """
     within, between = np.zeros((2, X.shape[1], X.shape[1]))
-    total = total_of(weights, len(X))
+    total = total_of(weights, X.shape[0])
+    mean = Blocks(X).summed(Scatters.of, Scatters.merged, None, weights).means[0] if issparse(X) else 0.0
     for code in range(codes.max() + 1):
         rows, w = X[codes == code], rows_of(weights, codes == code)
-        center, size = mean_of(rows, w), total_of(w, len(rows))
-        rows = rows - center
-        local, scaled = local_scatter(rows, min(k, size - 1), w) / size, scaled_rows(rows, w)
+        size = total_of(w, rows.shape[0])
+        if issparse(rows):
+            *_, (center,), own = Blocks(rows).summed(Scatters.of, Scatters.merged, None, w)
+        else:
+            center = mean_of(rows, w)
+            rows = rows - center
+            own = scaled_rows(rows, w)
+            own = own.T @ own
+        local = local_scatter(rows, min(k, size - 1), w) / size
         within += local
-        between += size * np.outer(center, center) + (1 - size / total) * (scaled.T @ scaled - local)
+        between += size * np.outer(center - mean, center - mean) + (1 - size / total) * (own - local)
     return within, between
 
 
 def local_scatter(X: np.ndarray, k: float, weights: np.ndarray | None = None) -> np.ndarray:
-    """½ Σ w_i w_j A_ij (x_i − x_j)(x_i − x_j)ᵀ over all pairs of centred rows, (d, d), by blocks of rows.
+    """½ Σ w_i w_j A_ij (x_i − x_j)(x_i − x_j)ᵀ over all pairs of rows, centred or sparse, (d, d), by blocks of rows.
 
     If the k-th neighbour is at distance 0, up to rounding, the affinity takes its limit, which is 0 for
     different rows.
     """
-    scatter, n_rows = np.zeros((X.shape[1], X.shape[1])), max(1, N_BLOCK // len(X))
-    squares = np.einsum("ij,ij->i", X, X)
+    n, d = X.shape
+    scatter, n_rows, squares = np.zeros((d, d)), max(1, N_BLOCK // n), squared_norms(X)
     if k <= 0 or not squares.any():
         return scatter
-    blocks = [slice(start, start + n_rows) for start in range(0, len(X), n_rows)]
+    blocks = [slice(start, start + n_rows) for start in range(0, n, n_rows)]
     kth = np.concatenate([kth_smallest(squared_distances(X, squares, block), k, weights) for block in blocks])
     narrow = kth <= 1e-14 * squares
     steepness = 1 / np.sqrt(np.where(narrow, np.inf, kth))  # 1/σ
@@ -147,7 +163,7 @@ def local_scatter(X: np.ndarray, k: float, weights: np.ndarray | None = None) ->
         if weights is not None:
             A *= weights[block, None]
             A *= weights
-        scatter += X[block].T @ (A.sum(axis=1)[:, None] * X[block] - A @ X)
+        scatter += X[block].T @ (A.sum(axis=1)[:, None] * dense(X[block]) - A @ X)
     return (scatter + scatter.T) / 2
 
 
@@ -162,7 +178,7 @@ def kth_smallest(d: np.ndarray, k: float, weights: np.ndarray | None) -> np.ndar
 
 def squared_distances(X: np.ndarray, squares: np.ndarray, block: slice) -> np.ndarray:
     """‖x_i − x_j‖² between the rows of a block and all rows, (n_block, n)."""
-    d = (-2 * X[block]) @ X.T
+    d = dense((-2 * X[block]) @ X.T)
     d += squares[block, None]
     d += squares
     return d.clip(0, out=d)

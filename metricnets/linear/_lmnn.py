@@ -6,16 +6,20 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import eigh
+from scipy.sparse import csr_matrix, issparse
 
+from metricnets._blocks import Blocks
 from metricnets._initialization import initial_components
 from metricnets._labels import class_codes
-from metricnets._linalg import in_span, joined, split
+from metricnets._linalg import in_span, joined, split, spread_of_columns
 from metricnets._neighbors import counted_within, nearest_within
 from metricnets._params import Array, Count, Flag, Jobs, NonNegative, Seed, UpToOne
 from metricnets._progress import Report, progress, through
+from metricnets._scatters import Scatters
 from metricnets._weights import mean_of, rows_of, scatter
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
+from metricnets.linear._pairwise.centred_rows import CentredRows
 from metricnets.linear._pairwise.large_margins import LargeMargins, best_scale
 from metricnets.linear._solvers.lbfgs import minimize
 
@@ -35,6 +39,8 @@ class LMNN(LinearMetric):
     moved so far that a pair might be missing.  A search takes O(n² n_components) operations
     in single precision, the rest of an iteration O((n d + n_pairs) n_components); the memory
     is O(n d) plus at most 200 MB of pairs.  If there are more pairs, the search is repeated at every step.
+    ``fit`` also takes sparse matrices: they stay sparse, and instead of n d there are n n_components numbers
+    and d × d matrices.
 
     Samples of a class with at most ``n_neighbors`` samples have fewer targets, with a warning.  If no
     map is better than zero, because the pull outweighs all margins, ``init`` is kept, with a warning.
@@ -97,10 +103,16 @@ default='auto'
     n_jobs: Jobs = None
     random_state: Seed = None
 
+    _sparse = "csr"
+    _few_dense = True
+
     def _solve_points(self, X, y, weights):
         codes = checked_codes(y, self.n_neighbors, weights)
-        X -= mean_of(X, weights)
+        if not issparse(X):
+            X -= mean_of(X, weights)
         init = initial_components(self.init, self.n_components, X, codes, self.random_state, weights)
+        order = np.argsort(codes, kind="stable")  # class by class, as the search needs it
+        X, codes, weights = X[order], codes[order], rows_of(weights, order)
         with progress(self, "raise max_iter or convergence_tol") as report:
             L, self.n_iter_, report.converged = widen_margins(
                 init,
@@ -135,7 +147,9 @@ def widen_margins(
     weights: np.ndarray | None = None,
     n_jobs: int | None = 1,
 ) -> tuple[np.ndarray | None, int, bool]:
-    """Minimise the objective of `LMNN` from L on centred rows.
+    """Minimise the objective of `LMNN` from L on centred rows, or sparse ones that are not centred, in order of codes.
+
+    An array X is overwritten.
 
     Returns
     -------
@@ -144,21 +158,25 @@ def widen_margins(
     n_iter : int
     converged : bool
     """
-    if not X.any():
+    if not spread_of_columns(X).any():
         return L, 1, True  # equal rows contain no information
-    order = np.argsort(codes, kind="stable")  # class by class, as the search needs it
-    X, codes, weights = X[order], codes[order], rows_of(weights, order)
-    P, back = whitening(X, weights)
+    mean, P, back = whitening(X, weights)
     if weights is None:
         near, counts = nearest_within(X, codes, min(n_neighbors, np.bincount(codes).max() - 1)), None
     else:
         near, counts = counted_within(X, codes, n_neighbors, weights)
         counts *= weights[:, None]
-    X, basis = in_span(X @ P)
+    if issparse(X):
+        X, basis = CentredRows(X, mean, P), None
+    else:
+        X[...] = X @ P  # the caller has no other use for it
+        X, basis = in_span(X)
     L, left, rest = split(L @ back.T, basis)
-    if not (X @ L.T).any():
+    z = X @ L.T
+    if not z.any():
         raise ValueError("init maps all samples to one point, where every gradient is zero; use init='auto'.")
-    scale = np.sqrt(best_scale(X @ L.T, near, codes, mu, counts, weights))
+    scale = np.sqrt(best_scale(z, near, codes, mu, counts, weights))
+    del z  # as large as X
     loss = LargeMargins(X, near, codes, mu, counts, weights, n_jobs)
     to_map = partial(in_all_features, left=left, basis=basis, rest=scale * rest, P=P)
     report = through(report, to_map)
@@ -192,19 +210,28 @@ def checked_codes(y: ArrayLike, n_neighbors: int, weights: np.ndarray | None = N
     return codes
 
 
-def whitening(X: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates in which the covariance of centred X is nearly the identity.
+def whitening(
+    X: np.ndarray | csr_matrix, weights: np.ndarray | None = None
+) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
+    """Coordinates in which the covariance of X, which is centred unless it is sparse, is nearly the identity.
 
     Columns are brought to one scale first.  Variances below a millionth of the largest are raised to
     that, so that directions which may be rounding error are not inflated further.
 
     Returns
     -------
+    mean : ndarray of shape (d,), or None if X is centred
     P, back : ndarrays of shape (d, d)
-        X @ P are the coordinates, and ``back`` is the inverse of P.
+        (X − mean) @ P are the coordinates, and ``back`` is the inverse of P.
     """
-    scale = X.std(axis=0) if weights is None else np.sqrt(mean_of(X**2, weights))
+    mean = None
+    if issparse(X):
+        (n,), _, (mean,), S = Blocks(X).summed(Scatters.of, Scatters.merged, None, weights)[1:]
+        S, scale = S / n, np.sqrt(S.diagonal() / n)
+    else:
+        scale = X.std(axis=0) if weights is None else np.sqrt(mean_of(X**2, weights))
     scale[scale == 0] = 1
-    values, vectors = eigh(scatter(X / scale, weights))
+    S = scatter(X / scale, weights) if mean is None else S / np.outer(scale, scale)
+    values, vectors = eigh(S)
     roots = np.sqrt(np.maximum(values, 1e-6 * values[-1]))
-    return vectors / roots / scale[:, None], (vectors * roots).T * scale
+    return mean, vectors / roots / scale[:, None], (vectors * roots).T * scale

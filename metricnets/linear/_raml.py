@@ -4,9 +4,11 @@ from typing import Annotated, Literal
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import issparse
 from sklearn.svm import SVR
 
 from metricnets import relations
+from metricnets._arrays import dense
 from metricnets._linalg import components_from_metric, in_span, out_of_span
 from metricnets._params import Count, Function, NonNegative, Positive, Seed, StrOptions, random_state_of
 from metricnets._targets import readable, resolve
@@ -33,7 +35,8 @@ class RAML(LinearMetric):
     relation, and with as many among the others: for classes, in its class and in other classes.  Memory is
     O(n² + n d + d²) for n doublets of d features, and time O(n² d + n³ + d³); ridge regression on more than
     p = d (d + 1) / 2 doublets is solved in the entries of M instead, in O(p²) memory and O(n p² + p³) time.  If
-    there are fewer samples than features, d is the number of samples.
+    there are fewer samples than features, d is the number of samples.  Of sparse samples the differences of doublets
+    become dense.
 
     Deviations from the paper: τ is divided by its root mean square, and g by its standard
     deviation, while learning, so that ``alpha`` and ``epsilon`` mean the same in all units and for every scale
@@ -100,13 +103,15 @@ class RAML(LinearMetric):
     random_state: Seed = None
 
     _multi_output = True
+    _sparse = "csr"
+    _few_dense = True
 
     def _labels(self, y):
         return readable(y, self.relation)
 
     def _solve_points(self, X, y, weights):
         relation, targets, _ = resolve(y, self.relation)
-        X, basis = in_span(X - X.mean(axis=0))
+        X, basis = (X, None) if issparse(X) else in_span(X - X.mean(axis=0))
         pairs, r = graded_doublets(X, targets, relation, self.n_neighbors)
         equal = len(r) == 0 or np.ptp(r) <= 1e-6  # rounding of single precision is smaller
         if len(pairs) > self.max_doublets:
@@ -120,7 +125,7 @@ class RAML(LinearMetric):
                 "align with. Use two classes or more, with two samples in one of them; for real values set "
                 "relation='absolute'."
             )
-        L = self._regress(pair_differences(X, pairs), 1 - r, weights_of_tuples(weights, pairs))
+        L = self._regress(dense(pair_differences(X, pairs)), 1 - r, weights_of_tuples(weights, pairs))
         return out_of_span(L, basis, self.n_components)
 
     def _regress(self, differences, g, weights):

@@ -40,7 +40,7 @@ class _BaseRCA(Parametrized):
 
     def _whiten(self, X, codes, weights):
         """Compute L from the chunk number of each row, −1 for none, and the weights."""
-        found = relevant_components(X, codes, self.regularization, weights)
+        found = relevant_components(X, codes, self.regularization, weights, overwrite=True)
         return self._components(*found, degrees_of_freedom(codes, weights))
 
     def _components(self, A, rank, rank_total, n_free):

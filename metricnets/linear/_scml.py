@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 
 from metricnets._draws import check_triplets, knn_triplets
 from metricnets._initialization import as_matrix
@@ -65,8 +66,9 @@ class _BaseSCML(Parametrized):
 
     def _combine(self, X, triplets, weights, basis, codes=None):
         """Compute L from triplets, their weights and the basis, an array or its name; 'lda' needs the classes."""
-        Z, scale = standardized(X)
-        Z, span = in_span(Z) if isinstance(basis, str) else (Z, None)  # the user's bases may lie outside of it
+        Z, scale = standardized(X, overwrite=True)
+        in_features = issparse(Z) or not isinstance(basis, str)  # the user's bases may lie outside of the span
+        Z, span = (Z, None) if in_features else in_span(Z)
         basis, cost = self._priced(basis, Z, scale, triplets, codes, span)
         to_map = partial(map_of, basis=basis, span=span, scale=scale, n_components=self.n_components)
         with progress(self, "raise max_iter or gamma") as report:
@@ -161,8 +163,8 @@ class SCML_Supervised(_BaseSCML, LinearMetric):  # noqa: N801
     """Sparse compositional metric learning (SCML), from classes.
 
     Each sample forms triplets with its nearest neighbours in its class and its nearest neighbours in other
-    classes; see `SCML` for the objective and the solver.  Labels that are None, NaN or negative numbers are
-    unknown: these samples are in no triplet.
+    classes; see `SCML` for the objective and the solver.  Sparse samples stay sparse, and bases are dense.  Labels
+    that are None, NaN or negative numbers are unknown: these samples are in no triplet.
 
     Parameters
     ----------
@@ -197,6 +199,8 @@ class SCML_Supervised(_BaseSCML, LinearMetric):  # noqa: N801
     basis: Literal["lda", "triplet_diffs"] | Array = "lda"
 
     _labels = staticmethod(supervised_codes)
+    _sparse = "csr"
+    _few_dense = True
 
     def _solve_points(self, X, codes, weights):
         codes = partial_codes(codes)  # there may be fewer classes that count

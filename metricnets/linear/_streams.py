@@ -128,11 +128,13 @@ class SumsOfPoints(InBatches, LinearMetric):
         present, _ = counted(check_weights(sample_weight, len(X)))
         groups = self._grouped(y)
         groups = groups if present is None else [rows_of(each, present) for each in groups]
-        Z, labels, weights = self._counted(X, labels, sample_weight)
-        origin, Z = middle(Z), self._ready(Z)
+        X, labels, weights = self._counted(X, labels, sample_weight)
+        origin, Z = middle(X), self._ready(X)
         self._sums = self._sums_of(origin, Z, *groups, weights)
-        if self._sums is None or not self._solves_by(self._sums):
+        if self._sums is None:
             return self._solve_points(Z, labels, weights)
+        if not self._solves_by(self._sums):
+            return self._solve_points(self._ready(X), labels, weights)  # Z was overwritten
         return self._solve_sums(self._sums)
 
     def _solve_table(self, X, labels, y, sample_weight):
@@ -178,7 +180,10 @@ class SumsOfPoints(InBatches, LinearMetric):
         return X.summed(of_rows, merged_sums, names, known, weights)
 
     def _sums_of(self, origin, Z, names, known, weights):
-        """The sums of all points, or None if they are larger than the points, or do not suit the parameters."""
+        """The sums of all points, or None if they are larger than the points, or do not suit the parameters.
+
+        Z is overwritten unless they are None.
+        """
         if self._why_not_in_batches():
             return None
         n_matrices = len(np.unique(names[known])) if self._apart else 1

@@ -109,7 +109,7 @@ class PairsLearner(PairsMixin, TuplesLearner):
         ValueError
             If the pairs, y or sample_weight do not have this form, or all pairs that count have the same label.
         """
-        calibration_params = calibration.check_params(calibration_params)
+        calibration_params = calibration.check_params(calibration_params, self._check_strategy)
         if self._by_blocks and hasattr(pairs, "__dask_graph__"):
             return self._fit_table(pairs, y, calibration_params, sample_weight)
         X, members = self._rows(pairs, y)
@@ -129,7 +129,8 @@ class PairsLearner(PairsMixin, TuplesLearner):
         super()._take(L, task)
         pairs, y, params, weights = map(task.arguments.get, ("pairs", "y", "calibration_params", "sample_weight"))
         _, self.classes_ = check_pair_labels(y, len(pairs))
-        self.calibrate_threshold(pairs, y, **calibration.check_params(params), sample_weight=weights)
+        params = calibration.check_params(params, self._check_strategy)
+        self.calibrate_threshold(pairs, y, **params, sample_weight=weights)
 
 
 def check_both_kinds(signs: np.ndarray, weights: np.ndarray) -> None:

@@ -150,10 +150,15 @@ def masked_mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     In `blocks.in_blocks` it is the part of one block in the mean over all of them.
     """
     mask = mask.to(values.dtype)
-    count, of_all_blocks = mask.sum(), COUNTS.get()
+    return mean_of_sum(torch.dot(values.reshape(-1), mask.reshape(-1)), mask.sum())
+
+
+def mean_of_sum(total: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
+    """The mean of `masked_mean`, from a sum and the number of what was added."""
+    of_all_blocks = COUNTS.get()
     if of_all_blocks is not None:
         count = of_all_blocks(count)
-    return torch.dot(values.reshape(-1), mask.reshape(-1)) / count.clamp_min(1)
+    return total / count.clamp_min(1)
 
 
 def triplets(
@@ -203,3 +208,35 @@ def logistic(differences: torch.Tensor) -> torch.Tensor:
 def ratio(differences: torch.Tensor) -> torch.Tensor:
     """Compute (1 / (1 + exp(d' − d)))², the terms of `triplet_ratio`; see `hinge`."""
     return differences.sigmoid() ** 2
+
+
+def sum_of_hinges(
+    d: torch.Tensor, r: torch.Tensor, *, margin: float, semihard: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sum of the terms of `hinge` over all triplets, and how many are above 0, without an entry for each triplet.
+
+    In each row distances to negatives are sorted: those below d(a, p) + τ come first, and their sum is a cumulative
+    one, so that n² log n operations are enough.  Sums are in double precision, as their differences lose digits.
+
+    Parameters
+    ----------
+    d : tensor of shape (m, n)
+    r : tensor of shape (m, n)
+    margin : float >= 0
+    semihard : bool
+        Whether only negatives with d(a, n) > d(a, p) count.
+
+    Returns
+    -------
+    total, count : tensor of shape ()
+    """
+    d = d if d.device.type == "mps" else d.double()  # which that device does not have
+    ordered = d.masked_fill(~(r <= 0.5), torch.inf).sort(1).values  # negatives first
+    sums = F.pad(ordered.masked_fill(ordered.isinf(), 0).cumsum(1), (1, 0))
+    reach, pos = d + margin, (r > 0.5).to(d.dtype)
+    until = torch.searchsorted(ordered.detach(), reach.detach())
+    counts, below = until, sums.gather(1, until)
+    if semihard:
+        start = torch.searchsorted(ordered.detach(), d.detach(), right=True)
+        counts, below = until - start, below - sums.gather(1, start)
+    return ((counts * reach - below) * pos).sum(), (counts * pos).sum()

@@ -198,6 +198,11 @@ def alignment(z: torch.Tensor, r: torch.Tensor, *, scale: float = 2.0) -> torch.
     tensor(1.)
     """
     check_positive(scale=scale)
+    return aligned(z, r, scale)
+
+
+def aligned(z: torch.Tensor, r: torch.Tensor, scale: float) -> torch.Tensor:
+    """`alignment` with a scale that was checked before."""
     known = similar(r) + dissimilar(r)
     error = sqdist(z, len(r)) - (scale * (1 - precise(r))).nan_to_num(0.0)
     return masked_mean(error**2, known) / 4

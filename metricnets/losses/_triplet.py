@@ -4,7 +4,19 @@ import torch
 from torch.nn import functional as F
 
 from metricnets._checks import check_not_negative, check_option, check_positive
-from metricnets.losses._ops import dist, hinge, masked_mean, precise, similar, sqdist, triplets
+from metricnets.losses._ops import (
+    dist,
+    hinge,
+    masked_mean,
+    mean_of_sum,
+    precise,
+    similar,
+    sqdist,
+    sum_of_hinges,
+    triplets,
+)
+
+MANY = 2**22  # losses of triplets above which they are not computed one by one
 
 
 def triplet(
@@ -19,7 +31,8 @@ def triplet(
     """Triplet loss, [τ + d(a, p) − d(a, n)]₊, equation (5) of Lu et al.
 
     An anchor a should be nearer to a similar sample p than to a dissimilar sample n, by a margin.  There is one row
-    of losses for every similar pair (a, p): memory n_similar_pairs × n.
+    of losses for every similar pair (a, p): memory n_similar_pairs × n.  If these are more than 2²² losses, the same
+    mean is computed from sorted distances, in n² log n operations and memory n².
 
     Parameters
     ----------
@@ -67,7 +80,13 @@ def triplet(
     """
     check_not_negative(margin=margin)
     check_option("reduction", reduction, ["active", "all"])
-    differences, chosen = triplets((sqdist if squared else dist)(z, len(r)), r, select, margin)
+    d = (sqdist if squared else dist)(z, len(r))
+    if select in ("all", "semihard") and len(r) * r.shape[1] ** 2 > MANY and (r > 0.5).sum() * r.shape[1] > MANY:
+        total, count = sum_of_hinges(d, r, margin=margin, semihard=select == "semihard")
+        if reduction == "all" and select == "all":
+            count = ((r > 0.5).sum(1) * (r <= 0.5).sum(1)).sum()
+        return mean_of_sum(total, count).to(d.dtype)
+    differences, chosen = triplets(d, r, select, margin)
     terms = hinge(differences, margin=margin)
     if reduction == "active":
         chosen = chosen & (terms > 0)

@@ -59,7 +59,7 @@ class Compatible:
 class CompatiblePairs(Compatible):
     """Mixin for learners from pairs."""
 
-    _validate_calibration_params = staticmethod(check_strategy)
+    _validate_calibration_params = _check_strategy = staticmethod(check_strategy)  # what has no effect is ignored
 
 
 def _taking(init, names):

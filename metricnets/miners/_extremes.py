@@ -91,6 +91,11 @@ def easy_positives(z: torch.Tensor, r: torch.Tensor, *, fraction: float = 0.25) 
     tensor([nan, 1., nan, 0., 0.])
     """
     check_real("fraction", fraction, above=0, at_most=1)
+    return easiest(z, r, fraction)
+
+
+def easiest(z: torch.Tensor, r: torch.Tensor, fraction: float) -> torch.Tensor:
+    """`easy_positives` of a fraction that was checked before."""
     pos = r > 0.5
     d2 = sqdist(z.detach(), len(r)).masked_fill(~pos, torch.inf)
     last = ((pos.sum(1, keepdim=True) * fraction).ceil().long() - 1).clamp_min(0)  # (n, 1)

@@ -95,6 +95,21 @@ class KNNOutlierDetector(OutlierMixin, NeighborsEstimator):
         self.offset_ = fence(self.score_samples(X), self.contamination, weights)
         return self
 
+    def fit_predict(self, X: Points, y: MaybeArray = None, *, sample_weight: MaybeArray = None) -> np.ndarray:
+        """Fit, and predict whether the training samples are normal.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As of `fit`.
+
+        Returns
+        -------
+        y : ndarray of int of shape (n_samples,)
+            +1 for normal samples, −1 for outliers.
+        """
+        return self.fit(X, y, sample_weight=sample_weight).predict(X)
+
     def score_samples(self, X: Points) -> np.ndarray:
         """Compute the negative distance to the nearest neighbours.
 

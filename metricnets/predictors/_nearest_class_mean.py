@@ -125,7 +125,9 @@ class NearestClassMean(ClassifierMixin, OnMetric):
         X, y, weights = self._validated(X, y, sample_weight, reset=False)
         y = check_classes(y)
         if (y.dtype.kind in "US") != (self.classes_.dtype.kind in "US"):
-            raise ValueError(f"y holds {y[0]!r} and the known classes are {self.classes_[:3]}; use labels of one type.")
+            raise ValueError(
+                f"y holds {y.tolist()[0]!r} and the known classes are {self.classes_[:3]}; use labels of one type."
+            )
         return self._add(self._embedded(X), y, weights)
 
     def _add(self, z, y, weights):

@@ -6,17 +6,16 @@ from typing import Any, Self
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import MetaEstimatorMixin
-from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_consistent_length,
-    check_is_fitted,
     column_or_1d,
     validate_data,
 )
 
 from metricnets._arrays import checked_array, count_rows, embeddings, one_each
+from metricnets._callbacks import is_fitted
 from metricnets._labels import check_known
 from metricnets._linalg import middle, shifted
 from metricnets._params import LearnerOrDistance, Parametrized, check_instance
@@ -185,12 +184,3 @@ def check_classes(y: np.ndarray) -> np.ndarray:
 def is_learner(metric: object) -> bool:
     """Whether a metric transforms points, rather than computing distances of pairs."""
     return hasattr(metric, "transform") and not isinstance(metric, type)
-
-
-def is_fitted(learner: Any) -> bool:
-    """Whether a learner, or the last step of a pipeline, is fitted."""
-    try:
-        check_is_fitted(learner)
-    except NotFittedError:
-        return False
-    return True

@@ -9,6 +9,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from metricnets._arrays import checked_array, count_rows
+from metricnets._callbacks import is_fitted
 from metricnets._embedded import pair_distances
 from metricnets._params import (
     Array,
@@ -29,8 +30,8 @@ from metricnets._tuples import check_pair_labels
 from metricnets._weights import check_weights, rows_counted
 from metricnets.base import MetricMixin
 from metricnets.calibration import STRATEGIES, check_strategy
-from metricnets.predictors._classes.held_out_pairs import held_out_distances
-from metricnets.predictors._on_metric import check_classes, check_learns_from, check_settable, is_fitted, is_learner
+from metricnets.predictors._classes.held_out_pairs import area_of_points, held_out_distances
+from metricnets.predictors._on_metric import check_classes, check_learns_from, check_settable, is_learner
 from metricnets.tuple_learners import PairsMixin
 
 
@@ -95,6 +96,8 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
     min_rate: MaybeRate = None
     beta: NonNegative = 1.0
 
+    _point_shape = None  # of the points of ``fit`` if ``n_folds`` is given
+
     @fitting
     def fit(self, pairs: Array, y: Array, *, sample_weight: MaybeArray = None) -> Self:
         """Choose the threshold on pairs, or on pairs of held-out classes if ``n_folds`` is given.
@@ -130,8 +133,13 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
                 f"metric={self.metric!r} is not fitted; fit it first, as PairsClassifier only chooses a threshold, or "
                 "give n_folds, points and their classes."
             )
-        self.metric_, self.classes_ = self.metric, check_pair_labels(y, count_rows(pairs, "pairs"))[1]
-        return self.calibrate_threshold(pairs, y, self.strategy, self.min_rate, self.beta, sample_weight)
+        signs, self.classes_ = check_pair_labels(y, count_rows(pairs, "pairs"))
+        self.metric_ = self.metric
+        return self._calibrate_on(self.decision_function(pairs), signs, self._options(sample_weight))
+
+    def _options(self, weights):
+        """Arguments of ``calibration.threshold``; in a search a strategy need not use all of them."""
+        return {"strategy": self.strategy, "min_rate": self.min_rate, "beta": self.beta, "sample_weight": weights}
 
     def _fit_on_classes(self, X, y, sample_weight):
         if not is_learner(self.metric) or is_fitted(self.metric):
@@ -147,9 +155,8 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
         self.metric_, d, signs, weights = held_out_distances(
             self.metric, X, y, weights, self.n_folds, self.n_pairs, rng
         )
-        self.classes_ = np.array([-1, 1])
-        options = {"strategy": self.strategy, "min_rate": self.min_rate, "beta": self.beta, "sample_weight": weights}
-        return self._calibrate_on(-d, signs, options)
+        self.classes_, self._point_shape = np.array([-1, 1]), np.shape(X)[1:]
+        return self._calibrate_on(-d, signs, self._options(weights))
 
     def pair_distance(self, pairs: Array) -> np.ndarray:
         """Compute the distance of each pair by ``metric``.
@@ -169,6 +176,36 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
     def pair_score(self, pairs: Array) -> np.ndarray:
         """Compute the negative distance of each pair; see `pair_distance`."""
         return -self.pair_distance(pairs)
+
+    def score(self, pairs: Array, y: Array, sample_weight: MaybeArray = None) -> float:
+        """Compute the area under the ROC curve of ``decision_function``.
+
+        Parameters
+        ----------
+        pairs : array-like of shape (n_pairs, 2, n_features), or (n_pairs, 2) indicators
+            Pairs of points.  With ``n_folds`` also points as in ``fit``, of which at most ``n_pairs`` pairs are drawn,
+            at most half of them of each kind.
+        y : array-like of shape (n_pairs,)
+            In {−1, +1} or {0, 1}.  Of points the classes, of shape (n_samples,).
+        sample_weight : array-like of shape (n_pairs,) or None, default=None
+            Weights of the pairs, or of the points.
+
+        Returns
+        -------
+        score : float in [0, 1]
+
+        Raises
+        ------
+        ValueError
+            If there are no similar or no dissimilar pairs.
+        """
+        check_is_fitted(self, "classes_")
+        if self._point_shape is None or np.shape(pairs)[1:] != self._point_shape:
+            return super().score(pairs, y, sample_weight)
+        check_consistent_length(pairs, y)
+        y = check_classes(checked_array(y, "y", ensure_2d=False, dtype=None))
+        weights = check_weights(sample_weight, len(y))
+        return area_of_points(self.metric_, pairs, y, weights, self.n_pairs, random_state_of(self.random_state))
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, except those of ``metric``, which is fitted."""

@@ -39,6 +39,8 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
         Classes of the predictor, if it is a classifier.
     n_features_in_ : int
         Number of features seen during ``fit``.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names. Defined only when X had feature names, as in a data frame.
 
     See Also
     --------
@@ -121,6 +123,7 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
         check_is_fitted(self)
         return self.estimator_.decision_function(X)
 
+    @_inner_has("score")
     def score(self, X: Points, y: Array, sample_domain: MaybeArray = None, sample_weight: MaybeArray = None) -> float:
         """Score the fitted predictor on the labelled samples, by its own ``score``.
 
@@ -149,6 +152,11 @@ class SourceOnly(MetaEstimatorMixin, Parametrized):
     def n_features_in_(self) -> int:
         """Number of features seen during ``fit``."""
         return self.estimator_.n_features_in_
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """Names of features seen during ``fit``, if X had them."""
+        return self.estimator_.feature_names_in_
 
     def _inner(self):
         return KNeighborsClassifier(n_neighbors=1) if self.estimator is None else self.estimator

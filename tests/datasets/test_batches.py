@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.base import clone
 
-from metricnets import GMML, LDA, EmbeddingNet
+from metricnets import GMML, LDA, EmbeddingNet, NearestClassMean
 from metricnets.datasets import Batches
 
 X = np.random.default_rng(0).normal(size=(40, 3))
@@ -107,15 +108,24 @@ def test_rows_that_do_not_exist_are_an_error():
     ],
     ids=["name", "path", "arrays", "arrays of several lengths"],
 )
-def test_fit_says_what_to_give_in_place_of_files_and_lists(learner, points, advice):
-    with pytest.raises(ValueError, match=advice):
-        learner.fit(points, np.arange(40) % 2)
+def test_learners_say_what_to_give_in_place_of_files_and_lists(learner, points, advice):
+    y = np.arange(40) % 2
+    fitted, nearest = clone(learner).fit(X, y), NearestClassMean(metric=learner)
+    for call in (learner.fit, nearest.fit, learner.partial_fit):
+        with pytest.raises(ValueError, match=advice) as error:
+            call(points, y)
+        assert str(error.value).count("Batches") == 1
+    for call in (fitted.transform, nearest.fit(X, y).predict):
+        with pytest.raises(ValueError, match=advice):
+            call(points)
 
 
 def test_other_errors_of_lists_of_arrays_have_no_advice():
     pairs = [np.eye(2)] * 4
     with pytest.raises(ValueError, match="^y should hold"):
         GMML().fit(pairs, [1, 2, 3, 4])
+    with pytest.raises(ValueError, match="^Found array with dim 3"):
+        LDA().fit(X, np.arange(40) % 2).transform([np.eye(2)] * 4)
 
 
 def test_an_arrow_table_of_numbers_is_a_data_frame():
@@ -127,6 +137,8 @@ def test_an_arrow_table_of_numbers_is_a_data_frame():
     assert np.array_equal(found.transform(table), expected.transform(X))
     with pytest.raises(ValueError, match=r"lists in a column: give metricnets.datasets.Batches.from_arrow\(X\)"):
         LDA().fit(arrow.table({"points": X.tolist()}), np.arange(40) % 2)
+    with pytest.raises(ValueError, match=r"lists in a column: give metricnets.datasets.Batches.from_arrow\(X\)"):
+        found.transform(arrow.table({"points": X.tolist()}))
 
 
 def arrow_table(arrow):

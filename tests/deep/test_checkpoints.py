@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import warnings
@@ -100,10 +101,16 @@ FITS = {
     "of each class": (*of("MMDML"), 2),
     "tasks": (*of("MultiTaskNet"), 2),
     "views": (*of("TwoViewNet", dropout=0.2), 2),
+    "correlations": (*of("DCML", init="glorot"), 2),
     "several views": (*of("MultiViewNet", n_networks=2), 5),
     "codes": (*of("DeepHashing"), 2),
     "domains": (*of("TwoDomainNet"), 2),
     "images": (*of("EmbeddingNet of images"), 2),
+    "two threads": (partial(Net, n_jobs=2, dropout=0.2), (X, y), {}, 2),
+    "two threads, a module": (*of("EmbeddingNet of a module", n_jobs=2), 2),
+    "bfloat16": (partial(Net, precision="bf16", dropout=0.2), (X, y), {}, 2),
+    "chunks": (partial(Net, chunk_size=20, dropout=0.2), (X, y), {}, 2),
+    "chunks, a module": (*of("EmbeddingNet of a module", chunk_size=10, precision="bf16"), 2),
 }
 
 
@@ -144,7 +151,7 @@ def test_after_its_process_was_killed_another_one_goes_on(folder):
     script = SCRIPT.format(here=str(Path(__file__).parents[1]), folder=folder)
     options = {"PYTHONHASHSEED": "7", "PYTHONPATH": str(Path(files.__file__).parents[3])}
     ended = subprocess.run([sys.executable, "-c", script], env=os.environ | options, capture_output=True, text=True)
-    assert ended.returncode == 9, ended.stderr
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert ended.stdout.split() == [str(Digest(thing)) for thing in THINGS]
     rest = Ending()
     fitted = DDML(n_networks=3, dropout=0.2, checkpoint=folder, callbacks=[rest], **QUICK).fit(X, y)

@@ -434,5 +434,7 @@ def test_validation_is_in_single_precision(points):
 def test_what_cannot_compute_in_bfloat16_is_said(points):
     with pytest.raises(ValueError, match=r"precision='bf16' needs bfloat16, which device='meta' does not have"):
         check_precision("bf16", "meta")
+    with pytest.raises(ValueError, match=r"\{'bf16', 'float32'\}. Got 'bfloat16' instead. Did you mean 'bf16'\?"):
+        EmbeddingNet(precision="bfloat16").fit(*points)
     with pytest.raises(ValueError, match="precision"):
         EmbeddingNet(precision="fp16").fit(*points)

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,11 @@ import pytest
 import torch
 import torch.distributed as dist
 from discovery import tiny_points
+from ended_fits import Ending
+from one_of_two_processes import net
 
 from metricnets import DDML, losses
+from metricnets.deep._training import process_group
 from metricnets.deep._training.distributed import Processes
 
 TESTS = Path(__file__).parents[1]
@@ -27,10 +32,7 @@ needs_gloo = pytest.mark.skipif(not has_gloo, reason="PyTorch was built without 
 def found(tmp_path_factory):
     """What both processes found."""
     folder = tmp_path_factory.mktemp("processes")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    launched = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    launched = launch_of(2) | {"OMP_NUM_THREADS": "1"}
     files, running = [folder / f"{rank}.json" for rank in (0, 1)], []
     for rank, file in enumerate(files):
         command = [sys.executable, str(TESTS / "one_of_two_processes.py"), str(file)]
@@ -41,7 +43,15 @@ def found(tmp_path_factory):
         for process in running:
             process.kill()
     assert codes == [0, -9]  # the second one is killed in the end
-    return [json.loads(file.read_text()) for file in files]
+    return [json.loads(file.read_text()) | {"folder": str(folder)} for file in files]
+
+
+def launch_of(size):
+    """What `torch.distributed.run` tells all processes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    return {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(size)}
 
 
 @needs_gloo
@@ -95,12 +105,12 @@ def test_all_processes_stop_when_a_callback_stops_one(found):
 
 
 @needs_gloo
-@pytest.mark.parametrize("question", ["other_rows", "other_values"])
-def test_other_data_are_an_error_in_all_processes(found, question):
-    first, second = (each[question] for each in found)
+def test_other_data_or_parameters_are_an_error_in_all_processes(found):
+    first, second = (each["other_calls"] for each in found)
     assert first == second
-    assert first.startswith("ValueError: distributed=True: the ")
-    assert "process 1; give all processes the same data" in first
+    for said, error in first.items():
+        assert error.startswith(f"ValueError: distributed=True: {said.strip()}"), said
+        assert re.search(" in process 1( than in process 0)?; give all processes the same data and param", error)
 
 
 @needs_gloo
@@ -112,6 +122,26 @@ def test_an_error_in_one_process_ends_the_fit_in_all(found):
 
 
 @needs_gloo
+def test_an_error_before_training_ends_the_fit_in_all(found):
+    assert STOPPED in found[0]["an_error_before_training"]
+    assert found[1]["an_error_before_training"] == "OSError: no memory"
+
+
+@needs_gloo
+def test_a_fit_that_one_process_ended_goes_on_in_all_to_the_same_bits(found):
+    first, second = (each["recorded"] for each in found)
+    for name, (error, n_epochs, again, whole, masks, has_files) in first.items():
+        other_error, _, *others, other_masks, has_others = second[name]
+        assert STOPPED in error
+        assert other_error == "Ended: "
+        assert n_epochs[0] == n_epochs[1] > 0, name
+        assert [again, whole] == others == [whole, again], name
+        assert (masks[0], other_masks[0]) == (masks[1], other_masks[1]), name
+        assert (masks[0] == other_masks[0]) == (name != "a module")  # each process draws and remembers its own
+        assert (has_files, has_others) == (True, False)
+
+
+@needs_gloo
 def test_an_interrupt_of_one_process_ends_the_fit_in_all(found):
     assert STOPPED in found[0]["one_process_stops"]
     assert found[1]["one_process_stops"] == "KeyboardInterrupt: "
@@ -120,6 +150,49 @@ def test_an_interrupt_of_one_process_ends_the_fit_in_all(found):
 @needs_gloo
 def test_a_killed_process_ends_the_fit_with_a_message(found):
     assert STOPPED in found[0]["killed"]
+
+
+@pytest.fixture
+def launched(monkeypatch):
+    """A function that makes this process the first one of a group of this size, until the test ends."""
+
+    def launch(size):
+        for name, value in launch_of(size).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("RANK", "0")
+
+    yield launch
+    process_group._leave()
+
+
+@needs_gloo
+def test_another_number_of_processes_goes_on_with_a_warning(found, launched):
+    launched(1)
+    rest, options = Ending(), {"folder": found[0]["folder"] + "/killed", "minutes": 0}
+    with pytest.warns(UserWarning, match=r"checkpoint .*/EmbeddingNet-.* is of 2 processes, and these are 1: training"):
+        fitted = net(checkpoint=options, callbacks=[rest]).fit(*tiny_points())
+    assert rest.n_begun == 1
+    assert not os.listdir(options["folder"])
+    alone = net(distributed=False).fit(*tiny_points())
+    losses = [[epoch["train_loss"] for epoch in each.history_] for each in (fitted, alone)]
+    np.testing.assert_allclose(*losses, rtol=1e-6)  # there is no dropout
+
+
+@needs_gloo
+def test_a_process_that_waits_for_others_says_so_and_ends(launched, monkeypatch, capfd):
+    launched(2)
+    monkeypatch.setattr(process_group, "TIMEOUT", timedelta(seconds=0.3))
+    monkeypatch.setattr(process_group, "PATIENCE", 0)
+    with pytest.raises(RuntimeError, match=r"0 of 2 found no others to train with within 0:00:00.3.*each of them has"):
+        net().fit(*tiny_points())
+    assert "process 0 of 2 waits for the others to call fit, at most 0:00:00.3" in capfd.readouterr().err
+
+
+@needs_gloo
+def test_the_timeout_is_that_of_the_group_that_was_joined(launched):
+    launched(1)
+    dist.init_process_group("gloo", timeout=timedelta(seconds=77))
+    assert process_group._timeout() == timedelta(seconds=77)
 
 
 @needs_gloo

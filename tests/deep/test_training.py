@@ -20,7 +20,7 @@ from skorch.callbacks import Callback, MlflowLogger, TensorBoard
 from torch import nn
 
 from metricnets import DDML, DTML, HRAML, DNLML_ISA_Supervised, EmbeddingNet, Mahalanobis
-from metricnets.deep._training.callbacks import Watch
+from metricnets.deep._training.callbacks import Progress, Watch
 from metricnets.deep._training.checkpoint import journal
 from metricnets.deep._training.loop import Options
 from metricnets.exceptions import FitInterrupted
@@ -271,13 +271,14 @@ def test_bars_tell_the_time_left_of_the_whole_fit(capsys):
     """Six of ten epochs of this network, and twenty of others, at two seconds."""
     watch = Watch(Options(None, 0.1, 0.0, max_epochs=10, n_after=20, generator=None))
     watch.history = [{"dur": 100.0}] * 3 + [{"dur": 2.0}] * 10
-    watch.open_bar(3)
+    progress = Progress(watch, watch.options)
+    progress.open(3)
     for part, left in [("train", "train_loss=1, fit: 00:52 left"), ("valid", "valid_loss=1, fit: at most 00:52 left")]:
-        watch.show(4, {f"{part}_loss": "1"})
-        watch.bar.refresh()
+        progress.show(4, {f"{part}_loss": "1"})
+        progress.bar.refresh()
         assert left in capsys.readouterr().err
-    assert watch.bar.initial == 3  # it goes on from a checkpoint
-    watch.bar.close()
+    assert progress.bar.initial == 3  # it goes on from a checkpoint
+    progress.bar.close()
 
 
 @pytest.mark.parametrize(
@@ -506,8 +507,7 @@ def test_nothing_warns_and_nothing_is_left_behind(blobs):
     assert net.get_params() == params
     kept = {name for name in vars(net) if name not in inspect.signature(DDML).parameters}
     private = {"_n_features_out", "_point_shape", "_in_double", "_rows_at_once"}
-    private |= {"_solution", "_memory"}  # the networks from which training may go on, and no batches
-    assert net._memory is None
+    private |= {"_solution"}  # the networks from which training may go on
     assert kept == {"module_", "history_", "n_features_in_"} | private
 
 

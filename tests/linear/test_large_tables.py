@@ -142,6 +142,20 @@ def test_the_table_is_not_copied(name, tmp_path, monkeypatch):
     assert most < of_labels + 0.5 * Z.nbytes
 
 
+@pytest.mark.parametrize(
+    ("name", "copies"), [("Covariance", 1), ("LDA", 1), ("KISSME_Supervised", 1.7), ("RCA_Supervised", 2)]
+)
+def test_a_table_that_is_not_large_is_copied_once_or_twice(name, copies):
+    n, d = 20_000, 64
+    Z, classes = np.random.default_rng(0).normal(size=(n, d)), np.arange(n) % 3
+    fitted(name, Z[:100], classes[:100])
+    tracemalloc.start()
+    fitted(name, Z, classes)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 16 * n * 8 + (copies + 0.2) * Z.nbytes
+
+
 # ------------------------------------------------------------------------------------------------
 # Stored batches
 
@@ -284,8 +298,6 @@ def test_what_takes_no_sparse_rows_says_so():
         fitted("LDA", csr_matrix(X), solver="eigen", shrinkage="auto")
     with pytest.raises(ValueError, match="X is a sparse matrix, and pairs across views need an array"):
         learner("XQDA").fit(csr_matrix(X), y, view=y)
-    with pytest.raises(TypeError, match="dense data is required"):
-        learner("LMNN").fit(csr_matrix(X), y)
 
 
 # ------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from metricnets._views import columns_of
 from metricnets.linear._multi_view_oasis import MultiViewOASIS, MultiViewOASIS_Supervised
 from metricnets.linear._oasis import OASIS, OASIS_Supervised
 from metricnets.linear._solvers.hedge import Hedge, weighted_by_margins
@@ -282,6 +283,12 @@ def test_columns_by_name_in_a_pipeline_with_gaps():
     assert_array_equal(by_name.fit_transform(frame, y), by_number.fit_transform(frame, y))
 
 
+def test_masks_of_columns_are_numbers():
+    for masks in ([[True, False, True, True], [False, True, False, False]], np.eye(2, 4, dtype=bool)):
+        numbers = [np.flatnonzero(mask) for mask in masks]
+        assert [each.tolist() for each in columns_of(list(masks), 4)] == [each.tolist() for each in numbers]
+
+
 def test_what_is_wrong_is_named():
     alone = triplets.copy()
     alone[:, 1, :2] = np.nan
@@ -289,6 +296,8 @@ def test_what_is_wrong_is_named():
         (TWO, alone, "view 0 is missing in all triplets, in one of their points"),
         (TWO, np.where(np.arange(4) == 1, np.nan, triplets), "some columns of view 0"),
         ([[0, 4]], triplets, "has the column 4"),
+        ([[True, False]], triplets, "a mask of 2 columns, and X has 4 features"),
+        ([np.zeros(4, bool)], triplets, "has no column"),
         (5, triplets, "n_features=4"),
         (["a"], triplets, "should be a list of columns or a slice"),
     ):

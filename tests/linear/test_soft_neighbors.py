@@ -282,9 +282,16 @@ def test_a_start_beyond_numbers_is_refused():
         NCA(init=1e80 * np.eye(4)).fit(X, y)
 
 
-def test_discriminants_of_sparse_points_are_no_start():
-    with pytest.raises(ValueError, match="init='lda' takes no sparse matrix"):
-        NCA(init="lda", n_components=2).fit(csr_array(X), y)
+@pytest.mark.parametrize("n_rows", [45, 9], ids=["many", "few"])
+@pytest.mark.parametrize("weights", [None, np.arange(1, 46) % 3 / 2], ids=["no weights", "weights"])
+def test_sparse_points_start_from_the_discriminants_of_dense_ones(n_rows, weights):
+    rows = np.argsort(y, kind="stable").reshape(3, 15)[:, : n_rows // 3].ravel()
+    holes, weights = np.where(np.abs(X) < 0.7, 0, X)[rows], None if weights is None else weights[rows]
+    found, expected = (
+        NCA(init="lda", n_components=2, tol=1e9).fit(each, y[rows], sample_weight=weights).components_
+        for each in (csr_array(holes), holes)
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-10)
 
 
 @both

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from discovery import tiny_points
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -65,6 +66,9 @@ def test_labels_are_for_the_metric_alone():
     )
     fitted = KNNOutlierDetector(metric=LDA().fit(X, Y)).fit(X)
     assert_allclose(fitted.score_samples(X), expected)
+    model, weights = KNNOutlierDetector(metric=LDA()), 1.0 + Y
+    expected = clone(model).fit(X, Y, sample_weight=weights).predict(X)
+    assert_array_equal(model.fit_predict(X, Y, sample_weight=weights), expected)
     with pytest.raises(ValueError, match="requires y"):
         KNNOutlierDetector(metric=LDA()).fit(X)
     with pytest.raises(ValueError, match="learns from tuples"):

@@ -7,7 +7,8 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -194,3 +195,31 @@ def test_what_cannot_be_held_out_is_named(lda, points):
     assert raised.value.__notes__ == ["n_folds=2: the metric was fitted without the classes of a fold, to 2."]
     again = PairsClassifier(LDA(n_components=1), n_folds=2, random_state=3)
     assert clone(again).fit(X, y).threshold_ == again.fit(X, y).threshold_
+
+
+def test_searches_score_pairs_of_the_points_that_are_held_out():
+    X, y = blobs(12)
+    model = PairsClassifier(LDA(n_components=2), n_folds=2, random_state=0, n_pairs=10**6)
+    scores = cross_val_score(model, X, y, groups=y, cv=GroupKFold(3))
+    for score, (train, test) in zip(scores, GroupKFold(3).split(X, y, y)):
+        z = clone(model).fit(X[train], y[train]).metric_.transform(X[test])
+        i, j = np.triu_indices(len(test), 1)
+        d, same = np.linalg.norm(z[i] - z[j], axis=1), y[test][i] == y[test][j]
+        assert score == pytest.approx(np.mean(d[same] < d[~same][:, None]))
+    search = GridSearchCV(model, {"metric__n_components": [1, 4], "n_folds": [2, 3]}, cv=3, error_score="raise")
+    assert search.fit(X, y).best_score_ > 0.6
+    rows, signs = some_pairs(y)
+    fitted = search.best_estimator_
+    assert fitted.score(X[rows], signs) == pytest.approx(roc_auc_score(signs, -fitted.pair_distance(X[rows])))
+
+
+def test_scores_of_points_count_weights_and_need_both_kinds_of_pairs():
+    X, y = blobs(6)
+    model = PairsClassifier(LDA(n_components=2), n_folds=2, random_state=0).fit(X, y)
+    weights = np.ones(len(y))
+    assert model.score(X, y, 2 * weights) == pytest.approx(model.score(X, y))
+    weights[y < 3] = 1e-9
+    assert model.score(X, y, weights) == pytest.approx(model.score(X[y >= 3], y[y >= 3]), abs=1e-6)
+    for some in (y == 0, np.unique(y, return_index=True)[1]):
+        with pytest.raises(ValueError, match="no pairs of both kinds"):
+            model.score(X[some], y[some])

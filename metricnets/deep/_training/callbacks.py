@@ -34,20 +34,16 @@ class Snapshot:
 
 
 class Watch(Callback):
-    """Record the losses, raise an error if one is not finite, and show progress.
+    """Record the losses, and raise an error if one is not finite.
 
     It keeps the weights of the last finished epoch and, with rows held back, of the best one.  A loss is better if it
     is smaller by 1e-4 of its absolute value: losses may be negative, for which skorch's own early stopping is wrong.
     """
 
     def __init__(self, options):
-        self.options, self.bar = options, None
+        self.options = options
         self.history, self.lowest, self.start = [], {}, time.perf_counter()
         self.goal, self.n_misses, self.last, self.best = math.inf, 0, None, None
-
-    def on_epoch_begin(self, net, **kwargs):
-        if self.options.verbose and self.bar is None:
-            self.open_bar(len(net.history) - 1)
 
     def on_epoch_end(self, net, **kwargs):
         epoch, losses = net.history[-1], {}
@@ -75,14 +71,38 @@ class Watch(Callback):
         loss, self.n_misses = losses.get("valid_loss", -math.inf), self.n_misses + 1
         if loss < self.goal or math.isinf(loss):  # without rows held back the last epoch is the best
             self.goal, self.n_misses, self.best = loss - 1e-4 * abs(loss), 0, self.last
-        if self.options.verbose:
-            self.show(len(net.history), {name: f"{loss:.4g}" for name, loss in losses.items()})
 
     def on_train_end(self, net, **kwargs):
         if self.n_misses:
             self.best.restore(net.module_, net.criterion_)
 
-    def open_bar(self, n_done):
+
+def _mean_loss(batches, part):
+    """Mean over rows of the losses of an epoch; None if the epoch has no such part."""
+    total = size = 0
+    for batch in batches:
+        if f"{part}_loss" in batch:
+            total += batch[f"{part}_loss"] * batch[f"{part}_batch_size"]
+            size += batch[f"{part}_batch_size"]
+    return total / size if size else None
+
+
+class Progress(Callback):
+    """Show a progress bar with the losses and the time left; it follows the `Watch` that records them."""
+
+    def __init__(self, watch, options):
+        self.watch, self.options, self.bar = watch, options, None
+
+    def on_epoch_begin(self, net, **kwargs):
+        if self.bar is None:
+            self.open(len(net.history) - 1)
+
+    def on_epoch_end(self, net, **kwargs):
+        record = self.watch.history[-1]
+        losses = {name: f"{loss:.4g}" for name, loss in record.items() if name.endswith("_loss")}
+        self.show(record["epoch"], losses)
+
+    def open(self, n_done):
         """Show a progress bar, of which so many epochs are done."""
         from tqdm.auto import tqdm  # starts a thread, which is needed only if progress is shown
 
@@ -96,21 +116,11 @@ class Watch(Callback):
         shown = [f"{name}={loss}" for name, loss in losses.items()]
         is_bound = "valid_loss" in losses
         if self.options.n_after or is_bound:
-            recent = [each["dur"] for each in self.history[-10:]]
+            recent = [each["dur"] for each in self.watch.history[-10:]]
             seconds = (self.options.max_epochs - epoch + self.options.n_after) * sum(recent) / len(recent)
             shown.append(f"fit: {'at most ' if is_bound else ''}{self.bar.format_interval(seconds)} left")
         self.bar.set_postfix_str(", ".join(shown))
         self.bar.update()
-
-
-def _mean_loss(batches, part):
-    """Mean over rows of the losses of an epoch; None if the epoch has no such part."""
-    total = size = 0
-    for batch in batches:
-        if f"{part}_loss" in batch:
-            total += batch[f"{part}_loss"] * batch[f"{part}_batch_size"]
-            size += batch[f"{part}_batch_size"]
-    return total / size if size else None
 
 
 class Gradients(Callback):

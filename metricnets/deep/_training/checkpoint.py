@@ -17,7 +17,7 @@ journal = contextvars.ContextVar("journal", default=None)  # of the fit that is 
 
 
 @contextlib.contextmanager
-def journaled(checkpoint, random_state):
+def journaled(checkpoint, random_state, writes=True):
     """Context of a fit that is recorded in files; they are removed when it has ended well."""
     if journal.get() is not None:  # a fit that is part of another
         yield
@@ -27,7 +27,7 @@ def journaled(checkpoint, random_state):
             f"checkpoint={checkpoint!r} needs a seed: with random_state=None each fit draws other numbers, and cannot "
             "go on with those of another. Set random_state to an int."
         )
-    recorded = Journal(checkpoint)
+    recorded = Journal(checkpoint, writes)
     try:
         journal.set(recorded)  # within, as an interrupt may come as soon as it is set
         yield
@@ -43,6 +43,8 @@ class Journal:
     ----------
     checkpoint : str, path or dict
         A folder, or options by name.
+    writes : bool, default=True
+        Whether this process has the files; of several that train together the first one has them.
 
     Raises
     ------
@@ -50,9 +52,13 @@ class Journal:
         If an option is wrong, or the folder cannot be made or written to.
     """
 
-    def __init__(self, checkpoint):
-        self.options = checked(checkpoint)
+    def __init__(self, checkpoint, writes=True):
+        self.options, self.writes = checked(checkpoint), writes
         self.folder = Path(self.options["folder"])
+        self.paths, self.pending = [], {}  # states that are not written yet
+        self.last, self.cost, self.failed = time.monotonic(), 0.0, False
+        if not writes:
+            return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -61,8 +67,6 @@ class Journal:
             ) from error
         if not os.access(self.folder, os.W_OK | os.X_OK):
             raise ValueError(f"checkpoint={checkpoint!r} is a folder that cannot be written to; give another one.")
-        self.paths, self.pending = [], {}  # states that are not written yet
-        self.last, self.cost, self.failed = time.monotonic(), 0.0, False
 
     def path(self, name, digest):
         """The file of a network; the digest is that of all that its training depends on."""
@@ -116,6 +120,8 @@ class Journal:
 
     def finish(self):
         """Remove the files, or complete them if they are to be kept."""
+        if not self.writes:
+            return
         if self.options["keep"]:
             self.flush()
         names = os.listdir(self.folder) if self.folder.is_dir() else []  # Python keeps the patterns of a glob

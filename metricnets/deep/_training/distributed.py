@@ -31,6 +31,12 @@ class Processes:
                 "error or does not answer; its own output says why. Nothing is learned by this fit."
             ) from error
 
+    def draw_apart(self, generator, common):
+        """Let layers draw from a generator, other numbers in each process, and losses those of a state."""
+        self.generator, self.common = generator, common
+        seeds = torch.randint(2**62, (self.size,), generator=torch.Generator().set_state(common))
+        generator.manual_seed(int(seeds[self.rank]))
+
     # ---- batches
 
     def own(self, x):
@@ -101,6 +107,18 @@ class Processes:
         numbers = torch.tensor(numbers, dtype=torch.float64)
         self._do(dist.broadcast, numbers, src=0)
         return numbers.tolist()
+
+    def object_of_first(self, value):
+        """The value of process 0."""
+        box = [value]
+        self._do(dist.broadcast_object_list, box, src=0)
+        return box[0]
+
+    def of_all(self, value):
+        """The values of all processes."""
+        values = [None] * self.size
+        self._do(dist.all_gather_object, values, value)
+        return values
 
     def any(self, flag):
         """Whether a flag is set in any process."""

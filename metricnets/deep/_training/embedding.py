@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
 from metricnets._params import Array
-from metricnets._tables import is_table
+from metricnets._tables import advise, is_table
 from metricnets._tuples import FLOATS
 from metricnets.base import MetricMixin
 from metricnets.deep._training.data import tensor_of
@@ -42,7 +42,15 @@ class EmbeddingMixin(MetricMixin):
             Embeddings, in the precision of X.
         """
         check_is_fitted(self)
-        return self._points(self._checked_points(self._looked_up(X)))
+        try:
+            points = self._checked_points(self._looked_up(X))
+        except (TypeError, ValueError) as error:
+            advise(error, X, self._shape())
+            raise
+        return self._points(points)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "module_")
 
     def _checked_points(self, X):
         """Points to embed.  The shape of images is checked first: they have no number of features to compare."""

@@ -16,7 +16,7 @@ from skorch.utils import TeeGenerator
 from torch import nn
 
 from metricnets._params import NOTHING
-from metricnets.deep._training.callbacks import Gradients, StopEarly, StopTraining, Watch, schedule
+from metricnets.deep._training.callbacks import Gradients, Progress, StopEarly, StopTraining, Watch, schedule
 from metricnets.deep._training.chunks import cached_gradients, joined
 from metricnets.deep._training.foreign import checked_callbacks, checked_loss, naming, own_optimizer
 from metricnets.deep._training.precision import InBfloat16
@@ -195,7 +195,11 @@ def train(module, criterion, parts, options):
     function = None if isinstance(criterion, nn.Module) else criterion
     criterion = criterion if function is None else nn.Identity()  # skorch needs a module
     watch, gradients = Watch(options), Gradients()
-    callbacks = [watch, gradients] if options.of_others else [watch]
+    callbacks, progress = [watch], Progress(watch, options) if options.verbose else None
+    if progress is not None:
+        callbacks.append(progress)
+    if options.of_others:
+        callbacks.append(gradients)
     batches = [kept, held_back]
     if options.processes is not None:
         callbacks.insert(0, Together(options.processes))
@@ -232,8 +236,8 @@ def train(module, criterion, parts, options):
         if watch.best is not None:
             watch.best.restore(module, criterion)
     finally:
-        if watch.bar is not None:
-            watch.bar.close()
+        if progress is not None and progress.bar is not None:
+            progress.bar.close()
     for trained in (module, criterion):
         trained.zero_grad(set_to_none=True)
         trained.cpu().eval()

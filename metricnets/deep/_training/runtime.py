@@ -27,10 +27,21 @@ def _number_of_torch_threads():
 _before = Shared(_number_of_torch_threads)
 _given = {1}  # numbers that were set in `torch_threads`
 
+_most = None  # threads of a forked process
+
+
+def _after_fork():
+    """A forked process has none of the threads among which PyTorch shared products, and would wait for them for ever.
+
+    PyTorch's data loaders have one thread for this reason.
+    """
+    global _most
+    _most = 1
+    torch.set_num_threads(1)
+
+
 if hasattr(os, "register_at_fork"):
-    # A forked process has none of the threads among which PyTorch shared products, and would wait for them for ever;
-    # PyTorch's data loaders have one thread for this reason.
-    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def device_for(device):
@@ -62,13 +73,14 @@ def threads_for(X, n_jobs=None, network=None, n_rows=0):
 
 @contextlib.contextmanager
 def torch_threads(n):
-    """Context in which PyTorch uses n threads.
+    """Context in which PyTorch uses n threads, or one in a forked process.
 
     Small networks are slower in two threads than in one, and the number of threads changes the last
     bits of the result.  The number is a setting of each thread, which a new one takes over from the process: it is
     one of `_given` if another thread is in this context, and then the number that was found by the first one is
     restored.
     """
+    n = _most or n
     own, is_within = torch.get_num_threads(), threading.get_ident() in _before.inside
     _given.add(n)
     try:
@@ -119,16 +131,12 @@ def defaults(device="cpu", gradients=True):
 
 
 @contextlib.contextmanager
-def randomness(seed, device, globally):
-    """Context that returns a seeded generator.
+def global_randomness(seed, device="cpu"):
+    """Context that returns PyTorch's global generator, for what may draw from it, as the user's modules do.
 
-    It is a new generator, unless something may draw ``globally``, from the generators of PyTorch, as the user's modules
-    do.  Then these generators are seeded and the default is single precision, in one thread at a time;
-    at the end their states and the default are restored.
+    The generators of PyTorch are seeded and the default is single precision, in one thread at a time; at the end their
+    states and the default are restored.
     """
-    if not globally:
-        yield torch.Generator().manual_seed(seed)
-        return
     device = torch.device(device)
     with _one_at_a_time, single_precision, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         if device.type == "cuda":

@@ -1,6 +1,5 @@
 """The share of a process in training: its rows of each batch, and what it agrees on in the loop of skorch."""
 
-import torch
 from skorch.callbacks import Callback
 
 from metricnets.deep._training.callbacks import StopTraining
@@ -33,10 +32,8 @@ class Together(Callback):
         self.processes = processes
 
     def on_train_begin(self, net, **kwargs):
-        processes, generator = self.processes, net.generator
-        processes.generator, processes.common = generator, generator.get_state()
-        seeds = torch.randint(2**62, (processes.size,), generator=torch.Generator().set_state(processes.common))
-        generator.manual_seed(int(seeds[processes.rank]))
+        self.ended = False
+        self.processes.draw_apart(net.generator, net.generator.get_state())
         buffers = dict(net.module_.named_buffers())
         self.statistics = [each for name, each in buffers.items() if name.endswith(("running_mean", "running_var"))]
 

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from scipy.stats import rankdata
+from sklearn.utils import gen_batches
 
 from metricnets._groups import group_means
 from metricnets._targets import CLASS_RELATIONS
@@ -133,8 +134,10 @@ class OfTargets(Similarity):
             return np.zeros(len(z))
         weights = self.weights_of(held)
         size = max(1, N_DISTANCES // truth.size)
-        parts = np.split(z, range(size, len(z), size))
-        return np.concatenate([_found(part[:, held], part[:, kept], truth, weights) for part in parts])
+        found = np.zeros(len(z))
+        for some in gen_batches(len(z), size):
+            found[some] = _found(z[some][:, held], z[some][:, kept], truth, weights)
+        return found
 
     def _relation(self, a, b):
         """Relation of rows a and b, 0 where it is unknown, (n_a, n_b), some of the rows at a time."""

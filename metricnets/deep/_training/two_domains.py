@@ -16,7 +16,7 @@ def first_domain(X, sample_domain, end=""):
     domain = checked_column(sample_domain, f"sample_domain{end}")
     check_consistent_length(X, domain)
     if domain.dtype.kind not in "biuf":
-        raise ValueError(f"sample_domain{end} should hold numbers, at least 0 or negative; got {domain[0]!r}.")
+        raise ValueError(f"sample_domain{end} should hold numbers, at least 0 or negative; got {domain.tolist()[0]!r}.")
     return domain >= 0
 
 

@@ -26,8 +26,8 @@ class ViewsMetric(NetworkMetric):
     views : int >= 1, list or dict, default=2
         The columns of X that belong to each view.
 
-        - A list with a group of columns for each view: a slice, or a list of numbers, or of names of columns of a data
-          frame.  Groups may overlap, and columns in none are not used.
+        - A list with a group of columns for each view: a slice, a mask, or a list of numbers, or of names of columns of
+          a data frame.  Groups may overlap, and columns in none are not used.
         - A dict of such groups, whose keys are names of the views.
         - The number of views, whose columns follow each other, as many of each; the first ones have one more where
           they cannot be equal.

@@ -3,7 +3,10 @@
 from collections.abc import Callable
 
 import numpy as np
+from scipy.sparse import diags, issparse
 
+from metricnets._arrays import dense
+from metricnets._linalg import squared_norms
 from metricnets._weights import mean_of
 
 BLOCK = 2**22  # numbers in a block: 32 MiB
@@ -11,13 +14,14 @@ BLOCK = 2**22  # numbers in a block: 32 MiB
 
 def unit_of(differences: np.ndarray, weights: np.ndarray | None = None) -> float:
     """Root of the mean squared distance; 0 only if no pair has two different points."""
-    largest = np.abs(differences).max(initial=0)  # first, so that no square overflows
+    numbers = differences.data if issparse(differences) else differences
+    largest = np.abs(numbers).max(initial=0)  # first, so that no square overflows
     if largest == 0:
         return 0.0
     if weights is None:
-        squares = sum(((part / largest) ** 2).sum() for part in _parts(differences))
-        return largest * np.sqrt(squares / len(differences))
-    squares = [np.einsum("ij,ij->i", part / largest, part / largest) for part in _parts(differences)]
+        squares = sum(((part / largest) ** 2).sum() for part in _parts(numbers))
+        return largest * np.sqrt(squares / differences.shape[0])
+    squares = [squared_norms(part / largest) for part in _parts(differences)]
     return largest * np.sqrt(mean_of(np.concatenate(squares), weights))
 
 
@@ -29,14 +33,17 @@ def kernel(differences: np.ndarray) -> np.ndarray:
 
 def finest(tol: float, differences: np.ndarray, C: float) -> float:
     """``tol`` of a support vector machine with weight C, or the rounding error of its gradient if that is larger."""
-    largest = max(np.einsum("ij,ij->i", part, part).max() for part in _parts(differences)) ** 2
-    return max(tol, len(differences) * C * largest * np.finfo(float).eps)
+    largest = max(squared_norms(part).max() for part in _parts(differences)) ** 2
+    return max(tol, differences.shape[0] * C * largest * np.finfo(float).eps)
 
 
 def matrix_of(differences: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Σ w ττᵀ, symmetric, of shape (d, d)."""
-    parts = zip(_parts(differences), _parts(weights))
-    M = sum(((part.T * w) @ part for part, w in parts), start=np.zeros((differences.shape[1],) * 2))
+    if issparse(differences):
+        M = (differences.T @ (diags(weights) @ differences)).toarray()
+    else:
+        parts = zip(_parts(differences), _parts(weights))
+        M = sum(((part.T * w) @ part for part, w in parts), start=np.zeros((differences.shape[1],) * 2))
     return (M + M.T) / 2
 
 
@@ -47,7 +54,12 @@ def vanishes(L: np.ndarray, M: np.ndarray) -> bool:
 
 def _parts(rows):
     """Split into parts of a thousand rows, so that temporary arrays are small."""
-    return np.array_split(rows, 1 + len(rows) // 1000)
+    n = 1 + rows.shape[0] // 1000
+    return (
+        [rows[part] for part in np.array_split(np.arange(rows.shape[0]), n)]
+        if issparse(rows)
+        else np.array_split(rows, n)
+    )
 
 
 def graded_doublets(
@@ -71,14 +83,15 @@ def graded_doublets(
     r : ndarray of shape (n_pairs,)
         Their relation.
     """
-    n = len(X)
+    n = X.shape[0]
     blocks = np.array_split(np.arange(n), min(n, 1 + n * targets.size // BLOCK))
     sums = [(np.nansum(r), np.isfinite(r).sum()) for r in (_related(relation, targets, rows) for rows in blocks)]
     total, n_known = np.sum(sums, axis=0)
-    squares, found, k = (X**2).sum(axis=1), [np.empty((0, 3))], min(n_neighbors, n)
+    squares = squared_norms(X) if issparse(X) else (X**2).sum(axis=1)
+    found, k = [np.empty((0, 3))], min(n_neighbors, n)
     for rows in blocks:
         r = _related(relation, targets, rows)
-        d = squares - 2 * X[rows] @ X.T  # squared distance, up to a constant
+        d = squares - dense(2 * X[rows] @ X.T)  # squared distance, up to a constant
         for kind in (r * max(n_known, 1) > total, r * max(n_known, 1) <= total):
             i, j = np.arange(len(rows))[:, None], np.argpartition(np.where(kind, d, np.inf), k - 1, axis=1)[:, :k]
             i, j = np.broadcast_to(i, j.shape)[kind[i, j]], j[kind[i, j]]

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.spatial.distance import cdist
+from sklearn.utils import gen_batches
 
 from metricnets._cores import in_threads, n_threads
 from metricnets._linalg import squared_distances
 from metricnets._weights import total_of
 
 N_BLOCK = 2**19  # distances in one block of the search, and pairs in one batch
+N_BLOCKS, WIDTH = 8, 4096  # blocks of rows in one matrix product, and its columns
 LEAST = 2**27  # multiplications of a thread in a search, below which starting it may take longer
 N_KEPT = 2**23  # pairs found that are kept for the next evaluations
 N_DENSE = 256  # rows up to which a graph is a dense matrix, as a sparse one takes longer to set up
@@ -109,12 +111,16 @@ class LargeMargins:
             else:
                 times = is_open * self.counts[i] * self.weights[j, None]
                 push += hinges[is_open] @ times[is_open]
-            forces -= self.mu * pulled(z, i, j, times.sum(axis=1))
+            pushed = pulled(z, i, j, times.sum(axis=1))
+            pushed *= self.mu
+            forces -= pushed
+            del pushed  # as large as z
             for column, weight in enumerate(weights.T):
                 weight += self.mu * np.bincount(i, times[:, column], len(z))
         forces += pulled(z, self.rows, self.targets, weights.ravel())
         pull = pull if self.counts is None else pull * self.counts
-        return (1 - self.mu) * pull.sum() + self.mu * push, 2 * forces.T @ self.X
+        forces *= 2
+        return (1 - self.mu) * pull.sum() + self.mu * push, forces.T @ self.X
 
 
 def pulled(z: np.ndarray, i: np.ndarray, j: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -125,7 +131,10 @@ def pulled(z: np.ndarray, i: np.ndarray, j: np.ndarray, weights: np.ndarray) -> 
         return (W.sum(axis=0) + W.sum(axis=1))[:, None] * z - (W + W.T) @ z
     W = csr_matrix((weights.astype(float), (i, j)), shape=(n, n))
     degrees = np.bincount(i, weights, n) + np.bincount(j, weights, n)
-    return degrees[:, None] * z - W @ z - W.T @ z
+    forces = degrees[:, None] * z
+    forces -= W @ z
+    forces -= W.T @ z
+    return forces
 
 
 class Impostors:
@@ -157,6 +166,7 @@ class Impostors:
             step = length(z - last[0]) + abs(reach - last[1])
             longer = 5 * np.maximum(step, step.mean())  # for about five steps like the last one
             slack = longer if longer.mean() < 0.05 * reach.mean() else slack
+        del last  # as large as z
         self.center, self.slack, self.reach = z, slack, reach + slack
         self.found, n_pairs = [], 0
         for batch in batches(search(z, self.starts, self.reach, slack, self.n_jobs)):
@@ -189,36 +199,50 @@ def batches(blocks: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[n
 def search(
     z: np.ndarray, starts: np.ndarray, reach: np.ndarray, slack: np.ndarray, n_jobs: int | None = 1
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Iterate over blocks of pairs (i, j) of different classes that include all with d_ij <= reach_i + slack_j.
+    """Iterate over blocks of pairs (i, j) of different classes that include all with d_ij <= reach_i + slack_j, sorted.
 
     The square of this is linear in the products of z_i with z_j and of reach_i with slack_j, so
     the sign of one matrix product decides.  It is computed in single precision, with an allowance for the
     largest possible rounding error.
     """
     unit = max(np.abs(z).max(), reach.max(), slack.max())
-    z, reach, slack = z / unit, reach / unit, slack / unit
-    squares, rounding = np.einsum("ij,ij->i", z, z), 4 * (z.shape[1] + 8) * np.finfo(np.float32).eps
+    reach, slack, squares = reach / unit, slack / unit, np.empty(len(z))
+    rounding = 4 * (z.shape[1] + 8) * np.finfo(np.float32).eps
     left, right = np.empty((2, len(z), z.shape[1] + 3), np.float32)
-    np.multiply(z, -2, out=left[:, :-3], casting="same_kind")
+    for rows in gen_batches(len(z), WIDTH):
+        own = z[rows] / unit
+        np.einsum("ij,ij->i", own, own, out=squares[rows])
+        np.multiply(own, -2, out=left[rows, :-3], casting="same_kind")
+        right[rows, :-3] = own
     left[:, -3], left[:, -2], left[:, -1] = -2 * reach, (1 - rounding) * squares - (1 + rounding) * reach**2, 1
-    right[:, :-3], right[:, -3], right[:, -2] = z, slack, 1
+    right[:, -3], right[:, -2] = slack, 1
     right[:, -1] = (1 - rounding) * squares - (1 + rounding) * slack**2
 
-    def of_block(block):
-        rows, others = block
-        near = np.flatnonzero(left[rows] @ right[others].T <= 0)
-        i, j = np.divmod(near, others.stop - others.start)
-        return (i + rows.start).astype(np.int32), (j + others.start).astype(np.int32)
+    def of_blocks(strip):
+        rows, others, step = strip
+        tiles = [of_tile(rows, slice(j, min(j + WIDTH, others.stop))) for j in range(others.start, others.stop, WIDTH)]
+        i, j = tiles[0] if len(tiles) == 1 else np.concatenate(tiles, axis=1)
+        order = np.argsort(i, kind="stable") if len(tiles) > 1 else slice(None)
+        ends = np.searchsorted(i[order], np.arange(rows.start + step, rows.stop, step))
+        return list(zip(np.split(i[order], ends), np.split(j[order], ends)))
+
+    def of_tile(rows, columns):
+        i, j = np.divmod(np.flatnonzero(left[rows] @ right[columns].T <= 0), columns.stop - columns.start)
+        return (i + rows.start).astype(np.int32), (j + columns.start).astype(np.int32)
 
     threads = n_threads(n_jobs, len(z) ** 2 * z.shape[1], LEAST)
-    yield from in_threads(of_block, blocks_of(starts), threads)
+    for blocks in in_threads(of_blocks, strips_of(starts), threads):
+        yield from blocks
 
 
-def blocks_of(starts: np.ndarray) -> Iterator[tuple[slice, slice]]:
-    """Slices of rows of a class and of rows of other classes, at most N_BLOCK pairs or one row."""
+def strips_of(starts: np.ndarray) -> Iterator[tuple[slice, slice, int]]:
+    """Slices of rows of a class, those of other classes, and the rows of a block, at most N_BLOCK pairs or one row.
+
+    A strip is N_BLOCKS blocks, as products of matrices with few rows take longer.
+    """
     for start, stop in zip(starts, starts[1:]):
         for others in (slice(0, start), slice(stop, starts[-1])):
             n_others = others.stop - others.start
             step = max(1, N_BLOCK // max(1, n_others))
-            for row in range(start, stop if n_others else start, step):
-                yield slice(row, min(row + step, stop)), others
+            for row in range(start, stop if n_others else start, N_BLOCKS * step):
+                yield slice(row, min(row + N_BLOCKS * step, stop)), others, step

@@ -62,7 +62,8 @@ class NearPairs:
         margin = self.margin / max(unit, 1e-150) ** 2
         if not (margin <= 4 and np.isfinite(unit)):
             return False  # no distance exceeds the margin
-        left, right = bilinear((Z / unit).astype(np.float32))  # the product is -d^2
+        near = np.divide(Z, unit, out=np.empty(Z.shape, np.float32), casting="same_kind")
+        left, right = bilinear(near)  # the product is -d^2
         slack = (len(right) + 4) * np.float32(2.0**-22)
         if nearest is not None:
             nearest = nearest / unit**2

@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
+from sklearn.utils import gen_batches
 
 from metricnets._cores import n_threads
 from metricnets._linalg import in_span, joined, split, squared_distances, standardized
@@ -14,6 +15,7 @@ from metricnets.linear._pairwise.near_pairs import NearPairs
 from metricnets.linear._solvers.lbfgs import minimize_smooth
 
 LEAST = 2**26  # pairs times components of a thread in an evaluation, below which threads gain little
+N_ROWS = 4096  # rows of forces at a time
 START = 4.0  # initial mean squared distance, over log(n)
 
 
@@ -39,6 +41,7 @@ def soften(
     L : ndarray of shape (k, d)
         Initial map.
     X : ndarray or sparse matrix of shape (n, d)
+        An array is overwritten.
     rescale : bool
         Whether to rescale L to a mean squared distance of 4 log(n) if it is not in [1, 8] log(n).
     ftol, gtol : float
@@ -58,7 +61,7 @@ def soften(
     n_iter : int
     converged : bool
     """
-    X, units = standardized(X, weights)
+    X, units = standardized(X, weights, overwrite=True)
     total = max(total_of(weights, X.shape[0]), 2)
     length = length_in_span(len(L), X, total)
     X, basis = (X, None) if issparse(X) else in_span(X)
@@ -156,8 +159,11 @@ def sparse_loss(
     objective, slopes = loss.total(e)
     w = slopes[i] * p * (v - e[i])  # derivatives with respect to -d^2; their sum over j is 0
     W = csr_array((w, (i, j)), shape=(n, n))
-    forces = W @ Z + W.T @ Z - np.bincount(j, w, n)[:, None] * Z
-    return objective, 2 * forces.T @ X
+    forces = W @ Z
+    forces += W.T @ Z
+    forces -= np.bincount(j, w, n)[:, None] * Z
+    forces *= 2
+    return objective, forces.T @ X
 
 
 def with_copies(
@@ -195,7 +201,11 @@ def dense_loss(
             ends[columns] += back
         pulls[rows] += pull
         pulls[columns] += pull_back
+    factors = pulls if embedded else pulls / 2
+    for rows in gen_batches(len(Z), N_ROWS):
+        ends[rows] -= factors[rows, None] * Y[rows]
     if embedded:
-        return objective, 2 * (ends - pulls[:, None] * Z).T @ X
-    half = X.T @ (ends - pulls[:, None] / 2 * X)
+        ends *= 2
+        return objective, ends.T @ X
+    half = X.T @ ends
     return objective, 2 * L @ (half + half.T)

@@ -1,8 +1,10 @@
 """Discriminants of local parts of the data: the bases of SCML."""
 
 import numpy as np
+from scipy.sparse import csr_matrix, issparse
 from sklearn.cluster import KMeans
 
+from metricnets._arrays import rows_as_array
 from metricnets._neighbors import nearest
 from metricnets._runtime import openmp_threads
 
@@ -30,7 +32,7 @@ def local_discriminants(Z: np.ndarray, codes: np.ndarray, n_basis: int, rng: np.
     n_directions = min(codes.max(), d)
     n_centers = min(n, -(-n_basis // (n_directions * len(SCALES))))
     sample = Z[rng.permutation(n)[: ROWS_PER_CENTER * n_centers]]
-    n_centers = min(n_centers, len(np.unique(sample, axis=0)))
+    n_centers = min(n_centers, n_distinct(sample))
     with openmp_threads():
         centers = KMeans(n_centers, n_init=1, max_iter=10, tol=0, random_state=rng).fit(sample).cluster_centers_
     members = [np.flatnonzero(codes == code) for code in range(codes.max() + 1)]
@@ -43,6 +45,14 @@ def local_discriminants(Z: np.ndarray, codes: np.ndarray, n_basis: int, rng: np.
     ]
     basis = np.concatenate(found)[:n_basis]
     return basis if len(basis) else np.eye(d)[:n_basis]
+
+
+def n_distinct(rows: np.ndarray | csr_matrix) -> int:
+    """Number of different rows; sparse ones store no zeros."""
+    if not issparse(rows):
+        return len(np.unique(rows, axis=0))
+    ends = zip(rows.indptr, rows.indptr[1:])
+    return len({(rows.indices[i:j].tobytes(), rows.data[i:j].tobytes()) for i, j in ends})
 
 
 def discriminants(Z: np.ndarray, groups: list[np.ndarray], n_directions: int) -> np.ndarray:
@@ -62,7 +72,7 @@ def discriminants(Z: np.ndarray, groups: list[np.ndarray], n_directions: int) ->
         At most n_directions for each case, case by case and the best first.
     """
     d, sizes = Z.shape[1], np.array([rows.shape[1] for rows in groups])
-    rows = Z[np.concatenate(groups, axis=1)]  # (n_cases, n_rows, d)
+    rows = rows_as_array(Z, np.concatenate(groups, axis=1))  # (n_cases, n_rows, d)
     means = np.add.reduceat(rows, np.cumsum(sizes) - sizes, axis=1) / sizes[:, None]  # (n_cases, n_groups, d)
     rows -= np.repeat(means, sizes, axis=1)
     within = rows.transpose(0, 2, 1) @ rows
@@ -85,7 +95,7 @@ def triplet_directions(Z: np.ndarray, triplets: np.ndarray, n_basis: int, rng: n
     basis : ndarray of shape (n_basis, d)
         Fewer if fewer triplets have such a direction.
     """
-    a, b, c = Z[triplets[rng.permutation(len(triplets))[:n_basis]].T]
+    a, b, c = rows_as_array(Z, triplets[rng.permutation(len(triplets))[:n_basis]].T)
     v, u = a - c, a - b
     vv, uu, uv = (np.einsum("ij,ij->i", p, q)[:, None] for p, q in ((v, v), (u, u), (u, v)))
     value = (vv - uu + np.sqrt(np.maximum((vv + uu) ** 2 - 4 * uv**2, 0))) / 2

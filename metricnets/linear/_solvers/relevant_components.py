@@ -11,7 +11,11 @@ PLENTY = 3  # degrees of freedom for each direction that are enough to invert a 
 
 
 def relevant_components(
-    X: np.ndarray, codes: np.ndarray, regularization: float | None = None, weights: np.ndarray | None = None
+    X: np.ndarray,
+    codes: np.ndarray,
+    regularization: float | None = None,
+    weights: np.ndarray | None = None,
+    overwrite: bool = False,
 ) -> tuple[np.ndarray, int, int]:
     """Directions A, the most relevant first, with A C Aᵀ = I and A S Aᵀ diagonal.
 
@@ -27,6 +31,8 @@ def relevant_components(
         Weight of the diagonal of S, or None to shrink C.
     weights : ndarray of shape (n,) or None
         How often each row counts, positive.
+    overwrite : bool
+        Whether X may be overwritten.
 
     Returns
     -------
@@ -34,8 +40,9 @@ def relevant_components(
     rank, rank_total : int
         Of C and of S.
     """
-    X = centered(X)
-    X = X if weights is None else X - mean_of(X, weights)
+    X = centered(X, overwrite)
+    if weights is not None:
+        X -= mean_of(X, weights)
     W, scales = whitening(scatter(X, weights))  # (d, rank_total)
     if not len(scales):
         return W.T, 0, 0

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.metrics import roc_auc_score
 from sklearn.utils.validation import has_fit_parameter
 
 from metricnets._arrays import lengths, rows_at
@@ -47,6 +48,19 @@ def distances_of(metric: Any, X: Any, rows: np.ndarray) -> np.ndarray:
     """Distances of pairs of samples (m, 2) after the map of a metric."""
     z = embedded(metric, X)
     return lengths(z[rows[:, 0]] - z[rows[:, 1]])
+
+
+def area_of_points(
+    metric: Any, X: Any, y: np.ndarray, weights: np.ndarray | None, n_pairs: int, rng: np.random.RandomState
+) -> float:
+    """The area under the ROC curve of at most n_pairs / 2 similar and as many dissimilar pairs of samples."""
+    codes = np.unique(y, return_inverse=True)[1]
+    similar, dissimilar = (draw(codes, max(1, n_pairs // 2), rng) for draw in (positive_pairs, negative_pairs))
+    if not (len(similar) and len(dissimilar)):
+        raise ValueError(f"y gives no pairs of both kinds: it has {len({*y})} classes, and {len(y)} samples.")
+    rows, signs = np.concatenate([similar, dissimilar]), np.repeat([1, -1], [len(similar), len(dissimilar)])
+    weights = None if weights is None else weights[rows].prod(axis=1)
+    return float(roc_auc_score(signs, -distances_of(metric, X, rows), sample_weight=weights))
 
 
 def unit_of(metric: Any, X: Any, codes: np.ndarray, n_pairs: int, seed: int) -> float:
