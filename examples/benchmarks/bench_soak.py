@@ -8,8 +8,8 @@ The rule: in the rows after the first third, in which allocators settle, a strai
 rises by less than the noise, which is three standard deviations of what is around the line, and at least the tolerance
 of the column.  If a column rises by more, or a setting of the process is not what it was, the exit status is 1.
 
-Resident memory has also pages of libraries that are touched for the first time, which the system may take back, and
-what allocators keep free.  What is in use is therefore counted too: bytes that the C library gave out, among them
+Resident memory is that without pages of libraries, which the system loads and takes back, but with what allocators
+keep free.  What is in use is therefore counted too: bytes that the C library gave out, among them
 arrays and tensors, and blocks of Python's allocator of small objects.  If these are flat and resident memory rises,
 that is fragmentation; if they rise, something is kept.
 
@@ -185,10 +185,10 @@ def count(folder):
 
 
 def memory():
-    """Resident memory in MB; NaN where it is not shown."""
-    if not os.path.exists("/proc/self/statm"):
-        return float("nan")
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    """Resident memory in MB, without pages of files, which the system may take back; NaN where it is not shown."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) / 1e3 for line in lines if line.startswith("RssAnon:")), float("nan"))
 
 
 class MallInfo(ctypes.Structure):
