@@ -1,7 +1,7 @@
 """Symmetric matrices, whose eigenvalues are clipped only in this file; the origin, the span and distances of points."""
 
 import numpy as np
-from scipy.linalg import eigh, eigvalsh, qr
+from scipy.linalg import eigh, eigvalsh, qr, svd
 from scipy.sparse import csr_matrix, issparse, spmatrix
 from sklearn.utils.sparsefuncs import inplace_column_scale, mean_variance_axis
 
@@ -85,6 +85,27 @@ def inverse_root(M: np.ndarray, rescale: bool = True) -> np.ndarray:
         return W
     Q, _ = qr(units[:, None] * vectors[:, kept], mode="economic")  # the range of M
     return Q @ (Q.T @ W)
+
+
+def inverse_root_of_few(Z: np.ndarray) -> np.ndarray:
+    """The `inverse_root` of ZᵀZ, up to a rotation of its columns, from fewer rows (n, d) than features."""
+    units = np.sqrt(np.einsum("ij,ij->j", Z, Z))
+    units[units == 0] = 1
+    _, values, vectors = svd(Z / units, full_matrices=False)
+    kept = values**2 > max(COLLINEAR, Z.shape[1] * np.finfo(float).eps) * values[0] ** 2
+    if not kept.any():
+        return np.zeros((Z.shape[1], 0))
+    V = vectors[kept].T
+    Q, _ = qr(units[:, None] * V, mode="economic")
+    return Q @ (Q.T @ (V / values[kept] / units[:, None]))
+
+
+def components_of_root(W: np.ndarray, n_components: int | None = None) -> np.ndarray:
+    """`components_from_metric` of the metric W Wᵀ of a factor W (d, r), which is not formed for few columns."""
+    if not 0 < W.shape[1] < len(W):
+        return components_from_metric(W @ W.T, n_components)
+    Q, R = qr(W, mode="economic")
+    return extended_components(R @ R.T, Q, 0.0, n_components)
 
 
 def singular(M: np.ndarray) -> bool:
@@ -174,10 +195,13 @@ def extended_components(
     return with_fixed_signs(L[:n_components])
 
 
-def split(L: np.ndarray, basis: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | float]:
+def split(
+    L: np.ndarray, basis: np.ndarray | None, dual: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | float]:
     """Split L (k, d) into the part that acts on the points of `in_span`, left @ small @ basisᵀ, and the rest.
 
     Gradients have this form with the same ``left`` and ``basis``, and a rest of 0, so descents in L keep it.
+    The columns of ``basis`` are orthonormal, or ``dual`` (d, n) has dualᵀ @ basis = I.
 
     Returns
     -------
@@ -188,7 +212,7 @@ def split(L: np.ndarray, basis: np.ndarray | None) -> tuple[np.ndarray, np.ndarr
     """
     if basis is None:
         return L, None, 0.0
-    inner = L @ basis
+    inner = L @ (basis if dual is None else dual)
     left, small = qr(inner, mode="economic", check_finite=False)
     return small, left, L - inner @ basis.T
 

@@ -148,19 +148,20 @@ def widen_margins(
         return L, 1, True  # equal rows contain no information
     order = np.argsort(codes, kind="stable")  # class by class, as the search needs it
     X, codes, weights = X[order], codes[order], rows_of(weights, order)
-    P, back = whitening(X, weights)
+    few = len(X) < X.shape[1]
+    Z, down, up = whitened_span(X, weights) if few else (X, *whitening(X, weights))
     if weights is None:
         near, counts = nearest_within(X, codes, min(n_neighbors, np.bincount(codes).max() - 1)), None
     else:
         near, counts = counted_within(X, codes, n_neighbors, weights)
         counts *= weights[:, None]
-    X, basis = in_span(X @ P)
-    L, left, rest = split(L @ back.T, basis)
+    X = Z if few else X @ down
+    L, left, rest = split(L, down, up) if few else (L @ up.T, None, 0.0)
     if not (X @ L.T).any():
         raise ValueError("init maps all samples to one point, where every gradient is zero; use init='auto'.")
     scale = np.sqrt(best_scale(X @ L.T, near, codes, mu, counts, weights))
     loss = LargeMargins(X, near, codes, mu, counts, weights, n_jobs)
-    to_map = partial(in_all_features, left=left, basis=basis, rest=scale * rest, P=P)
+    to_map = partial(in_all_features, down=down, left=left, rest=scale * rest)
     report = through(report, to_map)
     L, objective, n_iter, converged = minimize(loss, scale * L, max_iter=max_iter, tol=tol, report=report)
     if objective >= (1 - 1e-6) * loss.at_zero:
@@ -169,10 +170,10 @@ def widen_margins(
 
 
 def in_all_features(
-    L: np.ndarray, left: np.ndarray | None, basis: np.ndarray | None, rest: np.ndarray | float, P: np.ndarray
+    L: np.ndarray, down: np.ndarray, left: np.ndarray | None, rest: np.ndarray | float
 ) -> np.ndarray:
-    """The map of the features from one of the coordinates X @ P in their span, and the parts of `split`."""
-    return joined(L, left, basis, rest) @ P.T
+    """The map of the features from one of the coordinates X @ down, with the parts of `split` in a span."""
+    return L @ down.T if left is None else joined(L, left, down, rest)
 
 
 def checked_codes(y: ArrayLike, n_neighbors: int, weights: np.ndarray | None = None) -> np.ndarray:
@@ -208,3 +209,22 @@ def whitening(X: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndar
     values, vectors = eigh(scatter(X / scale, weights))
     roots = np.sqrt(np.maximum(values, 1e-6 * values[-1]))
     return vectors / roots / scale[:, None], (vectors * roots).T * scale
+
+
+def whitened_span(X: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same for fewer rows than features, in coordinates of their span.
+
+    Returns
+    -------
+    Z : ndarray of shape (n, n)
+        The coordinates, X @ down.
+    down, up : ndarrays of shape (d, n)
+        upᵀ @ down is the identity.
+    """
+    scale = X.std(axis=0) if weights is None else np.sqrt(mean_of(X**2, weights))
+    scale[scale == 0] = 1
+    Z, basis = in_span(X / scale)
+    values, vectors = eigh(scatter(Z, weights))
+    roots = np.sqrt(np.maximum(values, 1e-6 * values[-1]))
+    axes = basis @ vectors
+    return Z @ (vectors / roots), axes / roots / scale[:, None], axes * roots * scale[:, None]

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from metricnets._draws import check_triplets, knn_triplets
 from metricnets._initialization import as_matrix
 from metricnets._labels import partial_codes, supervised_codes
-from metricnets._linalg import components_from_metric, in_span, standardized
+from metricnets._linalg import components_from_metric, components_of_root, in_span, standardized
 from metricnets._params import (
     Array,
     Count,
@@ -106,7 +106,8 @@ def map_of(
 ) -> np.ndarray:
     """The map of the features from the weights of a basis, of features in units of ``scale`` or of their span."""
     M = (basis.T * w) @ basis
-    M = M if span is None else span @ M @ span.T
+    if span is not None:
+        return components_of_root(span / scale[:, None] @ components_from_metric(M), n_components)
     return components_from_metric(M / np.outer(scale, scale), n_components)
 
 
