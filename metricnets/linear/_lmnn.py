@@ -11,12 +11,12 @@ from metricnets._initialization import initial_components
 from metricnets._labels import class_codes
 from metricnets._linalg import in_span, joined, split
 from metricnets._neighbors import counted_within, nearest_within
-from metricnets._params import Array, Count, Flag, Jobs, NonNegative, Seed, UpToOne
+from metricnets._params import Array, Count, Flag, Jobs, MaybeShare, NonNegative, Seed, UpToOne
 from metricnets._progress import Report, progress, through
 from metricnets._weights import mean_of, rows_of, scatter
 from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
-from metricnets.linear._pairwise.large_margins import LargeMargins, best_scale
+from metricnets.linear._pairwise.large_margins import LargeMargins, best_scale, shrunk_pull
 from metricnets.linear._solvers.lbfgs import minimize
 
 
@@ -36,6 +36,11 @@ class LMNN(LinearMetric):
     in single precision, the rest of an iteration O((n d + n_pairs) n_components); the memory
     is O(n d) plus at most 200 MB of pairs.  If there are more pairs, the search is repeated at every step.
 
+    Deviation from the paper: with few samples for the features some directions vary little between targets by chance,
+    and without a price all margins are met along them, which harms nearest neighbours in new data.  By default,
+    therefore, the scatter Σ_{i, j ∈ N(i)} (x_i − x_j)(x_i − x_j)ᵀ of the pull is shrunk towards its diagonal, the less
+    the more samples there are; ``shrinkage=None`` solves the paper's problem.
+
     Samples of a class with at most ``n_neighbors`` samples have fewer targets, with a warning.  If no
     map is better than zero, because the pull outweighs all margins, ``init`` is kept, with a warning.
 
@@ -52,6 +57,9 @@ default='auto'
         Maximum number of iterations.
     regularization : float in (0, 1], default=0.5
         Weight μ of the impostors; the targets have weight 1 − μ.
+    shrinkage : float in [0, 1], 'auto' or None, default='auto'
+        Share of its diagonal in the scatter of the differences to targets, which the pull adds up.  'auto' takes the
+        estimate of Ledoit and Wolf, at most ½; None and 0 solve the paper's problem unchanged.
     convergence_tol : float >= 0, default=0.001
         Stop when the last ten iterations lowered the objective by at most this share of it.
     verbose : bool, default=False
@@ -92,6 +100,7 @@ default='auto'
     n_neighbors: Count = 3
     max_iter: Count = 1000
     regularization: UpToOne = 0.5
+    shrinkage: MaybeShare = "auto"
     convergence_tol: NonNegative = 1e-3
     verbose: Flag = False
     n_jobs: Jobs = None
@@ -113,6 +122,7 @@ default='auto'
                 report=report,
                 weights=weights,
                 n_jobs=self.n_jobs,
+                shrinkage=self.shrinkage,
             )
         if L is None:
             warn(
@@ -134,6 +144,7 @@ def widen_margins(
     report: Report,
     weights: np.ndarray | None = None,
     n_jobs: int | None = 1,
+    shrinkage: float | str | None = None,
 ) -> tuple[np.ndarray | None, int, bool]:
     """Minimise the objective of `LMNN` from L on centred rows.
 
@@ -148,19 +159,20 @@ def widen_margins(
         return L, 1, True  # equal rows contain no information
     order = np.argsort(codes, kind="stable")  # class by class, as the search needs it
     X, codes, weights = X[order], codes[order], rows_of(weights, order)
-    few = len(X) < X.shape[1]
-    Z, down, up = whitened_span(X, weights) if few else (X, *whitening(X, weights))
+    down, up = whitening(X, weights)
     if weights is None:
         near, counts = nearest_within(X, codes, min(n_neighbors, np.bincount(codes).max() - 1)), None
     else:
         near, counts = counted_within(X, codes, n_neighbors, weights)
         counts *= weights[:, None]
-    X = Z if few else X @ down
-    L, left, rest = split(L, down, up) if few else (L @ up.T, None, 0.0)
+    times = near != np.arange(len(X))[:, None] if counts is None else counts
+    added = (1 - mu) * shrunk_pull(X, down, near, times, shrinkage) if shrinkage else None
+    X = X @ down
+    L, left, rest = split(L, down, up) if len(down) > down.shape[1] else (L @ up, None, 0.0)
     if not (X @ L.T).any():
         raise ValueError("init maps all samples to one point, where every gradient is zero; use init='auto'.")
     scale = np.sqrt(best_scale(X @ L.T, near, codes, mu, counts, weights))
-    loss = LargeMargins(X, near, codes, mu, counts, weights, n_jobs)
+    loss = LargeMargins(X, near, codes, mu, counts, weights, n_jobs, added)
     to_map = partial(in_all_features, down=down, left=left, rest=scale * rest)
     report = through(report, to_map)
     L, objective, n_iter, converged = minimize(loss, scale * L, max_iter=max_iter, tol=tol, report=report)
@@ -169,9 +181,7 @@ def widen_margins(
     return to_map(L), n_iter, converged
 
 
-def in_all_features(
-    L: np.ndarray, down: np.ndarray, left: np.ndarray | None, rest: np.ndarray | float
-) -> np.ndarray:
+def in_all_features(L: np.ndarray, down: np.ndarray, left: np.ndarray | None, rest: np.ndarray | float) -> np.ndarray:
     """The map of the features from one of the coordinates X @ down, with the parts of `split` in a span."""
     return L @ down.T if left is None else joined(L, left, down, rest)
 
@@ -194,37 +204,20 @@ def checked_codes(y: ArrayLike, n_neighbors: int, weights: np.ndarray | None = N
 
 
 def whitening(X: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates in which the covariance of centred X is nearly the identity.
+    """Coordinates in which the covariance of centred X is nearly the identity, in the span of few rows.
 
     Columns are brought to one scale first.  Variances below a millionth of the largest are raised to
     that, so that directions which may be rounding error are not inflated further.
 
     Returns
     -------
-    P, back : ndarrays of shape (d, d)
-        X @ P are the coordinates, and ``back`` is the inverse of P.
-    """
-    scale = X.std(axis=0) if weights is None else np.sqrt(mean_of(X**2, weights))
-    scale[scale == 0] = 1
-    values, vectors = eigh(scatter(X / scale, weights))
-    roots = np.sqrt(np.maximum(values, 1e-6 * values[-1]))
-    return vectors / roots / scale[:, None], (vectors * roots).T * scale
-
-
-def whitened_span(X: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The same for fewer rows than features, in coordinates of their span.
-
-    Returns
-    -------
-    Z : ndarray of shape (n, n)
-        The coordinates, X @ down.
-    down, up : ndarrays of shape (d, n)
-        upᵀ @ down is the identity.
+    down, up : ndarrays of shape (d, min(n, d))
+        X @ down are the coordinates, and upᵀ @ down is the identity.
     """
     scale = X.std(axis=0) if weights is None else np.sqrt(mean_of(X**2, weights))
     scale[scale == 0] = 1
     Z, basis = in_span(X / scale)
     values, vectors = eigh(scatter(Z, weights))
     roots = np.sqrt(np.maximum(values, 1e-6 * values[-1]))
-    axes = basis @ vectors
-    return Z @ (vectors / roots), axes / roots / scale[:, None], axes * roots * scale[:, None]
+    axes = vectors if basis is None else basis @ vectors
+    return axes / roots / scale[:, None], axes * roots * scale[:, None]

@@ -6,13 +6,16 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.spatial.distance import cdist
 
+from metricnets._class_scatter import ledoit_wolf_of_moments
 from metricnets._cores import in_threads, n_threads
 from metricnets._linalg import squared_distances
 from metricnets._weights import total_of
+from metricnets.linear._solvers.shrunk_scatter import MOST_AUTO
 
 N_BLOCK = 2**19  # distances in one block of the search, and pairs in one batch
 LEAST = 2**27  # multiplications of a thread in a search, below which starting it may take longer
 N_KEPT = 2**23  # pairs found that are kept for the next evaluations
+LEAST_OWN = 1e-4  # smallest scatter of targets along a feature, as a share of that of all rows
 N_DENSE = 256  # rows up to which a graph is a dense matrix, as a sparse one takes longer to set up
 
 
@@ -69,6 +72,8 @@ class LargeMargins:
         How often each row counts as an impostor; None if there are no ``counts``.
     n_jobs : int or None
         Number of threads of the search.
+    added : ndarray of shape (d, d) or None
+        Symmetric A, for an objective with tr(L A Lᵀ) besides; see `shrunk_pull`.
     """
 
     def __init__(
@@ -80,8 +85,9 @@ class LargeMargins:
         counts: np.ndarray | None = None,
         weights: np.ndarray | None = None,
         n_jobs: int | None = 1,
+        added: np.ndarray | None = None,
     ) -> None:
-        self.X, self.near, self.mu, self.counts, self.weights = X, near, mu, counts, weights
+        self.X, self.near, self.mu, self.counts, self.weights, self.added = X, near, mu, counts, weights, added
         self.rows, self.targets = np.repeat(np.arange(len(X)), near.shape[1]), near.ravel()
         self.missing = near == np.arange(len(X))[:, None] if counts is None else counts == 0
         self.impostors = Impostors(np.searchsorted(codes, np.arange(codes.max() + 2)), n_jobs)
@@ -114,7 +120,51 @@ class LargeMargins:
                 weight += self.mu * np.bincount(i, times[:, column], len(z))
         forces += pulled(z, self.rows, self.targets, weights.ravel())
         pull = pull if self.counts is None else pull * self.counts
-        return (1 - self.mu) * pull.sum() + self.mu * push, 2 * forces.T @ self.X
+        objective, gradient = (1 - self.mu) * pull.sum() + self.mu * push, 2 * forces.T @ self.X
+        if self.added is not None:
+            slope = L @ self.added
+            objective, gradient = objective + np.vdot(slope, L), gradient + 2 * slope
+        return objective, gradient
+
+
+def shrunk_pull(
+    X: np.ndarray, down: np.ndarray, near: np.ndarray, times: np.ndarray, shrinkage: float | str
+) -> np.ndarray:
+    """What shrinking the scatter of targets, C = Σ w (x_i − x_j)(x_i − x_j)ᵀ, adds to the pull.
+
+    A share ρ of C becomes its diagonal Λ: the pull tr(M C) becomes tr(M ((1 − ρ) C + ρ Λ)).
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Centred rows.
+    down : ndarray of shape (d, r)
+        X @ down are the coordinates of the solver.
+    near : ndarray of shape (n, n_near)
+        Targets.
+    times : ndarray of shape (n, n_near)
+        How often each row and target count together, w.
+    shrinkage : float or 'auto'
+        ρ; 'auto' is the estimate of Ledoit and Wolf in units where Λ is the identity, at most ½.
+
+    Returns
+    -------
+    added : ndarray of shape (r, r)
+        ρ (Λ − C) in these coordinates.
+    """
+    rows, targets, times = np.repeat(np.arange(len(X)), near.shape[1]), near.ravel(), times.ravel().astype(float)
+    laplacian, n = pulled(X, rows, targets, times), times.sum()  # (n, d)
+    own = np.einsum("ij,ij->j", X, laplacian)
+    own = np.maximum(own, LEAST_OWN * n * np.einsum("ij,ij->j", X, X) / len(X))
+    if shrinkage == "auto":
+        units = np.sqrt(np.where(own > 0, own, 1.0) / n)
+        G, H = X / units, laplacian / units
+        C = H @ G.T if len(X) < X.shape[1] else H.T @ G  # the same sum of squares, for fewer rows than features
+        fourth = times @ squared_distances(G, rows, targets) ** 2
+        trace = np.einsum("ij,ij->", G, H) / n
+        shrinkage = min(ledoit_wolf_of_moments(n, X.shape[1], trace, np.sum(C * C.T) / n**2, fourth), MOST_AUTO)
+    added = (down.T * own) @ down - (X @ down).T @ (laplacian @ down)
+    return shrinkage * (added + added.T) / 2
 
 
 def pulled(z: np.ndarray, i: np.ndarray, j: np.ndarray, weights: np.ndarray) -> np.ndarray:
