@@ -321,13 +321,12 @@ def test_the_scatter_of_targets_is_shrunk_as_ledoit_and_wolf_do(rows, weighted):
     assert share > 0
     C, down = V.T @ V, np.random.default_rng(0).normal(size=(Z.shape[1], 3))
     expected = down.T @ (share * (np.diag(np.diag(C)) - C)) @ down
-    np.testing.assert_allclose(
-        shrunk_pull(Z, down, near, times, "auto"), expected, rtol=1e-8, atol=1e-8 * expected.max()
-    )
+    found = shrunk_pull(Z, down, near, times, "auto")
+    np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8 * expected.max())
 
 
 def test_what_is_added_to_the_pull_is_in_objective_and_gradient():
-    loss, Z, codes, targets = prepared(X, y, 2)
+    loss, Z, codes, _ = prepared(X, y, 2)
     A = np.random.default_rng(0).normal(size=(Z.shape[1],) * 2)
     more = LargeMargins(Z, loss.near, codes, 0.5, added=A + A.T)
     L = np.random.default_rng(1).normal(size=(2, Z.shape[1]))
@@ -338,7 +337,7 @@ def test_what_is_added_to_the_pull_is_in_objective_and_gradient():
 
 
 def test_few_samples_for_the_features_do_not_mislead():
-    """Classes differ in the first of 30 directions of decreasing variance; the smallest ones fit 24 samples by chance."""
+    """Classes differ in the first of 30 directions; those of little variance fit 24 samples by chance."""
     rng = np.random.default_rng(0)
     rotation = np.linalg.qr(rng.normal(size=(30, 30)))[0]
 
