@@ -5,8 +5,8 @@ eth80, and 5 or 10 rows of each class of banking77 and its test part.  All learn
 points, centred and divided by one scale, both from the training part.  A learner is marked where it is more than half a
 point below the better of raw points and their principal components.  A linear learner is left out where a fit would
 take more than about a minute.  ``--ablation`` changes one rule of the defaults of EmbeddingNet at a time.  ``--table
-FILE.csv`` is for your own tables, with classes in the last column: columns are standardised, 600 rows are drawn at most,
-and there are more learners.  Run ``python bench_defaults.py --data DIR``, or set METRICNETS_DATA.
+FILE.csv`` is for your own tables, with classes in the last column: columns are standardised, at most 600
+rows are drawn, and there are more learners.  Run ``python bench_defaults.py --data DIR``, or set METRICNETS_DATA.
 """
 
 import time
