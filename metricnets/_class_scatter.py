@@ -175,9 +175,13 @@ def ledoit_wolf(V: np.ndarray, n_features: int, weights: np.ndarray | None = Non
     """
     n, squares = total_of(weights, len(V)), V**2
     variances = squares.sum(axis=0) / n
-    trace, size = variances.sum(), np.sum((V.T @ V) ** 2) / n**2
-    mean = trace / n_features
     fourth = np.sum(squares.T @ (squares if weights is None else squares / weights[:, None]))
+    return ledoit_wolf_of_moments(n, n_features, variances.sum(), np.sum((V.T @ V) ** 2) / n**2, fourth)
+
+
+def ledoit_wolf_of_moments(n: float, n_features: int, trace: float, size: float, fourth: float) -> float:
+    """The same from the trace and the sum of squares of the covariance, and Σ w ‖v‖⁴ over the rows."""
+    mean = trace / n_features
     error = 1.0 / (n_features * n) * (fourth / n - size)
     spread = (size - 2.0 * mean * trace + n_features * mean**2) / n_features
     error = min(error, spread)

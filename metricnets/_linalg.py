@@ -1,7 +1,7 @@
 """Symmetric matrices, whose eigenvalues are clipped only in this file; the origin, the span and distances of points."""
 
 import numpy as np
-from scipy.linalg import eigh, eigvalsh, qr
+from scipy.linalg import eigh, eigvalsh, qr, svd
 from scipy.sparse import csr_matrix, issparse, spmatrix
 from sklearn.utils.extmath import row_norms
 from sklearn.utils.sparsefuncs import inplace_column_scale, mean_variance_axis
@@ -89,6 +89,27 @@ def inverse_root(M: np.ndarray, rescale: bool = True) -> np.ndarray:
     return Q @ (Q.T @ W)
 
 
+def inverse_root_of_few(Z: np.ndarray) -> np.ndarray:
+    """The `inverse_root` of ZᵀZ, up to a rotation of its columns, from fewer rows (n, d) than features."""
+    units = np.sqrt(np.einsum("ij,ij->j", Z, Z))
+    units[units == 0] = 1
+    _, values, vectors = svd(Z / units, full_matrices=False)
+    kept = values**2 > max(COLLINEAR, Z.shape[1] * np.finfo(float).eps) * values[0] ** 2
+    if not kept.any():
+        return np.zeros((Z.shape[1], 0))
+    V = vectors[kept].T
+    Q, _ = qr(units[:, None] * V, mode="economic")
+    return Q @ (Q.T @ (V / values[kept] / units[:, None]))
+
+
+def components_of_root(W: np.ndarray, n_components: int | None = None) -> np.ndarray:
+    """`components_from_metric` of the metric W Wᵀ of a factor W (d, r), which is not formed for few columns."""
+    if not 0 < W.shape[1] < len(W):
+        return components_from_metric(W @ W.T, n_components)
+    Q, R = qr(W, mode="economic")
+    return extended_components(R @ R.T, Q, 0.0, n_components)
+
+
 def singular(M: np.ndarray) -> bool:
     """Whether a positive semi-definite matrix is numerically singular."""
     values = eigvalsh(M)
@@ -115,8 +136,8 @@ def discriminants(within: np.ndarray, means: np.ndarray, priors: np.ndarray) -> 
     return (W @ vectors[:, ::-1]).T
 
 
-def in_span(X: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Coordinates of points in the space that they span, if there are fewer points than features.
+def in_span(X: np.ndarray | spmatrix) -> tuple[np.ndarray | spmatrix, np.ndarray | None]:
+    """Coordinates of points in the space that they span, if they are an array of fewer points than features.
 
     Returns
     -------
@@ -124,7 +145,7 @@ def in_span(X: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     basis : ndarray of shape (d, n), or None if Z is X
         With orthonormal columns: X = Z basisᵀ.
     """
-    if len(X) >= X.shape[1]:
+    if issparse(X) or len(X) >= X.shape[1]:
         return X, None
     basis, R = qr(X.T, mode="economic", check_finite=False)
     return np.ascontiguousarray(R.T), basis
@@ -176,10 +197,13 @@ def extended_components(
     return with_fixed_signs(L[:n_components])
 
 
-def split(L: np.ndarray, basis: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | float]:
+def split(
+    L: np.ndarray, basis: np.ndarray | None, dual: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | float]:
     """Split L (k, d) into the part that acts on the points of `in_span`, left @ small @ basisᵀ, and the rest.
 
     Gradients have this form with the same ``left`` and ``basis``, and a rest of 0, so descents in L keep it.
+    The columns of ``basis`` are orthonormal, or ``dual`` (d, n) has dualᵀ @ basis = I.
 
     Returns
     -------
@@ -190,7 +214,7 @@ def split(L: np.ndarray, basis: np.ndarray | None) -> tuple[np.ndarray, np.ndarr
     """
     if basis is None:
         return L, None, 0.0
-    inner = L @ basis
+    inner = L @ (basis if dual is None else dual)
     left, small = qr(inner, mode="economic", check_finite=False)
     return small, left, L - inner @ basis.T
 
@@ -205,6 +229,11 @@ def joined(
 def spread_of_columns(X: np.ndarray | spmatrix) -> np.ndarray:
     """The largest value of each column minus its smallest one."""
     return (X.max(axis=0) - X.min(axis=0)).toarray().ravel() if issparse(X) else np.ptp(X, axis=0)
+
+
+def squares(X: np.ndarray | spmatrix) -> np.ndarray | spmatrix:
+    """Each entry squared."""
+    return X.multiply(X) if issparse(X) else X**2
 
 
 def squared_norms(X: np.ndarray | spmatrix) -> np.ndarray:

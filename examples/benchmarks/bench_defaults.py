@@ -4,23 +4,27 @@ Every data set is split several times, 70 % to learn from and 30 % to judge, unl
 eth80, and 5 or 10 rows of each class of banking77 and its test part.  All learners have the same splits and the same
 points, centred and divided by one scale, both from the training part.  A learner is marked where it is more than half a
 point below the better of raw points and their principal components.  A linear learner is left out where a fit would
-take more than about a minute.  ``--ablation`` changes one rule of the defaults of EmbeddingNet at a time.  Run
-``python bench_defaults.py --data DIR``, or set METRICNETS_DATA.
+take more than about a minute.  ``--ablation`` changes one rule of the defaults of EmbeddingNet at a time.  ``--table
+FILE.csv`` is for your own tables, with classes in the last column: columns are standardised, at most 600
+rows are drawn, and there are more learners.  Run ``python bench_defaults.py --data DIR``, or set METRICNETS_DATA.
 """
 
 import time
 import warnings
 from functools import partial
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from _datasets import SETS, load
+import pandas as pd
+from _datasets import SETS, Dataset, load, stratified
 from _options import parser_of
 from _tables import show
 from joblib import Parallel, delayed
 from sklearn.decomposition import PCA
+from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import metricnets as mn
 from metricnets.constraints import negative_pairs, positive_pairs
@@ -63,6 +67,22 @@ DEEP = {
     "HRAML": lambda seed: mn.HRAML(random_state=seed),
 }
 LEARNERS = LINEAR | DEEP
+MORE = {  # for tables of the user
+    "Covariance": lambda seed: mn.Covariance(),
+    "LFDA": lambda seed: mn.LFDA(),
+    "GMML": lambda seed: mn.GMML_Supervised(random_state=seed),
+    "SDML": lambda seed: mn.SDML_Supervised(random_state=seed),
+    "LSML": lambda seed: mn.LSML_Supervised(random_state=seed),
+    "MMC": lambda seed: mn.MMC_Supervised(random_state=seed),
+    "SCML": lambda seed: mn.SCML_Supervised(random_state=seed),
+    "LDML": lambda seed: mn.LDML_Supervised(random_state=seed),
+    "DMLEig": lambda seed: mn.DMLEig_Supervised(random_state=seed),
+    "DoubletSVM": lambda seed: mn.DoubletSVM_Supervised(),
+    "OASIS": lambda seed: mn.OASIS_Supervised(random_state=seed),
+    "DNLML-ISA": lambda seed: mn.DNLML_ISA_Supervised(random_state=seed),
+    "hashing": lambda seed: mn.SupervisedDeepHashing(random_state=seed),
+    "MultiTaskNet": lambda seed: mn.MultiTaskNet(random_state=seed),
+}
 
 
 class _Start:
@@ -102,6 +122,7 @@ NO_METRIC = ["raw", "PCA"]
 LIMITS = {"LDA": (1000, 1000), "ITML": (1000, 100)}  # features and classes for which a fit takes a minute
 QUICK = ["iris", "wine", "breast cancer", "uspst", "banking, 5"]
 TOLERATED = 0.5  # points
+N_OF_TABLE = 600  # rows of a table of the user, at most
 
 
 def evaluate(dataset, make, *, n_splits=3, seeds=(0,), n_jobs=1):
@@ -114,9 +135,29 @@ def evaluate(dataset, make, *, n_splits=3, seeds=(0,), n_jobs=1):
 def scaled_parts(X, y, split, seed):
     """Training and test part, less the mean of the training part and divided by its root mean square."""
     train, test = split(y, seed)
+    if split is by_columns:
+        scaler = StandardScaler().fit(X[train])
+        return scaler.transform(X[train]), y[train], scaler.transform(X[test]), y[test]
     center = X[train].mean(axis=0)
     scale = np.sqrt(((X[train] - center) ** 2).mean())
     return (X[train] - center) / scale, y[train], (X[test] - center) / scale, y[test]
+
+
+def by_columns(y, seed):
+    """The split of a table of the user, whose columns are standardised one by one."""
+    return stratified(y, seed)
+
+
+def table_of(path):
+    """A CSV file with classes in its last column; columns that are no numbers become one-hot, and gaps medians."""
+    frame = pd.read_csv(path, skipinitialspace=True)
+    classes = frame.iloc[:, -1].astype(str)
+    frame = frame[classes.map(classes.value_counts()) > 1]
+    y, X = frame.iloc[:, -1].astype(str).to_numpy(), pd.get_dummies(frame.iloc[:, :-1], dtype=float)
+    X = X.fillna(X.median()).to_numpy(float)
+    if len(y) > N_OF_TABLE:
+        X, _, y, _ = train_test_split(X, y, train_size=N_OF_TABLE, stratify=y, random_state=0)
+    return Dataset(X, y, by_columns)
 
 
 def judged(learner, X, y, X_test, y_test):
@@ -134,9 +175,9 @@ def judge_all(dataset, learners, options):
         if np.greater(size, LIMITS.get(name, np.inf)).any():
             print(f"  {name:14s}{'-':>6s}")
             continue
-        seeds = range(1 if name in LINEAR else options.seeds)
+        seeds = range(1 if name in LINEAR | MORE else options.seeds)
         scores = evaluate(
-            dataset, (LEARNERS | ABLATION)[name], n_splits=options.splits, seeds=seeds, n_jobs=options.jobs
+            dataset, (LEARNERS | MORE | ABLATION)[name], n_splits=options.splits, seeds=seeds, n_jobs=options.jobs
         )
         means[i] = scores.mean(axis=(0, 1))
         mark = "!" if worse(means[None, :, :2])[0, i].any() else " "
@@ -191,12 +232,14 @@ def arguments():
     parser = parser_of(__doc__, quick="one split, one seed, five sets", seeds="of deep learners", n_seeds=5)
     parser.add_argument("--splits", type=int, default=3, help="of each data set (default: 3)")
     parser.add_argument("--sets", nargs="+", choices=SETS, metavar="SET")
+    parser.add_argument("--table", nargs="+", type=Path, metavar="FILE", help="CSV files, classes in the last column")
     known = f"of {', '.join(LEARNERS)}; raw and PCA are always among them"
-    parser.add_argument("--only", nargs="+", choices=LEARNERS, default=list(LEARNERS), metavar="LEARNER", help=known)
+    parser.add_argument("--only", nargs="+", choices=LEARNERS | MORE, default=[], metavar="LEARNER", help=known)
     parser.add_argument("--ablation", action="store_true", help="change one rule of the defaults at a time")
     options = parser.parse_args()
-    options.only = list(ABLATION) if options.ablation else options.only
-    options.sets = options.sets or (QUICK if options.quick else list(SETS))
+    every = LEARNERS | MORE if options.table else LEARNERS
+    options.only = list(ABLATION) if options.ablation else options.only or list(every)
+    options.sets = options.table or options.sets or (QUICK if options.quick else list(SETS))
     if options.quick:
         options.seeds = options.splits = 1
     return options
@@ -208,12 +251,12 @@ def main():
     learners = NO_METRIC + [name for name in options.only if name not in NO_METRIC]
     means = {}
     for name in options.sets:
-        dataset = load(name, options.data)
+        dataset = table_of(name) if options.table else load(name, options.data)
         if dataset is None:
             print(f"{name} is left out: give --data DIR or METRICNETS_DATA, with {SETS[name][0]}.")
             continue
         print(f"{name}: {len(dataset.X)} x {dataset.X.shape[1]}, {len(np.unique(dataset.y))} classes", flush=True)
-        means[name] = judge_all(dataset, learners, options)
+        means[str(name)] = judge_all(dataset, learners, options)
     if means:
         show_summary(learners, list(means), np.stack(list(means.values())))
 

@@ -5,7 +5,7 @@ from sklearn.svm import SVC
 
 from metricnets._arrays import dense
 from metricnets._labels import supervised_codes
-from metricnets._linalg import components_from_metric
+from metricnets._linalg import extended_components, in_span
 from metricnets._neighbors import neighborhoods
 from metricnets._params import Count, Parametrized, Positive
 from metricnets._weights import weights_of_tuples
@@ -42,13 +42,14 @@ class _BaseDoubletSVM(Parametrized):
     tol: Positive = 1e-3
 
     def _solve_tuples(self, X, pairs, y, weights):
-        differences = pair_differences(X, pairs)  # (n_pairs, d)
+        Z, basis = in_span(X)
+        differences = pair_differences(Z, pairs)  # (n_pairs, r)
         check_dissimilar(differences, y)
         unit = unit_of(differences, weights)
         M, self.bias_, self.n_iter_ = separating_matrix(
             differences / unit, y, weights, C=self.C, max_iter=self.max_iter, tol=self.tol
         )
-        L = components_from_metric(M, self.n_components)
+        L = extended_components(M, basis, 0.0, self.n_components)
         if vanishes(L, M):
             warn("dissimilar pairs are not farther apart than similar ones in any direction; the metric is 0.")
         return L / unit

@@ -10,7 +10,7 @@ from metricnets._arrays import dense
 from metricnets._blocks import Blocks
 from metricnets._initialization import warn_if_few
 from metricnets._labels import class_codes
-from metricnets._linalg import spread_of_columns, squared_norms, with_fixed_signs
+from metricnets._linalg import in_span, spread_of_columns, squared_norms, with_fixed_signs
 from metricnets._params import MaybeCount
 from metricnets._scatters import Scatters
 from metricnets._weights import mean_of, rows_of, scaled_rows, total_of
@@ -97,13 +97,16 @@ class LFDA(LinearMetric):
             )
         remedy = "Use fewer features, such as principal components, or LDA(solver='eigen', shrinkage='auto')."
         warn_if_few(spread_of_columns(X), total_of(weights, n) - len(sizes), "scatter within classes", remedy)
-        within, between = local_scatters(X, codes, self.k or max(1, min(7, X.shape[1] - 1)), weights)
-        V, eigenvalues = directions(within, between)
+        Z, basis = in_span(X)
+        if basis is not None:
+            basis[~X.any(axis=0)] = 0  # exactly, as features are brought to one scale
+        within, between = local_scatters(Z, codes, self.k or max(1, min(7, X.shape[1] - 1)), weights)
+        V, eigenvalues = directions(within, between, basis)
         if self.embedding_type == "weighted":
             V *= np.sqrt(eigenvalues)
         elif self.embedding_type == "orthonormalized":
             V = qr(V)[0]  # (d, d), completed by directions without scatter
-        L = np.zeros(within.shape)
+        L = np.zeros((X.shape[1],) * 2)
         L[: V.shape[1]] = V.T
         return with_fixed_signs(L[: self.n_components])
 
@@ -184,10 +187,13 @@ def squared_distances(X: np.ndarray, squares: np.ndarray, block: slice) -> np.nd
     return d.clip(0, out=d)
 
 
-def directions(within: np.ndarray, between: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def directions(
+    within: np.ndarray, between: np.ndarray, basis: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Solve S_b v = λ S_w v with vᵀ S_w v = 1, in the space where there is any scatter.
 
-    Features are brought to one scale first, so that their units do not matter.
+    Features are brought to one scale first, so that their units do not matter.  The scatters may be of coordinates of
+    a ``basis``, see `in_span`.
 
     Returns
     -------
@@ -197,12 +203,18 @@ def directions(within: np.ndarray, between: np.ndarray) -> tuple[np.ndarray, np.
         λ.
     """
     total = within + between
-    scale = np.sqrt(np.diag(total))
+    scale = np.sqrt(np.diag(total) if basis is None else np.einsum("ij,ij->i", basis @ total, basis))
     scale[scale == 0] = 1
-    units = np.outer(scale, scale)
-    values, axes = eigh(total / units)
+    if basis is None:
+        units = np.outer(scale, scale)
+        within, total = within / units, total / units
+    else:
+        basis, R = qr(basis / scale[:, None], mode="economic")
+        within, total = R @ within @ R.T, R @ total @ R.T
+    values, axes = eigh(total)
     kept = values > SINGULAR * values[-1]
-    W = axes[:, kept] / np.sqrt(values[kept])  # (d, rank)
-    shares, vectors = eigh(W.T @ (within / units) @ W)
+    W = axes[:, kept] / np.sqrt(values[kept])  # (r, rank)
+    shares, vectors = eigh(W.T @ within @ W)
     shares = shares.clip(LEAST_SHARE, 1)
-    return W @ vectors / np.sqrt(shares) / scale[:, None], 1 / shares - 1
+    V = W @ vectors / np.sqrt(shares)
+    return (V if basis is None else basis @ V) / scale[:, None], 1 / shares - 1

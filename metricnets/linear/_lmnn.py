@@ -13,7 +13,7 @@ from metricnets._initialization import initial_components
 from metricnets._labels import class_codes
 from metricnets._linalg import in_span, joined, split, spread_of_columns
 from metricnets._neighbors import counted_within, nearest_within
-from metricnets._params import Array, Count, Flag, Jobs, NonNegative, Seed, UpToOne
+from metricnets._params import Array, Count, Flag, Jobs, MaybeShare, NonNegative, Seed, UpToOne
 from metricnets._progress import Report, progress, through
 from metricnets._scatters import Scatters
 from metricnets._weights import mean_of, rows_of, scatter
@@ -21,6 +21,7 @@ from metricnets.exceptions import warn
 from metricnets.linear._base import LinearMetric
 from metricnets.linear._pairwise.centred_rows import CentredRows
 from metricnets.linear._pairwise.large_margins import LargeMargins, best_scale
+from metricnets.linear._pairwise.shrunk_pull import shrunk_pull
 from metricnets.linear._solvers.lbfgs import minimize
 
 
@@ -42,6 +43,11 @@ class LMNN(LinearMetric):
     ``fit`` also takes sparse matrices: they stay sparse, and instead of n d there are n n_components numbers
     and d × d matrices.
 
+    Deviation from the paper: with few samples for the features some directions vary little between targets by chance,
+    and without a price all margins are met along them, which harms nearest neighbours in new data.  By default,
+    therefore, the scatter Σ_{i, j ∈ N(i)} (x_i − x_j)(x_i − x_j)ᵀ of the pull is shrunk towards its diagonal, the less
+    the more samples there are; ``shrinkage=None`` solves the paper's problem.
+
     Samples of a class with at most ``n_neighbors`` samples have fewer targets, with a warning.  If no
     map is better than zero, because the pull outweighs all margins, ``init`` is kept, with a warning.
 
@@ -58,6 +64,9 @@ default='auto'
         Maximum number of iterations.
     regularization : float in (0, 1], default=0.5
         Weight μ of the impostors; the targets have weight 1 − μ.
+    shrinkage : float in [0, 1], 'auto' or None, default='auto'
+        Share of its diagonal in the scatter of the differences to targets, which the pull adds up.  'auto' takes the
+        estimate of Ledoit and Wolf, at most ½; None and 0 solve the paper's problem unchanged.
     convergence_tol : float >= 0, default=0.001
         Stop when the last ten iterations lowered the objective by at most this share of it.
     verbose : bool, default=False
@@ -98,6 +107,7 @@ default='auto'
     n_neighbors: Count = 3
     max_iter: Count = 1000
     regularization: UpToOne = 0.5
+    shrinkage: MaybeShare = "auto"
     convergence_tol: NonNegative = 1e-3
     verbose: Flag = False
     n_jobs: Jobs = None
@@ -125,6 +135,7 @@ default='auto'
                 report=report,
                 weights=weights,
                 n_jobs=self.n_jobs,
+                shrinkage=self.shrinkage,
             )
         if L is None:
             warn(
@@ -146,6 +157,7 @@ def widen_margins(
     report: Report,
     weights: np.ndarray | None = None,
     n_jobs: int | None = 1,
+    shrinkage: float | str | None = None,
 ) -> tuple[np.ndarray | None, int, bool]:
     """Minimise the objective of `LMNN` from L on centred rows, or sparse ones that are not centred, in order of codes.
 
@@ -160,25 +172,28 @@ def widen_margins(
     """
     if not spread_of_columns(X).any():
         return L, 1, True  # equal rows contain no information
-    mean, P, back = whitening(X, weights)
+    mean, deviations, down, up = whitening(X, weights)
     if weights is None:
         near, counts = nearest_within(X, codes, min(n_neighbors, np.bincount(codes).max() - 1)), None
     else:
         near, counts = counted_within(X, codes, n_neighbors, weights)
         counts *= weights[:, None]
+    times = near != np.arange(len(near))[:, None] if counts is None else counts
+    added = (1 - mu) * shrunk_pull(X, deviations, down, near, times, shrinkage) if shrinkage else None
+    L, left, rest = split(L, down, up) if len(down) > down.shape[1] else (L @ up, None, 0.0)
     if issparse(X):
-        X, basis = CentredRows(X, mean, P), None
+        X = CentredRows(X, mean, down)
+    elif left is None:
+        X[...] = X @ down  # the caller has no other use for it
     else:
-        X[...] = X @ P  # the caller has no other use for it
-        X, basis = in_span(X)
-    L, left, rest = split(L @ back.T, basis)
+        X = X @ down
     z = X @ L.T
     if not z.any():
         raise ValueError("init maps all samples to one point, where every gradient is zero; use init='auto'.")
     scale = np.sqrt(best_scale(z, near, codes, mu, counts, weights))
     del z  # as large as X
-    loss = LargeMargins(X, near, codes, mu, counts, weights, n_jobs)
-    to_map = partial(in_all_features, left=left, basis=basis, rest=scale * rest, P=P)
+    loss = LargeMargins(X, near, codes, mu, counts, weights, n_jobs, added)
+    to_map = partial(in_all_features, down=down, left=left, rest=scale * rest)
     report = through(report, to_map)
     L, objective, n_iter, converged = minimize(loss, scale * L, max_iter=max_iter, tol=tol, report=report)
     if objective >= (1 - 1e-6) * loss.at_zero:
@@ -186,11 +201,9 @@ def widen_margins(
     return to_map(L), n_iter, converged
 
 
-def in_all_features(
-    L: np.ndarray, left: np.ndarray | None, basis: np.ndarray | None, rest: np.ndarray | float, P: np.ndarray
-) -> np.ndarray:
-    """The map of the features from one of the coordinates X @ P in their span, and the parts of `split`."""
-    return joined(L, left, basis, rest) @ P.T
+def in_all_features(L: np.ndarray, down: np.ndarray, left: np.ndarray | None, rest: np.ndarray | float) -> np.ndarray:
+    """The map of the features from one of the coordinates X @ down, with the parts of `split` in a span."""
+    return L @ down.T if left is None else joined(L, left, down, rest)
 
 
 def checked_codes(y: ArrayLike, n_neighbors: int, weights: np.ndarray | None = None) -> np.ndarray:
@@ -212,8 +225,10 @@ def checked_codes(y: ArrayLike, n_neighbors: int, weights: np.ndarray | None = N
 
 def whitening(
     X: np.ndarray | csr_matrix, weights: np.ndarray | None = None
-) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray | None, np.ndarray, np.ndarray, np.ndarray]:
     """Coordinates in which the covariance of X, which is centred unless it is sparse, is nearly the identity.
+
+    They are those of the span of X if it is an array of few rows.
 
     Columns are brought to one scale first.  Variances below a millionth of the largest are raised to
     that, so that directions which may be rounding error are not inflated further.
@@ -221,17 +236,23 @@ def whitening(
     Returns
     -------
     mean : ndarray of shape (d,), or None if X is centred
-    P, back : ndarrays of shape (d, d)
-        (X − mean) @ P are the coordinates, and ``back`` is the inverse of P.
+    deviations : ndarray of shape (d,)
+        Standard deviations of the columns.
+    down, up : ndarrays of shape (d, r)
+        (X − mean) @ down are the coordinates, and upᵀ @ down is the identity; r is min(n, d), or d if X is sparse.
     """
-    mean = None
     if issparse(X):
         (n,), _, (mean,), S = Blocks(X).summed(Scatters.of, Scatters.merged, None, weights)[1:]
-        S, scale = S / n, np.sqrt(S.diagonal() / n)
+        deviations = np.sqrt(S.diagonal() / n)
     else:
-        scale = X.std(axis=0) if weights is None else np.sqrt(mean_of(X**2, weights))
-    scale[scale == 0] = 1
-    S = scatter(X / scale, weights) if mean is None else S / np.outer(scale, scale)
+        mean, deviations = None, X.std(axis=0) if weights is None else np.sqrt(mean_of(X**2, weights))
+    scale = np.where(deviations == 0, 1, deviations)
+    if mean is None:
+        Z, basis = in_span(X / scale)
+        S = scatter(Z, weights)
+    else:
+        S, basis = S / n / np.outer(scale, scale), None
     values, vectors = eigh(S)
     roots = np.sqrt(np.maximum(values, 1e-6 * values[-1]))
-    return mean, vectors / roots / scale[:, None], (vectors * roots).T * scale
+    axes = vectors if basis is None else basis @ vectors
+    return mean, deviations, axes / roots / scale[:, None], axes * roots * scale[:, None]

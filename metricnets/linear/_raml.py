@@ -111,7 +111,7 @@ class RAML(LinearMetric):
 
     def _solve_points(self, X, y, weights):
         relation, targets, _ = resolve(y, self.relation)
-        X, basis = (X, None) if issparse(X) else in_span(X - X.mean(axis=0))
+        X, basis = in_span(X if issparse(X) else X - X.mean(axis=0))
         pairs, r = graded_doublets(X, targets, relation, self.n_neighbors)
         equal = len(r) == 0 or np.ptp(r) <= 1e-6  # rounding of single precision is smaller
         if len(pairs) > self.max_doublets:

@@ -5,12 +5,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import issparse
 
 from metricnets._draws import check_triplets, knn_triplets
 from metricnets._initialization import as_matrix
 from metricnets._labels import partial_codes, supervised_codes
-from metricnets._linalg import components_from_metric, in_span, standardized
+from metricnets._linalg import components_from_metric, components_of_root, in_span, standardized
 from metricnets._params import (
     Array,
     Count,
@@ -67,8 +66,7 @@ class _BaseSCML(Parametrized):
     def _combine(self, X, triplets, weights, basis, codes=None):
         """Compute L from triplets, their weights and the basis, an array or its name; 'lda' needs the classes."""
         Z, scale = standardized(X, overwrite=True)
-        in_features = issparse(Z) or not isinstance(basis, str)  # the user's bases may lie outside of the span
-        Z, span = (Z, None) if in_features else in_span(Z)
+        Z, span = in_span(Z) if isinstance(basis, str) else (Z, None)  # the user's bases may lie outside of the span
         basis, cost = self._priced(basis, Z, scale, triplets, codes, span)
         to_map = partial(map_of, basis=basis, span=span, scale=scale, n_components=self.n_components)
         with progress(self, "raise max_iter or gamma") as report:
@@ -108,7 +106,8 @@ def map_of(
 ) -> np.ndarray:
     """The map of the features from the weights of a basis, of features in units of ``scale`` or of their span."""
     M = (basis.T * w) @ basis
-    M = M if span is None else span @ M @ span.T
+    if span is not None:
+        return components_of_root(span / scale[:, None] @ components_from_metric(M), n_components)
     return components_from_metric(M / np.outer(scale, scale), n_components)
 
 

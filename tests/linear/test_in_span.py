@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from discovery import ESTIMATORS
 
-from metricnets import _linalg
+from metricnets import LFDA, Covariance, _linalg
+from metricnets._weights import scatter
 from metricnets.linear import _lmnn
 from metricnets.linear._pairwise.differences import in_units, pair_differences
 from metricnets.linear._solvers import graphical_lasso
+from metricnets.linear._solvers.relevant_components import whitening, whitening_of_rows
 
 RNG = np.random.default_rng(0)
 y = np.arange(30) // 10
@@ -28,6 +30,7 @@ EXACT = {
     "KISSME_Supervised": {},
     "KISSME": {},
     "XQDA": {},
+    "DoubletSVM_Supervised": {},
     "NCA": {"tol": 1e-9, "n_components": 35, "init": "identity", "max_iter": 500},
     "MLKR": {"tol": 1e-12, "n_components": 3, "init": "pca"},
 }
@@ -167,3 +170,50 @@ def test_similar_differences_that_are_all_the_same_but_for_the_sign(name, params
         for twice in ([0, 1], [1, 0]):
             pairs, same = X[[[0, 1], twice, [1, 2]]], [1, 1, -1]
             assert np.isfinite(ESTIMATORS[name](**params).fit(pairs, same).pair_distance(pairs)).all()
+
+
+@pytest.mark.filterwarnings("ignore:the scatter within classes has")
+@pytest.mark.parametrize("embedding_type", ["weighted", "plain"])
+def test_local_discriminants_are_the_same(embedding_type, monkeypatch):
+    constant = X * (np.arange(40) != 3)
+    within = LFDA(embedding_type=embedding_type).fit(constant, y)
+    everywhere(monkeypatch)
+    full = LFDA(embedding_type=embedding_type).fit(constant, y)
+    M = full.get_mahalanobis_matrix()
+    np.testing.assert_allclose(within.get_mahalanobis_matrix(), M, atol=1e-6 * np.abs(M).max())
+
+
+@pytest.mark.filterwarnings("ignore:the covariance of X has rank")
+def test_a_covariance_of_few_rows_is_that_of_all_features():
+    constant = X * (np.arange(40) != 3)
+    W = _linalg.inverse_root_of_few(constant - constant.mean(axis=0)) * np.sqrt(29)
+    expected = np.linalg.pinv(np.cov(constant.T), rcond=1e-10, hermitian=True)
+    assert W.shape == (40, 29)
+    for M in (W @ W.T, Covariance().fit(constant).get_mahalanobis_matrix()):
+        np.testing.assert_allclose(M, expected, atol=1e-7 * np.abs(expected).max())
+    values, vectors = np.linalg.eigh(np.cov(constant.T))
+    L = Covariance(n_components=31).fit(constant).components_
+    np.testing.assert_allclose(L[:5], with_signs(vectors[:, :-6:-1] / np.sqrt(values[:-6:-1])).T, atol=1e-8)
+    assert not L[29:].any()
+
+
+def with_signs(columns):
+    return columns * np.sign(columns[np.abs(columns).argmax(axis=0), np.arange(columns.shape[1])])
+
+
+@pytest.mark.parametrize("weights", [None, 1.0 + np.arange(30) % 3])
+def test_whitening_few_rows_is_whitening_their_covariance(weights):
+    Z = X * np.geomspace(1e-3, 1e3, 40) * (np.arange(40) != 3)
+    Z = Z - np.average(Z, axis=0, weights=weights)
+    (W, scales), (V, expected) = whitening_of_rows(Z, weights), whitening(scatter(Z, weights))
+    np.testing.assert_allclose(scales, expected, rtol=1e-6)
+    assert not W[3].any()
+    np.testing.assert_allclose(W @ W.T, V @ V.T, rtol=1e-6, atol=1e-6 * np.abs(V @ V.T).max())
+
+
+@pytest.mark.parametrize("k", [None, 5, 38])
+def test_the_metric_of_a_tall_factor(k):
+    W = RNG.normal(size=(40, 6))
+    few, all_of_it = _linalg.components_of_root(W, k), _linalg.components_from_metric(W @ W.T, k)
+    np.testing.assert_allclose(few, all_of_it, atol=1e-6)  # roots of the rounding errors of eigenvalues of 0
+    assert _linalg.components_of_root(W[:, :0]).shape == (40, 40)

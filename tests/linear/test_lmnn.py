@@ -7,13 +7,15 @@ import pytest
 from discovery import tiny_points
 from scipy.optimize import approx_fprime
 from scipy.spatial.distance import cdist
+from sklearn.covariance import ledoit_wolf_shrinkage
 from sklearn.datasets import load_iris, make_classification
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.neighbors import NearestNeighbors
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from metricnets.linear._lmnn import LMNN
 from metricnets.linear._pairwise import large_margins
 from metricnets.linear._pairwise.large_margins import Impostors, LargeMargins, best_scale, search
+from metricnets.linear._pairwise.shrunk_pull import shrunk_pull
 from metricnets.linear._solvers.lbfgs import minimize
 
 X, y = tiny_points()
@@ -304,3 +306,60 @@ def test_the_solver_finds_the_minimum_of_a_quadratic_and_of_a_kink():
         assert converged
         assert value == loss(x)[0] == min(reported)
         assert n_iter <= 200
+
+
+@pytest.mark.parametrize("rows", [np.arange(45), np.r_[:3, 20:23]], ids=["many", "few"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_scatter_of_targets_is_shrunk_as_ledoit_and_wolf_do(rows, weighted):
+    Z, codes = X[rows] - X[rows].mean(axis=0), np.sort(np.unique(y[rows], return_inverse=True)[1])
+    near = np.array([[*near, *[i] * (2 - len(near))] for i, near in enumerate(nearest_targets(Z, codes, 2))])
+    times = 1 * (near != np.arange(len(Z))[:, None])
+    times[: len(Z) // 2] *= 1 + weighted  # as if these targets were there twice
+    i, j = np.repeat(np.arange(len(Z)), 2), near.ravel()
+    V = np.repeat(Z[i] - Z[j], times.ravel(), axis=0)
+    unit = np.sqrt((V**2).mean(axis=0))
+    share = min(0.5, ledoit_wolf_shrinkage(V / unit, assume_centered=True))
+    assert share > 0
+    C, down = V.T @ V, np.random.default_rng(0).normal(size=(Z.shape[1], 3))
+    expected = down.T @ (share * (np.diag(np.diag(C)) - C)) @ down
+    found = shrunk_pull(Z, down, near, times, "auto")
+    np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8 * expected.max())
+
+
+def test_what_is_added_to_the_pull_is_in_objective_and_gradient():
+    loss, Z, codes, _ = prepared(X, y, 2)
+    A = np.random.default_rng(0).normal(size=(Z.shape[1],) * 2)
+    more = LargeMargins(Z, loss.near, codes, 0.5, added=A + A.T)
+    L = np.random.default_rng(1).normal(size=(2, Z.shape[1]))
+    value, gradient = more(L)
+    assert value == pytest.approx(loss(L)[0] + np.trace(L @ (A + A.T) @ L.T))
+    numeric = approx_fprime(L.ravel(), lambda of: more(of.reshape(L.shape))[0], 1e-6)
+    np.testing.assert_allclose(gradient.ravel(), numeric, rtol=1e-3, atol=1e-3 * np.abs(numeric).max())
+
+
+def test_few_samples_for_the_features_do_not_mislead():
+    """Classes differ in the first of 30 directions; those of little variance fit 24 samples by chance."""
+    rng = np.random.default_rng(0)
+    rotation = np.linalg.qr(rng.normal(size=(30, 30)))[0]
+
+    def sample(n):
+        codes = np.arange(n) % 2
+        Z = rng.normal(size=(n, 30)) * np.geomspace(1, 1e-3, 30)
+        Z[:, 0] += 5 * codes
+        return Z @ rotation, codes
+
+    (Z, codes), (Z_test, codes_test) = sample(24), sample(200)
+
+    def score(shrinkage):
+        z = LMNN(shrinkage=shrinkage).fit(Z, codes)
+        return KNeighborsClassifier(1).fit(z.transform(Z), codes).score(z.transform(Z_test), codes_test)
+
+    assert score("auto") > 0.9 > score(None)
+
+
+def test_the_shrinkage_does_not_depend_on_units():
+    units, near = np.geomspace(1e-3, 1e3, X.shape[1]), (np.arange(len(X))[:, None] + [1, 2]) % len(X)
+    Z, down, times = X - X.mean(axis=0), np.eye(X.shape[1]), np.ones(near.shape)
+    plain = shrunk_pull(Z, down, near, times, "auto")
+    scaled = shrunk_pull(Z * units, down / units[:, None], near, times, "auto")
+    np.testing.assert_allclose(scaled, plain, rtol=1e-6, atol=1e-9 * plain.max())

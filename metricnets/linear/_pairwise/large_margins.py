@@ -71,6 +71,8 @@ class LargeMargins:
         How often each row counts as an impostor; None if there are no ``counts``.
     n_jobs : int or None
         Number of threads of the search.
+    added : ndarray of shape (d, d) or None
+        Symmetric A, for an objective with tr(L A Lᵀ) besides; see `shrunk_pull`.
     """
 
     def __init__(
@@ -82,8 +84,9 @@ class LargeMargins:
         counts: np.ndarray | None = None,
         weights: np.ndarray | None = None,
         n_jobs: int | None = 1,
+        added: np.ndarray | None = None,
     ) -> None:
-        self.X, self.near, self.mu, self.counts, self.weights = X, near, mu, counts, weights
+        self.X, self.near, self.mu, self.counts, self.weights, self.added = X, near, mu, counts, weights, added
         self.rows, self.targets = np.repeat(np.arange(len(X)), near.shape[1]), near.ravel()
         self.missing = near == np.arange(len(X))[:, None] if counts is None else counts == 0
         self.impostors = Impostors(np.searchsorted(codes, np.arange(codes.max() + 2)), n_jobs)
@@ -120,7 +123,11 @@ class LargeMargins:
         forces += pulled(z, self.rows, self.targets, weights.ravel())
         pull = pull if self.counts is None else pull * self.counts
         forces *= 2
-        return (1 - self.mu) * pull.sum() + self.mu * push, forces.T @ self.X
+        objective, gradient = (1 - self.mu) * pull.sum() + self.mu * push, forces.T @ self.X
+        if self.added is not None:
+            slope = L @ self.added
+            objective, gradient = objective + np.vdot(slope, L), gradient + 2 * slope
+        return objective, gradient
 
 
 def pulled(z: np.ndarray, i: np.ndarray, j: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -64,7 +64,7 @@ def soften(
     X, units = standardized(X, weights, overwrite=True)
     total = max(total_of(weights, X.shape[0]), 2)
     length = length_in_span(len(L), X, total)
-    X, basis = (X, None) if issparse(X) else in_span(X)
+    X, basis = in_span(X)
     L, left, rest = split(L * units, basis)
     spread = spread_of(X @ L.T, weights)
     sharpness = 2 * spread / np.log(total)  # mean squared distance over log(n)

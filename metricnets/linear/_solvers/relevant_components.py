@@ -4,7 +4,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from metricnets._groups import group_means
-from metricnets._linalg import centered
+from metricnets._linalg import centered, in_span
 from metricnets._weights import mean_of, rows_of, scatter, total_of
 
 PLENTY = 3  # degrees of freedom for each direction that are enough to invert a covariance unchanged
@@ -43,7 +43,7 @@ def relevant_components(
     X = centered(X, overwrite)
     if weights is not None:
         X -= mean_of(X, weights)
-    W, scales = whitening(scatter(X, weights))  # (d, rank_total)
+    W, scales = whitening_of_rows(X, weights)  # (d, rank_total)
     if not len(scales):
         return W.T, 0, 0
     C = covariance_within(X @ W, codes, weights)
@@ -104,16 +104,36 @@ def degrees_of_freedom(codes: np.ndarray, weights: np.ndarray | None = None) -> 
     return max(total_of(rows_of(weights, known), np.count_nonzero(known)) - len(np.unique(codes[known])), 0)
 
 
+def whitening_of_rows(X: np.ndarray, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The `whitening` of the covariance of centred X, in the span of the rows if these are fewer than the features."""
+    if len(X) >= X.shape[1]:
+        return whitening(scatter(X, weights))
+    units = units_of(mean_of(X**2, weights))
+    Z, basis = in_span(X * units)
+    W, scales = whitened(scatter(Z, weights))
+    return units[:, None] * (basis @ W), scales
+
+
 def whitening(S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """W (d, rank) such that X @ W has the identity as covariance, for centred X with the covariance S, in any units.
 
     Also return the variances (rank,) of these columns before whitening, in units where each feature has
     variance one.  Combinations of features that vary by no more than rounding errors are left out.
     """
-    eps = np.finfo(float).eps
-    deviations = np.sqrt(S.diagonal())
+    units = units_of(S.diagonal())
+    W, scales = whitened(S * units * units[:, None])
+    return W * units[:, None], scales
+
+
+def whitened(S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The factor and the variances of `whitening` from the covariance in units where features have variance one."""
+    values, vectors = eigh(S)
+    kept = values > 1000 * len(S) * np.finfo(float).eps * values[-1]
+    return vectors[:, kept] / np.sqrt(values[kept]), values[kept]
+
+
+def units_of(variances: np.ndarray) -> np.ndarray:
+    """Factors that give features with these variances variance one, 0 for those that do not vary."""
+    deviations = np.sqrt(variances)
     varies = deviations > 1e-100
-    units = varies / np.where(varies, deviations, 1)
-    values, vectors = eigh(S * units * units[:, None])
-    kept = values > 1000 * len(S) * eps * values[-1]
-    return vectors[:, kept] / np.sqrt(values[kept]) * units[:, None], values[kept]
+    return varies / np.where(varies, deviations, 1)
