@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from metricnets._labels import class_codes
-from metricnets._params import Positive, Whole
+from metricnets._params import MaybeShare, Positive, Whole
 from metricnets.linear import _lmnn
 from metricnets.metric_learn._compatible import Compatible
 
@@ -27,6 +27,8 @@ class LMNN(
         Has no effect: convergence is judged over ten iterations, so there are at least ten.
     learn_rate : float > 0, default=1e-7
         Has no effect: a line search finds the step lengths.
+    shrinkage : float in [0, 1], 'auto' or None, default=None
+        As in `metricnets.LMNN`; None solves the problem of metric-learn.
 
     Attributes
     ----------
@@ -36,6 +38,7 @@ class LMNN(
 
     min_iter: Whole = 50
     learn_rate: Positive = 1e-7
+    shrinkage: MaybeShare = None
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None, *, sample_weight: ArrayLike | None = None) -> Self:
         """Learn the metric from points and their classes.

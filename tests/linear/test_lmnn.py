@@ -322,7 +322,7 @@ def test_the_scatter_of_targets_is_shrunk_as_ledoit_and_wolf_do(rows, weighted):
     assert share > 0
     C, down = V.T @ V, np.random.default_rng(0).normal(size=(Z.shape[1], 3))
     expected = down.T @ (share * (np.diag(np.diag(C)) - C)) @ down
-    found = shrunk_pull(Z, down, near, times, "auto")
+    found = shrunk_pull(Z, Z.std(axis=0), down, near, times, "auto")
     np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8 * expected.max())
 
 
@@ -360,6 +360,8 @@ def test_few_samples_for_the_features_do_not_mislead():
 def test_the_shrinkage_does_not_depend_on_units():
     units, near = np.geomspace(1e-3, 1e3, X.shape[1]), (np.arange(len(X))[:, None] + [1, 2]) % len(X)
     Z, down, times = X - X.mean(axis=0), np.eye(X.shape[1]), np.ones(near.shape)
-    plain = shrunk_pull(Z, down, near, times, "auto")
-    scaled = shrunk_pull(Z * units, down / units[:, None], near, times, "auto")
+    plain, scaled = (
+        shrunk_pull(Z * unit, Z.std(axis=0) * unit, down / unit[:, None], near, times, "auto")
+        for unit in (1 + 0 * units, units)
+    )
     np.testing.assert_allclose(scaled, plain, rtol=1e-6, atol=1e-9 * plain.max())

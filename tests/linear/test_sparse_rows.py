@@ -18,6 +18,7 @@ from metricnets.linear._lmnn import whitening
 from metricnets.linear._pairwise import doublets, large_margins
 from metricnets.linear._pairwise.centred_rows import CentredRows
 from metricnets.linear._pairwise.large_margins import LargeMargins
+from metricnets.linear._pairwise.shrunk_pull import shrunk_pull
 from metricnets.linear._solvers import local_discriminants, sparse_weights
 
 LINEAR = [name for name in METRICS if name in metricnets.linear.__all__]
@@ -121,10 +122,11 @@ def test_large_margins_of_sparse_rows(weights):
     Z, codes, w = X[order], y[order], None if weights is None else weights[order]
     Z = centered(Z)
     Z -= 0 if w is None else w @ Z / w.sum()
-    _, P, _ = whitening(Z, w)
-    mean, P_sparse, back_sparse = whitening(csr_array(X[order]), w)
+    _, deviations, P, _ = whitening(Z, w)
+    mean, deviations_sparse, P_sparse, up_sparse = whitening(csr_array(X[order]), w)
+    assert_allclose(deviations_sparse, deviations, rtol=1e-9)
     assert_allclose(P @ P.T, P_sparse @ P_sparse.T, rtol=1e-9)
-    assert_allclose(P_sparse @ back_sparse, np.eye(6), atol=1e-9)
+    assert_allclose(up_sparse.T @ P_sparse, np.eye(6), atol=1e-9)
     rows = CentredRows(csr_array(X[order]), mean, P)
     L = np.random.default_rng(0).normal(size=(3, 6))
     assert_allclose(rows @ L.T, Z @ P @ L.T, rtol=1e-9, atol=1e-9)
@@ -133,6 +135,9 @@ def test_large_margins_of_sparse_rows(weights):
     of_sparse, of_dense = (LargeMargins(each, near, codes, 0.3, counts, w)(L) for each in (rows, Z @ P))
     assert of_sparse[0] == pytest.approx(of_dense[0])
     assert_allclose(of_sparse[1], of_dense[1], atol=1e-9 * np.abs(of_dense[1]).max())
+    times = np.ones((90, 2)) if w is None else counts
+    added = [shrunk_pull(each, deviations, P, near, times, "auto") for each in (csr_array(X[order]), Z)]
+    assert_allclose(*added, atol=1e-9 * np.abs(added[1]).max())
 
 
 @pytest.mark.parametrize("name", ["N_BLOCK", "N_BLOCKS", "WIDTH"])
