@@ -134,7 +134,10 @@ def read_tasks(y: ArrayLike, label_sets: Sequence | None = None) -> tuple[Tasks,
             name, found = names[members[0]], classes[members[0]].tolist()
             has = f"one class only, {found[0]}" if found else "no known classes"
             where = "" if len(columns) == 1 else f" in column {name!r}"
-            raise ValueError(f"y has {has}{where}; a task needs two. Negative numbers, None and NaN are not annotated.")
+            raise ValueError(
+                f"y has {has}{where}; a task needs two. Negative numbers, None and NaN are not annotated: number the "
+                "classes from 0."
+            )
     return tasks, np.stack(codes, axis=1)
 
 

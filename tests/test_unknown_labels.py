@@ -115,6 +115,14 @@ def test_rows_that_negative_labels_leave_out_are_counted(name):
         quick(name).fit(X, masked(CLASSES, None))  # plainly not known
 
 
+@pytest.mark.parametrize("name", [*PARTIAL, "MultiTaskNet", "TwoDomainNet"])
+def test_one_class_and_negative_labels_are_an_error_that_says_how_to_number_classes(name):
+    if name == "RCA":
+        return  # a chunk may be the only one
+    with pytest.raises(ValueError, match="y has one .*class only.*number the classes from 0"):
+        quick(name).fit(X, np.where(CLASSES, 1, -1))
+
+
 @pytest.mark.parametrize("name", PARTIAL)
 def test_labels_that_are_none_are_said(name):
     for y, message in [

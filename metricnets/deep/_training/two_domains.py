@@ -47,7 +47,10 @@ def _check_classes(codes, classes, domain, end):
     present = np.unique(codes)
     if len(present) < 2:
         found = f"one class only, {classes[present[0]]!s}" if len(present) else "no known classes"
-        raise ValueError(f"y{end} has {found}; a metric needs samples of at least two classes.")
+        raise ValueError(
+            f"y{end} has {found}; a metric needs samples of at least two classes. If a class is a negative number, "
+            "which means unknown, number the classes from 0."
+        )
     if domain is None:
         if len(present) == len(codes):
             raise ValueError(f"there is no similar pair in y{end}: a class needs two samples or more.")
