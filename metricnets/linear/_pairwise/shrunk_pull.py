@@ -58,7 +58,9 @@ def shrunk_pull(
     own = np.maximum(own, LEAST_OWN * n * deviations**2)
     if shrinkage == "auto":
         precision = np.divide(n, own, out=np.zeros(len(own)), where=own > 0)
-        B = A @ ((X * precision) @ X.T) if X.shape[0] < X.shape[1] else S * precision  # both have the traces of powers
+        B = (
+            A @ ((X * precision) @ X.T) if X.shape[0] < X.shape[1] else S * precision
+        )  # trace and size of C in these units
         fourth = sum(
             w[some] @ (squares(pair_differences(X, pairs[some])) @ precision) ** 2
             for some in gen_batches(len(w), N_ROWS)
