@@ -48,8 +48,8 @@ def shrunk_pull(
         ρ (Λ − C) in these coordinates.
     """
     pairs, w = np.column_stack([np.repeat(np.arange(len(near)), near.shape[1]), near.ravel()]), times.ravel()
-    A, n = graph_laplacian(pairs, w, len(near)), w.sum()
-    if X.shape[0] < X.shape[1]:
+    A, n, few = graph_laplacian(pairs, w, len(near)), w.sum(), X.shape[0] < X.shape[1]
+    if few:
         Z = X @ down
         C, own = Z.T @ (A @ Z), np.einsum("ij,ij->j", X, A @ X)
     else:
@@ -58,9 +58,7 @@ def shrunk_pull(
     own = np.maximum(own, LEAST_OWN * n * deviations**2)
     if shrinkage == "auto":
         precision = np.divide(n, own, out=np.zeros(len(own)), where=own > 0)
-        B = (
-            A @ ((X * precision) @ X.T) if X.shape[0] < X.shape[1] else S * precision
-        )  # trace and size of C in these units
+        B = A @ ((X * precision) @ X.T) if few else S * precision  # similar to C in these units
         fourth = sum(
             w[some] @ (squares(pair_differences(X, pairs[some])) @ precision) ** 2
             for some in gen_batches(len(w), N_ROWS)
