@@ -266,6 +266,7 @@ def other_calls():
         "lr is 0.1 in process 0 and 0.2": error_of(net(lr=0.1 + 0.1 * one)),
         "hidden is (8,) in process 0 and (9,)": error_of(net(hidden=(8 + one,))),
         "loss_params is a dict, with other values": error_of(net(loss_params={"margin": 1.0 + one})),
+        "checkpoint is a folder in process 0 and None": error_of(net(checkpoint=None if one else "folder")),
         "the method is EmbeddingNet.fit in process 0 and DDML.fit": error_of(other_class),
     }
 
@@ -277,12 +278,13 @@ def an_error_in_one():
 
 
 def an_error_before_training():
-    """The error in each process if one raises an error when it builds its network."""
+    """The errors in each process if one has another device, and if it raises an error when it builds its network."""
 
     def build(shape):
         return raised(OSError("no memory")) if RANK else nn.Linear(*shape, 3)
 
-    return error_of(net(module=build, hidden=(128,), n_components=64, dropout=0.2, input_dropout=0.3))
+    failing = net(module=build, hidden=(128,), n_components=64, dropout=0.2, input_dropout=0.3)
+    return [error_of(net(device="nowhere" if RANK else "cpu")), error_of(failing)]
 
 
 RECORDED = {

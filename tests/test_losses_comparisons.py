@@ -131,3 +131,19 @@ def test_sums_of_sorted_distances_take_a_share_of_the_memory():
     assert sum(kept) < 100 * 300**2
     value.backward()
     assert z.grad.dtype == torch.float32
+
+
+@pytest.mark.parametrize("reduction", ["active", "all"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_counts_have_the_same_precision_in_blocks_with_many_triplets_and_with_few(dtype, reduction, monkeypatch):
+    """As they are added, also over processes that have other blocks."""
+    z, r = sample(dtype=dtype)
+    found = []
+    token = losses._ops.COUNTS.set(lambda count: found.append(count.dtype) or count)
+    try:
+        for many in (losses._triplet.MANY, 0):
+            monkeypatch.setattr(losses._triplet, "MANY", many)
+            assert losses.triplet(z, r, reduction=reduction).dtype == dtype
+    finally:
+        losses._ops.COUNTS.reset(token)
+    assert found == [dtype, dtype]

@@ -198,8 +198,8 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
     @contextmanager
     def _around_fit(self, method, arguments):
         """Context of a fit on a device that is here, in processes that were given the same, and recorded in files."""
-        device_for(self.device)
         with processes() if self.distributed else NOTHING as group:
+            device_for(self.device)
             if group is not None:
                 check_same_call(group, self, method, arguments)
             if self.checkpoint is None:

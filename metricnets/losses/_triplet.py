@@ -85,7 +85,7 @@ def triplet(
         total, count = sum_of_hinges(d, r, margin=margin, semihard=select == "semihard")
         if reduction == "all" and select == "all":
             count = ((r > 0.5).sum(1) * (r <= 0.5).sum(1)).sum()
-        return mean_of_sum(total, count).to(d.dtype)
+        return mean_of_sum(total.to(d.dtype), count.to(d.dtype))  # of one type in all blocks and processes
     differences, chosen = triplets(d, r, select, margin)
     terms = hinge(differences, margin=margin)
     if reduction == "active":

@@ -123,8 +123,11 @@ def test_an_error_in_one_process_ends_the_fit_in_all(found):
 
 @needs_gloo
 def test_an_error_before_training_ends_the_fit_in_all(found):
-    assert STOPPED in found[0]["an_error_before_training"]
-    assert found[1]["an_error_before_training"] == "OSError: no memory"
+    (of_device, of_module), others = (each["an_error_before_training"] for each in found)
+    assert STOPPED in of_device
+    assert STOPPED in of_module
+    assert others[0].startswith("ValueError: device='nowhere' is not available")
+    assert others[1] == "OSError: no memory"
 
 
 @needs_gloo

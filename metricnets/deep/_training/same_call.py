@@ -30,7 +30,7 @@ class Summary(NamedTuple):
     def is_like(self, other):
         """Whether the values are the same, as far as this shows."""
         pairs = zip(self.sums, other.sums)
-        return self[:2] == other[:2] and all(abs(a - b) <= PRECISION * (c + d) for (a, c), (b, d) in pairs)
+        return self[:2] == other[:2] and all(a == b or abs(a - b) <= PRECISION * (c + d) for (a, c), (b, d) in pairs)
 
 
 def check_same_call(processes, estimator, method, arguments):
@@ -38,6 +38,7 @@ def check_same_call(processes, estimator, method, arguments):
     given = {name: value for name, value in estimator.get_params(deep=False).items() if name not in OF_EACH}
     given |= {name: value for name, value in arguments.items() if name != "self"}
     called = {"the method": Summary(f"{type(estimator).__name__}.{method}")}
+    called["checkpoint"] = Summary("None" if estimator.checkpoint is None else "a folder")  # whichever it is
     called |= {name: summary(value) for name, value in given.items()}
     first, *others = processes.of_all(called)
     for rank, other in enumerate(others, 1):
@@ -64,12 +65,12 @@ def summary(value: Any) -> Summary:
     if isinstance(value, dict):
         return joined("a dict", [part for item in value.items() for part in item])
     if issparse(value):
-        arrays = [vars(value)[name] for name in ("data", "indices", "coords") if name in vars(value)]
+        arrays = [vars(value)[name] for name in ("data", "indices", "indptr", "coords") if name in vars(value)]
         return joined(f"a sparse matrix of shape {value.shape}", arrays)
     if isinstance(value, torch.Tensor):
         return of_array(value.detach().cpu().numpy())
     if isinstance(value, list | tuple):
-        if any(hasattr(part, "shape") for part in value):
+        if any(getattr(part, "ndim", 0) for part in value):
             return joined(f"a {type(value).__name__} of {len(value)} arrays", value)
         return of_array(array_of(value))
     if isinstance(value, np.ndarray | Table) or hasattr(value, "iloc"):
