@@ -73,6 +73,7 @@ def networks(n, d, options):
         start = [tensor.tolist() for tensor in net.module_[:-1].state_dict().values()]
         return min(epochs), sum(epochs), start, net.transform(X[:100])
 
+    DDML(max_epochs=1).fit(X[:1000], y[:1000])  # imports of PyTorch, half a second
     for init, batch_size in product(options.init, options.batch_sizes):
         net = DDML(init=init, hidden=(512,), batch_size=batch_size, max_epochs=options.epochs, random_state=0)
         found, seconds, others = both(fitted, net, options.runs)

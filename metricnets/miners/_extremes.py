@@ -97,7 +97,7 @@ def easy_positives(z: torch.Tensor, r: torch.Tensor, *, fraction: float = 0.25) 
 def easiest(z: torch.Tensor, r: torch.Tensor, fraction: float) -> torch.Tensor:
     """`easy_positives` of a fraction that was checked before."""
     pos = r > 0.5
-    d2 = sqdist(z.detach(), len(r)).masked_fill(~pos, torch.inf)
+    d2 = sqdist(z.detach(), len(r)).masked_fill_(~pos, torch.inf)
     last = ((pos.sum(1, keepdim=True) * fraction).ceil().long() - 1).clamp_min(0)  # (n, 1)
     if not len(last):
         return r
