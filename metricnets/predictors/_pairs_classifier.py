@@ -199,7 +199,8 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
             If there are no similar or no dissimilar pairs.
         """
         check_is_fitted(self, "classes_")
-        if self._point_shape is None or np.shape(pairs)[1:] != self._point_shape:
+        shape = np.shape(pairs)[1:]
+        if self._point_shape is None or (shape != self._point_shape and shape[:1] == (2,)):
             return super().score(pairs, y, sample_weight)
         X, y, weights = _weighted_classes(pairs, y, sample_weight)
         return area_of_points(self.metric_, X, y, weights, self.n_pairs, random_state_of(self.random_state))

@@ -228,6 +228,8 @@ def test_scores_of_points_count_weights_and_need_both_kinds_of_pairs():
             model.score(X[some], y[some])
     with pytest.raises(ValueError, match="two classes or more"):
         model.score(X, y, 1.0 * (y == 0))
+    with pytest.raises(ValueError, match="X has 3 features, but LDA is expecting 5"):
+        model.score(X[:, :3], y)
 
 
 def test_a_search_leaves_a_metric_that_is_to_be_fitted_as_it_was():
