@@ -290,7 +290,7 @@ def test_a_misspelt_option_is_named_with_the_nearest_one():
 @pytest.mark.parametrize(
     ("wrong", "first"),
     [
-        ({"loss": "tripplet"}, ["triplet", "soft_triplet"]),
+        ({"loss": "tripplet"}, ["triplet", "triplet_ratio"]),
         ({"loss": "xyz"}, []),
         ({"miner": "semihard"}, ["semi_hard", "hard"]),
         ({"relation": "jacard"}, ["jaccard"]),

@@ -79,7 +79,6 @@ FIT = {  # the arguments of fit, and what is learned besides components_, prepro
 SIZE = {"ITML": 2, "MMC": 2, "SDML": 2, "SCML": 3, "LSML": 4}  # points in a tuple
 PAIRS_LEARNERS = ["ITML", "MMC", "SDML"]
 POINTS_LEARNERS = [name for name in FIT if name not in SIZE]
-DENSE_ONLY = ["LFDA", "LMNN", "SCML_Supervised"]  # whose fit takes no sparse points
 FROM_LABELS = [name for name in FIT if name.endswith("_Supervised")]
 ITERATIVE = [name for name in FIT if "verbose" in CONSTRUCTORS[name]]
 PRIORS = [name for name in FIT if "prior" in CONSTRUCTORS[name]]
@@ -939,17 +938,12 @@ def test_integers_become_float64(name):
     assert learner.components_.dtype == np.float64
 
 
-@pytest.mark.parametrize("name", DENSE_ONLY)
-def test_sparse_points_are_for_transform_only(name):
-    with pytest.raises(TypeError, match="[Ss]parse"):
-        make(name).fit(csr_array(X), *GIVEN[name][1:])
-
-
-@pytest.mark.parametrize("name", [name for name in POINTS_LEARNERS if name not in DENSE_ONLY])
-def test_sparse_points_are_taken_where_products_suffice(name):
+@of_points
+def test_sparse_points_give_the_metric_of_dense_ones(name):
     learner, dense = make(name).fit(csr_array(X), *GIVEN[name][1:]), fitted(name)
     M = dense.get_mahalanobis_matrix()
-    assert_allclose(learner.get_mahalanobis_matrix(), M, rtol=1e-3, atol=1e-4 * M.max())
+    tol = 1e-2 if name == "LMNN" else 1e-4  # LMNN stops at changes of a thousandth of the objective
+    assert_allclose(learner.get_mahalanobis_matrix(), M, rtol=1e-3, atol=tol * M.max())
 
 
 @pytest.mark.parametrize("name", [*FROM_LABELS, "NCA", "LMNN", "LFDA"])
