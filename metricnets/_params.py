@@ -108,6 +108,15 @@ def check_instance(value: object, name: str) -> None:
         raise ValueError(f"{name}={value.__name__} is a class; give an instance, {value.__name__}().")
 
 
+def clone_with_shared(estimator: BaseEstimator, name: str) -> BaseEstimator:
+    """Clone an estimator as scikit-learn does, except that the clone has the same object as parameter ``name``."""
+    twin = object.__new__(type(estimator))
+    vars(twin).update(vars(estimator), **{name: None})
+    cloned = BaseEstimator.__sklearn_clone__(twin)
+    setattr(cloned, name, getattr(estimator, name))
+    return cloned
+
+
 @dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(field,))
 class Parametrized(Versioned, BaseEstimator):
     """An estimator whose class body lists its parameters, ``margin: Positive = 1.0``.

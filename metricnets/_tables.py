@@ -163,7 +163,7 @@ def advice_on(X: Any, y: Any = None, shape: tuple[int, ...] | None = None) -> st
 
 
 def advise(error: Exception, X: Any, shape: tuple[int, ...]) -> None:
-    """Raise the error of points that are to be embedded again if there is `advice_on` them."""
+    """Raise ValueError if there is `advice_on` points X, of this shape each, which were refused by an error."""
     if advice := advice_on(X, shape=shape):
         raise ValueError(f"{advice}  {error}") from error
 

@@ -10,6 +10,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from metricnets._arrays import lengths
+from metricnets._params import clone_with_shared
 from metricnets._pickles import Versioned
 from metricnets._tuples import as_tuples, check_tuples, fetch, points_and_members
 
@@ -177,14 +178,8 @@ class MetricMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     def __sklearn_clone__(self):
         """A clone that looks up points in the same table, of which scikit-learn would make a copy."""
-        table = getattr(self, "preprocessor", None)
-        if not hasattr(table, "shape"):
-            return super().__sklearn_clone__()
-        twin = object.__new__(type(self))
-        vars(twin).update(vars(self), preprocessor=None)
-        cloned = super(MetricMixin, twin).__sklearn_clone__()
-        cloned.preprocessor = table
-        return cloned
+        is_table = hasattr(getattr(self, "preprocessor", None), "shape")
+        return clone_with_shared(self, "preprocessor") if is_table else super().__sklearn_clone__()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

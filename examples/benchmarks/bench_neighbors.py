@@ -3,7 +3,7 @@
 Samples are made: 1,000 classes in 64 features, half of which are noise.  ``LDA`` learns a metric from some of them, and
 each search makes the graph of neighbours of its embeddings.  Recall is the share of the ten nearest samples, by
 scikit-learn's exact search, that are found, and 1-NN the accuracy of one nearest neighbour.  Seconds are those of a
-processor, of compiling too: pynndescent, if it is installed, compiles its functions the first time.
+processor; pynndescent, if it is installed, compiles its functions in its first row.
 """
 
 import time

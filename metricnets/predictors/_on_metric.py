@@ -18,7 +18,7 @@ from metricnets._arrays import checked_array, count_rows, embeddings, one_each
 from metricnets._callbacks import is_fitted
 from metricnets._labels import check_known
 from metricnets._linalg import middle, shifted
-from metricnets._params import LearnerOrDistance, Parametrized, check_instance
+from metricnets._params import LearnerOrDistance, Parametrized, check_instance, clone_with_shared
 from metricnets._tuples import FLOATS
 from metricnets._weights import check_weights, rows_counted
 from metricnets.base import Distance, MetricMixin
@@ -121,10 +121,8 @@ class OnMetric(MetaEstimatorMixin, Parametrized):
         return super().set_params(**params)
 
     def __sklearn_clone__(self) -> Self:
-        copy = super().__sklearn_clone__()
-        if is_learner(self.metric) and is_fitted(self.metric):
-            copy.metric = self.metric
-        return copy
+        frozen = is_learner(self.metric) and is_fitted(self.metric)
+        return clone_with_shared(self, "metric") if frozen else super().__sklearn_clone__()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

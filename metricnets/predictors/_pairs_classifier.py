@@ -23,6 +23,7 @@ from metricnets._params import (
     Several,
     StrOptions,
     check_instance,
+    clone_with_shared,
     fitting,
     random_state_of,
 )
@@ -147,10 +148,8 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
                 f"n_folds={self.n_folds} fits the metric to classes in turn, and metric={self.metric!r} is no learner "
                 "to be fitted; give one, or pairs with n_folds=None."
             )
-        y = check_classes(checked_array(y, "y", ensure_2d=False, dtype=None))
+        X, y, weights = _weighted_classes(X, y, sample_weight)
         check_learns_from(self.metric, y)
-        check_consistent_length(X, y)
-        X, y, weights = rows_counted(check_weights(sample_weight, len(y)), X, y)
         rng = random_state_of(self.random_state)
         self.metric_, d, signs, weights = held_out_distances(
             self.metric, X, y, weights, self.n_folds, self.n_pairs, rng
@@ -200,12 +199,11 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
             If there are no similar or no dissimilar pairs.
         """
         check_is_fitted(self, "classes_")
-        if self._point_shape is None or np.shape(pairs)[1:] != self._point_shape:
+        shape = np.shape(pairs)[1:]
+        if self._point_shape is None or (shape != self._point_shape and shape[:1] == (2,)):
             return super().score(pairs, y, sample_weight)
-        check_consistent_length(pairs, y)
-        y = check_classes(checked_array(y, "y", ensure_2d=False, dtype=None))
-        weights = check_weights(sample_weight, len(y))
-        return area_of_points(self.metric_, pairs, y, weights, self.n_pairs, random_state_of(self.random_state))
+        X, y, weights = _weighted_classes(pairs, y, sample_weight)
+        return area_of_points(self.metric_, X, y, weights, self.n_pairs, random_state_of(self.random_state))
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, except those of ``metric``, which is fitted."""
@@ -213,4 +211,12 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
         return super().set_params(**params)
 
     def __sklearn_clone__(self) -> Self:
-        return type(self)(**self.get_params(deep=False))
+        to_be_fitted = is_learner(self.metric) and not is_fitted(self.metric)
+        return super().__sklearn_clone__() if to_be_fitted else clone_with_shared(self, "metric")
+
+
+def _weighted_classes(X, y, sample_weight):
+    """Points and classes of positive weight, and the weights."""
+    y = check_classes(checked_array(y, "y", ensure_2d=False, dtype=None))
+    check_consistent_length(X, y)
+    return rows_counted(check_weights(sample_weight, len(y)), X, y)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from discovery import needs_torch
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import NotFittedError
@@ -220,6 +221,37 @@ def test_scores_of_points_count_weights_and_need_both_kinds_of_pairs():
     assert model.score(X, y, 2 * weights) == pytest.approx(model.score(X, y))
     weights[y < 3] = 1e-9
     assert model.score(X, y, weights) == pytest.approx(model.score(X[y >= 3], y[y >= 3]), abs=1e-6)
+    weights[y < 3] = 0
+    assert model.score(X, y, weights) == model.score(X[y >= 3], y[y >= 3])
     for some in (y == 0, np.unique(y, return_index=True)[1]):
-        with pytest.raises(ValueError, match="no pairs of both kinds"):
+        with pytest.raises(ValueError, match="two classes or more, one of them with two samples"):
             model.score(X[some], y[some])
+    with pytest.raises(ValueError, match="two classes or more"):
+        model.score(X, y, 1.0 * (y == 0))
+    with pytest.raises(ValueError, match="X has 3 features, but LDA is expecting 5"):
+        model.score(X[:, :3], y)
+
+
+def test_a_search_leaves_a_metric_that_is_to_be_fitted_as_it_was():
+    X, y = blobs(9)
+    model = PairsClassifier(LDA(n_components=2), n_folds=2, random_state=0)
+    assert clone(model).metric is not model.metric
+    search = GridSearchCV(model, {"metric__n_components": [1, 3]}, cv=2, error_score="raise").fit(X, y)
+    assert model.metric.n_components == 2
+    assert search.best_estimator_.metric.n_components == search.best_params_["metric__n_components"]
+
+
+@pytest.mark.parametrize("n_folds", [None, 2])
+def test_clones_keep_which_metadata_are_requested(n_folds):
+    X, y = blobs(9)
+    model = PairsClassifier(LDA(n_components=2), n_folds=n_folds, random_state=0)
+    if n_folds is None:
+        model.metric.fit(X, y)
+        rows, y = some_pairs(y)
+        X = X[rows]
+    weights = np.random.default_rng(0).uniform(0.1, 5, len(y))
+    with config_context(enable_metadata_routing=True):
+        model.set_fit_request(sample_weight=True)
+        nested = clone(make_pipeline(model)).fit(X, y, sample_weight=weights)
+    assert nested[-1].threshold_ == clone(model).fit(X, y, sample_weight=weights).threshold_
+    assert nested[-1].threshold_ != clone(model).fit(X, y).threshold_

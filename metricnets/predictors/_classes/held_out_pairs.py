@@ -57,7 +57,10 @@ def area_of_points(
     codes = np.unique(y, return_inverse=True)[1]
     similar, dissimilar = (draw(codes, max(1, n_pairs // 2), rng) for draw in (positive_pairs, negative_pairs))
     if not (len(similar) and len(dissimilar)):
-        raise ValueError(f"y gives no pairs of both kinds: it has {len({*y})} classes, and {len(y)} samples.")
+        raise ValueError(
+            f"y should have two classes or more, one of them with two samples or more; it has {codes.max() + 1} "
+            f"in {len(y)} samples."
+        )
     rows, signs = np.concatenate([similar, dissimilar]), np.repeat([1, -1], [len(similar), len(dissimilar)])
     weights = None if weights is None else weights[rows].prod(axis=1)
     return float(roc_auc_score(signs, -distances_of(metric, X, rows), sample_weight=weights))
