@@ -253,11 +253,16 @@ def other_calls():
     one, n = RANK == 1, 45 - RANK
     large, other_labels = np.zeros((2 * same_call.WHOLE, 1)) + one, np.where(X[:, 0] < X[:, 0].max(), y, one)
     other_class = DDML(distributed=True) if one else net()
+    many, labels = np.random.default_rng(0).normal(size=(600, 64)), np.arange(600) % 3
+    changed, swapped = many.copy(), np.r_[:300, 301, 300, 302:600]
+    changed[500, 30] += one / 2
     return {
         "X is an array of shape (45, 4) in process 0 and an array of shape (44, 4)": error_of(net(), X[:n], y[:n]),
         "X is an array of shape (45, 4), with other values": error_of(net(), X + one * 1e-3, y),
         "X is an array of shape (45, 4), with other values ": error_of(net(), X[:: 1 - 2 * one], y),
         "X is an array of shape (45, 4), with other values  ": error_of(net(), np.where(one & (X > 3), np.nan, X), y),
+        "X is an array of shape (600, 64), with other values": error_of(net(), changed, labels),
+        "X is an array of shape (600, 64), with other values ": error_of(net(), many[swapped] if one else many, labels),
         "X is an array of shape (8388608, 1), with other values": error_of(net(), large, large[:, 0]),
         "X is a sparse matrix of shape (45, 4), with other values": error_of(net(), csr_array(X * (1 + one)), y),
         "X is a Batches of shape (45, 4), with other values": error_of(net(), Batches([X[:20], X[20:] - one]), y),
@@ -268,6 +273,7 @@ def other_calls():
         "loss_params is a dict, with other values": error_of(net(loss_params={"margin": 1.0 + one})),
         "checkpoint is a folder in process 0 and None": error_of(net(checkpoint=None if one else "folder")),
         "the method is EmbeddingNet.fit in process 0 and DDML.fit": error_of(other_class),
+        "checkpoint is None in process 0 and a folder": error_of(net(checkpoint="unused" if one else None)),
     }
 
 

@@ -85,7 +85,7 @@ def _function(estimator: Any) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
     if name not in SCALERS:
         raise TypeError(
             f"{type(estimator).__name__} cannot be exported to ONNX; skl2onnx exports other steps. Leave out a "
-            "predictor at the end, to_onnx(pipeline[:-1], path)."
+            "predictor at the end, to_onnx(pipeline[:-1], path), or export the best_estimator_ of a search."
         )
     check_is_fitted(estimator)
     return SCALERS[name](estimator), estimator.n_features_in_

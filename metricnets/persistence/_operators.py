@@ -22,7 +22,10 @@ def add_function(graph: Graph, function: Any, x: str) -> str:
     kind = function.func if isinstance(function, partial) else function
     add = OPERATORS.get(type(function)) or SIMPLE.get(kind)
     if add is None:
-        raise TypeError(f"{getattr(kind, '__name__', type(kind).__name__)} has no operators here.")
+        raise TypeError(
+            f"{getattr(kind, '__name__', type(kind).__name__)} has no operators here; "
+            "torch.onnx.export exports a module of your own, module_."
+        )
     return add(graph, function, x)
 
 
