@@ -40,9 +40,8 @@ def check_same_call(processes, estimator, method, arguments):
     given = {name: value for name, value in estimator.get_params(deep=False).items() if name not in OF_EACH}
     given |= {name: value for name, value in arguments.items() if name != "self"}
     called = {"the method": Summary(f"{type(estimator).__name__}.{method}")}
-    called["checkpoint"] = Summary("None" if estimator.checkpoint is None else "a folder")  # whichever it is
-    called |= {name: summary(value) for name, value in given.items()}
     called["checkpoint"] = Summary("None" if estimator.checkpoint is None else "a folder")  # all have one, or none
+    called |= {name: summary(value) for name, value in given.items()}
     first, *others = processes.of_all(called)
     for rank, other in enumerate(others, 1):
         for name in first | other:
