@@ -211,7 +211,8 @@ class PairsClassifier(PairsMixin, MetaEstimatorMixin, Parametrized):
         return super().set_params(**params)
 
     def __sklearn_clone__(self) -> Self:
-        to_be_fitted = is_learner(self.metric) and not is_fitted(self.metric)
+        learns = is_learner(self.metric) and hasattr(self.metric, "fit")
+        to_be_fitted = learns and not is_fitted(self.metric)
         return super().__sklearn_clone__() if to_be_fitted else clone_with_shared(self, "metric")
 
 

@@ -46,9 +46,18 @@ def test_none_is_the_euclidean_distance(pairs):
     np.testing.assert_allclose(PairsClassifier().fit(X, y).pair_distance(X), np.linalg.norm(X[:, 0] - X[:, 1], axis=1))
 
 
+class Doubling:
+    """What transforms points, and is no estimator."""
+
+    def transform(self, X):
+        return 2 * X
+
+
 def test_the_metric_is_kept_by_clone_and_in_searches(lda, pairs):
     X, y = pairs
-    assert clone(PairsClassifier(lda)).metric is lda
+    for metric in (lda, Doubling(), None):
+        assert clone(PairsClassifier(metric)).metric is metric
+        assert PairsClassifier(metric).fit(X, y).metric_ is metric
     assert np.isfinite(cross_val_score(PairsClassifier(lda), X, y, cv=3)).all()
     search = GridSearchCV(PairsClassifier(), {"metric": [None, FrozenEstimator(lda)]}, cv=3).fit(X, y)
     assert search.best_estimator_.threshold_ > 0
