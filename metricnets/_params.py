@@ -169,6 +169,10 @@ class Parametrized(Versioned, BaseEstimator):
                 raise
             raise ValueError(f"{error}{did_you_mean(wrong[0], known)}") from None
 
+    def _around_fit(self, method, arguments):
+        """Hook: the context of a call of this fitting method, with its arguments by name."""
+        return NOTHING
+
     def _doc_link_url_param_generator(self):
         url = documentation_url()
         return {"url": url and f"{url}/api/{self._documented_in}.{type(self).__name__}.html"}
@@ -234,9 +238,7 @@ def fitting(fit: Fit) -> Fit:
             raise _with_hint(self, error) from None
         before = vars(self).copy()
         try:
-            asks = getattr(self, "device", "auto") != "auto" or getattr(self, "distributed", False)
-            asks = asks or getattr(self, "checkpoint", None) is not None
-            with one_blas_thread, self._around_fit(fit.__name__, bound.arguments) if asks else NOTHING:
+            with one_blas_thread, self._around_fit(fit.__name__, bound.arguments):
                 tells = getattr(self, "_skl_callbacks", None) and is_task(self)
                 return fit_as_task(self, fit, bound) if tells else fit(self, *args, **kwargs)
         except BaseException as error:

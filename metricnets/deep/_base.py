@@ -195,8 +195,12 @@ class DeepMetric(CallbackSupport, EmbeddingMixin, Parametrized):
 
     # ---- prepare, train, finish
 
-    @contextmanager
     def _around_fit(self, method, arguments):
+        asks = self.device != "auto" or self.distributed or self.checkpoint is not None
+        return self._on_device_together(method, arguments) if asks else NOTHING
+
+    @contextmanager
+    def _on_device_together(self, method, arguments):
         """Context of a fit on a device that is here, in processes that were given the same, and recorded in files."""
         with processes() if self.distributed else NOTHING as group:
             device_for(self.device)

@@ -10,6 +10,7 @@ from sklearn.decomposition import PCA
 
 from metricnets._cores import in_threads, n_threads
 from metricnets._linalg import COLLINEAR, with_fixed_signs
+from metricnets._numpy_networks import unit_norm
 from metricnets._weights import mean_of, rows_of
 from metricnets.deep._training.similarity import N_FOLDS
 from metricnets.networks import Residual, fixed_linear
@@ -185,7 +186,7 @@ def embeddings(Z, directions, variances, lifts, n_components, normalize):
         z[:, i, :, :n_directions] = Z @ (directions[..., :n_directions] / scales)
         z[:, i, :, -1] = lift
     z = z.reshape(-1, len(Z), k + 1)
-    return z / np.maximum(np.linalg.norm(z, axis=-1, keepdims=True), 1e-12) if normalize else z
+    return unit_norm(z) if normalize else z
 
 
 def map_by(choice, X, similarity, n_components, rows=None):
